@@ -1,0 +1,1 @@
+"""Indicators, then signals: which household or person needs what, with the evidence."""

@@ -1,0 +1,1 @@
+"""Cases, referrals with clocks, the vault and the console (Django)."""

@@ -1,0 +1,67 @@
+"""The seam: what the stages above ask of an engine. One engine is `almoner.engines.duck`.
+
+SQL is DuckDB's dialect on every engine (DESIGN section 6). Named parameters are written `$name`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pyarrow as pa
+
+Parameters = Mapping[str, Any]
+
+
+def quote(name: str) -> str:
+    """An identifier, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Engine(ABC):
+    """One open database. Not shared between threads; `close` it or use it in a `with` block."""
+
+    @abstractmethod
+    def execute(self, sql: str, parameters: Parameters | None = None) -> None:
+        """Run a statement. Raises EngineError, which carries the SQL."""
+
+    @abstractmethod
+    def table(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
+        """The rows of a query as an Arrow table."""
+
+    @abstractmethod
+    def batches(self, sql: str, parameters: Parameters | None = None, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+        """The rows of a query in slices of at most `rows`, for results that need not fit in memory."""
+
+    @abstractmethod
+    def offer(self, name: str, data: pa.Table | pa.RecordBatch) -> AbstractContextManager[None]:
+        """Within the block, SQL can read `data` as a table called `name`."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """Within the block all statements belong together: an exception undoes them all."""
+
+    @abstractmethod
+    def views(self, schema: str, definitions: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Within the block, bare table names mean the views of `definitions` (name to SELECT) in `schema`."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a small result as tuples."""
+        columns = [column.to_pylist() for column in self.table(sql, parameters).columns]
+        return list(zip(*columns, strict=True))
+
+    def value(self, sql: str, parameters: Parameters | None = None) -> Any:
+        """The single value of a query of one row and one column; None when there is no row."""
+        found = self.rows(sql, parameters)
+        return found[0][0] if found else None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

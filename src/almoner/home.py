@@ -1,0 +1,73 @@
+"""An installation: one folder with its settings, facts, casework database, key and packs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from almoner.errors import HomeError
+
+SETTINGS = "almoner.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class HomeSettings:
+    """`pack` is the name of a pack that comes with Almoner, or a folder (relative to the home)."""
+
+    pack: str
+    language: str = "en"
+    version: int = VERSION
+    vault_key: str = "secrets/vault.key"
+    memory_limit: str = "3GiB"  # of the engine
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where everything of an installation lies."""
+
+    folder: Path
+    settings: HomeSettings
+
+    @property
+    def facts(self) -> Path:
+        return self.folder / "facts.duckdb"
+
+    @property
+    def casework(self) -> Path:
+        return self.folder / "casework.sqlite3"
+
+    @property
+    def vault_key(self) -> Path:
+        return self.folder / self.settings.vault_key
+
+    @property
+    def pack_archive(self) -> Path:
+        """Every version of the pack that ever decided something, by hash: what replay reads."""
+        return self.folder / "packs"
+
+
+def create(folder: Path, pack: str, language: str = "en") -> Home:
+    """A new installation in `folder`, which must not hold one yet."""
+    if (folder / SETTINGS).exists():
+        raise HomeError(f"{folder} is an installation already. Choose another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    home = Home(folder, HomeSettings(pack=pack, language=language))
+    text = json.dumps(asdict(home.settings), ensure_ascii=False, indent=2)
+    (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
+    return home
+
+
+def load(folder: Path) -> Home:
+    """The installation in `folder`. Raises HomeError when there is none or it is of another version."""
+    try:
+        read = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        settings = HomeSettings(**read)
+    except FileNotFoundError:
+        raise HomeError(f"{folder} is not an installation. Make one with: almoner init {folder} --pack base") from None
+    except (ValueError, TypeError) as error:
+        raise HomeError(f"{folder / SETTINGS} cannot be read: {error}. Restore it or make a new installation.") from None
+    if settings.version != VERSION:
+        raise HomeError(f"{folder} was made by another version of Almoner ({settings.version}, this one reads {VERSION}).")
+    return Home(folder, settings)

@@ -1,0 +1,1 @@
+"""Fictional places with known truth, back-tests on real panels, benchmarks."""

@@ -1,0 +1,1 @@
+"""Quality, blind spots, receipts."""

@@ -1,0 +1,33 @@
+"""Progress of long work: bars on a terminal, plain lines elsewhere, always on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+
+class Advance(Protocol):
+    def __call__(self, steps: float = 1) -> None: ...
+
+
+_console = Console(stderr=True)
+
+
+@contextmanager
+def progress(title: str, total: float | None = None) -> Iterator[Advance]:
+    """Show that `title` is under way; call the result for every step done of `total`."""
+    if not _console.is_terminal:
+        started = monotonic()
+        yield lambda steps=1: None
+        _console.print(f"{title}: {monotonic() - started:.1f} s", highlight=False)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_console) as bars:
+        task = bars.add_task(title, total=total)
+        yield lambda steps=1: bars.advance(task, steps)
+        bars.update(task, total=1, completed=1)

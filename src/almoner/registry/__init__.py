@@ -1,0 +1,1 @@
+"""Who is who, who lives with whom; facts with two clocks."""

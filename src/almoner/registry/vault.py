@@ -1,0 +1,102 @@
+"""Names, identity numbers, phones and addresses: sealed before they are written anywhere.
+
+Each field is sealed by AES-256-GCM with the person's id and the field's name as associated data, so that a sealed value
+cannot be moved to another person or column. Look-up goes through a blind index: HMAC-SHA256 under a key derived from the vault's
+key. Where the sealed rows are stored is the casework database's affair (`IdentityStore`); the key lies outside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from almoner.errors import VaultError
+
+FIELDS = ("number", "name", "phone", "address")
+NONCE_BYTES = 12
+
+
+@dataclass(frozen=True)
+class SealedIdentity:
+    """One person's sealed fields; None leaves what is stored as it is."""
+
+    person_id: int
+    number_index: bytes
+    number: bytes | None = None
+    name: bytes | None = None
+    name_index: bytes | None = None
+    phone: bytes | None = None
+    address: bytes | None = None
+
+
+class IdentityStore(Protocol):
+    """Where sealed identities are kept."""
+
+    def write(self, identities: Sequence[SealedIdentity]) -> None:
+        """Insert or update by `person_id`, in one transaction."""
+
+    def discard_above(self, person_id: int) -> None:
+        """Forget persons with a larger id: left behind by a delivery that never committed."""
+
+
+class Vault:
+    """Seals, opens and indexes under one key of 32 bytes. Raises VaultError for a wrong key."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise VaultError("The vault's key must have 32 bytes. Restore the key file from its backup.")
+        self._cipher = AESGCM(_derive(key, b"almoner vault seal"))
+        self.index_key = _derive(key, b"almoner vault index")
+
+    def seal(self, person_id: int, field: str, text: str | None) -> bytes | None:
+        if text is None or text == "":
+            return None
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, text.encode(), f"{field}:{person_id}".encode())
+
+    def open(self, person_id: int, field: str, sealed: bytes | None) -> str | None:
+        if sealed is None:
+            return None
+        data = bytes(sealed)
+        try:
+            plain = self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], f"{field}:{person_id}".encode())
+        except InvalidTag:
+            raise VaultError("This record was not sealed with the vault's present key. Restore the right key file.") from None
+        return plain.decode()
+
+    def index(self, text: str) -> bytes:
+        """The blind index of a normalised number or name (32 bytes)."""
+        return hmac.digest(self.index_key, text.encode(), "sha256")
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key)
+
+
+def create_key(path: Path) -> None:
+    """Write a new random key, readable by its owner only. An existing key is never overwritten (FileExistsError)."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(base64.b64encode(os.urandom(32)) + b"\n")
+
+
+def open_vault(path: Path) -> Vault:
+    """The vault under the key in `path`. Raises VaultError when the file is missing or malformed."""
+    try:
+        return Vault(base64.b64decode(path.read_bytes().strip(), validate=True))
+    except FileNotFoundError:
+        raise VaultError(f"The vault's key is missing: {path}. Restore it from its backup.") from None
+    except binascii.Error:
+        raise VaultError(f"The vault's key is damaged: {path}. Restore it from its backup.") from None

@@ -1,0 +1,1 @@
+"""Programmes, then entitlements, then proposals."""
