@@ -1,1 +1,138 @@
-"""Cases, referrals with clocks, the vault and the console (Django)."""
+"""Cases, referrals with clocks, the vault and the console (Django).
+
+The face that the rest of Almoner uses. Importing it imports no Django; call `setup` before anything else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from almoner.casework.audit import ChainCheck
+    from almoner.casework.vault_rows import Person
+    from almoner.home import Home
+    from almoner.policy.model import Pack
+    from almoner.registry.vault import IdentityStore
+    from almoner.support.changes import Change
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one call of `apply` did. Counts are of rows; `last_seq` is the outbox position that is stored now."""
+
+    cases_opened: int
+    cases_updated: int
+    signals: int
+    referrals: int
+    last_seq: int
+
+
+def setup(home: Home) -> None:
+    """Configure Django for `home`. Again for the same home does nothing; for another one, moves this process to it."""
+    import django
+    from django.conf import settings
+
+    os.environ["ALMONER_HOME"] = str(home.folder.resolve())
+    os.environ["DJANGO_SETTINGS_MODULE"] = "almoner.casework.settings"
+    if not settings.configured:
+        django.setup()
+        return
+    from almoner.casework.moving import move_to
+
+    django.setup()
+    move_to(home)
+
+
+def migrate() -> None:
+    """Create or upgrade the tables."""
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+def identities() -> IdentityStore:
+    """The vault's store in casework's database."""
+    from almoner.casework.vault_rows import DjangoIdentityStore
+
+    return DjangoIdentityStore()
+
+
+def people(household_id: int) -> list[Person]:
+    """The members of a household that has a case, in clear; whoever shows them must record it."""
+    from almoner.casework import vault_rows as store
+
+    return store.people(household_id)
+
+
+def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
+    """Replace the members of every household in `rows`: (household_id, person_id, as_of)."""
+    from almoner.casework import vault_rows as store
+
+    store.sync_members(rows)
+
+
+def apply(batches: Iterable[Sequence[Change]]) -> Applied:
+    """Apply the outbox's changes in one transaction. Changes with a `seq` that was applied before are skipped."""
+    from almoner.casework.outbox import apply as apply_changes
+
+    return apply_changes(batches)
+
+
+def last_seq() -> int:
+    """The last change that was applied; 0 before the first."""
+    from almoner.casework.models import OutboxPosition
+
+    return OutboxPosition.objects.filter(pk=1).values_list("seq", flat=True).first() or 0
+
+
+def sync_departments(pack: Pack) -> None:
+    """Departments with their names and hours as the pack says them."""
+    from almoner.casework import reference_data
+
+    reference_data.sync_departments(pack)
+
+
+def sync_calendar(pack: Pack) -> None:
+    """Holidays and working weekends of the pack. A day that a person edited stays as it is."""
+    from almoner.casework import reference_data
+
+    reference_data.sync_calendar(pack)
+
+
+def create_user(
+    username: str, password: str, role: str = "worker", areas: Sequence[str] = ("*",), department: str | None = None,
+    full_name: str = "",
+) -> User:  # fmt: skip
+    """Somebody who can sign in. Raises AlmonerError for a name that is taken, an unknown role or department."""
+    from almoner.casework import reference_data
+
+    return reference_data.create_user(username, password, role, areas, department, full_name)
+
+
+def explain(case_reference: str, language: str) -> str:
+    """Why a case is there, in sentences (`en` or `zh`). Raises AlmonerError for an unknown reference."""
+    from almoner.casework.explanation import explain as explain_case
+
+    return explain_case(case_reference, language)
+
+
+def verify_chain() -> ChainCheck:
+    """Recompute the audit trail."""
+    from almoner.casework import audit
+
+    return audit.verify_chain()
+
+
+def serve(home: Home, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve the console until the process is stopped."""
+    setup(home)
+    from almoner.casework.server import serve as serve_console
+
+    serve_console(host, port)
+

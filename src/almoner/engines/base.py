@@ -44,8 +44,16 @@ class Engine(ABC):
         """Within the block all statements belong together: an exception undoes them all."""
 
     @abstractmethod
-    def views(self, schema: str, definitions: Mapping[str, str]) -> AbstractContextManager[None]:
-        """Within the block, bare table names mean the views of `definitions` (name to SELECT) in `schema`."""
+    def views(self, definitions: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Within the block, bare table names mean the views of `definitions` (name to SELECT); nobody else sees them."""
+
+    @abstractmethod
+    def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:
+        """Compute `select` once and keep it as a table called `name` until the engine is closed or it is kept anew."""
+
+    @abstractmethod
+    def forget(self, *names: str) -> None:
+        """Let go of what `keep` kept."""
 
     @abstractmethod
     def close(self) -> None: ...

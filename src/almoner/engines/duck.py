@@ -20,19 +20,36 @@ class DuckEngine(Engine):
         config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
         if memory_limit:
             config["memory_limit"] = memory_limit
+        if path:
+            config["temp_directory"] = f"{path}.tmp"
+            config["temp_file_encryption"] = True  # what spills to disk may hold what only the vault may hold
+        self._connection = duckdb.connect(":memory:", config=config)
+        if path:
+            self._attach(path, read_only)
+
+    def _attach(self, path: Path, read_only: bool) -> None:
+        """Under a name of our own: a file called `facts` would hide its schema of that name."""
+        access = "READ_ONLY" if read_only else "READ_WRITE"
+        file = str(path).replace("'", "''")
         try:
-            self._connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=config)
+            self._connection.execute(f"ATTACH '{file}' AS installation ({access})")
+            self._connection.execute("USE installation")
         except duckdb.IOException as error:
+            self._connection.close()
             raise HomeError(_in_use(path, error)) from None
 
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
-        self._run(sql, parameters)
+        with _told(sql):
+            self._connection.execute(sql, dict(parameters) if parameters else None)
 
     def table(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
-        return self._run(sql, parameters).to_arrow_table()
+        with _told(sql):
+            return self._connection.sql(sql, params=dict(parameters) if parameters else None).to_arrow_table()
 
     def batches(self, sql: str, parameters: Parameters | None = None, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-        yield from self._run(sql, parameters).to_arrow_reader(rows)
+        with _told(sql):
+            relation = self._connection.sql(sql, params=dict(parameters) if parameters else None)
+            yield from relation.to_arrow_reader(rows)
 
     @contextmanager
     def offer(self, name: str, data: pa.Table | pa.RecordBatch) -> Iterator[None]:
@@ -53,25 +70,32 @@ class DuckEngine(Engine):
         self.execute("COMMIT")
 
     @contextmanager
-    def views(self, schema: str, definitions: Mapping[str, str]) -> Iterator[None]:
-        name = quote(schema)
-        self.execute(f"CREATE OR REPLACE TEMP MACRO almoner_scope() AS {len(definitions)}")
-        for view, select in definitions.items():
-            self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(view)} AS {select}")
+    def views(self, definitions: Mapping[str, str]) -> Iterator[None]:
+        for name, select in definitions.items():
+            self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {select}")
         try:
             yield
         finally:
-            for view in reversed(definitions):
-                self.execute(f"DROP VIEW IF EXISTS temp.{name}.{quote(view)}")
+            for name in reversed(definitions):
+                self.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
+
+    def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}", parameters)
+
+    def forget(self, *names: str) -> None:
+        for name in names:
+            self.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
 
     def close(self) -> None:
         self._connection.close()
 
-    def _run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
-        try:
-            return self._connection.execute(sql, dict(parameters) if parameters else None)
-        except duckdb.Error as error:
-            raise EngineError(str(error), sql) from error
+
+@contextmanager
+def _told(sql: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise EngineError(str(error), sql) from error
 
 
 def _in_use(path: Path | None, error: Exception) -> str:

@@ -1,1 +1,1 @@
-"""Reads a delivery against its contract: good rows in, bad rows to quarantine with the reason."""
+"""Reads a delivery against its contract: good rows in, bad rows out with the reason."""

@@ -1,1 +1,40 @@
-"""The pack: what is shared, what is watched, what is given. Declared in files, read and checked here."""
+"""The pack: what is shared, what is watched, what is given. Declared in files, read and checked here.
+
+`docs/packs.md` is the reference of the files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from almoner.errors import PackError
+from almoner.policy.findings import Finding
+from almoner.policy.model import Pack
+from almoner.policy.sources import archive, find_pack, pack_files
+
+__all__ = ["archive", "check_pack", "compile_pack", "find_pack", "pack_files"]
+
+
+def check_pack(
+    folder_or_name: Path | str, as_of: dt.date | None = None
+) -> tuple[Pack | None, tuple[Finding, ...]]:
+    """The pack, or None, and every fault found in it. Parameters need a value on `as_of` (default: today).
+
+    Raises PackError only where there is no such pack at all.
+    """
+    from almoner.policy.compiler import Compiler  # SQLGlot and Pydantic take a moment to load
+
+    compiler = Compiler(find_pack(folder_or_name), as_of or dt.date.today())  # noqa: DTZ011 - local day of the installation
+    return compiler.compile(), compiler.report.findings
+
+
+def compile_pack(folder_or_name: Path | str, *, as_of: dt.date | None = None) -> Pack:
+    """The pack. Raises PackError, which carries every finding, when anything is wrong with it."""
+    pack, findings = check_pack(folder_or_name, as_of)
+    if pack is None:
+        listed = "\n".join(map(str, findings))
+        raise PackError(
+            f"The pack {folder_or_name} does not compile: {len(findings)} findings.\n{listed}", findings
+        )
+    return pack

@@ -286,6 +286,7 @@ class Pack:
     holidays: Mapping[dt.date, bool]  # True: a working day although a weekend; False: a holiday
     hash: str  # SHA-256 over the files, after `extends`
     panel: Panel | None = None
+    units: Mapping[str, Words] = field(default_factory=dict)  # words for the letters of units: CNY, month, ...
 
     @property
     def membership_feed(self) -> Feed:

@@ -70,9 +70,13 @@ class Vault:
             return None
         data = bytes(sealed)
         try:
-            plain = self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], f"{field}:{person_id}".encode())
+            plain = self._cipher.decrypt(
+                data[:NONCE_BYTES], data[NONCE_BYTES:], f"{field}:{person_id}".encode()
+            )
         except InvalidTag:
-            raise VaultError("This record was not sealed with the vault's present key. Restore the right key file.") from None
+            raise VaultError(
+                "This record was not sealed with the vault's present key. Restore the right key file."
+            ) from None
         return plain.decode()
 
     def index(self, text: str) -> bytes:

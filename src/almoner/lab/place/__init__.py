@@ -1,1 +1,94 @@
-"""A fictional county: people, lives, shocks, and what the departments write down of them."""
+"""A fictional county: people, lives, shocks, and what the departments write down of them.
+
+The way of the folder: `land` and `people` (who is there); `work` and `shocks` (what happens to them);
+`wages`, `pensions`, `income`, `aid`, `health`, `school` and `elders` (how they live through it); `truth` (who
+came into need); `register`, `feeds`, `faults`, `files` and `deliveries` (what the offices write of it).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from almoner.errors import AlmonerError
+from almoner.lab.place import names, truth
+from almoner.lab.place.clock import Clock
+from almoner.lab.place.deliveries import Form, deliver
+from almoner.lab.place.land import write_outlines
+from almoner.lab.place.life import Life, live
+from almoner.lab.place.people import FORMS
+from almoner.progress import Advance
+
+__all__ = ["Form", "PlaceSummary", "build"]
+
+FEWEST_RESIDENTS, FEWEST_MONTHS = 1000, 6
+
+
+@dataclass(frozen=True)
+class PlaceSummary:
+    """What `place.json` says; `facts_rows` counts the rows of all delivered files, with planted faults."""
+
+    seed: int
+    residents: int
+    households: int
+    months: int
+    until: date
+    as_of: date
+    facts_rows: int
+
+
+def build(
+    folder: Path,
+    residents: int,
+    seed: int = 1,
+    months: int = 24,
+    until: date = date(2026, 10, 31),
+    form: Form = "mixed",
+    advance: Advance | None = None,
+) -> PlaceSummary:
+    """Write a county into `folder`, byte for byte the same for the same arguments.
+
+    `residents` live there for `months` months, of which `until` is the last day. `form` is "mixed" for the
+    kinds of files that departments send, or "parquet" for Parquet alone. `advance` is told shares of the work
+    that sum up to one. `folder` gets `deliveries/` with `manifest.json`, `truth/`, `areas.geojson` and `place.json`.
+    AlmonerError when the county would be too small or too short, or `until` is not the end of a month.
+    """
+    _check(residents, months, until)
+    step = advance or _quietly
+    clock = Clock(until, months)
+    life = live(residents, seed, clock)
+    step(0.3)
+    rows = deliver(life, folder / "deliveries", form, lambda steps=1: step(0.6 * steps))
+    _write_truth(life, folder / "truth")
+    write_outlines(life.land, folder / "areas.geojson")
+    summary = PlaceSummary(seed, residents, life.people.households, months, until, clock.as_of, rows)
+    text = json.dumps(asdict(summary), default=str, indent=1) + "\n"
+    (folder / "place.json").write_text(text, encoding="utf-8")
+    step(0.1)
+    return summary
+
+
+def _quietly(steps: float = 1) -> None:
+    """Nobody watches."""
+
+
+def _check(residents: int, months: int, until: date) -> None:
+    if residents < FEWEST_RESIDENTS:
+        raise AlmonerError(f"A place needs at least {FEWEST_RESIDENTS} residents, not {residents}.")
+    if months < FEWEST_MONTHS:
+        raise AlmonerError(f"A place needs at least {FEWEST_MONTHS} months, not {months}.")
+    if (until + timedelta(days=1)).day != 1:
+        raise AlmonerError(f"`until` must be the last day of a month, not {until}.")
+
+
+def _write_truth(life: Life, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    codes = life.land.village_codes()
+    for name, table in truth.tables(
+        life.people, life.living, life.needs, life.lonely, codes, names.ETHNICITIES, FORMS
+    ):
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")

@@ -1,0 +1,87 @@
+"""A pack's conditions as SQL for the engine: parameters become values, area-scoped ones become columns."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from sqlglot import exp, parse_one
+
+DIALECT = "duckdb"
+
+Value = float | int | str | bool | dt.date | None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(sql: str) -> exp.Expression:
+    return parse_one(sql, dialect=DIALECT)
+
+
+def parse(sql: str) -> exp.Expression:
+    """The expression of a condition that has passed the compiler; a copy that may be changed."""
+    return _parsed(sql).copy()
+
+
+def area_column(parameter: str) -> str:
+    """The wide table's column that holds an area-scoped parameter's value."""
+    return f"parameter:{parameter}"
+
+
+def literal(value: Value) -> str:
+    """A value as SQL."""
+    if isinstance(value, dt.date):
+        return f"DATE '{value.isoformat()}'"
+    return exp.convert(value).sql(dialect=DIALECT)
+
+
+def bind(sql: str, values: Mapping[str, Value], by_area: frozenset[str] = frozenset()) -> str:
+    """`sql` with each `:name` replaced by its value, or by its column when it is scoped by area.
+
+    The engine's `greatest` and `least` pass over what is unknown; in a condition an unknown operand makes the result
+    unknown, as everywhere else.
+    """
+
+    def replace(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Placeholder | exp.Parameter):
+            return node
+        name = node.name
+        if name in by_area:
+            return exp.column(area_column(name), quoted=True)
+        return parse_one(f"({literal(values[name])})", dialect=DIALECT)
+
+    bound = parse(sql).transform(replace)
+    for node in reversed(list(bound.find_all(exp.Greatest, exp.Least, bfs=True))):
+        strict = _strict(node)
+        bound = strict if node is bound else bound
+        node.replace(strict)
+    return bound.sql(dialect=DIALECT)
+
+
+def _strict(node: exp.Greatest | exp.Least) -> exp.Expression:
+    """Innermost first, so that nested ones are strict already."""
+    unknown = exp.or_(*(exp.Is(this=exp.paren(m.copy()), expression=exp.null()) for m in (node.this, *node.expressions)))
+    return exp.paren(exp.Case().when(unknown, exp.null()).else_(node.copy()))
+
+
+def atoms(sql: str) -> Iterator[exp.Expression]:
+    """The atomic conditions of a condition, in order: what stands between AND, OR and NOT."""
+    yield from _atoms(parse(sql))
+
+
+def _atoms(node: exp.Expression) -> Iterator[exp.Expression]:
+    inner = node.this.unnest() if isinstance(node, exp.Not | exp.Paren) else node
+    if isinstance(inner, exp.And | exp.Or):
+        yield from _atoms(inner.left)
+        yield from _atoms(inner.right)
+    elif isinstance(node, exp.Paren):
+        yield from _atoms(inner)
+    else:
+        yield node
+
+
+def names(node: exp.Expression) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns and the parameters of an expression, each once, in order of appearance."""
+    columns = dict.fromkeys(column.name for column in node.find_all(exp.Column, bfs=False))
+    parameters = dict.fromkeys(p.name for p in node.find_all(exp.Placeholder, exp.Parameter, bfs=False))
+    return tuple(columns), tuple(parameters)

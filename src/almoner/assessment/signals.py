@@ -1,0 +1,119 @@
+"""Signals in three values: true raises, false clears, unknown does neither and is counted as a blind spot."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from almoner.assessment.evidence import Explainer, Sources
+from almoner.assessment.expressions import names, parse
+from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
+from almoner.assessment.scene import Scene, has, subject_key, wide
+from almoner.engines import quote
+from almoner.policy.model import Condition, Signal
+
+FINDINGS, REFUTED = "signal_findings", "signal_refuted"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How one signal stands in the scope: subjects it could speak of, and of how many it cannot say."""
+
+    signal: str
+    subjects: int
+    holds: int
+    unknown: int
+
+
+def find(scene: Scene) -> list[Watched]:
+    """Keep what holds (`signal_findings`) and which standing signals are known to be false (`signal_refuted`)."""
+    signals = list(scene.pack.signals.values())
+    scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(scene, s) for s in signals) or EMPTY_FINDINGS)
+    scene.engine.keep(REFUTED, " UNION ALL ".join(_refuted(scene, s) for s in signals) or "SELECT NULL::VARCHAR AS key LIMIT 0")
+    return [_watched(scene, s) for s in signals]
+
+
+def digest(scene: Scene, conditions: Sequence[Condition | None]) -> str:
+    """SQL for a digest over the operands of conditions and the rule itself: another digest is another evidence."""
+    present = [c for c in conditions if c is not None]
+    columns = dict.fromkeys(name for c in present for name in names(parse(c.sql))[0])
+    known = [name for name in columns if _is_indicator(scene, name)]
+    rule = hashlib.sha256("|".join(scene.sql(c) for c in present).encode()).hexdigest()[:16]
+    parts = ", ".join(f"coalesce({quote(name)}::VARCHAR, '?')" for name in known)
+    return f"md5(concat_ws('|', '{rule}'{', ' + parts if parts else ''}))"
+
+
+def _is_indicator(scene: Scene, name: str) -> bool:
+    return any(column.name == name for i in scene.pack.indicators.values() for column in i.columns)
+
+
+def _holding(scene: Scene, signal: Signal) -> str:
+    severity = scene.sql(signal.severity) if signal.severity else "0"
+    person = "person_id" if signal.subject == "person" else "NULL::BIGINT"
+    evidence = digest(scene, [signal.when, *(level.when for level in signal.levels)])
+    return (
+        f"SELECT '{signal.id}' AS item, '{signal.subject}' AS subject, {subject_key(signal.subject)} AS subject_id, household_id,"
+        f" {person} AS person_id, area, {_level(scene, signal)} AS level, {severity}::DOUBLE AS severity, {evidence} AS digest"
+        f" FROM {wide(signal.subject)} WHERE {scene.sql(signal.when)}"
+    )
+
+
+def _level(scene: Scene, signal: Signal) -> str:
+    *upper, last = signal.levels
+    whens = "".join(f" WHEN {scene.sql(level.when)} THEN '{level.id}'" for level in upper if level.when)
+    return f"CASE{whens} ELSE '{last.id}' END" if whens else f"'{last.id}'"
+
+
+def _refuted(scene: Scene, signal: Signal) -> str:
+    key = subject_key(signal.subject)
+    return (
+        f"SELECT s.key FROM assessment.standing AS s JOIN {wide(signal.subject)} AS w ON w.{key} = s.subject_id"
+        f" WHERE s.kind = 'signal' AND s.item = '{signal.id}' AND NOT {scene.sql(signal.when)}"
+    )
+
+
+def _watched(scene: Scene, signal: Signal) -> Watched:
+    """Persons count only where an indicator of the signal says something of them: a child is no blind spot of the elderly."""
+    spoken = "true"
+    if signal.subject == "person":
+        used = (scene.pack.column(name)[0] for name in signal.when.columns)
+        own = dict.fromkeys(i.id for i in used if i.subject == "person")
+        spoken = " OR ".join(quote(has(indicator)) for indicator in own) or "true"
+    row = scene.engine.rows(
+        f"SELECT count(*) FILTER ({spoken}), count(*) FILTER (holds), count(*) FILTER (holds IS NULL AND ({spoken}))"
+        f" FROM (SELECT *, {scene.sql(signal.when)} AS holds FROM {wide(signal.subject)})"
+    )[0]
+    return Watched(signal.id, *row)
+
+
+def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
+    """The outbox body of each signal that moved, in the order of its key."""
+    sources = Sources(scene, (m.household_id for m in moved))
+    for signal_id in dict.fromkeys(m.item for m in moved):
+        mine = [m for m in moved if m.item == signal_id]
+        signal = scene.pack.signals.get(signal_id)
+        if signal is None:  # the pack no longer has it; what stood is let go by its expiry
+            yield from ((m, {"signal": signal_id, "reason": "removed"}) for m in mine)
+        else:
+            yield from _bodies(scene, signal, mine, sources)
+
+
+def _bodies(scene: Scene, signal: Signal, moved: Sequence[Moved], sources: Sources) -> Iterator[tuple[Moved, dict[str, Any]]]:
+    explainer = Explainer(scene, signal.subject)
+    planned = explainer.condition(signal.when, "when")
+    rows = explainer.rows([m.subject_id for m in moved])
+    common = {
+        "signal": signal.id, "label": dict(signal.label), "subject": signal.subject, "theme": signal.theme,
+        "department": signal.department, "check": dict(signal.check), "why": dict(signal.why),
+    }  # fmt: skip
+    terms = {level.id: {"amount": level.within.amount, "unit": level.within.unit} for level in signal.levels}
+    expires = (scene.as_of + dt.timedelta(days=signal.expires_days)).isoformat()
+    for m in moved:
+        row = rows.get(m.subject_id)
+        evidence = [explainer.explain(a, row, sources, m.household_id, m.person_id) for a in planned] if row else []
+        yield m, common | {
+            "level": m.level, "severity": m.severity, "within": terms.get(m.level or ""), "expires_on": expires, "evidence": evidence,
+        }  # fmt: skip

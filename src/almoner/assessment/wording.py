@@ -1,0 +1,196 @@
+"""Conditions and arithmetic in words: a sentence with the numbers in it, in each of a pack's languages.
+
+A template is compiled once from the expression; filling it for a household is string joining.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlglot import exp
+
+from almoner.policy.model import Pack, say
+
+Row = Mapping[str, Any]
+Part = str | Callable[[Row], str]
+
+_WORDS = {
+    "en": {
+        exp.LT: "is less than", exp.GT: "is more than", exp.LTE: "is at most", exp.GTE: "is at least",
+        exp.EQ: "is", exp.NEQ: "is not", exp.Greatest: "the larger of", exp.Least: "the smaller of",
+        "unknown": "unknown", "is unknown": "is unknown", "yes": "yes", "no": "no", "not": "it is not so that", ":": ": ", ",": ", ",
+        "or": "or, if unknown,",
+    },
+    "zh": {
+        exp.LT: "低于", exp.GT: "高于", exp.LTE: "不高于", exp.GTE: "不低于",
+        exp.EQ: "为", exp.NEQ: "不为", exp.Greatest: "以下较大者：", exp.Least: "以下较小者：",
+        "unknown": "未知", "is unknown": "未知", "yes": "是", "no": "否", "not": "并非", ":": "：", ",": "，",
+        "or": "未知时取",
+    },
+}  # fmt: skip
+_SIGNS = {exp.Add: "+", exp.Sub: "−", exp.Mul: "×", exp.Div: "÷"}
+COMPARISONS = (exp.LT, exp.GT, exp.LTE, exp.GTE, exp.EQ, exp.NEQ)
+
+
+def number(value: Any) -> str:
+    """A value as people write it: thousands apart, at most two decimals, four below one."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, dt.date | str):
+        return str(value)
+    digits = 4 if abs(value) < 1 else 2
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class Wording:
+    """Renders the expressions of one pack in one language.
+
+    A row carries each operand by its name, and what `slots` of an expression added: the values of both sides of
+    a comparison and the branch that a CASE took.
+    """
+
+    def __init__(self, pack: Pack, language: str, parameters: Mapping[str, Any], steps: Mapping[str, Any] | None = None) -> None:
+        self._pack = pack
+        self._language = language
+        self._words = _WORDS.get(language, _WORDS["en"])
+        self._parameters = parameters
+        self._steps = steps or {}
+
+    def sentence(self, node: exp.Expression, slot: str) -> Callable[[Row], str]:
+        """A function from a row to the sentence for `node`, whose extra values are named by `slot`."""
+        parts = self._merged(self._render(node, slot))
+        return lambda row: "".join(part if isinstance(part, str) else part(row) for part in parts)
+
+    def unit(self, unit: str | None) -> str:
+        """A unit in words, such as 元/人/月."""
+        if not unit or unit == "1":
+            return ""
+        per = [say(self._pack.units[u], self._language) if u in self._pack.units else u for u in unit.split("/")]
+        return " " + "/".join(per)
+
+    def _value(self, key: str, unit: str | None) -> Callable[[Row], str]:
+        suffix = self.unit(unit)
+        yes, no, unknown = self._words["yes"], self._words["no"], self._words["unknown"]
+
+        def show(row: Row) -> str:
+            value = row.get(key)
+            if value is None:
+                return unknown
+            if isinstance(value, bool):
+                return yes if value else no
+            return number(value) + suffix
+
+        return show
+
+    def _render(self, node: exp.Expression, slot: str) -> list[Part]:
+        if isinstance(node, exp.Column):
+            return self._operand(node.name)
+        if isinstance(node, exp.Placeholder | exp.Parameter):
+            return self._parameter(node.name)
+        if isinstance(node, COMPARISONS):
+            return self._comparison(node, slot)
+        if type(node) in _SIGNS:
+            return [*self._render(node.left, slot), f" {_SIGNS[type(node)]} ", *self._render(node.right, slot)]
+        if isinstance(node, exp.Paren):
+            return ["(", *self._render(node.this, slot), ")"]
+        return self._function(node, slot)
+
+    def _function(self, node: exp.Expression, slot: str) -> list[Part]:
+        if isinstance(node, exp.Case):
+            return self._case(node, slot)
+        if isinstance(node, exp.Greatest | exp.Least | exp.Coalesce):
+            return self._several(node, slot)
+        if isinstance(node, exp.Is):
+            return [*self._render(node.this, slot), " ", self._words["is unknown"]]
+        if isinstance(node, exp.Not):
+            return [self._words["not"], " ", *self._render(node.this, slot)]
+        if isinstance(node, exp.Round):
+            return self._render(node.this, slot)
+        return [number(float(node.this)) if isinstance(node, exp.Literal) and not node.is_string else node.sql()]
+
+    def _several(self, node: exp.Expression, slot: str) -> list[Part]:
+        members = [self._render(child, slot) for child in (node.this, *node.expressions)]
+        between = f" {self._words['or']} " if isinstance(node, exp.Coalesce) else self._words[","]
+        listed = [part for index, member in enumerate(members) for part in ([between] if index else []) + member]
+        return listed if isinstance(node, exp.Coalesce) else [self._words[type(node)], " (", *listed, ")"]
+
+    def _comparison(self, node: exp.Expression, slot: str) -> list[Part]:
+        left, right = self._render(node.left, slot), self._render(node.right, slot)
+        if not _is_single(node.left):
+            left += [" (= ", self._value(f"{slot}:left", None), ")"]
+        if not _is_single(node.right):
+            right += [" (= ", self._value(f"{slot}:right", None), ")"]
+        return [*left, f" {self._words[type(node)]} ", *right]
+
+    def _case(self, node: exp.Case, slot: str) -> list[Part]:
+        branches = [branch.args["true"] for branch in node.args["ifs"]]
+        default = node.args.get("default")
+        rendered = [self._merged(self._render(branch, slot)) for branch in [*branches, *([default] if default else [])]]
+        key, unknown = f"{slot}:{case_key(node)}", self._words["unknown"]
+
+        def show(row: Row) -> str:
+            taken = row.get(key)
+            if taken is None or taken >= len(rendered):
+                return unknown
+            return "".join(part if isinstance(part, str) else part(row) for part in rendered[taken])
+
+        return [show]
+
+    def _operand(self, name: str) -> list[Part]:
+        if name in self._steps:
+            label, unit = say(self._steps[name], self._language), None
+        else:
+            column = self._pack.column(name)[1]
+            label, unit = say(column.label, self._language), column.unit
+        return [label, " " if self._language == "en" else "：", self._value(name, unit)]
+
+    def _parameter(self, name: str) -> list[Part]:
+        if name not in self._pack.parameters:
+            return [number(self._parameters.get(name))]
+        parameter = self._pack.parameters[name]
+        key = f"parameter:{name}"
+        value = self._value(key, parameter.unit)
+        label = say(parameter.label, self._language)
+        between = " " if self._language == "en" else "："
+        if key not in self._parameters and name in self._parameters:
+            return [label, between, value({key: self._parameters[name]})]
+        return [label, between, value]
+
+    @staticmethod
+    def _merged(parts: list[Part]) -> list[Part]:
+        merged: list[Part] = []
+        for part in parts:
+            if isinstance(part, str) and merged and isinstance(merged[-1], str):
+                merged[-1] += part
+            else:
+                merged.append(part)
+        return merged
+
+
+def _is_single(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Column | exp.Placeholder | exp.Parameter | exp.Literal | exp.Boolean)
+
+
+def case_key(node: exp.Case) -> str:
+    """The name of the slot that says which branch of a CASE was taken."""
+    return "case " + node.sql()
+
+
+def slots(node: exp.Expression) -> dict[str, exp.Expression]:
+    """What a row must carry besides the operands so that `node` can be put in words, as expressions to be computed."""
+    found: dict[str, exp.Expression] = {}
+    if isinstance(node, COMPARISONS):
+        found |= {"left": node.left.copy(), "right": node.right.copy()}
+    for case in node.find_all(exp.Case):
+        found[case_key(case)] = _branch_taken(case)
+    return found
+
+
+def _branch_taken(case: exp.Case) -> exp.Expression:
+    taken = exp.Case(this=case.this.copy() if case.this else None)
+    for index, branch in enumerate(case.args["ifs"]):
+        taken = taken.when(branch.this.copy(), exp.Literal.number(index))
+    return taken.else_(exp.Literal.number(len(case.args["ifs"])))

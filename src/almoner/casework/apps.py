@@ -1,0 +1,11 @@
+"""The Django app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CaseworkConfig(AppConfig):
+    name = "almoner.casework"
+    label = "casework"
+    default_auto_field = "django.db.models.BigAutoField"

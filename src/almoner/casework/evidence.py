@@ -1,0 +1,129 @@
+"""The stored bodies of signals and proposals, arranged for pages and for `almoner explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from almoner.casework import words
+from almoner.casework.models import CaseSignal, Department, Referral
+
+
+@dataclass(frozen=True)
+class Source:
+    feed: str
+    owner: str
+    complete_through: str
+    latest: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What was compared: an indicator's value, or a parameter with its reference and first day."""
+
+    label: str
+    value: str
+    reference: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    sentence: str
+    holds: bool | None
+    values: tuple[Quantity, ...]
+    rules: tuple[Quantity, ...]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A signal with its facts."""
+
+    signal: CaseSignal
+    label: str
+    level: str
+    department: str
+    facts: tuple[Fact, ...]
+    check: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ProposalStep:
+    label: str
+    sentence: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A referral with the arithmetic of its amount and what makes the family eligible."""
+
+    referral: Referral
+    label: str
+    department: str
+    amount: str
+    within: str
+    steps: tuple[ProposalStep, ...]
+    eligible: tuple[Fact, ...]
+    exclusions: tuple[tuple[str, bool | None], ...]
+    reference: str
+
+
+class Presenter:
+    """Makes sentences in the active language; department names are read once."""
+
+    def __init__(self) -> None:
+        self._departments: dict[str, Mapping[str, str]] = dict(Department.objects.values_list("id", "label"))
+
+    def department(self, department: str) -> str:
+        return words.in_language(self._departments.get(department) or department)
+
+    def reason(self, signal: CaseSignal) -> Reason:
+        body = signal.body
+        return Reason(
+            signal, words.in_language(body["label"]), words.level(signal.level), self.department(signal.department),
+            self.facts(body["evidence"]), words.in_language(body["check"]), words.in_language(body["why"]),
+        )  # fmt: skip
+
+    def proposal(self, referral: Referral) -> Proposal:
+        body = referral.body
+        steps = (_step(step) for step in body["steps"])
+        exclusions = ((words.in_language(e["label"]), e["holds"]) for e in body["exclusions"])
+        return Proposal(
+            referral, words.in_language(body["label"]), self.department(referral.department),
+            words.quantity(referral.amount, referral.unit), words.within(body["within"]), tuple(steps),
+            self.facts(body["eligible"]), tuple(exclusions), words.in_language(body["reference"]),
+        )  # fmt: skip
+
+    def facts(self, conditions: Sequence[Mapping[str, Any]]) -> tuple[Fact, ...]:
+        return tuple(self._fact(condition) for condition in conditions)
+
+    def _fact(self, condition: Mapping[str, Any]) -> Fact:
+        operands = condition["operands"]
+        feeds = {feed["feed"]: feed for operand in operands for feed in operand.get("feeds") or ()}
+        return Fact(
+            words.in_language(condition["sentence"]), condition["holds"],
+            tuple(_quantity(o) for o in operands if o["kind"] == "indicator"),
+            tuple(_quantity(o) for o in operands if o["kind"] == "parameter"),
+            tuple(self._source(feed) for feed in feeds.values()),
+        )  # fmt: skip
+
+    def _source(self, feed: Mapping[str, Any]) -> Source:
+        return Source(
+            words.in_language(feed["label"]), self.department(feed["owner"]),
+            words.day(feed.get("complete_through")), words.day(feed.get("latest")),
+        )  # fmt: skip
+
+
+def _step(step: Mapping[str, Any]) -> ProposalStep:
+    value = words.quantity(step["value"], step.get("unit"))
+    return ProposalStep(words.in_language(step["label"]), words.in_language(step["sentence"]), value)
+
+
+def _quantity(operand: Mapping[str, Any]) -> Quantity:
+    value = words.quantity(operand["value"], operand.get("unit"))
+    reference = words.in_language(operand.get("reference"))
+    return Quantity(words.in_language(operand["label"]), value, reference, words.day(operand.get("since")))

@@ -1,0 +1,74 @@
+"""What people fill in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.utils.translation import gettext_lazy as _
+
+from almoner.casework.models import CaseState, Outcome
+
+LISTS = {
+    "open": _("Mine and unassigned"),
+    "mine": _("Mine"),
+    "unassigned": _("Unassigned"),
+    "overdue": _("Overdue"),
+    "held": _("On hold"),
+    "all": _("All open"),
+    "ended": _("Dismissed and closed"),
+}
+
+
+class SignInForm(AuthenticationForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("User name")
+        self.fields["username"].widget.attrs["class"] = "govuk-input"
+        self.fields["password"].label = _("Password")
+        self.fields["password"].widget.attrs["class"] = "govuk-input"
+
+
+class QueueForm(forms.Form):
+    """The filters of the queue. Choices of levels and signals are given by the caller."""
+
+    list = forms.ChoiceField(choices=list(LISTS.items()), required=False, label=_("List"))
+    level = forms.ChoiceField(required=False, label=_("Level"))
+    signal = forms.ChoiceField(required=False, label=_("Signal"))
+    state = forms.ChoiceField(required=False, label=_("State"), choices=[("", _("Any")), *CaseState.choices])
+    area = forms.CharField(required=False, label=_("Area code begins with"), max_length=40)
+
+    def __init__(self, *args: Any, levels: dict[str, str], signals: dict[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._choose("level", levels)
+        self._choose("signal", signals)
+        for name, field in self.fields.items():
+            field.widget.attrs["class"] = "govuk-input" if name == "area" else "govuk-select"
+
+    def _choose(self, name: str, choices: dict[str, str]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
+        field.choices = [("", _("Any")), *choices.items()]
+
+
+class ActForm(forms.Form):
+    """One action on a record: `version` is what the page showed. Which further fields must be there, the guards say."""
+
+    version = forms.IntegerField()
+    outcome = forms.ChoiceField(choices=Outcome.choices, required=False)
+    until = forms.DateField(required=False)
+    note = forms.CharField(max_length=400, required=False)
+
+
+class DayForm(forms.Form):
+    day = forms.DateField(label=_("Day"), widget=forms.DateInput(attrs={"type": "date", "class": "govuk-input"}))
+    working = forms.TypedChoiceField(
+        label=_("Kind of day"),
+        choices=[("no", _("Day off")), ("yes", _("Working day"))],
+        coerce=lambda value: value == "yes",
+        widget=forms.Select(attrs={"class": "govuk-select"}),
+    )
+    note = forms.CharField(
+        label=_("Note"), max_length=120, required=False, widget=forms.TextInput(attrs={"class": "govuk-input"})
+    )

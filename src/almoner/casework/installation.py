@@ -1,0 +1,80 @@
+"""Where casework's database and secrets lie: from the home and the environment.
+
+Environment: `ALMONER_HOME` the installation's folder (set by `almoner.casework.setup`), `ALMONER_DATABASE_URL` a PostgreSQL
+(``postgresql://user:password@host:port/name``) in place of the SQLite file, `ALMONER_HOSTS` further host names of the
+console, `ALMONER_HTTPS=1` behind TLS.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import zoneinfo
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from almoner.errors import HomeError
+from almoner.home import Home, load
+
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    "timeout": 30,
+}
+
+
+def home_of_environment() -> Home | None:
+    folder = os.environ.get("ALMONER_HOME")
+    return load(Path(folder)) if folder else None
+
+
+def database(home: Home | None) -> dict[str, Any]:
+    """Django's settings of the one database. Without a home: memory, or the test server that the environment names."""
+    url = os.environ.get("ALMONER_DATABASE_URL") or (None if home else os.environ.get("ALMONER_TEST_DATABASE_URL"))
+    if url:
+        return _postgresql(url)
+    name = str(home.casework) if home else ":memory:"
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": SQLITE_OPTIONS}
+
+
+def _postgresql(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise HomeError("ALMONER_DATABASE_URL must read postgresql://user:password@host:port/name.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+    }
+
+
+def local_zone() -> str:
+    """The machine's own time zone by name. Django wants one and sets the process to it; ours are the machine's times."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    path = str(Path("/etc/localtime").resolve())
+    name = named or path.partition("/zoneinfo/")[2] or "UTC"
+    try:
+        return zoneinfo.ZoneInfo(name).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return "UTC"
+
+
+def secret_key(home: Home | None) -> str:
+    """Django's secret key: made on first use, readable by its owner only. Without a home: a new one a process."""
+    if home is None:
+        return secrets.token_urlsafe(50)
+    path = home.folder / "secrets" / "django.key"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    key = secrets.token_urlsafe(50)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(key + "\n")
+    return key

@@ -1,0 +1,33 @@
+"""Casework's tables."""
+
+from almoner.casework.models.calendar import CalendarDay
+from almoner.casework.models.cases import (
+    Case,
+    CaseSignal,
+    CaseState,
+    Outcome,
+    Referral,
+    ReferralState,
+)
+from almoner.casework.models.people import Department, HouseholdMember, Identity, Membership, RoleOf
+from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Label, OutboxPosition
+
+__all__ = [
+    "AccessLog",
+    "CalendarDay",
+    "Case",
+    "CaseEvent",
+    "CaseSignal",
+    "CaseState",
+    "ChainHead",
+    "Department",
+    "HouseholdMember",
+    "Identity",
+    "Label",
+    "Membership",
+    "Outcome",
+    "OutboxPosition",
+    "Referral",
+    "ReferralState",
+    "RoleOf",
+]

@@ -1,0 +1,175 @@
+"""Cases with their signals and referrals. Bodies are kept as the pack said them when they were written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that reads as another
+REFERENCE_LENGTH = 10
+
+
+def new_reference() -> str:
+    """A random name for use in addresses of pages: it tells nothing about the household."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(REFERENCE_LENGTH))
+
+
+NO_CLOCK = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - sorts behind every real due time, so one plain index orders the queue
+
+
+class CaseState(models.TextChoices):
+    DETECTED = "detected", _("Detected")
+    VERIFYING = "verifying", _("Being verified")
+    CONFIRMED = "confirmed", _("Confirmed")
+    SUPPORTING = "supporting", _("Being supported")
+    FOLLOW_UP = "follow_up", _("Follow-up")
+    DISMISSED = "dismissed", _("Dismissed")
+    CLOSED = "closed", _("Closed")
+
+
+ENDED = (CaseState.DISMISSED, CaseState.CLOSED)
+OPEN = Q(state__in=[state for state in CaseState if state not in ENDED])
+
+
+class Outcome(models.TextChoices):
+    """Why a case was dismissed."""
+
+    FALSE_ALARM = "false_alarm", _("False alarm: the need is not there")
+    ALREADY_HELPED = "already_helped", _("Already helped")
+    MOVED = "moved", _("Moved away")
+    NOT_FOUND = "not_found", _("Household not found")
+    OTHER = "other", _("Another reason")
+
+
+class Case(models.Model):
+    """One household's open need. At most one case of a household is open.
+
+    `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time that a signal of it allows, so smaller is
+    more urgent. `version` counts changes: a form sent from an older version is told so.
+    """
+
+    reference = models.CharField(max_length=16, unique=True, default=new_reference)
+    household_id = models.BigIntegerField(db_index=True)
+    area = models.CharField(max_length=40, blank=True, db_index=True)
+    state = models.CharField(max_length=20, choices=CaseState, default=CaseState.DETECTED)
+    level = models.CharField(max_length=40, blank=True)
+    urgency_hours = models.FloatField(null=True)
+    severity = models.FloatField(default=0)
+    due_at = models.DateTimeField(default=NO_CLOCK)
+    held_until = models.DateField(null=True, blank=True)
+    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="cases")
+    opened_at = models.DateTimeField()
+    opened_as_of = models.DateField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=20, choices=Outcome, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["household_id"], condition=OPEN, name="one_open_case_a_household"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at", "-severity", "id"], condition=OPEN, name="open_by_due"),
+            models.Index(fields=["assignee", "due_at"], condition=OPEN, name="open_by_assignee"),
+            models.Index(fields=["level", "due_at"], condition=OPEN, name="open_by_level"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in ENDED
+
+    @property
+    def clock(self) -> dt.datetime | None:
+        return None if self.due_at == NO_CLOCK else self.due_at
+
+    def is_held(self, today: dt.date) -> bool:
+        """Held cases come back by themselves: the date is stored, nothing counts down."""
+        return self.is_open and self.held_until is not None and self.held_until > today
+
+
+class CaseSignal(models.Model):
+    """A signal of a case. `due_at` is set when it is raised and never moved by evidence alone."""
+
+    case = models.ForeignKey(Case, models.PROTECT, related_name="signals")
+    key = models.CharField(max_length=160)
+    signal = models.CharField(max_length=80)
+    person_id = models.BigIntegerField(null=True)
+    department = models.CharField(max_length=80, blank=True)
+    level = models.CharField(max_length=40, blank=True)
+    urgency_hours = models.FloatField()
+    severity = models.FloatField(null=True)
+    raised_on = models.DateField()
+    due_at = models.DateTimeField()
+    cleared_on = models.DateField(null=True)
+    body = models.JSONField()
+    pack_hash = models.CharField(max_length=80)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["case", "key"], name="signal_once_a_case"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["key"], name="signal_by_key"),
+            models.Index(fields=["signal", "case"], condition=Q(cleared_on=None), name="open_signal_by_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class ReferralState(models.TextChoices):
+    PROPOSED = "proposed", _("Proposed")
+    SENT = "sent", _("Sent")
+    ACCEPTED = "accepted", _("Accepted")
+    DONE = "done", _("Done")
+    RETURNED = "returned", _("Returned")
+    WITHDRAWN = "withdrawn", _("Withdrawn by evidence")
+
+
+class Referral(models.Model):
+    """A support that one department is asked to give. Its clock starts when a person confirms the case."""
+
+    reference = models.CharField(max_length=16, unique=True, default=new_reference)
+    case = models.ForeignKey(Case, models.PROTECT, related_name="referrals")
+    key = models.CharField(max_length=160)
+    programme = models.CharField(max_length=80)
+    department = models.CharField(max_length=80)
+    person_id = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=20, choices=ReferralState, default=ReferralState.PROPOSED)
+    amount = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    unit = models.CharField(max_length=40, blank=True)
+    proposed_on = models.DateField()
+    sent_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=400, blank=True)
+    evidence_cleared_on = models.DateField(null=True)
+    body = models.JSONField()
+    pack_hash = models.CharField(max_length=80)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["case", "key"], name="referral_once_a_case"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["key"], name="referral_by_key"),
+            models.Index(fields=["department", "state", "due_at"], name="referral_inbox"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def within(self) -> dict[str, Any]:
+        within: dict[str, Any] = self.body["within"]
+        return within

@@ -1,0 +1,81 @@
+"""Records that are only ever added to, and the positions that make work repeatable."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from almoner.casework.models.cases import Case
+
+
+class CaseEvent(models.Model):
+    """One line of the audit trail, chained by SHA-256. `data` is canonical JSON text: what was hashed is what is stored.
+
+    `number` counts from 1 without a gap over all cases; `actor` is none where the cycle acted.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    case = models.ForeignKey(Case, models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
+    kind = models.CharField(max_length=40)
+    data = models.TextField()
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.kind}"
+
+
+class ChainHead(models.Model):
+    """The last link, in one row: locked by whoever adds to the chain, and proof that no tail was cut off."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="0" * 64)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.hash}"
+
+
+class OutboxPosition(models.Model):
+    """The last change of the facts' outbox that casework has applied, in one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    seq = models.BigIntegerField(default=0)
+    applied_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.seq)
+
+
+class Label(models.Model):
+    """What a signal or programme is called, for filters and lists, as the latest pack said it."""
+
+    kind = models.CharField(max_length=20)
+    key = models.CharField(max_length=80)
+    words = models.JSONField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "key"], name="label_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class AccessLog(models.Model):
+    """Who looked at a household's personal data, when, on which page."""
+
+    at = models.DateTimeField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
+    household_id = models.BigIntegerField(db_index=True)
+    page = models.CharField(max_length=40)
+    case = models.ForeignKey(Case, models.PROTECT, null=True)
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()} {self.page}"

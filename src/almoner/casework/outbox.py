@@ -1,0 +1,242 @@
+"""Applying what a cycle found to the cases, by the rules of the design's sections 7 and 8.
+
+Evidence opens cases and adds to them. It never closes one, never changes a state, and never undoes a person's decision: after a
+dismissal or a closing only a new raise, or a more urgent level, opens a new case, and the new case says which evidence is new.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from almoner.casework import Applied
+from almoner.casework.clocks import Clocks, installed_clocks, nominal_hours
+from almoner.casework.desk import Desk
+from almoner.casework.models import Case, CaseSignal, CaseState, OutboxPosition, Referral, ReferralState
+
+if TYPE_CHECKING:
+    from almoner.support.changes import Change
+
+UNDECIDED = (ReferralState.PROPOSED, ReferralState.WITHDRAWN)
+
+
+def apply(batches: Iterable[Sequence[Change]]) -> Applied:
+    """Apply `batches` in one transaction and store how far the outbox was read."""
+    opened, updated, signals, referrals = 0, set[int](), 0, 0
+    with transaction.atomic():
+        position, _ = OutboxPosition.objects.select_for_update().get_or_create(pk=1)
+        clocks = installed_clocks()
+        for batch in batches:
+            fresh = _fresh(batch, position.seq)
+            if not fresh:
+                continue
+            desk = _apply_batch(fresh, clocks)
+            opened += len(desk.opened)
+            updated |= desk.changed.keys()
+            signals += sum(change.kind == "signal" for change in fresh)
+            referrals += sum(change.kind == "proposal" for change in fresh)
+            position.seq = max(change.seq for change in fresh)
+        position.applied_at = _now()
+        position.save()
+    return Applied(opened, len(updated), signals, referrals, position.seq)
+
+
+def _fresh(batch: Sequence[Change], seq: int) -> list[Change]:
+    """What was not applied yet; in each cycle signals first, so that proposals find their case."""
+    fresh = {change.seq: change for change in batch if change.seq > seq}
+    return sorted(fresh.values(), key=lambda change: (change.cycle_id, change.kind != "signal", change.seq))
+
+
+def _apply_batch(changes: Sequence[Change], clocks: Clocks) -> Desk:
+    desk = Desk(sorted({change.household_id for change in changes}))
+    signals, proposals = Signals(desk, clocks), Proposals(desk, clocks)
+    for change in changes:
+        (signals if change.kind == "signal" else proposals).take(change)
+    desk.write(_now())
+    return desk
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now()  # noqa: DTZ005 - the installation's local time
+
+
+def _about(change: Change) -> dict[str, Any]:
+    """What every event of the cycle tells."""
+    return {"seq": change.seq, "as_of": change.as_of.isoformat(), "key": change.key, "pack": change.pack_hash}
+
+
+def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> Case:
+    earlier = desk.ended.get(change.household_id)
+    case = Case(
+        household_id=change.household_id, area=change.area or "", opened_at=change.known_at,
+        opened_as_of=change.as_of, due_at=due,
+    )  # fmt: skip
+    desk.tell(case, "opened", _about(change) | evidence | {"earlier_case": earlier.reference if earlier else None})
+    desk.open_case(case)
+    return case
+
+
+class Signals:
+    """Signals of the cycle, one after the other."""
+
+    def __init__(self, desk: Desk, clocks: Clocks) -> None:
+        self.desk = desk
+        self.clocks = clocks
+
+    def take(self, change: Change) -> None:
+        held = self.desk.signals.get(change.key)
+        stands = held is not None and held.cleared_on is None
+        if change.change == "cleared":
+            if held is not None and stands:
+                self._clear(held, change)
+            return
+        self.desk.name("signal", change.body["signal"], change.body["label"])
+        if held is not None and stands and (held.case.is_open or not _more_urgent(change, held)):
+            self._update(held, change)
+        else:
+            self._raise(change, held)
+
+    def _clear(self, held: CaseSignal, change: Change) -> None:
+        held.cleared_on = change.as_of
+        self.desk.touch(held)
+        self.desk.tell(held.case, "signal_cleared", _about(change) | {"signal": held.signal})
+
+    def _update(self, held: CaseSignal, change: Change) -> None:
+        body = dict(change.body)
+        if held.body == body:
+            return
+        told = {"signal": held.signal, "level": body["level"], "level_before": held.level, "body_before": held.body}
+        self.desk.tell(held.case, "signal_changed", _about(change) | told)
+        if _more_urgent(change, held):
+            held.due_at = min(held.due_at, self._due(change))
+        _write_signal(held, change)
+        self.desk.touch(held)
+
+    def _raise(self, change: Change, held: CaseSignal | None) -> None:
+        evidence = {"new_evidence": _what_is_new(change, held)}
+        due = self._due(change)
+        case = self.desk.open.get(change.household_id) or _open_case(self.desk, change, due, evidence)
+        told = {"signal": change.body["signal"], "level": change.body["level"], "due_at": due.isoformat()}
+        self.desk.tell(case, "signal_raised", _about(change) | told | evidence)
+        signal = held if held is not None and held.case is case else CaseSignal(case=case, key=change.key)
+        signal.raised_on, signal.due_at, signal.cleared_on = change.as_of, due, None
+        _write_signal(signal, change)
+        if signal is held:
+            self.desk.touch(signal)
+        else:
+            self.desk.add(signal)
+
+    def _due(self, change: Change) -> dt.datetime:
+        return self.clocks.due(change.known_at, change.body["within"], change.body["department"])
+
+
+def _write_signal(signal: CaseSignal, change: Change) -> None:
+    body = dict(change.body)
+    signal.signal, signal.department, signal.level = body["signal"], body["department"], body["level"] or ""
+    signal.urgency_hours, signal.severity = nominal_hours(body["within"]), body["severity"]
+    signal.person_id, signal.body, signal.pack_hash = change.person_id, body, change.pack_hash
+
+
+def _more_urgent(change: Change, held: CaseSignal) -> bool:
+    return nominal_hours(change.body["within"]) < held.urgency_hours
+
+
+def _what_is_new(change: Change, held: CaseSignal | None) -> dict[str, Any]:
+    if held is None:
+        return {"what": "new"}
+    if held.cleared_on is not None:
+        return {"what": "again", "cleared_on": held.cleared_on.isoformat()}
+    return {"what": "more_urgent", "level_before": held.level, "level": change.body["level"]}
+
+
+class Proposals:
+    """Proposals of the cycle. What was sent is a person's decision: evidence is told, nothing is taken back."""
+
+    def __init__(self, desk: Desk, clocks: Clocks) -> None:
+        self.desk = desk
+        self.clocks = clocks
+
+    def take(self, change: Change) -> None:
+        held = self.desk.referrals.get(change.key)
+        if change.change == "cleared":
+            if held is not None and held.evidence_cleared_on is None:
+                self._clear(held, change)
+            return
+        self.desk.name("programme", change.body["programme"], change.body["label"])
+        if held is None or self._starts_anew(held, change):
+            self._propose(change)
+        elif held.state in UNDECIDED:
+            self._update(held, change)
+        else:
+            self._tell(held, change)
+
+    def _starts_anew(self, held: Referral, change: Change) -> bool:
+        """Of an ended case: it belongs to the case that followed, or is raised again after a closing."""
+        if held.case.is_open:
+            return False
+        if change.household_id in self.desk.open:
+            return change.change == "raised" or held.state in UNDECIDED
+        return change.change == "raised" and held.case.state == CaseState.CLOSED
+
+    def _clear(self, held: Referral, change: Change) -> None:
+        held.evidence_cleared_on = change.as_of
+        if held.state == ReferralState.PROPOSED:
+            held.state = ReferralState.WITHDRAWN
+        self.desk.touch(held)
+        told = {"programme": held.programme, "state": str(held.state)}
+        self.desk.tell(held.case, "proposal_cleared", _about(change) | told)
+
+    def _update(self, held: Referral, change: Change) -> None:
+        body = dict(change.body)
+        if held.body == body and held.state == ReferralState.PROPOSED:
+            return
+        told = _amounts(held, change) | {"body_before": held.body}
+        self.desk.tell(held.case, "proposal_changed", _about(change) | told)
+        held.state, held.evidence_cleared_on = ReferralState.PROPOSED, None
+        _write_referral(held, change)
+        self.desk.touch(held)
+
+    def _tell(self, held: Referral, change: Change) -> None:
+        if held.body == dict(change.body) and held.evidence_cleared_on is None:
+            return
+        held.evidence_cleared_on = None
+        self.desk.touch(held)
+        self.desk.tell(held.case, "evidence_changed", _about(change) | _amounts(held, change))
+
+    def _propose(self, change: Change) -> None:
+        due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
+        case = self._case_for(change, due)
+        referral = Referral(case=case, key=change.key, proposed_on=change.as_of)
+        _write_referral(referral, change)
+        self.desk.add(referral)
+        told = {"programme": referral.programme, "amount": change.body["amount"], "unit": referral.unit}
+        self.desk.tell(case, "proposal_raised", _about(change) | told)
+
+    def _case_for(self, change: Change, due: dt.datetime) -> Case:
+        """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of its own."""
+        ended = self.desk.ended.get(change.household_id)
+        case = self.desk.open.get(change.household_id)
+        if case is None and ended is not None and ended.state == CaseState.DISMISSED:
+            case = ended
+        return case or _open_case(self.desk, change, due, {"new_evidence": {"what": "proposal"}})
+
+
+def _write_referral(referral: Referral, change: Change) -> None:
+    body = dict(change.body)
+    amount = body["amount"]
+    referral.programme, referral.department = body["programme"], body["department"]
+    referral.amount = None if amount is None else round(Decimal(str(amount)), 2)
+    referral.unit, referral.person_id = body["unit"] or "", change.person_id
+    referral.body, referral.pack_hash = body, change.pack_hash
+
+
+def _amounts(held: Referral, change: Change) -> dict[str, Any]:
+    before = None if held.amount is None else float(held.amount)
+    return {
+        "programme": held.programme, "amount": change.body["amount"], "amount_before": before,
+        "unit": change.body["unit"], "state": str(held.state),
+    }  # fmt: skip

@@ -1,0 +1,51 @@
+"""A due time as people see it: the date, how long is left, and how far the time has run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from almoner.casework.models import Case, Referral
+
+SOON = dt.timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`tone` is over, soon, calm, held or none; the text says the same, so colour is never alone."""
+
+    due: dt.datetime | None
+    text: str
+    tone: str
+
+
+def clock(record: Case | Referral, now: dt.datetime) -> Clock:
+    if isinstance(record, Case) and not record.is_open:
+        return Clock(None, _("Ended"), "none")
+    if isinstance(record, Case) and record.is_held(now.date()):
+        return Clock(record.clock, _("On hold"), "held")
+    due = record.clock if isinstance(record, Case) else record.due_at
+    if due is None:
+        return Clock(None, _("No clock runs"), "none")
+    if due < now:
+        return Clock(due, _over(now, due), "over")
+    return Clock(due, _left(now, due), "soon" if due - now < SOON else "calm")
+
+
+def _left(now: dt.datetime, due: dt.datetime) -> str:
+    days = (due.date() - now.date()).days
+    if days == 0:
+        hours = int((due - now).total_seconds() // 3600)
+        return ngettext("%(count)s hour left", "%(count)s hours left", hours) % {"count": hours}
+    return ngettext("%(count)s day left", "%(count)s days left", days) % {"count": days}
+
+
+def _over(now: dt.datetime, due: dt.datetime) -> str:
+    days = (now.date() - due.date()).days
+    if days == 0:
+        hours = int((now - due).total_seconds() // 3600)
+        return ngettext("%(count)s hour over", "%(count)s hours over", hours) % {"count": hours}
+    return ngettext("%(count)s day over", "%(count)s days over", days) % {"count": days}

@@ -1,0 +1,88 @@
+"""The vault's rows in casework's database, and reading a household's members back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from almoner.casework.batches import batched
+from almoner.casework.models import HouseholdMember, Identity
+from almoner.registry.vault import SealedIdentity, Vault, open_vault
+
+COLUMNS = ("person_id", "number_index", "number", "name", "name_index", "phone", "address")
+KEPT_WHERE_NEW_IS_NONE = COLUMNS[2:]
+ROWS_A_STATEMENT = 100
+
+
+class DjangoIdentityStore:
+    """`almoner.registry.vault.IdentityStore` on the table of `Identity`."""
+
+    def write(self, identities: Sequence[SealedIdentity]) -> None:
+        """Insert or update by `person_id`, in one transaction; a field that is None keeps what is stored."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            for some in batched(identities, ROWS_A_STATEMENT):
+                values = [getattr(identity, column) for identity in some for column in COLUMNS]
+                cursor.execute(_upsert(len(some)), values)
+
+    def discard_above(self, person_id: int) -> None:
+        """Forget persons with a larger id: left behind by a delivery that never committed."""
+        Identity.objects.filter(person_id__gt=person_id).delete()
+
+
+@lru_cache(maxsize=8)
+def _upsert(rows: int) -> str:
+    table = Identity._meta.db_table
+    values = ", ".join([f"({', '.join(['%s'] * len(COLUMNS))})"] * rows)
+    kept = (f"{column} = COALESCE(excluded.{column}, {table}.{column})" for column in KEPT_WHERE_NEW_IS_NONE)
+    return (
+        f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES {values} "
+        f"ON CONFLICT (person_id) DO UPDATE SET number_index = excluded.number_index, {', '.join(kept)}"
+    )
+
+
+@dataclass(frozen=True)
+class Person:
+    """One resident in clear. Whoever shows one must record it (`almoner.casework.audit.looked`)."""
+
+    person_id: int
+    number: str | None
+    name: str | None
+    phone: str | None
+    address: str | None
+
+    def __repr__(self) -> str:
+        return f"Person({self.person_id})"  # never the rest: a repr ends up in logs
+
+
+def people(household_id: int) -> list[Person]:
+    """The members of a household that has a case, in clear, by person id. Raises VaultError without the key."""
+    members = HouseholdMember.objects.filter(household_id=household_id).order_by("person_id").values("person_id")
+    vault = _vault(str(settings.VAULT_KEY))
+    rows = Identity.objects.filter(person_id__in=members).order_by("person_id")
+    return [_open(vault, row) for row in rows]
+
+
+@lru_cache(maxsize=2)
+def _vault(path: str) -> Vault:
+    return open_vault(Path(path))
+
+
+def _open(vault: Vault, row: Identity) -> Person:
+    fields = ("number", "name", "phone", "address")
+    return Person(row.person_id, *(vault.open(row.person_id, field, getattr(row, field)) for field in fields))
+
+
+def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
+    """Replace the members of each household named in `rows` of (household_id, person_id, as_of)."""
+    members = [HouseholdMember(household_id=h, person_id=p, as_of=day) for h, p, day in dict.fromkeys(rows)]
+    households = list({member.household_id for member in members})
+    with transaction.atomic():
+        for some in batched(households, 5_000):
+            HouseholdMember.objects.filter(household_id__in=some).delete()
+        HouseholdMember.objects.bulk_create(members)

@@ -1,0 +1,23 @@
+"""The table of working days, kept by an administrator."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from almoner.casework.access import member_or_404
+from almoner.casework.forms import DayForm
+from almoner.casework.models import CalendarDay, RoleOf
+from almoner.casework.reference_data import set_day
+
+
+@require_http_methods(["GET", "POST"])
+def calendar(request: HttpRequest) -> HttpResponse:
+    member_or_404(request.user, RoleOf.ADMINISTRATOR)
+    form = DayForm(request.POST or None)
+    if form.is_valid():
+        set_day(request.user, CalendarDay(**form.cleaned_data))  # type: ignore[arg-type]
+        return redirect("calendar")
+    days = CalendarDay.objects.select_related("edited_by")
+    return render(request, "casework/calendar.html", {"form": form, "days": days})

@@ -1,0 +1,86 @@
+"""Numbers, units, dates and names as people read them, in the language that is active."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from almoner.policy.model import Words, say
+
+
+def in_language(words: Words | str | None) -> str:
+    if words is None:
+        return ""
+    return words if isinstance(words, str) else say(words, get_language() or "en")
+
+
+def number(value: object) -> str:
+    """Groups of thousands by comma in both languages; at most two decimals, none where there are none."""
+    if value is None or value == "":
+        return _("unknown")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if not isinstance(value, int | float | Decimal):
+        return day(value) if isinstance(value, dt.date) else str(value)
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if value != int(value) else f"{int(value):,}"
+
+
+def unit(code: str | None) -> str:
+    """A unit of a pack, such as ``CNY/person/month``, in words; what is not known stays as it is written."""
+    if not code or code == "1":
+        return ""
+    base, *per = str(code).split("/")
+    return _base(base) + "".join(_per(part) for part in per)
+
+
+def _base(code: str) -> str:
+    known = {
+        "day": _("days"), "month": _("months"), "year": _("years"), "person": _("persons"), "hour": _("hours"),
+        "L": _("litres"), "visit": _("visits"),
+    }  # fmt: skip
+    return known.get(code, code)
+
+
+def _per(code: str) -> str:
+    known = {"month": _(" a month"), "person": _(" a person"), "year": _(" a year"), "day": _(" a day")}
+    return known.get(code, f"/{code}")
+
+
+def quantity(value: object, code: str | None) -> str:
+    """A number with its unit: "1,200 CNY a month"."""
+    text, of = number(value), unit(code)
+    return text if value is None or isinstance(value, bool) or not of else f"{text} {of}"
+
+
+def day(value: object) -> str:
+    """A date (or ISO text of one) in the form of the language; what is no date stays as it is."""
+    if isinstance(value, str):
+        try:
+            value = dt.date.fromisoformat(value[:10])
+        except ValueError:
+            return str(value)
+    return date_format(value, "DATE_FORMAT") if isinstance(value, dt.date) else ""
+
+
+def moment(value: dt.datetime) -> str:
+    return f"{date_format(value, 'DATE_FORMAT')} {value:%H:%M}"
+
+
+def level(code: str) -> str:
+    """A level's name. Packs choose their levels; common colours and degrees have words here."""
+    known = {
+        "red": _("Red"), "orange": _("Orange"), "yellow": _("Yellow"), "blue": _("Blue"), "urgent": _("Urgent"),
+        "high": _("High"), "medium": _("Medium"), "normal": _("Normal"), "low": _("Low"),
+    }  # fmt: skip
+    return known.get(code, code)
+
+
+def within(term: Mapping[str, Any]) -> str:
+    known = {"hours": _("hours"), "days": _("days"), "working_days": _("working days")}
+    return f"{number(term['amount'])} {known[term['unit']]}"

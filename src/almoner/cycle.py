@@ -1,0 +1,113 @@
+"""One cycle: indicators, signals, entitlements, and what changed since the last one, written to the outbox.
+
+A sweep looks at everybody; with `households` only at those. The cycle is one transaction. `replay` computes the same on what was
+known at an earlier time and writes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from almoner.assessment import ledger, signals
+from almoner.assessment.ledger import Kind, Moved
+from almoner.assessment.scene import Scene, open_scene
+from almoner.assessment.signals import Watched
+from almoner.engines import Engine
+from almoner.policy.model import Pack
+from almoner.support import entitlements
+
+_FINDINGS: tuple[tuple[Kind, str], ...] = (("signal", signals.FINDINGS), ("proposal", entitlements.FINDINGS))
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What one programme would give: how many, and the sum in its unit."""
+
+    programme: str
+    unit: str
+    count: int
+    total: float
+
+
+@dataclass
+class Outcome:
+    """What a cycle found and changed. `seconds` by phase."""
+
+    cycle_id: int | None
+    as_of: dt.date
+    known_at: dt.datetime
+    decided: str
+    households: int
+    persons: int
+    watched: list[Watched]
+    proposed: list[Proposed]
+    moved: dict[str, dict[str, int]] = field(default_factory=dict)  # by signal or programme: raised, changed, cleared
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None) -> Outcome:
+    """Assess the scope and write what changed. All or nothing."""
+    ledger.create(engine)
+    with engine.transaction(), _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
+        outcome = _assess(scene, seconds)
+        started = perf_counter()
+        outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
+        _record(scene, outcome)
+        seconds["record"] = perf_counter() - started
+    return outcome
+
+
+def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> Outcome:
+    """What the pack decides on the facts as known at `known_at`; nothing is written."""
+    ledger.create(engine)
+    with _opened(engine, pack, as_of, known_at, None) as (scene, seconds):
+        return _assess(scene, seconds)
+
+
+@contextmanager
+def _opened(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None) -> Iterator[tuple[Scene, dict[str, float]]]:
+    started = perf_counter()
+    with open_scene(engine, pack, as_of, known_at, households) as scene:
+        yield scene, {"indicators": perf_counter() - started}
+
+
+def _assess(scene: Scene, seconds: dict[str, float]) -> Outcome:
+    started = perf_counter()
+    watched = signals.find(scene)
+    seconds["signals"] = perf_counter() - started
+    started = perf_counter()
+    entitlements.find(scene)
+    seconds["entitlements"] = perf_counter() - started
+    households, persons = scene.engine.rows("SELECT (SELECT count(*) FROM wide_household), (SELECT count(*) FROM member)")[0]
+    decided = ledger.decided(scene.engine, *_FINDINGS)
+    return Outcome(None, scene.as_of, scene.known_at, decided, households, persons, watched, _proposed(scene), seconds=seconds)
+
+
+def _proposed(scene: Scene) -> list[Proposed]:
+    rows = scene.engine.rows(f"SELECT item, count(*), sum(severity) FROM {entitlements.FINDINGS} GROUP BY item ORDER BY item")
+    return [Proposed(item, scene.pack.programmes[item].unit, count, total) for item, count, total in rows]
+
+
+def _record(scene: Scene, outcome: Outcome) -> None:
+    changes = []
+    expiries: dict[Kind, dict[str, int]] = {"signal": {s.id: s.expires_days for s in scene.pack.signals.values()}, "proposal": {}}
+    for kind, module in (("signal", signals), ("proposal", entitlements)):
+        moved = ledger.moves(scene.engine, kind, module.FINDINGS, module.REFUTED, scene.as_of, expiries[kind], scoped=scene.scoped)
+        changes += [(kind, m, body) for m, body in module.bodies(scene, moved)]
+        ledger.settle(scene.engine, kind, module.FINDINGS, (m.key for m in moved if m.change == "cleared"), scene.as_of)
+        _count(outcome, moved)
+    cycle = {
+        "cycle_id": outcome.cycle_id, "as_of": scene.as_of, "known_at": scene.known_at,
+        "scope": "households" if scene.scoped else "everybody", "pack_hash": scene.pack.hash, "decided": outcome.decided,
+    }  # fmt: skip
+    ledger.write(scene.engine, cycle, changes)
+
+
+def _count(outcome: Outcome, moved: Sequence[Moved]) -> None:
+    for m in moved:
+        counts = outcome.moved.setdefault(m.item, {"raised": 0, "changed": 0, "cleared": 0})
+        counts[m.change] += 1

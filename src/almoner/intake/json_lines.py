@@ -1,0 +1,136 @@
+"""JSON Lines: one object a line. A property that an object leaves out is empty."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from almoner.errors import DeliveryRefused
+from almoner.intake import encodings, headers
+from almoner.intake.delimited import Lines
+from almoner.intake.faults import Broken, masked
+from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
+from almoner.policy.model import Feed, Property
+
+_Cells = dict[str, str | None]
+
+
+class _Doubled(ValueError):
+    """An object names a key twice."""
+
+
+def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
+    """Open a delivery in JSON Lines. Refused when no line of the first slice is an object with the contract's keys."""
+    lines = Lines(io.TextIOWrapper(stream, encodings.detect(stream), "surrogateescape", newline=""))
+    reading = Reading(path, iter(()))
+    slices = _Slices(lines, feed, reading)
+    first = slices.take()
+    if first is None:
+        raise DeliveryRefused(f"{path.name} is empty. Deliver at least one object, or a .csv with a header.")
+    _refuse_foreign(path, feed, first)
+    reading.slices = _all(first, slices, advance)
+    return reading
+
+
+def _all(first: Slice, slices: _Slices, advance: Callable[[int], None]) -> Iterator[Slice]:
+    found: Slice | None = first
+    while found is not None:
+        yield found
+        advance(found.rows)
+        found = slices.take()
+
+
+class _Slices:
+    def __init__(self, lines: Lines, feed: Feed, reading: Reading) -> None:
+        self._lines, self._reading = lines, reading
+        self._known = headers.lookup(feed)
+        self._names = [p.name for p in feed.properties]
+
+    def take(self) -> Slice | None:
+        """The next slice; None when there is no more line."""
+        numbers: list[int] = []
+        rows: list[_Cells] = []
+        broken: list[Broken] = []
+        for found in islice(self._objects(), TEXT_ROWS):
+            if isinstance(found, Broken):
+                broken.append(found)
+            else:
+                numbers.append(found[0])
+                rows.append(found[1])
+        columns = [[row.get(name) for row in rows] for name in self._names]
+        return text_slice(self._names, numbers, columns, broken) if numbers or broken else None
+
+    def _objects(self) -> Iterator[tuple[int, _Cells] | Broken]:
+        for line in self._lines:
+            number, _ = self._lines.record[-1]
+            rule = self._lines.fault
+            self._lines.begin()
+            if line.strip("\ufeff \t\r\n"):
+                yield self._object(number, line, rule)
+
+    def _object(self, number: int, line: str, rule: str | None) -> tuple[int, _Cells] | Broken:
+        raw = line.rstrip("\r\n")
+        if rule:
+            return Broken(number, rule, raw)
+        try:
+            found = json.loads(raw, object_pairs_hook=_object_once)
+        except _Doubled:
+            return Broken(number, "duplicate_column", raw)
+        except (ValueError, RecursionError):
+            return Broken(number, "json", raw)
+        if not isinstance(found, dict):
+            return Broken(number, "json", raw)
+        return self._cells(number, found, raw)
+
+    def _cells(self, number: int, found: dict[str, Any], raw: str) -> tuple[int, _Cells] | Broken:
+        cells: _Cells = {}
+        for key, value in found.items():
+            of = self._known.get(key.strip().casefold())
+            if of is None:
+                self._report(key)
+            elif of.name in cells:
+                return Broken(number, "duplicate_column", raw, of.name)
+            elif isinstance(value, dict | list) or _surrogates(value):
+                return Broken(number, "json", raw, of.name, _shown(value, of))
+            else:
+                cells[of.name] = _text(value)
+        return number, cells
+
+    def _report(self, key: str) -> None:
+        name = key.strip()[:40]
+        if name not in self._reading.unknown_columns and len(self._reading.unknown_columns) < 100:
+            self._reading.unknown_columns.append(name)
+
+
+def _shown(value: object, of: Property) -> str:
+    return "" if isinstance(value, dict | list) else masked(str(value), of)
+
+
+def _surrogates(value: object) -> bool:
+    return isinstance(value, str) and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Doubled
+    return found
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _refuse_foreign(path: Path, feed: Feed, first: Slice) -> None:
+    if first.table.num_rows == 0:
+        raise DeliveryRefused(
+            f"{path.name} is not JSON Lines: no line of it is one JSON object. Deliver one object a line."
+        )
+    filled = {n for n in first.table.column_names if first.table[n].null_count < first.table.num_rows}
+    headers.refuse_missing(feed, filled & {p.name for p in feed.properties}, len(filled))

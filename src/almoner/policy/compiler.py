@@ -1,0 +1,357 @@
+"""The compiler: reads every file of a pack, reports every fault, and makes the pack when there is none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from almoner.policy import shapes, sources
+from almoner.policy.conditions import KnownColumn, Vocabulary
+from almoner.policy.contracts import ContractReader, Terms, check_unit
+from almoner.policy.document import Document, read
+from almoner.policy.indicators import IndicatorReader, ReadIndicator, tables
+from almoner.policy.model import Department, Feed, Pack, Panel, Parameter, Programme, ScenarioCase, Signal
+from almoner.policy.parameters import ParameterReader
+from almoner.policy.report import Report
+from almoner.policy.rules import Ground, ProgrammeReader, RuleReader, SignalReader
+from almoner.policy.scenarios import ScenarioReader
+from almoner.policy.sources import Sources
+from almoner.policy.sql_text import SqlText
+from almoner.policy.trial import try_out
+
+_ID = re.compile(r"[a-z][a-z0-9_]*")
+T = TypeVar("T")
+
+
+class Compiler:
+    """One compilation. `pack` is None when `report` has findings."""
+
+    def __init__(self, folder: Path, as_of: dt.date) -> None:
+        self.report = Report()
+        self._as_of = as_of
+        self._folder = folder
+        self._sources: Sources = sources.read_sources(folder, self.report)
+
+    def compile(self) -> Pack | None:
+        head = self._head()
+        departments = self._departments(head)
+        terms = self._terms(head, departments)
+        feeds = self._feeds(terms)
+        parameters = self._parameters(terms)
+        indicators = self._indicators(feeds, parameters, terms)
+        ground = self._ground(terms, feeds, parameters, indicators)
+        signal_readers = {
+            n: SignalReader(n, d, ground, self.report) for n, d in self._documents("signals", terms)
+        }
+        signals = {n: r.signal() for n, r in signal_readers.items()}
+        programme_readers = {
+            n: ProgrammeReader(n, d, ground, self.report) for n, d in self._documents("programmes", terms)
+        }
+        programmes = {n: r.programme() for n, r in programme_readers.items()}
+        readers: list[RuleReader] = [*signal_readers.values(), *programme_readers.values()]
+        self._in_force(parameters, indicators, readers)
+        scenarios = self._scenarios(feeds, signals, programmes)
+        if None not in feeds.values():
+            try_out(_good(feeds), _good(parameters), indicators, iter(readers), self._as_of, self.report)
+        shape = shapes.fit(head, shapes.PackShape, Report()) if head else None
+        if self.report.findings or shape is None:
+            return None
+        return self._pack(
+            shape,
+            departments,
+            _good(feeds),
+            indicators,
+            _good(parameters),
+            _good(signals),
+            _good(programmes),
+            scenarios,
+        )
+
+    def _head(self) -> Document | None:
+        if sources.PACK not in self._sources.layers:
+            missing = sources.missing_pack(self._sources.folder)
+            self.report.add(missing.file, missing.line, missing.rule, missing.message, missing.advice)
+            return None
+        head = self._sources.document(sources.PACK, self.report)
+        if head is not None:
+            shapes.fit(head, shapes.PackShape, self.report)
+            shapes.words(head, ("label",), _languages(head), self.report)
+            for purpose in head.mapping("purposes"):
+                shapes.words(head, ("purposes", purpose), _languages(head), self.report)
+        return head
+
+    def _departments(self, head: Document | None) -> dict[str, Department | None]:
+        document = self._sources.document(sources.DEPARTMENTS, self.report)
+        if document is None:
+            if sources.DEPARTMENTS not in self._sources.layers:
+                self.report.add(
+                    sources.DEPARTMENTS,
+                    1,
+                    "missing-file",
+                    "There is no departments.yaml.",
+                    "Add one: somebody must act.",
+                )
+            return {}
+        shape = shapes.fit(document, shapes.DEPARTMENTS, self.report)
+        shapes.all_words(document, _languages(head), self.report, ("label",))
+        return {
+            name: self._department(name, document, (shape or {}).get(name)) for name in document.mapping()
+        }
+
+    def _department(
+        self, name: str, document: Document, shape: shapes.DepartmentShape | None
+    ) -> Department | None:
+        if shape is None:
+            return None
+        times: list[dt.time] = []
+        for key in ("opens", "closes"):
+            text = getattr(shape.hours, key)
+            try:
+                times.append(dt.time.fromisoformat(text))
+            except ValueError:
+                self.report.at(
+                    document, (name, "hours", key), "time", f"`{text}` is not a time.", 'Write it as "09:00".'
+                )
+        if len(times) == 2 and times[0] >= times[1]:
+            self.report.at(
+                document,
+                (name, "hours"),
+                "time",
+                f"`{name}` closes before it opens.",
+                "Swap or correct the hours.",
+            )
+        return Department(name, shape.label, shape.inbox, *times) if len(times) == 2 else None
+
+    def _terms(self, head: Document | None, departments: Mapping[str, object]) -> Terms:
+        own = list(head.mapping("units")) if head else []
+        currency = head.get("currency") if head else None
+        atoms = frozenset([*own, *([currency] if isinstance(currency, str) else [])])
+        return Terms(
+            _languages(head),
+            frozenset(head.mapping("purposes") if head else ()),
+            frozenset(departments),
+            atoms,
+        )
+
+    def _documents(self, folder: str, terms: Terms) -> Iterator[tuple[str, Document]]:
+        """The files of one folder that parse, by name; their labels are checked on the way."""
+        for file in self._sources.in_folder(folder):
+            document = read(file.shown, file.content, self.report.add)
+            name = Path(file.name).stem
+            if not _ID.fullmatch(name):
+                self.report.add(
+                    file.shown,
+                    1,
+                    "file-name",
+                    f"`{name}` cannot be a name.",
+                    "Use small letters, digits and underscores.",
+                )
+            if document is not None:
+                if folder not in {"contracts", "parameters", "scenarios"}:
+                    shapes.all_words(
+                        document, terms.languages, self.report, ("label", "meaning", "check", "why")
+                    )
+                yield name, document
+
+    def _feeds(self, terms: Terms) -> dict[str, Feed | None]:
+        feeds: dict[str, Feed | None] = {
+            Path(f.name).stem: None for f in self._sources.in_folder("contracts")
+        }
+        for name, document in self._documents("contracts", terms):
+            feeds[name] = ContractReader(document, terms, self.report).feed()
+        good = [f for f in feeds.values() if f is not None]
+        registers = [f.id for f in good if f.membership]
+        shown = {Path(f.name).stem: f.shown for f in self._sources.in_folder("contracts")}
+        if len(good) == len(feeds) and not registers:
+            self.report.add(
+                sources.PACK,
+                1,
+                "membership",
+                "No feed says who lives with whom.",
+                "Mark the population register with {property: membership, value: true}.",
+            )
+        for name in sorted(registers)[1:]:
+            self.report.add(
+                shown[name],
+                1,
+                "membership",
+                f"`{name}` is a second membership feed beside `{sorted(registers)[0]}`.",
+                "Mark one feed only.",
+            )
+        for name in feeds.keys() & {"member", "feed"}:
+            self.report.add(
+                shown[name],
+                1,
+                "feed-name",
+                f"`{name}` is a table of Almoner's own.",
+                "Give the feed another name.",
+            )
+        return feeds
+
+    def _parameters(self, terms: Terms) -> dict[str, Parameter | None]:
+        found: dict[str, Parameter | None] = {
+            Path(f.name).stem: None for f in self._sources.in_folder("parameters")
+        }
+        self._parameter_documents = dict(self._documents("parameters", terms))
+        for name, document in self._parameter_documents.items():
+            if name in {"as_of", "known_at"}:
+                self.report.at(
+                    document,
+                    (),
+                    "file-name",
+                    f"`:{name}` is given by every run.",
+                    "Give the parameter another name.",
+                )
+            found[name] = ParameterReader(
+                name, document, terms.languages, terms.units, self.report
+            ).parameter()
+        return found
+
+    def _indicators(
+        self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
+    ) -> dict[str, ReadIndicator]:
+        sql = {Path(f.name).stem: f for f in self._sources.in_folder("indicators", ".sql")}
+        described = {Path(f.name).stem: f.shown for f in self._sources.in_folder("indicators")}
+        for name in sql.keys() - described.keys():
+            self.report.add(
+                sql[name].shown,
+                1,
+                "missing-file",
+                f"The indicator has no {name}.yaml.",
+                "Add it: subject, label and the meaning of every column.",
+            )
+        for name in described.keys() - sql.keys():
+            self.report.add(
+                described[name], 1, "missing-file", f"The indicator has no {name}.sql.", "Add the SELECT."
+            )
+        known = tables(feeds)
+        found: dict[str, ReadIndicator] = {}
+        for name, document in self._documents("indicators", terms):
+            if name in sql:
+                text = SqlText(sql[name].shown, sql[name].content, self.report)
+                found[name] = IndicatorReader(
+                    name, document, text, known, parameters, terms.units, self.report
+                ).read()
+        return found
+
+    def _ground(
+        self,
+        terms: Terms,
+        feeds: Mapping[str, Feed | None],
+        parameters: Mapping[str, Parameter | None],
+        indicators: Mapping[str, ReadIndicator],
+    ) -> Ground:
+        columns: dict[str, KnownColumn] = {}
+        for indicator in indicators.values():
+            for column in indicator.columns:
+                first = columns.setdefault(column.name, column)
+                if first is not column:
+                    message = f"The column `{column.name}` is also in the indicator `{first.indicator}`."
+                    self.report.at(
+                        indicator.document,
+                        ("columns", column.name),
+                        "ambiguous-name",
+                        message,
+                        "Give it another name: all columns share one list of names.",
+                    )
+        quiet = Report()
+        unit_of = {n: _unit(d, terms, quiet) for n, d in self._parameter_documents.items()}
+        complete = len(indicators) == len(self._sources.in_folder("indicators"))
+        signals = frozenset(Path(f.name).stem for f in self._sources.in_folder("signals"))
+        vocabulary = Vocabulary(columns, {n: unit_of.get(n) for n in parameters}, complete)
+        return Ground(vocabulary, feeds, terms.purposes, terms.departments, signals, terms.units)
+
+    def _in_force(
+        self,
+        parameters: Mapping[str, Parameter | None],
+        indicators: Mapping[str, ReadIndicator],
+        readers: list[RuleReader],
+    ) -> None:
+        """Every parameter that something reads has a value on the day."""
+        users: dict[str, str] = {}
+        for reader in readers:
+            for parsed in reader.read.values():
+                users |= dict.fromkeys(parsed.condition.parameters, reader.document.file)
+        for read_indicator in indicators.values():
+            if read_indicator.indicator is not None:
+                users |= dict.fromkeys(read_indicator.indicator.parameters, read_indicator.sql_file)
+        for name, user in users.items():
+            parameter = parameters.get(name)
+            if parameter is not None and all(
+                parameter.at(self._as_of, area) is None for area in parameter.areas
+            ):
+                document = self._parameter_documents[name]
+                first = min(
+                    (v.since for dated in parameter.areas.values() for v in dated), default=self._as_of
+                )
+                ended = "it has ended" if first <= self._as_of else f"it begins on {first}"
+                message = f"`{name}` has no value on {self._as_of} ({ended}), and {user} reads it."
+                self.report.at(
+                    document,
+                    ("values",),
+                    "parameter-without-value",
+                    message,
+                    f"Add a value from {self._as_of} or before.",
+                )
+
+    def _scenarios(
+        self,
+        feeds: Mapping[str, Feed | None],
+        signals: Mapping[str, Signal | None],
+        programmes: Mapping[str, Programme | None],
+    ) -> tuple[ScenarioCase, ...]:
+        found: list[ScenarioCase] = []
+        for file in self._sources.in_folder("scenarios"):
+            document = read(file.shown, file.content, self.report.add)
+            if document is not None:
+                found += ScenarioReader(document, feeds, self.report).cases(signals, programmes)
+        return tuple(found)
+
+    def _pack(
+        self,
+        shape: shapes.PackShape,
+        departments: Mapping[str, Department | None],
+        feeds: Mapping[str, Feed],
+        indicators: Mapping[str, ReadIndicator],
+        parameters: Mapping[str, Parameter],
+        signals: Mapping[str, Signal],
+        programmes: Mapping[str, Programme],
+        scenarios: tuple[ScenarioCase, ...],
+    ) -> Pack:
+        holidays = dict.fromkeys(shape.calendar.holidays, False) | dict.fromkeys(
+            shape.calendar.working_weekends, True
+        )
+        return Pack(
+            id=shape.name,
+            version=shape.version,
+            label=shape.label,
+            languages=tuple(shape.languages),
+            currency=shape.currency,
+            purposes=shape.purposes,
+            departments=_good(departments),
+            feeds=feeds,
+            indicators={n: r.indicator for n, r in indicators.items() if r.indicator is not None},
+            parameters=parameters,
+            signals=signals,
+            programmes=programmes,
+            scenarios=scenarios,
+            holidays=dict(sorted(holidays.items())),
+            hash=sources.pack_hash(sources.contents(self._sources)),
+            panel=Panel(**shape.panel.model_dump()) if shape.panel else None,
+            units=shape.units,
+        )
+
+
+def _languages(head: Document | None) -> tuple[str, ...]:
+    return tuple(x for x in head.items("languages") if isinstance(x, str)) if head else ()
+
+
+def _good(found: Mapping[str, T | None]) -> dict[str, T]:
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _unit(document: Document, terms: Terms, quiet: Report) -> Any:
+    return check_unit(document, ("metadata", "unit"), document.get("metadata", "unit"), terms.units, quiet)

@@ -1,0 +1,176 @@
+"""The last check: the engine itself reads every statement over empty tables.
+
+It finds what a parser cannot: types that do not fit, functions that do not exist, conditions that are no truth
+value.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from almoner.engines.base import Engine, quote
+from almoner.engines.duck import DuckEngine
+from almoner.errors import EngineError
+from almoner.policy.conditions import Parsed
+from almoner.policy.document import Document
+from almoner.policy.indicators import ReadIndicator
+from almoner.policy.model import Feed, Parameter
+from almoner.policy.report import Report
+from almoner.policy.rules import RuleReader
+
+_TYPES = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "boolean": "BOOLEAN",
+}
+_PARAMETER = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)")
+
+
+class Trial:
+    """An empty place that the pack's statements are tried on."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        feeds: Mapping[str, Feed],
+        parameters: Mapping[str, Parameter],
+        as_of: dt.date,
+        report: Report,
+    ) -> None:
+        self._engine = engine
+        self._report = report
+        self._values: dict[str, Any] = {name: _some_value(p, as_of) for name, p in parameters.items()}
+        self._values |= {"as_of": as_of, "known_at": dt.datetime.combine(as_of, dt.time())}
+        self._columns: dict[str, pa.DataType] = {}
+        for feed in feeds.values():
+            self._create(
+                feed.id,
+                {
+                    p.fact_column: _column_type(p.fact_column, p.type)
+                    for p in feed.properties
+                    if p.fact_column
+                },
+            )
+        self._create("member", {"person_id": "BIGINT", "household_id": "BIGINT"})
+        self._create("feed", {"feed": "VARCHAR", "complete_through": "DATE", "received_at": "TIMESTAMP"})
+
+    def _create(self, table: str, columns: Mapping[str, str]) -> None:
+        listed = ", ".join(f"{quote(name)} {kind}" for name, kind in columns.items())
+        self._engine.execute(f"CREATE TABLE {quote(table)} ({listed})")
+
+    def indicator(self, read: ReadIndicator) -> None:
+        """Try the indicator's SQL, and learn the types of its columns."""
+        if read.indicator is None:
+            return
+        used = {n: v for n, v in self._values.items() if f"${n}" in read.indicator.sql}
+        try:
+            schema = self._engine.table(read.indicator.sql, used).schema
+        except EngineError as error:
+            line, message = _said(error)
+            self._report.add(
+                read.sql_file,
+                line,
+                "sql-refused",
+                f"The engine refuses the SQL: {message}",
+                "Check names, functions and types.",
+            )
+            return
+        self._columns |= {f.name.lower(): f.type for f in schema}
+
+    def rule(self, reader: RuleReader) -> None:
+        """Try the conditions of a rule; amounts and severities must be numbers, the rest truth values."""
+        steps: dict[str, pa.DataType] = {}
+        for path, parsed in reader.read.items():
+            if path[0] == "amount" and len(steps) < int(path[1]):
+                continue  # a step before it is at fault
+            number = path[0] in {"severity", "amount"}
+            kind = self._type(reader.document, parsed, steps)
+            if kind is None:
+                continue
+            if not (_numeric(kind) if number else pa.types.is_boolean(kind)) and not pa.types.is_null(kind):
+                wanted = "a number" if number else "true, false or unknown"
+                reader.fault(
+                    path,
+                    "condition-type",
+                    f"`{path[-1]}` gives a {kind}, not {wanted}.",
+                    f"Write an expression that gives {wanted}.",
+                )
+            if path[0] == "amount":
+                steps[str(reader.document.get("amount", path[1], "id"))] = pa.float64()
+
+    def _type(
+        self, document: Document, parsed: Parsed, steps: Mapping[str, pa.DataType]
+    ) -> pa.DataType | None:
+        names = [*parsed.condition.columns, *steps]
+        types = self._columns | dict(steps)
+        if any(n not in types for n in names):
+            return None
+        table = pa.table({n: pa.array([], types[n]) for n in names} or {"nothing": pa.array([], pa.null())})
+        sql = f"SELECT {_PARAMETER.sub(_dollar, parsed.condition.sql)} AS found FROM trial"
+        used = {
+            n: self._values[n]
+            for n in {*parsed.condition.parameters, "as_of"}
+            if f"${n}" in sql and n in self._values
+        }
+        try:
+            with self._engine.offer("trial", table):
+                found: pa.DataType = self._engine.table(sql, used).schema.field(0).type
+        except EngineError as error:
+            message = f"The engine refuses `{parsed.path[-1]}`: {_said(error)[1]}"
+            self._report.at(document, parsed.path, "condition-refused", message, "Check functions and types.")
+            return None
+        return found
+
+
+def try_out(
+    feeds: Mapping[str, Feed],
+    parameters: Mapping[str, Parameter],
+    indicators: Mapping[str, ReadIndicator],
+    readers: Iterator[RuleReader],
+    as_of: dt.date,
+    report: Report,
+) -> None:
+    """Try every indicator, then every condition."""
+    with DuckEngine() as engine:
+        trial = Trial(engine, feeds, parameters, as_of, report)
+        for indicator in indicators.values():
+            trial.indicator(indicator)
+        for reader in readers:
+            trial.rule(reader)
+
+
+def _dollar(found: re.Match[str]) -> str:
+    return f"${found[1]}"
+
+
+def _column_type(column: str, kind: str) -> str:
+    return "BIGINT" if column in {"person_id", "household_id"} else _TYPES[kind]
+
+
+def _numeric(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _some_value(parameter: Parameter, as_of: dt.date) -> Any:
+    """A value of the parameter, for its type: the one in force, else any."""
+    for area in parameter.areas:
+        found = parameter.at(as_of, area)
+        if found is not None:
+            return found.value
+    values = [v.value for dated in parameter.areas.values() for v in dated if v.value is not None]
+    return values[0] if values else 0.0
+
+
+def _said(error: EngineError) -> tuple[int, str]:
+    """Line and first sentence of what the engine said."""
+    text = str(error)
+    line = re.search(r"LINE (\d+):", text)
+    return int(line[1]) if line else 1, text.splitlines()[0].strip()

@@ -1,0 +1,148 @@
+"""Facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
+
+`placed` holds a delivery's good rows with `person_id` and `household_id`; `judged` adds what is known already.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from almoner.engines.base import Engine, quote
+from almoner.intake.slices import LINE
+from almoner.intake.validate import STAGE
+from almoner.policy.model import VAULT_ROLES, Feed, Property, Role
+from almoner.registry.schema import fact_columns, fact_table
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows by what became of them."""
+
+    new: int
+    corrected: int
+    unchanged: int
+
+
+def place(engine: Engine, feed: Feed) -> None:
+    """Fill `placed` from the stage, with ids for numbers."""
+    person, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
+    joins = f" LEFT JOIN person_seen p ON p.number = s.{quote(person.name)}" if person else ""
+    joins += f" LEFT JOIN household_seen h ON h.household_no = s.{quote(home.name)}" if home else ""
+    columns = ", ".join(_placed(p) for p in feed.properties if p.fact_column)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE placed AS SELECT s.{LINE}, {columns} FROM {STAGE} s{joins}")
+
+
+def find_twins(engine: Engine, feed: Feed) -> None:
+    """Fill `twin` with the rows that share a key: `kinds` different ones, `first_line` the one to keep if it is 1."""
+    key, vaulted = _key(feed), [p.name for p in feed.properties if p.role in VAULT_ROLES]
+    values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {_list(key)} FROM placed GROUP BY ALL HAVING count(*) > 1"
+    )
+    engine.execute(
+        f"""CREATE OR REPLACE TEMP TABLE twin AS
+        WITH kin AS (SELECT p.* FROM placed p SEMI JOIN doubled d ON {_same("p", "d", key)}),
+        kinds AS (
+            SELECT {_list(key, "p")}, count(DISTINCT row({values})) AS kinds, min(p.{LINE}) AS first_line
+            FROM kin p JOIN {STAGE} s USING ({LINE}) GROUP BY {_list(key, "p")}
+        )
+        SELECT p.{LINE}, k.kinds, k.first_line FROM kin p JOIN kinds k ON {_same("p", "k", key)}"""
+    )
+
+
+def drop_duplicates(engine: Engine) -> int:
+    """Keep one of several equal rows. Gives how many were dropped."""
+    same = f"SELECT {LINE} FROM twin WHERE kinds = 1 AND {LINE} <> first_line"
+    drop_lines(engine, same)
+    return int(engine.value(f"SELECT count(*) FROM ({same})"))
+
+
+def drop_lines(engine: Engine, lines: str) -> None:
+    """Take rows off the stage; `lines` is a SELECT of their `_line`."""
+    for table in ("placed", STAGE):
+        engine.execute(f"DELETE FROM {table} WHERE {LINE} IN ({lines})")
+
+
+def judge(engine: Engine, feed: Feed) -> None:
+    """Fill `judged`: `old` is the open row with the same key, if any; `same` whether its values are equal."""
+    columns, key = fact_columns(feed), _key(feed)
+    known = f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM {fact_table(feed)} WHERE {_open(engine, feed)}"
+    if not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
+        engine.execute(
+            "CREATE OR REPLACE TEMP VIEW judged AS SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM placed"
+        )
+        return
+    engine.execute(
+        f"""CREATE OR REPLACE TEMP TABLE judged_rows AS
+        SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
+        FROM placed p LEFT JOIN ({known}) f ON {_same("p", "f", key)}"""
+    )
+    engine.execute("CREATE OR REPLACE TEMP VIEW judged AS FROM judged_rows")
+
+
+def write(engine: Engine, feed: Feed, received_at: dt.datetime, delivery_id: int) -> Written:
+    """Close what `judged` corrects and add what is new, clustered by household and person."""
+    counts = engine.rows(
+        """SELECT count(*) FILTER (old IS NULL), count(*) FILTER (old IS NOT NULL AND NOT same), count(*) FILTER (same)
+        FROM judged"""
+    )[0]
+    written = Written(*counts)
+    clock = {"received_at": received_at}
+    if written.corrected:
+        engine.execute(
+            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM judged WHERE old IS NOT NULL AND NOT same)",
+            clock,
+        )
+    names = _list(fact_columns(feed))
+    engine.execute(
+        f"""INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
+        SELECT {names}, $received_at::TIMESTAMP, 'infinity'::TIMESTAMP, $delivery_id FROM judged WHERE NOT same ORDER BY {_cluster(feed)}""",
+        clock | {"delivery_id": delivery_id},
+    )
+    return written
+
+
+def _placed(of: Property) -> str:
+    match of.role:
+        case Role.RESIDENT_ID:
+            return "p.person_id"
+        case Role.HOUSEHOLD:
+            return "h.household_id"
+        case _:
+            return f"s.{quote(of.name)}"
+
+
+def _open(engine: Engine, feed: Feed) -> str:
+    """Open rows that can have a key of this delivery: only its span of time, where time is part of the key."""
+    time = feed.event_time
+    if time is None or not time.key:
+        return "known_to = 'infinity'"
+    low, high = engine.rows(
+        f"SELECT min({quote(time.name)})::VARCHAR, max({quote(time.name)})::VARCHAR FROM placed"
+    )[0]
+    if low is None:
+        return "false"
+    kind = fact_columns(feed)[time.name]
+    return f"known_to = 'infinity' AND {quote(time.name)} BETWEEN {kind} '{low}' AND {kind} '{high}'"
+
+
+def _key(feed: Feed) -> list[str]:
+    """The key's columns in the facts; every column where the contract names none."""
+    return [p.fact_column for p in feed.key if p.fact_column] or list(fact_columns(feed))
+
+
+def _cluster(feed: Feed) -> str:
+    columns = fact_columns(feed)
+    time = [feed.event_time.name] if feed.event_time else []
+    wanted = [c for c in ("household_id", "person_id", *time) if c in columns]
+    return _list(wanted or list(columns))
+
+
+def _list(columns: Iterable[str], of: str = "") -> str:
+    return ", ".join((f"{of}." if of else "") + quote(c) for c in columns)
+
+
+def _same(left: str, right: str, columns: Iterable[str]) -> str:
+    return " AND ".join(f"{left}.{quote(c)} IS NOT DISTINCT FROM {right}.{quote(c)}" for c in columns)

@@ -1,0 +1,147 @@
+"""Who is who: numbers of a delivery become `person_id` and `household_id` by their blind indexes.
+
+Temporary tables, one delivery long: `number_seen` (number, canonical, number_index), `person_seen` (number, canonical,
+number_index, person_id, is_new), `household_seen` (household_no, key_index, household_id, is_new), `bad_number`.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from almoner.engines.base import Engine, quote
+from almoner.intake.validate import STAGE
+from almoner.policy.model import Feed, Property, Role
+from almoner.registry.numbers import Verdict, check_numbers
+from almoner.registry.vault import Vault
+
+HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
+_BLOCK_BYTES = 64
+
+
+def hmac_sql(text: str) -> str:
+    """HMAC-SHA256 of an SQL text (RFC 2104), vectorised; needs the parameters of `pads`."""
+    return f"unhex(sha256($opad || unhex(sha256($ipad || encode({text})))))"
+
+
+def pads(vault: Vault) -> dict[str, bytes]:
+    key = vault.index_key.ljust(_BLOCK_BYTES, b"\0")
+    return {"ipad": bytes(b ^ 0x36 for b in key), "opad": bytes(b ^ 0x5C for b in key)}
+
+
+def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> None:
+    """Fill `number_seen` and `bad_number`. Only numbers that nobody has checked before are checked."""
+    of = feed.with_role(Role.RESIDENT_ID)
+    seen = (
+        f"SELECT DISTINCT {quote(of.name)} AS number FROM {STAGE} WHERE number IS NOT NULL"
+        if of
+        else "SELECT '' AS number LIMIT 0"
+    )
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE number_seen AS SELECT number, number AS canonical, {hmac_sql('number')} AS number_index FROM ({seen})",
+        pads(vault),
+    )
+    engine.execute("CREATE OR REPLACE TEMP TABLE bad_number (number VARCHAR, rule VARCHAR)")
+    if of:
+        _check(engine, vault, of)
+
+
+def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
+    """Fill `household_seen`; new households get the next ids in the order of their numbers."""
+    of = feed.with_role(Role.HOUSEHOLD)
+    seen = (
+        f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {STAGE} WHERE household_no IS NOT NULL"
+        if of
+        else "SELECT '' AS household_no LIMIT 0"
+    )
+    index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
+    engine.execute(
+        f"""CREATE OR REPLACE TEMP TABLE household_seen AS
+        WITH indexed AS (SELECT household_no, {index} AS key_index FROM ({seen}))
+        SELECT household_no, key_index, h.household_id IS NULL AS is_new,
+               coalesce(h.household_id, (SELECT coalesce(max(household_id), 0) FROM registry.household)
+                        + row_number() OVER (PARTITION BY h.household_id IS NULL ORDER BY household_no)) AS household_id
+        FROM indexed LEFT JOIN registry.household h USING (key_index)""",
+        pads(vault),
+    )
+
+
+def see_persons(engine: Engine, feed: Feed) -> None:
+    """Fill `person_seen`; new persons get the next ids, so that a household's members lie together."""
+    engine.execute(
+        f"""CREATE OR REPLACE TEMP TABLE person_seen AS
+        WITH fresh AS (
+            SELECT number_index, min(household_id) AS household_id
+            FROM number_seen LEFT JOIN ({_homes(feed)}) USING (number)
+            WHERE number_index NOT IN (SELECT number_index FROM registry.person) GROUP BY ALL
+        ), numbered AS (
+            SELECT number_index, (SELECT coalesce(max(person_id), 0) FROM registry.person)
+                   + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id, true AS is_new
+            FROM fresh
+            UNION ALL SELECT number_index, person_id, false FROM registry.person SEMI JOIN number_seen USING (number_index)
+        )
+        SELECT number, canonical, number_index, person_id, is_new
+        FROM number_seen JOIN numbered USING (number_index) ANTI JOIN bad_number USING (number)"""
+    )
+
+
+def keep_new(engine: Engine, feed: Feed) -> int:
+    """Enter the new households and persons that facts of this delivery rest on. Gives the number of new persons."""
+    columns = {p.fact_column for p in feed.properties}
+    if "household_id" in columns:
+        engine.execute(
+            """INSERT INTO registry.household SELECT household_id, key_index FROM household_seen
+            WHERE is_new AND household_id IN (SELECT household_id FROM placed) ORDER BY household_id"""
+        )
+    if "person_id" not in columns:
+        return 0
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE person_kept AS FROM person_seen WHERE is_new AND person_id IN (SELECT person_id FROM placed)"
+    )
+    of = feed.with_role(Role.RESIDENT_ID)
+    engine.execute(
+        """INSERT INTO registry.person SELECT DISTINCT person_id, number_index, $checked_as, NULL::BLOB
+        FROM person_kept ORDER BY person_id""",
+        {"checked_as": (of.identifier if of else None) or ""},
+    )
+    return int(engine.value("SELECT count(DISTINCT person_id) FROM person_kept"))
+
+
+def _homes(feed: Feed) -> str:
+    number, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
+    if not number or not home:
+        return "SELECT ''::VARCHAR AS number, 0::BIGINT AS household_id LIMIT 0"
+    return (
+        f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM {STAGE} s "
+        f"JOIN household_seen h ON h.household_no = s.{quote(home.name)} GROUP BY ALL"
+    )
+
+
+def _check(engine: Engine, vault: Vault, of: Property) -> None:
+    unchecked = engine.table(
+        """SELECT number FROM number_seen ANTI JOIN
+        (SELECT number_index FROM registry.person WHERE checked_as = $identifier) USING (number_index)""",
+        {"identifier": of.identifier or ""},
+    )
+    verdicts = list(check_numbers(of.identifier, unchecked.column(0).to_pylist()))
+    _insert_bad(engine, [v for v in verdicts if v.rule])
+    _respell(engine, vault, [v for v in verdicts if not v.rule and v.canonical != v.number])
+
+
+def _insert_bad(engine: Engine, bad: list[Verdict]) -> None:
+    if bad:
+        with engine.offer(
+            "bad", pa.table({"number": [v.number for v in bad], "rule": [v.rule for v in bad]})
+        ):
+            engine.execute("INSERT INTO bad_number FROM bad")
+
+
+def _respell(engine: Engine, vault: Vault, odd: list[Verdict]) -> None:
+    """Numbers with separators mean the same person as those without."""
+    if not odd:
+        return
+    data = {"number": [v.number for v in odd], "canonical": [v.canonical for v in odd]}
+    with engine.offer("odd", pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
+        engine.execute(
+            """UPDATE number_seen SET canonical = odd.canonical, number_index = odd.number_index
+            FROM odd WHERE odd.number = number_seen.number"""
+        )

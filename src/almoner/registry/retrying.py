@@ -1,0 +1,145 @@
+"""Retries rows in quarantine against the present contract: those that pass go in as a delivery of their own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from almoner.engines.base import Engine
+from almoner.intake.faults import BadRow
+from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
+from almoner.intake.validate import AS_IT_WAS
+from almoner.policy.model import Feed
+from almoner.registry import deliveries, schema, sealing
+from almoner.registry.deliveries import Receipt
+from almoner.registry.quarantine import SEALED_FIELD, insert_faults
+from almoner.registry.vault import IdentityStore, Vault
+from almoner.registry.writing import Work
+
+
+class _NothingPassed(Exception):  # noqa: N818 - ends the transaction, is no error
+    pass
+
+
+@dataclass
+class _Again:
+    """Rows that fail again keep their place in quarantine. Their `line` is the quarantine id."""
+
+    rows: dict[int, BadRow] = field(default_factory=dict)
+
+    def add(self, rows: Iterable[BadRow]) -> None:
+        self.rows.update((row.line, row) for row in rows)
+
+
+def retry(
+    engine: Engine,
+    vault: Vault,
+    store: IdentityStore,
+    pack_feeds: Mapping[str, Feed],
+    received_at: dt.datetime,
+    quarantine_ids: Sequence[int] | None = None,
+) -> list[Receipt]:
+    """Retry open rows (all, or those given); one receipt per feed of which rows went in. Again changes nothing."""
+    schema.ensure(engine, pack_feeds)
+    sealing.heal(engine, store)
+    receipts = (
+        _retry(engine, vault, store, feed, received_at, quarantine_ids) for feed in pack_feeds.values()
+    )
+    return [receipt for receipt in receipts if receipt]
+
+
+def _retry(
+    engine: Engine,
+    vault: Vault,
+    store: IdentityStore,
+    feed: Feed,
+    received_at: dt.datetime,
+    chosen: Sequence[int] | None,
+) -> Receipt | None:
+    rows = _open_rows(engine, vault, feed, chosen)
+    if not rows:
+        return None
+    last = engine.value(
+        "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": feed.id}
+    )
+    try:
+        with engine.transaction():
+            return _write(engine, vault, store, feed, max(received_at, last), rows)
+    except _NothingPassed:
+        return None
+
+
+def _write(
+    engine: Engine,
+    vault: Vault,
+    store: IdentityStore,
+    feed: Feed,
+    received_at: dt.datetime,
+    rows: dict[int, dict[str, Any]],
+) -> Receipt:
+    delivery_id, again = deliveries.next_id(engine), _Again()
+    work = Work(engine, vault, store, feed, received_at, delivery_id, again, settled=True)
+    outcome = work.run(_slices(feed, rows))
+    passed = [id_ for id_ in rows if id_ not in again.rows]
+    if not passed:
+        raise _NothingPassed
+    _mark(engine, passed, delivery_id, received_at)
+    _replace_faults(engine, again)
+    written, rules = (
+        outcome.written,
+        Counter(rule for row in again.rows.values() for _, _, rule in row.faults),
+    )
+    digest = hashlib.sha256(f"retry {feed.id} {passed}".encode()).hexdigest()
+    receipt = Receipt(
+        delivery_id, feed.id, digest, "quarantine", received_at, None, outcome.read, written.new, written.corrected,
+        written.unchanged, outcome.duplicates, len(again.rows), rules.total(), dict(rules), new_persons=outcome.new_persons,
+    )  # fmt: skip
+    deliveries.enter(engine, receipt)
+    work.clean_up()
+    return receipt
+
+
+def _open_rows(
+    engine: Engine, vault: Vault, feed: Feed, chosen: Sequence[int] | None
+) -> dict[int, dict[str, Any]]:
+    """Open rows of a feed by quarantine id, unsealed; rows that never became cells cannot be retried."""
+    only = (
+        ""
+        if chosen is None
+        else f" AND quarantine_id IN ({', '.join(str(int(i)) for i in chosen) or 'NULL'})"
+    )
+    sql = f"SELECT quarantine_id, row_sealed FROM registry.quarantine WHERE feed = $feed AND state = 'open'{only} ORDER BY 1"
+    opened = {
+        id_: json.loads(vault.open(id_, SEALED_FIELD, sealed) or "{}")
+        for id_, sealed in engine.rows(sql, {"feed": feed.id})
+    }
+    return {id_: cells for id_, cells in opened.items() if AS_IT_WAS not in cells}
+
+
+def _slices(feed: Feed, rows: dict[int, dict[str, Any]]) -> Iterator[Slice]:
+    names, ids = [p.name for p in feed.properties], list(rows)
+    for start in range(0, len(ids), TEXT_ROWS):
+        part = ids[start : start + TEXT_ROWS]
+        yield text_slice(names, part, [[rows[id_].get(name) for id_ in part] for name in names], [])
+
+
+def _mark(engine: Engine, passed: list[int], delivery_id: int, at: dt.datetime) -> None:
+    with engine.offer("passed", pa.table({"quarantine_id": passed})):
+        engine.execute(
+            """UPDATE registry.quarantine SET state = 'retried', retried_delivery_id = $delivery_id, changed_at = $at
+            WHERE quarantine_id IN (SELECT quarantine_id FROM passed)""",
+            {"delivery_id": delivery_id, "at": at},
+        )
+
+
+def _replace_faults(engine: Engine, again: _Again) -> None:
+    with engine.offer("failed", pa.table({"quarantine_id": pa.array(list(again.rows), pa.int64())})):
+        engine.execute("DELETE FROM registry.fault WHERE quarantine_id IN (SELECT quarantine_id FROM failed)")
+    insert_faults(engine, ((id_, row.faults) for id_, row in again.rows.items()))

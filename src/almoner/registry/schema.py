@@ -1,0 +1,69 @@
+"""The registry's tables in the engine's database. They grow with the pack and never lose a column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from almoner.engines.base import Engine, quote
+from almoner.intake.rules import SQL_TYPES
+from almoner.policy.model import Feed
+
+CLOCKS = {"known_from": "TIMESTAMP", "known_to": "TIMESTAMP", "delivery_id": "INTEGER"}
+_TABLES = {
+    "person": "person_id BIGINT, number_index BLOB, checked_as VARCHAR, identity_hash BLOB",
+    "household": "household_id BIGINT, key_index BLOB",
+    "delivery": (
+        "delivery_id INTEGER, feed VARCHAR, sha256 VARCHAR, file VARCHAR, received_at TIMESTAMP, complete_through DATE, "
+        "rows_read BIGINT, rows_new BIGINT, rows_corrected BIGINT, rows_unchanged BIGINT, rows_duplicate BIGINT, "
+        "rows_quarantined BIGINT, faults BIGINT"
+    ),
+    "quarantine": (
+        "quarantine_id BIGINT, delivery_id INTEGER, feed VARCHAR, file VARCHAR, line BIGINT, row_sealed BLOB, "
+        "state VARCHAR, reason VARCHAR, changed_at TIMESTAMP, retried_delivery_id INTEGER"
+    ),
+    "fault": "quarantine_id BIGINT, column_name VARCHAR, value VARCHAR, rule VARCHAR",
+}
+
+
+def fact_columns(feed: Feed) -> dict[str, str]:
+    """The columns of a feed's facts that packs may read, with their SQL types, in the contract's order."""
+    return {
+        p.fact_column: _fact_type(p.fact_column, SQL_TYPES[p.type]) for p in feed.properties if p.fact_column
+    }
+
+
+def fact_table(feed: Feed) -> str:
+    return f"facts.{quote(feed.id)}"
+
+
+def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
+    """Create what is missing."""
+    engine.execute("CREATE SCHEMA IF NOT EXISTS facts")
+    engine.execute("CREATE SCHEMA IF NOT EXISTS registry")
+    for name, columns in _TABLES.items():
+        engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
+    existing = _existing(engine)
+    for feed in feeds.values():
+        _ensure_facts(engine, feed, existing.get(feed.id, set()))
+
+
+def _ensure_facts(engine: Engine, feed: Feed, existing: set[str]) -> None:
+    wanted = fact_columns(feed) | CLOCKS
+    if not existing:
+        columns = ", ".join(f"{quote(name)} {kind}" for name, kind in wanted.items())
+        engine.execute(f"CREATE TABLE {fact_table(feed)} ({columns})")
+        return
+    for name in wanted.keys() - existing:
+        engine.execute(f"ALTER TABLE {fact_table(feed)} ADD COLUMN {quote(name)} {wanted[name]}")
+
+
+def _existing(engine: Engine) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    sql = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'facts'"
+    for table, column in engine.rows(sql):
+        found.setdefault(table, set()).add(column)
+    return found
+
+
+def _fact_type(column: str, kind: str) -> str:
+    return "BIGINT" if column in ("person_id", "household_id") else kind

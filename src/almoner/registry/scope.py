@@ -1,0 +1,90 @@
+"""What assessment sees: views of the facts as they were known at a time, for everybody or for some households."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from almoner.engines.base import Engine, quote
+from almoner.policy.model import Feed, Role
+from almoner.registry.schema import fact_columns, fact_table
+
+SCOPE_TABLE = "scope_household"
+_INLINE_HOUSEHOLDS = 50  # so few are written into the views, where the engine can skip by them
+
+
+def scope_views(
+    feeds: Mapping[str, Feed], known_at: dt.datetime, households: Sequence[int] | None
+) -> dict[str, str]:
+    """SELECTs by view name: every feed, `member` and `feed`.
+
+    With `households`, feeds of persons and households hold only theirs; then the caller offers the table
+    `scope_household(household_id BIGINT)` with the same ids while the views are in use. Shared feeds stay whole.
+    """
+    chosen = _chosen(households)
+    members = _members(feeds, known_at, chosen)
+    views = {feed.id: _facts(feed, known_at, members, chosen) for feed in feeds.values()}
+    return views | {"member": members, "feed": _feeds(feeds, known_at)}
+
+
+def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_at: dt.datetime) -> int:
+    """Blind spot: persons with facts whom the membership feed does not place in a household."""
+    known = [
+        f"SELECT person_id FROM ({_facts(f, known_at, '', None)})"
+        for f in feeds.values()
+        if f.with_role(Role.RESIDENT_ID)
+    ]
+    if not known:
+        return 0
+    members = f"SELECT person_id FROM ({_members(feeds, known_at, None)})"
+    return int(
+        engine.value(
+            f"SELECT count(*) FROM ({' UNION '.join(known)}) p ANTI JOIN ({members}) m USING (person_id) WHERE person_id IS NOT NULL"
+        )
+    )
+
+
+def _facts(feed: Feed, known_at: dt.datetime, members: str, chosen: str | None) -> str:
+    columns = fact_columns(feed)
+    names = ", ".join(quote(c) for c in columns)
+    select = f"SELECT {names} FROM {fact_table(feed)} WHERE {_known(known_at)}"
+    if chosen is None or feed.shared:
+        return select
+    if "household_id" in columns and (feed.membership or "person_id" not in columns):
+        return f"{select} AND household_id IN ({chosen})"
+    if "person_id" in columns:
+        return f"{select} AND person_id IN (SELECT person_id FROM ({members}))"
+    return select
+
+
+def _members(feeds: Mapping[str, Feed], known_at: dt.datetime, chosen: str | None) -> str:
+    register = next((f for f in feeds.values() if f.membership), None)
+    if register is None:
+        return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
+    only = f" AND household_id IN ({chosen})" if chosen is not None else ""
+    return f"SELECT person_id, household_id FROM {fact_table(register)} WHERE {_known(known_at)} AND household_id IS NOT NULL{only}"
+
+
+def _feeds(feeds: Mapping[str, Feed], known_at: dt.datetime) -> str:
+    names = ", ".join(f"('{feed_id}')" for feed_id in feeds)
+    return (
+        f"SELECT f.feed, max(d.complete_through) AS complete_through, max(d.received_at) AS received_at "
+        f"FROM (VALUES {names}) f(feed) LEFT JOIN registry.delivery d "
+        f"ON d.feed = f.feed AND d.received_at <= {_literal(known_at)} GROUP BY f.feed"
+    )
+
+
+def _chosen(households: Sequence[int] | None) -> str | None:
+    if households is None:
+        return None
+    if 0 < len(households) <= _INLINE_HOUSEHOLDS:
+        return ", ".join(str(int(h)) for h in households)
+    return f"SELECT household_id FROM {SCOPE_TABLE}"
+
+
+def _known(at: dt.datetime) -> str:
+    return f"known_from <= {_literal(at)} AND known_to > {_literal(at)}"
+
+
+def _literal(at: dt.datetime) -> str:
+    return f"TIMESTAMP '{at.isoformat(sep=' ')}'"

@@ -1,0 +1,103 @@
+"""Moves numbers, names, phones and addresses of a delivery into the vault, before the facts are committed."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from almoner.engines.base import Engine, quote
+from almoner.intake.slices import LINE
+from almoner.intake.validate import STAGE
+from almoner.policy.model import Feed, Role
+from almoner.registry.identity import hmac_sql, pads
+from almoner.registry.vault import IdentityStore, SealedIdentity, Vault
+
+PERSONS_AT_ONCE = 5_000
+_ROLES = (Role.NAME, Role.PHONE, Role.ADDRESS)
+_IDENTITY_PREFIX = "identity\x1f"
+
+
+def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None:
+    """Write to the vault who is new or has changed. Needs `person_seen` and the new rows of `registry.person`."""
+    _see_identities(engine, vault, feed)
+    for batch in engine.batches("FROM to_seal ORDER BY person_id", rows=PERSONS_AT_ONCE):
+        store.write(_sealed(vault, batch))
+    if feed.membership:
+        engine.execute(
+            """UPDATE registry.person SET identity_hash = s.identity_hash FROM to_seal s
+            WHERE s.person_id = person.person_id"""
+        )
+
+
+def heal(engine: Engine, store: IdentityStore) -> None:
+    """Forget identities of a delivery that never committed."""
+    store.discard_above(int(engine.value("SELECT coalesce(max(person_id), 0) FROM registry.person")))
+
+
+def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> None:
+    """Fill `to_seal`. Where the register has spoken, what another feed says of a name does not count."""
+    spoken = (
+        "i.identity_hash IS DISTINCT FROM r.identity_hash"
+        if feed.membership
+        else "r.identity_hash IS NULL AND NOT i.blank"
+    )
+    engine.execute(
+        f"""CREATE OR REPLACE TEMP TABLE to_seal AS
+        WITH identity AS ({_identities(feed)})
+        SELECT DISTINCT ON (p.person_id) p.person_id, p.number_index, CASE WHEN p.is_new THEN p.canonical END AS number,
+               i.name, i.phone, i.address, i.identity_hash
+        FROM person_seen p JOIN registry.person r USING (person_id) LEFT JOIN identity i USING (person_id)
+        WHERE p.is_new OR (i.person_id IS NOT NULL AND {spoken})""",
+        pads(vault) if _has_identity(feed) else None,
+    )
+
+
+def _identities(feed: Feed) -> str:
+    number = feed.with_role(Role.RESIDENT_ID)
+    if not number or not _has_identity(feed):
+        return (
+            "SELECT 0::BIGINT AS person_id, NULL::VARCHAR AS name, NULL::VARCHAR AS phone, NULL::VARCHAR AS address, "
+            "NULL::BLOB AS identity_hash, true AS blank LIMIT 0"
+        )
+    fields = [_field(feed, role) for role in _ROLES]
+    text = (
+        f"'{_IDENTITY_PREFIX}' || concat_ws(chr(31), {', '.join(f'coalesce({f}, chr(30))' for f in fields)})"
+    )
+    shown = ", ".join(f"{f} AS {role.value}" for f, role in zip(fields, _ROLES, strict=True))
+    return (
+        f"SELECT DISTINCT ON (person_id) person_id, {shown}, {hmac_sql(text)} AS identity_hash, "
+        f"coalesce({', '.join(fields)}) IS NULL AS blank FROM {STAGE} s JOIN person_seen p ON p.number = s.{quote(number.name)} "
+        f"ORDER BY person_id, {LINE} DESC"
+    )
+
+
+def _has_identity(feed: Feed) -> bool:
+    return any(feed.with_role(role) for role in _ROLES)
+
+
+def _field(feed: Feed, role: Role) -> str:
+    of = feed.with_role(role)
+    return f"s.{quote(of.name)}" if of else "NULL::VARCHAR"
+
+
+def _sealed(vault: Vault, batch: pa.RecordBatch) -> list[SealedIdentity]:
+    columns = [
+        batch.column(name).to_pylist()
+        for name in ("person_id", "number_index", "number", "name", "phone", "address")
+    ]
+    return [
+        SealedIdentity(
+            person_id,
+            number_index,
+            number=vault.seal(person_id, "number", number),
+            name=vault.seal(person_id, "name", name),
+            name_index=vault.index(spelled(name)) if name else None,
+            phone=vault.seal(person_id, "phone", phone),
+            address=vault.seal(person_id, "address", address),
+        )
+        for person_id, number_index, number, name, phone, address in zip(*columns, strict=True)
+    ]
+
+
+def spelled(name: str) -> str:
+    """A name as it is looked up: without blanks, in one case."""
+    return "".join(name.split()).casefold()

@@ -1,0 +1,147 @@
+"""Writes the rows of one delivery: validated, identified, judged against what is known. Runs inside a transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from almoner.engines.base import Engine, quote
+from almoner.intake.faults import BadRow, masked
+from almoner.intake.formats import date_format
+from almoner.intake.slices import LINE, Slice
+from almoner.intake.validate import STAGE, create_stage, raw_row, stage
+from almoner.policy.model import Feed, Role
+from almoner.registry import facts, identity, sealing
+from almoner.registry.facts import Written
+from almoner.registry.vault import IdentityStore, Vault
+
+_TEMPORARY = (
+    "number_seen",
+    "bad_number",
+    "household_seen",
+    "person_seen",
+    "person_kept",
+    "placed",
+    "doubled",
+    "twin",
+    "judged_rows",
+    "to_seal",
+    STAGE,
+)
+
+
+class Refused(Protocol):
+    """Takes the rows that cannot go in."""
+
+    def add(self, rows: Iterable[BadRow]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a delivery's rows. `last_event` is the largest event time of the good ones."""
+
+    read: int
+    written: Written
+    duplicates: int
+    new_persons: int
+    last_event: dt.date | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """One delivery under way. `settled` rows come from quarantine: they do not replace what came later."""
+
+    engine: Engine
+    vault: Vault
+    store: IdentityStore
+    feed: Feed
+    received_at: dt.datetime
+    delivery_id: int
+    refused: Refused
+    settled: bool = False
+
+    def run(self, slices: Iterable[Slice]) -> Outcome:
+        """All stages. The caller's transaction undoes them together."""
+        read = self._stage(slices)
+        self._identify()
+        duplicates = self._untangle()
+        facts.judge(self.engine, self.feed)
+        if self.settled:
+            self._refuse_superseded()
+        last = self._last_event()
+        new_persons = identity.keep_new(self.engine, self.feed)
+        written = facts.write(self.engine, self.feed, self.received_at, self.delivery_id)
+        if self.feed.with_role(Role.RESIDENT_ID):
+            sealing.seal(self.engine, self.vault, self.store, self.feed)
+        return Outcome(read, written, duplicates, new_persons, last)
+
+    def clean_up(self) -> None:
+        """Drop what holds names and numbers."""
+        self.engine.execute("DROP VIEW IF EXISTS judged")
+        for table in _TEMPORARY:
+            self.engine.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def _stage(self, slices: Iterable[Slice]) -> int:
+        create_stage(self.engine, self.feed)
+        read = 0
+        for part in slices:
+            _, bad = stage(self.engine, self.feed, part, self.received_at)
+            self.refused.add(bad)
+            read += part.rows
+        return read
+
+    def _identify(self) -> None:
+        identity.see_numbers(self.engine, self.vault, self.feed)
+        number = self.feed.with_role(Role.RESIDENT_ID)
+        if number:
+            named = quote(number.name)
+            self._refuse(
+                f"SELECT {LINE}, rule FROM {STAGE} JOIN bad_number b ON b.number = {named}", number.name
+            )
+            self.engine.execute(f"DELETE FROM {STAGE} WHERE {named} IN (SELECT number FROM bad_number)")
+        identity.see_households(self.engine, self.vault, self.feed)
+        identity.see_persons(self.engine, self.feed)
+
+    def _untangle(self) -> int:
+        """Rows that share a key: equal ones are one, different ones are nobody's guess."""
+        facts.place(self.engine, self.feed)
+        facts.find_twins(self.engine, self.feed)
+        conflicts = f"SELECT {LINE}, 'conflicting_key' AS rule FROM twin WHERE kinds > 1"
+        self._refuse(conflicts, None)
+        facts.drop_lines(self.engine, f"SELECT {LINE} FROM ({conflicts})")
+        return facts.drop_duplicates(self.engine)
+
+    def _refuse_superseded(self) -> None:
+        lines = (
+            f"SELECT {LINE}, 'superseded' AS rule FROM judged j JOIN registry.quarantine q ON q.quarantine_id = j.{LINE} "
+            "WHERE j.old IS NOT NULL AND NOT j.same AND j.old_delivery_id > q.delivery_id"
+        )
+        self._refuse(lines, None)
+        facts.drop_lines(self.engine, f"SELECT {LINE} FROM ({lines})")
+        facts.judge(self.engine, self.feed)
+
+    def _refuse(self, lines: str, column: str | None) -> None:
+        self.refused.add(self._bad_rows(lines, column))
+
+    def _bad_rows(self, lines: str, column: str | None) -> Iterator[BadRow]:
+        """Rows on the stage that a later check refuses; `lines` selects their `_line` and the rule."""
+        names = [p.name for p in self.feed.properties]
+        shown = ", ".join(f"s.{quote(name)}::VARCHAR" for name in names)
+        rows = self.engine.rows(
+            f"SELECT s.{LINE}, b.rule, {shown} FROM {STAGE} s JOIN ({lines}) b USING ({LINE}) ORDER BY s.{LINE}"
+        )
+        of = self.feed.property_named(column) if column else None
+        for line, rule, *values in rows:
+            cells = dict(zip(names, values, strict=True))
+            yield BadRow(line, raw_row(cells), ((column, masked(cells.get(column or ""), of), rule),))
+
+    def _last_event(self) -> dt.date | None:
+        time = self.feed.event_time
+        if time is None:
+            found = self.engine.value("SELECT count(*) FROM placed")
+            return self.received_at.date() if found else None
+        monthly = time.format is not None and date_format(time.format).monthly
+        day = f"max({quote(time.name)})::DATE"
+        return self.engine.value(f"SELECT {f'last_day({day})' if monthly else day} FROM placed")  # type: ignore[no-any-return]

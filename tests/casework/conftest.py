@@ -1,0 +1,110 @@
+"""A vault, departments, and a few people with roles; one of them a stranger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polib
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from almoner import casework
+from almoner.casework.models import Case, Department
+from almoner.registry.vault import SealedIdentity, create_key, open_vault
+from casework.makers import Outbox
+
+LOCALE = Path(casework.__file__).parent / "locale"
+PASSWORD = "a long fictional password"
+NAME, NUMBER, PHONE = "Mei Fictional", "11010119900307803X", "13800000000"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _catalogue_is_compiled() -> None:
+    for catalogue in LOCALE.glob("*/LC_MESSAGES/django.po"):
+        compiled = catalogue.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < catalogue.stat().st_mtime:
+            polib.pofile(str(catalogue)).save_as_mofile(str(compiled))
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture
+def _departments(db: None) -> None:
+    Department.objects.create(id="relief", label={"en": "Relief office", "zh": "救助办"}, closes=dt.time(17, 30))
+    Department.objects.create(id="labour", label={"en": "Labour office", "zh": "劳动局"})
+
+
+@pytest.fixture
+def _vault(db: None, tmp_path: Path, settings: Any) -> None:
+    settings.VAULT_KEY = str(tmp_path / "vault.key")
+    create_key(tmp_path / "vault.key")
+    vault = open_vault(tmp_path / "vault.key")
+    clear = {"number": NUMBER, "name": NAME, "phone": PHONE}
+    sealed = {field: vault.seal(11, field, text) for field, text in clear.items()}
+    casework.identities().write([SealedIdentity(person_id=11, number_index=vault.index(NUMBER), **sealed)])
+    casework.sync_members([(1, 11, dt.date(2026, 11, 6))])
+
+
+@pytest.fixture
+def case(_departments: None, _vault: None, outbox: Outbox) -> Case:
+    """Household 1 in area 520101, with one signal and one proposal."""
+    casework.apply([[outbox.signal(1), outbox.proposal(1)]])
+    return Case.objects.get()
+
+
+@pytest.fixture
+def worker(_departments: None) -> User:
+    return casework.create_user("worker", PASSWORD, areas=["5201"], full_name="Wang Worker")
+
+
+@pytest.fixture
+def colleague(_departments: None) -> User:
+    return casework.create_user("colleague", PASSWORD, areas=["520101"])
+
+
+@pytest.fixture
+def lead(_departments: None) -> User:
+    return casework.create_user("lead", PASSWORD, role="lead", areas=["*"])
+
+
+@pytest.fixture
+def clerk(_departments: None) -> User:
+    return casework.create_user("clerk", PASSWORD, role="department", areas=[], department="relief")
+
+
+@pytest.fixture
+def administrator(_departments: None) -> User:
+    return casework.create_user("administrator", PASSWORD, role="administrator", areas=[])
+
+
+@pytest.fixture
+def strangers(_departments: None) -> list[User]:
+    """People who can sign in and have nothing to do with area 520101 or the relief office."""
+    return [
+        casework.create_user("elsewhere", PASSWORD, areas=["5299"]),
+        casework.create_user("nowhere", PASSWORD, areas=[]),
+        casework.create_user("labourer", PASSWORD, role="department", areas=[], department="labour"),
+        User.objects.create_user("roleless", password=PASSWORD),
+    ]
+
+
+@pytest.fixture
+def signed_in() -> Callable[[User], Client]:
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return sign_in

@@ -1,0 +1,68 @@
+"""A small installation with cases, served by the real server: ``python small_county.py HOME PORT``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from almoner import casework
+from almoner.home import create
+from almoner.registry.vault import SealedIdentity, create_key, open_vault
+from casework.makers import Outbox, condition, words
+
+PASSWORD = "a long fictional password"
+NAMES = ("Mei Fictional", "欧阳虚构")
+NUMBER = "11010119900307803X"
+
+
+def build(folder: Path) -> None:
+    home = create(folder, "base")
+    create_key(home.vault_key)
+    casework.setup(home)
+    casework.migrate()
+    _departments()
+    _residents(home.vault_key)
+    _cases()
+    casework.create_user("worker", PASSWORD, areas=["5201"], full_name="Wang Worker")
+    casework.create_user("clerk", PASSWORD, role="department", areas=[], department="relief")
+    casework.serve(home, "127.0.0.1", int(sys.argv[2]))
+
+
+def _departments() -> None:
+    from almoner.casework.models import Department
+
+    Department.objects.create(id="relief", label=words("Relief office of the county", "县救助办公室"))
+    Department.objects.create(id="labour", label=words("Labour and social security", "人力资源和社会保障"))
+
+
+def _residents(key: Path) -> None:
+    vault = open_vault(key)
+    casework.identities().write([
+        SealedIdentity(
+            person_id=person, number_index=vault.index(f"{person}"), number=vault.seal(person, "number", NUMBER),
+            name=vault.seal(person, "name", name), address=vault.seal(person, "address", "12 Fictional Lane, Long Township"),
+        )
+        for person, name in enumerate(NAMES, start=11)
+    ])  # fmt: skip
+    casework.sync_members([(1, 11, dt.date(2026, 11, 6)), (1, 12, dt.date(2026, 11, 6))])
+
+
+def _cases() -> None:
+    outbox, now = Outbox(), dt.datetime.now()
+    label = words("Elderly person alone with a silent meter", "独居老人水表无动静")
+    changes = [
+        outbox.signal(1, known_at=now - dt.timedelta(days=20), evidence=[condition(), condition(400.0, 800.0)]),
+        outbox.signal(1, signal="silent", known_at=now, level="red", label=label, within={"amount": 30, "unit": "hours"}),
+        outbox.proposal(1, known_at=now),
+        *(outbox.signal(h, known_at=now - dt.timedelta(days=h)) for h in range(2, 12)),
+        *(outbox.signal(h, known_at=now, within={"amount": 72, "unit": "hours"}) for h in range(12, 45)),
+        outbox.signal(99, area="999999", known_at=now - dt.timedelta(days=40)),
+    ]
+    casework.apply([changes])
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))
