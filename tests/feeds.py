@@ -1,4 +1,4 @@
-"""Feeds, numbers and files that the tests of intake and registry share: built by hand, apart from any pack."""
+"""Feeds, numbers and files that the tests of intake and registry share: built by hand, without a pack."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def number(n: int) -> str:
     """The n-th fictional resident number: a real place, a date, an order code, and the right check digit."""
     place, rest = PLACES[n % 4], n // 4
     day = dt.date(1940, 1, 1) + dt.timedelta(days=rest % 25_000)
-    body = f"{place}{day:%Y%m%d}{rest // 25_000:03d}"
+    return with_check_digit(f"{place}{day:%Y%m%d}{rest // 25_000:03d}")
+
+
+def with_check_digit(body: str) -> str:
     check = (1 - 2 * int(body, 13)) % 11
     return body + ("X" if check == 10 else str(check))
 
@@ -111,7 +114,8 @@ class SqliteIdentities:
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(path)
         self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS identity (person_id INTEGER PRIMARY KEY, number_index BLOB, number BLOB, name BLOB, "
+            "CREATE TABLE IF NOT EXISTS identity (person_id INTEGER PRIMARY KEY, number_index BLOB, "
+            "number BLOB, name BLOB, "
             "name_index BLOB, phone BLOB, address BLOB)"
         )
 
@@ -121,7 +125,8 @@ class SqliteIdentities:
         rows = [(i.person_id, i.number_index, *(getattr(i, f) for f in fields)) for i in identities]
         with self.connection:
             self.connection.executemany(
-                f"INSERT INTO identity (person_id, number_index, {', '.join(fields)}) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                f"INSERT INTO identity (person_id, number_index, {', '.join(fields)}) VALUES (?, ?, ?, "
+                f"?, ?, ?, ?) "
                 f"ON CONFLICT (person_id) DO UPDATE SET {updates}",
                 rows,
             )
@@ -174,7 +179,8 @@ class Place:
     def counts(self) -> dict[str, int]:
         """Rows of every table of the registry and the facts, and of the vault."""
         names = self.engine.rows(
-            "SELECT table_schema || '.\"' || table_name || '\"' FROM information_schema.tables WHERE table_schema IN ('facts', 'registry')"
+            "SELECT table_schema || '.\"' || table_name || '\"' FROM information_schema.tables WHERE "
+            "table_schema IN ('facts', 'registry')"
         )
         counts = {name: int(self.engine.value(f"SELECT count(*) FROM {name}")) for (name,) in names}
         return counts | {

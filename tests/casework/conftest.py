@@ -41,13 +41,15 @@ def outbox() -> Outbox:
 
 
 @pytest.fixture
-def _departments(db: None) -> None:
-    Department.objects.create(id="relief", label={"en": "Relief office", "zh": "救助办"}, closes=dt.time(17, 30))
+def departments(db: None) -> None:
+    Department.objects.create(
+        id="relief", label={"en": "Relief office", "zh": "救助办"}, closes=dt.time(17, 30)
+    )
     Department.objects.create(id="labour", label={"en": "Labour office", "zh": "劳动局"})
 
 
 @pytest.fixture
-def _vault(db: None, tmp_path: Path, settings: Any) -> None:
+def vault_with_mei(db: None, tmp_path: Path, settings: Any) -> None:
     settings.VAULT_KEY = str(tmp_path / "vault.key")
     create_key(tmp_path / "vault.key")
     vault = open_vault(tmp_path / "vault.key")
@@ -58,39 +60,39 @@ def _vault(db: None, tmp_path: Path, settings: Any) -> None:
 
 
 @pytest.fixture
-def case(_departments: None, _vault: None, outbox: Outbox) -> Case:
+def case(departments: None, vault_with_mei: None, outbox: Outbox) -> Case:
     """Household 1 in area 520101, with one signal and one proposal."""
     casework.apply([[outbox.signal(1), outbox.proposal(1)]])
     return Case.objects.get()
 
 
 @pytest.fixture
-def worker(_departments: None) -> User:
+def worker(departments: None) -> User:
     return casework.create_user("worker", PASSWORD, areas=["5201"], full_name="Wang Worker")
 
 
 @pytest.fixture
-def colleague(_departments: None) -> User:
+def colleague(departments: None) -> User:
     return casework.create_user("colleague", PASSWORD, areas=["520101"])
 
 
 @pytest.fixture
-def lead(_departments: None) -> User:
+def lead(departments: None) -> User:
     return casework.create_user("lead", PASSWORD, role="lead", areas=["*"])
 
 
 @pytest.fixture
-def clerk(_departments: None) -> User:
+def clerk(departments: None) -> User:
     return casework.create_user("clerk", PASSWORD, role="department", areas=[], department="relief")
 
 
 @pytest.fixture
-def administrator(_departments: None) -> User:
+def administrator(departments: None) -> User:
     return casework.create_user("administrator", PASSWORD, role="administrator", areas=[])
 
 
 @pytest.fixture
-def strangers(_departments: None) -> list[User]:
+def strangers(departments: None) -> list[User]:
     """People who can sign in and have nothing to do with area 520101 or the relief office."""
     return [
         casework.create_user("elsewhere", PASSWORD, areas=["5299"]),

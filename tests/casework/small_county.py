@@ -1,5 +1,7 @@
 """A small installation with cases, served by the real server: ``python small_county.py HOME PORT``."""
 
+# ruff: noqa: DTZ005 - an installation's times are naive local times
+
 from __future__ import annotations
 
 import datetime as dt
@@ -42,8 +44,8 @@ def _residents(key: Path) -> None:
     vault = open_vault(key)
     casework.identities().write([
         SealedIdentity(
-            person_id=person, number_index=vault.index(f"{person}"), number=vault.seal(person, "number", NUMBER),
-            name=vault.seal(person, "name", name), address=vault.seal(person, "address", "12 Fictional Lane, Long Township"),
+            person_id=person, number_index=vault.index(f"{person}"), number=vault.seal(person, "number", NUMBER),  # noqa: E501
+            name=vault.seal(person, "name", name), address=vault.seal(person, "address", "12 Fictional Lane, Long Township"),  # noqa: E501
         )
         for person, name in enumerate(NAMES, start=11)
     ])  # fmt: skip
@@ -54,8 +56,12 @@ def _cases() -> None:
     outbox, now = Outbox(), dt.datetime.now()
     label = words("Elderly person alone with a silent meter", "独居老人水表无动静")
     changes = [
-        outbox.signal(1, known_at=now - dt.timedelta(days=20), evidence=[condition(), condition(400.0, 800.0)]),
-        outbox.signal(1, signal="silent", known_at=now, level="red", label=label, within={"amount": 30, "unit": "hours"}),
+        outbox.signal(
+            1, known_at=now - dt.timedelta(days=20), evidence=[condition(), condition(400.0, 800.0)]
+        ),
+        outbox.signal(
+            1, signal="silent", known_at=now, level="red", label=label, within={"amount": 30, "unit": "hours"}
+        ),
         outbox.proposal(1, known_at=now),
         *(outbox.signal(h, known_at=now - dt.timedelta(days=h)) for h in range(2, 12)),
         *(outbox.signal(h, known_at=now, within={"amount": 72, "unit": "hours"}) for h in range(12, 45)),

@@ -21,7 +21,11 @@ pytestmark = pytest.mark.django_db
 ])  # fmt: skip
 def test_the_database_itself_refuses_to_change_a_record(case: Case, worker: object, statement: str) -> None:
     looked(worker, case, "case")  # type: ignore[arg-type]
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(statement)
 
 
@@ -36,7 +40,9 @@ def _without_trigger(action: str) -> str:
     ("delete", "DELETE FROM casework_caseevent WHERE number = 2", 2),
     ("delete", "DELETE FROM casework_caseevent WHERE number = 3", 3),
 ])  # fmt: skip
-def test_what_went_around_the_triggers_is_found(case: Case, action: str, statement: str, broken_at: int) -> None:
+def test_what_went_around_the_triggers_is_found(
+    case: Case, action: str, statement: str, broken_at: int
+) -> None:
     assert casework.verify_chain().intact
     with connection.cursor() as cursor:
         cursor.execute(_without_trigger(action))

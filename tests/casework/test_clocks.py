@@ -1,5 +1,7 @@
 """Due times in working time."""
 
+# ruff: noqa: DTZ001 - an installation's times are naive local times
+
 from __future__ import annotations
 
 import datetime as dt
@@ -63,7 +65,9 @@ def test_shorter_times_are_more_urgent() -> None:
 
 
 @given(start=moments, amount=st.integers(1, 60))
-def test_working_days_end_on_a_working_day_and_hold_exactly_that_many(start: dt.datetime, amount: int) -> None:
+def test_working_days_end_on_a_working_day_and_hold_exactly_that_many(
+    start: dt.datetime, amount: int
+) -> None:
     due = due_at(start, amount, "working_days", SPRING_FESTIVAL)
     days = [start.date() + dt.timedelta(days=n + 1) for n in range((due.date() - start.date()).days)]
     assert due.date() in SPRING_FESTIVAL

@@ -1,5 +1,7 @@
 """What evidence does to cases, and what it never does."""
 
+# ruff: noqa: DTZ001 - an installation's times are naive local times
+
 from __future__ import annotations
 
 import datetime as dt
@@ -21,14 +23,19 @@ def kinds(case: Case) -> list[str]:
 
 
 def end(case: Case, state: CaseState) -> None:
-    Case.objects.filter(pk=case.pk).update(state=state)
+    Case.objects.filter(pk=case.pk).update(state=state, ended_at=FRIDAY)
 
 
-def test_a_raised_signal_opens_a_case_and_says_why(outbox: Outbox, _departments: None) -> None:
+def test_a_raised_signal_opens_a_case_and_says_why(outbox: Outbox, departments: None) -> None:
     done = casework.apply([[outbox.signal(1), outbox.proposal(1)]])
     case = Case.objects.get()
     assert (done.cases_opened, done.signals, done.referrals, done.last_seq) == (1, 1, 1, 2)
-    assert (case.state, case.household_id, case.area, case.level) == (CaseState.DETECTED, 1, "520101", "yellow")
+    assert (case.state, case.household_id, case.area, case.level) == (
+        CaseState.DETECTED,
+        1,
+        "520101",
+        "yellow",
+    )
     assert case.due_at == dt.datetime(2026, 11, 13, 17, 30)
     assert kinds(case) == ["opened", "signal_raised", "proposal_raised"]
     assert Referral.objects.get().state == ReferralState.PROPOSED
@@ -40,7 +47,11 @@ def test_applying_the_same_changes_twice_changes_nothing(outbox: Outbox) -> None
     before = (list(Case.objects.values()), list(CaseSignal.objects.values()), CaseEvent.objects.count())
     again = casework.apply([changes, changes])
     assert (again.cases_opened, again.cases_updated, again.signals, again.last_seq) == (0, 0, 0, 3)
-    assert (list(Case.objects.values()), list(CaseSignal.objects.values()), CaseEvent.objects.count()) == before
+    assert (
+        list(Case.objects.values()),
+        list(CaseSignal.objects.values()),
+        CaseEvent.objects.count(),
+    ) == before
     assert casework.last_seq() == 3
 
 
@@ -59,7 +70,9 @@ def test_batches_of_any_size_give_the_same_cases(outbox: Outbox) -> None:
 
 def test_a_second_signal_joins_the_open_case_and_the_earliest_clock_counts(outbox: Outbox) -> None:
     casework.apply([[outbox.signal(1)]])
-    more = casework.apply([[outbox.signal(1, signal="silent", level="red", within={"amount": 24, "unit": "hours"})]])
+    more = casework.apply(
+        [[outbox.signal(1, signal="silent", level="red", within={"amount": 24, "unit": "hours"})]]
+    )
     case = Case.objects.get()
     assert (more.cases_opened, more.cases_updated) == (0, 1)
     assert (case.level, case.due_at, case.version) == ("red", FRIDAY + dt.timedelta(hours=24), 2)
@@ -101,7 +114,11 @@ def test_a_cleared_signal_neither_closes_nor_changes_the_state_of_a_case(outbox:
     casework.apply([[outbox.signal(1)]])
     casework.apply([[outbox.signal(1, "cleared")]])
     case = Case.objects.get()
-    assert (case.state, case.due_at, case.level) == (CaseState.DETECTED, dt.datetime(2026, 11, 13, 17), "yellow")
+    assert (case.state, case.due_at, case.level) == (
+        CaseState.DETECTED,
+        dt.datetime(2026, 11, 13, 17),
+        "yellow",
+    )
     assert CaseSignal.objects.get().cleared_on == FRIDAY.date()
     assert kinds(case)[-1] == "signal_cleared"
 
@@ -117,7 +134,9 @@ def test_a_signal_cleared_and_raised_again_in_an_open_case_gets_a_new_clock(outb
 def test_a_signal_that_stays_open_does_not_undo_a_decision(outbox: Outbox, state: CaseState) -> None:
     casework.apply([[outbox.signal(1)]])
     end(Case.objects.get(), state)
-    done = casework.apply([[outbox.signal(1, "changed", severity=0.9)], [outbox.signal(1, "raised", severity=0.95)]])
+    done = casework.apply(
+        [[outbox.signal(1, "changed", severity=0.9)], [outbox.signal(1, "raised", severity=0.95)]]
+    )
     assert done.cases_opened == 0
     assert Case.objects.get().state == state
 
@@ -189,7 +208,9 @@ def test_a_support_found_anew_after_a_closing_opens_a_case(outbox: Outbox) -> No
 def test_bulk_work_makes_no_query_for_a_single_change(outbox: Outbox) -> None:
     def statements(households: range) -> int:
         changes = [outbox.signal(h) for h in households] + [outbox.proposal(h) for h in households]
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             casework.apply([changes])
         return sum(len(query["sql"]) > 0 for query in queries)
 
@@ -198,6 +219,8 @@ def test_bulk_work_makes_no_query_for_a_single_change(outbox: Outbox) -> None:
 
 
 def test_the_trail_holds_no_gap_after_bulk_work(outbox: Outbox) -> None:
-    casework.apply([[outbox.signal(h) for h in range(300)], [outbox.signal(h, "cleared") for h in range(300)]])
+    casework.apply(
+        [[outbox.signal(h) for h in range(300)], [outbox.signal(h, "cleared") for h in range(300)]]
+    )
     check = casework.verify_chain()
     assert (check.intact, check.events) == (True, 900)

@@ -1,5 +1,7 @@
 """What people may do with a case, and what stops them."""
 
+# ruff: noqa: DTZ005, DTZ011 - an installation's times are naive local times
+
 from __future__ import annotations
 
 import datetime as dt
@@ -59,7 +61,9 @@ def test_a_dismissal_needs_a_structured_reason(case: Case, worker: User) -> None
     assert (told["outcome"], told["note"]) == ("already_helped", "seen at the visit")
 
 
-def test_only_who_has_the_case_or_leads_decides_on_it(case: Case, worker: User, colleague: User, lead: User) -> None:
+def test_only_who_has_the_case_or_leads_decides_on_it(
+    case: Case, worker: User, colleague: User, lead: User
+) -> None:
     go(case, worker, "take")
     for name in ("take", "start", "dismiss", "hold"):
         with pytest.raises(Refused):
@@ -73,7 +77,11 @@ def test_a_case_is_held_until_a_coming_date_and_keeps_its_state(case: Case, work
     with pytest.raises(Refused):
         go(case, worker, "hold", until=dt.date.today())
     go(case, worker, "hold", until=TOMORROW)
-    assert (case.is_held(dt.date.today()), case.is_held(TOMORROW), case.state) == (True, False, CaseState.DETECTED)
+    assert (case.is_held(dt.date.today()), case.is_held(TOMORROW), case.state) == (
+        True,
+        False,
+        CaseState.DETECTED,
+    )
     go(case, worker, "release")
     assert case.held_until is None
 
@@ -149,4 +157,6 @@ def test_a_return_needs_a_reason_and_the_second_answer_is_told(case: Case, worke
 def test_no_stranger_can_make_a_move(case: Case, strangers: list[User], clerk: User, name: str) -> None:
     for stranger in (*strangers, clerk):
         with pytest.raises(Http404):
-            workflow.act(stranger, case.reference, name, case.version, {"outcome": "moved", "until": TOMORROW})
+            workflow.act(
+                stranger, case.reference, name, case.version, {"outcome": "moved", "until": TOMORROW}
+            )

@@ -1,5 +1,7 @@
 """A small pack that compiles, as files in memory, for tests to break."""
 
+# ruff: noqa: E501 - a case, a file or a statement reads best in one line
+
 from __future__ import annotations
 
 import datetime as dt
@@ -238,7 +240,7 @@ FILES: Mapping[str, str] = {
 }
 
 
-def write(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> Path:  # noqa: B006 - never changed
+def write(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> Path:
     """The small pack in `folder`, with `files` in place of its own; None leaves a file out."""
     for name, content in {**FILES, **files}.items():
         if content is not None:
@@ -247,11 +249,11 @@ def write(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> Path:  
     return folder
 
 
-def check(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> tuple[Pack | None, tuple[Finding, ...]]:  # noqa: B006
+def check(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> tuple[Pack | None, tuple[Finding, ...]]:
     return check_pack(write(folder, files), DAY)
 
 
-def compiled(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> Pack:  # noqa: B006
+def compiled(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> Pack:
     pack, findings = check(folder, files)
     assert not findings, "\n".join(map(str, findings))
     assert pack is not None

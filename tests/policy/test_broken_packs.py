@@ -1,5 +1,7 @@
 """Every fault is found, at its line, in words, with what to write instead; and it is the only finding."""
 
+# ruff: noqa: E501 - a case, a file or a statement reads best in one line
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,13 +22,14 @@ class Broken:
     at: str
     says: str
     where: str = ""
+    also: tuple[str, ...] = ()  # other rules that the same fault breaks
 
 
 SHAPES = [
     Broken("yaml-syntax", "signals/poor.yaml", "theme: income", "theme: income: high", "income: high", "colon"),
     Broken("yaml-syntax", "pack.yaml", "currency: CNY", "\tcurrency: CNY", "currency: CNY", "not YAML"),
     Broken("duplicate-key", "signals/poor.yaml", "theme: income", "theme: income\ntheme: money", "theme: money", "twice"),
-    Broken("yaml-alias", "pack.yaml", "zh: 小包}", "zh: &x 小包, en2: *x}", "en2", "", ""),
+    Broken("yaml-alias", "scenarios/poor.yaml", "wages:\n", "wages: &x\n        - *x\n", "&x", "Write the value out", also=("wrong-type",)),
     Broken("unknown-key", "signals/poor.yaml", "theme:", "them: x\ntheme:", "them: x", "Write `theme` instead?"),
     Broken("unknown-key", "pack.yaml", "working_weekends", "working_weekend", "working_weekend", "`working_weekends`"),
     Broken("missing-key", "signals/poor.yaml", "expires_days: 90\n", "", "label:", "`expires_days` is missing"),
@@ -39,6 +42,7 @@ SHAPES = [
     Broken("missing-translation", "signals/poor.yaml", "label: {en: Poor, zh: 困难}", "label: {en: Poor}", "label", "zh"),
     Broken("missing-translation", "indicators/size.yaml", "zh: 人数}\n    unit", "zh: ''}\n    unit", "Members", "zh"),
     Broken("unknown-language", "signals/poor.yaml", "zh: 困难}", "zh: 困难, fr: Pauvre}", "fr:", "`fr` is not a language"),
+    Broken("missing-translation", "pack.yaml", "calendar:", "units: {bag: {en: bag}}\ncalendar:", "bag", "zh"),
     Broken("time", "departments.yaml", '"09:00"', '"nine"', "hours", "`nine` is not a time"),
     Broken("level-order", "signals/poor.yaml", "level: yellow", "level: red", "levels:", "most urgent first"),
     Broken("level-without-when", "signals/poor.yaml", "    when: income = 0\n", "", "level: red", "never hold"),
@@ -60,9 +64,9 @@ NAMES = [
     Broken("unknown-table", "indicators/size.sql", "FROM people", "FROM peoples", "peoples", "`people`"),
     Broken("unknown-table", "indicators/income.sql", "sum(w.wage)", "sum(v.wage)", "v.wage", "no `v` in this FROM"),
     Broken("unknown-feed", "indicators/size.sql", "FROM people\n", "FROM people\nJOIN feed ON feed.feed = 'peple'\n", "peple", "`people`"),
-    Broken("ambiguous-name", "programmes/grant.yaml", "id: gap", "id: income", "id: income", "a column of an indicator"),
+    Broken("ambiguous-name", "programmes/grant.yaml", "id: total", "id: income", "id: income", "a column of an indicator"),
     Broken("unknown-identifier", "contracts/people.yaml", "role, value: resident_id}", "role, value: resident_id}\n          - {property: identifier, value: xx.nothing}", "xx.nothing", "python-stdnum"),
-]  # fmt: skip
+]
 
 SQL = [
     Broken("sql-syntax", "indicators/size.sql", "FROM people", "FRM FROM WHERE people", "FRM", "does not parse"),
@@ -82,24 +86,24 @@ SQL = [
     Broken("parameter-form", "indicators/income.sql", ":as_of", "$as_of", "$as_of", "Write it as `:name`"),
     Broken("vault-column", "indicators/size.sql", "count(*)", "count(people.name)", "name", "do not exist as columns"),
     Broken("vault-column", "indicators/size.sql", "count(*)", "count(resident_no)", "resident_no", "Write `person_id`"),
-    Broken("first-column", "indicators/size.yaml", "subject: household", "subject: person", "household_id", "`person_id` first", "indicators/size.sql"),
-    Broken("undescribed-column", "indicators/income.sql", "SELECT household_id, income,", "SELECT household_id, income, income\n AS earned_all,", "earned_all", "not described"),
+    Broken("first-column", "indicators/size.yaml", "subject: household", "subject: person", "household_id", "`person_id` first", "indicators/size.sql", ("subject-mismatch",)),
+    Broken("undescribed-column", "indicators/income.sql", "SELECT household_id, income,", "SELECT household_id, income,\nincome * 2 AS earned_all,", "earned_all", "not described"),
     Broken("missing-output", "indicators/size.yaml", "  members:", "  size:\n    label: {en: a, zh: b}\n  members:", "size:", "does not give a column `size`"),
     Broken("sql-refused", "indicators/income.sql", "income * 0.5", "inkome_of(income)", "inkome_of", "engine refuses"),
-    Broken("select-star", "indicators/size.sql", "SELECT household_id, count(*) AS members", "SELECT household_id, COLUMNS('x')", "COLUMNS", "COLUMNS(...) hides"),
-]  # fmt: skip
+    Broken("select-star", "indicators/size.sql", "SELECT household_id, count(*) AS members", "SELECT household_id, COLUMNS('x')", "COLUMNS", "COLUMNS(...) hides", also=("undescribed-column", "missing-output")),
+]
 
 MEANING = [
     Broken("unit-mismatch", "signals/poor.yaml", "income < :line * members", "income < :line", "income < :line", "CNY/month, but `:line` is in CNY/person/month"),
     Broken("unit-mismatch", "signals/poor.yaml", ":line * members - income", ":line * members - members", "severity", "but `members` is in person"),
     Broken("unit-mismatch", "programmes/grant.yaml", "greatest(gap, 0) * members", "greatest(gap, 0)", "value: greatest", "pays in CNY/month"),
     Broken("audit-only", "indicators/size.sql", "FROM people\n", "FROM people\nWHERE ethnicity <> 'x'\n", "WHERE", "for audits only, and `poor` reads it"),
-    Broken("purpose-not-covered", "signals/ill.yaml", "purpose: care", "purpose: relief", "cost_year >", "`cost` of `clinic`"),
+    Broken("purpose-not-covered", "signals/ill.yaml", "purpose: care", "purpose: relief", "cost_year >", "`cost`, `resident_no` of `clinic`"),
     Broken("not-shared", "contracts/clinic.yaml", "value: conditional", "value: not-shared", "FROM clinic", "not shared", "indicators/illness.sql"),
-    Broken("subject-mismatch", "signals/poor.yaml", "when: income = 0", "when: cost_year = 0", "cost_year", "about a person"),
+    Broken("subject-mismatch", "signals/poor.yaml", "when: income = 0", "when: cost_year = 0", "cost_year", "about a person", also=("purpose-not-covered",)),
     Broken("condition-too-much", "signals/ill.yaml", "cost_year > 1000", "cost_year > (SELECT 1)", "when", "a subquery"),
     Broken("condition-too-much", "signals/ill.yaml", "cost_year > 1000", "sum(cost_year) > 1000", "when", "an aggregate"),
-    Broken("condition-syntax", "signals/ill.yaml", "cost_year > 1000", "cost_year > > 1000", "when", "not an SQL expression"),
+    Broken("condition-syntax", "signals/ill.yaml", "cost_year > 1000", "cost_year > AND 1000", "when", "not an SQL expression"),
     Broken("condition-syntax", "signals/ill.yaml", "cost_year > 1000", "cost_year > 1 FROM x", "when", "not an SQL expression"),
     Broken("condition-type", "signals/ill.yaml", "cost_year > 1000", "cost_year", "when", "not true, false or unknown"),
     Broken("condition-refused", "signals/ill.yaml", "cost_year > 1000", "upperr(cost_year) > 1", "when", "engine refuses"),
@@ -109,7 +113,7 @@ MEANING = [
     Broken("missing-reference", "parameters/line.yaml", "{value: 770, reference: Notice 2}", "770", "770", "no legal reference"),
     Broken("date", "parameters/line.yaml", "2026-01-01:", "2026-13-01:", "2026-13-01", "not a date"),
     Broken("missing-key", "parameters/line.yaml", "  unit: CNY/person/month\n", "", "metadata", "`unit` is missing"),
-]  # fmt: skip
+]
 
 CONTRACTS = [
     Broken("odcs-invalid", "contracts/wages.yaml", "version: 1.0.0", "version: 1.0", "version: 1.0", "string"),
@@ -126,9 +130,9 @@ CONTRACTS = [
     Broken("property-name", "contracts/places.yaml", "name: kind", "name: known_from", "known_from", "cannot be a column"),
     Broken("membership", "contracts/people.yaml", "  - {property: membership, value: true}\n", "", "name", "who lives with whom", "pack.yaml"),
     Broken("membership", "contracts/wages.yaml", "[relief]}", "[relief]}\n  - {property: membership, value: true}", "properties:", "who lives with whom"),
-    Broken("purpose-wider", "contracts/wages.yaml", "unit, value: CNY/month}", "unit, value: CNY/month}\n          - {property: purposes, value: [care]}", "label, value: {en: wage,", "does not cover"),
+    Broken("purpose-wider", "contracts/wages.yaml", "unit, value: CNY/month}", "unit, value: CNY/month}\n          - {property: purposes, value: [care]}", "[care]", "does not cover"),
     Broken("shared-with-persons", "contracts/places.yaml", "role, value: area}", "role, value: household}", "properties:", "column about persons"),
-]  # fmt: skip
+]
 
 SCENARIOS = [
     Broken("unknown-signal", "scenarios/poor.yaml", "poor: red", "pour: red", "pour", "`poor`"),
@@ -140,9 +144,9 @@ SCENARIOS = [
     Broken("wrong-type", "scenarios/poor.yaml", "wage: 3000", "wage: much", "much", "not a number"),
     Broken("date", "scenarios/poor.yaml", "to: 2026-02", "to: 2024-02", "month:", "no range"),
     Broken("unknown-programme", "scenarios/poor.yaml", "grant: 770", "grants: 770", "grants", "`grant`"),
-]  # fmt: skip
+]
 
-CASES = [c for c in SHAPES + NAMES + SQL + MEANING + CONTRACTS + SCENARIOS if c.rule != "yaml-alias"]
+CASES = [*SHAPES, *NAMES, *SQL, *MEANING, *CONTRACTS, *SCENARIOS]
 
 
 def line_with(text: str, mark: str) -> int:
@@ -156,7 +160,7 @@ def test_a_fault_is_found_at_its_line_with_advice(case: Broken, tmp_path: Path) 
     pack, findings = check(tmp_path, {case.file: text})
     assert pack is None
     rules = sorted({f.rule for f in findings})
-    assert rules == [case.rule], "\n".join(map(str, findings))
+    assert rules == sorted({case.rule, *case.also}), "\n".join(map(str, findings))
     where = case.where or case.file
     expected = line_with(text if where == case.file else FILES[where], case.at)
     assert (where, expected) in [(f.file, f.line) for f in findings], "\n".join(map(str, findings))

@@ -26,14 +26,11 @@ class Atom:
     """One atomic condition, ready to be asked and put in words. `slot` names its columns in a row."""
 
     slot: str
-    node: exp.Expression
+    text: str
+    compares: bool
     columns: tuple[str, ...]
     parameters: tuple[str, ...]
     sentences: Mapping[str, Callable[[Row], str]]
-
-    @property
-    def text(self) -> str:
-        return self.node.sql()
 
 
 class Sources:
@@ -107,7 +104,7 @@ class Explainer:
         for name, part in slots(node).items():
             self._asked[f"{slot}:{name}"] = self._sql(part)
         sentences = {lang: wording.sentence(node, slot) for lang, wording in self._wordings.items()}
-        return Atom(slot, node, own, parameters, sentences)
+        return Atom(slot, node.sql(), isinstance(node, COMPARISONS), own, parameters, sentences)
 
     def condition(self, condition: Condition, slot: str) -> list[Atom]:
         """Plan every atomic condition of a condition."""
@@ -130,13 +127,12 @@ class Explainer:
 
     def explain(self, atom: Atom, row: Row, sources: Sources, household: int, person: int | None) -> dict[str, Any]:
         """One condition as `almoner.support.changes` describes it."""
-        compares = isinstance(atom.node, COMPARISONS)
         return {
             "sql": atom.text,
             "holds": row[atom.slot],
             "sentence": {lang: fill(row) for lang, fill in atom.sentences.items()},
-            "left": _json(row[f"{atom.slot}:left"]) if compares else None,
-            "right": _json(row[f"{atom.slot}:right"]) if compares else None,
+            "left": _json(row[f"{atom.slot}:left"]) if atom.compares else None,
+            "right": _json(row[f"{atom.slot}:right"]) if atom.compares else None,
             "operands": [self._column(c, row, sources, household, person) for c in atom.columns]
             + [self._parameter(p, row) for p in atom.parameters],
         }

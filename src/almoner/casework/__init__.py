@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Applied:
-    """What one call of `apply` did. Counts are of rows; `last_seq` is the outbox position that is stored now."""
+    """What one call of `apply` did. Counts are of rows; `last_seq` is the outbox position that is stored
+    now."""
 
     cases_opened: int
     cases_updated: int
@@ -34,7 +35,8 @@ class Applied:
 
 
 def setup(home: Home) -> None:
-    """Configure Django for `home`. Again for the same home does nothing; for another one, moves this process to it."""
+    """Configure Django for `home`. Again for the same home does nothing; for another one, moves this
+    process to it."""
     import django
     from django.conf import settings
 
@@ -78,7 +80,8 @@ def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
 
 
 def apply(batches: Iterable[Sequence[Change]]) -> Applied:
-    """Apply the outbox's changes in one transaction. Changes with a `seq` that was applied before are skipped."""
+    """Apply the outbox's changes in one transaction. Changes with a `seq` that was applied before are
+    skipped."""
     from almoner.casework.outbox import apply as apply_changes
 
     return apply_changes(batches)
@@ -106,10 +109,11 @@ def sync_calendar(pack: Pack) -> None:
 
 
 def create_user(
-    username: str, password: str, role: str = "worker", areas: Sequence[str] = ("*",), department: str | None = None,
+    username: str, password: str, role: str = "worker", areas: Sequence[str] = ("*",), department: str | None = None,  # noqa: E501
     full_name: str = "",
 ) -> User:  # fmt: skip
-    """Somebody who can sign in. Raises AlmonerError for a name that is taken, an unknown role or department."""
+    """Somebody who can sign in. Raises AlmonerError for a name that is taken, an unknown role or
+    department."""
     from almoner.casework import reference_data
 
     return reference_data.create_user(username, password, role, areas, department, full_name)
@@ -135,4 +139,3 @@ def serve(home: Home, host: str = "127.0.0.1", port: int = 8000) -> None:
     from almoner.casework.server import serve as serve_console
 
     serve_console(host, port)
-

@@ -19,6 +19,8 @@ SEEN_BY_DEPARTMENTS = (ReferralState.SENT, ReferralState.ACCEPTED, ReferralState
 
 
 def membership_of(user: Someone) -> Membership | None:
+    if user.pk is None:
+        return None
     return Membership.objects.select_related("department").filter(user_id=user.pk).first()
 
 

@@ -1,7 +1,7 @@
 """The audit trail: append-only, hash-chained, in the transaction of what it tells about.
 
-A link's hash is SHA-256 over the previous hash and the canonical JSON of the event. Database triggers refuse update and
-delete (migration 0002); `verify_chain` finds what went around them.
+A link's hash is SHA-256 over the previous hash and the canonical JSON of the event. Database triggers
+refuse update and delete (migration 0002); `verify_chain` finds what went around them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from almoner.casework.models import AccessLog, CaseEvent, ChainHead
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from almoner.casework.models import Case
 
 FIRST = "0" * 64
+TABLE = CaseEvent._meta.db_table
+COLUMNS = "number, case_id, at, actor_id, kind, data, previous_hash, hash"
 READ_AT_ONCE = 5_000
 
 
@@ -55,26 +57,31 @@ def canonical(value: Mapping[str, Any]) -> str:
 def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
     """Add events in this order. Must be called inside the transaction of the change they tell about."""
     head, _ = ChainHead.objects.select_for_update().get_or_create(pk=1)
+    stored_at = connection.ops.adapt_datetimefield_value(at)
     rows = []
     for event in events:
         head.number += 1
-        row = CaseEvent(
-            number=head.number, case=event.case, at=at, actor_id=event.actor_id, kind=event.kind,
-            data=canonical(event.data), previous_hash=head.hash,
-        )  # fmt: skip
-        row.hash = head.hash = link(row)
-        rows.append(row)
-    CaseEvent.objects.bulk_create(rows)
+        data, previous = canonical(event.data), head.hash
+        head.hash = _link(previous, head.number, event.case.pk, at, event.actor_id, event.kind, data)
+        rows.append(
+            (head.number, event.case.pk, stored_at, event.actor_id, event.kind, data, previous, head.hash)
+        )
+    with connection.cursor() as cursor:  # half the time of a cycle went into making model objects here
+        cursor.executemany(f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", rows)
     head.save()
 
 
 def link(event: CaseEvent) -> str:
     """The hash that `event` must have."""
-    told = {
-        "number": event.number, "case": event.case_id, "at": event.at.isoformat(), "actor": event.actor_id,
-        "kind": event.kind, "data": event.data,
-    }  # fmt: skip
-    return hashlib.sha256((event.previous_hash + canonical(told)).encode()).hexdigest()
+    return _link(
+        event.previous_hash, event.number, event.case_id, event.at, event.actor_id, event.kind, event.data
+    )
+
+
+def _link(previous: str, *told: object) -> str:
+    number, case, at, actor, kind, data = told
+    content = {"number": number, "case": case, "at": str(at), "actor": actor, "kind": kind, "data": data}
+    return hashlib.sha256((previous + canonical(content)).encode()).hexdigest()
 
 
 def verify_chain() -> ChainCheck:

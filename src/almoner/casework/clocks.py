@@ -1,7 +1,8 @@
 """When something is due, in the working time of the department that acts. Computed once, then stored.
 
-`hours` run round the clock. `days` and `working_days` leave out the day on which the clock starts, as administrative law
-counts, and end at the department's closing time: 5 working days from a Friday at 16:00 end on the next Friday.
+`hours` run round the clock. `days` and `working_days` leave out the day on which the clock starts, as
+administrative law counts, and end at the department's closing time: 5 working days from a Friday at 16:00
+end on the next Friday.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class WorkingDays:
         return day
 
 
-def due_at(start: dt.datetime, amount: int, unit: str, days: WorkingDays, closes: dt.time = CLOSES) -> dt.datetime:
+def due_at(
+    start: dt.datetime, amount: int, unit: str, days: WorkingDays, closes: dt.time = CLOSES
+) -> dt.datetime:
     """When `amount` of `unit` (hours, days, working_days) that start at `start` have passed."""
     if unit == "hours":
         return start + dt.timedelta(hours=amount)

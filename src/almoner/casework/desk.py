@@ -46,9 +46,13 @@ class Desk:
         cases = {case.id: case for case in _locked_cases(households)}
         for case in cases.values():
             (self.open if case.is_open else self.ended)[case.household_id] = case
-        for signal in CaseSignal.objects.filter(case_id__in=_ids(cases)).order_by("case_id").iterator(READ_AT_ONCE):
+        for signal in (
+            CaseSignal.objects.filter(case_id__in=_ids(cases)).order_by("case_id").iterator(READ_AT_ONCE)
+        ):
             self._place(signal, cases[signal.case_id])
-        for referral in Referral.objects.filter(case_id__in=_ids(cases)).order_by("case_id").iterator(READ_AT_ONCE):
+        for referral in (
+            Referral.objects.filter(case_id__in=_ids(cases)).order_by("case_id").iterator(READ_AT_ONCE)
+        ):
             self._place(referral, cases[referral.case_id])
 
     def _place(self, row: CaseSignal | Referral, case: Case) -> None:
@@ -121,9 +125,8 @@ def _ids(cases: Mapping[int, Case]) -> list[int]:
 
 
 def _upsert(model: type[M], rows: Iterable[M]) -> None:
-    new, old = [], []
-    for row in rows:
-        (new if row.pk is None else old).append(row)
+    known = list(rows)
+    new, old = [row for row in known if row.pk is None], [row for row in known if row.pk is not None]
     model._default_manager.bulk_create(new)
     fields = [field.name for field in model._meta.concrete_fields if not field.primary_key]
     model._default_manager.bulk_create(old, update_conflicts=True, unique_fields=["id"], update_fields=fields)

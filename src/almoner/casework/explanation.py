@@ -1,4 +1,5 @@
-"""Why a case is there, as text for a terminal: sentences with numbers, units, sources and dates. No personal data."""
+"""Why a case is there, as text for a terminal: sentences with numbers, units, sources and dates. No
+personal data."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ LANGUAGES = {"en": "en", "zh": "zh-hans"}
 def explain(reference: str, language: str) -> str:
     case = Case.objects.filter(reference=reference).first()
     if case is None:
-        raise AlmonerError(f"There is no case {reference!r}. References have 10 letters and digits, as the queue shows them.")
+        raise AlmonerError(
+            f"There is no case {reference!r}. References have 10 letters and digits, as the queue shows them."
+        )
     if language.split("-")[0] not in LANGUAGES:
         raise AlmonerError(f"There is no language {language!r}. Write one of: {', '.join(LANGUAGES)}.")
     with override(LANGUAGES[language.split("-")[0]]):
@@ -27,11 +30,19 @@ def explain(reference: str, language: str) -> str:
 
 def _lines(case: Case) -> Iterator[str]:
     present = Presenter()
-    yield _("Case %(reference)s: %(state)s") % {"reference": case.reference, "state": case.get_state_display()}
-    yield _("Opened %(date)s, area %(area)s") % {"date": words.day(case.opened_as_of), "area": case.area or "-"}
+    yield _("Case %(reference)s: %(state)s") % {
+        "reference": case.reference,
+        "state": case.get_state_display(),
+    }
+    yield _("Opened %(date)s, area %(area)s") % {
+        "date": words.day(case.opened_as_of),
+        "area": case.area or "-",
+    }
     if case.clock:
         yield _("Due %(date)s") % {"date": words.moment(case.clock)}
-    for signal in case.signals.order_by("cleared_on", "due_at"):
+    for signal in sorted(
+        case.signals.order_by("urgency_hours", "id"), key=lambda s: s.cleared_on is not None
+    ):
         yield from ("", *_reason(present.reason(signal)))
     proposals = [present.proposal(referral) for referral in case.referrals.order_by("id")]
     if proposals:
@@ -44,7 +55,9 @@ def _reason(reason: Reason) -> Iterator[str]:
     told = {"label": reason.label, "level": reason.level, "date": words.day(reason.signal.raised_on)}
     yield _("%(label)s (%(level)s), noticed %(date)s") % told
     if reason.signal.cleared_on:
-        yield "  " + _("No longer seen in the records since %(date)s") % {"date": words.day(reason.signal.cleared_on)}
+        yield "  " + _("No longer seen in the records since %(date)s") % {
+            "date": words.day(reason.signal.cleared_on)
+        }
     for fact in reason.facts:
         yield from _fact(fact)
     yield "  " + _("Check at the visit: %(check)s") % {"check": reason.check}
@@ -73,6 +86,10 @@ def _proposal(proposal: Proposal) -> Iterator[str]:
     for fact in proposal.eligible:
         yield f"    - {fact.sentence}"
     for label, holds in proposal.exclusions:
-        yield "    - " + _("Not excluded by: %(label)s") % {"label": label} if holds is False else f"    - {label}"
+        yield (
+            "    - " + _("Not excluded by: %(label)s") % {"label": label}
+            if holds is False
+            else f"    - {label}"
+        )
     if proposal.reference:
         yield "    " + _("Reference: %(reference)s") % {"reference": proposal.reference}

@@ -53,7 +53,8 @@ class QueueForm(forms.Form):
 
 
 class ActForm(forms.Form):
-    """One action on a record: `version` is what the page showed. Which further fields must be there, the guards say."""
+    """One action on a record: `version` is what the page showed. Which further fields must be there, the
+    guards say."""
 
     version = forms.IntegerField()
     outcome = forms.ChoiceField(choices=Outcome.choices, required=False)
@@ -62,7 +63,9 @@ class ActForm(forms.Form):
 
 
 class DayForm(forms.Form):
-    day = forms.DateField(label=_("Day"), widget=forms.DateInput(attrs={"type": "date", "class": "govuk-input"}))
+    day = forms.DateField(
+        label=_("Day"), widget=forms.DateInput(attrs={"type": "date", "class": "govuk-input"})
+    )
     working = forms.TypedChoiceField(
         label=_("Kind of day"),
         choices=[("no", _("Day off")), ("yes", _("Working day"))],
@@ -70,5 +73,8 @@ class DayForm(forms.Form):
         widget=forms.Select(attrs={"class": "govuk-select"}),
     )
     note = forms.CharField(
-        label=_("Note"), max_length=120, required=False, widget=forms.TextInput(attrs={"class": "govuk-input"})
+        label=_("Note"),
+        max_length=120,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "govuk-input"}),
     )

@@ -26,7 +26,10 @@ class Line:
 
 def history(case: Case) -> list[Line]:
     """Newest first."""
-    names = {(kind, key): words.in_language(label) for kind, key, label in Label.objects.values_list("kind", "key", "words")}
+    names = {
+        (kind, key): words.in_language(label)
+        for kind, key, label in Label.objects.values_list("kind", "key", "words")
+    }
     events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
     return [_line(event, names) for event in events]
 
@@ -53,7 +56,10 @@ def _opened(data: Data) -> str:
 
 
 def _raised(data: Data) -> str:
-    return _("Signal raised: %(name)s (%(level)s).") % {"name": data["name"], "level": words.level(data["level"])}
+    return _("Signal raised: %(name)s (%(level)s).") % {
+        "name": data["name"],
+        "level": words.level(data["level"]),
+    }
 
 
 def _changed(data: Data) -> str:
@@ -68,7 +74,10 @@ def _amount(data: Data, key: str) -> str:
 
 
 def _proposed(data: Data) -> str:
-    return _("Support proposed: %(name)s, %(amount)s.") % {"name": data["name"], "amount": _amount(data, "amount")}
+    return _("Support proposed: %(name)s, %(amount)s.") % {
+        "name": data["name"],
+        "amount": _amount(data, "amount"),
+    }
 
 
 def _amended(data: Data) -> str:
@@ -96,7 +105,9 @@ SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "carried_over": lambda data: _("A proposal was carried over from case %(from_case)s.") % data,
     "signal_raised": _raised,
     "signal_changed": _changed,
-    "signal_cleared": lambda data: _("No longer seen in the records: %(name)s. A person decides what follows.") % data,
+    "signal_cleared": lambda data: (
+        _("No longer seen in the records: %(name)s. A person decides what follows.") % data
+    ),
     "proposal_raised": _proposed,
     "proposal_changed": _amended,
     "proposal_cleared": _withdrawn,

@@ -1,8 +1,8 @@
 """Where casework's database and secrets lie: from the home and the environment.
 
-Environment: `ALMONER_HOME` the installation's folder (set by `almoner.casework.setup`), `ALMONER_DATABASE_URL` a PostgreSQL
-(``postgresql://user:password@host:port/name``) in place of the SQLite file, `ALMONER_HOSTS` further host names of the
-console, `ALMONER_HTTPS=1` behind TLS.
+Environment: `ALMONER_HOME` the installation's folder (set by `almoner.casework.setup`),
+`ALMONER_DATABASE_URL` a PostgreSQL (``postgresql://user:password@host:port/name``) in place of the SQLite
+file, `ALMONER_HOSTS` further host names of the console, `ALMONER_HTTPS=1` behind TLS.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ def home_of_environment() -> Home | None:
 
 
 def database(home: Home | None) -> dict[str, Any]:
-    """Django's settings of the one database. Without a home: memory, or the test server that the environment names."""
-    url = os.environ.get("ALMONER_DATABASE_URL") or (None if home else os.environ.get("ALMONER_TEST_DATABASE_URL"))
+    """Django's settings of the one database. Without a home: memory, or the test server that the
+    environment names."""
+    url = os.environ.get("ALMONER_DATABASE_URL") or (
+        None if home else os.environ.get("ALMONER_TEST_DATABASE_URL")
+    )
     if url:
         return _postgresql(url)
     name = str(home.casework) if home else ":memory:"
@@ -54,7 +57,8 @@ def _postgresql(url: str) -> dict[str, Any]:
 
 
 def local_zone() -> str:
-    """The machine's own time zone by name. Django wants one and sets the process to it; ours are the machine's times."""
+    """The machine's own time zone by name. Django wants one and sets the process to it; ours are the
+    machine's times."""
     named = os.environ.get("TZ", "").lstrip(":")
     path = str(Path("/etc/localtime").resolve())
     name = named or path.partition("/zoneinfo/")[2] or "UTC"
@@ -65,7 +69,8 @@ def local_zone() -> str:
 
 
 def secret_key(home: Home | None) -> str:
-    """Django's secret key: made on first use, readable by its owner only. Without a home: a new one a process."""
+    """Django's secret key: made on first use, readable by its owner only. Without a home: a new one a
+    process."""
     if home is None:
         return secrets.token_urlsafe(50)
     path = home.folder / "secrets" / "django.key"

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 
 def move_to(home: Home) -> None:
-    """Point the connection, the vault's key and the secret key at `home`. Nothing happens when they are there already."""
+    """Point the connection, the vault's key and the secret key at `home`. Nothing happens when they are
+    there already."""
     target = database(home)
     present = connections["default"].settings_dict
-    if all(present.get(key) == target[key] for key in ("ENGINE", "NAME")) and str(home.vault_key) == settings.VAULT_KEY:
+    if (
+        all(present.get(key) == target[key] for key in ("ENGINE", "NAME"))
+        and str(home.vault_key) == settings.VAULT_KEY
+    ):
         return
     connections["default"].close()
     del connections["default"]

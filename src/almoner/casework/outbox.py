@@ -1,7 +1,8 @@
 """Applying what a cycle found to the cases, by the rules of the design's sections 7 and 8.
 
-Evidence opens cases and adds to them. It never closes one, never changes a state, and never undoes a person's decision: after a
-dismissal or a closing only a new raise, or a more urgent level, opens a new case, and the new case says which evidence is new.
+Evidence opens cases and adds to them. It never closes one, never changes a state, and never undoes a
+person's decision: after a dismissal or a closing only a new raise, or a more urgent level, opens a new
+case, and the new case says which evidence is new.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str,
         household_id=change.household_id, area=change.area or "", opened_at=change.known_at,
         opened_as_of=change.as_of, due_at=due,
     )  # fmt: skip
-    desk.tell(case, "opened", _about(change) | evidence | {"earlier_case": earlier.reference if earlier else None})
+    desk.tell(
+        case, "opened", _about(change) | evidence | {"earlier_case": earlier.reference if earlier else None}
+    )
     desk.open_case(case)
     return case
 
@@ -109,7 +112,12 @@ class Signals:
         body = dict(change.body)
         if held.body == body:
             return
-        told = {"signal": held.signal, "level": body["level"], "level_before": held.level, "body_before": held.body}
+        told = {
+            "signal": held.signal,
+            "level": body["level"],
+            "level_before": held.level,
+            "body_before": held.body,
+        }
         self.desk.tell(held.case, "signal_changed", _about(change) | told)
         if _more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
@@ -154,7 +162,8 @@ def _what_is_new(change: Change, held: CaseSignal | None) -> dict[str, Any]:
 
 
 class Proposals:
-    """Proposals of the cycle. What was sent is a person's decision: evidence is told, nothing is taken back."""
+    """Proposals of the cycle. What was sent is a person's decision: evidence is told, nothing is taken
+    back."""
 
     def __init__(self, desk: Desk, clocks: Clocks) -> None:
         self.desk = desk
@@ -217,7 +226,8 @@ class Proposals:
         self.desk.tell(case, "proposal_raised", _about(change) | told)
 
     def _case_for(self, change: Change, due: dt.datetime) -> Case:
-        """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of its own."""
+        """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of
+        its own."""
         ended = self.desk.ended.get(change.household_id)
         case = self.desk.open.get(change.household_id)
         if case is None and ended is not None and ended.state == CaseState.DISMISSED:

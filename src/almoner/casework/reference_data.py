@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def sync_departments(pack: Pack) -> None:
     rows = [
-        Department(id=d.id, label=dict(d.label), opens=d.opens, closes=d.closes) for d in pack.departments.values()
+        Department(id=d.id, label=dict(d.label), opens=d.opens, closes=d.closes)
+        for d in pack.departments.values()
     ]
     Department.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["id"], update_fields=["label", "opens", "closes"]

@@ -12,7 +12,8 @@ RUNNING = (ReferralState.SENT, ReferralState.ACCEPTED)
 
 
 def refresh(case: Case, signals: Iterable[CaseSignal], referrals: Iterable[Referral]) -> None:
-    """Set level, urgency, severity and due time. Before the decision the signals' clocks count, then the referrals'.
+    """Set level, urgency, severity and due time. Before the decision the signals' clocks count, then the
+    referrals'.
 
     A case whose signals have all cleared keeps its clock and level: a person still has to decide.
     """

@@ -12,7 +12,11 @@ from almoner.casework.views import calendar, cases, inbox, queue, start
 
 urlpatterns = [
     path("", start.start, name="start"),
-    path("sign-in/", LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True), name="sign-in"),
+    path(
+        "sign-in/",
+        LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True),
+        name="sign-in",
+    ),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("language/", login_not_required(set_language), name="set_language"),
     path("queue/", queue.queue, name="queue"),

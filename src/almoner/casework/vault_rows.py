@@ -61,8 +61,11 @@ class Person:
 
 
 def people(household_id: int) -> list[Person]:
-    """The members of a household that has a case, in clear, by person id. Raises VaultError without the key."""
-    members = HouseholdMember.objects.filter(household_id=household_id).order_by("person_id").values("person_id")
+    """The members of a household that has a case, in clear, by person id. Raises VaultError without the
+    key."""
+    members = (
+        HouseholdMember.objects.filter(household_id=household_id).order_by("person_id").values("person_id")
+    )
     vault = _vault(str(settings.VAULT_KEY))
     rows = Identity.objects.filter(person_id__in=members).order_by("person_id")
     return [_open(vault, row) for row in rows]

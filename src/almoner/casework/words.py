@@ -41,7 +41,7 @@ def unit(code: str | None) -> str:
 
 def _base(code: str) -> str:
     known = {
-        "day": _("days"), "month": _("months"), "year": _("years"), "person": _("persons"), "hour": _("hours"),
+        "day": _("days"), "month": _("months"), "year": _("years"), "person": _("persons"), "hour": _("hours"),  # noqa: E501
         "L": _("litres"), "visit": _("visits"),
     }  # fmt: skip
     return known.get(code, code)
@@ -53,9 +53,18 @@ def _per(code: str) -> str:
 
 
 def quantity(value: object, code: str | None) -> str:
-    """A number with its unit: "1,200 CNY a month"."""
-    text, of = number(value), unit(code)
-    return text if value is None or isinstance(value, bool) or not of else f"{text} {of}"
+    """A number with its unit: "1,200 CNY a month". Money that is not whole has two decimals."""
+    if value is None or isinstance(value, bool) or not unit(code):
+        return number(value)
+    whole = not isinstance(value, float | Decimal) or value == int(value)
+    text = number(value) if whole or not _is_money(code) else f"{value:,.2f}"
+    return f"{text} {unit(code)}"
+
+
+def _is_money(code: str | None) -> bool:
+    """A base of three capitals is a currency (ISO 4217)."""
+    base = str(code).split("/")[0]
+    return len(base) == 3 and base.isalpha() and base.isupper()
 
 
 def day(value: object) -> str:
@@ -75,7 +84,7 @@ def moment(value: dt.datetime) -> str:
 def level(code: str) -> str:
     """A level's name. Packs choose their levels; common colours and degrees have words here."""
     known = {
-        "red": _("Red"), "orange": _("Orange"), "yellow": _("Yellow"), "blue": _("Blue"), "urgent": _("Urgent"),
+        "red": _("Red"), "orange": _("Orange"), "yellow": _("Yellow"), "blue": _("Blue"), "urgent": _("Urgent"),  # noqa: E501
         "high": _("High"), "medium": _("Medium"), "normal": _("Normal"), "low": _("Low"),
     }  # fmt: skip
     return known.get(code, code)

@@ -81,7 +81,9 @@ MOVES: Mapping[str, Move] = {
     "take": Move(OPEN, guards=(is_free_or_i_lead,)),
     "start": Move(frozenset({S.DETECTED}), S.VERIFYING, (is_mine_or_i_lead,)),
     "confirm": Move(frozenset({S.VERIFYING}), S.CONFIRMED, (is_mine_or_i_lead,)),
-    "dismiss": Move(frozenset({S.DETECTED, S.VERIFYING}), S.DISMISSED, (is_mine_or_i_lead, has_structured_outcome), True),
+    "dismiss": Move(
+        frozenset({S.DETECTED, S.VERIFYING}), S.DISMISSED, (is_mine_or_i_lead, has_structured_outcome), True
+    ),
     "send": Move(frozenset({S.CONFIRMED, S.SUPPORTING}), None, (is_mine_or_i_lead,)),
     "support": Move(frozenset({S.CONFIRMED}), S.SUPPORTING, (is_mine_or_i_lead,)),
     "follow-up": Move(frozenset({S.SUPPORTING}), S.FOLLOW_UP, (is_mine_or_i_lead, has_no_running_referral)),
@@ -107,7 +109,8 @@ def possible(case: Case, by: User) -> list[str]:
 
 
 def act(by: User, reference: str, name: str, version: int, data: Mapping[str, Any]) -> Case:
-    """Do `name` on a case as it was at `version`. Raises Http404 for a stranger, Stale, or Refused with the reason."""
+    """Do `name` on a case as it was at `version`. Raises Http404 for a stranger, Stale, or Refused with the
+    reason."""
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
         _check(case, by, MOVES[name], version, data)
@@ -123,7 +126,9 @@ def act(by: User, reference: str, name: str, version: int, data: Mapping[str, An
 
 def _check(case: Case, by: User, move: Move, version: int, data: Mapping[str, Any]) -> None:
     if case.version != version:
-        raise Stale(_("This case has changed since you opened it. Nothing was saved: read it again, then decide."))
+        raise Stale(
+            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
+        )
     if case.state not in move.sources:
         raise Refused(_("This cannot be done in the case's present state."))
     for guard in move.guards:
@@ -172,14 +177,22 @@ def answer(by: User, reference: str, name: str, version: int, note: str) -> Refe
         referral.save()
         case = Case.objects.select_for_update().get(pk=referral.case_id)
         _follow(case, referral)
-        told = {"key": referral.key, "programme": referral.programme, "from": before, "to": referral.state, "note": note}
+        told = {
+            "key": referral.key,
+            "programme": referral.programme,
+            "from": before,
+            "to": referral.state,
+            "note": note,
+        }
         append([NewEvent(case, f"referral_{name}", told, by.pk)], now)
     return referral
 
 
 def _check_answer(referral: Referral, name: str, version: int, note: str) -> None:
     if referral.version != version:
-        raise Stale(_("This referral has changed since you opened it. Nothing was saved: read it again, then decide."))
+        raise Stale(
+            _("This referral has changed since you opened it. Nothing was saved: read it again, then decide.")
+        )
     if referral.state not in ANSWERS[name][0]:
         raise Refused(_("This cannot be done in the referral's present state."))
     if name == "return" and not note:

@@ -17,7 +17,9 @@ from almoner.errors import AlmonerError, PackError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 
-out = Console(soft_wrap=True, highlight=False)
+WIDTH_ELSEWHERE = 140  # characters, where there is no terminal to ask
+
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 

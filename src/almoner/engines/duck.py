@@ -37,6 +37,7 @@ class DuckEngine(Engine):
         except duckdb.IOException as error:
             self._connection.close()
             raise HomeError(_in_use(path, error)) from None
+        self._connection.execute("SET enable_progress_bar = false")
 
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         with _told(sql):

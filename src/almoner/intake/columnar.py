@@ -18,7 +18,8 @@ PART_ROWS = 122_880  # an engine hands parts of a table to its threads
 
 
 def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a Parquet file. Raises DeliveryRefused when it is not one, or a column has the wrong kind of type."""
+    """Open a Parquet file. Raises DeliveryRefused when it is not one, or a column has the wrong kind
+    of type."""
     try:
         file = pq.ParquetFile(stream)
         schema = file.schema_arrow
@@ -72,7 +73,8 @@ def _refuse_type(of: Property, kind: pa.DataType) -> None:
     if is_text(kind) or _fits(of, kind):
         return
     raise DeliveryRefused(
-        f"Column {of.name} has the type {kind} in the file; the contract says {of.type}. Deliver it as {of.type} or as text."
+        f"Column {of.name} has the type {kind} in the file; the contract says {of.type}. Deliver it as "
+        f"{of.type} or as text."
     )
 
 
@@ -97,5 +99,6 @@ def _is_local_timestamp(kind: pa.DataType) -> bool:
 
 def _damaged(path: Path) -> DeliveryRefused:
     return DeliveryRefused(
-        f"{path.name} is not a readable Parquet file: truncated, damaged or of another kind. Deliver it again."
+        f"{path.name} is not a readable Parquet file: truncated, damaged or of another kind. Deliver "
+        f"it again."
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from almoner.errors import DeliveryRefused
-from almoner.intake import encodings, headers
+from almoner.intake import headers
 from almoner.intake.faults import Broken
 from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
 from almoner.policy.model import Feed
@@ -66,9 +65,8 @@ class Lines:
         return self._number, line
 
 
-def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a delimited delivery. `stream` must be seekable. `advance` is told how many rows each slice had."""
-    text = io.TextIOWrapper(stream, encodings.detect(stream), "surrogateescape", newline="")
+def read(path: Path, text: IO[str], feed: Feed, advance: Callable[[int], None]) -> Reading:
+    """Open a delimited delivery. `advance` is told how many rows each slice had."""
     lines = Lines(text)
     delimiter, header = _header(path, lines, feed)
     return Reading(path, _slices(lines, delimiter, header, advance), list(header.unknown))

@@ -56,7 +56,8 @@ ADVICE: Mapping[str, Words] = {
     },
     "control_character": {"en": "Remove the invisible control characters.", "zh": "请删除不可见的控制字符。"},
     "cells": {
-        "en": "The row has another number of cells than the header. Put text with separators in quotation marks.",
+        "en": "The row has another number of cells than the header. Put text with separators in "
+        "quotation marks.",
         "zh": "该行单元格数与表头不符；含分隔符的文字请加引号。",
     },
     "encoding": {
@@ -103,7 +104,8 @@ ADVICE: Mapping[str, Words] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of one row. `line` is the file's own (first line 1); `value` is masked; `rule` is a stable id."""
+    """One fault of one row. `line` is the file's own (first line 1); `value` is masked; `rule` is a
+    stable id."""
 
     feed: str
     file: str
@@ -131,7 +133,8 @@ class Broken:
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row for quarantine: its faults as (column, masked value, rule), and the whole row as JSON for the vault."""
+    """A row for quarantine: its faults as (column, masked value, rule), and the whole row as JSON for
+    the vault."""
 
     line: int
     raw: str

@@ -14,7 +14,8 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True)
 class Header:
-    """`columns` gives (position in the file, property); `unknown` the names of columns that nobody agreed on."""
+    """`columns` gives (position in the file, property); `unknown` the names of columns that nobody
+    agreed on."""
 
     columns: tuple[tuple[int, Property], ...]
     unknown: tuple[str, ...]
@@ -32,7 +33,8 @@ def lookup(feed: Feed) -> dict[str, Property]:
 
 
 def match(feed: Feed, cells: Sequence[str]) -> Header:
-    """Match a header. Raises DeliveryRefused for a missing or doubled column; never quotes cells that may be data."""
+    """Match a header. Raises DeliveryRefused for a missing or doubled column; never quotes cells that
+    may be data."""
     known = lookup(feed)
     found = [
         (position, known[_folded(cell)]) for position, cell in enumerate(cells) if _folded(cell) in known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from almoner.errors import DeliveryRefused
-from almoner.intake import encodings, headers
+from almoner.intake import headers
 from almoner.intake.delimited import Lines
 from almoner.intake.faults import Broken, masked
 from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
@@ -19,13 +18,14 @@ from almoner.policy.model import Feed, Property
 _Cells = dict[str, str | None]
 
 
-class _Doubled(ValueError):
+class _Doubled(ValueError):  # noqa: N818 - says what was found
     """An object names a key twice."""
 
 
-def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a delivery in JSON Lines. Refused when no line of the first slice is an object with the contract's keys."""
-    lines = Lines(io.TextIOWrapper(stream, encodings.detect(stream), "surrogateescape", newline=""))
+def read(path: Path, text: IO[str], feed: Feed, advance: Callable[[int], None]) -> Reading:
+    """Open a delivery in JSON Lines. Refused when no line of the first slice is an object with the
+    contract's keys."""
+    lines = Lines(text)
     reading = Reading(path, iter(()))
     slices = _Slices(lines, feed, reading)
     first = slices.take()

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from almoner.intake import columnar, delimited, json_lines, sheets, source
+from almoner.intake import columnar, delimited, encodings, json_lines, sheets, source
 from almoner.intake.slices import Reading
 from almoner.policy.model import Feed
 
-_READERS = {"csv": delimited.read, "xlsx": sheets.read, "parquet": columnar.read, "jsonl": json_lines.read}
-_RANDOM_ACCESS = {"xlsx", "parquet"}
+Advance = Callable[[int], None]
+_OF_TEXT = {"csv": delimited.read, "jsonl": json_lines.read}
+_OF_BYTES = {"xlsx": sheets.read, "parquet": columnar.read}
 
 
 @contextmanager
-def open_delivery(
-    path: Path, feed: Feed, advance: Callable[[int], None] = lambda _: None
-) -> Iterator[Reading]:
-    """The delivery in `path`, to be read while the block lasts; `advance` is told the rows of each slice that was used.
+def open_delivery(path: Path, feed: Feed, advance: Advance = lambda _: None) -> Iterator[Reading]:
+    """The delivery in `path`, to be read while the block lasts; `advance` is told the rows of each
+    slice used.
 
     Raises DeliveryRefused, also half way, when the file as a whole cannot be taken in.
     """
     kind = source.kind(path)
     with source.opened(path) as stream:
         source.refuse_disguise(path, stream, kind)
-        ready = source.in_memory(path, stream) if kind in _RANDOM_ACCESS else stream
-        yield _READERS[kind](path, ready, feed, advance)
+        if kind in _OF_BYTES:
+            yield _OF_BYTES[kind](path, source.in_memory(path, stream), feed, advance)
+            return
+        with _text(stream) as text:
+            yield _OF_TEXT[kind](path, text, feed, advance)
+
+
+def _text(stream: IO[bytes]) -> IO[str]:
+    """Bytes that are no text become marks, so that only their rows are lost."""
+    return io.TextIOWrapper(stream, encodings.detect(stream), "surrogateescape", newline="")

@@ -1,6 +1,7 @@
 """The checks of one property, as SQL over its cell.
 
-In the SQL, `raw` is the column as delivered, `cell` its trimmed text (NULL when empty) and `value` what it means.
+In the SQL, `raw` is the column as delivered, `cell` its trimmed text (NULL when empty) and `value` what
+it means.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Check:
 
 
 def check(of: Property, kind: pa.DataType, place: int, received_at: dt.datetime) -> Check:
-    """The check of a column of type `kind`; `place` names its intermediate columns `c<place>` and `v<place>`."""
+    """The check of a column of type `kind`; `place` names its intermediate columns `c<place>` and
+    `v<place>`."""
     raw, cell, value = quote(of.name), f"c{place}", f"v{place}"
     textual = is_text(kind) or of.type == "string"
     as_cell = _trimmed(f"{raw}::VARCHAR") if textual else raw
@@ -64,20 +66,27 @@ def check(of: Property, kind: pa.DataType, place: int, received_at: dt.datetime)
 
 
 def number_sql(cell: str) -> str:
-    """A number of a person or household in one spelling: no blanks, no leading apostrophe, half-width, upper case."""
+    """A number of a person or household in one spelling: no blanks, no leading apostrophe, half-width,
+    upper case."""
     spelled = f"upper(translate(ltrim({cell}, ''''), '{_WIDE}' || {_BLANK}, '{_NARROW}'))"
     return f"nullif(CASE WHEN regexp_full_match({cell}, '[0-9A-Z]+') THEN {cell} ELSE {spelled} END, '')"
 
 
 def _trimmed(text: str) -> str:
     """The first test spares almost every cell the slow one."""
-    return f"CASE WHEN regexp_full_match({text}, '[!-~]([ -~]*[!-~])?') THEN {text} ELSE nullif(trim({text}, {_BLANK}), '') END"
+    return (
+        f"CASE WHEN regexp_full_match({text}, '[!-~]([ -~]*[!-~])?') THEN {text} ELSE "
+        f"nullif(trim({text}, {_BLANK}), '') END"
+    )
 
 
 def _from_text(of: Property, cell: str) -> str:
     match of.type:
         case "integer":
-            return f"CASE WHEN regexp_full_match({cell}, {_WHOLE}) THEN TRY_CAST(split_part({cell}, '.', 1) AS BIGINT) END"
+            return (
+                f"CASE WHEN regexp_full_match({cell}, {_WHOLE}) THEN TRY_CAST(split_part({cell}, "
+                f"'.', 1) AS BIGINT) END"
+            )
         case "number":
             return f"CASE WHEN regexp_full_match({cell}, {_NUMBER}) THEN TRY_CAST({cell} AS DOUBLE) END"
         case "date":
@@ -95,7 +104,10 @@ def _day_from_text(of: Property, cell: str) -> str:
     if not of.format:
         return iso
     form = date_format(of.format)
-    own = f"CASE WHEN regexp_full_match({cell}, {_text(form.regex)}) THEN try_strptime({cell}, {_text(form.strptime)})::DATE END"
+    own = (
+        f"CASE WHEN regexp_full_match({cell}, {_text(form.regex)}) THEN try_strptime({cell}, "
+        f"{_text(form.strptime)})::DATE END"
+    )
     day = f"coalesce({iso}, {own})"
     return f"date_trunc('month', {day})::DATE" if form.monthly else day
 
@@ -105,7 +117,10 @@ def _time_from_text(of: Property, cell: str) -> str:
     if not of.format:
         return iso
     form = date_format(of.format)
-    return f"coalesce({iso}, CASE WHEN regexp_full_match({cell}, {_text(form.regex)}) THEN try_strptime({cell}, {_text(form.strptime)}) END)"
+    return (
+        f"coalesce({iso}, CASE WHEN regexp_full_match({cell}, {_text(form.regex)}) THEN "
+        f"try_strptime({cell}, {_text(form.strptime)}) END)"
+    )
 
 
 def _from_typed(of: Property, kind: pa.DataType, cell: str) -> str:
@@ -156,7 +171,10 @@ def _number_rules(
     yield "number_format", f"{value} IS NULL AND NOT ({odd}) AND ({other})"
     yield (
         f"type_{of.type}",
-        f"{cell} IS NOT NULL AND {value} IS NULL AND NOT ({odd}) AND NOT ({other}) AND NOT starts_with({cell}, '=')",
+        (
+            f"{cell} IS NOT NULL AND {value} IS NULL AND NOT ({odd}) AND NOT ({other}) AND NOT "
+            f"starts_with({cell}, '=')"
+        ),
     )
 
 

@@ -1,4 +1,6 @@
-"""Workbooks (.xlsx): the first sheet that is visible. Cells become text, as a department would have written them."""
+"""Workbooks (.xlsx): the first sheet that is visible. Cells become text, as a department would have written
+them.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, Sequence[Any]]]:
         sheet = next((s for s in book.worksheets if s.sheet_state == "visible"), None)
         if sheet is None:
             return
-        sheet.reset_dimensions()  # type: ignore[union-attr]
+        sheet.reset_dimensions()
         yield from enumerate(sheet.iter_rows(), start=1)
     except DAMAGED:
         raise DeliveryRefused(

@@ -24,7 +24,7 @@ class Slice:
 
     @property
     def rows(self) -> int:
-        return self.table.num_rows + len(self.broken)
+        return int(self.table.num_rows) + len(self.broken)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Checks a slice against its contract in the engine: good rows to the stage, bad rows out with every fault."""
+"""Checks a slice against its contract: good rows to the stage, bad rows out with every fault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def create_stage(engine: Engine, feed: Feed) -> None:
 
 
 def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime) -> tuple[int, Iterator[BadRow]]:
-    """Put the good rows of a slice on the stage. Gives their count, and the bad rows with all their faults."""
+    """Put the good rows of a slice on the stage. Gives their count, and the bad rows with all their
+    faults."""
     checks = _checks(feed, part.table, received_at)
     good = _stage_good(engine, checks, part.table) if part.table.num_rows else 0
     return good, _bad(engine, checks, part, good)
@@ -50,7 +51,8 @@ def _stage_good(engine: Engine, checks: list[Check], table: pa.Table) -> int:
     before = int(engine.value(f"SELECT count(*) FROM {STAGE}"))
     with engine.offer("slice", table):
         engine.execute(
-            f"INSERT INTO {STAGE} ({LINE}, {names}) SELECT {LINE}, {values} FROM ({_typed(checks)}) WHERE NOT ({_any(checks)})"
+            f"INSERT INTO {STAGE} ({LINE}, {names}) SELECT {LINE}, {values} FROM ({_typed(checks)}) "
+            f"WHERE NOT ({_any(checks)})"
         )
     return int(engine.value(f"SELECT count(*) FROM {STAGE}")) - before
 
@@ -59,7 +61,10 @@ def _bad_rows(engine: Engine, checks: list[Check], table: pa.Table) -> Iterator[
     """In portions, so that a delivery that is bad throughout needs no more memory than another."""
     conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
     raws = [f"{quote(c.of.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
-    sql = f"SELECT {', '.join([LINE, *raws, *conditions])} FROM ({_typed(checks)}) WHERE {_any(checks)} ORDER BY {LINE}"
+    sql = (
+        f"SELECT {', '.join([LINE, *raws, *conditions])} FROM ({_typed(checks)}) WHERE "
+        f"{_any(checks)} ORDER BY {LINE}"
+    )
     for start in range(0, table.num_rows, BAD_ROWS_AT_ONCE):
         with engine.offer("slice", table.slice(start, BAD_ROWS_AT_ONCE)):
             found = engine.rows(sql)
@@ -81,7 +86,8 @@ def raw_row(cells: dict[str, Any]) -> str:
 
 
 def _from_broken(row: Broken) -> BadRow:
-    """What never became cells is kept as it was; it cannot be retried. Bytes that are no text stay as escapes."""
+    """What never became cells is kept as it was; it cannot be retried. Bytes that are no text stay as
+    escapes."""
     return BadRow(row.line, json.dumps({AS_IT_WAS: row.raw}), ((row.column, row.value, row.rule),))
 
 

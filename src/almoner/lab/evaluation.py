@@ -75,24 +75,36 @@ def _one(engine: Engine, signal: str, theme: str, subject: str) -> Quality:
     return Quality(signal, *engine.rows(sql, {"signal": signal, "theme": theme})[0])
 
 
-def naive_income_rule(engine: Engine, as_of: dt.date, feeds: dict[str, tuple[str, str]]) -> Quality:
-    """The bare rule that DOMAIN's sources warn of: registered income fell by 30 % from one month to the next.
+def naive_rules(engine: Engine, as_of: dt.date) -> list[Quality]:
+    """Bare single-threshold rules on the same facts, to compare with. Needs `true_need`.
 
-    `feeds` maps a feed's id to its month and amount columns. Needs `true_need`.
+    They are the rules that the literature warns of: income 30 % lower than the month before (JPMorgan Chase Institute:
+    41 % of households swing that much in a month), and a meter silent for one day.
     """
-    paid = " UNION ALL ".join(
-        f"SELECT person_id, {month} AS month, {amount} AS amount FROM facts.{feed} WHERE known_to = 'infinity'::TIMESTAMP"
-        for feed, (month, amount) in feeds.items()
-    )
-    sql = f"""
-        WITH paid AS ({paid}), home AS (SELECT person_id, household_id FROM facts.population_register WHERE known_to = 'infinity'::TIMESTAMP),
-             last AS (SELECT max(month) AS month FROM paid WHERE month < date_trunc('month', $as_of)),
-             sums AS (SELECT household_id,
-                        coalesce(sum(amount) FILTER (WHERE paid.month = last.month), 0) AS now,
-                        coalesce(sum(amount) FILTER (WHERE paid.month = last.month - INTERVAL 1 MONTH), 0) AS before
-                      FROM paid JOIN home USING (person_id) CROSS JOIN last GROUP BY household_id),
-             raised AS (SELECT household_id AS id FROM sums WHERE before > 0 AND now <= 0.7 * before),
-             needed AS (SELECT DISTINCT household_id AS id FROM true_need WHERE need = 'income')
-        SELECT (SELECT count(*) FROM raised), (SELECT count(*) FROM raised WHERE id IN (SELECT id FROM needed)),
-               (SELECT count(*) FROM needed), (SELECT count(*) FROM needed WHERE id IN (SELECT id FROM raised))"""
-    return Quality("income fell 30 % in a month", *engine.rows(sql, {"as_of": as_of})[0])
+    return [_naive(engine, "income fell 30 % in a month", "income", "household_id", _INCOME_FELL, as_of), _naive(engine, "meter silent for a day", "isolation", "person_id", _METER_SILENT, as_of)]
+
+
+_OPEN = "known_to = 'infinity'::TIMESTAMP"
+_INCOME_FELL = f"""
+    WITH paid AS (SELECT person_id, month, wage AS amount FROM facts.insured_wages WHERE {_OPEN}
+                  UNION ALL SELECT person_id, month, amount FROM facts.pensions WHERE {_OPEN}),
+         home AS (SELECT person_id, household_id FROM facts.population_register WHERE {_OPEN}),
+         last AS (SELECT min(month) AS month FROM (
+                    SELECT max(month) AS month FROM facts.insured_wages WHERE {_OPEN} AND month < date_trunc('month', $as_of)
+                    UNION ALL SELECT max(month) FROM facts.pensions WHERE {_OPEN} AND month < date_trunc('month', $as_of))),
+         sums AS (SELECT household_id, coalesce(sum(amount) FILTER (WHERE paid.month = last.month), 0) AS now,
+                         coalesce(sum(amount) FILTER (WHERE paid.month = last.month - INTERVAL 1 MONTH), 0) AS before
+                  FROM paid JOIN home USING (person_id) CROSS JOIN last GROUP BY household_id)
+    SELECT household_id AS id FROM sums WHERE before > 0 AND now <= 0.7 * before"""
+_METER_SILENT = f"""
+    SELECT person_id AS id FROM facts.elderly_meters WHERE {_OPEN} AND litres < 10
+      AND day = (SELECT max(day) FROM facts.elderly_meters WHERE day <= $as_of)"""
+
+
+def _naive(engine: Engine, name: str, need: str, key: str, rule: str, as_of: dt.date) -> Quality:
+    engine.keep("naive_raised", rule, {"as_of": as_of})
+    sql = f"""WITH needed AS (SELECT DISTINCT {key} AS id FROM true_need WHERE need = $need)
+        SELECT (SELECT count(DISTINCT id) FROM naive_raised),
+               (SELECT count(DISTINCT id) FROM naive_raised WHERE id IN (SELECT id FROM needed WHERE id IS NOT NULL)),
+               (SELECT count(*) FROM needed), (SELECT count(*) FROM needed WHERE id IN (SELECT id FROM naive_raised))"""
+    return Quality(name, *engine.rows(sql, {"need": need})[0])

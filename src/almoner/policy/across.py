@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from almoner.policy.lineage import Scope
     from almoner.policy.sql_text import SqlText
 
-_ADVICE = "Group, partition and join by `person_id` or `household_id`: a household is assessed from its own records."
+_ADVICE = "Group, partition and join by `person_id` or `household_id`: each household is assessed by itself."
 
 
 def check(select: exp.Select, scope: Scope, text: SqlText) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from almoner.policy import shapes, sources
+from almoner.policy import shapes, sources, units
 from almoner.policy.conditions import KnownColumn, Vocabulary
 from almoner.policy.contracts import ContractReader, Terms, check_unit
 from almoner.policy.document import Document, read
@@ -38,6 +38,9 @@ class Compiler:
     def compile(self) -> Pack | None:
         head = self._head()
         departments = self._departments(head)
+        if head is None or departments is None:
+            self._parse_the_rest()
+            return None
         terms = self._terms(head, departments)
         feeds = self._feeds(terms)
         parameters = self._parameters(terms)
@@ -46,11 +49,11 @@ class Compiler:
         signal_readers = {
             n: SignalReader(n, d, ground, self.report) for n, d in self._documents("signals", terms)
         }
-        signals = {n: r.signal() for n, r in signal_readers.items()}
+        signals = self._names("signals") | {n: r.signal() for n, r in signal_readers.items()}
         programme_readers = {
             n: ProgrammeReader(n, d, ground, self.report) for n, d in self._documents("programmes", terms)
         }
-        programmes = {n: r.programme() for n, r in programme_readers.items()}
+        programmes = self._names("programmes") | {n: r.programme() for n, r in programme_readers.items()}
         readers: list[RuleReader] = [*signal_readers.values(), *programme_readers.values()]
         self._in_force(parameters, indicators, readers)
         scenarios = self._scenarios(feeds, signals, programmes)
@@ -70,6 +73,18 @@ class Compiler:
             scenarios,
         )
 
+    def _names(self, folder: str) -> dict[str, Any]:
+        """The names that the files of a folder give, even of those that cannot be read."""
+        return {Path(f.name).stem: None for f in self._sources.in_folder(folder)}
+
+    def _parse_the_rest(self) -> None:
+        """Without pack.yaml or departments.yaml no name can be checked, but YAML and SQL can be parsed."""
+        for folder in sources.FOLDERS:
+            for file in self._sources.in_folder(folder):
+                read(file.shown, file.content, self.report.add)
+            for file in self._sources.in_folder(folder, ".sql"):
+                SqlText(file.shown, file.content, self.report)
+
     def _head(self) -> Document | None:
         if sources.PACK not in self._sources.layers:
             missing = sources.missing_pack(self._sources.folder)
@@ -79,11 +94,12 @@ class Compiler:
         if head is not None:
             shapes.fit(head, shapes.PackShape, self.report)
             shapes.words(head, ("label",), _languages(head), self.report)
-            for purpose in head.mapping("purposes"):
-                shapes.words(head, ("purposes", purpose), _languages(head), self.report)
+            for part in ("purposes", "units"):
+                for name in head.mapping(part):
+                    shapes.words(head, (part, name), _languages(head), self.report)
         return head
 
-    def _departments(self, head: Document | None) -> dict[str, Department | None]:
+    def _departments(self, head: Document | None) -> dict[str, Department | None] | None:
         document = self._sources.document(sources.DEPARTMENTS, self.report)
         if document is None:
             if sources.DEPARTMENTS not in self._sources.layers:
@@ -94,7 +110,7 @@ class Compiler:
                     "There is no departments.yaml.",
                     "Add one: somebody must act.",
                 )
-            return {}
+            return None
         shape = shapes.fit(document, shapes.DEPARTMENTS, self.report)
         shapes.all_words(document, _languages(head), self.report, ("label",))
         return {
@@ -157,9 +173,7 @@ class Compiler:
                 yield name, document
 
     def _feeds(self, terms: Terms) -> dict[str, Feed | None]:
-        feeds: dict[str, Feed | None] = {
-            Path(f.name).stem: None for f in self._sources.in_folder("contracts")
-        }
+        feeds: dict[str, Feed | None] = self._names("contracts")
         for name, document in self._documents("contracts", terms):
             feeds[name] = ContractReader(document, terms, self.report).feed()
         good = [f for f in feeds.values() if f is not None]
@@ -192,9 +206,7 @@ class Compiler:
         return feeds
 
     def _parameters(self, terms: Terms) -> dict[str, Parameter | None]:
-        found: dict[str, Parameter | None] = {
-            Path(f.name).stem: None for f in self._sources.in_folder("parameters")
-        }
+        found: dict[str, Parameter | None] = self._names("parameters")
         self._parameter_documents = dict(self._documents("parameters", terms))
         for name, document in self._parameter_documents.items():
             if name in {"as_of", "known_at"}:
@@ -260,8 +272,8 @@ class Compiler:
         quiet = Report()
         unit_of = {n: _unit(d, terms, quiet) for n, d in self._parameter_documents.items()}
         complete = len(indicators) == len(self._sources.in_folder("indicators"))
-        signals = frozenset(Path(f.name).stem for f in self._sources.in_folder("signals"))
-        vocabulary = Vocabulary(columns, {n: unit_of.get(n) for n in parameters}, complete)
+        signals = frozenset(self._names("signals"))
+        vocabulary = Vocabulary(columns, {n: unit_of.get(n, units.UNKNOWN) for n in parameters}, complete)
         return Ground(vocabulary, feeds, terms.purposes, terms.departments, signals, terms.units)
 
     def _in_force(
@@ -353,5 +365,7 @@ def _good(found: Mapping[str, T | None]) -> dict[str, T]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _unit(document: Document, terms: Terms, quiet: Report) -> Any:
+def _unit(document: Document, terms: Terms, quiet: Report) -> units.Unit:
+    if "unit" not in document.mapping("metadata"):
+        return units.UNKNOWN
     return check_unit(document, ("metadata", "unit"), document.get("metadata", "unit"), terms.units, quiet)

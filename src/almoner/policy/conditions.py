@@ -29,7 +29,7 @@ class KnownColumn:
     name: str
     indicator: str
     subject: str
-    unit: units.Unit | None  # None: fits anything, because its own declaration is at fault
+    unit: units.Unit
     reads: Reads
     file: str  # where its SQL is
     lines: Mapping[tuple[str, str], int]  # where the SQL first reads each (feed, property)
@@ -40,7 +40,7 @@ class Vocabulary:
     """Every name that conditions can use."""
 
     columns: Mapping[str, KnownColumn]
-    parameters: Mapping[str, units.Unit | None]
+    parameters: Mapping[str, units.Unit]
     complete: bool = True  # False: an indicator's file does not parse, so unknown columns prove nothing
 
 
@@ -49,8 +49,9 @@ class Parsed:
     """A condition that parses, with what it uses."""
 
     condition: Condition
-    unit: units.Unit | None
+    unit: units.Unit | None  # None: fits anything
     path: Path
+    sound: bool  # nothing was found wrong with it
 
 
 def parse(text: Any) -> exp.Expr:
@@ -84,7 +85,7 @@ class ConditionReader:
             return None
         try:
             tree = parse(text)
-        except (SqlglotError, ValueError) as error:
+        except (SqlglotError, ValueError, RecursionError) as error:
             advice = parse_advice(error)
             self._report.at(
                 self._document,
@@ -99,8 +100,9 @@ class ConditionReader:
         self._shape(tree, path)
         columns = tuple(self._columns(tree, path, known))
         parameters = tuple(self._parameters(tree, path))
-        unit = self._units(tree, path, known) if len(self._report) == before else None
-        return Parsed(Condition(_text(tree), columns, parameters), unit, path)
+        unit = self._units(tree, path, known) if len(self._report) == before else units.UNKNOWN
+        condition = Condition(_text(tree), columns, parameters)
+        return Parsed(condition, unit, path, sound=len(self._report) == before)
 
     def _shape(self, tree: exp.Expr, path: Path) -> None:
         for kind, what in (
@@ -184,6 +186,10 @@ class ConditionReader:
 
     def _units(self, tree: exp.Expr, path: Path, steps: Mapping[str, units.Unit | None]) -> units.Unit | None:
         known = {name: c.unit for name, c in self._vocabulary.columns.items()} | dict(steps)
+        used = [*(known[c.name.lower()] for c in tree.find_all(exp.Column))]
+        used += [self._vocabulary.parameters.get(p.name) for p in tree.find_all(exp.Placeholder)]
+        if units.UNKNOWN in used:
+            return units.UNKNOWN
         check = UnitCheck(known, self._vocabulary.parameters)
         unit = check.unit(tree)
         for clash in check.clashes:
@@ -191,7 +197,7 @@ class ConditionReader:
             message = f"{clash.left} is in {left}, but {clash.right} is in {right}."
             advice = "Multiply or divide one side until both units are the same, for example by persons."
             self._report.near(self._document, path, clash.word, "unit-mismatch", message, advice)
-        return None if check.clashes else unit
+        return units.UNKNOWN if check.clashes else unit
 
 
 def _in_order(tree: exp.Expr, kind: type[Any]) -> list[Any]:

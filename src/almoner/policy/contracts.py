@@ -107,7 +107,7 @@ class ContractReader:
         found: dict[str, tuple[Any, Path]] = {}
         for n, item in enumerate(self._document.items(*path, "customProperties")):
             at: Path = (*path, "customProperties", n)
-            name = item.get("property") if isinstance(item, dict) else None
+            name = str(item.get("property")) if isinstance(item, dict) else ""
             if name in found:
                 self._fault(at, "duplicate-key", f"`{name}` is given twice.", "Keep one of the two.")
             elif name not in known:
@@ -115,10 +115,10 @@ class ContractReader:
                     at,
                     "unknown-key",
                     f"`{name}` is not an addition that Almoner reads.",
-                    instead(str(name), known),
+                    instead(name, known),
                 )
             else:
-                found[str(name)] = (item.get("value"), (*at, "value"))
+                found[name] = (item.get("value"), (*at, "value"))
         return found
 
     def _required(self, extras: Mapping[str, tuple[Any, Path]], path: Path, names: Iterable[str]) -> None:
@@ -135,7 +135,7 @@ class ContractReader:
         self._label(extras)
         self._one_of(extras, "sharingClass", _CLASSES)
         owner, path = extras.get("owner", (None, ()))
-        if owner is not None and owner not in self._terms.departments:
+        if owner is not None and str(owner) not in self._terms.departments:
             self._fault(
                 path,
                 "unknown-department",
@@ -174,7 +174,7 @@ class ContractReader:
             self._fault(path, "wrong-type", "`purposes` is not a list.", "Write [one, another].")
             return
         for n, purpose in enumerate(value):
-            if purpose not in self._terms.purposes:
+            if str(purpose) not in self._terms.purposes:
                 self._fault(
                     (*path, n),
                     "unknown-purpose",
@@ -406,18 +406,17 @@ class ContractReader:
                 message = (
                     f"`{prop.name}` is for {listed}, which the agreement for `{feed.id}` does not cover."
                 )
+                extras = self._extras(("schema", 0, "properties", n), _PROPERTY_EXTRAS)
                 self._fault(
-                    ("schema", 0, "properties", n, "customProperties"),
+                    extras["purposes"][1],
                     "purpose-wider",
                     message,
                     "A column's purposes only narrow the feed's.",
                 )
 
 
-def check_unit(
-    document: Document, path: Path, unit: Any, atoms: Iterable[str], report: Report
-) -> units.Unit | None:
-    """The unit written at `path`; None, and a finding, when it is none."""
+def check_unit(document: Document, path: Path, unit: Any, atoms: Iterable[str], report: Report) -> units.Unit:
+    """The unit written at `path`; UNKNOWN, and a finding, when it is none."""
     known = frozenset(atoms)
     try:
         return units.parse(None if unit is None else str(unit), known)
@@ -432,7 +431,7 @@ def check_unit(
             f"`{word}` is no unit.",
             f"{advice} New ones go under `units` in pack.yaml.",
         )
-        return None
+        return units.UNKNOWN
 
 
 def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:

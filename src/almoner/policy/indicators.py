@@ -71,7 +71,7 @@ class IndicatorReader:
         )
         made = (
             _indicator(self._name, shape, self._sql, columns)
-            if shape and len(self._report) == before
+            if shape and self._sql.sound and len(self._report) == before
             else None
         )
         return ReadIndicator(self._name, self._document, columns, made, self._sql.file)
@@ -139,7 +139,7 @@ class IndicatorReader:
                     self._projection(name),
                     "undescribed-column",
                     f"The column `{name}` is not described.",
-                    f"Add it to {self._document.file}. {instead(name, described.keys() - set(names))}",
+                    f"Add it to {self._document.file}.",
                 )
         for name in described.keys() - set(names):
             self._report.at(

@@ -1,9 +1,9 @@
 """Lineage of an indicator's SQL: for every output column, each field of each feed that it rests on.
 
 An output column rests on the columns it is computed from, and on everything that decides which rows it is
-computed over: WHERE, GROUP BY, HAVING, QUALIFY, DISTINCT, join conditions, and the rows of what is joined. A LEFT
-JOIN to rows that are unique on the join's columns decides no rows; its fields count for the columns taken from
-it only.
+computed over: WHERE, GROUP BY, HAVING, QUALIFY, DISTINCT, join conditions, and the rows of what is joined. A
+LEFT JOIN to rows that are unique on the join's columns decides no rows; its fields count for the columns
+taken from it only.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from almoner.policy import across
 from almoner.policy.relation import FEED_TABLE, NOTHING, OPAQUE, Reads, Relation
 from almoner.policy.report import instead
 from almoner.policy.sql_text import SqlText
+from almoner.policy.uniqueness import equal_columns, star_of, unique_columns
 
 _SERIES = (exp.GenerateSeries, exp.GenerateDateArray, exp.GenerateTimestampArray, exp.Unnest, exp.Explode)
 
@@ -112,7 +113,7 @@ class Lineage:
         personal = any(r.personal for r in scope.sources.values())
         ids = frozenset(scope.alias_ids)
         opaque = any(r.opaque for r in scope.sources.values()) and select.is_star
-        return Relation(columns, scope.rows, ids, self._unique(select, scope, unique), personal, opaque)
+        return Relation(columns, scope.rows, ids, unique_columns(select, unique), personal, opaque)
 
     def _from(self, select: exp.Select, scope: Scope) -> frozenset[tuple[str, str]] | None:
         """Fill the scope's sources. Gives the (source, column) pairs that stay unique, where provable."""
@@ -138,7 +139,7 @@ class Lineage:
         name, relation = self._add(join.this, scope)
         using = [c.name.lower() for c in join.args.get("using") or []]
         on = self._using(using, join, scope) | self.reads(join.args.get("on"), scope)
-        single = relation.unique is not None and relation.unique <= _equal(join, name, relation, using)
+        single = relation.unique is not None and relation.unique <= equal_columns(join, name, relation, using)
         if join.side == "LEFT" and single:
             scope.sources[name] = relation.touched(relation.rows | on)
         else:
@@ -250,7 +251,7 @@ class Lineage:
         columns: dict[str, Reads] = {}
         source_aliases: set[str] = set()
         for n, projection in enumerate(select.expressions):
-            star = _star(projection)
+            star = star_of(projection)
             if star is not None:
                 columns.update(self._star(projection, star, scope, source_aliases))
                 continue
@@ -343,101 +344,6 @@ class Lineage:
             )
         return NOTHING
 
-    def _unique(
-        self, select: exp.Select, scope: Scope, base: frozenset[tuple[str, str]] | None
-    ) -> frozenset[str] | None:
-        """Output columns that no two rows share."""
-        group = select.args.get("group")
-        distinct = select.args.get("distinct")
-        if distinct is not None:
-            return _output_names(
-                select, distinct.args["on"].expressions if distinct.args.get("on") else select.expressions
-            )
-        if group is not None:
-            return _group_names(select, group)
-        if across.has_aggregate(select):
-            return frozenset()
-        partition = _one_per_partition(select)
-        if partition is not None:
-            return _output_names(select, partition)
-        if base is None or any(_star(p) is not None for p in select.expressions):
-            return frozenset(c for _, c in base) if base is not None else None
-        return _kept(select, base)
-
-
-def _kept(select: exp.Select, base: frozenset[tuple[str, str]]) -> frozenset[str] | None:
-    """The output names of the unique columns, when all of them are put out."""
-    names: set[str] = set()
-    for source, column in base:
-        for projection in select.expressions:
-            inner = projection.unalias()
-            if (
-                isinstance(inner, exp.Column)
-                and inner.name.lower() == column
-                and inner.table.lower() in {"", source}
-            ):
-                names.add(projection.alias_or_name.lower())
-                break
-        else:
-            return None
-    return frozenset(names)
-
-
-def _group_names(select: exp.Select, group: exp.Group) -> frozenset[str] | None:
-    if any(group.args.get(k) for k in ("cube", "rollup", "grouping_sets")):
-        return None
-    if group.args.get("all"):
-        return frozenset(p.alias_or_name.lower() for p in select.expressions if not p.find(exp.AggFunc))
-    return _output_names(select, group.expressions)
-
-
-def _output_names(select: exp.Select, keys: Iterable[exp.Expr]) -> frozenset[str] | None:
-    """The names under which `keys` are put out; None when one of them is not."""
-    names = set()
-    for key in keys:
-        position = int(key.name) - 1 if isinstance(key, exp.Literal) and key.is_int else None
-        for n, projection in enumerate(select.expressions):
-            if n == position or projection.alias_or_name == key.name or projection.unalias() == key:
-                names.add(projection.alias_or_name.lower())
-                break
-        else:
-            return None
-    return frozenset(names)
-
-
-def _one_per_partition(select: exp.Select) -> list[exp.Expr] | None:
-    """The partition of `QUALIFY row_number() OVER (PARTITION BY ...) = 1`."""
-    qualify = select.args.get("qualify")
-    test = qualify.this if qualify is not None else None
-    if (
-        isinstance(test, exp.EQ)
-        and isinstance(test.this, exp.Window)
-        and isinstance(test.this.this, exp.RowNumber)
-        and test.expression.name == "1"
-    ):
-        return list(test.this.args.get("partition_by") or []) or None
-    return None
-
-
-def _equal(join: exp.Join, name: str, relation: Relation, using: list[str]) -> frozenset[str]:
-    """Columns of the right side that the join sets equal to something of the left side."""
-    found = set(using)
-    on = join.args.get("on")
-    for part in on.flatten() if isinstance(on, exp.And) else [on]:
-        if isinstance(part, exp.EQ):
-            for side, other in ((part.this, part.expression), (part.expression, part.this)):
-                if _of(side, name, relation) and not any(
-                    _of(c, name, relation) for c in other.find_all(exp.Column)
-                ):
-                    found.add(side.name.lower())
-    return frozenset(found)
-
-
-def _of(node: exp.Expr, name: str, relation: Relation) -> bool:
-    if not isinstance(node, exp.Column):
-        return False
-    return node.table.lower() == name if node.table else node.name.lower() in relation.columns
-
 
 def _union(left: Relation, right: Relation, by_name: bool) -> Relation:
     pairs = zip(left.columns.items(), right.columns.values(), strict=False)
@@ -455,16 +361,6 @@ def _union(left: Relation, right: Relation, by_name: bool) -> Relation:
         None,
         left.personal or right.personal,
         left.opaque or right.opaque,
-    )
-
-
-def _star(projection: exp.Expr) -> exp.Star | None:
-    if isinstance(projection, exp.Star):
-        return projection
-    return (
-        projection.this
-        if isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star)
-        else None
     )
 
 

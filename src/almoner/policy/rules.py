@@ -87,7 +87,7 @@ class RuleReader:
             self._refuse(column, feed_id, names, path)
 
     def _covered(self, purposes: Iterable[str]) -> bool:
-        purpose = self.document.get("purpose")
+        purpose = str(self.document.get("purpose"))
         return purpose not in self.ground.purposes or purpose in purposes
 
     def _audit(self, column: KnownColumn, feed: str, name: str) -> None:
@@ -203,7 +203,12 @@ class ProgrammeReader(RuleReader):
                 self._step_name(name, n, known)
                 known[name] = last.unit if last else None
         unit = check_unit(self.document, ("unit",), self.document.get("unit"), self.ground.units, self.report)
-        if unit is not None and last is not None and last.unit is not None and dict(last.unit) != dict(unit):
+        if (
+            last is not None
+            and last.unit is not None
+            and units.UNKNOWN not in (unit, last.unit)
+            and last.unit != unit
+        ):
             found, wanted = units.write(last.unit), units.write(unit)
             message = f"The amount comes out in {found}, but the programme pays in {wanted}."
             self.fault(

@@ -83,7 +83,7 @@ class ScenarioReader:
             for name, rows in scenario.given.items()
             if (feed := self._feeds.get(name)) is not None
         }
-        people = self._people(records)
+        people = self._people(records) if len(records) == len(scenario.given) else None
         self._signals(scenario, (*path, "expect", "signals"), signals, people)
         self._programmes(scenario, (*path, "expect", "programmes"), programmes, people)
         if len(self._report) > before:
@@ -178,13 +178,13 @@ class ScenarioReader:
         return found
 
     def _name(
-        self, key: str, path: Path, known: Mapping[str, object], what: str, people: set[str]
+        self, key: str, path: Path, known: Mapping[str, object], what: str, people: set[str] | None
     ) -> str | None:
         name, at, person = key.partition("@")
         if name not in known:
             self._fault(path, f"unknown-{what}", f"There is no {what} `{name}`.", instead(name, known))
             return None
-        if at and person not in people:
+        if at and people is not None and person not in people:
             self._fault(
                 path,
                 "unknown-person",
@@ -194,7 +194,7 @@ class ScenarioReader:
         return name
 
     def _signals(
-        self, scenario: Scenario, path: Path, known: Mapping[str, Signal | None], people: set[str]
+        self, scenario: Scenario, path: Path, known: Mapping[str, Signal | None], people: set[str] | None
     ) -> None:
         for key, value in scenario.expect.signals.items():
             name = self._name(key, (*path, key), known, "signal", people)
@@ -209,7 +209,7 @@ class ScenarioReader:
                 )
 
     def _programmes(
-        self, scenario: Scenario, path: Path, known: Mapping[str, Programme | None], people: set[str]
+        self, scenario: Scenario, path: Path, known: Mapping[str, Programme | None], people: set[str] | None
     ) -> None:
         for key, value in scenario.expect.programmes.items():
             self._name(key, (*path, key), known, "programme", people)

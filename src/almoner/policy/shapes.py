@@ -235,9 +235,9 @@ def _bare(shape: Any) -> Any:
 def words(document: Document, path: Path, languages: Iterable[str], report: Report) -> None:
     """Words need every language of the pack, and none of them empty."""
     found = document.get(*path)
-    if not isinstance(found, Mapping):
-        return
     short = [language.split("-")[0] for language in languages]
+    if not isinstance(found, Mapping) or not short:
+        return
     missing = [language for language in short if not str(found.get(language) or "").strip()]
     if missing:
         listed = ", ".join(missing)

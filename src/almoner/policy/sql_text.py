@@ -20,7 +20,9 @@ class SqlText:
         self.text = content.decode("utf-8-sig", errors="replace")
         self.parameter_lines: dict[str, int] = {}
         self.sql = ""
+        before = len(report)
         self.tree = self._parse()
+        self.sound = len(report) == before
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -91,10 +93,14 @@ class SqlText:
         for name, function in forbidden_functions(tree):
             if not isinstance(function.parent, exp.Table):
                 message = f"`{name}` does not give the same answer twice, or reads outside the facts."
-                self.fault(function, "forbidden-function", message, "Use `:as_of` for the day, and feeds for data.")
+                self.fault(
+                    function, "forbidden-function", message, "Use `:as_of` for the day, and feeds for data."
+                )
         for name, aggregate in orderless_aggregates(tree):
             advice = f"Write {name}(x ORDER BY ...), or min(x) or max(x)."
-            self.fault(aggregate, "orderless-aggregate", f"`{name}` depends on the order of the rows.", advice)
+            self.fault(
+                aggregate, "orderless-aggregate", f"`{name}` depends on the order of the rows.", advice
+            )
         if any(clause.args.get("recursive") for clause in tree.find_all(exp.With)):
             message = "A recursive query is not read in a pack."
             self.fault(tree, "sql-form", message, "Use range(...) for a series.")
@@ -122,7 +128,7 @@ class SqlText:
     @property
     def statement(self) -> str:
         """What the engine runs: the text as written, parameters as `$name`, without a closing semicolon."""
-        return self.sql.strip().rstrip(";").rstrip()
+        return self.sql.rstrip().rstrip(";").rstrip()
 
 
 def _outer_selects(tree: exp.Query) -> list[exp.Select]:

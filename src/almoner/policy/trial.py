@@ -1,7 +1,7 @@
 """The last check: the engine itself reads every statement over empty tables.
 
-It finds what a parser cannot: types that do not fit, functions that do not exist, conditions that are no truth
-value.
+It finds what a parser cannot: types that do not fit, functions that do not exist, conditions that are no
+truth values.
 """
 
 from __future__ import annotations
@@ -89,8 +89,9 @@ class Trial:
         """Try the conditions of a rule; amounts and severities must be numbers, the rest truth values."""
         steps: dict[str, pa.DataType] = {}
         for path, parsed in reader.read.items():
-            if path[0] == "amount" and len(steps) < int(path[1]):
-                continue  # a step before it is at fault
+            broken = not parsed.sound or any(p not in self._values for p in parsed.condition.parameters)
+            if broken or (path[0] == "amount" and len(steps) < int(path[1])):
+                continue  # it, a parameter, or a step before it is at fault already
             number = path[0] in {"severity", "amount"}
             kind = self._type(reader.document, parsed, steps)
             if kind is None:
@@ -170,7 +171,12 @@ def _some_value(parameter: Parameter, as_of: dt.date) -> Any:
 
 
 def _said(error: EngineError) -> tuple[int, str]:
-    """Line and first sentence of what the engine said."""
+    """Line and first sentence of what the engine said; without a line, that of the name it speaks of."""
     text = str(error)
+    message = text.splitlines()[0].strip().rstrip(".") + "."
     line = re.search(r"LINE (\d+):", text)
-    return int(line[1]) if line else 1, text.splitlines()[0].strip()
+    if line:
+        return int(line[1]), message
+    name = re.search(r"name (\w+)|[\"'](\w+)[\"']", message)
+    at = error.sql.find(name[1] or name[2]) if name else -1
+    return error.sql.count("\n", 0, max(at, 0)) + 1, message

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 Unit = Mapping[str, int]
 
 NUMBER: Unit = {}
+UNKNOWN: Unit = {"?": 1}  # its declaration is at fault, so nothing can be said
 _ATOMS_WORDS = """
 second minute hour day week month year working_day date person household visit call course case
 item room class L m3 m2 m km kg g kWh MB

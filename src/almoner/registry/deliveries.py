@@ -23,7 +23,8 @@ from almoner.registry.writing import Outcome, Work
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file of a feed. `complete_through`: the last day the department vouches for; None: as far as the rows go."""
+    """A file of a feed. `complete_through`: the last day the department vouches for; None: as far as
+    the rows go."""
 
     file: Path
     feed: str
@@ -33,7 +34,8 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a delivery. rows_read is the sum of new, corrected, unchanged, duplicate and quarantined rows."""
+    """What became of a delivery. rows_read is the sum of new, corrected, unchanged, duplicate and
+    quarantined rows."""
 
     delivery_id: int
     feed: str
@@ -89,7 +91,8 @@ def enter(engine: Engine, receipt: Receipt) -> None:
     """Write a delivery's row."""
     row = {name: value for name, value in asdict(receipt).items() if name in _STORED}
     engine.execute(
-        f"INSERT INTO registry.delivery ({', '.join(_STORED)}) VALUES ({', '.join(f'${name}' for name in _STORED)})",
+        f"INSERT INTO registry.delivery ({', '.join(_STORED)}) VALUES "
+        f"({', '.join(f'${name}' for name in _STORED)})",
         row,
     )
 
@@ -150,7 +153,8 @@ def _feed(pack_feeds: Mapping[str, Feed], delivery: Delivery) -> Feed:
     if feed is None:
         known = ", ".join(sorted(pack_feeds))
         raise DeliveryRefused(
-            f"The pack has no feed {delivery.feed!r}. Choose one of: {known}; or add its contract to the pack."
+            f"The pack has no feed {delivery.feed!r}. Choose one of: {known}; or add its contract to "
+            f"the pack."
         )
     if feed.sharing_class == "not-shared":
         raise DeliveryRefused(
@@ -164,7 +168,7 @@ def _taken(engine: Engine, feed: Feed, digest: str) -> Receipt | None:
         f"SELECT {', '.join(_STORED)} FROM registry.delivery WHERE feed = $feed AND sha256 = $digest",
         {"feed": feed.id, "digest": digest},
     )
-    return Receipt(*found[0], already_taken_in=True) if found else None
+    return Receipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
 
 
 def _refuse_out_of_order(engine: Engine, delivery: Delivery) -> None:
@@ -173,6 +177,7 @@ def _refuse_out_of_order(engine: Engine, delivery: Delivery) -> None:
     )
     if last is not None and delivery.received_at < last:
         raise DeliveryRefused(
-            f"{delivery.file.name} was received at {delivery.received_at}, but {delivery.feed} already has a delivery "
+            f"{delivery.file.name} was received at {delivery.received_at}, but {delivery.feed} already "
+            f"has a delivery "
             f"of {last}. Take in a feed's deliveries in the order in which they arrived."
         )

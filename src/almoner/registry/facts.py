@@ -1,6 +1,7 @@
 """Facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
 
-`placed` holds a delivery's good rows with `person_id` and `household_id`; `judged` adds what is known already.
+`placed` holds a delivery's good rows with `person_id` and `household_id`; `judged` adds what is known
+already.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ def place(engine: Engine, feed: Feed) -> None:
 
 
 def find_twins(engine: Engine, feed: Feed) -> None:
-    """Fill `twin` with the rows that share a key: `kinds` different ones, `first_line` the one to keep if it is 1."""
+    """Fill `twin` with the rows that share a key: `kinds` different ones, `first_line` the one to keep
+    if it is 1."""
     key, vaulted = _key(feed), [p.name for p in feed.properties if p.role in VAULT_ROLES]
     values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
     engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {_list(key)} FROM placed GROUP BY ALL HAVING count(*) > 1"
+        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {_list(key)} FROM placed GROUP BY ALL HAVING "
+        f"count(*) > 1"
     )
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE twin AS
@@ -68,10 +71,14 @@ def drop_lines(engine: Engine, lines: str) -> None:
 def judge(engine: Engine, feed: Feed) -> None:
     """Fill `judged`: `old` is the open row with the same key, if any; `same` whether its values are equal."""
     columns, key = fact_columns(feed), _key(feed)
-    known = f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM {fact_table(feed)} WHERE {_open(engine, feed)}"
+    known = (
+        f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM "
+        f"{fact_table(feed)} WHERE {_open(engine, feed)}"
+    )
     if not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
         engine.execute(
-            "CREATE OR REPLACE TEMP VIEW judged AS SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM placed"
+            "CREATE OR REPLACE TEMP VIEW judged AS SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS "
+            "old_delivery_id, false AS same FROM placed"
         )
         return
     engine.execute(
@@ -85,20 +92,23 @@ def judge(engine: Engine, feed: Feed) -> None:
 def write(engine: Engine, feed: Feed, received_at: dt.datetime, delivery_id: int) -> Written:
     """Close what `judged` corrects and add what is new, clustered by household and person."""
     counts = engine.rows(
-        """SELECT count(*) FILTER (old IS NULL), count(*) FILTER (old IS NOT NULL AND NOT same), count(*) FILTER (same)
+        """SELECT count(*) FILTER (old IS NULL), count(*) FILTER (old IS NOT NULL AND NOT same),
+        count(*) FILTER (same)
         FROM judged"""
     )[0]
     written = Written(*counts)
     clock = {"received_at": received_at}
     if written.corrected:
         engine.execute(
-            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM judged WHERE old IS NOT NULL AND NOT same)",
+            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM "
+            f"judged WHERE old IS NOT NULL AND NOT same)",
             clock,
         )
     names = _list(fact_columns(feed))
     engine.execute(
         f"""INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
-        SELECT {names}, $received_at::TIMESTAMP, 'infinity'::TIMESTAMP, $delivery_id FROM judged WHERE NOT same ORDER BY {_cluster(feed)}""",
+        SELECT {names}, $received_at::TIMESTAMP, 'infinity'::TIMESTAMP, $delivery_id
+        FROM judged WHERE NOT same ORDER BY {_cluster(feed)}""",
         clock | {"delivery_id": delivery_id},
     )
     return written
@@ -115,7 +125,8 @@ def _placed(of: Property) -> str:
 
 
 def _open(engine: Engine, feed: Feed) -> str:
-    """Open rows that can have a key of this delivery: only its span of time, where time is part of the key."""
+    """Open rows that can have a key of this delivery: only its span of time, where time is part of the
+    key."""
     time = feed.event_time
     if time is None or not time.key:
         return "known_to = 'infinity'"

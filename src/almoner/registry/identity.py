@@ -1,7 +1,8 @@
 """Who is who: numbers of a delivery become `person_id` and `household_id` by their blind indexes.
 
-Temporary tables, one delivery long: `number_seen` (number, canonical, number_index), `person_seen` (number, canonical,
-number_index, person_id, is_new), `household_seen` (household_no, key_index, household_id, is_new), `bad_number`.
+Temporary tables, one delivery long: `number_seen` (number, canonical, number_index), `person_seen`
+(number, canonical, number_index, person_id, is_new), `household_seen` (household_no, key_index,
+household_id, is_new), `bad_number`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> None:
         else "SELECT '' AS number LIMIT 0"
     )
     engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE number_seen AS SELECT number, number AS canonical, {hmac_sql('number')} AS number_index FROM ({seen})",
+        f"CREATE OR REPLACE TEMP TABLE number_seen AS SELECT number, number AS canonical, "
+        f"{hmac_sql('number')} AS number_index FROM ({seen})",
         pads(vault),
     )
     engine.execute("CREATE OR REPLACE TEMP TABLE bad_number (number VARCHAR, rule VARCHAR)")
@@ -59,7 +61,8 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
         WITH indexed AS (SELECT household_no, {index} AS key_index FROM ({seen}))
         SELECT household_no, key_index, h.household_id IS NULL AS is_new,
                coalesce(h.household_id, (SELECT coalesce(max(household_id), 0) FROM registry.household)
-                        + row_number() OVER (PARTITION BY h.household_id IS NULL ORDER BY household_no)) AS household_id
+                        + row_number() OVER (PARTITION BY h.household_id IS NULL ORDER BY
+                        household_no)) AS household_id
         FROM indexed LEFT JOIN registry.household h USING (key_index)""",
         pads(vault),
     )
@@ -75,9 +78,11 @@ def see_persons(engine: Engine, feed: Feed) -> None:
             WHERE number_index NOT IN (SELECT number_index FROM registry.person) GROUP BY ALL
         ), numbered AS (
             SELECT number_index, (SELECT coalesce(max(person_id), 0) FROM registry.person)
-                   + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id, true AS is_new
+                   + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id,
+                   true AS is_new
             FROM fresh
-            UNION ALL SELECT number_index, person_id, false FROM registry.person SEMI JOIN number_seen USING (number_index)
+            UNION ALL SELECT number_index, person_id, false FROM registry.person SEMI JOIN number_seen
+            USING (number_index)
         )
         SELECT number, canonical, number_index, person_id, is_new
         FROM number_seen JOIN numbered USING (number_index) ANTI JOIN bad_number USING (number)"""
@@ -85,7 +90,8 @@ def see_persons(engine: Engine, feed: Feed) -> None:
 
 
 def keep_new(engine: Engine, feed: Feed) -> int:
-    """Enter the new households and persons that facts of this delivery rest on. Gives the number of new persons."""
+    """Enter the new households and persons that facts of this delivery rest on. Gives the number of
+    new persons."""
     columns = {p.fact_column for p in feed.properties}
     if "household_id" in columns:
         engine.execute(
@@ -95,7 +101,8 @@ def keep_new(engine: Engine, feed: Feed) -> int:
     if "person_id" not in columns:
         return 0
     engine.execute(
-        "CREATE OR REPLACE TEMP TABLE person_kept AS FROM person_seen WHERE is_new AND person_id IN (SELECT person_id FROM placed)"
+        "CREATE OR REPLACE TEMP TABLE person_kept AS FROM person_seen WHERE is_new AND person_id IN "
+        "(SELECT person_id FROM placed)"
     )
     of = feed.with_role(Role.RESIDENT_ID)
     engine.execute(

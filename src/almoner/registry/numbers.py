@@ -33,7 +33,8 @@ class Verdict:
 
 
 def check_numbers(identifier: str | None, numbers: Sequence[str]) -> Iterator[Verdict]:
-    """A verdict on each number. Without an identifier every number is valid. Raises PackError for an unknown one."""
+    """A verdict on each number. Without an identifier every number is valid. Raises PackError for an
+    unknown one."""
     if identifier is None:
         yield from (Verdict(number, number, None) for number in numbers)
         return
@@ -67,13 +68,13 @@ def _module(identifier: str) -> Any:
 def _quick(module: Any) -> Iterator[None]:
     """python-stdnum reads its list of places anew for every number (41 us), and cleans each several times."""
     places, clean = numdb.NumDB.info, getattr(module, "clean", None)
-    numdb.NumDB.info = functools.lru_cache(_PLACES_KEPT)(places)
+    setattr(numdb.NumDB, "info", functools.lru_cache(_PLACES_KEPT)(places))  # noqa: B010 - a method, for mypy
     if clean:
         module.clean = functools.partial(_clean_unless_clean, clean)
     try:
         yield
     finally:
-        numdb.NumDB.info = places
+        setattr(numdb.NumDB, "info", places)  # noqa: B010
         if clean:
             module.clean = clean
 

@@ -1,4 +1,6 @@
-"""Rows that could not go in: the whole row sealed, its faults in clear and masked, until somebody settles it."""
+"""Rows that could not go in: the whole row sealed, its faults in clear and masked, until somebody settles
+it.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,8 @@ class Sink:
         first = int(self.engine.value("SELECT coalesce(max(quarantine_id), 0) + 1 FROM registry.quarantine"))
         with self.engine.offer("bad_rows", self._row_table(first)):
             self.engine.execute(
-                """INSERT INTO registry.quarantine SELECT quarantine_id, $delivery_id, $feed, $file, line, row_sealed,
+                """INSERT INTO registry.quarantine SELECT quarantine_id, $delivery_id, $feed, $file,
+                line, row_sealed,
                 'open', NULL, $received_at, NULL FROM bad_rows""",
                 {
                     "delivery_id": self.delivery_id,
@@ -121,7 +124,8 @@ def entries(
     filters = {k: v for k, v in wanted.items() if v is not None}
     where = " AND ".join(_FILTERS[k] for k in filters) or "true"
     found = engine.rows(
-        f"""WITH chosen AS (SELECT * FROM registry.quarantine q WHERE {where} ORDER BY quarantine_id LIMIT {int(limit)} OFFSET {int(offset)})
+        f"""WITH chosen AS (SELECT * FROM registry.quarantine q WHERE {where}
+            ORDER BY quarantine_id LIMIT {int(limit)} OFFSET {int(offset)})
         SELECT quarantine_id, delivery_id, state, reason, feed, file, line, column_name, value, rule
         FROM chosen JOIN registry.fault USING (quarantine_id) ORDER BY quarantine_id, rule, column_name""",
         filters,
@@ -138,7 +142,8 @@ _FILTERS = {
 
 
 def export_csv(found: Iterable[Entry]) -> str:
-    """Faults as CSV, one a line, for the department that delivered: masked values, advice in English and Chinese."""
+    """Faults as CSV, one a line, for the department that delivered: masked values, advice in English
+    and Chinese."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(
@@ -171,18 +176,22 @@ def dismiss(engine: Engine, quarantine_ids: Sequence[int], reason: str, at: dt.d
     with engine.transaction():
         count = int(engine.value(f"SELECT count(*) FROM registry.quarantine WHERE {chosen}"))
         engine.execute(
-            f"UPDATE registry.quarantine SET state = 'dismissed', reason = $reason, changed_at = $at WHERE {chosen}",
+            f"UPDATE registry.quarantine SET state = 'dismissed', reason = $reason, changed_at = $at "
+            f"WHERE {chosen}",
             {"reason": reason.strip(), "at": at},
         )
     return count
 
 
 def _grouped(rows: list[tuple[Any, ...]]) -> list[Entry]:
-    found: dict[int, tuple[tuple[Any, ...], list[Fault]]] = {}
+    found: dict[int, tuple[int, str, str | None, list[Fault]]] = {}
     for id_, delivery_id, state, reason, feed, file, line, column, value, rule in rows:
-        faults = found.setdefault(id_, ((delivery_id, state, reason), []))[1]
+        faults = found.setdefault(id_, (delivery_id, state, reason, []))[3]
         faults.append(Fault(feed, file, line, column, value, rule))
-    return [Entry(id_, *head, tuple(faults)) for id_, (head, faults) in found.items()]
+    return [
+        Entry(id_, origin, state, reason, tuple(faults))
+        for id_, (origin, state, reason, faults) in found.items()
+    ]
 
 
 def _harmless(cell: object) -> object:

@@ -1,4 +1,4 @@
-"""Retries rows in quarantine against the present contract: those that pass go in as a delivery of their own."""
+"""Retries rows in quarantine against the present contract; those that pass are a delivery of their own."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def retry(
     received_at: dt.datetime,
     quarantine_ids: Sequence[int] | None = None,
 ) -> list[Receipt]:
-    """Retry open rows (all, or those given); one receipt per feed of which rows went in. Again changes nothing."""
+    """Retry open rows (all, or those given); one receipt per feed of which rows went in. Again changes
+    nothing."""
     schema.ensure(engine, pack_feeds)
     sealing.heal(engine, store)
     receipts = (
@@ -98,9 +99,22 @@ def _write(
     )
     digest = hashlib.sha256(f"retry {feed.id} {passed}".encode()).hexdigest()
     receipt = Receipt(
-        delivery_id, feed.id, digest, "quarantine", received_at, None, outcome.read, written.new, written.corrected,
-        written.unchanged, outcome.duplicates, len(again.rows), rules.total(), dict(rules), new_persons=outcome.new_persons,
-    )  # fmt: skip
+        delivery_id,
+        feed.id,
+        digest,
+        file="quarantine",
+        received_at=received_at,
+        complete_through=None,
+        rows_read=outcome.read,
+        rows_new=written.new,
+        rows_corrected=written.corrected,
+        rows_unchanged=written.unchanged,
+        rows_duplicate=outcome.duplicates,
+        rows_quarantined=len(again.rows),
+        faults=rules.total(),
+        rules=dict(rules),
+        new_persons=outcome.new_persons,
+    )
     deliveries.enter(engine, receipt)
     work.clean_up()
     return receipt
@@ -115,7 +129,10 @@ def _open_rows(
         if chosen is None
         else f" AND quarantine_id IN ({', '.join(str(int(i)) for i in chosen) or 'NULL'})"
     )
-    sql = f"SELECT quarantine_id, row_sealed FROM registry.quarantine WHERE feed = $feed AND state = 'open'{only} ORDER BY 1"
+    sql = (
+        f"SELECT quarantine_id, row_sealed FROM registry.quarantine WHERE feed = $feed AND state = "
+        f"'open'{only} ORDER BY 1"
+    )
     opened = {
         id_: json.loads(vault.open(id_, SEALED_FIELD, sealed) or "{}")
         for id_, sealed in engine.rows(sql, {"feed": feed.id})
@@ -133,7 +150,8 @@ def _slices(feed: Feed, rows: dict[int, dict[str, Any]]) -> Iterator[Slice]:
 def _mark(engine: Engine, passed: list[int], delivery_id: int, at: dt.datetime) -> None:
     with engine.offer("passed", pa.table({"quarantine_id": passed})):
         engine.execute(
-            """UPDATE registry.quarantine SET state = 'retried', retried_delivery_id = $delivery_id, changed_at = $at
+            """UPDATE registry.quarantine SET state = 'retried', retried_delivery_id = $delivery_id,
+            changed_at = $at
             WHERE quarantine_id IN (SELECT quarantine_id FROM passed)""",
             {"delivery_id": delivery_id, "at": at},
         )

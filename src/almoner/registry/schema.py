@@ -13,12 +13,15 @@ _TABLES = {
     "person": "person_id BIGINT, number_index BLOB, checked_as VARCHAR, identity_hash BLOB",
     "household": "household_id BIGINT, key_index BLOB",
     "delivery": (
-        "delivery_id INTEGER, feed VARCHAR, sha256 VARCHAR, file VARCHAR, received_at TIMESTAMP, complete_through DATE, "
-        "rows_read BIGINT, rows_new BIGINT, rows_corrected BIGINT, rows_unchanged BIGINT, rows_duplicate BIGINT, "
+        "delivery_id INTEGER, feed VARCHAR, sha256 VARCHAR, file VARCHAR, received_at TIMESTAMP, "
+        "complete_through DATE, "
+        "rows_read BIGINT, rows_new BIGINT, rows_corrected BIGINT, rows_unchanged BIGINT, "
+        "rows_duplicate BIGINT, "
         "rows_quarantined BIGINT, faults BIGINT"
     ),
     "quarantine": (
-        "quarantine_id BIGINT, delivery_id INTEGER, feed VARCHAR, file VARCHAR, line BIGINT, row_sealed BLOB, "
+        "quarantine_id BIGINT, delivery_id INTEGER, feed VARCHAR, file VARCHAR, line BIGINT, "
+        "row_sealed BLOB, "
         "state VARCHAR, reason VARCHAR, changed_at TIMESTAMP, retried_delivery_id INTEGER"
     ),
     "fault": "quarantine_id BIGINT, column_name VARCHAR, value VARCHAR, rule VARCHAR",

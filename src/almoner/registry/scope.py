@@ -1,4 +1,6 @@
-"""What assessment sees: views of the facts as they were known at a time, for everybody or for some households."""
+"""What assessment sees: views of the facts as they were known at a time, for everybody or for some
+households.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ def scope_views(
     """SELECTs by view name: every feed, `member` and `feed`.
 
     With `households`, feeds of persons and households hold only theirs; then the caller offers the table
-    `scope_household(household_id BIGINT)` with the same ids while the views are in use. Shared feeds stay whole.
+    `scope_household(household_id BIGINT)` with the same ids while the views are in use. Shared feeds
+    stay whole.
     """
     chosen = _chosen(households)
     members = _members(feeds, known_at, chosen)
@@ -39,7 +42,8 @@ def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_a
     members = f"SELECT person_id FROM ({_members(feeds, known_at, None)})"
     return int(
         engine.value(
-            f"SELECT count(*) FROM ({' UNION '.join(known)}) p ANTI JOIN ({members}) m USING (person_id) WHERE person_id IS NOT NULL"
+            f"SELECT count(*) FROM ({' UNION '.join(known)}) p ANTI JOIN ({members}) m USING "
+            f"(person_id) WHERE person_id IS NOT NULL"
         )
     )
 
@@ -62,7 +66,10 @@ def _members(feeds: Mapping[str, Feed], known_at: dt.datetime, chosen: str | Non
     if register is None:
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
     only = f" AND household_id IN ({chosen})" if chosen is not None else ""
-    return f"SELECT person_id, household_id FROM {fact_table(register)} WHERE {_known(known_at)} AND household_id IS NOT NULL{only}"
+    return (
+        f"SELECT person_id, household_id FROM {fact_table(register)} WHERE {_known(known_at)} AND "
+        f"household_id IS NOT NULL{only}"
+    )
 
 
 def _feeds(feeds: Mapping[str, Feed], known_at: dt.datetime) -> str:

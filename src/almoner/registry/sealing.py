@@ -17,7 +17,8 @@ _IDENTITY_PREFIX = "identity\x1f"
 
 
 def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None:
-    """Write to the vault who is new or has changed. Needs `person_seen` and the new rows of `registry.person`."""
+    """Write to the vault who is new or has changed. Needs `person_seen` and the new rows of
+    `registry.person`."""
     _see_identities(engine, vault, feed)
     for batch in engine.batches("FROM to_seal ORDER BY person_id", rows=PERSONS_AT_ONCE):
         store.write(_sealed(vault, batch))
@@ -43,7 +44,8 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> None:
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE to_seal AS
         WITH identity AS ({_identities(feed)})
-        SELECT DISTINCT ON (p.person_id) p.person_id, p.number_index, CASE WHEN p.is_new THEN p.canonical END AS number,
+        SELECT DISTINCT ON (p.person_id) p.person_id, p.number_index, CASE WHEN p.is_new THEN
+        p.canonical END AS number,
                i.name, i.phone, i.address, i.identity_hash
         FROM person_seen p JOIN registry.person r USING (person_id) LEFT JOIN identity i USING (person_id)
         WHERE p.is_new OR (i.person_id IS NOT NULL AND {spoken})""",
@@ -55,7 +57,8 @@ def _identities(feed: Feed) -> str:
     number = feed.with_role(Role.RESIDENT_ID)
     if not number or not _has_identity(feed):
         return (
-            "SELECT 0::BIGINT AS person_id, NULL::VARCHAR AS name, NULL::VARCHAR AS phone, NULL::VARCHAR AS address, "
+            "SELECT 0::BIGINT AS person_id, NULL::VARCHAR AS name, NULL::VARCHAR AS phone, "
+            "NULL::VARCHAR AS address, "
             "NULL::BLOB AS identity_hash, true AS blank LIMIT 0"
         )
     fields = [_field(feed, role) for role in _ROLES]
@@ -65,7 +68,8 @@ def _identities(feed: Feed) -> str:
     shown = ", ".join(f"{f} AS {role.value}" for f, role in zip(fields, _ROLES, strict=True))
     return (
         f"SELECT DISTINCT ON (person_id) person_id, {shown}, {hmac_sql(text)} AS identity_hash, "
-        f"coalesce({', '.join(fields)}) IS NULL AS blank FROM {STAGE} s JOIN person_seen p ON p.number = s.{quote(number.name)} "
+        f"coalesce({', '.join(fields)}) IS NULL AS blank FROM {STAGE} s JOIN person_seen p ON p.number "
+        f"= s.{quote(number.name)} "
         f"ORDER BY person_id, {LINE} DESC"
     )
 

@@ -1,8 +1,9 @@
 """Names, identity numbers, phones and addresses: sealed before they are written anywhere.
 
-Each field is sealed by AES-256-GCM with the person's id and the field's name as associated data, so that a sealed value
-cannot be moved to another person or column. Look-up goes through a blind index: HMAC-SHA256 under a key derived from the vault's
-key. Where the sealed rows are stored is the casework database's affair (`IdentityStore`); the key lies outside it.
+Each field is sealed by AES-256-GCM with the person's id and the field's name as associated data, so that
+a sealed value cannot be moved to another person or column. Look-up goes through a blind index:
+HMAC-SHA256 under a key derived from the vault's key. Where the sealed rows are stored is the casework
+database's affair (`IdentityStore`); the key lies outside it.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
 
 
 def create_key(path: Path) -> None:
-    """Write a new random key, readable by its owner only. An existing key is never overwritten (FileExistsError)."""
+    """Write a new random key, readable by its owner only. An existing key is never overwritten
+    (FileExistsError)."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:

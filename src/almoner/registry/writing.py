@@ -1,4 +1,6 @@
-"""Writes the rows of one delivery: validated, identified, judged against what is known. Runs inside a transaction."""
+"""Writes the rows of one delivery: validated, identified, judged against what is known. Runs inside a
+transaction.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +117,8 @@ class Work:
 
     def _refuse_superseded(self) -> None:
         lines = (
-            f"SELECT {LINE}, 'superseded' AS rule FROM judged j JOIN registry.quarantine q ON q.quarantine_id = j.{LINE} "
+            f"SELECT {LINE}, 'superseded' AS rule FROM judged j JOIN registry.quarantine q ON "
+            f"q.quarantine_id = j.{LINE} "
             "WHERE j.old IS NOT NULL AND NOT j.same AND j.old_delivery_id > q.delivery_id"
         )
         self._refuse(lines, None)
@@ -130,7 +133,8 @@ class Work:
         names = [p.name for p in self.feed.properties]
         shown = ", ".join(f"s.{quote(name)}::VARCHAR" for name in names)
         rows = self.engine.rows(
-            f"SELECT s.{LINE}, b.rule, {shown} FROM {STAGE} s JOIN ({lines}) b USING ({LINE}) ORDER BY s.{LINE}"
+            f"SELECT s.{LINE}, b.rule, {shown} FROM {STAGE} s JOIN ({lines}) b USING ({LINE}) ORDER BY "
+            f"s.{LINE}"
         )
         of = self.feed.property_named(column) if column else None
         for line, rule, *values in rows:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 TABLES = ("casework_caseevent", "casework_accesslog")
 REFUSAL = "this table is append-only"
@@ -21,7 +24,7 @@ FOR EACH ROW EXECUTE FUNCTION casework_append_only()
 """
 
 
-def forwards(apps, schema_editor):
+def forwards(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     postgresql = schema_editor.connection.vendor == "postgresql"
     if postgresql:
         schema_editor.execute(POSTGRESQL_FUNCTION.format(refusal=REFUSAL))
@@ -31,7 +34,7 @@ def forwards(apps, schema_editor):
             schema_editor.execute(text.format(table=table, action=action, refusal=REFUSAL))
 
 
-def backwards(apps, schema_editor):
+def backwards(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     postgresql = schema_editor.connection.vendor == "postgresql"
     for table in TABLES:
         for action in ("update", "delete"):

@@ -7,7 +7,8 @@ from django.db import models
 
 
 class CalendarDay(models.Model):
-    """One exception: a holiday on a weekday, or a working day on a weekend. `edited_by` none: from the pack."""
+    """One exception: a holiday on a weekday, or a working day on a weekend. `edited_by` none: from the
+    pack."""
 
     day = models.DateField(primary_key=True)
     working = models.BooleanField()

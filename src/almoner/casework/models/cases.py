@@ -11,13 +11,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that reads as another
+ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32, and none that reads as another
+LETTERS = (ALPHABET * 8).encode()  # one for each of 256 bytes
 REFERENCE_LENGTH = 10
 
 
 def new_reference() -> str:
     """A random name for use in addresses of pages: it tells nothing about the household."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(REFERENCE_LENGTH))
+    return secrets.token_bytes(REFERENCE_LENGTH).translate(LETTERS).decode()
 
 
 NO_CLOCK = dt.datetime(9999, 12, 31)  # noqa: DTZ001 - sorts behind every real due time, so one plain index orders the queue
@@ -34,7 +35,7 @@ class CaseState(models.TextChoices):
 
 
 ENDED = (CaseState.DISMISSED, CaseState.CLOSED)
-OPEN = Q(state__in=[state for state in CaseState if state not in ENDED])
+OPEN = Q(ended_at=None)  # without a bound value, so that SQLite too uses the indexes over open cases
 
 
 class Outcome(models.TextChoices):
@@ -50,8 +51,9 @@ class Outcome(models.TextChoices):
 class Case(models.Model):
     """One household's open need. At most one case of a household is open.
 
-    `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time that a signal of it allows, so smaller is
-    more urgent. `version` counts changes: a form sent from an older version is told so.
+    `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time
+    that a signal of it allows, so smaller is more urgent. `version` counts changes: a form sent from an
+    older version is told so.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -63,7 +65,9 @@ class Case(models.Model):
     severity = models.FloatField(default=0)
     due_at = models.DateTimeField(default=NO_CLOCK)
     held_until = models.DateField(null=True, blank=True)
-    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="cases")
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="cases"
+    )
     opened_at = models.DateTimeField()
     opened_as_of = models.DateField()
     ended_at = models.DateTimeField(null=True)
@@ -72,10 +76,21 @@ class Case(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["household_id"], condition=OPEN, name="one_open_case_a_household"),
+            models.UniqueConstraint(
+                fields=["household_id"], condition=OPEN, name="one_open_case_a_household"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, state__in=[state for state in CaseState if state not in ENDED])
+                | Q(ended_at__isnull=False, state__in=ENDED),
+                name="ended_cases_have_a_time",
+            ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["due_at", "-severity", "id"], condition=OPEN, name="open_by_due"),
+            models.Index(
+                fields=["due_at", "-severity", "id", "area", "assignee", "held_until"],
+                condition=OPEN,
+                name="open_by_due",
+            ),
             models.Index(fields=["assignee", "due_at"], condition=OPEN, name="open_by_assignee"),
             models.Index(fields=["level", "due_at"], condition=OPEN, name="open_by_level"),
         ]

@@ -61,7 +61,8 @@ class RoleOf(models.TextChoices):
 
 
 class Membership(models.Model):
-    """What one user may see. `areas` are beginnings of area codes; "*" is everywhere; an empty list is nowhere."""
+    """What one user may see. `areas` are beginnings of area codes; "*" is everywhere; an empty list is
+    nowhere."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="membership")
     role = models.CharField(max_length=20, choices=RoleOf)

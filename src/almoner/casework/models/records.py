@@ -11,7 +11,8 @@ from almoner.casework.models.cases import Case
 
 
 class CaseEvent(models.Model):
-    """One line of the audit trail, chained by SHA-256. `data` is canonical JSON text: what was hashed is what is stored.
+    """One line of the audit trail, chained by SHA-256. `data` is canonical JSON text: what was hashed is
+    what is stored.
 
     `number` counts from 1 without a gap over all cases; `actor` is none where the cycle acted.
     """

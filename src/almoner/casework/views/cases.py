@@ -16,9 +16,9 @@ from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter, Proposal
 from almoner.casework.forms import ActForm
 from almoner.casework.history import history
-from almoner.casework.vault_rows import people
 from almoner.casework.models import Case, Outcome
 from almoner.casework.timing import Clock, clock
+from almoner.casework.vault_rows import people
 
 MAIN = ("take", "start", "confirm", "send", "support", "follow-up", "close")
 
@@ -36,7 +36,11 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     form = ActForm(request.POST)
     if action not in workflow.MOVES or not form.is_valid():
         raise Http404
-    data = {name: value for name, value in form.cleaned_data.items() if name != "version" and value not in {None, ""}}
+    data = {
+        name: value
+        for name, value in form.cleaned_data.items()
+        if name != "version" and value not in {None, ""}
+    }
     try:
         workflow.act(request.user, found.reference, action, form.cleaned_data["version"], data)  # type: ignore[arg-type]
     except workflow.Refused as refusal:
@@ -51,15 +55,14 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
     now = dt.datetime.now()  # noqa: DTZ005 - the installation's local time
     present = Presenter()
     can = workflow.possible(found, request.user)  # type: ignore[arg-type]
-    signals = found.signals.order_by("cleared_on", "due_at", "id")
-    reasons = [(present.reason(signal), signal) for signal in signals]
+    signals = found.signals.order_by("urgency_hours", "due_at", "id")
+    reasons = [(present.reason(signal), signal.cleared_on) for signal in signals]
     return {
         "case": found,
         "clock": clock(found, now),
         "held": found.is_held(now.date()),
         "people": people(found.household_id),
-        "reasons": [(reason, signal.cleared_on) for reason, signal in reasons if signal.cleared_on is None]
-        + [(reason, signal.cleared_on) for reason, signal in reasons if signal.cleared_on is not None],
+        "reasons": sorted(reasons, key=lambda pair: pair[1] is not None),
         "proposals": _proposals(found, present, now),
         "history": history(found),
         "can": can,
@@ -70,7 +73,9 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
 
 def _proposals(found: Case, present: Presenter, now: dt.datetime) -> list[tuple[Proposal, Clock | None]]:
     referrals = found.referrals.order_by("id")
-    return [(present.proposal(r), clock(r, now) if r.due_at and not r.answered_at else None) for r in referrals]
+    return [
+        (present.proposal(r), clock(r, now) if r.due_at and not r.answered_at else None) for r in referrals
+    ]
 
 
 def _main_action(found: Case, request: HttpRequest, can: list[str]) -> str | None:

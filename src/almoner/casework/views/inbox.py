@@ -15,10 +15,10 @@ from almoner.casework.access import member_or_404, referral_for, referrals_of
 from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter
 from almoner.casework.forms import ActForm
-from almoner.casework.vault_rows import people
 from almoner.casework.models import Referral, RoleOf
 from almoner.casework.standing import RUNNING
 from almoner.casework.timing import clock
+from almoner.casework.vault_rows import people
 
 PAGE = 25
 

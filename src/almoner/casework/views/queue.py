@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -54,7 +55,11 @@ def _levels() -> list[str]:
 
 
 def _filtered(request: HttpRequest, chosen: Mapping[str, str]) -> QuerySet[Case]:
-    cases = cases_of(request.user).filter(_list(request, chosen.get("list") or "open"))
+    me = int(str(request.user.pk))
+    # Coalesce: with a plain OR, SQLite unites two indexes and sorts, which is four times slower than one
+    # scan by due time.
+    cases = cases_of(request.user).alias(hand=Coalesce("assignee_id", Value(me)))
+    cases = cases.filter(_list(me, chosen.get("list") or "open"))
     for field in ("level", "state"):
         if chosen.get(field):
             cases = cases.filter(**{field: chosen[field]})
@@ -66,14 +71,13 @@ def _filtered(request: HttpRequest, chosen: Mapping[str, str]) -> QuerySet[Case]
     return cases.select_related("assignee")
 
 
-def _list(request: HttpRequest, name: str) -> Q:
+def _list(me: int, name: str) -> Q:
     now = dt.datetime.now()  # noqa: DTZ005 - the installation's local time
     working = OPEN & (Q(held_until=None) | Q(held_until__lte=now.date()))
-    mine, nobodys = Q(assignee_id=request.user.pk), Q(assignee=None)
     return {
-        "open": working & (mine | nobodys),
-        "mine": working & mine,
-        "unassigned": working & nobodys,
+        "open": working & Q(hand=me),
+        "mine": working & Q(assignee_id=me),
+        "unassigned": working & Q(assignee=None),
         "overdue": working & Q(due_at__lt=now),
         "held": OPEN & Q(held_until__gt=now.date()),
         "all": OPEN,
@@ -93,9 +97,8 @@ def _rows(page: Page[Case], names: Mapping[str, str]) -> list[Row]:
 
 def _in_words(chosen: Mapping[str, str], form: QueueForm) -> str:
     said = [str(LISTS[chosen.get("list") or "open"])]
-    for name in ("level", "signal", "state", "area"):
-        if chosen.get(name):
-            said.append(f"{form.fields[name].label} {_shown(form, name, chosen[name])}")
+    filters = [name for name in ("level", "signal", "state", "area") if chosen.get(name)]
+    said += [f"{form.fields[name].label} {_shown(form, name, chosen[name])}" for name in filters]
     return _(", ").join(said)
 
 

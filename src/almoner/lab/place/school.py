@@ -113,16 +113,13 @@ def register(
 ) -> pa.Table:
     """Enrolments as the register shows them at the end of the months `first` to `after`.
 
-    Everything at first; in the month of September all that is new or has moved up; else who has left.
+    Everything at first; later all who are enrolled, and whose schooling came to an end in these months.
     """
     end = clock.starts[after]
-    autumn = bool((clock.month_of_year[first:after] == 9).any())
     parts = [_stage(school, people, stage, end, clock) for stage in range(3)]
     row, stage, enrolled, status, ended = (np.concatenate(column) for column in zip(*parts, strict=True))
     if first > 0:
-        since = clock.starts[first]
-        changed = ended >= (since - np.timedelta64(70, "D") if autumn else since)
-        kept = changed | (autumn & (status == ENROLLED))
+        kept = (status == ENROLLED) | (ended >= clock.starts[first])
         row, stage, enrolled, status = row[kept], stage[kept], enrolled[kept], status[kept]
     statuses = pa.DictionaryArray.from_arrays(pa.array(status.astype(np.int32)), _STATUSES)
     return pa.table(

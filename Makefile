@@ -1,0 +1,66 @@
+# `make` shows the targets. Everything installs into .venv and node_modules; nothing else of the machine is touched,
+# but for `make system`, which installs what the tests need beyond Python where it may (apt as root).
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCALE := src/almoner/casework/locale/zh_Hans/LC_MESSAGES/django
+CSS := src/almoner/casework/static/casework/console.css
+
+.DEFAULT_GOAL := help
+.PHONY: help install styles messages system demo serve lint types imports unit test check-packs bench lock clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+install: .venv/installed styles messages ## Install Almoner with all it needs, hash-checked, into .venv
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Almoner needs Python 3.11 or newer; run: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+styles: $(CSS) ## Compile the console's styles
+
+$(CSS): package-lock.json package.json $(wildcard src/almoner/casework/styles/*.scss)
+	npm ci --no-audit --no-fund --loglevel=error
+	npm run --silent styles
+
+messages: $(LOCALE).mo ## Compile the Chinese catalogue
+
+$(LOCALE).mo: $(LOCALE).po .venv/installed
+	$(BIN)/python -c 'import polib; polib.pofile("$<").save_as_mofile("$@")'
+
+system: ## Install what the tests need beyond Python: Chromium, PostgreSQL, Chinese fonts
+	@sh tools/system.sh
+
+demo: install ## A fictional county of 100,000, one full cycle, then the console on http://127.0.0.1:8000
+	$(BIN)/almoner demo $(DEMO)
+
+lint: install ## Ruff
+	$(BIN)/ruff check src tests tools
+
+types: install ## mypy, strict
+	$(BIN)/mypy
+
+imports: install ## The rules of who may import whom
+	$(BIN)/lint-imports
+
+check-packs: install ## Compile the packs and run their scenarios
+	for pack in base gsoep; do $(BIN)/almoner pack check $$pack && $(BIN)/almoner pack test $$pack || exit 1; done
+
+unit: install system ## The tests alone
+	$(BIN)/pytest -q -n 2 --dist loadfile
+
+test: lint types imports check-packs unit ## Everything that a commit must pass
+
+bench: install ## Speed and memory at 1,000,000 residents (some minutes)
+	$(BIN)/almoner bench sweep --residents 1000000 --json
+
+lock: ## Make requirements.lock anew from pyproject.toml
+	$(PYTHON) -m pip install --quiet uv
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras --group dev pyproject.toml -o requirements.lock
+
+clean: ## Remove what was built here
+	rm -rf .venv node_modules build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis $(CSS) $(LOCALE).mo

@@ -1,0 +1,79 @@
+"""`almoner bench`: speed and memory, with a lower bound and a peer in the same run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+
+from almoner.cli import operations
+from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.lab import sweep_bench
+from almoner.lab.place import build
+from almoner.progress import progress
+
+app = typer.Typer(help="Speed and memory, with a lower bound and a peer in the same run.", no_args_is_help=True)
+
+
+@app.callback()
+def _bench() -> None:
+    """Speed and memory, with a lower bound and a peer in the same run."""
+
+
+@app.command()
+def sweep(
+    residents: Annotated[int, typer.Option(help="How many people live in the place.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same place.")] = 1,
+    pack: Annotated[str, typer.Option(help="The pack to run.")] = "base",
+    peer: Annotated[bool, typer.Option(help="Run the same indicators in pandas as well.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Place, intake and one cycle over everybody; 24 months of records, as Parquet."""
+    with told(), TemporaryDirectory() as folder:
+        result = _sweep(Path(folder), residents, seed, pack, peer)
+    if as_json:
+        emit_json(result)
+    else:
+        for key, value in result.items():
+            out.print(f"{key}: {value:,}" if isinstance(value, int | float) else f"{key}: {value}", markup=False)
+
+
+def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> dict[str, Any]:
+    started = perf_counter()
+    with progress("Place", 1) as advance:
+        summary = build(folder / "place", residents, seed, form="parquet", advance=advance)
+    place_seconds = perf_counter() - started
+    home = operations.make_home(folder / "home", pack, "en")
+    with operations.installation(home.folder, as_of=summary.as_of) as inst:
+        started = perf_counter()
+        wanted = operations.deliveries_in([folder / "place" / "deliveries"], list(inst.pack.feeds), None, operations.now(), None)
+        taken = list(operations.take_in_all(inst, wanted))
+        intake_seconds = perf_counter() - started
+        rows = sum(r.rows_read for r in taken if isinstance(r, operations.Receipt))
+        cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of))
+        phases = cycled.outcome.seconds
+        memory = sweep_bench.peak_memory_mib()
+        lower = sweep_bench.lower_bound_seconds(inst.engine, inst.pack)
+        facts = sweep_bench.fact_rows(inst.engine, inst.pack)
+        through = dict(inst.engine.rows("SELECT feed, max(complete_through) FROM registry.delivery GROUP BY feed"))
+        pandas = sweep_bench.pandas_seconds(inst.engine, inst.pack, summary.as_of, through) if peer else None
+    assessment = phases["indicators"] + phases["signals"]
+    return {
+        "residents": summary.residents,
+        "facts_rows": facts,
+        "place_seconds": round(place_seconds, 3),
+        "intake_seconds": round(intake_seconds, 3),
+        "intake_rows_per_second": round(rows / intake_seconds),
+        "assessment_seconds": round(assessment, 3),
+        "cycle_seconds": round(cycled.seconds, 3),
+        "lower_bound_seconds": round(lower, 3),
+        "pandas_seconds": None if pandas is None else round(pandas, 3),
+        "peak_memory_mib": round(memory),
+        "assessment_to_lower_bound_ratio": round(assessment / lower, 2),
+        "pandas_to_assessment_ratio": None if pandas is None else round(pandas / assessment, 2),
+        "cases": cycled.applied.cases_opened,
+        "seconds_by_phase": {phase: round(s, 3) for phase, s in phases.items()},
+    }

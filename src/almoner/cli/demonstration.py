@@ -1,0 +1,105 @@
+"""`almoner demo`: a fictional county, one full cycle, then the console."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+import shutil
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+
+from almoner import casework
+from almoner.cli import operations, report
+from almoner.cli.evaluating import quality
+from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
+from almoner.errors import AlmonerError
+from almoner.lab import evaluation
+from almoner.lab.place import build
+from almoner.policy.model import say
+from almoner.progress import progress
+
+MARK = ".almoner-demo"
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo lives; a former demo there is made anew.")] = Path("demo"),
+    residents: Annotated[int, typer.Option(help="How many people live in the county.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same county.")] = 1,
+    pack: Annotated[str, typer.Option(help="The pack to run.")] = "base",
+    language: Annotated[str, typer.Option(help="en or zh.")] = "en",
+    serve: Annotated[bool, typer.Option(help="Leave the console running.")] = True,
+    port: Annotated[int, typer.Option(help="The console's port.")] = 8000,
+    as_json: AsJson = False,
+) -> None:
+    """A fictional county, one full cycle, then the console on http://127.0.0.1:8000."""
+    with told():
+        result, home = _tell(folder, residents, seed, pack, language, as_json)
+        if as_json:
+            emit_json(result)
+        password = secrets.token_urlsafe(9)
+        casework.create_user("worker", password)
+        if serve:
+            err.print(f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}   (stop with Ctrl+C)", style="bold", markup=False)
+            casework.serve(home, "127.0.0.1", port)
+
+
+def _tell(folder: Path, residents: int, seed: int, pack: str, language: str, quiet: bool) -> tuple[dict[str, Any], Any]:
+    started = perf_counter()
+    _clear(folder)
+    place = folder / "place"
+    with progress("County", 1) as advance:
+        summary = build(place, residents, seed, advance=advance)
+    home = operations.make_home(folder / "home", pack, language)
+    with operations.installation(home.folder, as_of=summary.as_of) as inst:
+        taken = perf_counter()
+        wanted = operations.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, operations.now(), None)
+        results = list(operations.take_in_all(inst, wanted))
+        if not quiet:
+            report.show_intake(results, perf_counter() - taken)
+        cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of))
+        evaluation.truth_of(inst.engine, inst.vault, place, summary.as_of)
+        found = evaluation.signal_quality(inst.engine, inst.pack)
+        naive = evaluation.naive_rules(inst.engine, summary.as_of)
+        if not quiet:
+            report.show_cycle(cycled, inst.pack, language)
+            _show_quality(inst.pack, [*found, *naive], language)
+    monthly = f"{inst.pack.currency}/month"
+    money = sum(p.total for p in cycled.outcome.proposed if p.unit == monthly)
+    result = {
+        "residents": summary.residents,
+        "households": cycled.outcome.households,
+        "as_of": summary.as_of,
+        "intake": report.intake_json(results, 0) | {"seconds": None},
+        "signals": {q.signal: quality(q) for q in found},
+        "naive_rules": {q.signal: quality(q) for q in naive},
+        "cases": cycled.applied.cases_opened,
+        "proposals": report.outcome_json(cycled.outcome)["proposals"],
+        f"proposed_{inst.pack.currency.lower()}_per_month": round(money, 2),
+        "cycle_seconds": round(cycled.seconds, 3),
+        "seconds": round(perf_counter() - started, 3),
+    }
+    result["intake"].pop("seconds")
+    if not quiet:
+        out.print(f"Proposed: {money:,.0f} {inst.pack.currency} a month. All in {result['seconds']:.0f} s.", markup=False)
+    return result, home
+
+
+def _clear(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            raise AlmonerError(f"{folder} is not a former demo and not empty. Name another folder with --folder.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text(json.dumps({"made_on": dt.date.today().isoformat()}) + "\n", encoding="utf-8")  # noqa: DTZ011 - local day
+
+
+def _show_quality(pack: Any, found: list[evaluation.Quality], language: str) -> None:
+    rows = []
+    for q in found:
+        label = say(pack.signals[q.signal].label, language) if q.signal in pack.signals else f"(naive) {q.signal}"
+        rows.append((label, q.raised, q.right, q.precision, q.needs, q.recall))
+    show_table("Against the truth of the fictional county", ["rule", "raised", "right", "precision", "true needs", "recall"], rows)

@@ -1,0 +1,206 @@
+"""What the commands do, apart from how they print it: the stages of an installation, wired together."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from almoner import casework, cycle, home
+from almoner.assessment import ledger
+from almoner.casework import Applied
+from almoner.cycle import Outcome
+from almoner.engines import Engine, open_engine
+from almoner.errors import AlmonerError, DeliveryRefused
+from almoner.home import Home
+from almoner.policy import archive, compile_pack, find_pack
+from almoner.policy.model import Pack
+from almoner.progress import progress
+from almoner.registry import Delivery, Receipt, ensure, take_in
+from almoner.registry.vault import Vault, create_key, open_vault
+from almoner.support.outbox import changes_after
+
+MANIFEST = "manifest.json"
+
+
+def now() -> dt.datetime:
+    """Local time of the installation, to the second."""
+    return dt.datetime.now().replace(microsecond=0)  # noqa: DTZ005 - times are local (docs/architecture.md)
+
+
+def end_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(23, 59, 59))
+
+
+@dataclass
+class Installation:
+    """An open installation: settings, compiled pack, engine and vault."""
+
+    home: Home
+    pack: Pack
+    engine: Engine
+    vault: Vault
+
+
+def pack_folder(place: Home) -> Path:
+    """The folder of the installation's pack: one that comes with Almoner, or one of the installation's own."""
+    own = place.folder / place.settings.pack
+    return own if own.is_dir() else find_pack(place.settings.pack)
+
+
+def make_home(folder: Path, pack: str, language: str) -> Home:
+    """A new installation with its key, databases, departments and calendar."""
+    compiled = compile_pack(pack)
+    named = str(Path(pack).resolve()) if Path(pack).is_dir() else pack
+    made = home.create(folder, named, language)
+    create_key(made.vault_key)
+    with open_engine(made.facts, memory_limit=made.settings.memory_limit) as engine:
+        ensure(engine, compiled.feeds)
+        ledger.create(engine)
+    casework.setup(made)
+    casework.migrate()
+    casework.sync_departments(compiled)
+    casework.sync_calendar(compiled)
+    return made
+
+
+@contextmanager
+def installation(folder: Path, *, as_of: dt.date | None = None, pack: Pack | None = None) -> Iterator[Installation]:
+    """Open an installation for work; one process at a time may."""
+    place = home.load(folder)
+    vault = open_vault(place.vault_key)
+    compiled = pack or compile_pack(pack_folder(place), as_of=as_of)
+    casework.setup(place)
+    casework.migrate()
+    with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
+        ensure(engine, compiled.feeds)
+        ledger.create(engine)
+        yield Installation(place, compiled, engine, vault)
+
+
+def deliveries_in(paths: Sequence[Path], feeds: Sequence[str], feed: str | None, received_at: dt.datetime, through: dt.date | None) -> list[Delivery]:
+    """What to take in, in order: files as given; a folder with a manifest as its manifest says."""
+    found: list[Delivery] = []
+    for path in paths:
+        if path.is_dir():
+            found += _listed(path)
+        else:
+            found.append(Delivery(path, feed or feed_of(path, feeds), received_at, through))
+    return found
+
+
+def _listed(folder: Path) -> list[Delivery]:
+    try:
+        entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["deliveries"]
+        return [
+            Delivery(
+                folder / Path(entry["file"]).name, entry["feed"], dt.datetime.fromisoformat(entry["received_at"]),
+                dt.date.fromisoformat(entry["complete_through"]) if entry.get("complete_through") else None,
+            )
+            for entry in entries
+        ]  # fmt: skip
+    except FileNotFoundError:
+        raise AlmonerError(f"{folder} has no {MANIFEST}. Name the files instead.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise AlmonerError(f"{folder / MANIFEST} cannot be read ({error!r}). See docs/deliveries.md for its form.") from None
+
+
+def feed_of(path: Path, feeds: Sequence[str]) -> str:
+    """The feed that a file's name begins with; the longest that fits."""
+    fitting = [feed for feed in feeds if path.name.startswith(feed)]
+    if not fitting:
+        raise DeliveryRefused(f"{path.name}: the name begins with no feed of the pack. Rename it, or write --feed; feeds are {', '.join(sorted(feeds))}.")
+    return max(fitting, key=len)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A delivery that was refused whole."""
+
+    file: str
+    message: str
+
+
+def take_in_all(inst: Installation, deliveries: Sequence[Delivery]) -> Iterator[Receipt | Refusal]:
+    """Take deliveries in one after the other; a refused one does not stop the next."""
+    store = casework.identities()
+    with progress("Intake", len(deliveries)) as advance:
+        for delivery in deliveries:
+            try:
+                yield take_in(inst.engine, inst.vault, store, inst.pack.feeds, delivery)
+            except DeliveryRefused as refused:
+                yield Refusal(delivery.file.name, str(refused))
+            advance()
+
+
+@dataclass
+class CycleResult:
+    """A cycle and what casework made of it."""
+
+    outcome: Outcome
+    applied: Applied
+    seconds: float
+
+
+def run_cycle(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> CycleResult:
+    """One sweep, then casework. What an interrupted run left in the outbox is applied as well."""
+    started = perf_counter()
+    archive(pack_folder(inst.home), inst.home.pack_archive)
+    with progress("Cycle"):
+        outcome = cycle.run(inst.engine, inst.pack, as_of, known_at)
+    applied_from = perf_counter()
+    applied = apply_outbox(inst)
+    outcome.seconds["casework"] = perf_counter() - applied_from
+    return CycleResult(outcome, applied, perf_counter() - started)
+
+
+def apply_outbox(inst: Installation) -> Applied:
+    """Bring casework up to date with the outbox: cases, referrals, and who belongs to the households."""
+    casework.sync_departments(inst.pack)
+    casework.sync_calendar(inst.pack)
+    with progress("Cases"):
+        applied = casework.apply(changes_after(inst.engine, casework.last_seq()))
+        casework.sync_members(_members_of_cases(inst))
+    return applied
+
+
+def _members_of_cases(inst: Installation) -> list[tuple[int, int, dt.date]]:
+    membership = inst.pack.membership_feed
+    day = f"f.\"{membership.event_time.name}\"" if membership.event_time else "current_date"
+    sql = f"""SELECT f.household_id, f.person_id, {day}::DATE FROM facts."{membership.id}" AS f
+              WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change)
+              ORDER BY 1, 2"""
+    return [(household, person, as_of) for household, person, as_of in inst.engine.rows(sql)]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A past decision computed again. `recorded` is None where no cycle was run for that day by then."""
+
+    outcome: Outcome
+    recorded: str | None
+
+    @property
+    def equal(self) -> bool | None:
+        return None if self.recorded is None else self.recorded == self.outcome.decided
+
+
+def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
+    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of that time."""
+    place = home.load(folder)
+    with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
+        ledger.create(engine)
+        rows = engine.rows(
+            """SELECT decided, pack_hash, known_at FROM assessment.cycle WHERE as_of = $as_of AND known_at <= $known_at
+               AND scope = 'everybody' ORDER BY known_at DESC, cycle_id DESC LIMIT 1""",
+            {"as_of": as_of, "known_at": known_at},
+        )
+        recorded, pack_hash, when = rows[0] if rows else (None, None, known_at)
+        kept = place.pack_archive / pack_hash if pack_hash else None
+        pack = compile_pack(kept if kept and kept.is_dir() else pack_folder(place), as_of=as_of)
+        ensure(engine, pack.feeds)
+        return Replayed(cycle.replay(engine, pack, as_of, when), recorded)

@@ -1,0 +1,49 @@
+"""`almoner lab`: fictional places."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+
+from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.lab.place import build
+from almoner.progress import progress
+
+app = typer.Typer(help="Fictional places with known truth.", no_args_is_help=True)
+
+
+@app.callback()
+def _lab() -> None:
+    """Fictional places with known truth."""
+
+
+class Form(StrEnum):
+    mixed = "mixed"
+    parquet = "parquet"
+
+
+@app.command()
+def place(
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.")],
+    residents: Annotated[int, typer.Option(help="How many people live there.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same place.")] = 1,
+    months: Annotated[int, typer.Option(help="How many months of records.")] = 24,
+    until: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day of the last month.")] = "2026-10-31",  # type: ignore[assignment]
+    form: Annotated[Form, typer.Option(help="mixed: files as departments send them; parquet: all Parquet.")] = Form.mixed,
+    as_json: AsJson = False,
+) -> None:
+    """Write a fictional county: departmental extracts and, apart, the truth."""
+    started = perf_counter()
+    with told(), progress("Place", 1) as advance:
+        summary = build(target, residents, seed, months, until.date(), form.value, advance)
+    seconds = perf_counter() - started
+    if as_json:
+        emit_json(asdict(summary) | {"seconds": round(seconds, 3)})
+    else:
+        out.print(f"{target}: {summary.residents:,} residents in {summary.households:,} households, {summary.facts_rows:,} rows, {seconds:.1f} s.", markup=False)

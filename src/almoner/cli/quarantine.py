@@ -1,0 +1,64 @@
+"""`almoner quarantine`: what is wrong with rows that did not go in, and what to do with them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from almoner import casework, registry
+from almoner.cli import operations
+from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.cli.running import Folder
+from almoner.policy.model import say
+
+app = typer.Typer(help="List, export, retry and dismiss rows in quarantine.", no_args_is_help=True)
+Feed = Annotated[str | None, typer.Option(help="Only this feed.")]
+
+
+@app.command("list")
+def list_(folder: Folder, feed: Feed = None, limit: int = 50, as_json: AsJson = False) -> None:
+    """Rows in quarantine with file, line, column, masked value, rule and advice."""
+    with told(), operations.installation(folder) as inst:
+        found = registry.entries(inst.engine, feed=feed, limit=limit)
+        language = inst.home.settings.language
+    if as_json:
+        emit_json({"rows": found})
+        return
+    rows: list[tuple[object, ...]] = [
+        (str(e.quarantine_id), f.file, str(f.line), f.column or "", f.value, f.rule, say(f.advice, language)) for e in found for f in e.faults
+    ]
+    show_table("Quarantine", ["id", "file", "line", "column", "value", "rule", "what to do"], rows)
+
+
+@app.command()
+def export(folder: Folder, target: Annotated[Path | None, typer.Argument(help="A CSV file; standard output when not given.")] = None, feed: Feed = None) -> None:
+    """Write what is wrong as CSV for the department that delivered."""
+    with told(), operations.installation(folder) as inst:
+        text = registry.export_csv(registry.entries(inst.engine, feed=feed, limit=1_000_000))
+    if target:
+        target.write_text(text, encoding="utf-8-sig", newline="")
+    else:
+        sys.stdout.write(text)
+
+
+@app.command()
+def retry(folder: Folder, as_json: AsJson = False) -> None:
+    """Try the rows again against the contracts as they are now."""
+    with told(), operations.installation(folder) as inst:
+        receipts = registry.retry(inst.engine, inst.vault, casework.identities(), inst.pack.feeds, operations.now())
+    went_in = sum(r.rows_new + r.rows_corrected + r.rows_unchanged for r in receipts)
+    if as_json:
+        emit_json({"rows_taken_in": went_in, "feeds": [r.feed for r in receipts]})
+    else:
+        out.print(f"{went_in:,} rows went in.")
+
+
+@app.command()
+def dismiss(folder: Folder, ids: Annotated[list[int], typer.Argument(help="Ids as `list` shows them.")], reason: Annotated[str, typer.Option(help="Why.")]) -> None:
+    """Settle rows that will never go in, with the reason."""
+    with told(), operations.installation(folder) as inst:
+        count = registry.dismiss(inst.engine, ids, reason, operations.now())
+    out.print(f"{count:,} rows dismissed.")

@@ -1,0 +1,110 @@
+"""The results of commands as JSON objects (snake_case keys, unit as suffix) and as words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from almoner.cli.operations import CycleResult, Refusal
+from almoner.cli.output import out, show_table
+from almoner.cycle import Outcome
+from almoner.policy.model import Pack, say
+from almoner.registry import Receipt
+
+
+def intake_json(results: Sequence[Receipt | Refusal], seconds: float) -> dict[str, Any]:
+    taken = [r for r in results if isinstance(r, Receipt)]
+    fresh = [r for r in taken if not r.already_taken_in]
+    return {
+        "deliveries": len(results),
+        "taken_in": len(fresh),
+        "already_taken_in": len(taken) - len(fresh),
+        "refused": [{"file": r.file, "message": r.message} for r in results if isinstance(r, Refusal)],
+        "rows_read": sum(r.rows_read for r in fresh),
+        "rows_new": sum(r.rows_new for r in fresh),
+        "rows_corrected": sum(r.rows_corrected for r in fresh),
+        "rows_unchanged": sum(r.rows_unchanged for r in fresh),
+        "rows_duplicate": sum(r.rows_duplicate for r in fresh),
+        "rows_quarantined": sum(r.rows_quarantined for r in fresh),
+        "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
+        "seconds": round(seconds, 3),
+    }
+
+
+def show_intake(results: Sequence[Receipt | Refusal], seconds: float) -> None:
+    taken = [r for r in results if isinstance(r, Receipt)]
+    rows = [_by_feed(feed, [r for r in taken if r.feed == feed and not r.already_taken_in]) for feed in dict.fromkeys(r.feed for r in taken)]
+    columns = ["feed", "files", "new", "corrected", "unchanged", "duplicate", "quarantined", "complete through"]
+    show_table("Deliveries taken in", columns, [row for row in rows if row[1]])
+    again = sum(r.already_taken_in for r in taken)
+    if again:
+        out.print(f"{again} deliveries had been taken in before: nothing changed.")
+    for receipt in taken:
+        if receipt.unknown_columns:
+            out.print(f"{receipt.file}: columns outside the contract were neither read nor kept: {', '.join(receipt.unknown_columns)}", markup=False)
+    for refusal in results:
+        if isinstance(refusal, Refusal):
+            out.print(f"Refused: {refusal.message}", style="red", markup=False)
+    total = sum(r.rows_read for r in taken if not r.already_taken_in)
+    out.print(f"{total:,} rows in {seconds:.1f} s.")
+
+
+def _by_feed(feed: str, taken: Sequence[Receipt]) -> tuple[object, ...]:
+    counts = [sum(getattr(r, f"rows_{what}") for r in taken) for what in ("new", "corrected", "unchanged", "duplicate", "quarantined")]
+    through = max((r.complete_through for r in taken if r.complete_through), default="-")
+    return (feed, len(taken), *counts, str(through))
+
+
+def signals_json(outcome: Outcome) -> dict[str, Any]:
+    nothing = {"raised": 0, "changed": 0, "cleared": 0}
+    return {
+        w.signal: {**outcome.moved.get(w.signal, nothing), "holds": w.holds, "unknown": w.unknown, "subjects": w.subjects}
+        for w in outcome.watched
+    }
+
+
+def cycle_json(result: CycleResult) -> dict[str, Any]:
+    outcome, applied = result.outcome, result.applied
+    return outcome_json(outcome) | {
+        "cycle_id": outcome.cycle_id,
+        "cases_opened": applied.cases_opened,
+        "cases_updated": applied.cases_updated,
+        "referrals": applied.referrals,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "as_of": outcome.as_of,
+        "known_at": outcome.known_at,
+        "households": outcome.households,
+        "persons": outcome.persons,
+        "signals": signals_json(outcome),
+        "proposals": {p.programme: {"count": p.count, "total": round(p.total, 2), "unit": p.unit} for p in outcome.proposed},
+        "decided_sha256": outcome.decided,
+        "seconds_by_phase": {phase: round(s, 3) for phase, s in outcome.seconds.items()},
+    }
+
+
+def show_outcome(outcome: Outcome, pack: Pack, language: str = "en") -> None:
+    out.print(f"As of {outcome.as_of}, known at {outcome.known_at}: {outcome.households:,} households, {outcome.persons:,} persons.")
+    nothing = {"raised": 0, "changed": 0, "cleared": 0}
+    rows: list[tuple[object, ...]] = []
+    for w in outcome.watched:
+        moved = outcome.moved.get(w.signal, nothing)
+        label = say(pack.signals[w.signal].label, language)
+        rows.append((label, w.subjects, w.holds, moved["raised"], moved["changed"], moved["cleared"], w.unknown))
+    show_table("Signals", ["signal", "watched", "holds", "raised", "changed", "cleared", "unknown"], rows)
+    proposals: list[tuple[object, ...]] = [
+        (say(pack.programmes[p.programme].label, language), p.count, float(p.total), p.unit) for p in outcome.proposed
+    ]
+    if proposals:
+        show_table("Proposals", ["programme", "count", "total", "unit"], proposals)
+
+
+def show_cycle(result: CycleResult, pack: Pack, language: str = "en") -> None:
+    show_outcome(result.outcome, pack, language)
+    applied = result.applied
+    out.print(f"{applied.cases_opened:,} cases opened, {applied.cases_updated:,} updated, {applied.referrals:,} referrals; {result.seconds:.1f} s.")

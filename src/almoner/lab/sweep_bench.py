@@ -1,0 +1,71 @@
+"""`almoner bench sweep`: place, intake and cycle, beside a bare lower bound and the same indicators in pandas."""
+
+from __future__ import annotations
+
+import datetime as dt
+import resource
+import sys
+from collections.abc import Mapping
+from time import perf_counter
+
+from almoner.engines import Engine, quote
+from almoner.errors import AlmonerError
+from almoner.policy.model import Feed, Pack, Role
+
+
+def peak_memory_mib() -> float:
+    """The largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def fact_rows(engine: Engine, pack: Pack) -> int:
+    return sum(int(engine.value(f"SELECT count(*) FROM facts.{quote(feed)}")) for feed in pack.feeds)
+
+
+def lower_bound_seconds(engine: Engine, pack: Pack) -> float:
+    """A bare scan and aggregate: every fact of every person's feed, once, summed by person. Best of three."""
+    return min(_aggregate_once(engine, pack) for _ in range(3))
+
+
+def _aggregate_once(engine: Engine, pack: Pack) -> float:
+    started = perf_counter()
+    for feed in pack.feeds.values():
+        if feed.with_role(Role.RESIDENT_ID):
+            engine.value(f"SELECT count(*) FROM ({_bare(feed)})")
+    return perf_counter() - started
+
+
+def _bare(feed: Feed) -> str:
+    sums = [f"sum({quote(p.name)}) AS {quote(p.name)}" for p in feed.properties if p.type in ("number", "integer") and p.fact_column == p.name]
+    times = [f"max({quote(p.name)}) AS {quote(p.name)}" for p in feed.properties if p.role is Role.EVENT_TIME]
+    listed = ", ".join(["person_id", "count(*) AS n", *sums, *times])
+    return f"SELECT {listed} FROM facts.{quote(feed.id)} GROUP BY person_id HAVING n > 0"
+
+
+def pandas_seconds(engine: Engine, pack: Pack, as_of: dt.date, through: Mapping[str, dt.date]) -> float:
+    """The same indicators in pandas on frames that are in memory already; loading is not counted."""
+    try:
+        import pandas as pd
+
+        from almoner.lab import peer_pandas
+    except ImportError:
+        raise AlmonerError("The peer needs an extra: pip install 'almoner[bench]'.") from None
+    frames: dict[str, pd.DataFrame] = {feed.id: frame(engine, feed) for feed in pack.feeds.values() if feed.with_role(Role.RESIDENT_ID)}
+    started = perf_counter()
+    for compute, parameter in peer_pandas.INDICATORS.values():
+        value = pack.parameters[parameter].at(as_of)
+        compute(frames, through, as_of, value.value if value else None)
+    return perf_counter() - started
+
+
+def frame(engine: Engine, feed: Feed) -> pd.DataFrame:  # type: ignore[name-defined]  # noqa: F821 - pandas is an extra
+    """A feed's open facts as a pandas frame, dates as timestamps."""
+    dates = {p.name for p in feed.properties if p.type == "date"}
+    columns = [f"{quote(c)}::TIMESTAMP AS {quote(c)}" if c in dates else _plain(feed, c) for c in (p.fact_column for p in feed.properties) if c]
+    return engine.table(f"SELECT {', '.join(columns)} FROM facts.{quote(feed.id)} WHERE known_to = 'infinity'::TIMESTAMP").to_pandas()
+
+
+def _plain(feed: Feed, column: str) -> str:
+    found = feed.property_named(column)
+    return f"{quote(column)}::DOUBLE AS {quote(column)}" if found and found.type == "number" else quote(column)

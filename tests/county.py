@@ -1,0 +1,169 @@
+"""A handful of fictional households whose records say something to every signal of the base pack.
+
+Written by hand and by chance, apart from the lab's county: small enough that a property can be tried on many.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from almoner.assessment import ledger
+from almoner.engines import Engine, open_engine
+from almoner.policy.model import Pack
+from almoner.registry import Delivery, ensure, take_in
+from almoner.registry.vault import SealedIdentity, Vault
+
+AS_OF = dt.date(2026, 11, 9)
+KNOWN_AT = dt.datetime(2026, 11, 9, 23, 59, 59)
+KEY = bytes(range(32))
+AREA = "710000001001"
+Rows = list[dict[str, Any]]
+
+
+class Forgetful:
+    """An identity store for tests that never look anybody up."""
+
+    def write(self, identities: Sequence[SealedIdentity]) -> None:
+        del identities
+
+    def discard_above(self, person_id: int) -> None:
+        del person_id
+
+
+def number(n: int, born: dt.date) -> str:
+    """A valid resident number under a code that no real person has."""
+    body = f"710000{born:%Y%m%d}{n:03d}"
+    check = (1 - 2 * int(body, 13)) % 11
+    return body + ("X" if check == 10 else str(check))
+
+
+def months(first: dt.date, count: int) -> list[dt.date]:
+    start = first.year * 12 + first.month - 1
+    return [dt.date(m // 12, m % 12 + 1, 1) for m in range(start, start + count)]
+
+
+@dataclass
+class Book:
+    """Rows by feed and part: part 0 is the history, 1 what came later, 2 corrections of both."""
+
+    rows: dict[tuple[str, int], Rows]
+
+    def add(self, feed: str, part: int, **row: Any) -> None:
+        self.rows.setdefault((feed, part), []).append(row)
+
+
+def draw(seed: int, households: int = 16) -> Book:
+    """The records of a few households; the same for the same seed."""
+    chance, book = random.Random(seed), Book({})
+    book.add("areas", 0, area_code=AREA, name_en="Pear Village", name_zh="梨村", parent_code=None, level="village")
+    for home in range(households):
+        _household(chance, book, home)
+    for feed in ("registered_unemployment", "temporary_assistance_paid", "minimum_living_recipients", "school_register"):
+        book.rows.setdefault((feed, 0), [])
+    return book
+
+
+def _household(chance: random.Random, book: Book, home: int) -> None:
+    kind = chance.choice(["family", "family", "elder", "couple"])
+    register = {
+        "household_no": f"H{home:04d}", "registration": chance.choice(["urban", "rural"]), "area_code": AREA, "sex": "female",
+        "status": "resident", "updated_on": "2025-01-01",
+    }  # fmt: skip
+
+    def person(n: int, born: dt.date, relation: str, **other: Any) -> str:
+        no = number(home * 8 + n, born)
+        book.add("population_register", 0, resident_no=no, name=f"Person {n}", birth_date=str(born), relation=relation, **(register | other))
+        return no
+
+    if kind == "elder":
+        _elder(chance, book, person(0, dt.date(chance.randint(1935, 1960), 3, 7), "head"))
+        return
+    earner = person(0, dt.date(1984, 6, 1 + home % 27), "head")
+    _wages(chance, book, earner)
+    _care(chance, book, earner, home)
+    if kind == "family":
+        _pupil(chance, book, person(1, dt.date(2013, 2, 1 + home % 27), "child"))
+
+
+def _wages(chance: random.Random, book: Book, who: str) -> None:
+    usual, left = chance.choice([900, 2400, 5200]), chance.choice([0, 0.3, 0.59, 0.6, 1])
+    lost_since = chance.choice([2, 3, 4])
+    for index, month in enumerate(months(dt.date(2025, 5, 1), 18)):
+        wage = round(usual * (left if index >= 18 - lost_since else chance.uniform(0.9, 1.1)), 2)
+        part = 1 if month >= dt.date(2026, 9, 1) else 0
+        if wage:
+            book.add("insured_wages", part, resident_no=who, month=f"{month:%Y-%m}", employer_code="E1", wage=wage)
+    if chance.random() < 0.3:
+        book.add("insured_wages", 2, resident_no=who, month="2026-10", employer_code="E1", wage=usual)
+
+
+def _care(chance: random.Random, book: Book, who: str, home: int) -> None:
+    for n in range(chance.randint(0, 3)):
+        day = dt.date(2026, 1, 1) + dt.timedelta(days=chance.randint(0, 300))
+        part = 1 if day >= dt.date(2026, 9, 1) else 0
+        paid = chance.choice([120, 4999.99, 9000, 26_000])
+        row = {"resident_no": who, "settled_on": str(day), "kind": "inpatient", "total_cost": 2 * paid}
+        book.add("medical_settlements", part, settlement_no=f"M{home}-{n}", self_paid=paid, **row)
+        if chance.random() < 0.2:
+            book.add("medical_settlements", 2, settlement_no=f"M{home}-{n}", self_paid=round(paid / 2, 2), **row)
+
+
+def _pupil(chance: random.Random, book: Book, who: str) -> None:
+    book.add(
+        "school_register", 0, resident_no=who, enrolled_on="2025-09-01", school_code="S1", stage="junior", grade=8, boarding=False,
+        status="enrolled",
+    )  # fmt: skip
+    absent = chance.choice([1, 3, 9])
+    for month in months(dt.date(2026, 3, 1), 8):
+        late = month >= dt.date(2026, 9, 1)
+        days = absent if late else chance.randint(0, 1)
+        book.add("school_attendance", int(late), resident_no=who, month=f"{month:%Y-%m}", school_days=20, absent_days=days)
+
+
+def _elder(chance: random.Random, book: Book, who: str) -> None:
+    silent = chance.choice([0, 0, 1, 3])
+    for back in range(70):
+        day = AS_OF - dt.timedelta(days=1 + back)
+        litres = 0 if back < silent else chance.randint(40, 120)
+        book.add("elderly_meters", int(back < 30), resident_no=who, day=str(day), litres=litres)
+    if chance.random() < 0.7:
+        day = AS_OF - dt.timedelta(days=chance.choice([3, 12, 30, 60]))
+        book.add("elderly_contacts", 0, resident_no=who, contacted_on=str(day), channel="visit", reached=True)
+    book.add("pensions", 0, resident_no=who, month="2026-07", scheme="resident", amount=180)
+    book.add("pensions", 1, resident_no=who, month="2026-10", scheme="resident", amount=180)
+
+
+THROUGH = {0: dt.date(2026, 8, 31), 1: dt.date(2026, 10, 31), 2: dt.date(2026, 10, 31)}
+DAILY = {"elderly_meters": dt.date(2026, 11, 8), "elderly_contacts": dt.date(2026, 11, 8)}
+
+
+def deliveries(folder: Path, book: Book) -> list[Delivery]:
+    """The book as files, one a feed and part, in an order that keeps each feed's own sequence."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for (feed, part), rows in sorted(book.rows.items(), key=lambda item: (item[0][1], item[0][0])):
+        file = folder / f"{feed}-{part}.jsonl"
+        file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        received = dt.datetime(2026, 11, 1 + part, 8)
+        through = DAILY.get(feed, THROUGH[part]) if part else min(THROUGH[0], DAILY.get(feed, THROUGH[0]))
+        if feed == "elderly_contacts":
+            through = DAILY[feed]
+        if rows:
+            found.append(Delivery(file, feed, received, through))
+    return found
+
+
+def taken_in(pack: Pack, wanted: Iterable[Delivery], path: Path | None = None) -> Engine:
+    """An engine with the deliveries taken in, in the order given."""
+    engine, vault = open_engine(path), Vault(KEY)
+    ensure(engine, pack.feeds)
+    ledger.create(engine)
+    for delivery in wanted:
+        take_in(engine, vault, Forgetful(), pack.feeds, delivery)
+    return engine

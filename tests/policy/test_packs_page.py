@@ -1,0 +1,48 @@
+"""docs/packs.md is held by the code: every rule and every key stands in it, and its examples parse."""
+
+# ruff: noqa: E501 - a pattern reads best in one line
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+from almoner.policy import shapes
+from almoner.policy.conditions import parse
+from almoner.policy.document import read
+from almoner.policy.model import Role
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/packs.md").read_text(encoding="utf-8")
+SHAPES = (shapes.PackShape, shapes.DepartmentShape, shapes.IndicatorShape, shapes.SignalShape, shapes.ProgrammeShape)
+
+
+def test_every_rule_of_the_compiler_is_documented() -> None:
+    source = "".join(f.read_text(encoding="utf-8") for f in sorted((ROOT / "src/almoner/policy").glob("*.py")))
+    rules = set(re.findall(r"(?:_fault|fault|\.at|\.add|near)\(\s*(?:[^\"()]|\([^()]*\)|\"[^\"]*\"\]?)*?\"([a-z]+(?:-[a-z]+)+)\"", source))
+    table = set(re.findall(r"`([a-z*-]+)`", PAGE.split("What `almoner pack check` refuses")[1]))
+    assert len(rules) > 40
+    assert {r for r in rules if not any(fnmatch(r, known) for known in table)} == set()
+
+
+def test_every_key_of_the_files_is_documented() -> None:
+    keys = {key for shape in SHAPES for key in shape.model_fields}
+    assert {key for key in keys if not re.search(rf"\b{key}\b", PAGE)} == set()
+
+
+def test_every_role_is_documented() -> None:
+    assert {role for role in Role if f"`{role}`" not in PAGE} == set()
+
+
+def test_every_example_is_yaml_that_a_pack_would_read() -> None:
+    examples = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    faults: list[object] = []
+    for example in examples:
+        document = read("docs/packs.md", example.encode(), lambda *fault: faults.append(fault))
+        assert document is not None
+        for key in ("when", "eligible", "severity"):
+            if document.get(key):
+                parse(document.get(key))
+    assert len(examples) > 7
+    assert faults == []
