@@ -61,10 +61,17 @@ class Book:
 def draw(seed: int, households: int = 16) -> Book:
     """The records of a few households; the same for the same seed."""
     chance, book = random.Random(seed), Book({})
-    book.add("areas", 0, area_code=AREA, name_en="Pear Village", name_zh="梨村", parent_code=None, level="village")
+    book.add(
+        "areas", 0, area_code=AREA, name_en="Pear Village", name_zh="梨村", parent_code=None, level="village"
+    )
     for home in range(households):
         _household(chance, book, home)
-    for feed in ("registered_unemployment", "temporary_assistance_paid", "minimum_living_recipients", "school_register"):
+    for feed in (
+        "registered_unemployment",
+        "temporary_assistance_paid",
+        "minimum_living_recipients",
+        "school_register",
+    ):
         book.rows.setdefault((feed, 0), [])
     return book
 
@@ -78,7 +85,15 @@ def _household(chance: random.Random, book: Book, home: int) -> None:
 
     def person(n: int, born: dt.date, relation: str, **other: Any) -> str:
         no = number(home * 8 + n, born)
-        book.add("population_register", 0, resident_no=no, name=f"Person {n}", birth_date=str(born), relation=relation, **(register | other))
+        book.add(
+            "population_register",
+            0,
+            resident_no=no,
+            name=f"Person {n}",
+            birth_date=str(born),
+            relation=relation,
+            **(register | other),
+        )
         return no
 
     if kind == "elder":
@@ -98,7 +113,9 @@ def _wages(chance: random.Random, book: Book, who: str) -> None:
         wage = round(usual * (left if index >= 18 - lost_since else chance.uniform(0.9, 1.1)), 2)
         part = 1 if month >= dt.date(2026, 9, 1) else 0
         if wage:
-            book.add("insured_wages", part, resident_no=who, month=f"{month:%Y-%m}", employer_code="E1", wage=wage)
+            book.add(
+                "insured_wages", part, resident_no=who, month=f"{month:%Y-%m}", employer_code="E1", wage=wage
+            )
     if chance.random() < 0.3:
         book.add("insured_wages", 2, resident_no=who, month="2026-10", employer_code="E1", wage=usual)
 
@@ -111,7 +128,9 @@ def _care(chance: random.Random, book: Book, who: str, home: int) -> None:
         row = {"resident_no": who, "settled_on": str(day), "kind": "inpatient", "total_cost": 2 * paid}
         book.add("medical_settlements", part, settlement_no=f"M{home}-{n}", self_paid=paid, **row)
         if chance.random() < 0.2:
-            book.add("medical_settlements", 2, settlement_no=f"M{home}-{n}", self_paid=round(paid / 2, 2), **row)
+            book.add(
+                "medical_settlements", 2, settlement_no=f"M{home}-{n}", self_paid=round(paid / 2, 2), **row
+            )
 
 
 def _pupil(chance: random.Random, book: Book, who: str) -> None:
@@ -123,7 +142,14 @@ def _pupil(chance: random.Random, book: Book, who: str) -> None:
     for month in months(dt.date(2026, 3, 1), 8):
         late = month >= dt.date(2026, 9, 1)
         days = absent if late else chance.randint(0, 1)
-        book.add("school_attendance", int(late), resident_no=who, month=f"{month:%Y-%m}", school_days=20, absent_days=days)
+        book.add(
+            "school_attendance",
+            int(late),
+            resident_no=who,
+            month=f"{month:%Y-%m}",
+            school_days=20,
+            absent_days=days,
+        )
 
 
 def _elder(chance: random.Random, book: Book, who: str) -> None:

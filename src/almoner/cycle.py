@@ -7,10 +7,11 @@ known at an earlier time and writes nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 from almoner.assessment import ledger, signals
 from almoner.assessment.ledger import Kind, Moved
@@ -20,7 +21,22 @@ from almoner.engines import Engine
 from almoner.policy.model import Pack
 from almoner.support import entitlements
 
-_FINDINGS: tuple[tuple[Kind, str], ...] = (("signal", signals.FINDINGS), ("proposal", entitlements.FINDINGS))
+
+@dataclass(frozen=True)
+class _Stage:
+    """One of the two kinds of findings, and who puts them in words."""
+
+    kind: Kind
+    findings: str
+    refuted: str
+    bodies: Callable[[Scene, Sequence[Moved]], Iterator[tuple[Moved, dict[str, Any]]]]
+    expiry: Callable[[Pack], Mapping[str, int]]
+
+
+_STAGES = (
+    _Stage("signal", signals.FINDINGS, signals.REFUTED, signals.bodies, signals.expiry),
+    _Stage("proposal", entitlements.FINDINGS, entitlements.REFUTED, entitlements.bodies, entitlements.expiry),
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +61,15 @@ class Outcome:
     persons: int
     watched: list[Watched]
     proposed: list[Proposed]
-    moved: dict[str, dict[str, int]] = field(default_factory=dict)  # by signal or programme: raised, changed, cleared
+    moved: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # by signal or programme: raised, changed, cleared
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def run(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None) -> Outcome:
+def run(
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None
+) -> Outcome:
     """Assess the scope and write what changed. All or nothing."""
     ledger.create(engine)
     with engine.transaction(), _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
@@ -69,7 +89,9 @@ def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) ->
 
 
 @contextmanager
-def _opened(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None) -> Iterator[tuple[Scene, dict[str, float]]]:
+def _opened(
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None
+) -> Iterator[tuple[Scene, dict[str, float]]]:
     started = perf_counter()
     with open_scene(engine, pack, as_of, known_at, households) as scene:
         yield scene, {"indicators": perf_counter() - started}
@@ -82,29 +104,51 @@ def _assess(scene: Scene, seconds: dict[str, float]) -> Outcome:
     started = perf_counter()
     entitlements.find(scene)
     seconds["entitlements"] = perf_counter() - started
-    households, persons = scene.engine.rows("SELECT (SELECT count(*) FROM wide_household), (SELECT count(*) FROM member)")[0]
-    decided = ledger.decided(scene.engine, *_FINDINGS)
-    return Outcome(None, scene.as_of, scene.known_at, decided, households, persons, watched, _proposed(scene), seconds=seconds)
+    households, persons = scene.engine.rows(
+        "SELECT (SELECT count(*) FROM wide_household), (SELECT count(*) FROM member)"
+    )[0]
+    decided = ledger.decided(scene.engine, *((stage.kind, stage.findings) for stage in _STAGES))
+    return Outcome(
+        None,
+        scene.as_of,
+        scene.known_at,
+        decided,
+        households,
+        persons,
+        watched,
+        _proposed(scene),
+        seconds=seconds,
+    )
 
 
 def _proposed(scene: Scene) -> list[Proposed]:
-    rows = scene.engine.rows(f"SELECT item, count(*), sum(severity) FROM {entitlements.FINDINGS} GROUP BY item ORDER BY item")
+    rows = scene.engine.rows(
+        f"SELECT item, count(*), sum(severity) FROM {entitlements.FINDINGS} GROUP BY item ORDER BY item"
+    )
     return [Proposed(item, scene.pack.programmes[item].unit, count, total) for item, count, total in rows]
 
 
 def _record(scene: Scene, outcome: Outcome) -> None:
-    changes = []
-    expiries: dict[Kind, dict[str, int]] = {"signal": {s.id: s.expires_days for s in scene.pack.signals.values()}, "proposal": {}}
-    for kind, module in (("signal", signals), ("proposal", entitlements)):
-        moved = ledger.moves(scene.engine, kind, module.FINDINGS, module.REFUTED, scene.as_of, expiries[kind], scoped=scene.scoped)
-        changes += [(kind, m, body) for m, body in module.bodies(scene, moved)]
-        ledger.settle(scene.engine, kind, module.FINDINGS, (m.key for m in moved if m.change == "cleared"), scene.as_of)
+    ledger.write_cycle(
+        scene.engine,
+        {
+            "cycle_id": outcome.cycle_id,
+            "as_of": scene.as_of,
+            "known_at": scene.known_at,
+            "scope": "households" if scene.scoped else "everybody",
+            "pack_hash": scene.pack.hash,
+            "decided": outcome.decided,
+        },
+    )
+    for stage in _STAGES:
+        expiry = stage.expiry(scene.pack)
+        moved = ledger.moves(
+            scene.engine, stage.kind, stage.findings, stage.refuted, scene.as_of, expiry, scoped=scene.scoped
+        )
+        ledger.write_changes(scene.engine, outcome.cycle_id or 0, stage.kind, stage.bodies(scene, moved))
+        cleared = (m.key for m in moved if m.change == "cleared")
+        ledger.settle(scene.engine, stage.kind, stage.findings, cleared, scene.as_of)
         _count(outcome, moved)
-    cycle = {
-        "cycle_id": outcome.cycle_id, "as_of": scene.as_of, "known_at": scene.known_at,
-        "scope": "households" if scene.scoped else "everybody", "pack_hash": scene.pack.hash, "decided": outcome.decided,
-    }  # fmt: skip
-    ledger.write(scene.engine, cycle, changes)
 
 
 def _count(outcome: Outcome, moved: Sequence[Moved]) -> None:

@@ -65,9 +65,15 @@ def load(folder: Path) -> Home:
         read = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         settings = HomeSettings(**read)
     except FileNotFoundError:
-        raise HomeError(f"{folder} is not an installation. Make one with: almoner init {folder} --pack base") from None
+        raise HomeError(
+            f"{folder} is not an installation. Make one with: almoner init {folder} --pack base"
+        ) from None
     except (ValueError, TypeError) as error:
-        raise HomeError(f"{folder / SETTINGS} cannot be read: {error}. Restore it or make a new installation.") from None
+        raise HomeError(
+            f"{folder / SETTINGS} cannot be read: {error}. Restore it or make a new installation."
+        ) from None
     if settings.version != VERSION:
-        raise HomeError(f"{folder} was made by another version of Almoner ({settings.version}, this one reads {VERSION}).")
+        raise HomeError(
+            f"{folder} was made by another version of Almoner ({settings.version}, this one reads {VERSION})."
+        )
     return Home(folder, settings)

@@ -18,12 +18,16 @@ class Advance(Protocol):
 _console = Console(stderr=True)
 
 
+def _ignore(steps: float = 1) -> None:
+    del steps
+
+
 @contextmanager
 def progress(title: str, total: float | None = None) -> Iterator[Advance]:
     """Show that `title` is under way; call the result for every step done of `total`."""
     if not _console.is_terminal:
         started = monotonic()
-        yield lambda steps=1: None
+        yield _ignore
         _console.print(f"{title}: {monotonic() - started:.1f} s", highlight=False)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())

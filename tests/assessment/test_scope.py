@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from almoner.assessment.scene import open_scene
 from almoner.engines import Engine
 from almoner.policy.model import Pack
 from almoner.support import entitlements
+from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 
 TABLES = ("wide_household", "wide_person", signals.FINDINGS, entitlements.FINDINGS)
 
@@ -23,12 +23,17 @@ def decided(engine: Engine, pack: Pack, households: list[int] | None) -> dict[st
     with open_scene(engine, pack, AS_OF, KNOWN_AT, households) as scene:
         signals.find(scene)
         entitlements.find(scene)
-        return {table: engine.rows(f"SELECT household_id, * EXCLUDE (household_id) FROM {table} ORDER BY ALL") for table in TABLES}
+        return {
+            table: engine.rows(f"SELECT household_id, * EXCLUDE (household_id) FROM {table} ORDER BY ALL")
+            for table in TABLES
+        }
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), data=st.data())
-def test_a_scope_gives_the_same_rows_as_the_whole_place_filtered(base: Pack, seed: int, data: st.DataObject) -> None:
+def test_a_scope_gives_the_same_rows_as_the_whole_place_filtered(
+    base: Pack, seed: int, data: st.DataObject
+) -> None:
     with TemporaryDirectory() as folder, taken_in(base, deliveries(Path(folder), draw(seed))) as engine:
         homes = [h for (h,) in engine.rows("SELECT household_id FROM registry.household ORDER BY 1")]
         chosen = data.draw(st.lists(st.sampled_from(homes), unique=True))
@@ -53,7 +58,9 @@ def test_an_unknown_household_is_an_empty_scope(base: Pack, tmp_path: Path) -> N
 def test_views_and_tables_of_a_scene_are_gone_after_it(base: Pack, tmp_path: Path) -> None:
     with taken_in(base, deliveries(tmp_path, draw(1))) as engine:
         decided(engine, base, None)
-        left = engine.rows("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'temp' AND table_name LIKE '%wide%'")
+        left = engine.rows(
+            "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'temp' AND table_name LIKE '%wide%'"
+        )
     assert left == []
 
 

@@ -1,6 +1,6 @@
 """Changes of a cycle as the outbox carries them, for fictional households. The ids are of no real pack."""
 
-# ruff: noqa: DTZ001 - an installation's times are naive local times
+
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def words(en: str, zh: str) -> dict[str, str]:
 def condition(value: float = 812.5, line: float = 1_380.0) -> dict[str, Any]:
     return {
         "sql": "income_recent < :line", "holds": True, "left": value, "right": line,
-        "sentence": words(f"Income of the last months, {value:,} CNY a month, is below the line of {line:,} CNY a month.",  # noqa: E501
+        "sentence": words(f"Income of the last months, {value:,} CNY a month, is below the line of {line:,} CNY a month.",
                           f"近几个月收入为每月 {value:,} 元，低于每月 {line:,} 元的标准。"),
         "operands": [
-            {"kind": "indicator", "name": "income_recent", "label": words("Recent income", "近期收入"), "value": value,  # noqa: E501
+            {"kind": "indicator", "name": "income_recent", "label": words("Recent income", "近期收入"), "value": value,
              "unit": "CNY/month", "reference": None, "since": None,
              "feeds": [{"feed": "wages", "label": words("Insured wages", "参保工资"), "owner": "labour",
                         "complete_through": "2026-10-31", "latest": "2026-10-15"}]},
@@ -37,19 +37,19 @@ def signal_body(
     signal: str = "lost_income", level: str = "yellow", working_days: int = 5, **more: Any
 ) -> dict[str, Any]:
     return {
-        "signal": signal, "label": words("Income fell", "收入骤降"), "subject": "household", "theme": "income",  # noqa: E501
+        "signal": signal, "label": words("Income fell", "收入骤降"), "subject": "household", "theme": "income",
         "level": level, "severity": 0.4, "department": "relief",
         "within": {"amount": working_days, "unit": "working_days"},
         "check": words("Ask who still earns, and since when not.", "询问谁还有收入，何时停止。"),
-        "why": words("Seasonal work is no shock: the household's own past is the measure.", "季节性务工不算骤降，以家庭自身过去为准。"),  # noqa: E501
+        "why": words("Seasonal work is no shock: the household's own past is the measure.", "季节性务工不算骤降，以家庭自身过去为准。"),
         "expires_on": "2027-05-06", "evidence": [condition()], **more,
     }  # fmt: skip
 
 
 def proposal_body(programme: str = "monthly_relief", amount: float = 1_702.5) -> dict[str, Any]:
     return {
-        "programme": programme, "label": words("Monthly relief", "每月救助金"), "subject": "household", "kind": "cash",  # noqa: E501
-        "department": "relief", "amount": amount, "unit": "CNY/month", "within": {"amount": 30, "unit": "working_days"},  # noqa: E501
+        "programme": programme, "label": words("Monthly relief", "每月救助金"), "subject": "household", "kind": "cash",
+        "department": "relief", "amount": amount, "unit": "CNY/month", "within": {"amount": 30, "unit": "working_days"},
         "participation": "confirm", "reference": "Relief regulation, article 9", "signals": ["lost_income"],
         "steps": [
             {"id": "gap", "label": words("Gap a person", "人均差额"), "value": 567.5,
@@ -69,14 +69,14 @@ class Outbox:
         self.seq = 0
 
     def signal(
-        self, household: int, change: str = "raised", *, signal: str = "lost_income", known_at: dt.datetime = FRIDAY,  # noqa: E501
+        self, household: int, change: str = "raised", *, signal: str = "lost_income", known_at: dt.datetime = FRIDAY,
         area: str | None = "520101", **body: Any,
     ) -> Change:  # fmt: skip
         key = f"signal:{signal}:household:{household}"
         return self._change("signal", change, key, household, known_at, area, signal_body(signal, **body))
 
     def proposal(
-        self, household: int, change: str = "raised", *, programme: str = "monthly_relief", amount: float = 1_702.5,  # noqa: E501
+        self, household: int, change: str = "raised", *, programme: str = "monthly_relief", amount: float = 1_702.5,
         known_at: dt.datetime = FRIDAY, area: str | None = "520101",
     ) -> Change:  # fmt: skip
         key = f"proposal:{programme}:household:{household}"
@@ -96,6 +96,6 @@ class Outbox:
     ) -> Change:
         self.seq += 1
         return Change(
-            seq=self.seq, cycle_id=self.seq, as_of=known_at.date(), known_at=known_at, kind=kind, change=change, key=key,  # noqa: E501
+            seq=self.seq, cycle_id=self.seq, as_of=known_at.date(), known_at=known_at, kind=kind, change=change, key=key,
             household_id=household, person_id=None, area=area, pack_hash=PACK, body=body,
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """A small installation with cases, served by the real server: ``python small_county.py HOME PORT``."""
 
-# ruff: noqa: DTZ005 - an installation's times are naive local times
+
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def _residents(key: Path) -> None:
     vault = open_vault(key)
     casework.identities().write([
         SealedIdentity(
-            person_id=person, number_index=vault.index(f"{person}"), number=vault.seal(person, "number", NUMBER),  # noqa: E501
-            name=vault.seal(person, "name", name), address=vault.seal(person, "address", "12 Fictional Lane, Long Township"),  # noqa: E501
+            person_id=person, number_index=vault.index(f"{person}"), number=vault.seal(person, "number", NUMBER),
+            name=vault.seal(person, "name", name), address=vault.seal(person, "address", "12 Fictional Lane, Long Township"),
         )
         for person, name in enumerate(NAMES, start=11)
     ])  # fmt: skip

@@ -1,6 +1,6 @@
 """Due times in working time."""
 
-# ruff: noqa: DTZ001 - an installation's times are naive local times
+
 
 from __future__ import annotations
 

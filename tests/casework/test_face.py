@@ -27,7 +27,7 @@ from casework.makers import Outbox
 def pack() -> Pack:
     departments = {"relief": PackDepartment("relief", {"en": "Relief", "zh": "救助"}, closes=dt.time(18))}
     return Pack(
-        id="fictional", version="1", label={}, languages=("en", "zh"), currency="XXX", purposes={}, departments=departments,  # noqa: E501
+        id="fictional", version="1", label={}, languages=("en", "zh"), currency="XXX", purposes={}, departments=departments,
         feeds={}, indicators={}, parameters={}, signals={}, programmes={}, scenarios=(), hash="0",
         holidays={dt.date(2026, 2, 14): True, dt.date(2026, 2, 17): False},
     )  # fmt: skip
@@ -113,7 +113,7 @@ def test_a_day_that_a_person_edited_stays(pack: Pack) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("given", "told"), [
-    ({"role": "emperor"}, "Unknown role"), ({"username": "taken"}, "already"), ({"password": "short"}, "password"),  # noqa: E501
+    ({"role": "emperor"}, "Unknown role"), ({"username": "taken"}, "already"), ({"password": "short"}, "password"),
     ({"role": "department"}, "needs the department"), ({"department": "nowhere"}, "Unknown department"),
 ])  # fmt: skip
 def test_a_user_that_cannot_be_made_is_refused_with_the_reason(given: dict[str, str], told: str) -> None:
@@ -127,9 +127,9 @@ def test_explaining_gives_each_reason_with_numbers_units_source_and_dates(case: 
     text = casework.explain(case.reference, "en")
     for told in ("Income of the last months, 812.5 CNY a month", "Value: Recent income: 812.50 CNY a month",
                  "Rule: Living line: 1,380 CNY a month (Notice 12 of 2026)",
-                 "Source: Insured wages (Labour office), complete through Oct. 31, 2026, latest record Oct. 15, 2026",  # noqa: E501
+                 "Source: Insured wages (Labour office), complete through Oct. 31, 2026, latest record Oct. 15, 2026",
                  "567.50 × 3 = 1,702.50", "1,702.50 CNY a month, by Relief office [Proposed]",
-                 "No longer seen in the records since Nov. 6, 2026", "Not excluded by: Receives it already"):  # fmt: skip  # noqa: E501
+                 "No longer seen in the records since Nov. 6, 2026", "Not excluded by: Receives it already"):  # fmt: skip
         assert told in text, told
 
 

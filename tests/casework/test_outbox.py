@@ -1,6 +1,6 @@
 """What evidence does to cases, and what it never does."""
 
-# ruff: noqa: DTZ001 - an installation's times are naive local times
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Each page: what it shows, to whom, and what it never tells."""
 
-# ruff: noqa: DTZ001, DTZ005 - an installation's times are naive local times
+
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_queue_opens_on_mine_and_unassigned_of_my_areas(
 @pytest.mark.parametrize(("chosen", "shown"), [
     ({"list": "mine"}, {1}), ({"list": "unassigned"}, {2, 3}), ({"list": "all"}, {1, 2, 3}),
     ({"list": "all", "signal": "silent"}, {2}), ({"list": "all", "level": "red"}, {2}),
-    ({"list": "all", "area": "52019"}, {3}), ({"list": "overdue"}, {3}), ({"list": "held"}, {4}), ({"list": "ended"}, {5}),  # noqa: E501
+    ({"list": "all", "area": "52019"}, {3}), ({"list": "overdue"}, {3}), ({"list": "held"}, {4}), ({"list": "ended"}, {5}),
 ])  # fmt: skip
 def test_the_queue_filters_and_says_the_filter_in_words(
     worker: User, outbox: Outbox, signed_in: SignIn, chosen: dict[str, str], shown: set[int]
@@ -114,7 +114,7 @@ def test_the_queue_filters_and_says_the_filter_in_words(
     soon, past = dt.datetime.now(), dt.datetime(2020, 1, 6)
     casework.apply([[
         outbox.signal(1, known_at=soon), outbox.signal(2, signal="silent", level="red", known_at=soon),
-        outbox.signal(3, area="520199", known_at=past), outbox.signal(4, known_at=soon), outbox.signal(5, known_at=soon),  # noqa: E501
+        outbox.signal(3, area="520199", known_at=past), outbox.signal(4, known_at=soon), outbox.signal(5, known_at=soon),
     ]])  # fmt: skip
     Case.objects.filter(household_id=1).update(assignee=worker)
     Case.objects.filter(household_id=4).update(
@@ -156,7 +156,7 @@ def test_the_case_page_says_why_first_with_source_date_value_and_rule(
     case: Case, worker: User, signed_in: SignIn
 ) -> None:
     text = signed_in(worker).get(reverse("case", args=[case.reference])).content.decode()
-    for told in (NAME, NUMBER, "Income of the last months, 812.5 CNY a month", "Insured wages", "Labour office",  # noqa: E501
+    for told in (NAME, NUMBER, "Income of the last months, 812.5 CNY a month", "Insured wages", "Labour office",
                  "Oct. 15, 2026", "complete through Oct. 31, 2026", "812.50 CNY a month", "Notice 12 of 2026",
                  "Ask who still earns", "567.50 × 3 = 1,702.50", "1,702.50 CNY a month"):  # fmt: skip
         assert told in text, told

@@ -1,6 +1,6 @@
 """What people may do with a case, and what stops them."""
 
-# ruff: noqa: DTZ005, DTZ011 - an installation's times are naive local times
+
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from almoner import cycle
 from almoner.engines import Engine
 from almoner.policy.model import Pack
 from almoner.registry import Delivery
+from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 
 
 @st.composite
@@ -37,12 +37,25 @@ def said(engine: Engine) -> list[Any]:
            JOIN registry.household AS h ON h.household_id = c.household_id
            LEFT JOIN registry.person AS p ON p.person_id = c.person_id"""
     )
-    return sorted((kind, change, key.rsplit(":", 1)[0], home, person or b"", area, json.dumps(json.loads(body), sort_keys=True)) for kind, change, key, home, person, area, body in rows)
+    return sorted(
+        (
+            kind,
+            change,
+            key.rsplit(":", 1)[0],
+            home,
+            person or b"",
+            area,
+            json.dumps(json.loads(body), sort_keys=True),
+        )
+        for kind, change, key, home, person, area, body in rows
+    )
 
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), data=st.data())
-def test_any_order_and_any_delivery_twice_give_the_same_signals_and_proposals(base: Pack, seed: int, data: st.DataObject) -> None:
+def test_any_order_and_any_delivery_twice_give_the_same_signals_and_proposals(
+    base: Pack, seed: int, data: st.DataObject
+) -> None:
     with TemporaryDirectory() as folder:
         wanted = deliveries(Path(folder), draw(seed, households=10))
         other_order = data.draw(orders(wanted))

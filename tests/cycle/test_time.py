@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from county import KEY, Book, Forgetful, deliveries, draw, months, number, taken_in
 
 from almoner import cycle
 from almoner.engines import Engine
@@ -17,6 +16,7 @@ from almoner.registry import Delivery, take_in
 from almoner.registry.vault import Vault
 from almoner.support.changes import Change
 from almoner.support.outbox import changes_after
+from county import KEY, Book, Forgetful, deliveries, draw, months, number, taken_in
 
 BORN = dt.date(1984, 6, 1)
 WHO = number(1, BORN)
@@ -36,12 +36,34 @@ def earner_without_work(folder: Path) -> list[Delivery]:
     for month in months(dt.date(2025, 8, 1), 12):
         book.add("insured_wages", 0, resident_no=WHO, month=f"{month:%Y-%m}", employer_code="E1", wage=4000)
     book.add("insured_wages", 1, resident_no=WHO, month="2026-08", employer_code="E2", wage=300)
-    book.add("pensions", 0, resident_no=number(9, dt.date(1950, 1, 1)), month="2026-07", scheme="resident", amount=180)
-    book.add("pensions", 1, resident_no=number(9, dt.date(1950, 1, 1)), month="2026-10", scheme="resident", amount=180)
+    book.add(
+        "pensions",
+        0,
+        resident_no=number(9, dt.date(1950, 1, 1)),
+        month="2026-07",
+        scheme="resident",
+        amount=180,
+    )
+    book.add(
+        "pensions",
+        1,
+        resident_no=number(9, dt.date(1950, 1, 1)),
+        month="2026-10",
+        scheme="resident",
+        amount=180,
+    )
     return deliveries(folder, book)
 
 
-def deliver(engine: Engine, pack: Pack, folder: Path, feed: str, rows: list[dict[str, Any]], received: dt.datetime, through: dt.date | None) -> None:
+def deliver(
+    engine: Engine,
+    pack: Pack,
+    folder: Path,
+    feed: str,
+    rows: list[dict[str, Any]],
+    received: dt.datetime,
+    through: dt.date | None,
+) -> None:
     file = folder / f"{feed}-{received:%m%d}.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     take_in(engine, Vault(KEY), Forgetful(), pack.feeds, Delivery(file, feed, received, through))
@@ -94,8 +116,13 @@ def test_the_arithmetic_adds_up(engine: Engine) -> None:
 
 
 def test_a_correction_clears_what_rested_on_it(engine: Engine, base: Pack, tmp_path: Path) -> None:
-    corrected = [{"resident_no": WHO, "month": m, "employer_code": "E1", "wage": 4000} for m in ("2026-08", "2026-09", "2026-10")]
-    deliver(engine, base, tmp_path, "insured_wages", corrected, at(dt.date(2026, 11, 10)), dt.date(2026, 10, 31))
+    corrected = [
+        {"resident_no": WHO, "month": m, "employer_code": "E1", "wage": 4000}
+        for m in ("2026-08", "2026-09", "2026-10")
+    ]
+    deliver(
+        engine, base, tmp_path, "insured_wages", corrected, at(dt.date(2026, 11, 10)), dt.date(2026, 10, 31)
+    )
     outcome = cycle.run(engine, base, DAY_1, at(dt.date(2026, 11, 11)))
     assert outcome.moved["income_shock"] == {"raised": 0, "changed": 0, "cleared": 1}
     assert outcome.moved["minimum_living_guarantee"]["cleared"] == 1
@@ -104,7 +131,9 @@ def test_a_correction_clears_what_rested_on_it(engine: Engine, base: Pack, tmp_p
 def test_the_past_is_replayed_as_it_was_known(engine: Engine, base: Pack, tmp_path: Path) -> None:
     then = cycle.replay(engine, base, DAY_1, at(DAY_1))
     corrected = [{"resident_no": WHO, "month": "2026-10", "employer_code": "E1", "wage": 4000}]
-    deliver(engine, base, tmp_path, "insured_wages", corrected, at(dt.date(2026, 11, 10)), dt.date(2026, 10, 31))
+    deliver(
+        engine, base, tmp_path, "insured_wages", corrected, at(dt.date(2026, 11, 10)), dt.date(2026, 10, 31)
+    )
     now = cycle.run(engine, base, DAY_1, at(dt.date(2026, 11, 11)))
     again = cycle.replay(engine, base, DAY_1, at(DAY_1))
     recorded = engine.value("SELECT decided FROM assessment.cycle WHERE cycle_id = 1")
@@ -137,9 +166,13 @@ def test_other_evidence_for_the_same_signal_is_a_change(engine: Engine, base: Pa
     assert outcome.moved["income_shock"] == {"raised": 0, "changed": 1, "cleared": 0}
 
 
-def test_a_failing_cycle_leaves_nothing_behind(base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_cycle_leaves_nothing_behind(
+    base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with taken_in(base, deliveries(tmp_path, draw(2))) as engine:
-        monkeypatch.setattr("almoner.assessment.ledger.write", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        monkeypatch.setattr(
+            "almoner.assessment.ledger.settle", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+        )
         with pytest.raises(OSError, match="disk full"):
             cycle.run(engine, base, DAY_1, at(DAY_1))
         assert engine.value("SELECT count(*) FROM assessment.standing") == 0

@@ -1,7 +1,5 @@
 """A small pack that compiles, as files in memory, for tests to break."""
 
-# ruff: noqa: E501 - a case, a file or a statement reads best in one line
-
 from __future__ import annotations
 
 import datetime as dt
@@ -16,7 +14,9 @@ from almoner.policy.model import Pack
 DAY = dt.date(2026, 11, 1)
 
 
-def contract(feed: str, columns: str, purposes: str = "[relief, care]", extra: str = "", sharing: str = "conditional") -> str:
+def contract(
+    feed: str, columns: str, purposes: str = "[relief, care]", extra: str = "", sharing: str = "conditional"
+) -> str:
     """A contract whose columns are given as `name type key? role? unit?` lines."""
     head = f"""\
         apiVersion: v3.1.0
@@ -100,7 +100,9 @@ FILES: Mapping[str, str] = {
     "contracts/people.yaml": contract("people", PEOPLE, extra="  - {property: membership, value: true}\n"),
     "contracts/wages.yaml": contract("wages", WAGES, "[relief]"),
     "contracts/clinic.yaml": contract("clinic", CLINIC, "[care]"),
-    "contracts/places.yaml": contract("places", "area_code string key role=area\nkind string", extra="  - {property: shared, value: true}\n"),
+    "contracts/places.yaml": contract(
+        "places", "area_code string key role=area\nkind string", extra="  - {property: shared, value: true}\n"
+    ),
     "indicators/income.sql": dedent("""\
         -- What a household earned in the last month.
         WITH earned AS (
@@ -249,7 +251,9 @@ def write(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> Path:
     return folder
 
 
-def check(folder: Path, files: Mapping[str, str | bytes | None] = {}) -> tuple[Pack | None, tuple[Finding, ...]]:
+def check(
+    folder: Path, files: Mapping[str, str | bytes | None] = {}
+) -> tuple[Pack | None, tuple[Finding, ...]]:
     return check_pack(write(folder, files), DAY)
 
 

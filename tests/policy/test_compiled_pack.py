@@ -1,7 +1,5 @@
 """What later stages find in a compiled pack."""
 
-# ruff: noqa: E501 - a case, a file or a statement reads best in one line
-
 from __future__ import annotations
 
 import datetime as dt
@@ -35,8 +33,16 @@ def test_contracts_become_feeds(pack: Pack) -> None:
 
 def test_a_parameter_has_the_value_of_the_day(pack: Pack) -> None:
     line = pack.parameters["line"]
-    values = [line.at(day) for day in (dt.date(2023, 12, 31), dt.date(2024, 1, 1), dt.date(2025, 12, 31), dt.date(2026, 1, 1))]
-    assert [v and (v.value, v.reference) for v in values] == [None, (700, "Notice 1"), (700, "Notice 1"), (770, "Notice 2")]
+    values = [
+        line.at(day)
+        for day in (dt.date(2023, 12, 31), dt.date(2024, 1, 1), dt.date(2025, 12, 31), dt.date(2026, 1, 1))
+    ]
+    assert [v and (v.value, v.reference) for v in values] == [
+        None,
+        (700, "Notice 1"),
+        (700, "Notice 1"),
+        (770, "Notice 2"),
+    ]
     assert (line.unit, line.by_area) == ("CNY/person/month", False)
 
 
@@ -46,11 +52,18 @@ def test_a_parameter_by_area_has_a_default_and_areas(pack: Pack) -> None:
     default, county = share.at(DAY), share.at(DAY, "5201")
     assert default is not None
     assert county is not None
-    assert (default.value, default.reference, county.value, county.reference) == (0.5, "Notice 3", 0.6, "County notice")
+    assert (default.value, default.reference, county.value, county.reference) == (
+        0.5,
+        "Notice 3",
+        0.6,
+        "County notice",
+    )
 
 
 def test_values_in_any_order_are_sorted_and_null_ends_them(tmp_path: Path) -> None:
-    text = FILES["parameters/line.yaml"].replace("  2024-01-01:", "  2027-01-01: {value: null, reference: Abolished}\n  2024-01-01:")
+    text = FILES["parameters/line.yaml"].replace(
+        "  2024-01-01:", "  2027-01-01: {value: null, reference: Abolished}\n  2024-01-01:"
+    )
     line = compiled(tmp_path, {"parameters/line.yaml": text}).parameters["line"]
     assert [v.since.year for v in line.areas[None]] == [2024, 2026, 2027]
     assert line.at(dt.date(2027, 1, 1)) is None
@@ -85,14 +98,18 @@ def test_steps_use_earlier_steps_without_counting_them_as_columns(pack: Pack) ->
 
 
 def test_a_condition_may_begin_with_a_parameter_and_hold_a_cast_or_a_slice(tmp_path: Path) -> None:
-    text = FILES["signals/ill.yaml"].replace("cost_year > 1000", ":line * 2 > 1 AND 'a:b'[1:2] = 'a' AND cost_year::INTEGER > 1 -- :no")
+    text = FILES["signals/ill.yaml"].replace(
+        "cost_year > 1000", ":line * 2 > 1 AND 'a:b'[1:2] = 'a' AND cost_year::INTEGER > 1 -- :no"
+    )
     when = compiled(tmp_path, {"signals/ill.yaml": text}).signals["ill"].when
     assert when.parameters == ("line",)
 
 
 def test_an_indicators_sql_is_the_text_written_with_dollar_parameters(tmp_path: Path) -> None:
     sql = "SELECT person_id, max(wage) AS top\nFROM wages -- not :this\nWHERE month > :as_of AND wage > :floor::DOUBLE AND ':x' <> 'y'\nGROUP BY person_id;\n"
-    described = "subject: person\nlabel: {en: a, zh: b}\ncolumns: {top: {label: {en: a, zh: b}, unit: CNY/month}}\n"
+    described = (
+        "subject: person\nlabel: {en: a, zh: b}\ncolumns: {top: {label: {en: a, zh: b}, unit: CNY/month}}\n"
+    )
     floor = "metadata: {label: {en: a, zh: b}, unit: CNY/month, reference: x}\nvalues: {2020-01-01: 5}\n"
     files = {"indicators/top.sql": sql, "indicators/top.yaml": described, "parameters/floor.yaml": floor}
     indicator = compiled(tmp_path, files).indicators["top"]
@@ -104,14 +121,20 @@ def test_an_indicators_sql_is_the_text_written_with_dollar_parameters(tmp_path: 
 
 
 def test_two_indicators_may_not_share_a_column_name(tmp_path: Path) -> None:
-    files = {"indicators/twin.sql": FILES["indicators/size.sql"], "indicators/twin.yaml": FILES["indicators/size.yaml"]}
+    files = {
+        "indicators/twin.sql": FILES["indicators/size.sql"],
+        "indicators/twin.yaml": FILES["indicators/size.yaml"],
+    }
     _, findings = check(tmp_path, files)
     assert {(f.rule, f.file, f.line) for f in findings} == {("ambiguous-name", "indicators/twin.yaml", 4)}
 
 
 def test_a_person_signal_may_use_household_columns(tmp_path: Path) -> None:
     text = FILES["signals/ill.yaml"].replace("cost_year > 1000", "cost_year > 1000 AND members > 2")
-    assert compiled(tmp_path, {"signals/ill.yaml": text}).signals["ill"].when.columns == ("cost_year", "members")
+    assert compiled(tmp_path, {"signals/ill.yaml": text}).signals["ill"].when.columns == (
+        "cost_year",
+        "members",
+    )
 
 
 def test_the_calendar_knows_holidays_and_working_weekends(pack: Pack) -> None:
@@ -120,7 +143,10 @@ def test_the_calendar_knows_holidays_and_working_weekends(pack: Pack) -> None:
 
 def test_own_units_go_into_pack_yaml(tmp_path: Path) -> None:
     bags = FILES["parameters/line.yaml"].replace("CNY/person/month", "bag/person")
-    files = {"pack.yaml": FILES["pack.yaml"] + "units: {bag: {en: bag, zh: 袋}}\n", "parameters/bags.yaml": bags}
+    files = {
+        "pack.yaml": FILES["pack.yaml"] + "units: {bag: {en: bag, zh: 袋}}\n",
+        "parameters/bags.yaml": bags,
+    }
     assert compiled(tmp_path, files).parameters["bags"].unit == "bag/person"
 
 
@@ -133,15 +159,26 @@ def test_a_panel_is_read(tmp_path: Path) -> None:
 
 def test_a_scenario_repeats_rows_over_months_and_fills_in_defaults(pack: Pack) -> None:
     case = pack.scenarios[0]
-    assert [row["month"] for row in case.records["wages"]] == [dt.date(2025, 11, 1), dt.date(2025, 12, 1), dt.date(2026, 1, 1), dt.date(2026, 2, 1)]
+    assert [row["month"] for row in case.records["wages"]] == [
+        dt.date(2025, 11, 1),
+        dt.date(2025, 12, 1),
+        dt.date(2026, 1, 1),
+        dt.date(2026, 2, 1),
+    ]
     assert case.records["people"][0]["birth_date"] == dt.date(1990, 1, 1)
     assert case.records["people"][0]["area_code"] is None
     assert (case.signals, case.programmes) == ({"poor": "red", "ill@mother": None}, {"grant": 770.0})
-    assert (case.file, case.line, case.complete_through) == ("scenarios/poor.yaml", 4, {"wages": dt.date(2026, 9, 30)})
+    assert (case.file, case.line, case.complete_through) == (
+        "scenarios/poor.yaml",
+        4,
+        {"wages": dt.date(2026, 9, 30)},
+    )
 
 
 def test_a_scenario_repeats_rows_over_days(tmp_path: Path) -> None:
-    text = FILES["scenarios/poor.yaml"].replace("{from: 2025-11, to: 2026-02}", "{from: 2026-02-27, to: 2026-03-02}")
+    text = FILES["scenarios/poor.yaml"].replace(
+        "{from: 2025-11, to: 2026-02}", "{from: 2026-02-27, to: 2026-03-02}"
+    )
     rows = compiled(tmp_path, {"scenarios/poor.yaml": text}).scenarios[0].records["wages"]
     assert [str(row["month"]) for row in rows] == ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"]
 

@@ -1,7 +1,5 @@
 """Which fields of which feeds stand behind each column of an indicator."""
 
-# ruff: noqa: E501 - a case, a file or a statement reads best in one line
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -48,7 +46,9 @@ def test_what_decides_the_rows_counts_as_read(filtered: str, tmp_path: Path) -> 
 
 
 def test_a_count_of_rows_reads_that_there_are_records(tmp_path: Path) -> None:
-    assert reads(tmp_path, "SELECT person_id, count(*) AS x FROM clinic GROUP BY person_id") == {("clinic", "resident_no")}
+    assert reads(tmp_path, "SELECT person_id, count(*) AS x FROM clinic GROUP BY person_id") == {
+        ("clinic", "resident_no")
+    }
 
 
 def test_a_left_join_to_unique_rows_counts_only_for_its_own_columns(tmp_path: Path) -> None:
@@ -70,7 +70,9 @@ def test_a_left_join_that_may_repeat_rows_counts_for_every_column(tmp_path: Path
 
 
 def test_member_reads_the_population_register(tmp_path: Path) -> None:
-    found = reads(tmp_path, "SELECT household_id, count(*) AS x FROM member GROUP BY household_id", "household")
+    found = reads(
+        tmp_path, "SELECT household_id, count(*) AS x FROM member GROUP BY household_id", "household"
+    )
     assert found == {("people", "resident_no"), ("people", "household_no")}
 
 
@@ -118,8 +120,12 @@ def test_a_purpose_is_checked_through_ctes_and_filters(tmp_path: Path) -> None:
 
 
 def test_a_property_can_be_narrower_than_its_feed(tmp_path: Path) -> None:
-    narrow = FILES["contracts/people.yaml"].replace("value: birth_date}\n", "value: birth_date}\n          - {property: purposes, value: [care]}\n")
-    size = "SELECT household_id, count(*) AS members FROM people WHERE birth_date < :as_of GROUP BY household_id"
+    narrow = FILES["contracts/people.yaml"].replace(
+        "value: birth_date}\n", "value: birth_date}\n          - {property: purposes, value: [care]}\n"
+    )
+    size = (
+        "SELECT household_id, count(*) AS members FROM people WHERE birth_date < :as_of GROUP BY household_id"
+    )
     _, findings = check(tmp_path, {"contracts/people.yaml": narrow, "indicators/size.sql": size})
     assert {f.rule for f in findings} == {"purpose-not-covered"}
     assert any("`birth_date` of `people`" in f.message for f in findings)

@@ -1,7 +1,5 @@
 """Whatever stands in a pack's files, the compiler answers with findings, never with a traceback."""
 
-# ruff: noqa: E501 - a statement reads best in one line
-
 from __future__ import annotations
 
 import copy
@@ -53,7 +51,9 @@ STATEMENTS = [
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    for key, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
         yield from leaves(inner, (*path, key))
 
 

@@ -1,7 +1,5 @@
 """Inheritance, hashes, archives, and where packs are found."""
 
-# ruff: noqa: E501 - a case, a file or a statement reads best in one line
-
 from __future__ import annotations
 
 import datetime as dt
@@ -55,7 +53,9 @@ def test_departments_are_merged_one_by_one(tmp_path: Path) -> None:
 
 def test_a_fault_in_the_parent_names_the_parents_file(tmp_path: Path) -> None:
     folder = child(tmp_path)
-    (tmp_path / "parent/signals/poor.yaml").write_text(FILES["signals/poor.yaml"].replace("relief", "releif"), encoding="utf-8")
+    (tmp_path / "parent/signals/poor.yaml").write_text(
+        FILES["signals/poor.yaml"].replace("relief", "releif"), encoding="utf-8"
+    )
     _, findings = check_pack(folder, DAY)
     assert [(f.file, f.line) for f in findings] == [("../parent/signals/poor.yaml", 4)]
 
@@ -114,7 +114,13 @@ def test_a_folder_without_pack_yaml_is_told_so(tmp_path: Path) -> None:
 
 
 def test_compiling_a_broken_pack_raises_with_all_findings(tmp_path: Path) -> None:
-    write(tmp_path, {"signals/poor.yaml": FILES["signals/poor.yaml"].replace("relief", "releif"), "signals/ill.yaml": "theme: x\n"})
+    write(
+        tmp_path,
+        {
+            "signals/poor.yaml": FILES["signals/poor.yaml"].replace("relief", "releif"),
+            "signals/ill.yaml": "theme: x\n",
+        },
+    )
     with pytest.raises(PackError) as caught:
         compile_pack(tmp_path, as_of=DAY)
     assert len(caught.value.findings) > 5
@@ -137,14 +143,20 @@ def test_compiling_a_broken_pack_raises_with_all_findings(tmp_path: Path) -> Non
         ("departments.yaml", None, "missing-file", 1),
     ],
 )
-def test_files_that_cannot_be_read_are_told(name: str, content: bytes | None, rule: str, line: int, tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_told(
+    name: str, content: bytes | None, rule: str, line: int, tmp_path: Path
+) -> None:
     pack, findings = check(tmp_path, {name: content})
     assert pack is None
     assert (name, line, rule) in {(f.file, f.line, f.rule) for f in findings}
 
 
 def test_words_that_yaml_would_turn_into_other_things_stay_words(tmp_path: Path) -> None:
-    text = FILES["signals/ill.yaml"].replace("{en: Ask, zh: 询问}", "{en: no, zh: yes}").replace("theme: health", "theme: on")
+    text = (
+        FILES["signals/ill.yaml"]
+        .replace("{en: Ask, zh: 询问}", "{en: no, zh: yes}")
+        .replace("theme: health", "theme: on")
+    )
     signal = compiled(tmp_path, {"signals/ill.yaml": text}).signals["ill"]
     assert (dict(signal.check), signal.theme) == ({"en": "no", "zh": "yes"}, "on")
 

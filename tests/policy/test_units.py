@@ -1,7 +1,5 @@
 """Unit algebra: read, multiplied, divided, compared."""
 
-# ruff: noqa: E501 - a case, a file or a statement reads best in one line
-
 from __future__ import annotations
 
 import pytest
@@ -74,7 +72,9 @@ def test_days_and_dates_compare_with_the_day_of_the_run() -> None:
     assert unit_of("seen < :as_of - INTERVAL 30 DAY")[1] == 0
 
 
-@pytest.mark.parametrize(("text", "word"), [("RMB/month", "RMB"), ("CNY/persons", "persons"), ("CNY//month", "")])
+@pytest.mark.parametrize(
+    ("text", "word"), [("RMB/month", "RMB"), ("CNY/persons", "persons"), ("CNY//month", "")]
+)
 def test_an_unknown_unit_names_its_word(text: str, word: str) -> None:
     with pytest.raises(ValueError, match=f"^{word}$"):
         units.parse(text, ["CNY"])

@@ -38,7 +38,7 @@ class Sources:
 
     def __init__(self, scene: Scene, households: Iterable[int]) -> None:
         self._scene = scene
-        self._through = {feed: through for feed, through in scene.engine.rows("SELECT feed, complete_through FROM feed")}
+        self._through = dict(scene.engine.rows("SELECT feed, complete_through FROM feed"))
         self._households = pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
         self._latest: dict[str, tuple[dict[int, dt.date], dict[int, dt.date]]] = {}
 
@@ -85,13 +85,17 @@ class Explainer:
         self._scene = scene
         self._subject: Subject = subject
         self._steps = dict(steps or {})
-        plain = {f"parameter:{name}": v for name, v in scene.values.plain.items() if name not in scene.values.by_area}
+        plain = {
+            f"parameter:{name}": v
+            for name, v in scene.values.plain.items()
+            if name not in scene.values.by_area
+        }
         self._constants = plain
         wordings = {lang: Wording(scene.pack, lang, plain, self._steps) for lang in scene.pack.languages}
         self._wordings = wordings
         self._asked: dict[str, str] = {}
 
-    def atom(self, node: exp.Expression, slot: str) -> Atom:
+    def atom(self, node: exp.Expr, slot: str) -> Atom:
         """Plan one expression; its values will be in the row under names that begin with `slot`."""
         columns, parameters = names(node)
         own = tuple(c for c in columns if c not in self._steps)
@@ -119,13 +123,15 @@ class Explainer:
         key = subject_key(self._subject)
         listed = "".join(f", {sql} AS {quote(name)}" for name, sql in self._asked.items())
         table = f"({source})" if source else wide(self._subject)
-        sql = f"SELECT {key} AS \"subject\"{listed} FROM {table} AS w WHERE {key} IN (SELECT subject_id FROM explained)"
+        sql = f'SELECT {key} AS "subject"{listed} FROM {table} AS w WHERE {key} IN (SELECT subject_id FROM explained)'
         wanted = pa.table({"subject_id": pa.array(sorted(set(subjects)), pa.int64())})
         with self._scene.engine.offer("explained", wanted):
             found = self._scene.engine.table(sql).to_pylist()
         return {row["subject"]: self._constants | {k: _plain(v) for k, v in row.items()} for row in found}
 
-    def explain(self, atom: Atom, row: Row, sources: Sources, household: int, person: int | None) -> dict[str, Any]:
+    def explain(
+        self, atom: Atom, row: Row, sources: Sources, household: int, person: int | None
+    ) -> dict[str, Any]:
         """One condition as `almoner.support.changes` describes it."""
         return {
             "sql": atom.text,
@@ -137,7 +143,9 @@ class Explainer:
             + [self._parameter(p, row) for p in atom.parameters],
         }
 
-    def _column(self, name: str, row: Row, sources: Sources, household: int, person: int | None) -> dict[str, Any]:
+    def _column(
+        self, name: str, row: Row, sources: Sources, household: int, person: int | None
+    ) -> dict[str, Any]:
         indicator, column = self._scene.pack.column(name)
         whose = person if indicator.subject == "person" else None
         return {
@@ -148,15 +156,25 @@ class Explainer:
     def _parameter(self, name: str, row: Row) -> dict[str, Any]:
         parameter = self._scene.pack.parameters.get(name)
         if parameter is None:
-            return {"kind": "parameter", "name": name, "label": {}, "value": _json(self._scene.values.plain[name]), "unit": None}
+            return {
+                "kind": "parameter",
+                "name": name,
+                "label": {},
+                "value": _json(self._scene.values.plain[name]),
+                "unit": None,
+            }
         in_force = parameter.at(self._scene.as_of)
-        value = row.get(area_column(name)) if name in self._scene.values.by_area else self._scene.values.plain[name]
+        value = (
+            row.get(area_column(name))
+            if name in self._scene.values.by_area
+            else self._scene.values.plain[name]
+        )
         return {
             "kind": "parameter", "name": name, "label": dict(parameter.label), "value": _json(value), "unit": parameter.unit,
             "reference": in_force.reference if in_force else "", "since": _iso(in_force.since) if in_force else None,
         }  # fmt: skip
 
-    def _sql(self, node: exp.Expression) -> str:
+    def _sql(self, node: exp.Expr) -> str:
         return self._scene.sql(node.sql(dialect=DIALECT))
 
 

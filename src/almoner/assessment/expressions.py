@@ -8,17 +8,19 @@ from functools import lru_cache
 
 from sqlglot import exp, parse_one
 
+from almoner.policy.conditions import parse as parse_condition
+
 DIALECT = "duckdb"
 
 Value = float | int | str | bool | dt.date | None
 
 
 @lru_cache(maxsize=4096)
-def _parsed(sql: str) -> exp.Expression:
-    return parse_one(sql, dialect=DIALECT)
+def _parsed(sql: str) -> exp.Expr:
+    return parse_condition(sql)
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """The expression of a condition that has passed the compiler; a copy that may be changed."""
     return _parsed(sql).copy()
 
@@ -42,7 +44,7 @@ def bind(sql: str, values: Mapping[str, Value], by_area: frozenset[str] = frozen
     unknown, as everywhere else.
     """
 
-    def replace(node: exp.Expression) -> exp.Expression:
+    def replace(node: exp.Expr) -> exp.Expr:
         if not isinstance(node, exp.Placeholder | exp.Parameter):
             return node
         name = node.name
@@ -51,25 +53,28 @@ def bind(sql: str, values: Mapping[str, Value], by_area: frozenset[str] = frozen
         return parse_one(f"({literal(values[name])})", dialect=DIALECT)
 
     bound = parse(sql).transform(replace)
-    for node in reversed(list(bound.find_all(exp.Greatest, exp.Least, bfs=True))):
+    extremes: list[exp.Expr] = list(bound.find_all(exp.Greatest, exp.Least, bfs=True))
+    for node in reversed(extremes):
         strict = _strict(node)
         bound = strict if node is bound else bound
         node.replace(strict)
     return bound.sql(dialect=DIALECT)
 
 
-def _strict(node: exp.Greatest | exp.Least) -> exp.Expression:
+def _strict(node: exp.Expr) -> exp.Expr:
     """Innermost first, so that nested ones are strict already."""
-    unknown = exp.or_(*(exp.Is(this=exp.paren(m.copy()), expression=exp.null()) for m in (node.this, *node.expressions)))
+    unknown = exp.or_(
+        *(exp.Is(this=exp.paren(m.copy()), expression=exp.null()) for m in (node.this, *node.expressions))
+    )
     return exp.paren(exp.Case().when(unknown, exp.null()).else_(node.copy()))
 
 
-def atoms(sql: str) -> Iterator[exp.Expression]:
+def atoms(sql: str) -> Iterator[exp.Expr]:
     """The atomic conditions of a condition, in order: what stands between AND, OR and NOT."""
     yield from _atoms(parse(sql))
 
 
-def _atoms(node: exp.Expression) -> Iterator[exp.Expression]:
+def _atoms(node: exp.Expr) -> Iterator[exp.Expr]:
     inner = node.this.unnest() if isinstance(node, exp.Not | exp.Paren) else node
     if isinstance(inner, exp.And | exp.Or):
         yield from _atoms(inner.left)
@@ -80,7 +85,7 @@ def _atoms(node: exp.Expression) -> Iterator[exp.Expression]:
         yield node
 
 
-def names(node: exp.Expression) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def names(node: exp.Expr) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns and the parameters of an expression, each once, in order of appearance."""
     columns = dict.fromkeys(column.name for column in node.find_all(exp.Column, bfs=False))
     parameters = dict.fromkeys(p.name for p in node.find_all(exp.Placeholder, exp.Parameter, bfs=False))

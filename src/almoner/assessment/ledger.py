@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ import pyarrow as pa
 from almoner.engines import Engine
 
 Kind = Literal["signal", "proposal"]
+SLICE = 5_000  # changes written at a time
 
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS assessment;
@@ -72,13 +74,24 @@ def keyed(kind: Kind, findings: str) -> str:
     return f"SELECT '{kind}:' || item || ':' || subject || ':' || subject_id AS key, '{kind}' AS kind, {FINDING_COLUMNS} FROM {findings}"
 
 
-def moves(engine: Engine, kind: Kind, findings: str, refuted: str, as_of: dt.date, expiry: Mapping[str, int], *, scoped: bool) -> list[Moved]:
+def moves(
+    engine: Engine,
+    kind: Kind,
+    findings: str,
+    refuted: str,
+    as_of: dt.date,
+    expiry: Mapping[str, int],
+    *,
+    scoped: bool,
+) -> list[Moved]:
     """Compare the kept tables `findings` and `refuted` (keys known to be false) with what stands.
 
     `expiry` gives, by item, the days after which an unknown finding is let go. `scoped`: only the households in view
     are looked at. The result is ordered by key.
     """
-    days = pa.table({"item": pa.array(list(expiry), pa.string()), "days": pa.array(list(expiry.values()), pa.int64())})
+    days = pa.table(
+        {"item": pa.array(list(expiry), pa.string()), "days": pa.array(list(expiry.values()), pa.int64())}
+    )
     in_view = "s.household_id IN (SELECT household_id FROM scope_household)" if scoped else "true"
     sql = f"""
         SELECT f.key, CASE WHEN s.key IS NULL THEN 'raised' ELSE 'changed' END AS change, f.item, f.subject, f.subject_id,
@@ -120,19 +133,32 @@ def decided(engine: Engine, *findings: tuple[Kind, str]) -> str:
     return digest.hexdigest()
 
 
-def write(engine: Engine, cycle: Mapping[str, Any], changes: Iterable[tuple[Kind, Moved, Mapping[str, Any]]]) -> int:
-    """Write a cycle and its changes to the outbox; returns how many changes."""
-    engine.execute("INSERT INTO assessment.cycle VALUES ($cycle_id, $as_of, $known_at, $scope, $pack_hash, $decided)", cycle)
-    start = engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change")
-    rows = [_row(start + index, kind, moved, body) for index, (kind, moved, body) in enumerate(changes, 1)]
-    if rows:
-        with engine.offer("new_changes", pa.Table.from_pylist(rows, schema=_CHANGE)):
+def write_cycle(engine: Engine, cycle: Mapping[str, Any]) -> None:
+    """Write down that a cycle was run: when, on what, by which pack, and the hash of what it decided."""
+    engine.execute(
+        "INSERT INTO assessment.cycle VALUES ($cycle_id, $as_of, $known_at, $scope, $pack_hash, $decided)",
+        cycle,
+    )
+
+
+def write_changes(
+    engine: Engine, cycle_id: int, kind: Kind, changes: Iterable[tuple[Moved, Mapping[str, Any]]]
+) -> None:
+    """Write changes of a cycle to the outbox, in slices: bodies are large."""
+    seq = int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
+    found = iter(changes)
+    while rows := [_row(kind, moved, body) for moved, body in islice(found, SLICE)]:
+        data = pa.Table.from_pylist(
+            [{"seq": seq + index, **row} for index, row in enumerate(rows, 1)], schema=_CHANGE
+        )
+        seq += len(rows)
+        with engine.offer("new_changes", data):
             engine.execute(
-                """INSERT INTO assessment.change SELECT seq, $cycle_id, $as_of, $known_at, kind, change, key, household_id,
-                   person_id, area, $pack_hash, body FROM new_changes""",
-                {name: cycle[name] for name in ("cycle_id", "as_of", "known_at", "pack_hash")},
+                """INSERT INTO assessment.change SELECT n.seq, c.cycle_id, c.as_of, c.known_at, n.kind, n.change, n.key,
+                   n.household_id, n.person_id, n.area, c.pack_hash, n.body
+                   FROM new_changes AS n, assessment.cycle AS c WHERE c.cycle_id = $cycle_id""",
+                {"cycle_id": cycle_id},
             )
-    return len(rows)
 
 
 _CHANGE = pa.schema(
@@ -141,8 +167,13 @@ _CHANGE = pa.schema(
 )  # fmt: skip
 
 
-def _row(seq: int, kind: Kind, moved: Moved, body: Mapping[str, Any]) -> dict[str, Any]:
+def _row(kind: Kind, moved: Moved, body: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "seq": seq, "kind": kind, "change": moved.change, "key": moved.key, "household_id": moved.household_id,
-        "person_id": moved.person_id, "area": moved.area, "body": json.dumps(body, ensure_ascii=False, default=str),
-    }  # fmt: skip
+        "kind": kind,
+        "change": moved.change,
+        "key": moved.key,
+        "household_id": moved.household_id,
+        "person_id": moved.person_id,
+        "area": moved.area,
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str),
+    }

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from almoner.assessment.expressions import bind
+from almoner.assessment.expressions import area_column, bind
 from almoner.assessment.values import ParameterValues, area_table, values_at
 from almoner.engines import Engine, quote
-from almoner.policy.model import Condition, Indicator, Pack, Role, Subject
+from almoner.policy.model import Condition, Indicator, Pack, Programme, Role, Signal, Subject
 from almoner.registry.scope import scope_views
 
 HOUSEHOLDS, PERSONS = "wide_household", "wide_person"
@@ -52,7 +52,9 @@ def has(indicator: str) -> str:
 
 
 @contextmanager
-def open_scene(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None) -> Iterator[Scene]:
+def open_scene(
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None
+) -> Iterator[Scene]:
     """Open the views of a scope (all households when None) and compute the indicators."""
     values = values_at(pack, as_of)
     scene = Scene(engine, pack, as_of, known_at, values, households is not None)
@@ -127,9 +129,38 @@ def _wide_person(scene: Scene) -> str:
     columns, joins = _joins(own, "person_id")
     spoken_of = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}" for i in own)
     return (
-        f"SELECT s.person_id, h.*{_listed(columns)} FROM ({spoken_of}) AS s JOIN member ON member.person_id = s.person_id"
+        f"SELECT s.person_id, {_of_household(scene)}{_listed(columns)} FROM ({spoken_of}) AS s JOIN member ON member.person_id = s.person_id"
         f" JOIN {HOUSEHOLDS} AS h ON h.household_id = member.household_id {' '.join(joins)}"
     )
+
+
+def _of_household(scene: Scene) -> str:
+    """What persons' rules read of their household; the rest would only be copied."""
+    pack = scene.pack
+    rules = [r for s in pack.signals.values() if s.subject == "person" for r in signal_conditions(s)]
+    rules += [r for p in pack.programmes.values() if p.subject == "person" for r in programme_conditions(p)]
+    columns = {c for r in rules for c in r.columns if _read_of(pack, c) == "household"}
+    columns |= {area_column(p) for r in rules for p in r.parameters if p in scene.values.by_area}
+    return ", ".join(["h.household_id", "h.area", *(f"h.{quote(c)}" for c in sorted(columns))])
+
+
+def _read_of(pack: Pack, column: str) -> Subject | None:
+    try:
+        return pack.column(column)[0].subject
+    except KeyError:  # an earlier step of an amount
+        return None
+
+
+def signal_conditions(signal: Signal) -> list[Condition]:
+    """Every condition that a signal reads."""
+    found = [signal.when, signal.severity, *(level.when for level in signal.levels)]
+    return [c for c in found if c is not None]
+
+
+def programme_conditions(programme: Programme) -> list[Condition]:
+    """Every condition that a programme reads."""
+    exclusions = [e.when for e in programme.exclusions]
+    return [programme.eligible, *exclusions, *(step.value for step in programme.steps)]
 
 
 def _listed(columns: Sequence[str]) -> str:

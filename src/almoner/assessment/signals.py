@@ -11,9 +11,9 @@ from typing import Any
 from almoner.assessment.evidence import Explainer, Sources
 from almoner.assessment.expressions import names, parse
 from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
-from almoner.assessment.scene import Scene, has, subject_key, wide
+from almoner.assessment.scene import Scene, has, signal_conditions, subject_key, wide
 from almoner.engines import quote
-from almoner.policy.model import Condition, Signal
+from almoner.policy.model import Condition, Pack, Signal
 
 FINDINGS, REFUTED = "signal_findings", "signal_refuted"
 
@@ -32,11 +32,14 @@ def find(scene: Scene) -> list[Watched]:
     """Keep what holds (`signal_findings`) and which standing signals are known to be false (`signal_refuted`)."""
     signals = list(scene.pack.signals.values())
     scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(scene, s) for s in signals) or EMPTY_FINDINGS)
-    scene.engine.keep(REFUTED, " UNION ALL ".join(_refuted(scene, s) for s in signals) or "SELECT NULL::VARCHAR AS key LIMIT 0")
+    scene.engine.keep(
+        REFUTED,
+        " UNION ALL ".join(_refuted(scene, s) for s in signals) or "SELECT NULL::VARCHAR AS key LIMIT 0",
+    )
     return [_watched(scene, s) for s in signals]
 
 
-def digest(scene: Scene, conditions: Sequence[Condition | None]) -> str:
+def digest(scene: Scene, conditions: Sequence[Condition]) -> str:
     """SQL for a digest over the operands of conditions and the rule itself: another digest is another evidence."""
     present = [c for c in conditions if c is not None]
     columns = dict.fromkeys(name for c in present for name in names(parse(c.sql))[0])
@@ -53,7 +56,7 @@ def _is_indicator(scene: Scene, name: str) -> bool:
 def _holding(scene: Scene, signal: Signal) -> str:
     severity = scene.sql(signal.severity) if signal.severity else "0"
     person = "person_id" if signal.subject == "person" else "NULL::BIGINT"
-    evidence = digest(scene, [signal.when, *(level.when for level in signal.levels)])
+    evidence = digest(scene, signal_conditions(signal))
     return (
         f"SELECT '{signal.id}' AS item, '{signal.subject}' AS subject, {subject_key(signal.subject)} AS subject_id, household_id,"
         f" {person} AS person_id, area, {_level(scene, signal)} AS level, {severity}::DOUBLE AS severity, {evidence} AS digest"
@@ -89,6 +92,11 @@ def _watched(scene: Scene, signal: Signal) -> Watched:
     return Watched(signal.id, *row)
 
 
+def expiry(pack: Pack) -> dict[str, int]:
+    """By signal, the days after which what has become unknown is let go."""
+    return {signal.id: signal.expires_days for signal in pack.signals.values()}
+
+
 def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
     """The outbox body of each signal that moved, in the order of its key."""
     sources = Sources(scene, (m.household_id for m in moved))
@@ -101,7 +109,9 @@ def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[s
             yield from _bodies(scene, signal, mine, sources)
 
 
-def _bodies(scene: Scene, signal: Signal, moved: Sequence[Moved], sources: Sources) -> Iterator[tuple[Moved, dict[str, Any]]]:
+def _bodies(
+    scene: Scene, signal: Signal, moved: Sequence[Moved], sources: Sources
+) -> Iterator[tuple[Moved, dict[str, Any]]]:
     explainer = Explainer(scene, signal.subject)
     planned = explainer.condition(signal.when, "when")
     rows = explainer.rows([m.subject_id for m in moved])
@@ -113,7 +123,9 @@ def _bodies(scene: Scene, signal: Signal, moved: Sequence[Moved], sources: Sourc
     expires = (scene.as_of + dt.timedelta(days=signal.expires_days)).isoformat()
     for m in moved:
         row = rows.get(m.subject_id)
-        evidence = [explainer.explain(a, row, sources, m.household_id, m.person_id) for a in planned] if row else []
+        evidence = (
+            [explainer.explain(a, row, sources, m.household_id, m.person_id) for a in planned] if row else []
+        )
         yield m, common | {
             "level": m.level, "severity": m.severity, "within": terms.get(m.level or ""), "expires_on": expires, "evidence": evidence,
         }  # fmt: skip

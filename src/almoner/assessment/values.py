@@ -40,8 +40,12 @@ def area_table(engine: Engine, pack: Pack, values: ParameterValues) -> pa.Table:
     """One row an area: `area` and a column for each area-scoped parameter, from the nearest area above that sets it."""
     parents = _parents(engine, pack)
     scoped = [pack.parameters[name] for name in sorted(values.by_area)]
-    columns = {area_column(p.id): [_nearest(p, area, parents, values.as_of) for area in parents] for p in scoped}
-    return pa.table({"area": pa.array(list(parents), pa.string()), **{k: pa.array(v) for k, v in columns.items()}})
+    columns = {
+        area_column(p.id): [_nearest(p, area, parents, values.as_of) for area in parents] for p in scoped
+    }
+    return pa.table(
+        {"area": pa.array(list(parents), pa.string()), **{k: pa.array(v) for k, v in columns.items()}}
+    )
 
 
 def _parents(engine: Engine, pack: Pack) -> dict[str, str | None]:
@@ -49,7 +53,9 @@ def _parents(engine: Engine, pack: Pack) -> dict[str, str | None]:
     known = dict(engine.rows(_area_rows(feed))) if feed else {}
     lived_in = pack.membership_feed.with_role(Role.AREA)
     if lived_in:
-        rows = engine.rows(f"SELECT DISTINCT {quote(lived_in.name)} FROM {quote(pack.membership_feed.id)} WHERE {quote(lived_in.name)} IS NOT NULL")
+        rows = engine.rows(
+            f"SELECT DISTINCT {quote(lived_in.name)} FROM {quote(pack.membership_feed.id)} WHERE {quote(lived_in.name)} IS NOT NULL"
+        )
         known = {area: known.get(area) for (area,) in sorted(rows)} | known
     return known
 

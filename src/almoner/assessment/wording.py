@@ -30,7 +30,7 @@ _WORDS = {
         "or": "未知时取",
     },
 }  # fmt: skip
-_SIGNS = {exp.Add: "+", exp.Sub: "−", exp.Mul: "×", exp.Div: "÷"}
+_SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "−", exp.Mul: "×", exp.Div: "÷"}
 COMPARISONS = (exp.LT, exp.GT, exp.LTE, exp.GTE, exp.EQ, exp.NEQ)
 
 
@@ -52,14 +52,16 @@ class Wording:
     a comparison and the branch that a CASE took.
     """
 
-    def __init__(self, pack: Pack, language: str, parameters: Mapping[str, Any], steps: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, pack: Pack, language: str, parameters: Mapping[str, Any], steps: Mapping[str, Any] | None = None
+    ) -> None:
         self._pack = pack
         self._language = language
         self._words = _WORDS.get(language, _WORDS["en"])
         self._parameters = parameters
         self._steps = steps or {}
 
-    def sentence(self, node: exp.Expression, slot: str) -> Callable[[Row], str]:
+    def sentence(self, node: exp.Expr, slot: str) -> Callable[[Row], str]:
         """A function from a row to the sentence for `node`, whose extra values are named by `slot`."""
         parts = self._merged(self._render(node, slot))
         return lambda row: "".join(part if isinstance(part, str) else part(row) for part in parts)
@@ -68,7 +70,9 @@ class Wording:
         """A unit in words, such as 元/人/月."""
         if not unit or unit == "1":
             return ""
-        per = [say(self._pack.units[u], self._language) if u in self._pack.units else u for u in unit.split("/")]
+        per = [
+            say(self._pack.units[u], self._language) if u in self._pack.units else u for u in unit.split("/")
+        ]
         return " " + "/".join(per)
 
     def _value(self, key: str, unit: str | None) -> Callable[[Row], str]:
@@ -85,20 +89,24 @@ class Wording:
 
         return show
 
-    def _render(self, node: exp.Expression, slot: str) -> list[Part]:
+    def _render(self, node: exp.Expr, slot: str) -> list[Part]:
         if isinstance(node, exp.Column):
             return self._operand(node.name)
         if isinstance(node, exp.Placeholder | exp.Parameter):
             return self._parameter(node.name)
-        if isinstance(node, COMPARISONS):
+        if isinstance(node, exp.Binary) and isinstance(node, COMPARISONS):
             return self._comparison(node, slot)
-        if type(node) in _SIGNS:
-            return [*self._render(node.left, slot), f" {_SIGNS[type(node)]} ", *self._render(node.right, slot)]
+        if isinstance(node, exp.Binary) and type(node) in _SIGNS:
+            return [
+                *self._render(node.left, slot),
+                f" {_SIGNS[type(node)]} ",
+                *self._render(node.right, slot),
+            ]
         if isinstance(node, exp.Paren):
             return ["(", *self._render(node.this, slot), ")"]
         return self._function(node, slot)
 
-    def _function(self, node: exp.Expression, slot: str) -> list[Part]:
+    def _function(self, node: exp.Expr, slot: str) -> list[Part]:
         if isinstance(node, exp.Case):
             return self._case(node, slot)
         if isinstance(node, exp.Greatest | exp.Least | exp.Coalesce):
@@ -109,15 +117,19 @@ class Wording:
             return [self._words["not"], " ", *self._render(node.this, slot)]
         if isinstance(node, exp.Round):
             return self._render(node.this, slot)
-        return [number(float(node.this)) if isinstance(node, exp.Literal) and not node.is_string else node.sql()]
+        return [
+            number(float(node.this)) if isinstance(node, exp.Literal) and not node.is_string else node.sql()
+        ]
 
-    def _several(self, node: exp.Expression, slot: str) -> list[Part]:
+    def _several(self, node: exp.Expr, slot: str) -> list[Part]:
         members = [self._render(child, slot) for child in (node.this, *node.expressions)]
         between = f" {self._words['or']} " if isinstance(node, exp.Coalesce) else self._words[","]
-        listed = [part for index, member in enumerate(members) for part in ([between] if index else []) + member]
+        listed = [
+            part for index, member in enumerate(members) for part in ([between] if index else []) + member
+        ]
         return listed if isinstance(node, exp.Coalesce) else [self._words[type(node)], " (", *listed, ")"]
 
-    def _comparison(self, node: exp.Expression, slot: str) -> list[Part]:
+    def _comparison(self, node: exp.Binary, slot: str) -> list[Part]:
         left, right = self._render(node.left, slot), self._render(node.right, slot)
         if not _is_single(node.left):
             left += [" (= ", self._value(f"{slot}:left", None), ")"]
@@ -128,7 +140,10 @@ class Wording:
     def _case(self, node: exp.Case, slot: str) -> list[Part]:
         branches = [branch.args["true"] for branch in node.args["ifs"]]
         default = node.args.get("default")
-        rendered = [self._merged(self._render(branch, slot)) for branch in [*branches, *([default] if default else [])]]
+        rendered = [
+            self._merged(self._render(branch, slot))
+            for branch in [*branches, *([default] if default else [])]
+        ]
         key, unknown = f"{slot}:{case_key(node)}", self._words["unknown"]
 
         def show(row: Row) -> str:
@@ -170,7 +185,7 @@ class Wording:
         return merged
 
 
-def _is_single(node: exp.Expression) -> bool:
+def _is_single(node: exp.Expr) -> bool:
     return isinstance(node, exp.Column | exp.Placeholder | exp.Parameter | exp.Literal | exp.Boolean)
 
 
@@ -179,17 +194,17 @@ def case_key(node: exp.Case) -> str:
     return "case " + node.sql()
 
 
-def slots(node: exp.Expression) -> dict[str, exp.Expression]:
+def slots(node: exp.Expr) -> dict[str, exp.Expr]:
     """What a row must carry besides the operands so that `node` can be put in words, as expressions to be computed."""
-    found: dict[str, exp.Expression] = {}
-    if isinstance(node, COMPARISONS):
+    found: dict[str, exp.Expr] = {}
+    if isinstance(node, exp.Binary) and isinstance(node, COMPARISONS):
         found |= {"left": node.left.copy(), "right": node.right.copy()}
     for case in node.find_all(exp.Case):
         found[case_key(case)] = _branch_taken(case)
     return found
 
 
-def _branch_taken(case: exp.Case) -> exp.Expression:
+def _branch_taken(case: exp.Case) -> exp.Expr:
     taken = exp.Case(this=case.this.copy() if case.this else None)
     for index, branch in enumerate(case.args["ifs"]):
         taken = taken.when(branch.this.copy(), exp.Literal.number(index))

@@ -109,7 +109,7 @@ def sync_calendar(pack: Pack) -> None:
 
 
 def create_user(
-    username: str, password: str, role: str = "worker", areas: Sequence[str] = ("*",), department: str | None = None,  # noqa: E501
+    username: str, password: str, role: str = "worker", areas: Sequence[str] = ("*",), department: str | None = None,
     full_name: str = "",
 ) -> User:  # fmt: skip
     """Somebody who can sign in. Raises AlmonerError for a name that is taken, an unknown role or

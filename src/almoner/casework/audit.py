@@ -102,6 +102,6 @@ def looked(user: AbstractBaseUser, case: Case, page: str) -> None:
     """Record that `user` saw personal data of the case's household."""
     with transaction.atomic():
         AccessLog.objects.create(
-            at=dt.datetime.now(),  # noqa: DTZ005 - the installation's local time
+            at=dt.datetime.now(),
             user_id=user.pk, household_id=case.household_id, page=page, case=case,
         )  # fmt: skip

@@ -8,74 +8,86 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db.models import Model
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.batches import batched
 from almoner.casework.models import Case, CaseSignal, Label, Referral, ReferralState
+from almoner.casework.models.cases import OPEN
+from almoner.casework.rows import (
+    CASES,
+    READ_AT_ONCE,
+    REFERRALS,
+    SIGNALS,
+    CaseRow,
+    ReferralRow,
+    SignalRow,
+)
 from almoner.casework.standing import refresh
-
-READ_AT_ONCE = 5_000
-M = TypeVar("M", bound=Model)
 
 
 class Desk:
     """Everything that casework holds about `households`, and what is to be written.
 
-    `signals` and `referrals` give by key the row of the latest case that has it.
+    `signals` and `referrals` give by key the row of the latest case that has it. Bodies are read for `keys` only.
     """
 
-    def __init__(self, households: Collection[int]) -> None:
-        self.open: dict[int, Case] = {}
-        self.ended: dict[int, Case] = {}
-        self.signals: dict[str, CaseSignal] = {}
-        self.referrals: dict[str, Referral] = {}
-        self.opened: list[Case] = []
-        self.changed: dict[int, Case] = {}
+    def __init__(self, households: Collection[int], keys: Collection[str]) -> None:
+        self.open: dict[int, CaseRow] = {}
+        self.ended: dict[int, CaseRow] = {}
+        self.signals: dict[str, SignalRow] = {}
+        self.referrals: dict[str, ReferralRow] = {}
+        self.opened: list[CaseRow] = []
+        self.changed: dict[int, CaseRow] = {}
         self.events: list[NewEvent] = []
-        self._touched: dict[int, CaseSignal | Referral] = {}
+        self._touched: dict[int, SignalRow | ReferralRow] = {}
         self._labels: dict[tuple[str, str], Mapping[str, str]] = {}
-        self._referrals_of: dict[int, list[Referral]] = defaultdict(list)
-        self._signals_of: dict[int, list[CaseSignal]] = defaultdict(list)
+        self._referrals_of: dict[int, list[ReferralRow]] = defaultdict(list)
+        self._signals_of: dict[int, list[SignalRow]] = defaultdict(list)
         for some in batched(households, READ_AT_ONCE):
             self._read(some)
+        _read_bodies(CaseSignal, [self.signals[key] for key in keys if key in self.signals])
+        _read_bodies(Referral, [self.referrals[key] for key in keys if key in self.referrals])
 
     def _read(self, households: list[int]) -> None:
-        cases = {case.id: case for case in _locked_cases(households)}
+        locked = Case.objects.select_for_update().filter(household_id__in=households).order_by("id")
+        cases = {case.id: case for case in (CaseRow(*values) for values in CASES.read(locked))}
         for case in cases.values():
             (self.open if case.is_open else self.ended)[case.household_id] = case
-        for signal in (
-            CaseSignal.objects.filter(case_id__in=_ids(cases)).order_by("case_id").iterator(READ_AT_ONCE)
+        ids = list(cases)
+        for case_id, *values in SIGNALS.read(
+            CaseSignal.objects.filter(case_id__in=ids).order_by("case_id", "id")
         ):
-            self._place(signal, cases[signal.case_id])
-        for referral in (
-            Referral.objects.filter(case_id__in=_ids(cases)).order_by("case_id").iterator(READ_AT_ONCE)
+            self._place(SignalRow(cases[case_id], *values))
+        for case_id, *values in REFERRALS.read(
+            Referral.objects.filter(case_id__in=ids).order_by("case_id", "id")
         ):
-            self._place(referral, cases[referral.case_id])
+            self._place(ReferralRow(cases[case_id], *values))
 
-    def _place(self, row: CaseSignal | Referral, case: Case) -> None:
-        row.case = case
-        if isinstance(row, CaseSignal):
+    def _place(self, row: SignalRow | ReferralRow) -> None:
+        household = row.case.household_id
+        if isinstance(row, SignalRow):
             self.signals[row.key] = row
-            self._signals_of[case.household_id].append(row)
+            self._signals_of[household].append(row)
         else:
             self.referrals[row.key] = row
-            self._referrals_of[case.household_id].append(row)
+            self._referrals_of[household].append(row)
 
-    def add(self, row: CaseSignal | Referral) -> None:
+    def add(self, row: SignalRow | ReferralRow) -> None:
         """A new row of a case."""
-        self._place(row, row.case)
+        self._place(row)
         self.touch(row)
 
-    def touch(self, row: CaseSignal | Referral) -> None:
+    def touch(self, row: SignalRow | ReferralRow) -> None:
         """`row` is new or has changed, and so has its case."""
         self._touched[id(row)] = row
-        if row.case.pk is not None:
-            self.changed[row.case.pk] = row.case
+        if row.case.id is not None:
+            self.changed[row.case.id] = row.case
 
-    def open_case(self, case: Case) -> None:
+    def open_case(self, case: CaseRow) -> None:
         """A new case; what was proposed and never decided in an ended one is carried over."""
         self.open[case.household_id] = case
         self.opened.append(case)
@@ -85,7 +97,7 @@ class Desk:
                 referral.case = case
                 self.touch(referral)
 
-    def tell(self, case: Case, kind: str, data: Mapping[str, Any]) -> None:
+    def tell(self, case: CaseRow, kind: str, data: Mapping[str, Any]) -> None:
         self.events.append(NewEvent(case, kind, data))
 
     def name(self, kind: str, key: str, words: Mapping[str, str]) -> None:
@@ -94,10 +106,15 @@ class Desk:
     def write(self, at: dt.datetime) -> None:
         """Store everything. Must run inside a transaction."""
         self._refresh_cases()
-        Case.objects.bulk_create(self.opened)
-        _upsert(Case, self.changed.values())
-        _upsert(CaseSignal, (row for row in self._touched.values() if isinstance(row, CaseSignal)))
-        _upsert(Referral, (row for row in self._touched.values() if isinstance(row, Referral)))
+        CASES.insert(self.opened)
+        self._number_opened()
+        CASES.update(self.changed.values())
+        signals = [row for row in self._touched.values() if isinstance(row, SignalRow)]
+        referrals = [row for row in self._touched.values() if isinstance(row, ReferralRow)]
+        SIGNALS.insert(row for row in signals if row.id is None)
+        SIGNALS.update(row for row in signals if row.id is not None)
+        REFERRALS.insert(row for row in referrals if row.id is None)
+        REFERRALS.update(row for row in referrals if row.id is not None)
         append(self.events, at)
         self._write_labels()
 
@@ -109,6 +126,14 @@ class Desk:
         for case in self.changed.values():
             case.version += 1
 
+    def _number_opened(self) -> None:
+        """A household has one open case, so the new ones are found by it."""
+        opened = {case.household_id: case for case in self.opened}
+        for some in batched(opened, READ_AT_ONCE):
+            stored = Case.objects.filter(OPEN, household_id__in=some).values_list("household_id", "id")
+            for household, case_id in stored:
+                opened[household].id = case_id
+
     def _write_labels(self) -> None:
         labels = [Label(kind=kind, key=key, words=words) for (kind, key), words in self._labels.items()]
         Label.objects.bulk_create(
@@ -116,17 +141,11 @@ class Desk:
         )
 
 
-def _locked_cases(households: list[int]) -> Iterable[Case]:
-    return Case.objects.select_for_update().filter(household_id__in=households).order_by("id")
-
-
-def _ids(cases: Mapping[int, Case]) -> list[int]:
-    return list(cases)
-
-
-def _upsert(model: type[M], rows: Iterable[M]) -> None:
-    known = list(rows)
-    new, old = [row for row in known if row.pk is None], [row for row in known if row.pk is not None]
-    model._default_manager.bulk_create(new)
-    fields = [field.name for field in model._meta.concrete_fields if not field.primary_key]
-    model._default_manager.bulk_create(old, update_conflicts=True, unique_fields=["id"], update_fields=fields)
+def _read_bodies(
+    model: type[CaseSignal] | type[Referral], rows: Iterable[SignalRow] | Iterable[ReferralRow]
+) -> None:
+    held = {row.id: row for row in rows}
+    for some in batched(held, READ_AT_ONCE):
+        bodies = model.objects.filter(pk__in=some).values_list("pk", Cast("body", TextField()))
+        for pk, body in bodies:
+            held[pk].body = body

@@ -84,7 +84,7 @@ class Presenter:
     def reason(self, signal: CaseSignal) -> Reason:
         body = signal.body
         return Reason(
-            signal, words.in_language(body["label"]), words.level(signal.level), self.department(signal.department),  # noqa: E501
+            signal, words.in_language(body["label"]), words.level(signal.level), self.department(signal.department),
             self.facts(body["evidence"]), words.in_language(body["check"]), words.in_language(body["why"]),
         )  # fmt: skip
 

@@ -62,7 +62,7 @@ def _apply_batch(changes: Sequence[Change], clocks: Clocks) -> Desk:
 
 
 def _now() -> dt.datetime:
-    return dt.datetime.now()  # noqa: DTZ005 - the installation's local time
+    return dt.datetime.now()
 
 
 def _about(change: Change) -> dict[str, Any]:

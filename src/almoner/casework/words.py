@@ -41,7 +41,7 @@ def unit(code: str | None) -> str:
 
 def _base(code: str) -> str:
     known = {
-        "day": _("days"), "month": _("months"), "year": _("years"), "person": _("persons"), "hour": _("hours"),  # noqa: E501
+        "day": _("days"), "month": _("months"), "year": _("years"), "person": _("persons"), "hour": _("hours"),
         "L": _("litres"), "visit": _("visits"),
     }  # fmt: skip
     return known.get(code, code)
@@ -84,7 +84,7 @@ def moment(value: dt.datetime) -> str:
 def level(code: str) -> str:
     """A level's name. Packs choose their levels; common colours and degrees have words here."""
     known = {
-        "red": _("Red"), "orange": _("Orange"), "yellow": _("Yellow"), "blue": _("Blue"), "urgent": _("Urgent"),  # noqa: E501
+        "red": _("Red"), "orange": _("Orange"), "yellow": _("Yellow"), "blue": _("Blue"), "urgent": _("Urgent"),
         "high": _("High"), "medium": _("Medium"), "normal": _("Normal"), "low": _("Low"),
     }  # fmt: skip
     return known.get(code, code)

@@ -64,7 +64,7 @@ def has_structured_outcome(_case: Case, _by: User, data: Mapping[str, Any]) -> R
 
 def has_a_coming_date(_case: Case, _by: User, data: Mapping[str, Any]) -> Refusal:
     until = data.get("until")
-    return None if until is not None and until > dt.date.today() else _("Choose a date after today.")  # noqa: DTZ011
+    return None if until is not None and until > dt.date.today() else _("Choose a date after today.")
 
 
 def has_no_running_referral(case: Case, _by: User, _data: Mapping[str, Any]) -> Refusal:
@@ -114,7 +114,7 @@ def act(by: User, reference: str, name: str, version: int, data: Mapping[str, An
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
         _check(case, by, MOVES[name], version, data)
-        before, now = case.state, dt.datetime.now()  # noqa: DTZ005 - the installation's local time
+        before, now = case.state, dt.datetime.now()
         _change(case, by, name, data, now)
         refresh(case, case.signals.all(), case.referrals.all())
         case.version += 1
@@ -170,7 +170,7 @@ def answer(by: User, reference: str, name: str, version: int, note: str) -> Refe
     with transaction.atomic():
         referral = Referral.objects.select_for_update().get(pk=referral_for(by, reference).pk)
         _check_answer(referral, name, version, note)
-        now = dt.datetime.now()  # noqa: DTZ005 - the installation's local time
+        now = dt.datetime.now()
         before = referral.state
         referral.state, referral.answered_at, referral.note = ANSWERS[name][1], now, note
         referral.version += 1

@@ -14,8 +14,11 @@ from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.lab import sweep_bench
 from almoner.lab.place import build
 from almoner.progress import progress
+from almoner.registry import Receipt
 
-app = typer.Typer(help="Speed and memory, with a lower bound and a peer in the same run.", no_args_is_help=True)
+app = typer.Typer(
+    help="Speed and memory, with a lower bound and a peer in the same run.", no_args_is_help=True
+)
 
 
 @app.callback()
@@ -38,7 +41,9 @@ def sweep(
         emit_json(result)
     else:
         for key, value in result.items():
-            out.print(f"{key}: {value:,}" if isinstance(value, int | float) else f"{key}: {value}", markup=False)
+            out.print(
+                f"{key}: {value:,}" if isinstance(value, int | float) else f"{key}: {value}", markup=False
+            )
 
 
 def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> dict[str, Any]:
@@ -49,16 +54,20 @@ def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> di
     home = operations.make_home(folder / "home", pack, "en")
     with operations.installation(home.folder, as_of=summary.as_of) as inst:
         started = perf_counter()
-        wanted = operations.deliveries_in([folder / "place" / "deliveries"], list(inst.pack.feeds), None, operations.now(), None)
+        wanted = operations.deliveries_in(
+            [folder / "place" / "deliveries"], list(inst.pack.feeds), None, operations.now(), None
+        )
         taken = list(operations.take_in_all(inst, wanted))
         intake_seconds = perf_counter() - started
-        rows = sum(r.rows_read for r in taken if isinstance(r, operations.Receipt))
+        rows = sum(r.rows_read for r in taken if isinstance(r, Receipt))
         cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of))
         phases = cycled.outcome.seconds
         memory = sweep_bench.peak_memory_mib()
         lower = sweep_bench.lower_bound_seconds(inst.engine, inst.pack)
         facts = sweep_bench.fact_rows(inst.engine, inst.pack)
-        through = dict(inst.engine.rows("SELECT feed, max(complete_through) FROM registry.delivery GROUP BY feed"))
+        through = dict(
+            inst.engine.rows("SELECT feed, max(complete_through) FROM registry.delivery GROUP BY feed")
+        )
         pandas = sweep_bench.pandas_seconds(inst.engine, inst.pack, summary.as_of, through) if peer else None
     assessment = phases["indicators"] + phases["signals"]
     return {

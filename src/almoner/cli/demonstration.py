@@ -26,7 +26,9 @@ MARK = ".almoner-demo"
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the demo lives; a former demo there is made anew.")] = Path("demo"),
+    folder: Annotated[
+        Path, typer.Option(help="Where the demo lives; a former demo there is made anew.")
+    ] = Path("demo"),
     residents: Annotated[int, typer.Option(help="How many people live in the county.")] = 100_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same county.")] = 1,
     pack: Annotated[str, typer.Option(help="The pack to run.")] = "base",
@@ -43,11 +45,17 @@ def demo(
         password = secrets.token_urlsafe(9)
         casework.create_user("worker", password)
         if serve:
-            err.print(f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}   (stop with Ctrl+C)", style="bold", markup=False)
+            err.print(
+                f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}   (stop with Ctrl+C)",
+                style="bold",
+                markup=False,
+            )
             casework.serve(home, "127.0.0.1", port)
 
 
-def _tell(folder: Path, residents: int, seed: int, pack: str, language: str, quiet: bool) -> tuple[dict[str, Any], Any]:
+def _tell(
+    folder: Path, residents: int, seed: int, pack: str, language: str, quiet: bool
+) -> tuple[dict[str, Any], Any]:
     started = perf_counter()
     _clear(folder)
     place = folder / "place"
@@ -56,7 +64,9 @@ def _tell(folder: Path, residents: int, seed: int, pack: str, language: str, qui
     home = operations.make_home(folder / "home", pack, language)
     with operations.installation(home.folder, as_of=summary.as_of) as inst:
         taken = perf_counter()
-        wanted = operations.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, operations.now(), None)
+        wanted = operations.deliveries_in(
+            [place / "deliveries"], list(inst.pack.feeds), None, operations.now(), None
+        )
         results = list(operations.take_in_all(inst, wanted))
         if not quiet:
             report.show_intake(results, perf_counter() - taken)
@@ -84,22 +94,33 @@ def _tell(folder: Path, residents: int, seed: int, pack: str, language: str, qui
     }
     result["intake"].pop("seconds")
     if not quiet:
-        out.print(f"Proposed: {money:,.0f} {inst.pack.currency} a month. All in {result['seconds']:.0f} s.", markup=False)
+        out.print(
+            f"Proposed: {money:,.0f} {inst.pack.currency} a month. All in {result['seconds']:.0f} s.",
+            markup=False,
+        )
     return result, home
 
 
 def _clear(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
-            raise AlmonerError(f"{folder} is not a former demo and not empty. Name another folder with --folder.")
+            raise AlmonerError(
+                f"{folder} is not a former demo and not empty. Name another folder with --folder."
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text(json.dumps({"made_on": dt.date.today().isoformat()}) + "\n", encoding="utf-8")  # noqa: DTZ011 - local day
+    (folder / MARK).write_text(json.dumps({"made_on": dt.date.today().isoformat()}) + "\n", encoding="utf-8")
 
 
 def _show_quality(pack: Any, found: list[evaluation.Quality], language: str) -> None:
     rows = []
     for q in found:
-        label = say(pack.signals[q.signal].label, language) if q.signal in pack.signals else f"(naive) {q.signal}"
+        label = (
+            say(pack.signals[q.signal].label, language) if q.signal in pack.signals else f"(naive) {q.signal}"
+        )
         rows.append((label, q.raised, q.right, q.precision, q.needs, q.recall))
-    show_table("Against the truth of the fictional county", ["rule", "raised", "right", "precision", "true needs", "recall"], rows)
+    show_table(
+        "Against the truth of the fictional county",
+        ["rule", "raised", "right", "precision", "true needs", "recall"],
+        rows,
+    )

@@ -19,7 +19,9 @@ from almoner.policy import compile_pack
 
 def evaluate(
     target: Annotated[str, typer.Argument(help="A pack with a panel, or the folder of a place.")],
-    folder: Annotated[Path | None, typer.Option("--home", help="For a place: the installation that took it in and ran.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--home", help="For a place: the installation that took it in and ran.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """How well signals and orderings find need."""
@@ -43,12 +45,23 @@ def _place(place: Path, folder: Path | None) -> dict[str, Any]:
         evaluation.truth_of(inst.engine, inst.vault, place, as_of)
         found = evaluation.signal_quality(inst.engine, inst.pack)
         naive = evaluation.naive_rules(inst.engine, as_of)
-    return {"as_of": as_of, "signals": {q.signal: quality(q) for q in found}, "naive_rules": {q.signal: quality(q) for q in naive}}
+    return {
+        "as_of": as_of,
+        "signals": {q.signal: quality(q) for q in found},
+        "naive_rules": {q.signal: quality(q) for q in naive},
+    }
 
 
 def quality(q: evaluation.Quality) -> dict[str, Any]:
     """One signal's quality as JSON."""
-    return {"raised": q.raised, "right": q.right, "precision": _rounded(q.precision), "needs": q.needs, "found": q.found, "recall": _rounded(q.recall)}
+    return {
+        "raised": q.raised,
+        "right": q.right,
+        "precision": _rounded(q.precision),
+        "needs": q.needs,
+        "found": q.found,
+        "recall": _rounded(q.recall),
+    }
 
 
 def _rounded(share: float | None) -> float | None:
@@ -58,9 +71,23 @@ def _rounded(share: float | None) -> float | None:
 def _show(result: dict[str, Any]) -> None:
     if "signals" in result and "naive_rules" in result:
         columns = ["rule", "raised", "right", "precision", "true needs", "found", "recall"]
-        show_table(f"Against the truth, as of {result['as_of']}", columns, [(k, *v.values()) for k, v in {**result["signals"], **result["naive_rules"]}.items()])
+        show_table(
+            f"Against the truth, as of {result['as_of']}",
+            columns,
+            [(k, *v.values()) for k, v in {**result["signals"], **result["naive_rules"]}.items()],
+        )
         return
     out.print(f"{result['pack']}: {result['persons']:,} persons, {result['person_years']:,} person-years.")
-    show_table("How often each signal fires", ["signal", "fired", "per person-year"], [(k, *v.values()) for k, v in result["signals"].items()])
-    rows = [(name, *result[name].values()) for name in ("last_known_list", "assessment_now", "assessment_now_all")]
-    show_table(f"Who is poor the next year, budget {result['budget_share']:.0%}", ["ordering", "person-years", "poor", "AUC", "exclusion error"], rows)
+    show_table(
+        "How often each signal fires",
+        ["signal", "fired", "per person-year"],
+        [(k, *v.values()) for k, v in result["signals"].items()],
+    )
+    rows = [
+        (name, *result[name].values()) for name in ("last_known_list", "assessment_now", "assessment_now_all")
+    ]
+    show_table(
+        f"Who is poor the next year, budget {result['budget_share']:.0%}",
+        ["ordering", "person-years", "poor", "AUC", "exclusion error"],
+        rows,
+    )

@@ -29,7 +29,7 @@ MANIFEST = "manifest.json"
 
 def now() -> dt.datetime:
     """Local time of the installation, to the second."""
-    return dt.datetime.now().replace(microsecond=0)  # noqa: DTZ005 - times are local (docs/architecture.md)
+    return dt.datetime.now().replace(microsecond=0)
 
 
 def end_of(day: dt.date) -> dt.datetime:
@@ -69,7 +69,9 @@ def make_home(folder: Path, pack: str, language: str) -> Home:
 
 
 @contextmanager
-def installation(folder: Path, *, as_of: dt.date | None = None, pack: Pack | None = None) -> Iterator[Installation]:
+def installation(
+    folder: Path, *, as_of: dt.date | None = None, pack: Pack | None = None
+) -> Iterator[Installation]:
     """Open an installation for work; one process at a time may."""
     place = home.load(folder)
     vault = open_vault(place.vault_key)
@@ -82,7 +84,13 @@ def installation(folder: Path, *, as_of: dt.date | None = None, pack: Pack | Non
         yield Installation(place, compiled, engine, vault)
 
 
-def deliveries_in(paths: Sequence[Path], feeds: Sequence[str], feed: str | None, received_at: dt.datetime, through: dt.date | None) -> list[Delivery]:
+def deliveries_in(
+    paths: Sequence[Path],
+    feeds: Sequence[str],
+    feed: str | None,
+    received_at: dt.datetime,
+    through: dt.date | None,
+) -> list[Delivery]:
     """What to take in, in order: files as given; a folder with a manifest as its manifest says."""
     found: list[Delivery] = []
     for path in paths:
@@ -106,14 +114,18 @@ def _listed(folder: Path) -> list[Delivery]:
     except FileNotFoundError:
         raise AlmonerError(f"{folder} has no {MANIFEST}. Name the files instead.") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise AlmonerError(f"{folder / MANIFEST} cannot be read ({error!r}). See docs/deliveries.md for its form.") from None
+        raise AlmonerError(
+            f"{folder / MANIFEST} cannot be read ({error!r}). See docs/deliveries.md for its form."
+        ) from None
 
 
 def feed_of(path: Path, feeds: Sequence[str]) -> str:
     """The feed that a file's name begins with; the longest that fits."""
     fitting = [feed for feed in feeds if path.name.startswith(feed)]
     if not fitting:
-        raise DeliveryRefused(f"{path.name}: the name begins with no feed of the pack. Rename it, or write --feed; feeds are {', '.join(sorted(feeds))}.")
+        raise DeliveryRefused(
+            f"{path.name}: the name begins with no feed of the pack. Rename it, or write --feed; feeds are {', '.join(sorted(feeds))}."
+        )
     return max(fitting, key=len)
 
 
@@ -170,7 +182,7 @@ def apply_outbox(inst: Installation) -> Applied:
 
 def _members_of_cases(inst: Installation) -> list[tuple[int, int, dt.date]]:
     membership = inst.pack.membership_feed
-    day = f"f.\"{membership.event_time.name}\"" if membership.event_time else "current_date"
+    day = f'f."{membership.event_time.name}"' if membership.event_time else "current_date"
     sql = f"""SELECT f.household_id, f.person_id, {day}::DATE FROM facts."{membership.id}" AS f
               WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change)
               ORDER BY 1, 2"""

@@ -34,8 +34,12 @@ def place(
     residents: Annotated[int, typer.Option(help="How many people live there.")] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same place.")] = 1,
     months: Annotated[int, typer.Option(help="How many months of records.")] = 24,
-    until: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day of the last month.")] = "2026-10-31",  # type: ignore[assignment]
-    form: Annotated[Form, typer.Option(help="mixed: files as departments send them; parquet: all Parquet.")] = Form.mixed,
+    until: Annotated[
+        dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day of the last month.")
+    ] = "2026-10-31",  # type: ignore[assignment]
+    form: Annotated[
+        Form, typer.Option(help="mixed: files as departments send them; parquet: all Parquet.")
+    ] = Form.mixed,
     as_json: AsJson = False,
 ) -> None:
     """Write a fictional county: departmental extracts and, apart, the truth."""
@@ -46,4 +50,7 @@ def place(
     if as_json:
         emit_json(asdict(summary) | {"seconds": round(seconds, 3)})
     else:
-        out.print(f"{target}: {summary.residents:,} residents in {summary.households:,} households, {summary.facts_rows:,} rows, {seconds:.1f} s.", markup=False)
+        out.print(
+            f"{target}: {summary.residents:,} residents in {summary.households:,} households, {summary.facts_rows:,} rows, {seconds:.1f} s.",
+            markup=False,
+        )

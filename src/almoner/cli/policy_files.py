@@ -14,7 +14,12 @@ from almoner.policy import check_pack, compile_pack
 
 app = typer.Typer(help="Check and test a pack of policy files.", no_args_is_help=True)
 Pack = Annotated[str, typer.Argument(help="A pack that comes with Almoner, or a folder.")]
-Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day on which parameters must have a value; today when not given.")]
+Day = Annotated[
+    dt.datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"], help="The day on which parameters must have a value; today when not given."
+    ),
+]
 
 
 @app.command()
@@ -25,7 +30,14 @@ def check(pack: Pack, as_of: Day = None, as_json: AsJson = False) -> None:
         compiled, findings = check_pack(pack, as_of=as_of.date() if as_of else None)
     seconds = perf_counter() - started
     if as_json:
-        emit_json({"pack": pack, "findings": findings, "hash": compiled.hash if compiled else None, "seconds": round(seconds, 3)})
+        emit_json(
+            {
+                "pack": pack,
+                "findings": findings,
+                "hash": compiled.hash if compiled else None,
+                "seconds": round(seconds, 3),
+            }
+        )
     else:
         for finding in findings:
             err.print(str(finding), markup=False)
@@ -46,7 +58,9 @@ def test(pack: Pack, as_json: AsJson = False) -> None:
         verdicts = scenarios.run(compiled)
     failed = [v for v in verdicts if not v.passed]
     if as_json:
-        wrong = [{"name": v.case.name, "file": v.case.file, "line": v.case.line, "wrong": v.wrong} for v in failed]
+        wrong = [
+            {"name": v.case.name, "file": v.case.file, "line": v.case.line, "wrong": v.wrong} for v in failed
+        ]
         emit_json({"pack": compiled.id, "scenarios": len(verdicts), "failed": wrong})
     else:
         for v in failed:

@@ -28,13 +28,19 @@ def list_(folder: Folder, feed: Feed = None, limit: int = 50, as_json: AsJson = 
         emit_json({"rows": found})
         return
     rows: list[tuple[object, ...]] = [
-        (str(e.quarantine_id), f.file, str(f.line), f.column or "", f.value, f.rule, say(f.advice, language)) for e in found for f in e.faults
+        (str(e.quarantine_id), f.file, str(f.line), f.column or "", f.value, f.rule, say(f.advice, language))
+        for e in found
+        for f in e.faults
     ]
     show_table("Quarantine", ["id", "file", "line", "column", "value", "rule", "what to do"], rows)
 
 
 @app.command()
-def export(folder: Folder, target: Annotated[Path | None, typer.Argument(help="A CSV file; standard output when not given.")] = None, feed: Feed = None) -> None:
+def export(
+    folder: Folder,
+    target: Annotated[Path | None, typer.Argument(help="A CSV file; standard output when not given.")] = None,
+    feed: Feed = None,
+) -> None:
     """Write what is wrong as CSV for the department that delivered."""
     with told(), operations.installation(folder) as inst:
         text = registry.export_csv(registry.entries(inst.engine, feed=feed, limit=1_000_000))
@@ -48,7 +54,9 @@ def export(folder: Folder, target: Annotated[Path | None, typer.Argument(help="A
 def retry(folder: Folder, as_json: AsJson = False) -> None:
     """Try the rows again against the contracts as they are now."""
     with told(), operations.installation(folder) as inst:
-        receipts = registry.retry(inst.engine, inst.vault, casework.identities(), inst.pack.feeds, operations.now())
+        receipts = registry.retry(
+            inst.engine, inst.vault, casework.identities(), inst.pack.feeds, operations.now()
+        )
     went_in = sum(r.rows_new + r.rows_corrected + r.rows_unchanged for r in receipts)
     if as_json:
         emit_json({"rows_taken_in": went_in, "feeds": [r.feed for r in receipts]})
@@ -57,7 +65,11 @@ def retry(folder: Folder, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def dismiss(folder: Folder, ids: Annotated[list[int], typer.Argument(help="Ids as `list` shows them.")], reason: Annotated[str, typer.Option(help="Why.")]) -> None:
+def dismiss(
+    folder: Folder,
+    ids: Annotated[list[int], typer.Argument(help="Ids as `list` shows them.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+) -> None:
     """Settle rows that will never go in, with the reason."""
     with told(), operations.installation(folder) as inst:
         count = registry.dismiss(inst.engine, ids, reason, operations.now())

@@ -34,15 +34,30 @@ def intake_json(results: Sequence[Receipt | Refusal], seconds: float) -> dict[st
 
 def show_intake(results: Sequence[Receipt | Refusal], seconds: float) -> None:
     taken = [r for r in results if isinstance(r, Receipt)]
-    rows = [_by_feed(feed, [r for r in taken if r.feed == feed and not r.already_taken_in]) for feed in dict.fromkeys(r.feed for r in taken)]
-    columns = ["feed", "files", "new", "corrected", "unchanged", "duplicate", "quarantined", "complete through"]
+    rows = [
+        _by_feed(feed, [r for r in taken if r.feed == feed and not r.already_taken_in])
+        for feed in dict.fromkeys(r.feed for r in taken)
+    ]
+    columns = [
+        "feed",
+        "files",
+        "new",
+        "corrected",
+        "unchanged",
+        "duplicate",
+        "quarantined",
+        "complete through",
+    ]
     show_table("Deliveries taken in", columns, [row for row in rows if row[1]])
     again = sum(r.already_taken_in for r in taken)
     if again:
         out.print(f"{again} deliveries had been taken in before: nothing changed.")
     for receipt in taken:
         if receipt.unknown_columns:
-            out.print(f"{receipt.file}: columns outside the contract were neither read nor kept: {', '.join(receipt.unknown_columns)}", markup=False)
+            out.print(
+                f"{receipt.file}: columns outside the contract were neither read nor kept: {', '.join(receipt.unknown_columns)}",
+                markup=False,
+            )
     for refusal in results:
         if isinstance(refusal, Refusal):
             out.print(f"Refused: {refusal.message}", style="red", markup=False)
@@ -51,7 +66,10 @@ def show_intake(results: Sequence[Receipt | Refusal], seconds: float) -> None:
 
 
 def _by_feed(feed: str, taken: Sequence[Receipt]) -> tuple[object, ...]:
-    counts = [sum(getattr(r, f"rows_{what}") for r in taken) for what in ("new", "corrected", "unchanged", "duplicate", "quarantined")]
+    counts = [
+        sum(getattr(r, f"rows_{what}") for r in taken)
+        for what in ("new", "corrected", "unchanged", "duplicate", "quarantined")
+    ]
     through = max((r.complete_through for r in taken if r.complete_through), default="-")
     return (feed, len(taken), *counts, str(through))
 
@@ -59,7 +77,12 @@ def _by_feed(feed: str, taken: Sequence[Receipt]) -> tuple[object, ...]:
 def signals_json(outcome: Outcome) -> dict[str, Any]:
     nothing = {"raised": 0, "changed": 0, "cleared": 0}
     return {
-        w.signal: {**outcome.moved.get(w.signal, nothing), "holds": w.holds, "unknown": w.unknown, "subjects": w.subjects}
+        w.signal: {
+            **outcome.moved.get(w.signal, nothing),
+            "holds": w.holds,
+            "unknown": w.unknown,
+            "subjects": w.subjects,
+        }
         for w in outcome.watched
     }
 
@@ -82,23 +105,31 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "households": outcome.households,
         "persons": outcome.persons,
         "signals": signals_json(outcome),
-        "proposals": {p.programme: {"count": p.count, "total": round(p.total, 2), "unit": p.unit} for p in outcome.proposed},
+        "proposals": {
+            p.programme: {"count": p.count, "total": round(p.total, 2), "unit": p.unit}
+            for p in outcome.proposed
+        },
         "decided_sha256": outcome.decided,
         "seconds_by_phase": {phase: round(s, 3) for phase, s in outcome.seconds.items()},
     }
 
 
 def show_outcome(outcome: Outcome, pack: Pack, language: str = "en") -> None:
-    out.print(f"As of {outcome.as_of}, known at {outcome.known_at}: {outcome.households:,} households, {outcome.persons:,} persons.")
+    out.print(
+        f"As of {outcome.as_of}, known at {outcome.known_at}: {outcome.households:,} households, {outcome.persons:,} persons."
+    )
     nothing = {"raised": 0, "changed": 0, "cleared": 0}
     rows: list[tuple[object, ...]] = []
     for w in outcome.watched:
         moved = outcome.moved.get(w.signal, nothing)
         label = say(pack.signals[w.signal].label, language)
-        rows.append((label, w.subjects, w.holds, moved["raised"], moved["changed"], moved["cleared"], w.unknown))
+        rows.append(
+            (label, w.subjects, w.holds, moved["raised"], moved["changed"], moved["cleared"], w.unknown)
+        )
     show_table("Signals", ["signal", "watched", "holds", "raised", "changed", "cleared", "unknown"], rows)
     proposals: list[tuple[object, ...]] = [
-        (say(pack.programmes[p.programme].label, language), p.count, float(p.total), p.unit) for p in outcome.proposed
+        (say(pack.programmes[p.programme].label, language), p.count, float(p.total), p.unit)
+        for p in outcome.proposed
     ]
     if proposals:
         show_table("Proposals", ["programme", "count", "total", "unit"], proposals)
@@ -107,4 +138,6 @@ def show_outcome(outcome: Outcome, pack: Pack, language: str = "en") -> None:
 def show_cycle(result: CycleResult, pack: Pack, language: str = "en") -> None:
     show_outcome(result.outcome, pack, language)
     applied = result.applied
-    out.print(f"{applied.cases_opened:,} cases opened, {applied.cases_updated:,} updated, {applied.referrals:,} referrals; {result.seconds:.1f} s.")
+    out.print(
+        f"{applied.cases_opened:,} cases opened, {applied.cases_updated:,} updated, {applied.referrals:,} referrals; {result.seconds:.1f} s."
+    )

@@ -25,23 +25,35 @@ def init(
     """Make a new installation: settings, key, databases."""
     with told():
         made = operations.make_home(folder, pack, language)
-    out.print(f"Made {made.folder}. The vault's key is {made.vault_key}: keep a copy of it, apart from the databases.", markup=False)
+    out.print(
+        f"Made {made.folder}. The vault's key is {made.vault_key}: keep a copy of it, apart from the databases.",
+        markup=False,
+    )
     out.print(f"Next: almoner user {folder} NAME, then almoner intake {folder} FILE...", markup=False)
 
 
 def intake(
     folder: Folder,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, or folders with a manifest.json.", exists=True)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Files, or folders with a manifest.json.", exists=True),
+    ],
     feed: Annotated[str | None, typer.Option(help="The feed; else the file's name begins with it.")] = None,
-    received_at: Annotated[dt.datetime | None, typer.Option(formats=MOMENT, help="When the files came; now when not given.")] = None,
-    complete_through: Annotated[dt.datetime | None, typer.Option(formats=DAY, help="The last day that the files are complete for.")] = None,
+    received_at: Annotated[
+        dt.datetime | None, typer.Option(formats=MOMENT, help="When the files came; now when not given.")
+    ] = None,
+    complete_through: Annotated[
+        dt.datetime | None, typer.Option(formats=DAY, help="The last day that the files are complete for.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in deliveries: good rows into the facts, bad rows to quarantine with the reason."""
     started = perf_counter()
     with told(), operations.installation(folder) as inst:
         through = complete_through.date() if complete_through else None
-        wanted = operations.deliveries_in(files, list(inst.pack.feeds), feed, received_at or operations.now(), through)
+        wanted = operations.deliveries_in(
+            files, list(inst.pack.feeds), feed, received_at or operations.now(), through
+        )
         results = list(operations.take_in_all(inst, wanted))
     seconds = perf_counter() - started
     if as_json:
@@ -54,8 +66,14 @@ def intake(
 
 def run(
     folder: Folder,
-    as_of: Annotated[dt.datetime | None, typer.Option(formats=DAY, help="The day that is decided for; today when not given.")] = None,
-    known_at: Annotated[dt.datetime | None, typer.Option(formats=MOMENT, help="Replay what was decided on what was known then. Writes nothing.")] = None,
+    as_of: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=DAY, help="The day that is decided for; today when not given."),
+    ] = None,
+    known_at: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=MOMENT, help="Replay what was decided on what was known then. Writes nothing."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle over everybody: indicators, signals, entitlements, cases."""
@@ -76,9 +94,16 @@ def _replay(folder: Path, as_of: dt.date, known_at: dt.datetime, as_json: bool) 
     with told():
         replayed = operations.replay(folder, as_of, moment)
     if as_json:
-        emit_json(report.outcome_json(replayed.outcome) | {"recorded_sha256": replayed.recorded, "equal": replayed.equal})
+        emit_json(
+            report.outcome_json(replayed.outcome)
+            | {"recorded_sha256": replayed.recorded, "equal": replayed.equal}
+        )
     else:
-        words = {True: "Equal to what was decided then, bit for bit.", False: "NOT equal to what was decided then.", None: "No cycle was run for that day by then."}
+        words = {
+            True: "Equal to what was decided then, bit for bit.",
+            False: "NOT equal to what was decided then.",
+            None: "No cycle was run for that day by then.",
+        }
         out.print(words[replayed.equal])
         for w in replayed.outcome.watched:
             out.print(f"{w.signal}: holds for {w.holds:,}, unknown for {w.unknown:,} of {w.subjects:,}")
@@ -103,9 +128,13 @@ def user(
     folder: Folder,
     name: Annotated[str, typer.Argument(help="The name to sign in with.")],
     role: Annotated[str, typer.Option(help="worker, lead, department or administrator.")] = "worker",
-    areas: Annotated[str, typer.Option(help="Area codes that the person works for, by commas; * for all.")] = "*",
+    areas: Annotated[
+        str, typer.Option(help="Area codes that the person works for, by commas; * for all.")
+    ] = "*",
     department: Annotated[str | None, typer.Option(help="For the role department: which.")] = None,
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="ALMONER_PASSWORD")] = "",
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="ALMONER_PASSWORD")
+    ] = "",
 ) -> None:
     """Add somebody who can sign in to the console."""
     with told():

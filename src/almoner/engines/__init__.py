@@ -10,6 +10,8 @@ from almoner.engines.duck import DuckEngine
 __all__ = ["Engine", "Parameters", "open_engine", "quote"]
 
 
-def open_engine(path: Path | None = None, *, read_only: bool = False, memory_limit: str | None = None) -> Engine:
+def open_engine(
+    path: Path | None = None, *, read_only: bool = False, memory_limit: str | None = None
+) -> Engine:
     """Open the facts of an installation, or an empty database in memory when `path` is None."""
     return DuckEngine(path, read_only=read_only, memory_limit=memory_limit)

@@ -32,7 +32,9 @@ class Engine(ABC):
         """The rows of a query as an Arrow table."""
 
     @abstractmethod
-    def batches(self, sql: str, parameters: Parameters | None = None, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, sql: str, parameters: Parameters | None = None, rows: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of a query in slices of at most `rows`, for results that need not fit in memory."""
 
     @abstractmethod

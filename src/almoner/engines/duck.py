@@ -16,8 +16,13 @@ from almoner.errors import EngineError, HomeError
 class DuckEngine(Engine):
     """A DuckDB database in a file, or in memory when `path` is None."""
 
-    def __init__(self, path: Path | None = None, *, read_only: bool = False, memory_limit: str | None = None) -> None:
-        config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    def __init__(
+        self, path: Path | None = None, *, read_only: bool = False, memory_limit: str | None = None
+    ) -> None:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
         if memory_limit:
             config["memory_limit"] = memory_limit
         if path:
@@ -47,7 +52,9 @@ class DuckEngine(Engine):
         with _told(sql):
             return self._connection.sql(sql, params=dict(parameters) if parameters else None).to_arrow_table()
 
-    def batches(self, sql: str, parameters: Parameters | None = None, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, sql: str, parameters: Parameters | None = None, rows: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
         with _told(sql):
             relation = self._connection.sql(sql, params=dict(parameters) if parameters else None)
             yield from relation.to_arrow_reader(rows)
@@ -77,7 +84,7 @@ class DuckEngine(Engine):
         try:
             yield
         finally:
-            for name in reversed(definitions):
+            for name in reversed(list(definitions)):
                 self.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
 
     def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:

@@ -40,6 +40,10 @@ ADVICE: Mapping[str, Words] = {
         "en": "The value is above what the contract allows. Check it.",
         "zh": "数值高于约定上限，请核对。",
     },
+    "too_large": {
+        "en": "The number is too large to be meant. Check its unit.",
+        "zh": "数值过大，请核对单位。",
+    },
     "max_length": {"en": "Shorten the text to the contract's length.", "zh": "文字过长，请按约定长度缩短。"},
     "pattern": {"en": "Write the value in the contract's pattern.", "zh": "请按约定的样式填写。"},
     "valid_values": {"en": "Use one of the contract's values.", "zh": "请使用约定的取值之一。"},

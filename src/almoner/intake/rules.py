@@ -27,6 +27,7 @@ SQL_TYPES = {
     "boolean": "BOOLEAN",
 }
 LONGEST_CELL = 131_072  # characters
+LARGEST_NUMBER = 1e14  # facts keep 18 digits, 4 of them behind the point
 _BLANK = "' \u3000\u00a0\ufeff' || chr(9) || chr(10) || chr(13)"
 _CONTROL = r"'[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]'"
 _NUMBER = r"'[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?'"
@@ -158,6 +159,8 @@ def _number_rules(
     of: Property, kind: pa.DataType, textual: bool, cell: str, value: str
 ) -> Iterator[tuple[str, str]]:
     endless = f"{value} IS NOT NULL AND NOT isfinite({value}::DOUBLE)"
+    if of.type == "number":
+        yield "too_large", f"isfinite({value}::DOUBLE) AND abs({value}) >= {LARGEST_NUMBER}"
     if not textual:
         yield f"type_{of.type}", f"{cell} IS NOT NULL AND {value} IS NULL"
         if pa.types.is_floating(kind):

@@ -81,7 +81,10 @@ def naive_rules(engine: Engine, as_of: dt.date) -> list[Quality]:
     They are the rules that the literature warns of: income 30 % lower than the month before (JPMorgan Chase Institute:
     41 % of households swing that much in a month), and a meter silent for one day.
     """
-    return [_naive(engine, "income fell 30 % in a month", "income", "household_id", _INCOME_FELL, as_of), _naive(engine, "meter silent for a day", "isolation", "person_id", _METER_SILENT, as_of)]
+    return [
+        _naive(engine, "income fell 30 % in a month", "income", "household_id", _INCOME_FELL, as_of),
+        _naive(engine, "meter silent for a day", "isolation", "person_id", _METER_SILENT, as_of),
+    ]
 
 
 _OPEN = "known_to = 'infinity'::TIMESTAMP"

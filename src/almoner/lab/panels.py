@@ -68,7 +68,9 @@ class Unkept:
 def evaluate(pack: Pack) -> PanelQuality:
     """Deliver the panel wave by wave, assess at the end of each, and compare with the wave after."""
     if pack.panel is None:
-        raise AlmonerError(f"The pack {pack.id} names no panel. Write a section `panel` in its pack.yaml, or evaluate a place.")
+        raise AlmonerError(
+            f"The pack {pack.id} names no panel. Write a section `panel` in its pack.yaml, or evaluate a place."
+        )
     with _opened(pack, pack.panel) as (engine, periods):
         scores, fired = {}, dict.fromkeys(pack.signals, 0)
         with progress("Panel", len(periods)) as advance:
@@ -110,20 +112,24 @@ def _opened(pack: Pack, panel: Panel) -> Iterator[tuple[Engine, list[int]]]:
 
 def _deliver(engine: Engine, panel: Panel, feed: str, period: int, folder: Path) -> Delivery:
     columns = ", ".join(f"{sql} AS {quote(name)}" for name, sql in panel.columns[feed].items())
-    rows = engine.table(f"SELECT DISTINCT {columns} FROM panel WHERE {panel.period} = $period", {"period": period})
+    rows = engine.table(
+        f"SELECT DISTINCT {columns} FROM panel WHERE {panel.period} = $period", {"period": period}
+    )
     file = folder / f"{feed}-{period}.parquet"
     pq.write_table(rows, file)
-    return Delivery(file, feed, dt.datetime(period + 1, 1, 1, 8), dt.date(period, 12, 31))  # noqa: DTZ001 - local times
+    return Delivery(file, feed, dt.datetime(period + 1, 1, 1, 8), dt.date(period, 12, 31))
 
 
 def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[str, int]) -> dict[str, float]:
     """The need of each person interviewed in the period, by the panel's own number; larger is needier."""
-    known_at = dt.datetime(period + 1, 1, 1, 23, 59)  # noqa: DTZ001 - local times
+    known_at = dt.datetime(period + 1, 1, 1, 23, 59)
     with open_scene(engine, pack, dt.date(period, 12, 31), known_at) as scene:
         for watched in signals.find(scene):
             fired[watched.signal] += watched.holds
         need = scene.sql(panel.order_by["need"])
-        rows = engine.rows(f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {PERSONS} WHERE {need} IS NOT NULL")
+        rows = engine.rows(
+            f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {PERSONS} WHERE {need} IS NOT NULL"
+        )
     return dict(rows)
 
 
@@ -133,7 +139,12 @@ def _poor(engine: Engine, panel: Panel, period: int) -> dict[str, bool]:
 
 
 def _compared(
-    pack: Pack, scores: dict[int, dict[str, float]], poor: dict[int, dict[str, bool]], fired: dict[str, int], persons: int, rows: int
+    pack: Pack,
+    scores: dict[int, dict[str, float]],
+    poor: dict[int, dict[str, bool]],
+    fired: dict[str, int],
+    persons: int,
+    rows: int,
 ) -> PanelQuality:
     now, old, now_all = [], [], []
     for period, need in scores.items():
@@ -146,7 +157,9 @@ def _compared(
                 now.append((need[person], becomes_poor, period))
                 old.append((before, becomes_poor, period))
     how_often = {s: {"fired": count, "per_person_year": count / rows} for s, count in fired.items()}
-    return PanelQuality(pack.id, persons, rows, how_often, BUDGET, _ordering(old), _ordering(now), _ordering(now_all))
+    return PanelQuality(
+        pack.id, persons, rows, how_often, BUDGET, _ordering(old), _ordering(now), _ordering(now_all)
+    )
 
 
 def _ordering(found: Sequence[tuple[float, bool, int]]) -> Ordering:

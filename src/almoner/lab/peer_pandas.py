@@ -19,10 +19,11 @@ def _first_of_last_complete_month(day: dt.date) -> pd.Timestamp:
     return (pd.Timestamp(day) + pd.Timedelta(days=1)).to_period("M").start_time - pd.offsets.MonthBegin(1)
 
 
-def _ages(births: pd.Series, as_of: dt.date) -> pd.Series:  # type: ignore[type-arg]
+def _ages(births: pd.Series, as_of: dt.date) -> pd.Series:
     born = births.dt
     before_birthday = (born.month > as_of.month) | ((born.month == as_of.month) & (born.day > as_of.day))
-    return as_of.year - born.year - before_birthday.astype(int)
+    years: pd.Series = as_of.year - born.year - before_birthday.astype(int)
+    return years
 
 
 def _members(frames: Frames) -> pd.DataFrame:
@@ -53,7 +54,11 @@ def household_income(frames: Frames, through: Through, as_of: dt.date, senior_ag
     wages = frames["insured_wages"][["person_id", "month", "wage"]].rename(columns={"wage": "amount"})
     paid = pd.concat([wages, frames["pensions"][["person_id", "month", "amount"]]], ignore_index=True)
     paid = paid[(paid["month"] > last - pd.DateOffset(months=15)) & (paid["month"] <= last)]
-    monthly = paid.merge(_members(frames), on="person_id").groupby(["household_id", "month"], as_index=False)["amount"].sum()
+    monthly = (
+        paid.merge(_members(frames), on="person_id")
+        .groupby(["household_id", "month"], as_index=False)["amount"]
+        .sum()
+    )
     recent = monthly[monthly["month"] > last - pd.DateOffset(months=3)].groupby("household_id")["amount"]
     usual = monthly[monthly["month"] <= last - pd.DateOffset(months=3)].groupby("household_id")["amount"]
     year = monthly[monthly["month"] > last - pd.DateOffset(months=12)].groupby("household_id")["amount"]
@@ -75,7 +80,9 @@ def household_care_cost(frames: Frames, through: Through, as_of: dt.date, senior
     care = care[(care["settled_on"] > end - pd.DateOffset(months=12)) & (care["settled_on"] <= end)]
     by_home = care.merge(_members(frames), on="person_id").groupby("household_id")["self_paid"]
     total = by_home.sum()
-    return pd.DataFrame({"self_paid_year": total, "self_paid_mean": total / 12, "self_paid_largest": by_home.max()})
+    return pd.DataFrame(
+        {"self_paid_year": total, "self_paid_mean": total / 12, "self_paid_largest": by_home.max()}
+    )
 
 
 def household_support(frames: Frames, through: Through, as_of: dt.date, senior_age: int) -> pd.DataFrame:
@@ -94,18 +101,28 @@ def student_attendance(frames: Frames, through: Through, as_of: dt.date, senior_
     last = _first_of_last_complete_month(min(as_of, through["school_attendance"]))
     pupils = frames["school_register"].loc[lambda f: f["status"] == "enrolled", "person_id"].unique()
     days = frames["school_attendance"]
-    days = days[days["person_id"].isin(pupils) & (days["month"] > last - pd.DateOffset(months=12)) & (days["month"] <= last)]
+    days = days[
+        days["person_id"].isin(pupils)
+        & (days["month"] > last - pd.DateOffset(months=12))
+        & (days["month"] <= last)
+    ]
     is_recent = days["month"] > last - pd.DateOffset(months=2)
     persons = pd.Index(days["person_id"].unique(), name="person_id")
 
-    def share(part: pd.DataFrame) -> pd.Series:  # type: ignore[type-arg]
+    def share(part: pd.DataFrame) -> pd.Series:
         sums = part.groupby("person_id")[["absent_days", "school_days"]].sum()
         return (sums["absent_days"] / sums["school_days"].where(sums["school_days"] > 0)).reindex(persons)
 
     recent = days[is_recent]
     monthly = recent["absent_days"] / recent["school_days"].where(recent["school_days"] > 0)
     lowest = monthly.groupby(recent["person_id"]).min().reindex(persons)
-    return pd.DataFrame({"absence_recent": share(recent), "absence_usual": share(days[~is_recent]), "absence_best_recent_month": lowest})
+    return pd.DataFrame(
+        {
+            "absence_recent": share(recent),
+            "absence_usual": share(days[~is_recent]),
+            "absence_best_recent_month": lowest,
+        }
+    )
 
 
 def elder_alone(frames: Frames, through: Through, as_of: dt.date, elder_age: int) -> pd.DataFrame:
@@ -125,8 +142,14 @@ def elder_meter(frames: Frames, through: Through, as_of: dt.date, silent_litres:
     ran = read[read["litres"] >= silent_litres].groupby("person_id")["day"].max()
     return pd.DataFrame(
         {
-            "litres_last_day": read[read["day"] == last].groupby("person_id")["litres"].max().reindex(persons),
-            "litres_usual": read[read["day"] <= last - pd.Timedelta(days=7)].groupby("person_id")["litres"].median().reindex(persons),
+            "litres_last_day": read[read["day"] == last]
+            .groupby("person_id")["litres"]
+            .max()
+            .reindex(persons),
+            "litres_usual": read[read["day"] <= last - pd.Timedelta(days=7)]
+            .groupby("person_id")["litres"]
+            .median()
+            .reindex(persons),
             "silent_days": (last - ran).dt.days.reindex(persons),
         }
     )

@@ -52,7 +52,9 @@ class _Cast:
 def run(pack: Pack, cases: Sequence[ScenarioCase] | None = None) -> list[Verdict]:
     """Try every scenario of the pack (or those given), in the pack's order."""
     wanted = list(pack.scenarios if cases is None else cases)
-    verdicts = {_id(case): verdict for group in _together(wanted) for case, verdict in _run_group(pack, group)}
+    verdicts = {
+        _id(case): verdict for group in _together(wanted) for case, verdict in _run_group(pack, group)
+    }
     return [verdicts[_id(case)] for case in wanted]
 
 
@@ -75,7 +77,7 @@ def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[Scenario
         schema.ensure(engine, pack.feeds)
         ledger.create(engine)
         for feed in pack.feeds.values():
-            _fill(engine, feed, cases, cast, known_at)
+            _fill(engine, feed, cases, cast)
             _deliver(engine, feed, cases[0], known_at)
         with open_scene(engine, pack, as_of, known_at) as scene:
             signals.find(scene)
@@ -85,7 +87,7 @@ def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[Scenario
                 yield case, Verdict(case, tuple(_differences(pack, case, cast, answers)))
 
 
-def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast, known_at: dt.datetime) -> None:
+def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast) -> None:
     rows = [_fact(feed, case, row, cast) for case in cases for row in case.records.get(feed.id, ())]
     if feed.shared:
         rows = list({repr(sorted(row.items(), key=str)): row for row in rows}.values())
@@ -141,7 +143,7 @@ class _Answers:
     def signal(self, signal_id: str, subject: int) -> str:
         """The level, `false`, or `unknown`."""
         if (signal_id, subject) in self._levels:
-            return self._levels[signal_id, subject]
+            return str(self._levels[signal_id, subject])
         signal = self._scene.pack.signals[signal_id]
         sql = f"SELECT {self._scene.sql(signal.when)} FROM {wide(signal.subject)} WHERE {subject_key(signal.subject)} = $subject"
         return "false" if self._scene.engine.value(sql, {"subject": subject}) is False else "unknown"
@@ -185,4 +187,6 @@ def _amount_agrees(expected: float | bool | None, amount: float | None) -> bool:
 
 
 def _said(expected: object) -> str:
-    return {None: "unknown", True: "true", False: "false"}.get(expected, str(expected)) if not isinstance(expected, float) else str(expected)  # type: ignore[call-overload,no-any-return]
+    if expected is None:
+        return "unknown"
+    return str(expected).lower() if isinstance(expected, bool) else str(expected)

@@ -25,7 +25,7 @@ def check_pack(
     """
     from almoner.policy.compiler import Compiler  # SQLGlot and Pydantic take a moment to load
 
-    compiler = Compiler(find_pack(folder_or_name), as_of or dt.date.today())  # noqa: DTZ011 - local day of the installation
+    compiler = Compiler(find_pack(folder_or_name), as_of or dt.date.today())
     return compiler.compile(), compiler.report.findings
 
 

@@ -249,7 +249,9 @@ class ScenarioCase:
     as_of: dt.date
     complete_through: Mapping[str, dt.date]  # by feed; a feed not named is complete to `as_of`
     records: Mapping[str, tuple[Mapping[str, object], ...]]  # by feed, in the contract's columns
-    signals: Mapping[str, str | bool | None]  # level, or True/False, or None for unknown; by signal or signal@person
+    signals: Mapping[
+        str, str | bool | None
+    ]  # level, or True/False, or None for unknown; by signal or signal@person
     programmes: Mapping[str, float | bool | None]  # amount, or False: none
 
 
@@ -286,7 +288,9 @@ class Pack:
     holidays: Mapping[dt.date, bool]  # True: a working day although a weekend; False: a holiday
     hash: str  # SHA-256 over the files, after `extends`
     panel: Panel | None = None
-    units: Mapping[str, Words] = field(default_factory=dict)  # words for the letters of units: CNY, month, ...
+    units: Mapping[str, Words] = field(
+        default_factory=dict
+    )  # words for the letters of units: CNY, month, ...
 
     @property
     def membership_feed(self) -> Feed:

@@ -26,7 +26,7 @@ from almoner.policy.rules import RuleReader
 _TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
-    "number": "DOUBLE",
+    "number": "DECIMAL(18, 4)",
     "date": "DATE",
     "timestamp": "TIMESTAMP",
     "boolean": "BOOLEAN",

@@ -14,7 +14,7 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
 from almoner.intake.validate import STAGE
 from almoner.policy.model import VAULT_ROLES, Feed, Property, Role
-from almoner.registry.schema import fact_columns, fact_table
+from almoner.registry.schema import NUMBER, fact_columns, fact_table
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,8 @@ def _placed(of: Property) -> str:
             return "p.person_id"
         case Role.HOUSEHOLD:
             return "h.household_id"
+        case _ if of.type == "number":
+            return f"CAST(s.{quote(of.name)} AS {NUMBER}) AS {quote(of.name)}"
         case _:
             return f"s.{quote(of.name)}"
 

@@ -8,6 +8,7 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.rules import SQL_TYPES
 from almoner.policy.model import Feed
 
+NUMBER = "DECIMAL(18, 4)"  # exact, so that a sum is the same in every order and a replay bit for bit
 CLOCKS = {"known_from": "TIMESTAMP", "known_to": "TIMESTAMP", "delivery_id": "INTEGER"}
 _TABLES = {
     "person": "person_id BIGINT, number_index BLOB, checked_as VARCHAR, identity_hash BLOB",
@@ -69,4 +70,6 @@ def _existing(engine: Engine) -> dict[str, set[str]]:
 
 
 def _fact_type(column: str, kind: str) -> str:
-    return "BIGINT" if column in ("person_id", "household_id") else kind
+    if column in ("person_id", "household_id"):
+        return "BIGINT"
+    return NUMBER if kind == "DOUBLE" else kind

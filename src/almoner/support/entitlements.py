@@ -10,12 +10,12 @@ from typing import Any
 
 from almoner.assessment.evidence import Atom, Explainer, Sources
 from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
-from almoner.assessment.scene import Scene, subject_key, wide
+from almoner.assessment.scene import Scene, programme_conditions, subject_key, wide
 from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
 from almoner.assessment.signals import REFUTED as SIGNALS_REFUTED
 from almoner.assessment.signals import digest
 from almoner.engines import quote
-from almoner.policy.model import Programme
+from almoner.policy.model import Pack, Programme
 
 FINDINGS, REFUTED, OPEN = "proposal_findings", "proposal_refuted", "open_signals"
 
@@ -25,7 +25,10 @@ def find(scene: Scene) -> None:
     programmes = list(scene.pack.programmes.values())
     scene.engine.keep(OPEN, _open_signals())
     scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(scene, p) for p in programmes) or EMPTY_FINDINGS)
-    scene.engine.keep(REFUTED, " UNION ALL ".join(_refuted(scene, p) for p in programmes) or "SELECT NULL::VARCHAR AS key LIMIT 0")
+    scene.engine.keep(
+        REFUTED,
+        " UNION ALL ".join(_refuted(scene, p) for p in programmes) or "SELECT NULL::VARCHAR AS key LIMIT 0",
+    )
 
 
 def _open_signals() -> str:
@@ -56,11 +59,10 @@ def _fits(scene: Scene, programme: Programme) -> str:
 def _holding(scene: Scene, programme: Programme) -> str:
     amount = quote(programme.steps[-1].id)
     person = "person_id" if programme.subject == "person" else "NULL::BIGINT"
-    rules = [programme.eligible, *(e.when for e in programme.exclusions), *(s.value for s in programme.steps)]
     return (
         f"SELECT '{programme.id}' AS item, '{programme.subject}' AS subject, {subject_key(programme.subject)} AS subject_id,"
         f" household_id, {person} AS person_id, area, NULL::VARCHAR AS level, {amount}::DOUBLE AS severity,"
-        f" {digest(scene, rules)} AS digest FROM ({_with_steps(scene, programme)}) WHERE {_triggered(programme)}"
+        f" {digest(scene, programme_conditions(programme))} AS digest FROM ({_with_steps(scene, programme)}) WHERE {_triggered(programme)}"
         f" AND {_fits(scene, programme)}"
     )
 
@@ -72,6 +74,12 @@ def _refuted(scene: Scene, programme: Programme) -> str:
         f" WHERE s.kind = 'proposal' AND s.item = '{programme.id}'"
         f" AND (NOT ({_fits(scene, programme)}) OR NOT (w.{_triggered(programme)}))"
     )
+
+
+def expiry(pack: Pack) -> dict[str, int]:
+    """None: a proposal stands as long as it is not known to be wrong."""
+    del pack
+    return {}
 
 
 def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
@@ -97,12 +105,20 @@ def _signals_by_household(scene: Scene) -> dict[int, list[str]]:
 class _Arithmetic:
     """Fills the bodies of one programme's proposals."""
 
-    def __init__(self, scene: Scene, programme: Programme, sources: Sources, opened: dict[int, list[str]]) -> None:
+    def __init__(
+        self, scene: Scene, programme: Programme, sources: Sources, opened: dict[int, list[str]]
+    ) -> None:
         self._scene, self._programme, self._sources, self._opened = scene, programme, sources, opened
-        self._explainer = Explainer(scene, programme.subject, {step.id: step.label for step in programme.steps})
+        self._explainer = Explainer(
+            scene, programme.subject, {step.id: step.label for step in programme.steps}
+        )
         self._eligible = self._explainer.condition(programme.eligible, "eligible")
-        self._steps = [self._explainer.value(step.value, f"step{i}") for i, step in enumerate(programme.steps)]
-        self._exclusions = [self._explainer.condition(e.when, f"exclusion{i}:") for i, e in enumerate(programme.exclusions)]
+        self._steps = [
+            self._explainer.value(step.value, f"step{i}") for i, step in enumerate(programme.steps)
+        ]
+        self._exclusions = [
+            self._explainer.condition(e.when, f"exclusion{i}:") for i, e in enumerate(programme.exclusions)
+        ]
 
     def bodies(self, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
         rows = self._explainer.rows([m.subject_id for m in moved], _with_steps(self._scene, self._programme))

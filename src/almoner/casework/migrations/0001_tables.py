@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                 ("level", models.CharField(blank=True, max_length=40)),
                 ("urgency_hours", models.FloatField(null=True)),
                 ("severity", models.FloatField(default=0)),
-                ("due_at", models.DateTimeField(default=datetime.datetime(9999, 12, 31))),  # noqa: DTZ001
+                ("due_at", models.DateTimeField(default=datetime.datetime(9999, 12, 31))),
                 ("held_until", models.DateField(blank=True, null=True)),
                 ("opened_at", models.DateTimeField()),
                 ("opened_as_of", models.DateField()),

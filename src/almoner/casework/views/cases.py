@@ -52,7 +52,7 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
-    now = dt.datetime.now()  # noqa: DTZ005 - the installation's local time
+    now = dt.datetime.now()
     present = Presenter()
     can = workflow.possible(found, request.user)  # type: ignore[arg-type]
     signals = found.signals.order_by("urgency_hours", "due_at", "id")

@@ -28,7 +28,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     member_or_404(request.user, RoleOf.DEPARTMENT)
     waiting = referrals_of(request.user).filter(state__in=RUNNING).order_by("due_at", "id")
     page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
-    now, present = dt.datetime.now(), Presenter()  # noqa: DTZ005 - the installation's local time
+    now, present = dt.datetime.now(), Presenter()
     rows = [(present.proposal(referral), clock(referral, now)) for referral in page]
     return render(request, "casework/inbox.html", {"page": page, "rows": rows})
 
@@ -57,7 +57,7 @@ def _show(request: HttpRequest, found: Referral, status: int = 200) -> HttpRespo
     looked(request.user, found.case, "referral")  # type: ignore[arg-type]
     context = {
         "proposal": Presenter().proposal(found),
-        "clock": clock(found, dt.datetime.now()) if found.state in RUNNING else None,  # noqa: DTZ005
+        "clock": clock(found, dt.datetime.now()) if found.state in RUNNING else None,
         "people": [p for p in people(found.case.household_id) if found.person_id in {None, p.person_id}],
         "can": [name for name, (sources, _target) in workflow.ANSWERS.items() if found.state in sources],
     }

@@ -72,7 +72,7 @@ def _filtered(request: HttpRequest, chosen: Mapping[str, str]) -> QuerySet[Case]
 
 
 def _list(me: int, name: str) -> Q:
-    now = dt.datetime.now()  # noqa: DTZ005 - the installation's local time
+    now = dt.datetime.now()
     working = OPEN & (Q(held_until=None) | Q(held_until__lte=now.date()))
     return {
         "open": working & Q(hand=me),
@@ -91,7 +91,7 @@ def _rows(page: Page[Case], names: Mapping[str, str]) -> list[Row]:
     for case_id, signal in standing.values_list("case_id", "signal"):
         if names.get(signal, signal) not in found[case_id]:
             found[case_id].append(names.get(signal, signal))
-    now = dt.datetime.now()  # noqa: DTZ005 - the installation's local time
+    now = dt.datetime.now()
     return [Row(case, clock(case, now), words.level(case.level), found[case.pk]) for case in page]
 
 

@@ -105,7 +105,7 @@ def _write_workbook(table: pa.Table, path: Path) -> None:
     for batch in _months_as_text(table).to_batches():
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             sheet.append(row)
-    book.properties.created = datetime(*_LONG_AGO)  # noqa: DTZ001
+    book.properties.created = datetime(*_LONG_AGO)
     buffer = io.BytesIO()
     book.save(buffer)
     path.write_bytes(_without_times(buffer))

@@ -1,0 +1,141 @@
+"""Rows of the tables that a cycle fills, by the thousand and without model objects: making one of those takes
+longer than all else that is done with it.
+
+`CHANGES` of a row names the columns that evidence may change once the row is there; all others stay as written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+from almoner.casework.models import Case, CaseSignal, CaseState, Referral, ReferralState
+from almoner.casework.models.cases import ENDED, NO_CLOCK, new_reference
+
+READ_AT_ONCE = 5_000
+
+
+@dataclass(slots=True, eq=False)
+class CaseRow:
+    """A row of `Case`; `id` is none until it is stored."""
+
+    CHANGES: ClassVar = ("level", "urgency_hours", "severity", "due_at", "version")
+
+    household_id: int
+    area: str
+    opened_at: dt.datetime
+    opened_as_of: dt.date
+    due_at: dt.datetime = NO_CLOCK
+    reference: str = field(default_factory=new_reference)
+    state: str = CaseState.DETECTED.value
+    level: str = ""
+    urgency_hours: float | None = None
+    severity: float = 0.0
+    outcome: str = ""
+    version: int = 1
+    id: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in ENDED
+
+
+@dataclass(slots=True, eq=False)
+class SignalRow:
+    """A row of `CaseSignal`. `body` is JSON text; none where it was not read."""
+
+    CHANGES: ClassVar = (
+        "person_id", "department", "level", "urgency_hours", "severity", "raised_on", "due_at", "cleared_on", "body",
+        "pack_hash",
+    )  # fmt: skip
+
+    case: CaseRow
+    key: str
+    raised_on: dt.date
+    due_at: dt.datetime
+    signal: str = ""
+    person_id: int | None = None
+    department: str = ""
+    level: str = ""
+    urgency_hours: float = 0.0
+    severity: float | None = None
+    cleared_on: dt.date | None = None
+    pack_hash: str = ""
+    id: int | None = None
+    body: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ReferralRow:
+    """A row of `Referral`. `body` is JSON text; none where it was not read."""
+
+    CHANGES: ClassVar = (
+        "case", "department", "person_id", "state", "amount", "unit", "evidence_cleared_on", "body", "pack_hash",
+    )  # fmt: skip
+
+    case: CaseRow
+    key: str
+    proposed_on: dt.date
+    reference: str = field(default_factory=new_reference)
+    programme: str = ""
+    department: str = ""
+    person_id: int | None = None
+    state: str = ReferralState.PROPOSED.value
+    amount: Decimal | None = None
+    unit: str = ""
+    due_at: dt.datetime | None = None
+    note: str = ""
+    evidence_cleared_on: dt.date | None = None
+    pack_hash: str = ""
+    version: int = 1
+    id: int | None = None
+    body: str | None = None
+
+
+R = TypeVar("R", CaseRow, SignalRow, ReferralRow)
+
+
+class Table(Generic[R]):
+    """Reads and writes rows of one model's table."""
+
+    def __init__(self, model: type[Model], row: type[R]) -> None:
+        self._name = model._meta.db_table
+        self._names = [f.name for f in fields(row)]
+        self._changes: tuple[str, ...] = row.CHANGES
+
+    def read(self, found: QuerySet[Any, Any]) -> Iterator[tuple[Any, ...]]:
+        """What the rows are made of, in the order of their fields, without body; `case` is the case's id."""
+        columns = [_column(name) for name in self._names if name != "body"]
+        return found.values_list(*columns).iterator(READ_AT_ONCE)
+
+    def insert(self, rows: Iterable[R]) -> None:
+        names = [name for name in self._names if name != "id"]
+        columns, places = ", ".join(map(_column, names)), ", ".join(["%s"] * len(names))
+        self._write(f"INSERT INTO {self._name} ({columns}) VALUES ({places})", names, rows)
+
+    def update(self, rows: Iterable[R]) -> None:
+        """Write what evidence may change. A body that was not read stays."""
+        places = (f"{_column(n)} = " + ("COALESCE(%s, body)" if n == "body" else "%s") for n in self._changes)
+        sql = f"UPDATE {self._name} SET {', '.join(places)} WHERE id = %s"
+        self._write(sql, [*self._changes, "id"], rows)
+
+    def _write(self, sql: str, names: list[str], rows: Iterable[R]) -> None:
+        values = attrgetter(*("case.id" if name == "case" else name for name in names))
+        with connection.cursor() as cursor:
+            cursor.executemany(sql, [values(row) for row in rows])
+
+
+def _column(name: str) -> str:
+    return "case_id" if name == "case" else name
+
+
+CASES = Table(Case, CaseRow)
+SIGNALS = Table(CaseSignal, SignalRow)
+REFERRALS = Table(Referral, ReferralRow)
