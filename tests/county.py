@@ -66,14 +66,24 @@ def draw(seed: int, households: int = 16) -> Book:
     )
     for home in range(households):
         _household(chance, book, home)
-    for feed in (
-        "registered_unemployment",
-        "temporary_assistance_paid",
-        "minimum_living_recipients",
-        "school_register",
-    ):
-        book.rows.setdefault((feed, 0), [])
+    lists(book)
     return book
+
+
+def lists(book: Book) -> None:
+    """The departments' lists of who was helped: of somebody else, so that they are delivered and known."""
+    other = number(999, dt.date(1950, 1, 1))
+    book.add("minimum_living_recipients", 0, resident_no=other, month="2026-10", amount=300)
+    book.add(
+        "temporary_assistance_paid",
+        0,
+        payment_no="P1",
+        resident_no=other,
+        paid_on="2026-06-01",
+        cause="other",
+        amount=500,
+    )
+    book.add("registered_unemployment", 0, resident_no=other, registered_on="2026-06-01", reason="other")
 
 
 def _household(chance: random.Random, book: Book, home: int) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from almoner.assessment import signals
@@ -29,25 +29,42 @@ def decided(engine: Engine, pack: Pack, households: list[int] | None) -> dict[st
         }
 
 
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), data=st.data())
+@pytest.fixture(scope="module")
+def place(
+    base: Pack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Engine, dict[str, list[tuple[object, ...]]]]]:
+    wanted = deliveries(tmp_path_factory.mktemp("place"), draw(11, households=100))
+    with taken_in(base, wanted) as engine:
+        yield engine, decided(engine, base, None)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
 def test_a_scope_gives_the_same_rows_as_the_whole_place_filtered(
-    base: Pack, seed: int, data: st.DataObject
+    base: Pack, place: tuple[Engine, dict[str, list[tuple[object, ...]]]], data: st.DataObject
 ) -> None:
-    with TemporaryDirectory() as folder, taken_in(base, deliveries(Path(folder), draw(seed))) as engine:
-        homes = [h for (h,) in engine.rows("SELECT household_id FROM registry.household ORDER BY 1")]
-        chosen = data.draw(st.lists(st.sampled_from(homes), unique=True))
-        whole, some = decided(engine, base, None), decided(engine, base, chosen)
+    engine, whole = place
+    homes = sorted({row[0] for row in whole["wide_household"]})
+    chosen = data.draw(st.lists(st.sampled_from(homes), unique=True))
+    some = decided(engine, base, chosen)
     for table in TABLES:
         assert some[table] == [row for row in whole[table] if row[0] in chosen], table
 
 
-def test_the_county_of_these_tests_raises_every_signal(base: Pack) -> None:
-    raised: set[str] = set()
-    for seed in range(8):
-        with TemporaryDirectory() as folder, taken_in(base, deliveries(Path(folder), draw(seed))) as engine:
-            raised |= {str(row[1]) for row in decided(engine, base, None)[signals.FINDINGS]}
-    assert raised == set(base.signals)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_scope_of_other_places_too(base: Pack, tmp_path: Path, seed: int) -> None:
+    with taken_in(base, deliveries(tmp_path, draw(seed))) as engine:
+        whole, some = decided(engine, base, None), decided(engine, base, [1, 2, 3])
+    for table in TABLES:
+        assert some[table] == [row for row in whole[table] if row[0] in (1, 2, 3)], table
+
+
+def test_the_county_of_these_tests_raises_every_signal_and_programme(
+    base: Pack, place: tuple[Engine, dict[str, list[tuple[object, ...]]]]
+) -> None:
+    found = place[1]
+    assert {row[1] for row in found[signals.FINDINGS]} == set(base.signals)
+    assert {row[1] for row in found[entitlements.FINDINGS]} == set(base.programmes)
 
 
 def test_an_unknown_household_is_an_empty_scope(base: Pack, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from almoner.registry import Delivery, take_in
 from almoner.registry.vault import Vault
 from almoner.support.changes import Change
 from almoner.support.outbox import changes_after
-from county import KEY, Book, Forgetful, deliveries, draw, months, number, taken_in
+from county import KEY, Book, Forgetful, deliveries, draw, lists, months, number, taken_in
 
 BORN = dt.date(1984, 6, 1)
 WHO = number(1, BORN)
@@ -52,6 +52,7 @@ def earner_without_work(folder: Path) -> list[Delivery]:
         scheme="resident",
         amount=180,
     )
+    lists(book)
     return deliveries(folder, book)
 
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
     from almoner.casework.models import Case
+    from almoner.casework.rows import CaseRow
 
 FIRST = "0" * 64
+CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
 TABLE = CaseEvent._meta.db_table
 COLUMNS = "number, case_id, at, actor_id, kind, data, previous_hash, hash"
 READ_AT_ONCE = 5_000
@@ -32,7 +34,7 @@ READ_AT_ONCE = 5_000
 class NewEvent:
     """An event that is not in the chain yet. `data` holds no personal data."""
 
-    case: Case
+    case: Case | CaseRow
     kind: str
     data: Mapping[str, Any]
     actor_id: int | None = None
@@ -51,7 +53,7 @@ class ChainCheck:
 
 
 def canonical(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return CANONICAL.encode(value)
 
 
 def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
@@ -62,9 +64,9 @@ def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
     for event in events:
         head.number += 1
         data, previous = canonical(event.data), head.hash
-        head.hash = _link(previous, head.number, event.case.pk, at, event.actor_id, event.kind, data)
+        head.hash = _link(previous, head.number, event.case.id, at, event.actor_id, event.kind, data)
         rows.append(
-            (head.number, event.case.pk, stored_at, event.actor_id, event.kind, data, previous, head.hash)
+            (head.number, event.case.id, stored_at, event.actor_id, event.kind, data, previous, head.hash)
         )
     with connection.cursor() as cursor:  # half the time of a cycle went into making model objects here
         cursor.executemany(f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", rows)

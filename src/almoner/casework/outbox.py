@@ -8,6 +8,7 @@ case, and the new case says which evidence is new.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,9 @@ from django.db import transaction
 from almoner.casework import Applied
 from almoner.casework.clocks import Clocks, installed_clocks, nominal_hours
 from almoner.casework.desk import Desk
-from almoner.casework.models import Case, CaseSignal, CaseState, OutboxPosition, Referral, ReferralState
+from almoner.casework.models import CaseState, OutboxPosition, ReferralState
+from almoner.casework.rows import CaseRow, ReferralRow, SignalRow
+from almoner.support.bodies import text_of
 
 if TYPE_CHECKING:
     from almoner.support.changes import Change
@@ -53,7 +56,8 @@ def _fresh(batch: Sequence[Change], seq: int) -> list[Change]:
 
 
 def _apply_batch(changes: Sequence[Change], clocks: Clocks) -> Desk:
-    desk = Desk(sorted({change.household_id for change in changes}))
+    kept = [change.key for change in changes if change.change != "cleared"]
+    desk = Desk(sorted({change.household_id for change in changes}), kept)
     signals, proposals = Signals(desk, clocks), Proposals(desk, clocks)
     for change in changes:
         (signals if change.kind == "signal" else proposals).take(change)
@@ -70,9 +74,13 @@ def _about(change: Change) -> dict[str, Any]:
     return {"seq": change.seq, "as_of": change.as_of.isoformat(), "key": change.key, "pack": change.pack_hash}
 
 
-def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> Case:
+def _stored(held: SignalRow | ReferralRow) -> Any:
+    return None if held.body is None else json.loads(held.body)
+
+
+def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> CaseRow:
     earlier = desk.ended.get(change.household_id)
-    case = Case(
+    case = CaseRow(
         household_id=change.household_id, area=change.area or "", opened_at=change.known_at,
         opened_as_of=change.as_of, due_at=due,
     )  # fmt: skip
@@ -103,57 +111,55 @@ class Signals:
         else:
             self._raise(change, held)
 
-    def _clear(self, held: CaseSignal, change: Change) -> None:
+    def _clear(self, held: SignalRow, change: Change) -> None:
         held.cleared_on = change.as_of
         self.desk.touch(held)
         self.desk.tell(held.case, "signal_cleared", _about(change) | {"signal": held.signal})
 
-    def _update(self, held: CaseSignal, change: Change) -> None:
-        body = dict(change.body)
-        if held.body == body:
+    def _update(self, held: SignalRow, change: Change) -> None:
+        before = _stored(held)
+        if before == change.body:
             return
         told = {
-            "signal": held.signal,
-            "level": body["level"],
-            "level_before": held.level,
-            "body_before": held.body,
-        }
+            "signal": held.signal, "level": change.body["level"], "level_before": held.level, "body_before": before,
+        }  # fmt: skip
         self.desk.tell(held.case, "signal_changed", _about(change) | told)
         if _more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
         _write_signal(held, change)
         self.desk.touch(held)
 
-    def _raise(self, change: Change, held: CaseSignal | None) -> None:
+    def _raise(self, change: Change, held: SignalRow | None) -> None:
         evidence = {"new_evidence": _what_is_new(change, held)}
         due = self._due(change)
         case = self.desk.open.get(change.household_id) or _open_case(self.desk, change, due, evidence)
         told = {"signal": change.body["signal"], "level": change.body["level"], "due_at": due.isoformat()}
         self.desk.tell(case, "signal_raised", _about(change) | told | evidence)
-        signal = held if held is not None and held.case is case else CaseSignal(case=case, key=change.key)
-        signal.raised_on, signal.due_at, signal.cleared_on = change.as_of, due, None
-        _write_signal(signal, change)
-        if signal is held:
-            self.desk.touch(signal)
+        if held is not None and held.case is case:
+            held.raised_on, held.due_at, held.cleared_on = change.as_of, due, None
+            _write_signal(held, change)
+            self.desk.touch(held)
         else:
+            signal = SignalRow(case, change.key, raised_on=change.as_of, due_at=due)
+            _write_signal(signal, change)
             self.desk.add(signal)
 
     def _due(self, change: Change) -> dt.datetime:
         return self.clocks.due(change.known_at, change.body["within"], change.body["department"])
 
 
-def _write_signal(signal: CaseSignal, change: Change) -> None:
-    body = dict(change.body)
+def _write_signal(signal: SignalRow, change: Change) -> None:
+    body = change.body
     signal.signal, signal.department, signal.level = body["signal"], body["department"], body["level"] or ""
     signal.urgency_hours, signal.severity = nominal_hours(body["within"]), body["severity"]
-    signal.person_id, signal.body, signal.pack_hash = change.person_id, body, change.pack_hash
+    signal.person_id, signal.body, signal.pack_hash = change.person_id, text_of(body), change.pack_hash
 
 
-def _more_urgent(change: Change, held: CaseSignal) -> bool:
+def _more_urgent(change: Change, held: SignalRow) -> bool:
     return nominal_hours(change.body["within"]) < held.urgency_hours
 
 
-def _what_is_new(change: Change, held: CaseSignal | None) -> dict[str, Any]:
+def _what_is_new(change: Change, held: SignalRow | None) -> dict[str, Any]:
     if held is None:
         return {"what": "new"}
     if held.cleared_on is not None:
@@ -183,7 +189,7 @@ class Proposals:
         else:
             self._tell(held, change)
 
-    def _starts_anew(self, held: Referral, change: Change) -> bool:
+    def _starts_anew(self, held: ReferralRow, change: Change) -> bool:
         """Of an ended case: it belongs to the case that followed, or is raised again after a closing."""
         if held.case.is_open:
             return False
@@ -191,26 +197,26 @@ class Proposals:
             return change.change == "raised" or held.state in UNDECIDED
         return change.change == "raised" and held.case.state == CaseState.CLOSED
 
-    def _clear(self, held: Referral, change: Change) -> None:
+    def _clear(self, held: ReferralRow, change: Change) -> None:
         held.evidence_cleared_on = change.as_of
         if held.state == ReferralState.PROPOSED:
-            held.state = ReferralState.WITHDRAWN
+            held.state = ReferralState.WITHDRAWN.value
         self.desk.touch(held)
-        told = {"programme": held.programme, "state": str(held.state)}
+        told = {"programme": held.programme, "state": held.state}
         self.desk.tell(held.case, "proposal_cleared", _about(change) | told)
 
-    def _update(self, held: Referral, change: Change) -> None:
-        body = dict(change.body)
-        if held.body == body and held.state == ReferralState.PROPOSED:
+    def _update(self, held: ReferralRow, change: Change) -> None:
+        before = _stored(held)
+        if before == change.body and held.state == ReferralState.PROPOSED:
             return
-        told = _amounts(held, change) | {"body_before": held.body}
+        told = _amounts(held, change) | {"body_before": before}
         self.desk.tell(held.case, "proposal_changed", _about(change) | told)
-        held.state, held.evidence_cleared_on = ReferralState.PROPOSED, None
+        held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
         _write_referral(held, change)
         self.desk.touch(held)
 
-    def _tell(self, held: Referral, change: Change) -> None:
-        if held.body == dict(change.body) and held.evidence_cleared_on is None:
+    def _tell(self, held: ReferralRow, change: Change) -> None:
+        if _stored(held) == change.body and held.evidence_cleared_on is None:
             return
         held.evidence_cleared_on = None
         self.desk.touch(held)
@@ -219,13 +225,13 @@ class Proposals:
     def _propose(self, change: Change) -> None:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
         case = self._case_for(change, due)
-        referral = Referral(case=case, key=change.key, proposed_on=change.as_of)
+        referral = ReferralRow(case, change.key, proposed_on=change.as_of)
         _write_referral(referral, change)
         self.desk.add(referral)
         told = {"programme": referral.programme, "amount": change.body["amount"], "unit": referral.unit}
         self.desk.tell(case, "proposal_raised", _about(change) | told)
 
-    def _case_for(self, change: Change, due: dt.datetime) -> Case:
+    def _case_for(self, change: Change, due: dt.datetime) -> CaseRow:
         """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of
         its own."""
         ended = self.desk.ended.get(change.household_id)
@@ -235,18 +241,17 @@ class Proposals:
         return case or _open_case(self.desk, change, due, {"new_evidence": {"what": "proposal"}})
 
 
-def _write_referral(referral: Referral, change: Change) -> None:
-    body = dict(change.body)
-    amount = body["amount"]
+def _write_referral(referral: ReferralRow, change: Change) -> None:
+    body, amount = change.body, change.body["amount"]
     referral.programme, referral.department = body["programme"], body["department"]
     referral.amount = None if amount is None else round(Decimal(str(amount)), 2)
     referral.unit, referral.person_id = body["unit"] or "", change.person_id
-    referral.body, referral.pack_hash = body, change.pack_hash
+    referral.body, referral.pack_hash = text_of(body), change.pack_hash
 
 
-def _amounts(held: Referral, change: Change) -> dict[str, Any]:
+def _amounts(held: ReferralRow, change: Change) -> dict[str, Any]:
     before = None if held.amount is None else float(held.amount)
     return {
         "programme": held.programme, "amount": change.body["amount"], "amount_before": before,
-        "unit": change.body["unit"], "state": str(held.state),
+        "unit": change.body["unit"], "state": held.state,
     }  # fmt: skip

@@ -128,8 +128,9 @@ class Table(Generic[R]):
 
     def _write(self, sql: str, names: list[str], rows: Iterable[R]) -> None:
         values = attrgetter(*("case.id" if name == "case" else name for name in names))
-        with connection.cursor() as cursor:
-            cursor.executemany(sql, [values(row) for row in rows])
+        if written := [values(row) for row in rows]:
+            with connection.cursor() as cursor:
+                cursor.executemany(sql, written)
 
 
 def _column(name: str) -> str:

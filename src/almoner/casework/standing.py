@@ -6,12 +6,15 @@ from collections.abc import Iterable
 
 from almoner.casework.models import Case, CaseSignal, CaseState, Referral, ReferralState
 from almoner.casework.models.cases import NO_CLOCK
+from almoner.casework.rows import CaseRow, ReferralRow, SignalRow
 
 BEFORE_DECISION = (CaseState.DETECTED, CaseState.VERIFYING)
 RUNNING = (ReferralState.SENT, ReferralState.ACCEPTED)
 
 
-def refresh(case: Case, signals: Iterable[CaseSignal], referrals: Iterable[Referral]) -> None:
+def refresh(
+    case: Case | CaseRow, signals: Iterable[CaseSignal | SignalRow], referrals: Iterable[Referral | ReferralRow]
+) -> None:
     """Set level, urgency, severity and due time. Before the decision the signals' clocks count, then the
     referrals'.
 

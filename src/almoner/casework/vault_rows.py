@@ -15,9 +15,9 @@ from almoner.casework.batches import batched
 from almoner.casework.models import HouseholdMember, Identity
 from almoner.registry.vault import SealedIdentity, Vault, open_vault
 
-COLUMNS = ("person_id", "number_index", "number", "name", "name_index", "phone", "address")
+COLUMNS = SealedIdentity._fields
 KEPT_WHERE_NEW_IS_NONE = COLUMNS[2:]
-ROWS_A_STATEMENT = 100
+WRITER_CACHE_KIB = 256 * 1024  # blind indexes are spread at random over the whole index
 
 
 class DjangoIdentityStore:
@@ -25,23 +25,23 @@ class DjangoIdentityStore:
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         """Insert or update by `person_id`, in one transaction; a field that is None keeps what is stored."""
-        with transaction.atomic(), connection.cursor() as cursor:
-            for some in batched(identities, ROWS_A_STATEMENT):
-                values = [getattr(identity, column) for identity in some for column in COLUMNS]
-                cursor.execute(_upsert(len(some)), values)
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+            with transaction.atomic():
+                cursor.executemany(_upsert(), identities)
 
     def discard_above(self, person_id: int) -> None:
         """Forget persons with a larger id: left behind by a delivery that never committed."""
         Identity.objects.filter(person_id__gt=person_id).delete()
 
 
-@lru_cache(maxsize=8)
-def _upsert(rows: int) -> str:
+def _upsert() -> str:
     table = Identity._meta.db_table
-    values = ", ".join([f"({', '.join(['%s'] * len(COLUMNS))})"] * rows)
+    values = ", ".join(["%s"] * len(COLUMNS))
     kept = (f"{column} = COALESCE(excluded.{column}, {table}.{column})" for column in KEPT_WHERE_NEW_IS_NONE)
     return (
-        f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES {values} "
+        f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES ({values}) "
         f"ON CONFLICT (person_id) DO UPDATE SET number_index = excluded.number_index, {', '.join(kept)}"
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.faults import BadRow, Broken, masked
@@ -30,14 +31,14 @@ def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime) -> 
     """Put the good rows of a slice on the stage. Gives their count, and the bad rows with all their
     faults."""
     checks = _checks(feed, part.table, received_at)
-    good = _stage_good(engine, checks, part.table) if part.table.num_rows else 0
-    return good, _bad(engine, checks, part, good)
+    rest = _stage_good(engine, checks, part.table) if part.table.num_rows else part.table
+    return part.table.num_rows - rest.num_rows, _bad(engine, checks, part, rest)
 
 
-def _bad(engine: Engine, checks: list[Check], part: Slice, good: int) -> Iterator[BadRow]:
+def _bad(engine: Engine, checks: list[Check], part: Slice, rest: pa.Table) -> Iterator[BadRow]:
     yield from (_from_broken(row) for row in part.broken)
-    if good < part.table.num_rows:
-        yield from _bad_rows(engine, checks, part.table)
+    if rest.num_rows:
+        yield from _bad_rows(engine, checks, rest)
 
 
 def _checks(feed: Feed, table: pa.Table, received_at: dt.datetime) -> list[Check]:
@@ -45,16 +46,19 @@ def _checks(feed: Feed, table: pa.Table, received_at: dt.datetime) -> list[Check
     return [check(p, table.schema.field(p.name).type, place, received_at) for place, p in enumerate(present)]
 
 
-def _stage_good(engine: Engine, checks: list[Check], table: pa.Table) -> int:
+def _stage_good(engine: Engine, checks: list[Check], table: pa.Table) -> pa.Table:
+    """Gives the rows that stay behind."""
     names = ", ".join(quote(c.of.name) for c in checks)
     values = ", ".join(f"v{place}" for place in range(len(checks)))
-    before = int(engine.value(f"SELECT count(*) FROM {STAGE}"))
     with engine.offer("slice", table):
         engine.execute(
             f"INSERT INTO {STAGE} ({LINE}, {names}) SELECT {LINE}, {values} FROM ({_typed(checks)}) "
             f"WHERE NOT ({_any(checks)})"
         )
-    return int(engine.value(f"SELECT count(*) FROM {STAGE}")) - before
+    lines = table.column(LINE)
+    ends = pc.min_max(lines).as_py()
+    good = engine.table(f"SELECT {LINE} FROM {STAGE} WHERE {LINE} BETWEEN $min AND $max", ends).column(0)
+    return table.filter(pc.invert(pc.is_in(lines, value_set=good)))
 
 
 def _bad_rows(engine: Engine, checks: list[Check], table: pa.Table) -> Iterator[BadRow]:

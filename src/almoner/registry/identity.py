@@ -74,8 +74,8 @@ def see_persons(engine: Engine, feed: Feed) -> None:
         f"""CREATE OR REPLACE TEMP TABLE person_seen AS
         WITH fresh AS (
             SELECT number_index, min(household_id) AS household_id
-            FROM number_seen LEFT JOIN ({_homes(feed)}) USING (number)
-            WHERE number_index NOT IN (SELECT number_index FROM registry.person) GROUP BY ALL
+            FROM number_seen ANTI JOIN registry.person USING (number_index)
+            LEFT JOIN ({_homes(feed)}) USING (number) GROUP BY ALL
         ), numbered AS (
             SELECT number_index, (SELECT coalesce(max(person_id), 0) FROM registry.person)
                    + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id,
@@ -129,9 +129,9 @@ def _check(engine: Engine, vault: Vault, of: Property) -> None:
         (SELECT number_index FROM registry.person WHERE checked_as = $identifier) USING (number_index)""",
         {"identifier": of.identifier or ""},
     )
-    verdicts = list(check_numbers(of.identifier, unchecked.column(0).to_pylist()))
+    verdicts = check_numbers(of.identifier, unchecked.column(0).to_pylist())
     _insert_bad(engine, [v for v in verdicts if v.rule])
-    _respell(engine, vault, [v for v in verdicts if not v.rule and v.canonical != v.number])
+    _respell(engine, vault, [v for v in verdicts if not v.rule])
 
 
 def _insert_bad(engine: Engine, bad: list[Verdict]) -> None:

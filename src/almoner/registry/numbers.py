@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from stdnum import numdb
 from stdnum.exceptions import InvalidChecksum, InvalidComponent, InvalidFormat, InvalidLength, ValidationError
@@ -21,10 +21,10 @@ _RULES = {
     InvalidComponent: "identifier_component",
 }
 _PLACES_KEPT = 65_536
+_CALLS_KEPT = 4  # of one number
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`canonical` is the number's one spelling; `rule` says what is wrong, None when it is valid."""
 
     number: str
@@ -32,24 +32,29 @@ class Verdict:
     rule: str | None
 
 
-def check_numbers(identifier: str | None, numbers: Sequence[str]) -> Iterator[Verdict]:
-    """A verdict on each number. Without an identifier every number is valid. Raises PackError for an
-    unknown one."""
+def check_numbers(identifier: str | None, numbers: Sequence[str]) -> list[Verdict]:
+    """Verdicts on the numbers that are wrong or not in their one spelling; all others are valid.
+
+    Without an identifier every number is. Raises PackError for an unknown one.
+    """
     if identifier is None:
-        yield from (Verdict(number, number, None) for number in numbers)
-        return
+        return []
     module = _module(identifier)
     with _quick(module):
-        yield from [_verdict(module.validate, number) for number in numbers]
+        return list(_verdicts(module.validate, numbers))
 
 
-def _verdict(validate: Callable[[str], str], number: str) -> Verdict:
-    try:
-        return Verdict(number, validate(number), None)
-    except ValidationError as error:
-        return Verdict(number, number, _RULES.get(type(error), "identifier_invalid"))
-    except (ValueError, LookupError):  # some modules let Python's own errors out for odd input
-        return Verdict(number, number, "identifier_invalid")
+def _verdicts(validate: Callable[[str], str], numbers: Sequence[str]) -> Iterator[Verdict]:
+    for number in numbers:
+        try:
+            canonical = validate(number)
+        except ValidationError as error:
+            yield Verdict(number, number, _RULES.get(type(error), "identifier_invalid"))
+        except (ValueError, LookupError):  # some modules let Python's own errors out for odd input
+            yield Verdict(number, number, "identifier_invalid")
+        else:
+            if canonical != number:
+                yield Verdict(number, canonical, None)
 
 
 def _module(identifier: str) -> Any:
@@ -67,19 +72,27 @@ def _module(identifier: str) -> Any:
 @contextmanager
 def _quick(module: Any) -> Iterator[None]:
     """python-stdnum reads its list of places anew for every number (41 us), and cleans each several times."""
-    places, clean = numdb.NumDB.info, getattr(module, "clean", None)
+    originals = {name: found for name, found in vars(module).items() if _is_helper(module, found)}
+    clean, places = getattr(module, "clean", None), numdb.NumDB.info
+    replaced = {name: functools.lru_cache(_CALLS_KEPT)(found) for name, found in originals.items()}
     setattr(numdb.NumDB, "info", functools.lru_cache(_PLACES_KEPT)(places))  # noqa: B010 - a method, for mypy
     if clean:
-        module.clean = functools.partial(_clean_unless_clean, clean)
+        originals["clean"], replaced["clean"] = clean, functools.partial(_clean_unless_clean, clean)
+    vars(module).update(replaced)
     try:
         yield
     finally:
         setattr(numdb.NumDB, "info", places)  # noqa: B010
-        if clean:
-            module.clean = clean
+        vars(module).update(originals)
+
+
+def _is_helper(module: Any, found: object) -> bool:
+    """The module's own functions, which ask each other for the same of one number."""
+    own = inspect.isfunction(found) and found.__module__ == module.__name__
+    return own and found is not module.validate
 
 
 def _clean_unless_clean(clean: Callable[..., str], number: str, deletechars: str = "") -> str:
-    if number.isascii() and number.isalnum() and not any(c.isalnum() for c in deletechars):
+    if number.isalnum() and number.isascii() and not (deletechars and any(c.isalnum() for c in deletechars)):
         return number
     return clean(number, deletechars)

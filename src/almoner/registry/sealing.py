@@ -9,9 +9,9 @@ from almoner.intake.slices import LINE
 from almoner.intake.validate import STAGE
 from almoner.policy.model import Feed, Role
 from almoner.registry.identity import hmac_sql, pads
-from almoner.registry.vault import IdentityStore, SealedIdentity, Vault
+from almoner.registry.vault import FIELDS, IdentityStore, SealedIdentity, Vault
 
-PERSONS_AT_ONCE = 5_000
+PERSONS_AT_ONCE = 200_000  # a transaction of the vault; the console waits that long to write
 _ROLES = (Role.NAME, Role.PHONE, Role.ADDRESS)
 _IDENTITY_PREFIX = "identity\x1f"
 
@@ -20,7 +20,7 @@ def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None
     """Write to the vault who is new or has changed. Needs `person_seen` and the new rows of
     `registry.person`."""
     _see_identities(engine, vault, feed)
-    for batch in engine.batches("FROM to_seal ORDER BY person_id", rows=PERSONS_AT_ONCE):
+    for batch in engine.batches("FROM to_seal ORDER BY number_index", rows=PERSONS_AT_ONCE):
         store.write(_sealed(vault, batch))
     if feed.membership:
         engine.execute(
@@ -84,22 +84,13 @@ def _field(feed: Feed, role: Role) -> str:
 
 
 def _sealed(vault: Vault, batch: pa.RecordBatch) -> list[SealedIdentity]:
-    columns = [
-        batch.column(name).to_pylist()
-        for name in ("person_id", "number_index", "number", "name", "phone", "address")
-    ]
-    return [
-        SealedIdentity(
-            person_id,
-            number_index,
-            number=vault.seal(person_id, "number", number),
-            name=vault.seal(person_id, "name", name),
-            name_index=vault.index(spelled(name)) if name else None,
-            phone=vault.seal(person_id, "phone", phone),
-            address=vault.seal(person_id, "address", address),
-        )
-        for person_id, number_index, number, name, phone, address in zip(*columns, strict=True)
-    ]
+    persons = batch.column("person_id").to_pylist()
+    text = {field: batch.column(field).to_pylist() for field in FIELDS}
+    sealed = {field: vault.seal_all(persons, field, text[field]) for field in FIELDS}
+    indexes = [vault.index(spelled(name)) if name else None for name in text["name"]]
+    columns = (sealed["number"], sealed["name"], indexes, sealed["phone"], sealed["address"])
+    rows = zip(persons, batch.column("number_index").to_pylist(), *columns, strict=True)
+    return [SealedIdentity._make(row) for row in rows]
 
 
 def spelled(name: str) -> str:

@@ -25,4 +25,4 @@ def changes_after(engine: Engine, seq: int, rows: int = SLICE) -> Iterator[list[
 
 def _change(row: tuple[Any, ...]) -> Change:
     values = dict(zip(_COLUMNS, row, strict=True))
-    return Change(**values | {"body": json.loads(values["body"])})
+    return Change(**values | {"body": Body(values["body"])})

@@ -1,0 +1,49 @@
+"""Scenarios of the packs that come with Almoner pass, and a wrong expectation is told in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from almoner.lab import scenarios
+from almoner.policy import compile_pack
+from almoner.policy.model import Pack
+
+PACKS = Path(__file__).parents[2] / "packs"
+
+
+@pytest.mark.parametrize("name", ["base", "gsoep"])
+def test_every_scenario_of_the_pack_passes(name: str) -> None:
+    verdicts = scenarios.run(compile_pack(PACKS / name, as_of=dt.date(2026, 11, 9)))
+    assert verdicts
+    assert [(v.case.name, v.wrong) for v in verdicts if not v.passed] == []
+
+
+def test_every_signal_and_programme_of_the_base_pack_has_a_case_for_and_a_case_against(base: Pack) -> None:
+    for kind, ids in (("signals", base.signals), ("programmes", base.programmes)):
+        for item in ids:
+            said = {
+                bool(v)
+                for c in base.scenarios
+                for k, v in getattr(c, kind).items()
+                if k.partition("@")[0] == item
+            }
+            assert True in said, item
+    against = {k.partition("@")[0] for c in base.scenarios for k, v in c.signals.items() if v is False}
+    assert against == set(base.signals)
+
+
+def test_a_wrong_expectation_fails_with_both_answers(base: Pack) -> None:
+    case = next(
+        c for c in base.scenarios if "income_shock" in c.signals and c.signals["income_shock"] == "orange"
+    )
+    wrong = dataclasses.replace(
+        case, signals={"income_shock": None}, programmes={"temporary_assistance": 1.0}
+    )
+    [verdict] = scenarios.run(base, [wrong])
+    assert not verdict.passed
+    assert verdict.wrong[0] == "income_shock: expected unknown, the pack says orange"
+    assert verdict.wrong[1].startswith("temporary_assistance: expected 1.0, the pack says ")
