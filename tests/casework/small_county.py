@@ -17,6 +17,11 @@ from casework.makers import Outbox, condition, words
 
 PASSWORD = "a long fictional password"
 NAMES = ("Mei Fictional", "欧阳虚构")
+AREAS = [
+    ("5201", words("Fictional County", "虚构县"), None),
+    ("520101", words("Long Township", "龙镇"), "5201"),
+    ("520101201", words("Willow Village", "柳树村"), "520101"),
+]
 NUMBER = "11010119900307803X"
 
 
@@ -27,6 +32,7 @@ def build(folder: Path) -> None:
     casework.migrate()
     _departments()
     _residents(home.vault_key)
+    casework.sync_areas(AREAS)
     _cases()
     casework.create_user("worker", PASSWORD, areas=["5201"], full_name="Wang Worker")
     casework.create_user("clerk", PASSWORD, role="department", areas=[], department="relief")
@@ -57,7 +63,7 @@ def _cases() -> None:
     label = words("Elderly person alone with a silent meter", "独居老人水表无动静")
     changes = [
         outbox.signal(
-            1, known_at=now - dt.timedelta(days=20), evidence=[condition(), condition(400.0, 800.0)]
+            1, area="520101201", known_at=now - dt.timedelta(days=20), evidence=[condition(), condition(400.0, 800.0)]
         ),
         outbox.signal(
             1, signal="silent", known_at=now, level="red", label=label, within={"amount": 30, "unit": "hours"}

@@ -106,7 +106,7 @@ def test_the_queue_opens_on_mine_and_unassigned_of_my_areas(
 @pytest.mark.parametrize(("chosen", "shown"), [
     ({"list": "mine"}, {1}), ({"list": "unassigned"}, {2, 3}), ({"list": "all"}, {1, 2, 3}),
     ({"list": "all", "signal": "silent"}, {2}), ({"list": "all", "level": "red"}, {2}),
-    ({"list": "all", "area": "52019"}, {3}), ({"list": "overdue"}, {3}), ({"list": "held"}, {4}), ({"list": "ended"}, {5}),
+    ({"list": "all", "area": "520199"}, {3}), ({"list": "overdue"}, {3}), ({"list": "held"}, {4}), ({"list": "ended"}, {5}),
 ])  # fmt: skip
 def test_the_queue_filters_and_says_the_filter_in_words(
     worker: User, outbox: Outbox, signed_in: SignIn, chosen: dict[str, str], shown: set[int]

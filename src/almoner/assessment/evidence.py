@@ -50,9 +50,8 @@ class Sources:
         feed = self._scene.pack.feeds[feed_id]
         by_household, by_person = self._latest_of(feed_id)
         latest = by_household.get(household) if person is None else by_person.get(person)
-        owner = self._scene.pack.departments[feed.owner].label
         return {
-            "feed": feed_id, "label": dict(feed.label), "owner": dict(owner),
+            "feed": feed_id, "label": dict(feed.label), "owner": feed.owner,
             "complete_through": _iso(self._through.get(feed_id)), "latest": _iso(latest),
         }  # fmt: skip
 

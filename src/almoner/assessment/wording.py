@@ -67,13 +67,15 @@ class Wording:
         return lambda row: "".join(part if isinstance(part, str) else part(row) for part in parts)
 
     def unit(self, unit: str | None) -> str:
-        """A unit in words, such as 元/人/月."""
+        """A unit in words, such as 元/人/月; a lone English one in the plural."""
         if not unit or unit == "1":
             return ""
-        per = [
-            say(self._pack.units[u], self._language) if u in self._pack.units else u for u in unit.split("/")
-        ]
-        return " " + "/".join(per)
+        per = ["·".join(self._unit_word(atom) for atom in part.split("*")) for part in unit.split("/")]
+        many = self._language == "en" and len(per) == 1 and per[0].islower() and not per[0].endswith("s")
+        return " " + "/".join(per) + ("s" if many else "")
+
+    def _unit_word(self, atom: str) -> str:
+        return say(self._pack.units[atom], self._language) if atom in self._pack.units else atom
 
     def _value(self, key: str, unit: str | None) -> Callable[[Row], str]:
         suffix = self.unit(unit)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,6 +106,14 @@ def sync_calendar(pack: Pack) -> None:
     from almoner.casework import reference_data
 
     reference_data.sync_calendar(pack)
+
+
+def sync_areas(rows: Iterable[tuple[str, Mapping[str, str], str | None]]) -> None:
+    """Names of areas: (code, name by language, code of the area around it). Areas that are not in `rows` keep
+    theirs."""
+    from almoner.casework import reference_data
+
+    reference_data.sync_areas(rows)
 
 
 def create_user(

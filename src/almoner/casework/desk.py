@@ -54,17 +54,14 @@ class Desk:
 
     def _read(self, households: list[int]) -> None:
         locked = Case.objects.select_for_update().filter(household_id__in=households).order_by("id")
-        cases = {case.id: case for case in (CaseRow(*values) for values in CASES.read(locked))}
-        for case in cases.values():
+        cases: dict[int, CaseRow] = {}
+        for case in (CaseRow(*values) for values in CASES.read(locked)):
+            cases[case.id or 0] = case
             (self.open if case.is_open else self.ended)[case.household_id] = case
-        ids = list(cases)
-        for case_id, *values in SIGNALS.read(
-            CaseSignal.objects.filter(case_id__in=ids).order_by("case_id", "id")
-        ):
+        of_cases = {"case_id__in": list(cases)}
+        for case_id, *values in SIGNALS.read(CaseSignal.objects.filter(**of_cases).order_by("case_id", "id")):
             self._place(SignalRow(cases[case_id], *values))
-        for case_id, *values in REFERRALS.read(
-            Referral.objects.filter(case_id__in=ids).order_by("case_id", "id")
-        ):
+        for case_id, *values in REFERRALS.read(Referral.objects.filter(**of_cases).order_by("case_id", "id")):
             self._place(ReferralRow(cases[case_id], *values))
 
     def _place(self, row: SignalRow | ReferralRow) -> None:
@@ -144,7 +141,7 @@ class Desk:
 def _read_bodies(
     model: type[CaseSignal] | type[Referral], rows: Iterable[SignalRow] | Iterable[ReferralRow]
 ) -> None:
-    held = {row.id: row for row in rows}
+    held = {row.id: row for row in rows if row.id is not None}
     for some in batched(held, READ_AT_ONCE):
         bodies = model.objects.filter(pk__in=some).values_list("pk", Cast("body", TextField()))
         for pk, body in bodies:

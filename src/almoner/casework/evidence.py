@@ -8,6 +8,7 @@ from typing import Any
 
 from almoner.casework import words
 from almoner.casework.models import CaseSignal, Department, Referral
+from almoner.policy.model import Words
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,10 @@ class Presenter:
     def __init__(self) -> None:
         self._departments: dict[str, Mapping[str, str]] = dict(Department.objects.values_list("id", "label"))
 
-    def department(self, department: str) -> str:
-        return words.in_language(self._departments.get(department) or department)
+    def department(self, department: str | Words) -> str:
+        """The name of a department by id; a body may bring the name itself."""
+        known = self._departments.get(department) if isinstance(department, str) else None
+        return words.in_language(known or department)
 
     def reason(self, signal: CaseSignal) -> Reason:
         body = signal.body
@@ -90,11 +93,10 @@ class Presenter:
 
     def proposal(self, referral: Referral) -> Proposal:
         body = referral.body
-        steps = (_step(step) for step in body["steps"])
-        exclusions = ((words.in_language(e["label"]), e["holds"]) for e in body["exclusions"])
+        exclusions = ((words.in_language(e["label"]), e.get("holds", False)) for e in body["exclusions"])
         return Proposal(
             referral, words.in_language(body["label"]), self.department(referral.department),
-            words.quantity(referral.amount, referral.unit), words.within(body["within"]), tuple(steps),
+            words.quantity(referral.amount, referral.unit), words.within(body["within"]), _steps(body),
             self.facts(body["eligible"]), tuple(exclusions), words.in_language(body["reference"]),
         )  # fmt: skip
 
@@ -118,9 +120,15 @@ class Presenter:
         )  # fmt: skip
 
 
-def _step(step: Mapping[str, Any]) -> ProposalStep:
-    value = words.quantity(step["value"], step.get("unit"))
-    return ProposalStep(words.in_language(step["label"]), words.in_language(step["sentence"]), value)
+def _steps(body: Mapping[str, Any]) -> tuple[ProposalStep, ...]:
+    """The last step is the amount and has its unit; those before say theirs in their sentences."""
+    units = [*[None] * (len(body["steps"]) - 1), body["unit"]]
+    return tuple(
+        ProposalStep(
+            words.in_language(step["label"]), words.in_language(step["sentence"]), words.quantity(step["value"], unit)
+        )
+        for step, unit in zip(body["steps"], units, strict=False)
+    )  # fmt: skip
 
 
 def _quantity(operand: Mapping[str, Any]) -> Quantity:

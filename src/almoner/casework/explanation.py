@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from almoner.casework import words
+from almoner.casework.areas import Areas
 from almoner.casework.evidence import Fact, Presenter, Proposal, Reason
 from almoner.casework.models import Case
 from almoner.errors import AlmonerError
@@ -36,7 +37,7 @@ def _lines(case: Case) -> Iterator[str]:
     }
     yield _("Opened %(date)s, area %(area)s") % {
         "date": words.day(case.opened_as_of),
-        "area": case.area or "-",
+        "area": Areas().name(case.area) or "-",
     }
     if case.clock:
         yield _("Due %(date)s") % {"date": words.moment(case.clock)}

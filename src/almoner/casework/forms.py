@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -31,25 +32,20 @@ class SignInForm(AuthenticationForm):
 
 
 class QueueForm(forms.Form):
-    """The filters of the queue. Choices of levels and signals are given by the caller."""
+    """The filters of the queue. `choices` of levels, signals and areas are given by the caller."""
 
     list = forms.ChoiceField(choices=list(LISTS.items()), required=False, label=_("List"))
     level = forms.ChoiceField(required=False, label=_("Level"))
     signal = forms.ChoiceField(required=False, label=_("Signal"))
     state = forms.ChoiceField(required=False, label=_("State"), choices=[("", _("Any")), *CaseState.choices])
-    area = forms.CharField(required=False, label=_("Area code begins with"), max_length=40)
+    area = forms.ChoiceField(required=False, label=_("Area"))
 
-    def __init__(self, *args: Any, levels: dict[str, str], signals: dict[str, str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, choices: Mapping[str, Sequence[Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._choose("level", levels)
-        self._choose("signal", signals)
         for name, field in self.fields.items():
-            field.widget.attrs["class"] = "govuk-input" if name == "area" else "govuk-select"
-
-    def _choose(self, name: str, choices: dict[str, str]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
-        field.choices = [("", _("Any")), *choices.items()]
+            field.widget.attrs["class"] = "govuk-select"
+            if name in choices and isinstance(field, forms.ChoiceField):
+                field.choices = [("", _("Any")), *choices[name]]
 
 
 class ActForm(forms.Form):

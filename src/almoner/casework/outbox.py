@@ -8,8 +8,10 @@ case, and the new case says which evidence is new.
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +33,7 @@ UNDECIDED = (ReferralState.PROPOSED, ReferralState.WITHDRAWN)
 def apply(batches: Iterable[Sequence[Change]]) -> Applied:
     """Apply `batches` in one transaction and store how far the outbox was read."""
     opened, updated, signals, referrals = 0, set[int](), 0, 0
-    with transaction.atomic():
+    with _no_collecting(), transaction.atomic():
         position, _ = OutboxPosition.objects.select_for_update().get_or_create(pk=1)
         clocks = installed_clocks()
         for batch in batches:
@@ -47,6 +49,18 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
         position.applied_at = _now()
         position.save()
     return Applied(opened, len(updated), signals, referrals, position.seq)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Nothing here makes a cycle of references, and looking for some takes a quarter of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _fresh(batch: Sequence[Change], seq: int) -> list[Change]:

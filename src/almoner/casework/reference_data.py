@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from almoner.casework.models import CalendarDay, Department, Membership, RoleOf
+from almoner.casework.models import Area, CalendarDay, Department, Membership, RoleOf
 from almoner.errors import AlmonerError
 
 if TYPE_CHECKING:
@@ -33,6 +33,17 @@ def sync_calendar(pack: Pack) -> None:
         CalendarDay.objects.filter(edited_by=None).delete()
         days = [(day, working) for day, working in pack.holidays.items() if day not in edited]
         CalendarDay.objects.bulk_create(CalendarDay(day=day, working=working) for day, working in days)
+
+
+def sync_areas(rows: Iterable[tuple[str, Mapping[str, str], str | None]]) -> None:
+    areas = {
+        code: Area(code=code, name_en=name.get("en") or "", name_zh=name.get("zh") or "", parent=parent or "")
+        for code, name, parent in rows
+    }
+    Area.objects.bulk_create(
+        areas.values(), update_conflicts=True, unique_fields=["code"],
+        update_fields=["name_en", "name_zh", "parent"],
+    )  # fmt: skip
 
 
 def set_day(user: User, calendar_day: CalendarDay) -> None:

@@ -83,9 +83,13 @@ def _open(vault: Vault, row: Identity) -> Person:
 
 def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
     """Replace the members of each household named in `rows` of (household_id, person_id, as_of)."""
-    members = [HouseholdMember(household_id=h, person_id=p, as_of=day) for h, p, day in dict.fromkeys(rows)]
-    households = list({member.household_id for member in members})
-    with transaction.atomic():
+    members = list(dict.fromkeys(rows))
+    households = list({household for household, _person, _as_of in members})
+    table = HouseholdMember._meta.db_table
+    with transaction.atomic(), connection.cursor() as cursor:
         for some in batched(households, 5_000):
             HouseholdMember.objects.filter(household_id__in=some).delete()
-        HouseholdMember.objects.bulk_create(members)
+        for piece in batched(members, 5_000):
+            cursor.executemany(
+                f"INSERT INTO {table} (household_id, person_id, as_of) VALUES (%s, %s, %s)", piece
+            )

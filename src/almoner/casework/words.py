@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from almoner.policy.model import Words, say
 
@@ -31,18 +32,21 @@ def number(value: object) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".") if value != int(value) else f"{int(value):,}"
 
 
-def unit(code: str | None) -> str:
+def unit(code: str | None, count: object = None) -> str:
     """A unit of a pack, such as ``CNY/person/month``, in words; what is not known stays as it is written."""
     if not code or code == "1":
         return ""
     base, *per = str(code).split("/")
-    return _base(base) + "".join(_per(part) for part in per)
+    return _base(base, count) + "".join(_per(part) for part in per)
 
 
-def _base(code: str) -> str:
+def _base(code: str, count: object) -> str:
+    many = 1 if count == 1 else 2
     known = {
-        "day": _("days"), "month": _("months"), "year": _("years"), "person": _("persons"), "hour": _("hours"),
-        "L": _("litres"), "visit": _("visits"),
+        "day": ngettext("day", "days", many), "month": ngettext("month", "months", many),
+        "year": ngettext("year", "years", many), "person": ngettext("person", "persons", many),
+        "hour": ngettext("hour", "hours", many), "L": ngettext("litre", "litres", many),
+        "visit": ngettext("visit", "visits", many),
     }  # fmt: skip
     return known.get(code, code)
 
@@ -58,7 +62,7 @@ def quantity(value: object, code: str | None) -> str:
         return number(value)
     whole = not isinstance(value, float | Decimal) or value == int(value)
     text = number(value) if whole or not _is_money(code) else f"{value:,.2f}"
-    return f"{text} {unit(code)}"
+    return f"{text} {unit(code, value)}"
 
 
 def _is_money(code: str | None) -> bool:

@@ -49,19 +49,30 @@ def household_composition(frames: Frames, through: Through, as_of: dt.date, seni
     )  # fmt: skip
 
 
+def _months_back(frames: Frames, through: Through, as_of: dt.date, feed: str, amount: str) -> pd.DataFrame:
+    """What a feed paid, with the months between each payment and the feed's own last complete month."""
+    last = _first_of_last_complete_month(min(as_of, through[feed]))
+    paid = frames[feed]
+    back = (last.year - paid["month"].dt.year) * 12 + last.month - paid["month"].dt.month
+    return pd.DataFrame({"person_id": paid["person_id"], "back": back, "amount": paid[amount]})
+
+
 def household_income(frames: Frames, through: Through, as_of: dt.date, senior_age: int) -> pd.DataFrame:
-    last = _first_of_last_complete_month(min(as_of, through["insured_wages"], through["pensions"]))
-    wages = frames["insured_wages"][["person_id", "month", "wage"]].rename(columns={"wage": "amount"})
-    paid = pd.concat([wages, frames["pensions"][["person_id", "month", "amount"]]], ignore_index=True)
-    paid = paid[(paid["month"] > last - pd.DateOffset(months=15)) & (paid["month"] <= last)]
+    paid = pd.concat(
+        [
+            _months_back(frames, through, as_of, feed, of)
+            for feed, of in (("insured_wages", "wage"), ("pensions", "amount"))
+        ]
+    )
+    paid = paid[(paid["back"] >= 0) & (paid["back"] < 15)]
     monthly = (
         paid.merge(_members(frames), on="person_id")
-        .groupby(["household_id", "month"], as_index=False)["amount"]
+        .groupby(["household_id", "back"], as_index=False)["amount"]
         .sum()
     )
-    recent = monthly[monthly["month"] > last - pd.DateOffset(months=3)].groupby("household_id")["amount"]
-    usual = monthly[monthly["month"] <= last - pd.DateOffset(months=3)].groupby("household_id")["amount"]
-    year = monthly[monthly["month"] > last - pd.DateOffset(months=12)].groupby("household_id")["amount"]
+    recent = monthly[monthly["back"] < 3].groupby("household_id")["amount"]
+    usual = monthly[monthly["back"] >= 3].groupby("household_id")["amount"]
+    year = monthly[monthly["back"] < 12].groupby("household_id")["amount"]
     homes = pd.Index(monthly["household_id"].unique(), name="household_id")
     heads = household_composition(frames, through, as_of, senior_age)["members"]
     result = pd.DataFrame(index=homes)

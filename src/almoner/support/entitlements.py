@@ -117,7 +117,11 @@ class _Arithmetic:
             self._explainer.value(step.value, f"step{i}") for i, step in enumerate(programme.steps)
         ]
         self._exclusions = [
-            self._explainer.condition(e.when, f"exclusion{i}:") for i, e in enumerate(programme.exclusions)
+            (
+                self._explainer.value(e.when, f"excluded{i}"),
+                self._explainer.condition(e.when, f"exclusion{i}:"),
+            )
+            for i, e in enumerate(programme.exclusions)
         ]
 
     def bodies(self, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
@@ -141,8 +145,14 @@ class _Arithmetic:
             "steps": [self._step(i, atom, values) for i, atom in enumerate(self._steps)],
             "eligible": [self._explained(a, values, moved) for a in self._eligible],
             "exclusions": [
-                {"label": dict(e.label), "conditions": [self._explained(a, values, moved) for a in planned]}
-                for e, planned in zip(self._programme.exclusions, self._exclusions, strict=True)
+                {
+                    "label": dict(exclusion.label),
+                    "holds": values[truth.slot],
+                    "conditions": [self._explained(a, values, moved) for a in planned],
+                }
+                for exclusion, (truth, planned) in zip(
+                    self._programme.exclusions, self._exclusions, strict=True
+                )
             ],
         }
 

@@ -1,5 +1,6 @@
 """Casework's tables."""
 
+from almoner.casework.models.areas import Area
 from almoner.casework.models.calendar import CalendarDay
 from almoner.casework.models.cases import (
     Case,
@@ -14,6 +15,7 @@ from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Lab
 
 __all__ = [
     "AccessLog",
+    "Area",
     "CalendarDay",
     "Case",
     "CaseEvent",

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from almoner.casework import workflow
 from almoner.casework.access import case_for
+from almoner.casework.areas import Areas
 from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter, Proposal
 from almoner.casework.forms import ActForm
@@ -61,6 +62,7 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
         "case": found,
         "clock": clock(found, now),
         "held": found.is_held(now.date()),
+        "area": Areas().name(found.area),
         "people": people(found.household_id),
         "reasons": sorted(reasons, key=lambda pair: pair[1] is not None),
         "proposals": _proposals(found, present, now),

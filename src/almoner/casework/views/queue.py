@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -18,8 +18,9 @@ from django.views.decorators.http import require_GET
 
 from almoner.casework import words
 from almoner.casework.access import cases_of, member_or_404
+from almoner.casework.areas import Areas
 from almoner.casework.forms import LISTS, QueueForm
-from almoner.casework.models import Case, CaseSignal, CaseState, Label, RoleOf
+from almoner.casework.models import Case, CaseSignal, CaseState, Label, Membership, RoleOf
 from almoner.casework.models.cases import OPEN
 from almoner.casework.timing import Clock, clock
 
@@ -32,29 +33,40 @@ class Row:
     clock: Clock
     level: str
     signals: list[str]
+    area: str
 
 
 @require_GET
 def queue(request: HttpRequest) -> HttpResponse:
-    member_or_404(request.user, RoleOf.WORKER, RoleOf.LEAD)
+    membership = member_or_404(request.user, RoleOf.WORKER, RoleOf.LEAD)
     signals = {label.key: words.in_language(label.words) for label in Label.objects.filter(kind="signal")}
-    levels = {level: words.level(level) for level in _levels()}
-    form = QueueForm(request.GET, levels=levels, signals=signals)
+    areas = Areas()
+    form = QueueForm(request.GET, choices=_choices(membership, signals, areas))
     chosen = form.cleaned_data if form.is_valid() else {}
-    found = _filtered(request, chosen).order_by("due_at", "-severity", "id")
+    found = _filtered(request, chosen, areas).order_by("due_at", "-severity", "id")
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     context = {
-        "form": form, "page": page, "rows": _rows(page, signals), "said": _in_words(chosen, form),
+        "form": form, "page": page, "rows": _rows(page, signals, areas), "said": _in_words(chosen, form, areas),
         "pages": _pages(page, chosen),
     }  # fmt: skip
     return render(request, "casework/queue.html", context)
 
 
-def _levels() -> list[str]:
-    return list(Case.objects.filter(OPEN).order_by("level").values_list("level", flat=True).distinct())
+def _choices(membership: Membership, signals: Mapping[str, str], areas: Areas) -> dict[str, Sequence[Any]]:
+    levels = _used("level")
+    return {
+        "level": [(level, words.level(level)) for level in levels],
+        "signal": list(signals.items()),
+        "area": areas.choices(membership.areas, lambda: _used("area")),
+    }
 
 
-def _filtered(request: HttpRequest, chosen: Mapping[str, str]) -> QuerySet[Case]:
+def _used(field: str) -> list[str]:
+    """The values that open cases have."""
+    return list(Case.objects.filter(OPEN).order_by(field).values_list(field, flat=True).distinct())
+
+
+def _filtered(request: HttpRequest, chosen: Mapping[str, str], areas: Areas) -> QuerySet[Case]:
     me = int(str(request.user.pk))
     # Coalesce: with a plain OR, SQLite unites two indexes and sorts, which is four times slower than one
     # scan by due time.
@@ -64,7 +76,7 @@ def _filtered(request: HttpRequest, chosen: Mapping[str, str]) -> QuerySet[Case]
         if chosen.get(field):
             cases = cases.filter(**{field: chosen[field]})
     if chosen.get("area"):
-        cases = cases.filter(area__startswith=chosen["area"])
+        cases = cases.filter(area__in=areas.below(chosen["area"]))
     if chosen.get("signal"):
         standing = CaseSignal.objects.filter(case=OuterRef("pk"), signal=chosen["signal"], cleared_on=None)
         cases = cases.filter(Exists(standing))
@@ -85,20 +97,25 @@ def _list(me: int, name: str) -> Q:
     }[name]
 
 
-def _rows(page: Page[Case], names: Mapping[str, str]) -> list[Row]:
+def _rows(page: Page[Case], names: Mapping[str, str], areas: Areas) -> list[Row]:
     found: dict[int, list[str]] = {case.pk: [] for case in page}
     standing = CaseSignal.objects.filter(case_id__in=found, cleared_on=None).order_by("urgency_hours", "id")
     for case_id, signal in standing.values_list("case_id", "signal"):
         if names.get(signal, signal) not in found[case_id]:
             found[case_id].append(names.get(signal, signal))
     now = dt.datetime.now()
-    return [Row(case, clock(case, now), words.level(case.level), found[case.pk]) for case in page]
+    return [
+        Row(case, clock(case, now), words.level(case.level), found[case.pk], areas.name(case.area))
+        for case in page
+    ]
 
 
-def _in_words(chosen: Mapping[str, str], form: QueueForm) -> str:
+def _in_words(chosen: Mapping[str, str], form: QueueForm, areas: Areas) -> str:
     said = [str(LISTS[chosen.get("list") or "open"])]
-    filters = [name for name in ("level", "signal", "state", "area") if chosen.get(name)]
+    filters = [name for name in ("level", "signal", "state") if chosen.get(name)]
     said += [f"{form.fields[name].label} {_shown(form, name, chosen[name])}" for name in filters]
+    if chosen.get("area"):
+        said.append(f"{form.fields['area'].label} {areas.name(chosen['area'])}")
     return _(", ").join(said)
 
 

@@ -1,0 +1,94 @@
+"""Areas are shown and chosen by name; a code that has none stands for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils.translation import override
+
+from almoner import casework
+from almoner.casework.areas import Areas
+from almoner.casework.models import Area, Case
+from casework.conftest import PASSWORD
+from casework.makers import Outbox, words
+
+pytestmark = pytest.mark.django_db
+SignIn = Callable[[User], Client]
+TREE = [
+    ("5201", words("Fictional County", "虚构县"), None),
+    ("520101", words("Long Township", "龙镇"), "5201"),
+    ("520101201", words("Willow Village", "柳树村"), "520101"),
+    ("520101202", words("Pine Village", "松树村"), "520101"),
+    ("520199", words("Short Township", "短镇"), "5201"),
+]
+
+
+@pytest.fixture
+def areas(db: None) -> None:
+    casework.sync_areas(TREE)
+
+
+def test_an_area_is_named_with_the_one_around_it_but_not_with_the_whole(areas: None) -> None:
+    names = Areas()
+    assert names.name("520101201") == "Willow Village, Long Township"
+    assert (names.name("520101"), names.name("5201")) == ("Long Township", "Fictional County")
+    with override("zh-hans"):
+        assert Areas().name("520101201") == "龙镇柳树村"
+
+
+def test_a_code_without_a_name_stands_for_itself(areas: None) -> None:
+    assert (Areas().name("999"), Areas().name(""), Areas().below("999")) == ("999", "", ["999"])
+
+
+def test_names_can_change_and_what_is_not_told_again_stays(areas: None) -> None:
+    casework.sync_areas([("520199", words("Shortest Township", "最短镇"), "5201")])
+    casework.sync_areas([])
+    assert Areas().name("520199") == "Shortest Township"
+    assert Area.objects.count() == len(TREE)
+
+
+@pytest.mark.parametrize(("prefixes", "offered"), [
+    (["*"], [("Long Township", [("520101", "Long Township: all"), ("520101201", "Willow Village"), ("520101202", "Pine Village")]),
+             ("520199", "Short Township")]),
+    (["520101202"], [("Long Township", [("520101202", "Pine Village")])]),
+    (["53"], []),
+    ([], []),
+])  # fmt: skip
+def test_only_areas_of_ones_own_are_offered(areas: None, prefixes: list[str], offered: list[object]) -> None:
+    assert Areas().choices(prefixes, list) == offered
+
+
+def test_without_names_the_codes_of_cases_are_offered() -> None:
+    assert Areas().choices(["5201"], lambda: ["520101", "53"]) == [("520101", "520101")]
+
+
+@pytest.mark.parametrize(("chosen", "shown"), [
+    ("520101", {1, 2}), ("520101201", {2}), ("520199", {3}), ("5299", {1, 2, 3}),
+])  # fmt: skip
+def test_the_queue_is_filtered_by_an_area_with_all_within_it(
+    areas: None, worker: User, outbox: Outbox, signed_in: SignIn, chosen: str, shown: set[int]
+) -> None:
+    codes = enumerate(("520101", "520101201", "520199"), 1)
+    casework.apply([[outbox.signal(household, area=code) for household, code in codes]])
+    response = signed_in(worker).get(reverse("queue"), {"list": "all", "area": chosen})
+    assert {row.case.household_id for row in response.context["rows"]} == shown
+
+
+def test_queue_case_and_explanation_show_the_name(
+    areas: None, worker: User, outbox: Outbox, signed_in: SignIn, vault_with_mei: None
+) -> None:
+    casework.apply([[outbox.signal(1, area="520101201")]])
+    case, client = Case.objects.get(), signed_in(worker)
+    for address in (reverse("queue"), reverse("case", args=[case.reference])):
+        text = client.get(address).content.decode()
+        assert "Willow Village, Long Township" in text
+    assert "Willow Village, Long Township" in casework.explain(case.reference, "en")
+
+
+def test_somebody_without_areas_is_offered_none(areas: None, departments: None, signed_in: SignIn) -> None:
+    nobody = casework.create_user("nobody", PASSWORD, areas=[])
+    assert "Long Township" not in signed_in(nobody).get(reverse("queue")).content.decode()
