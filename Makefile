@@ -7,7 +7,7 @@ LOCALE := src/almoner/casework/locale/zh_Hans/LC_MESSAGES/django
 CSS := src/almoner/casework/static/casework/console.css
 
 .DEFAULT_GOAL := help
-.PHONY: help install styles messages system demo serve lint types imports unit test check-packs bench lock clean
+.PHONY: help install styles messages system demo serve lint types imports unit test check-packs unit-postgres bench lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -53,7 +53,10 @@ check-packs: install ## Compile the packs and run their scenarios
 unit: install system ## The tests alone
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
-test: lint types imports check-packs unit ## Everything that a commit must pass
+unit-postgres: install system ## Casework's tests once more, on a real PostgreSQL
+	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n 2 --dist loadfile --ignore tests/casework/test_browser.py
+
+test: lint types imports check-packs unit unit-postgres ## Everything that a commit must pass
 
 bench: install ## Speed and memory at 1,000,000 residents (some minutes)
 	$(BIN)/almoner bench sweep --residents 1000000 --json

@@ -169,7 +169,7 @@ def _elder(chance: random.Random, book: Book, who: str) -> None:
         litres = 0 if back < silent else chance.randint(40, 120)
         book.add("elderly_meters", int(back < 30), resident_no=who, day=str(day), litres=litres)
     if chance.random() < 0.7:
-        day = AS_OF - dt.timedelta(days=chance.choice([3, 12, 30, 60]))
+        day = AS_OF - dt.timedelta(days=chance.choice([3, 12, 30, 120]))
         book.add("elderly_contacts", 0, resident_no=who, contacted_on=str(day), channel="visit", reached=True)
     book.add("pensions", 0, resident_no=who, month="2026-07", scheme="resident", amount=180)
     book.add("pensions", 1, resident_no=who, month="2026-10", scheme="resident", amount=180)

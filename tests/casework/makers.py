@@ -1,7 +1,5 @@
 """Changes of a cycle as the outbox carries them, for fictional households. The ids are of no real pack."""
 
-
-
 from __future__ import annotations
 
 import datetime as dt

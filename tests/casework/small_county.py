@@ -1,7 +1,5 @@
 """A small installation with cases, served by the real server: ``python small_county.py HOME PORT``."""
 
-
-
 from __future__ import annotations
 
 import datetime as dt
@@ -63,7 +61,10 @@ def _cases() -> None:
     label = words("Elderly person alone with a silent meter", "独居老人水表无动静")
     changes = [
         outbox.signal(
-            1, area="520101201", known_at=now - dt.timedelta(days=20), evidence=[condition(), condition(400.0, 800.0)]
+            1,
+            area="520101201",
+            known_at=now - dt.timedelta(days=20),
+            evidence=[condition(), condition(400.0, 800.0)],
         ),
         outbox.signal(
             1, signal="silent", known_at=now, level="red", label=label, within={"amount": 30, "unit": "hours"}

@@ -1,7 +1,5 @@
 """Due times in working time."""
 
-
-
 from __future__ import annotations
 
 import datetime as dt

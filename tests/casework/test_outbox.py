@@ -1,7 +1,5 @@
 """What evidence does to cases, and what it never does."""
 
-
-
 from __future__ import annotations
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Each page: what it shows, to whom, and what it never tells."""
 
-
-
 from __future__ import annotations
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """What people may do with a case, and what stops them."""
 
-
-
 from __future__ import annotations
 
 import datetime as dt

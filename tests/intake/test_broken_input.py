@@ -394,6 +394,24 @@ def test_a_header_alone_is_a_delivery_without_rows(place: Place, tmp_path: Path)
     assert (receipt.rows_read, receipt.rows_new, str(receipt.complete_through)) == (0, 0, "2026-10-31")
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_number_of_more_digits_than_facts_keep_is_set_aside(
+    place: Place, tmp_path: Path, form: str
+) -> None:
+    names, paid = ["care_no", "resident_no", "settled_on", "self_paid"], [99_999_999_999_999.0, 1e14, 3e20]
+    rows = [[f"C{n}", number(n), "2026-10-01", value] for n, value in enumerate(paid)]
+    if form == "csv":
+        file = write_csv(tmp_path / "care.csv", names, rows)
+    else:
+        file = tmp_path / "care.parquet"
+        pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), file)
+    receipt = place.take(file, "care")
+    assert (receipt.rows_new, receipt.rows_quarantined, dict(receipt.rules)) == (1, 2, {"too_large": 2})
+    assert [(e.faults[0].column, e.faults[0].rule) for e in entries(place.engine)] == [
+        ("self_paid", "too_large")
+    ] * 2
+
+
 def test_unknown_columns_are_reported_once_and_not_kept(place: Place, tmp_path: Path) -> None:
     rows = [[number(n), "2026-10", "E", "1", "secret"] for n in (11, 12)]
     receipt = place.take(write_csv(tmp_path / "d.csv", [*WAGE_HEADER, "religion"], rows), "wages")

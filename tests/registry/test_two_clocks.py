@@ -144,3 +144,46 @@ def test_a_pack_that_gains_a_column_keeps_the_old_facts(place: Place) -> None:
     )
     expected = [(number(1), 10.0, None), (number(2), 1.0, 5.0)]
     assert place.open_rows("wages", "wage, bonus") == sorted(expected, key=str)
+
+
+def test_equal_files_of_two_months_advance_the_watermark_once_each(place: Place) -> None:
+    empty = write_csv(place.folder / "empty.csv", NAMES, [])
+    first = place.take(empty, "wages", "2026-10-05", through="2026-09-30")
+    second = place.take(empty, "wages", "2026-11-05", through="2026-10-31")
+    assert (second.already_taken_in, second.rows_read, second.complete_through) == (
+        False,
+        0,
+        dt.date(2026, 10, 31),
+    )
+    assert second.delivery_id != first.delivery_id
+    before = place.counts()
+    for through in ("2026-10-31", "2026-09-30", None):
+        assert place.take(empty, "wages", "2026-11-09", through=through).already_taken_in
+    assert place.counts() == before
+    select = scope_views(FEEDS, dt.datetime.fromisoformat("2026-11-10"), None)["feed"]
+    watermarks = dict(place.engine.rows(f"SELECT feed, complete_through FROM ({select})"))
+    assert watermarks["wages"] == dt.date(2026, 10, 31)
+
+
+def test_a_later_watermark_for_the_same_file_keeps_its_rows_as_they_are(place: Place) -> None:
+    file = wages(place, "2026-10-05", (1, "2026-08", 10))
+    place.take(file, "wages", "2026-10-05", through="2026-08-31")
+    again = place.take(file, "wages", "2026-11-05", through="2026-09-30")
+    assert (again.rows_read, again.rows_new, again.complete_through) == (0, 0, dt.date(2026, 9, 30))
+    assert place.engine.value("SELECT count(*) FROM facts.wages") == 1
+
+
+def test_a_number_beyond_four_decimals_is_kept_rounded_and_is_no_correction_when_sent_again(
+    place: Place,
+) -> None:
+    rows = [(1, "2026-09", 10.000049), (2, "2026-09", 0.123456), (3, "2026-09", 7.1)]
+    place.take(wages(place, "2026-11-01", *rows), "wages", "2026-11-01")
+    again = place.take(wages(place, "2026-11-02", *reversed(rows)), "wages", "2026-11-02")
+    assert (again.already_taken_in, again.rows_unchanged, again.rows_new, again.rows_corrected) == (
+        False,
+        3,
+        0,
+        0,
+    )
+    kept = place.engine.rows("SELECT wage::VARCHAR FROM facts.wages ORDER BY wage")
+    assert kept == [("0.1235",), ("7.1000",), ("10.0000",)]

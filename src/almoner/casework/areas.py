@@ -22,7 +22,9 @@ class Areas:
         self._parent: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._within: dict[str, list[str]] = defaultdict(list)
-        for code, english, chinese, parent in Area.objects.values_list("code", "name_en", "name_zh", "parent"):
+        for code, english, chinese, parent in Area.objects.values_list(
+            "code", "name_en", "name_zh", "parent"
+        ):
             self._names[code] = words.in_language({"en": english, "zh": chinese}) or code
             self._parent[code] = parent
             self._within[parent].append(code)

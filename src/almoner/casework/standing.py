@@ -13,7 +13,9 @@ RUNNING = (ReferralState.SENT, ReferralState.ACCEPTED)
 
 
 def refresh(
-    case: Case | CaseRow, signals: Iterable[CaseSignal | SignalRow], referrals: Iterable[Referral | ReferralRow]
+    case: Case | CaseRow,
+    signals: Iterable[CaseSignal | SignalRow],
+    referrals: Iterable[Referral | ReferralRow],
 ) -> None:
     """Set level, urgency, severity and due time. Before the decision the signals' clocks count, then the
     referrals'.

@@ -20,7 +20,7 @@ from almoner.home import Home
 from almoner.policy import archive, compile_pack, find_pack
 from almoner.policy.model import Pack
 from almoner.progress import progress
-from almoner.registry import Delivery, Receipt, ensure, take_in
+from almoner.registry import Delivery, Receipt, ensure, persons_without_household, take_in
 from almoner.registry.vault import Vault, create_key, open_vault
 from almoner.support.outbox import changes_after
 
@@ -155,6 +155,7 @@ class CycleResult:
 
     outcome: Outcome
     applied: Applied
+    persons_without_household: int  # a blind spot: they have facts, but no household to be assessed in
     seconds: float
 
 
@@ -167,7 +168,9 @@ def run_cycle(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> Cycl
     applied_from = perf_counter()
     applied = apply_outbox(inst)
     outcome.seconds["casework"] = perf_counter() - applied_from
-    return CycleResult(outcome, applied, perf_counter() - started)
+    seconds = perf_counter() - started
+    unplaced = persons_without_household(inst.engine, inst.pack.feeds, known_at)
+    return CycleResult(outcome, applied, unplaced, seconds)
 
 
 def apply_outbox(inst: Installation) -> Applied:

@@ -94,6 +94,7 @@ def cycle_json(result: CycleResult) -> dict[str, Any]:
         "cases_opened": applied.cases_opened,
         "cases_updated": applied.cases_updated,
         "referrals": applied.referrals,
+        "persons_without_household": result.persons_without_household,
         "seconds": round(result.seconds, 3),
     }
 
@@ -138,6 +139,9 @@ def show_outcome(outcome: Outcome, pack: Pack, language: str = "en") -> None:
 def show_cycle(result: CycleResult, pack: Pack, language: str = "en") -> None:
     show_outcome(result.outcome, pack, language)
     applied = result.applied
+    if result.persons_without_household:
+        count = f"{result.persons_without_household:,}"
+        out.print(f"Blind spot: {count} persons have records but no household in the population register.")
     out.print(
         f"{applied.cases_opened:,} cases opened, {applied.cases_updated:,} updated, {applied.referrals:,} referrals; {result.seconds:.1f} s."
     )

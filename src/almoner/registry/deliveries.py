@@ -57,6 +57,7 @@ class Receipt:
 
 
 _STORED = tuple(list(Receipt.__dataclass_fields__)[:13])
+_COUNTS = _STORED[6:]
 
 
 def take_in(
@@ -67,7 +68,8 @@ def take_in(
     delivery: Delivery,
     advance: Advance | None = None,
 ) -> Receipt:
-    """Read, validate, identify and write one delivery. The same file for the same feed again changes nothing.
+    """Read, validate, identify and write one delivery. The same file for the same feed again changes
+    nothing, except that it may vouch for later days (empty files of two months are the same file).
 
     Raises DeliveryRefused when the file as a whole cannot be taken in; then nothing has changed.
     """
@@ -75,9 +77,11 @@ def take_in(
     digest = fingerprint(delivery.file)
     schema.ensure(engine, pack_feeds)
     taken = _taken(engine, feed, digest)
-    if taken:
+    if taken and not _vouches_for_more(delivery, taken):
         return taken
     _refuse_out_of_order(engine, delivery)
+    if taken:
+        return _vouch(engine, feed, digest, delivery)
     sealing.heal(engine, store)
     with engine.transaction():
         return _take_in(engine, vault, store, feed, delivery, digest, advance)
@@ -114,7 +118,7 @@ def _take_in(
         outcome = work.run(reading.slices)
         sink.flush()
     receipt = Receipt(
-        **_head(delivery_id, feed, digest, delivery, outcome),
+        **_head(delivery_id, feed, digest, delivery, outcome.last_event),
         **_counts(outcome, sink),
         unknown_columns=tuple(reading.unknown_columns),
         new_persons=outcome.new_persons,
@@ -124,14 +128,16 @@ def _take_in(
     return receipt
 
 
-def _head(delivery_id: int, feed: Feed, digest: str, delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
+def _head(
+    delivery_id: int, feed: Feed, digest: str, delivery: Delivery, last_event: dt.date | None
+) -> dict[str, Any]:
     return {
         "delivery_id": delivery_id,
         "feed": feed.id,
         "sha256": digest,
         "file": delivery.file.name,
         "received_at": delivery.received_at,
-        "complete_through": delivery.complete_through or outcome.last_event,
+        "complete_through": delivery.complete_through or last_event,
     }
 
 
@@ -165,10 +171,26 @@ def _feed(pack_feeds: Mapping[str, Feed], delivery: Delivery) -> Feed:
 
 def _taken(engine: Engine, feed: Feed, digest: str) -> Receipt | None:
     found = engine.rows(
-        f"SELECT {', '.join(_STORED)} FROM registry.delivery WHERE feed = $feed AND sha256 = $digest",
+        f"SELECT {', '.join(_STORED)} FROM registry.delivery WHERE feed = $feed AND sha256 = $digest "
+        f"ORDER BY complete_through DESC NULLS LAST, delivery_id",
         {"feed": feed.id, "digest": digest},
     )
     return Receipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
+
+
+def _vouches_for_more(delivery: Delivery, taken: Receipt) -> bool:
+    through = delivery.complete_through
+    return through is not None and (taken.complete_through is None or through > taken.complete_through)
+
+
+def _vouch(engine: Engine, feed: Feed, digest: str, delivery: Delivery) -> Receipt:
+    """Enter a delivery that brings no new row, only a later watermark."""
+    counts = dict.fromkeys(_COUNTS, 0)
+    with engine.transaction():
+        head = _head(next_id(engine), feed, digest, delivery, None)
+        receipt = Receipt(**head, **counts)
+        enter(engine, receipt)
+    return receipt
 
 
 def _refuse_out_of_order(engine: Engine, delivery: Delivery) -> None:

@@ -65,9 +65,9 @@ class Vault:
         self, person_ids: Sequence[int], field: str, texts: Sequence[str | None]
     ) -> list[bytes | None]:
         """One field of many persons, sealed; None where a text is empty."""
-        encrypt, nonces = self._cipher.encrypt, _nonces(len(texts))
+        encrypt, nonces, bound_to = self._cipher.encrypt, _nonces(len(texts)), f"{field}:".encode()
         return [
-            nonce + encrypt(nonce, text.encode(), b"%s:%d" % (field.encode(), person_id)) if text else None
+            nonce + encrypt(nonce, text.encode(), b"%s%d" % (bound_to, person_id)) if text else None
             for nonce, person_id, text in zip(nonces, person_ids, texts, strict=True)
         ]
 

@@ -86,8 +86,8 @@ class Case(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(
-                fields=["due_at", "-severity", "id", "area", "assignee", "held_until"],
+            models.Index(  # holds all that the queue counts by, and so `ended_at`, which its condition names
+                fields=["due_at", "-severity", "id", "area", "assignee", "held_until", "ended_at"],
                 condition=OPEN,
                 name="open_by_due",
             ),

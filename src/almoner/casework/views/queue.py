@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -78,8 +78,8 @@ def _filtered(request: HttpRequest, chosen: Mapping[str, str], areas: Areas) -> 
     if chosen.get("area"):
         cases = cases.filter(area__in=areas.below(chosen["area"]))
     if chosen.get("signal"):
-        standing = CaseSignal.objects.filter(case=OuterRef("pk"), signal=chosen["signal"], cleared_on=None)
-        cases = cases.filter(Exists(standing))
+        standing = CaseSignal.objects.filter(signal=chosen["signal"], cleared_on=None)
+        cases = cases.filter(pk__in=standing.values("case_id"))
     return cases.select_related("assignee")
 
 

@@ -13,7 +13,7 @@ from almoner.lab.place.numbers import numbered
 from almoner.lab.place.people import People
 from almoner.lab.place.shocks import Shocks
 
-_KINDS = pa.array(["outpatient", "chronic", "inpatient"])
+_KINDS = ["outpatient", "chronic", "inpatient"]
 OUTPATIENT, CHRONIC, INPATIENT = range(3)
 
 
@@ -31,7 +31,7 @@ class Care:
         """The feed's rows of the months from `first` up to and without `after`."""
         begin, end = np.searchsorted(self.day, clock.starts[[first, after]])
         rows = slice(int(begin), int(end))
-        kinds = pa.DictionaryArray.from_arrays(pa.array(self.kind[rows].astype(np.int32)), _KINDS)
+        kinds = pa.DictionaryArray.from_arrays(pa.array(self.kind[rows].astype(np.int32)), pa.array(_KINDS))
         return pa.table(
             {
                 "settlement_no": numbered("S", np.arange(begin, end), 10),

@@ -15,7 +15,7 @@ from almoner.lab.place.land import Land
 from almoner.lab.place.numbers import numbered
 from almoner.lab.place.people import CHILD, GROWN, RELATIONS, SECOND_CHILD, People
 
-_STATUSES = pa.array(["resident", "away", "moved_out", "deceased"])
+_STATUSES = ["resident", "away", "moved_out", "deceased"]
 RESIDENT, AWAY, MOVED_OUT, DECEASED = range(4)
 # No operator holds numbers that begin so: a call would reach nobody.
 _PHONE_PREFIX = "142"
@@ -62,7 +62,7 @@ class Register:
                 "address": self.address.take(pa.array(household)),
                 "phone": self.phone.take(at),
                 "ethnicity": choose(names.ETHNICITIES, people.ethnicity),
-                "status": _STATUSES.take(pa.array(status)),
+                "status": pa.array(_STATUSES).take(pa.array(status)),
                 "status_since": pa.array(np.where(changed, self.status_since[rows], NEVER)),
                 "updated_on": pa.array(updated),
             }

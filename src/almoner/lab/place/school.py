@@ -16,7 +16,7 @@ from almoner.lab.place.shocks import Shocks
 _SCHOOL_DAYS = np.array([12, 8, 22, 20, 20, 20, 0, 0, 22, 17, 21, 22])  # January to December
 _STAGES = ("primary", "junior", "senior")
 _FIRST_GRADE, _LAST_GRADE = np.array([1, 7, 10]), np.array([6, 9, 12])
-_STATUSES = pa.array(["enrolled", "left", "graduated"])
+_STATUSES = ["enrolled", "left", "graduated"]
 ENROLLED, LEFT, GRADUATED = range(3)
 
 
@@ -121,7 +121,7 @@ def register(
     if first > 0:
         kept = (status == ENROLLED) | (ended >= clock.starts[first])
         row, stage, enrolled, status = row[kept], stage[kept], enrolled[kept], status[kept]
-    statuses = pa.DictionaryArray.from_arrays(pa.array(status.astype(np.int32)), _STATUSES)
+    statuses = pa.DictionaryArray.from_arrays(pa.array(status.astype(np.int32)), pa.array(_STATUSES))
     return pa.table(
         {
             "resident_no": numbers.take(pa.array(school.person[row])),

@@ -1,1 +1,0 @@
-"""Quality, blind spots, receipts."""
