@@ -8,7 +8,8 @@ from django.utils.translation import override
 from almoner import casework
 from almoner.casework import words as said
 from almoner.casework.evidence import Presenter
-from almoner.casework.models import CaseSignal, Referral
+from almoner.casework.history import history
+from almoner.casework.models import Case, CaseSignal, Label, Referral
 from casework.makers import Outbox, condition, words
 
 pytestmark = pytest.mark.django_db
@@ -37,3 +38,11 @@ def test_a_number_agrees_with_its_unit(value: float, unit: str, english: str, ch
     assert said.quantity(value, unit) == english
     with override("zh-hans"):
         assert said.quantity(value, unit) == chinese
+
+
+def test_units_that_the_pack_names_are_written_in_its_words(outbox: Outbox) -> None:
+    Label.objects.create(kind="unit", key="CNY", words=words("CNY", "元"))
+    casework.apply([[outbox.proposal(1)]])
+    with override("zh-hans"):
+        assert Presenter().proposal(Referral.objects.get()).amount == "1,702.50 元/月"
+        assert "1,702.50 元/月" in history(Case.objects.get())[0].text

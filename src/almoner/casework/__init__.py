@@ -95,7 +95,7 @@ def last_seq() -> int:
 
 
 def sync_departments(pack: Pack) -> None:
-    """Departments with their names and hours as the pack says them."""
+    """Departments with their names and hours, and the names of units, as the pack says them."""
     from almoner.casework import reference_data
 
     reference_data.sync_departments(pack)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from almoner.casework import words
-from almoner.casework.models import CaseSignal, Department, Referral
+from almoner.casework.models import CaseSignal, Department, Label, Referral
 from almoner.policy.model import Words
 
 
@@ -78,6 +78,7 @@ class Presenter:
 
     def __init__(self) -> None:
         self._departments: dict[str, Mapping[str, str]] = dict(Department.objects.values_list("id", "label"))
+        self._units: dict[str, Words] = dict(Label.objects.filter(kind="unit").values_list("key", "words"))
 
     def department(self, department: str | Words) -> str:
         """The name of a department by id; a body may bring the name itself."""
@@ -96,7 +97,7 @@ class Presenter:
         exclusions = ((words.in_language(e["label"]), e.get("holds", False)) for e in body["exclusions"])
         return Proposal(
             referral, words.in_language(body["label"]), self.department(referral.department),
-            words.quantity(referral.amount, referral.unit), words.within(body["within"]), _steps(body),
+            self._amount(referral.amount, referral.unit), words.within(body["within"]), self._steps(body),
             self.facts(body["eligible"]), tuple(exclusions), words.in_language(body["reference"]),
         )  # fmt: skip
 
@@ -108,8 +109,8 @@ class Presenter:
         feeds = {feed["feed"]: feed for operand in operands for feed in operand.get("feeds") or ()}
         return Fact(
             words.in_language(condition["sentence"]), condition["holds"],
-            tuple(_quantity(o) for o in operands if o["kind"] == "indicator"),
-            tuple(_quantity(o) for o in operands if o["kind"] == "parameter"),
+            tuple(self._quantity(o) for o in operands if o["kind"] == "indicator"),
+            tuple(self._quantity(o) for o in operands if o["kind"] == "parameter"),
             tuple(self._source(feed) for feed in feeds.values()),
         )  # fmt: skip
 
@@ -119,19 +120,22 @@ class Presenter:
             words.day(feed.get("complete_through")), words.day(feed.get("latest")),
         )  # fmt: skip
 
+    def _amount(self, value: object, unit: str | None) -> str:
+        return words.quantity(value, unit, self._units)
 
-def _steps(body: Mapping[str, Any]) -> tuple[ProposalStep, ...]:
-    """The last step is the amount and has its unit; those before say theirs in their sentences."""
-    units = [*[None] * (len(body["steps"]) - 1), body["unit"]]
-    return tuple(
-        ProposalStep(
-            words.in_language(step["label"]), words.in_language(step["sentence"]), words.quantity(step["value"], unit)
+    def _steps(self, body: Mapping[str, Any]) -> tuple[ProposalStep, ...]:
+        """The last step is the amount and has its unit; those before say theirs in their sentences."""
+        units = [*[None] * (len(body["steps"]) - 1), body["unit"]]
+        return tuple(
+            ProposalStep(
+                words.in_language(step["label"]), words.in_language(step["sentence"]), self._amount(step["value"], unit)
+            )
+            for step, unit in zip(body["steps"], units, strict=False)
+        )  # fmt: skip
+
+    def _quantity(self, operand: Mapping[str, Any]) -> Quantity:
+        value = self._amount(operand["value"], operand.get("unit"))
+        reference = words.in_language(operand.get("reference"))
+        return Quantity(
+            words.in_language(operand["label"]), value, reference, words.day(operand.get("since"))
         )
-        for step, unit in zip(body["steps"], units, strict=False)
-    )  # fmt: skip
-
-
-def _quantity(operand: Mapping[str, Any]) -> Quantity:
-    value = words.quantity(operand["value"], operand.get("unit"))
-    reference = words.in_language(operand.get("reference"))
-    return Quantity(words.in_language(operand["label"]), value, reference, words.day(operand.get("since")))

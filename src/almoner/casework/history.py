@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from almoner.casework import words
 from almoner.casework.models import Case, CaseEvent, Label, Outcome
+from almoner.policy.model import Words
 
 Data = Mapping[str, Any]
 
@@ -26,16 +27,15 @@ class Line:
 
 def history(case: Case) -> list[Line]:
     """Newest first."""
-    names = {
-        (kind, key): words.in_language(label)
-        for kind, key, label in Label.objects.values_list("kind", "key", "words")
-    }
+    labels = list(Label.objects.values_list("kind", "key", "words"))
+    names = {(kind, key): words.in_language(label) for kind, key, label in labels}
+    units = {key: label for kind, key, label in labels if kind == "unit"}
     events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
-    return [_line(event, names) for event in events]
+    return [_line(event, names, units) for event in events]
 
 
-def _line(event: CaseEvent, names: Mapping[tuple[str, str], str]) -> Line:
-    data = json.loads(event.data)
+def _line(event: CaseEvent, names: Mapping[tuple[str, str], str], units: Mapping[str, Words]) -> Line:
+    data = json.loads(event.data) | {"units": units}
     for kind in ("signal", "programme"):
         if kind in data:
             data["name"] = names.get((kind, data[kind]), data[kind])
@@ -70,7 +70,7 @@ def _changed(data: Data) -> str:
 
 
 def _amount(data: Data, key: str) -> str:
-    return words.quantity(data[key], data["unit"])
+    return words.quantity(data[key], data["unit"], data["units"])
 
 
 def _proposed(data: Data) -> str:

@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from almoner.casework.models import Area, CalendarDay, Department, Membership, RoleOf
+from almoner.casework.models import Area, CalendarDay, Department, Label, Membership, RoleOf
 from almoner.errors import AlmonerError
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ def sync_departments(pack: Pack) -> None:
     ]
     Department.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["id"], update_fields=["label", "opens", "closes"]
+    )
+    units = [Label(kind="unit", key=unit, words=dict(words)) for unit, words in pack.units.items()]
+    Label.objects.bulk_create(
+        units, update_conflicts=True, unique_fields=["kind", "key"], update_fields=["words"]
     )
 
 

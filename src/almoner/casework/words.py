@@ -31,15 +31,15 @@ def number(value: object) -> str:
     return f"{value:,.2f}".rstrip("0").rstrip(".") if value != int(value) else f"{int(value):,}"
 
 
-def unit(code: str | None, count: object = None) -> str:
-    """A unit of a pack, such as ``CNY/person/month``, in words; what is not known stays as it is written."""
+def unit(code: str | None, count: object = None, named: Mapping[str, Words] | None = None) -> str:
+    """A unit of a pack, such as ``CNY/person/month``, in words: ours, else those that the pack `named`, else as written."""
     if not code or code == "1":
         return ""
     base, *per = str(code).split("/")
-    return _base(base, count) + "".join(_per(part) for part in per)
+    return _base(base, count, named or {}) + "".join(_per(part) for part in per)
 
 
-def _base(code: str, count: object) -> str:
+def _base(code: str, count: object, named: Mapping[str, Words]) -> str:
     many = 1 if count == 1 else 2
     known = {
         "day": ngettext("day", "days", many), "month": ngettext("month", "months", many),
@@ -47,7 +47,7 @@ def _base(code: str, count: object) -> str:
         "hour": ngettext("hour", "hours", many), "L": ngettext("litre", "litres", many),
         "visit": ngettext("visit", "visits", many),
     }  # fmt: skip
-    return known.get(code, code)
+    return known.get(code) or in_language(named.get(code, code))
 
 
 def _per(code: str) -> str:
@@ -55,13 +55,13 @@ def _per(code: str) -> str:
     return known.get(code, f"/{code}")
 
 
-def quantity(value: object, code: str | None) -> str:
+def quantity(value: object, code: str | None, named: Mapping[str, Words] | None = None) -> str:
     """A number with its unit: "1,200 CNY a month". Money that is not whole has two decimals."""
     if value is None or isinstance(value, bool) or not unit(code):
         return number(value)
     whole = not isinstance(value, float | Decimal) or value == int(value)
     text = number(value) if whole or not _is_money(code) else f"{value:,.2f}"
-    return f"{text} {unit(code, value)}"
+    return f"{text} {unit(code, value, named)}"
 
 
 def _is_money(code: str | None) -> bool:

@@ -1,6 +1,7 @@
 """Who is who: numbers of a delivery become `person_id` and `household_id` by their blind indexes.
 
-Temporary tables, one delivery long: `number_seen` (number, canonical, number_index), `person_seen`
+Temporary tables, one delivery long: `number_seen` (number, canonical, number_index, and
+person_id and checked_as of those who are known), `person_seen`
 (number, canonical, number_index, person_id, is_new), `household_seen` (household_no, key_index,
 household_id, is_new), `bad_number`.
 """
@@ -38,8 +39,10 @@ def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> None:
         else "SELECT '' AS number LIMIT 0"
     )
     engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE number_seen AS SELECT number, number AS canonical, "
-        f"{hmac_sql('number')} AS number_index FROM ({seen})",
+        f"""CREATE OR REPLACE TEMP TABLE number_seen AS
+        SELECT number, number AS canonical, number_index, person_id, checked_as
+        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({seen}))
+        LEFT JOIN registry.person USING (number_index)""",
         pads(vault),
     )
     engine.execute("CREATE OR REPLACE TEMP TABLE bad_number (number VARCHAR, rule VARCHAR)")
@@ -74,18 +77,15 @@ def see_persons(engine: Engine, feed: Feed) -> None:
         f"""CREATE OR REPLACE TEMP TABLE person_seen AS
         WITH fresh AS (
             SELECT number_index, min(household_id) AS household_id
-            FROM number_seen ANTI JOIN registry.person USING (number_index)
-            LEFT JOIN ({_homes(feed)}) USING (number) GROUP BY ALL
+            FROM number_seen LEFT JOIN ({_homes(feed)}) USING (number) WHERE person_id IS NULL GROUP BY ALL
         ), numbered AS (
             SELECT number_index, (SELECT coalesce(max(person_id), 0) FROM registry.person)
-                   + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id,
-                   true AS is_new
+                   + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id
             FROM fresh
-            UNION ALL SELECT number_index, person_id, false FROM registry.person SEMI JOIN number_seen
-            USING (number_index)
         )
-        SELECT number, canonical, number_index, person_id, is_new
-        FROM number_seen JOIN numbered USING (number_index) ANTI JOIN bad_number USING (number)"""
+        SELECT number, canonical, number_index, coalesce(s.person_id, n.person_id) AS person_id,
+               s.person_id IS NULL AS is_new
+        FROM number_seen s LEFT JOIN numbered n USING (number_index) ANTI JOIN bad_number USING (number)"""
     )
 
 
@@ -101,16 +101,17 @@ def keep_new(engine: Engine, feed: Feed) -> int:
     if "person_id" not in columns:
         return 0
     engine.execute(
-        "CREATE OR REPLACE TEMP TABLE person_kept AS FROM person_seen WHERE is_new AND person_id IN "
-        "(SELECT person_id FROM placed)"
+        """CREATE OR REPLACE TEMP TABLE person_kept AS
+        SELECT person_id, any_value(number_index) AS number_index FROM person_seen
+        WHERE is_new AND person_id IN (SELECT person_id FROM placed) GROUP BY person_id"""
     )
     of = feed.with_role(Role.RESIDENT_ID)
     engine.execute(
-        """INSERT INTO registry.person SELECT DISTINCT person_id, number_index, $checked_as, NULL::BLOB
+        """INSERT INTO registry.person SELECT person_id, number_index, $checked_as, NULL::BLOB
         FROM person_kept ORDER BY person_id""",
         {"checked_as": (of.identifier if of else None) or ""},
     )
-    return int(engine.value("SELECT count(DISTINCT person_id) FROM person_kept"))
+    return int(engine.value("SELECT count(*) FROM person_kept"))
 
 
 def _homes(feed: Feed) -> str:
@@ -125,8 +126,7 @@ def _homes(feed: Feed) -> str:
 
 def _check(engine: Engine, vault: Vault, of: Property) -> None:
     unchecked = engine.table(
-        """SELECT number FROM number_seen ANTI JOIN
-        (SELECT number_index FROM registry.person WHERE checked_as = $identifier) USING (number_index)""",
+        "SELECT number FROM number_seen WHERE checked_as IS DISTINCT FROM $identifier",
         {"identifier": of.identifier or ""},
     )
     verdicts = check_numbers(of.identifier, unchecked.column(0).to_pylist())
@@ -149,6 +149,8 @@ def _respell(engine: Engine, vault: Vault, odd: list[Verdict]) -> None:
     data = {"number": [v.number for v in odd], "canonical": [v.canonical for v in odd]}
     with engine.offer("odd", pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
         engine.execute(
-            """UPDATE number_seen SET canonical = odd.canonical, number_index = odd.number_index
-            FROM odd WHERE odd.number = number_seen.number"""
+            """UPDATE number_seen SET canonical = o.canonical, number_index = o.number_index,
+            person_id = o.person_id
+            FROM (SELECT odd.*, p.person_id FROM odd LEFT JOIN registry.person p USING (number_index)) AS o
+            WHERE o.number = number_seen.number"""
         )

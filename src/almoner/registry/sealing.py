@@ -35,27 +35,30 @@ def heal(engine: Engine, store: IdentityStore) -> None:
 
 
 def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> None:
-    """Fill `to_seal`. Where the register has spoken, what another feed says of a name does not count."""
+    """Fill `to_seal`, one row a person. Where the register has spoken, what another feed says of a name does not count."""
     spoken = (
         "i.identity_hash IS DISTINCT FROM r.identity_hash"
         if feed.membership
         else "r.identity_hash IS NULL AND NOT i.blank"
     )
+    told = _has_identity(feed)
+    wanted = f"(is_new OR (i.person_id IS NOT NULL AND {spoken}))" if told else "true"
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE to_seal AS
-        WITH identity AS ({_identities(feed)})
-        SELECT DISTINCT ON (p.person_id) p.person_id, p.number_index, CASE WHEN p.is_new THEN
-        p.canonical END AS number,
+        WITH identity AS ({_identities(feed)}), seen AS (
+            SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
+            FROM person_seen {"" if told else "WHERE is_new"} GROUP BY person_id, is_new
+        )
+        SELECT person_id, s.number_index, CASE WHEN is_new THEN canonical END AS number,
                i.name, i.phone, i.address, i.identity_hash
-        FROM person_seen p JOIN registry.person r USING (person_id) LEFT JOIN identity i USING (person_id)
-        WHERE p.is_new OR (i.person_id IS NOT NULL AND {spoken})""",
-        pads(vault) if _has_identity(feed) else None,
+        FROM seen s JOIN registry.person r USING (person_id) LEFT JOIN identity i USING (person_id)
+        WHERE {wanted}""",
+        pads(vault) if told else None,
     )
 
 
 def _identities(feed: Feed) -> str:
-    number = feed.with_role(Role.RESIDENT_ID)
-    if not number or not _has_identity(feed):
+    if not _has_identity(feed):
         return (
             "SELECT 0::BIGINT AS person_id, NULL::VARCHAR AS name, NULL::VARCHAR AS phone, "
             "NULL::VARCHAR AS address, "
@@ -66,12 +69,10 @@ def _identities(feed: Feed) -> str:
         f"'{_IDENTITY_PREFIX}' || concat_ws(chr(31), {', '.join(f'coalesce({f}, chr(30))' for f in fields)})"
     )
     shown = ", ".join(f"{f} AS {role.value}" for f, role in zip(fields, _ROLES, strict=True))
-    return (
-        f"SELECT DISTINCT ON (person_id) person_id, {shown}, {hmac_sql(text)} AS identity_hash, "
-        f"coalesce({', '.join(fields)}) IS NULL AS blank FROM {STAGE} s JOIN person_seen p ON p.number "
-        f"= s.{quote(number.name)} "
-        f"ORDER BY person_id, {LINE} DESC"
-    )
+    return f"""SELECT person_id, {shown}, {hmac_sql(text)} AS identity_hash,
+        coalesce({", ".join(fields)}) IS NULL AS blank
+        FROM {STAGE} s JOIN (SELECT person_id, max({LINE}) AS {LINE} FROM placed GROUP BY person_id)
+        USING ({LINE})"""
 
 
 def _has_identity(feed: Feed) -> bool:
