@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 
@@ -11,6 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from almoner import casework
 from almoner.casework.models import Case, CaseEvent, CaseSignal, CaseState, Referral, ReferralState
+from almoner.support.bodies import Body, text_of
+from almoner.support.changes import Change
 from casework.makers import FRIDAY, Outbox
 
 pytestmark = pytest.mark.django_db
@@ -222,3 +225,29 @@ def test_the_trail_holds_no_gap_after_bulk_work(outbox: Outbox) -> None:
     )
     check = casework.verify_chain()
     assert (check.intact, check.events) == (True, 900)
+
+
+def test_bodies_as_the_outbox_stores_them_are_kept_as_they_are(outbox: Outbox) -> None:
+    def stored(change: Change) -> Change:
+        return dataclasses.replace(change, body=Body(text_of(change.body)))
+
+    plain = [outbox.signal(1), outbox.proposal(1)]
+    casework.apply([[stored(change) for change in plain]])
+    assert [CaseSignal.objects.get().body, Referral.objects.get().body] == [change.body for change in plain]
+    casework.apply([[stored(outbox.signal(1, "changed")), stored(outbox.proposal(1, "changed"))]])
+    assert kinds(Case.objects.get()) == ["opened", "signal_raised", "proposal_raised"]
+    casework.apply([[stored(outbox.signal(1, "changed", severity=0.9))]])
+    event = CaseEvent.objects.get(kind="signal_changed")
+    assert json.loads(event.data)["body_before"] == plain[0].body
+    assert CaseSignal.objects.get().body["severity"] == 0.9
+
+
+def test_what_evidence_changes_of_a_row_leaves_all_else_of_it(outbox: Outbox) -> None:
+    casework.apply([[outbox.signal(1), outbox.proposal(1)]])
+    Referral.objects.update(state=ReferralState.SENT, sent_at=FRIDAY, note="kept", version=3)
+    Case.objects.update(held_until=FRIDAY.date())
+    before = Referral.objects.values().get()
+    casework.apply([[outbox.proposal(1, "cleared"), outbox.signal(1, "cleared")]])
+    assert Referral.objects.values().get() == before | {"evidence_cleared_on": FRIDAY.date()}
+    assert Case.objects.get().held_until == FRIDAY.date()
+    assert CaseSignal.objects.get().body["signal"] == "lost_income"

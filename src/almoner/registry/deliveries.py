@@ -185,7 +185,7 @@ def _vouches_for_more(delivery: Delivery, taken: Receipt) -> bool:
 
 def _vouch(engine: Engine, feed: Feed, digest: str, delivery: Delivery) -> Receipt:
     """Enter a delivery that brings no new row, only a later watermark."""
-    counts = dict.fromkeys(_COUNTS, 0)
+    counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
     with engine.transaction():
         head = _head(next_id(engine), feed, digest, delivery, None)
         receipt = Receipt(**head, **counts)

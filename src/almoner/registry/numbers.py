@@ -74,7 +74,7 @@ def _quick(module: Any) -> Iterator[None]:
     """python-stdnum reads its list of places anew for every number (41 us), and cleans each several times."""
     originals = {name: found for name, found in vars(module).items() if _is_helper(module, found)}
     clean, places = getattr(module, "clean", None), numdb.NumDB.info
-    replaced = {name: functools.lru_cache(_CALLS_KEPT)(found) for name, found in originals.items()}
+    replaced: dict[str, Any] = {n: functools.lru_cache(_CALLS_KEPT)(f) for n, f in originals.items()}
     setattr(numdb.NumDB, "info", functools.lru_cache(_PLACES_KEPT)(places))  # noqa: B010 - a method, for mypy
     if clean:
         originals["clean"], replaced["clean"] = clean, functools.partial(_clean_unless_clean, clean)

@@ -88,7 +88,8 @@ def _sealed(vault: Vault, batch: pa.RecordBatch) -> list[SealedIdentity]:
     persons = batch.column("person_id").to_pylist()
     text = {field: batch.column(field).to_pylist() for field in FIELDS}
     sealed = {field: vault.seal_all(persons, field, text[field]) for field in FIELDS}
-    indexes = [vault.index(spelled(name)) if name else None for name in text["name"]]
+    index_of = {name: vault.index(spelled(name)) if name else None for name in set(text["name"])}
+    indexes = [index_of[name] for name in text["name"]]
     columns = (sealed["number"], sealed["name"], indexes, sealed["phone"], sealed["address"])
     rows = zip(persons, batch.column("number_index").to_pylist(), *columns, strict=True)
     return [SealedIdentity._make(row) for row in rows]
