@@ -14,11 +14,11 @@ from almoner import casework, cycle, home
 from almoner.assessment import ledger
 from almoner.casework import Applied
 from almoner.cycle import Outcome
-from almoner.engines import Engine, open_engine
+from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError, DeliveryRefused
 from almoner.home import Home
 from almoner.policy import archive, compile_pack, find_pack
-from almoner.policy.model import Pack
+from almoner.policy.model import Pack, Role
 from almoner.progress import progress
 from almoner.registry import Delivery, Receipt, ensure, persons_without_household, take_in
 from almoner.registry.vault import Vault, create_key, open_vault
@@ -178,9 +178,29 @@ def apply_outbox(inst: Installation) -> Applied:
     casework.sync_departments(inst.pack)
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
+        casework.sync_areas(_areas(inst))
         applied = casework.apply(changes_after(inst.engine, casework.last_seq()))
         casework.sync_members(_members_of_cases(inst))
     return applied
+
+
+def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
+    """Code, names and parent of each area, from the shared feed that tells which area belongs to which."""
+    feed = next((f for f in inst.pack.feeds.values() if f.shared and f.with_role(Role.PARENT_AREA)), None)
+    code = feed.with_role(Role.AREA) if feed else None
+    parent = feed.with_role(Role.PARENT_AREA) if feed else None
+    if feed is None or code is None or parent is None:
+        return []
+    names = [p for p in feed.properties if p.name.startswith("name_")]
+    listed = ", ".join(quote(p.name) for p in (code, parent, *names))
+    rows = inst.engine.rows(
+        f"SELECT {listed} FROM facts.{quote(feed.id)} WHERE known_to = 'infinity'::TIMESTAMP"
+    )
+    languages = [p.name.removeprefix("name_") for p in names]
+    return [
+        (area, {k: v for k, v in zip(languages, said, strict=True) if v}, above)
+        for area, above, *said in rows
+    ]
 
 
 def _members_of_cases(inst: Installation) -> list[tuple[int, int, dt.date]]:
