@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from stdnum.cn import ric
-from test_place import rows_of
 
 from almoner.lab.place import build
+from lab.place_files import rows_of
 
 RESIDENTS = 10_000
 Rows = list[dict[str, Any]]

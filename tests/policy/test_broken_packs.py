@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from small_pack import FILES, check
+
+from policy.small_pack import FILES, check
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from small_pack import DAY, FILES, check, compiled
 
 from almoner.engines.duck import DuckEngine
 from almoner.policy import check_pack
 from almoner.policy.model import Pack, Role
+from policy.small_pack import DAY, FILES, check, compiled
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from small_pack import FILES, check, compiled
+
+from policy.small_pack import FILES, check, compiled
 
 PERSON = {("people", "resident_no")}
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from small_pack import FILES, check
+
+from policy.small_pack import FILES, check
 
 ODD: tuple[Any, ...] = (None, [], {}, 7, "odd", [[1]], {"a": {"b": 1}})
 YAML_FILES = sorted(name for name in FILES if name.endswith(".yaml"))

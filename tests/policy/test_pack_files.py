@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from small_pack import DAY, FILES, check, compiled, write
 
 from almoner.errors import PackError
 from almoner.policy import archive, check_pack, compile_pack, find_pack, pack_files
+from policy.small_pack import DAY, FILES, check, compiled, write
 
 CHILD = """\
 name: child
