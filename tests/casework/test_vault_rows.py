@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from almoner import casework
+from almoner.casework import vault_rows
 from almoner.casework.models import Case, HouseholdMember, Identity
 from almoner.registry.vault import SealedIdentity
 from casework.conftest import NAME, NUMBER, PHONE
@@ -40,6 +41,34 @@ def test_a_number_belongs_to_one_person() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         store.write([SealedIdentity(person_id=2, number_index=b"index 1")])
     assert Identity.objects.count() == 1
+
+
+def indexes() -> set[str]:
+    with connection.cursor() as cursor:
+        return set(connection.introspection.get_constraints(cursor, Identity._meta.db_table))
+
+
+def test_a_first_load_ends_with_every_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault_rows, "FIRST_LOAD", 2)
+    before = indexes()
+    assert {"identity_by_number", "identity_by_name"} <= before
+    store = casework.identities()
+    with store.expecting(3):
+        store.write([sealed(1), sealed(2)])
+        store.write([sealed(3)])
+    assert Identity.objects.count() == 3
+    assert indexes() == before
+
+
+def test_a_first_load_with_a_number_twice_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault_rows, "FIRST_LOAD", 2)
+    before = indexes()
+    store = casework.identities()
+    twice = [sealed(1), SealedIdentity(person_id=2, number_index=b"index 1")]
+    with pytest.raises(IntegrityError), transaction.atomic(), store.expecting(2):
+        store.write(twice)
+    assert not Identity.objects.exists()
+    assert indexes() == before
 
 
 def test_what_a_lost_delivery_left_behind_is_discarded() -> None:

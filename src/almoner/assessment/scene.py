@@ -56,19 +56,23 @@ def open_scene(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None
 ) -> Iterator[Scene]:
     """Open the views of a scope (all households when None) and compute the indicators."""
-    values = values_at(pack, as_of)
-    scene = Scene(engine, pack, as_of, known_at, values, households is not None)
     with ExitStack() as stack:
         if households is not None:
             scope = pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
             stack.enter_context(engine.offer("scope_household", scope))
         views = scope_views(pack.feeds, known_at, households)
         stack.enter_context(engine.views(views))
+        values = values_at(pack, as_of).with_watermarks(_complete_through(engine))
+        scene = Scene(engine, pack, as_of, known_at, values, households is not None)
         stack.callback(engine.forget, *(kept_as(i.id) for i in pack.indicators.values()), HOUSEHOLDS, PERSONS)
         for indicator in pack.indicators.values():
             compute(scene, indicator)
         _widen(scene, stack)
         yield scene
+
+
+def _complete_through(engine: Engine) -> dict[str, dt.date | None]:
+    return dict(engine.rows("SELECT feed, complete_through FROM feed"))
 
 
 def kept_as(indicator: str) -> str:

@@ -13,7 +13,7 @@ from almoner.assessment.expressions import names, parse
 from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
 from almoner.assessment.scene import Scene, has, signal_conditions, subject_key, wide
 from almoner.engines import quote
-from almoner.policy.model import Condition, Pack, Signal
+from almoner.policy.model import Condition, Pack, Signal, Subject
 
 FINDINGS, REFUTED = "signal_findings", "signal_refuted"
 
@@ -36,7 +36,8 @@ def find(scene: Scene) -> list[Watched]:
         REFUTED,
         " UNION ALL ".join(_refuted(scene, s) for s in signals) or "SELECT NULL::VARCHAR AS key LIMIT 0",
     )
-    return [_watched(scene, s) for s in signals]
+    counted = _watched(scene, "household", signals) | _watched(scene, "person", signals)
+    return [counted[s.id] for s in signals]
 
 
 def digest(scene: Scene, conditions: Sequence[Condition]) -> str:
@@ -78,18 +79,29 @@ def _refuted(scene: Scene, signal: Signal) -> str:
     )
 
 
-def _watched(scene: Scene, signal: Signal) -> Watched:
+def _watched(scene: Scene, subject: Subject, signals: Sequence[Signal]) -> dict[str, Watched]:
+    """All signals of one kind of subject in one scan."""
+    mine = [s for s in signals if s.subject == subject]
+    if not mine:
+        return {}
+    holds = ", ".join(
+        f"{scene.sql(s.when)} AS holds{n}, {_spoken_of(scene, s)} AS spoken{n}" for n, s in enumerate(mine)
+    )
+    counts = ", ".join(
+        f"count(*) FILTER (spoken{n}), count(*) FILTER (holds{n}), count(*) FILTER (holds{n} IS NULL AND spoken{n})"
+        for n in range(len(mine))
+    )
+    row = scene.engine.rows(f"SELECT {counts} FROM (SELECT {holds} FROM {wide(subject)})")[0]
+    return {s.id: Watched(s.id, *row[3 * n : 3 * n + 3]) for n, s in enumerate(mine)}
+
+
+def _spoken_of(scene: Scene, signal: Signal) -> str:
     """Persons count only where an indicator of the signal says something of them: a child is no blind spot of the elderly."""
-    spoken = "true"
-    if signal.subject == "person":
-        used = (scene.pack.column(name)[0] for name in signal.when.columns)
-        own = dict.fromkeys(i.id for i in used if i.subject == "person")
-        spoken = " OR ".join(quote(has(indicator)) for indicator in own) or "true"
-    row = scene.engine.rows(
-        f"SELECT count(*) FILTER ({spoken}), count(*) FILTER (holds), count(*) FILTER (holds IS NULL AND ({spoken}))"
-        f" FROM (SELECT *, {scene.sql(signal.when)} AS holds FROM {wide(signal.subject)})"
-    )[0]
-    return Watched(signal.id, *row)
+    if signal.subject == "household":
+        return "true"
+    used = (scene.pack.column(name)[0] for name in signal.when.columns)
+    own = dict.fromkeys(i.id for i in used if i.subject == "person")
+    return f"({' OR '.join(quote(has(indicator)) for indicator in own)})" if own else "true"
 
 
 def expiry(pack: Pack) -> dict[str, int]:

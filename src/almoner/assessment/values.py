@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from almoner.assessment.expressions import Value, area_column
 from almoner.engines import Engine, quote
+from almoner.policy import watermarks
 from almoner.policy.model import Feed, Pack, Parameter, Role
 
 
@@ -20,6 +21,10 @@ class ParameterValues:
     as_of: dt.date
     plain: Mapping[str, Value]
     by_area: frozenset[str]
+
+    def with_watermarks(self, complete_through: Mapping[str, dt.date | None]) -> ParameterValues:
+        """With how far each feed is complete (`almoner.policy.watermarks`)."""
+        return replace(self, plain={**self.plain, **watermarks.values(complete_through, self.as_of)})
 
     def among(self, names: Iterable[str]) -> dict[str, Value]:
         """The values of `names`, for the engine's named parameters."""

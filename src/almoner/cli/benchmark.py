@@ -63,13 +63,15 @@ def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> di
         cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of))
         phases = cycled.outcome.seconds
         memory = sweep_bench.peak_memory_mib()
-        lower = sweep_bench.lower_bound_seconds(inst.engine, inst.pack)
+        known_at = operations.end_of(summary.as_of)
+        assessment = sweep_bench.assessment_seconds(inst.engine, inst.pack, summary.as_of, known_at)
+        lower = sweep_bench.lower_bound_seconds(inst.engine, inst.pack, known_at)
+        by_person = sweep_bench.lower_bound_seconds(inst.engine, inst.pack, known_at, by="person")
         facts = sweep_bench.fact_rows(inst.engine, inst.pack)
         through = dict(
             inst.engine.rows("SELECT feed, max(complete_through) FROM registry.delivery GROUP BY feed")
         )
         pandas = sweep_bench.pandas_seconds(inst.engine, inst.pack, summary.as_of, through) if peer else None
-    assessment = phases["indicators"] + phases["signals"]
     return {
         "residents": summary.residents,
         "facts_rows": facts,
@@ -79,6 +81,7 @@ def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> di
         "assessment_seconds": round(assessment, 3),
         "cycle_seconds": round(cycled.seconds, 3),
         "lower_bound_seconds": round(lower, 3),
+        "lower_bound_by_person_seconds": round(by_person, 3),
         "pandas_seconds": None if pandas is None else round(pandas, 3),
         "peak_memory_mib": round(memory),
         "assessment_to_lower_bound_ratio": round(assessment / lower, 2),

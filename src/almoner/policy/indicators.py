@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
-from almoner.policy import shapes
+from almoner.policy import shapes, watermarks
 from almoner.policy.conditions import KnownColumn
 from almoner.policy.contracts import check_unit
 from almoner.policy.document import Document
@@ -70,7 +70,7 @@ class IndicatorReader:
             self._column(name, str(subject), relation, lineage) for name in self._document.mapping("columns")
         )
         made = (
-            _indicator(self._name, shape, self._sql, columns)
+            _indicator(self._name, shape, self._sql, columns, watermarks.names(self._tables))
             if shape and self._sql.sound and len(self._report) == before
             else None
         )
@@ -87,13 +87,20 @@ class IndicatorReader:
         line = self._sql.parameter_lines[name]
         if name in {"as_of", "known_at"}:
             return
+        if name in watermarks.names(self._tables):
+            if name in self._parameters:
+                message = f"`:{name}` is how far a feed is complete, and also a parameter."
+                self._report.add(
+                    self._sql.file, line, "parameter-name", message, "Give the parameter another name."
+                )
+            return
         if name not in self._parameters:
             self._report.add(
                 self._sql.file,
                 line,
                 "unknown-parameter",
                 f"There is no parameter `{name}`.",
-                instead(name, self._parameters),
+                instead(name, [*self._parameters, *watermarks.names(self._tables)]),
             )
             return
         parameter = self._parameters[name]
@@ -172,11 +179,16 @@ class IndicatorReader:
 
 
 def _indicator(
-    name: str, shape: shapes.IndicatorShape, sql: SqlText, known: tuple[KnownColumn, ...]
+    name: str,
+    shape: shapes.IndicatorShape,
+    sql: SqlText,
+    known: tuple[KnownColumn, ...],
+    watermarked: Iterable[str],
 ) -> Indicator:
     columns = tuple(_column(column, shape.columns[column.name]) for column in known)
     parameters = tuple(p for p in sql.parameters if p not in {"as_of", "known_at"})
-    return Indicator(name, shape.subject, sql.statement, shape.label, columns, parameters)
+    statement = watermarks.typed(sql.statement, watermarked)
+    return Indicator(name, shape.subject, statement, shape.label, columns, parameters)
 
 
 def _column(known: KnownColumn, shape: shapes.ColumnShape) -> Column:

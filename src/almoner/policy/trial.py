@@ -16,6 +16,7 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.engines.duck import DuckEngine
 from almoner.errors import EngineError
+from almoner.policy import watermarks
 from almoner.policy.conditions import Parsed
 from almoner.policy.document import Document
 from almoner.policy.indicators import ReadIndicator
@@ -49,6 +50,7 @@ class Trial:
         self._report = report
         self._values: dict[str, Any] = {name: _some_value(p, as_of) for name, p in parameters.items()}
         self._values |= {"as_of": as_of, "known_at": dt.datetime.combine(as_of, dt.time())}
+        self._values |= watermarks.values(dict.fromkeys(feeds, as_of), as_of)
         self._columns: dict[str, pa.DataType] = {}
         for feed in feeds.values():
             self._create(
@@ -70,7 +72,7 @@ class Trial:
         """Try the indicator's SQL, and learn the types of its columns."""
         if read.indicator is None:
             return
-        used = {n: v for n, v in self._values.items() if f"${n}" in read.indicator.sql}
+        used = {n: v for n, v in self._values.items() if re.search(rf"\${n}\b", read.indicator.sql)}
         try:
             schema = self._engine.table(read.indicator.sql, used).schema
         except EngineError as error:

@@ -20,8 +20,9 @@ def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None
     """Write to the vault who is new or has changed. Needs `person_seen` and the new rows of
     `registry.person`."""
     _see_identities(engine, vault, feed)
-    for batch in engine.batches("FROM to_seal ORDER BY person_id", rows=PERSONS_AT_ONCE):
-        store.write(_sealed(vault, batch))
+    with store.expecting(int(engine.value("SELECT count(*) FROM to_seal"))):
+        for batch in engine.batches("FROM to_seal ORDER BY person_id", rows=PERSONS_AT_ONCE):
+            store.write(_sealed(vault, batch))
     if feed.membership:
         engine.execute(
             """UPDATE registry.person SET identity_hash = s.identity_hash FROM to_seal s

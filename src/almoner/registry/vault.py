@@ -13,6 +13,7 @@ import binascii
 import hmac
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -41,6 +42,9 @@ class SealedIdentity(NamedTuple):
 
 class IdentityStore(Protocol):
     """Where sealed identities are kept."""
+
+    def expecting(self, persons: int) -> AbstractContextManager[None]:
+        """Around the writes of one delivery, of so many persons."""
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         """Insert or update by `person_id`, in one transaction."""

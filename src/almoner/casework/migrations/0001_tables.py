@@ -44,13 +44,23 @@ class Migration(migrations.Migration):
             name="Identity",
             fields=[
                 ("person_id", models.BigIntegerField(primary_key=True, serialize=False)),
-                ("number_index", models.BinaryField(max_length=32, unique=True)),
+                ("number_index", models.BinaryField(max_length=32)),
                 ("number", models.BinaryField(null=True)),
                 ("name", models.BinaryField(null=True)),
-                ("name_index", models.BinaryField(db_index=True, max_length=32, null=True)),
+                ("name_index", models.BinaryField(max_length=32, null=True)),
                 ("phone", models.BinaryField(null=True)),
                 ("address", models.BinaryField(null=True)),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=["number_index"],
+                        condition=models.Q(number_index__isnull=False),
+                        name="identity_by_number",
+                    ),
+                ],
+                "indexes": [models.Index(fields=["name_index"], name="identity_by_name")],
+            },
         ),
         migrations.CreateModel(
             name="OutboxPosition",

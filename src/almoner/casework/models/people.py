@@ -14,12 +14,23 @@ class Identity(models.Model):
     """One resident's sealed identity. The key lies outside this database."""
 
     person_id = models.BigIntegerField(primary_key=True)
-    number_index = models.BinaryField(max_length=32, unique=True)
+    number_index = models.BinaryField(max_length=32)
     number = models.BinaryField(null=True)
     name = models.BinaryField(null=True)
-    name_index = models.BinaryField(max_length=32, null=True, db_index=True)
+    name_index = models.BinaryField(max_length=32, null=True)
     phone = models.BinaryField(null=True)
     address = models.BinaryField(null=True)
+
+    class Meta:
+        # The condition always holds; it makes an index of its own of the constraint, which a first load can build at the end.
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["number_index"],
+                condition=models.Q(number_index__isnull=False),
+                name="identity_by_number",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["name_index"], name="identity_by_name")]
 
     def __str__(self) -> str:
         return f"person {self.person_id}"
