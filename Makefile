@@ -48,7 +48,7 @@ imports: install ## The rules of who may import whom
 	$(BIN)/lint-imports
 
 check-packs: install ## Compile the packs and run their scenarios
-	for pack in base gsoep; do $(BIN)/almoner pack check $$pack && $(BIN)/almoner pack test $$pack || exit 1; done
+	for pack in base guizhou gansu chongqing gsoep cps; do $(BIN)/almoner pack check $$pack && $(BIN)/almoner pack test $$pack || exit 1; done
 
 unit: install system ## The tests alone
 	$(BIN)/pytest -q -n 2 --dist loadfile

@@ -75,6 +75,27 @@ def draw(seed: int, households: int = 16) -> Book:
     return book
 
 
+_PAID: dict[str, dict[str, Any]] = {
+    "medical_assistance_paid": {"payment_no": "M1", "paid_on": "2026-06-01", "amount": 500},
+    "student_aid_paid": {"payment_no": "S1", "paid_on": "2026-06-01", "kind": "grant", "amount": 500},
+    "house_repair_paid": {"payment_no": "H1", "paid_on": "2026-06-01", "amount": 9000},
+    "disaster_relief_paid": {"payment_no": "D1", "paid_on": "2026-06-01", "amount": 500},
+    "charity_aid": {"payment_no": "C1", "paid_on": "2026-06-01", "cause": "illness", "amount": 500},
+    "public_posts": {"started_on": "2026-06-01", "pay": 1500},
+    "insurance_enrolment": {"year": "2026-01-01", "scheme": "resident", "premium_aided": False},
+    "children_register": {"recorded_on": "2026-06-01", "kind": "floating", "guardian": "parent"},
+    "serious_illness": {"disease": "C34", "diagnosed_on": "2026-06-01", "kind": "serious"},
+    "property_register": {
+        "property_no": "P1",
+        "recorded_on": "2026-06-01",
+        "kind": "dwelling",
+        "area_m2": 90,
+    },
+    "vehicles": {"vehicle_no": "V1", "registered_on": "2026-06-01", "kind": "motorcycle"},
+    "asset_checks": {"check_no": "K1", "checked_on": "2026-06-01", "authorised_by_all": False},
+}
+
+
 def lists(book: Book) -> None:
     """The departments' lists of who was helped: of somebody else, so that they are delivered and known."""
     other = number(999, dt.date(1950, 1, 1))
@@ -89,6 +110,18 @@ def lists(book: Book) -> None:
         amount=500,
     )
     book.add("registered_unemployment", 0, resident_no=other, registered_on="2026-06-01", reason="other")
+    book.add("low_income_register", 0, resident_no=other, category="margin", recognised_on="2026-06-01")
+    book.add(
+        "monitored_households", 0, resident_no=other, recognised_on="2026-06-01", kind="unstable", measures=0
+    )
+    book.add("allowances_paid", 0, resident_no=other, month="2026-06", allowance="old_age", amount=100)
+    book.add("deaths", 0, resident_no=other, died_on="2026-06-30")
+    card = {"recorded_on": "2020-06-01", "kind": "visual", "grade": 3, "status": "valid"}
+    book.add("disability_register", 0, resident_no=other, **card)
+    struck = {"accident_no": "T1", "happened_on": "2026-06-02", "kind": "traffic", "outcome": "injury"}
+    book.add("accidents", 0, resident_no=other, **struck)
+    for feed, row in _PAID.items():
+        book.add(feed, 0, resident_no=other, **row)
 
 
 def _household(chance: random.Random, book: Book, home: int) -> None:
@@ -117,6 +150,7 @@ def _household(chance: random.Random, book: Book, home: int) -> None:
     earner = person(0, dt.date(1984, 6, 1 + home % 27), "head")
     _wages(chance, book, earner)
     _care(chance, book, earner, home)
+    _events(chance, book, earner, home)
     if kind == "family":
         _pupil(chance, book, person(1, dt.date(2013, 2, 1 + home % 27), "child"))
 
@@ -135,12 +169,40 @@ def _wages(chance: random.Random, book: Book, who: str) -> None:
         book.add("insured_wages", 2, resident_no=who, month="2026-10", employer_code="E1", wage=usual)
 
 
+def _events(chance: random.Random, book: Book, who: str, home: int) -> None:
+    """What registers tell of a life that became harder, or better."""
+    day = str(dt.date(2026, 9, 15) + dt.timedelta(days=chance.randint(0, 40)))
+    told: dict[str, dict[str, Any]] = {
+        "registered_unemployment": {"registered_on": day, "reason": "dismissed"},
+        "accidents": {"accident_no": f"T{home}", "happened_on": day, "kind": "work", "outcome": "disability"},
+        "disability_register": {"recorded_on": day, "kind": "physical", "grade": chance.randint(1, 4), "status": "valid"},
+        "house_safety": {"assessed_on": day, "grade": chance.choice(["A", "C", "D"])},
+        "disaster_losses": {"report_no": f"D{home}", "happened_on": day, "kind": "flood", "loss": 9000, "house_damaged": False},
+        "help_requests": {"request_no": f"Q{home}", "requested_on": day, "channel": "code", "matter": "income"},
+        "low_income_register": {"category": chance.choice(["margin", "extreme_poverty"]), "recognised_on": day},
+        "monitored_households": {"recognised_on": day, "kind": "sudden", "measures": 0},
+        "insurance_enrolment": {"year": "2026-01-01", "scheme": "resident", "premium_aided": False},
+        "farm_income": {"year": "2025-01-01", "net_income": 12_000},
+    }  # fmt: skip
+    for feed, row in told.items():
+        if chance.random() < 0.3:
+            book.add(feed, 1, resident_no=who, **row)
+    if chance.random() < 0.3:
+        book.add("minimum_living_recipients", 1, resident_no=who, month="2026-10", amount=300)
+
+
 def _care(chance: random.Random, book: Book, who: str, home: int) -> None:
     for n in range(chance.randint(0, 3)):
         day = dt.date(2026, 1, 1) + dt.timedelta(days=chance.randint(0, 300))
         part = 1 if day >= dt.date(2026, 9, 1) else 0
         paid = chance.choice([120, 4999.99, 9000, 26_000])
-        row = {"resident_no": who, "settled_on": str(day), "kind": "inpatient", "total_cost": 2 * paid}
+        row = {
+            "resident_no": who,
+            "settled_on": str(day),
+            "kind": "inpatient",
+            "total_cost": 2 * paid,
+            "in_scope_cost": 2 * paid,
+        }
         book.add("medical_settlements", part, settlement_no=f"M{home}-{n}", self_paid=paid, **row)
         if chance.random() < 0.2:
             book.add(
@@ -153,6 +215,27 @@ def _pupil(chance: random.Random, book: Book, who: str) -> None:
         "school_register", 0, resident_no=who, enrolled_on="2025-09-01", school_code="S1", stage="junior", grade=8, boarding=False,
         status="enrolled",
     )  # fmt: skip
+    if chance.random() < 0.2:
+        book.add(
+            "school_register", 1, resident_no=who, enrolled_on="2025-09-01", school_code="S1", stage="junior", grade=8, boarding=False,
+            status="left",
+        )  # fmt: skip
+    if chance.random() < 0.2:  # finished senior school, and is still young enough for every other rule
+        book.add(
+            "school_register", 1, resident_no=who, enrolled_on="2026-03-01", school_code="S2", stage="senior", grade=12, boarding=False,
+            status="graduated",
+        )  # fmt: skip
+    cost = {"tuition": chance.choice([0, 14_000]), "boarding": 0, "books": 300, "aid_received": 0}
+    book.add("school_costs", 1, resident_no=who, school_year="2026-09-01", stage="junior", **cost)
+    if chance.random() < 0.2:
+        book.add(
+            "children_register",
+            1,
+            resident_no=who,
+            recorded_on="2026-09-20",
+            kind=chance.choice(["left_behind", "orphan"]),
+            guardian="none",
+        )
     absent = chance.choice([1, 3, 9])
     for month in months(dt.date(2026, 3, 1), 8):
         late = month >= dt.date(2026, 9, 1)
@@ -171,7 +254,9 @@ def _elder(chance: random.Random, book: Book, who: str) -> None:
     silent = chance.choice([0, 0, 1, 3])
     for back in range(70):
         day = AS_OF - dt.timedelta(days=1 + back)
-        litres = 0 if back < silent else chance.randint(40, 120)
+        litres = (
+            0 if back < silent else chance.choice([60, 90, 1800]) if back == 0 else chance.randint(40, 120)
+        )
         book.add("elderly_meters", int(back < 30), resident_no=who, day=str(day), litres=litres)
     if chance.random() < 0.7:
         day = AS_OF - dt.timedelta(days=chance.choice([3, 12, 30, 120]))
@@ -191,7 +276,7 @@ def deliveries(folder: Path, book: Book) -> list[Delivery]:
     for (feed, part), rows in sorted(book.rows.items(), key=lambda item: (item[0][1], item[0][0])):
         file = folder / f"{feed}-{part}.jsonl"
         file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-        received = dt.datetime(2026, 11, 1 + part, 8)
+        received = dt.datetime(2026, 11, 7 + part, 8)  # after the last day of every part
         through = DAILY.get(feed, THROUGH[part]) if part else min(THROUGH[0], DAILY.get(feed, THROUGH[0]))
         if feed == "elderly_contacts":
             through = DAILY[feed]

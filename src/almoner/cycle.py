@@ -11,20 +11,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
-from almoner.assessment import ledger, signals
+from almoner.assessment import area_alerts, ledger, signals, watch
+from almoner.assessment.area_alerts import Jump
 from almoner.assessment.ledger import Kind, Moved
 from almoner.assessment.scene import Scene, open_scene
 from almoner.assessment.signals import Watched
+from almoner.assessment.watch import Layers
 from almoner.engines import Engine
 from almoner.policy.model import Pack
-from almoner.support import entitlements
+from almoner.registry.schema import absent
+from almoner.registry.scope import Absent
+from almoner.support import entitlements, looked_at, reasons, recognition
+from almoner.support.recognition import Recognised
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """One of the two kinds of findings, and who puts them in words."""
+    """One kind of findings, and who puts them in words."""
 
     kind: Kind
     findings: str
@@ -35,8 +41,24 @@ class _Stage:
 
 _STAGES = (
     _Stage("signal", signals.FINDINGS, signals.REFUTED, signals.bodies, signals.expiry),
-    _Stage("proposal", entitlements.FINDINGS, entitlements.REFUTED, entitlements.bodies, entitlements.expiry),
+    _Stage("area", area_alerts.FINDINGS, area_alerts.REFUTED, area_alerts.bodies, area_alerts.expiry),
+    *(
+        _Stage(
+            kind,
+            recognition.findings(kind),
+            recognition.refuted(kind),
+            recognition.bodies(kind),
+            recognition.expiry,
+        )
+        for kind in recognition.KINDS
+    ),
+    _Stage("proposal", entitlements.FINDINGS, entitlements.REFUTED, reasons.bodies, entitlements.expiry),
 )
+
+
+def findings() -> dict[Kind, str]:
+    """By kind, the kept table of what an assessment found; its columns are the ledger's."""
+    return {stage.kind: stage.findings for stage in _STAGES}
 
 
 @dataclass(frozen=True)
@@ -61,9 +83,13 @@ class Outcome:
     persons: int
     watched: list[Watched]
     proposed: list[Proposed]
+    recognised: list[Recognised] = field(default_factory=list)
+    jumps: list[Jump] = field(default_factory=list)  # areas whose rate jumped
+    layers: Layers | None = None  # what holds, by layer of the watch; None where the pack has none
     moved: dict[str, dict[str, int]] = field(
         default_factory=dict
     )  # by signal or programme: raised, changed, cleared
+    areas_moved: dict[str, dict[str, int]] = field(default_factory=dict)  # of areas' alerts, by signal
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -89,11 +115,32 @@ def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) ->
 
 
 @contextmanager
+def rehearse(
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
+) -> Iterator[tuple[Scene, Outcome]]:
+    """What `run` would find with this pack, its findings open to reading within the block. The engine may be read-only.
+
+    Feeds and columns that the facts do not have, because the pack is new to them, are empty. Findings carry no evidence, and
+    `decided` is empty: a rehearsal is compared by what it finds.
+    """
+    missing = absent(engine, pack.feeds)
+    with _opened(engine, pack, as_of, known_at, None, missing, evidence=False) as (scene, seconds):
+        yield scene, _assess(scene, seconds)
+
+
+@contextmanager
 def _opened(
-    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None
+    engine: Engine,
+    pack: Pack,
+    as_of: dt.date,
+    known_at: dt.datetime,
+    households: Sequence[int] | None,
+    missing: Absent = MappingProxyType({}),
+    *,
+    evidence: bool = True,
 ) -> Iterator[tuple[Scene, dict[str, float]]]:
     started = perf_counter()
-    with open_scene(engine, pack, as_of, known_at, households) as scene:
+    with open_scene(engine, pack, as_of, known_at, households, missing, evidence=evidence) as scene:
         yield scene, {"indicators": perf_counter() - started}
 
 
@@ -102,12 +149,20 @@ def _assess(scene: Scene, seconds: dict[str, float]) -> Outcome:
     watched = signals.find(scene)
     seconds["signals"] = perf_counter() - started
     started = perf_counter()
+    jumps = area_alerts.find(scene)
+    seconds["areas"] = perf_counter() - started
+    started = perf_counter()
+    looked_at.find(scene)
+    recognised = recognition.find(scene)
+    seconds["categories"] = perf_counter() - started
+    started = perf_counter()
     entitlements.find(scene)
     seconds["entitlements"] = perf_counter() - started
     households, persons = scene.engine.rows(
         "SELECT (SELECT count(*) FROM wide_household), (SELECT count(*) FROM member)"
     )[0]
-    decided = ledger.decided(scene.engine, *((stage.kind, stage.findings) for stage in _STAGES))
+    stages = ((stage.kind, stage.findings) for stage in _STAGES)
+    decided = ledger.decided(scene.engine, *stages) if scene.evidence else ""
     return Outcome(
         None,
         scene.as_of,
@@ -117,6 +172,9 @@ def _assess(scene: Scene, seconds: dict[str, float]) -> Outcome:
         persons,
         watched,
         _proposed(scene),
+        recognised,
+        jumps,
+        watch.count(scene, signals.FINDINGS),
         seconds=seconds,
     )
 
@@ -148,10 +206,10 @@ def _record(scene: Scene, outcome: Outcome) -> None:
         ledger.write_changes(scene.engine, outcome.cycle_id or 0, stage.kind, stage.bodies(scene, moved))
         cleared = (m.key for m in moved if m.change == "cleared")
         ledger.settle(scene.engine, stage.kind, stage.findings, cleared, scene.as_of)
-        _count(outcome, moved)
+        _count(outcome.areas_moved if stage.kind == "area" else outcome.moved, moved)
 
 
-def _count(outcome: Outcome, moved: Sequence[Moved]) -> None:
+def _count(counted: dict[str, dict[str, int]], moved: Sequence[Moved]) -> None:
     for m in moved:
-        counts = outcome.moved.setdefault(m.item, {"raised": 0, "changed": 0, "cleared": 0})
+        counts = counted.setdefault(m.item, {"raised": 0, "changed": 0, "cleared": 0})
         counts[m.change] += 1

@@ -13,7 +13,7 @@ from almoner.assessment import signals
 from almoner.assessment.scene import open_scene
 from almoner.engines import Engine
 from almoner.policy.model import Pack
-from almoner.support import entitlements
+from almoner.support import entitlements, looked_at, recognition
 from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 
 TABLES = ("wide_household", "wide_person", signals.FINDINGS, entitlements.FINDINGS)
@@ -22,6 +22,8 @@ TABLES = ("wide_household", "wide_person", signals.FINDINGS, entitlements.FINDIN
 def decided(engine: Engine, pack: Pack, households: list[int] | None) -> dict[str, list[tuple[object, ...]]]:
     with open_scene(engine, pack, AS_OF, KNOWN_AT, households) as scene:
         signals.find(scene)
+        looked_at.find(scene)
+        recognition.find(scene)
         entitlements.find(scene)
         return {
             table: engine.rows(f"SELECT household_id, * EXCLUDE (household_id) FROM {table} ORDER BY ALL")
@@ -38,7 +40,7 @@ def place(
         yield engine, decided(engine, base, None)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_scope_gives_the_same_rows_as_the_whole_place_filtered(
     base: Pack, place: tuple[Engine, dict[str, list[tuple[object, ...]]]], data: st.DataObject

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from almoner import casework
-from almoner.casework.models import Case, Department
+from almoner.casework.models import AreaAlert, Case, Department
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.makers import Outbox
 
@@ -64,6 +64,13 @@ def case(departments: None, vault_with_mei: None, outbox: Outbox) -> Case:
     """Household 1 in area 520101, with one signal and one proposal."""
     casework.apply([[outbox.signal(1), outbox.proposal(1)]])
     return Case.objects.get()
+
+
+@pytest.fixture
+def alert(departments: None, outbox: Outbox) -> AreaAlert:
+    """Of area 520101; it goes to the relief office."""
+    casework.apply([[outbox.area("520101")]])
+    return AreaAlert.objects.get()
 
 
 @pytest.fixture

@@ -60,6 +60,20 @@ def proposal_body(programme: str = "monthly_relief", amount: float = 1_702.5) ->
     }  # fmt: skip
 
 
+def area_body(signal: str = "lost_income", area: str = "520101", started: int = 12, **more: Any) -> dict[str, Any]:
+    return {
+        "signal": signal, "label": words("Income fell", "收入骤降"), "alarm": words("Jump in an area", "区域激增"), "subject": "area",
+        "area": area, "level": "village", "level_label": words("Village", "村"), "theme": "income",
+        "theme_label": words("Income", "收入"), "department": "relief", "within": {"amount": 5, "unit": "working_days"},
+        "severity": 9.5, "check": words("Ask what closed there.", "了解当地停产情况。"), "why": words("Its own past is the measure.", "以自身以往为准。"),
+        "expires_on": "2027-02-04", "month": "2026-10-31", "counts": {"started": started}, "comparison": {}, "comparisons": 40,
+        "corrected": 0.001, "past_months": 12, "near_areas": 7, "siblings": True,
+        "months": [{"month": "2026-09-30", "started": 1, "at_risk": 240}, {"month": "2026-10-31", "started": started, "at_risk": 239}],
+        "neighbours": [{"area": "520102", "started": 2, "at_risk": 260}],
+        "evidence": [condition(value=float(started), line=5.0)], **more,
+    }  # fmt: skip
+
+
 class Outbox:
     """Numbers changes as a cycle would."""
 
@@ -81,6 +95,12 @@ class Outbox:
         return self._change(
             "proposal", change, key, household, known_at, area, proposal_body(programme, amount)
         )
+
+    def area(
+        self, area: str = "520101", change: str = "raised", *, signal: str = "lost_income", known_at: dt.datetime = FRIDAY, **body: Any
+    ) -> Change:  # fmt: skip
+        key = f"area:{signal}:area:{int(area)}"
+        return self._change("area", change, key, 0, known_at, area, area_body(signal, area, **body))
 
     def _change(
         self,

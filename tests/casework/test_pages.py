@@ -16,7 +16,7 @@ from django.urls import get_resolver, reverse
 
 from almoner import casework
 from almoner.casework import workflow
-from almoner.casework.models import AccessLog, CalendarDay, Case, Referral
+from almoner.casework.models import AccessLog, AreaAlert, CalendarDay, Case, Referral
 from almoner.casework.workflow import ANSWERS, MOVES
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import FRIDAY, Outbox
@@ -44,6 +44,8 @@ def everything(case: Case, referral: Referral) -> dict[str, list[str]]:
             found[name] = [reverse(name, args=[case.reference, action]) for action in MOVES]
         elif name == "referral":
             found[name] = [reverse(name, args=[referral.reference])]
+        elif name == "area-answer":
+            found[name] = [reverse(name, args=[alert.reference]) for alert in AreaAlert.objects.all()]
         elif name == "referral-action":
             found[name] = [reverse(name, args=[referral.reference, action]) for action in ANSWERS]
         else:
@@ -52,10 +54,10 @@ def everything(case: Case, referral: Referral) -> dict[str, list[str]]:
 
 
 def test_a_stranger_gets_404_on_every_page_and_call_about_others(
-    case: Case, worker: User, strangers: list[User], signed_in: SignIn
+    case: Case, alert: AreaAlert, worker: User, strangers: list[User], signed_in: SignIn
 ) -> None:
     pages = everything(case, confirmed(case, worker))
-    shared = {"elsewhere": {"queue"}, "nowhere": {"queue"}, "labourer": {"inbox"}, "roleless": set()}
+    shared = {"elsewhere": {"queue"}, "nowhere": {"queue"}, "labourer": {"inbox", "areas"}, "roleless": set()}
     for stranger in strangers:
         client = signed_in(stranger)
         for name in pages.keys() - OPEN_TO_ALL - shared[stranger.username]:
@@ -71,15 +73,16 @@ def test_a_stranger_gets_404_on_every_page_and_call_about_others(
 
 
 def test_lists_that_are_shared_hold_nothing_of_others(
-    case: Case, strangers: list[User], signed_in: SignIn
+    case: Case, alert: AreaAlert, strangers: list[User], signed_in: SignIn
 ) -> None:
-    for username, page in (("elsewhere", "queue"), ("nowhere", "queue"), ("labourer", "inbox")):
+    for username, page in (("elsewhere", "queue"), ("nowhere", "queue"), ("labourer", "inbox"), ("labourer", "areas")):
         client = signed_in(next(s for s in strangers if s.username == username))
         text = client.get(reverse(page), {"list": "all"}).content.decode()
         assert case.reference not in text
+        assert alert.reference not in text
 
 
-def test_who_is_not_signed_in_is_sent_to_the_sign_in(case: Case, client: Client) -> None:
+def test_who_is_not_signed_in_is_sent_to_the_sign_in(case: Case, alert: AreaAlert, client: Client) -> None:
     for name, pages in everything(case, Referral.objects.get()).items():
         for page in pages if name not in {"sign-in", "set_language"} else ():
             assert reverse("sign-in") in client.get(page).headers["Location"]

@@ -84,6 +84,7 @@ def engine(base: Pack, tmp_path: Path) -> Any:
 def test_a_lost_income_is_raised_with_its_proposals(engine: Engine) -> None:
     assert [(c.kind, c.change, c.body.get("signal") or c.body["programme"]) for c in changes(engine)] == [
         ("signal", "raised", "income_shock"),
+        ("recognition", "raised", "minimum_living"),
         ("proposal", "raised", "minimum_living_guarantee"),
         ("proposal", "raised", "temporary_assistance"),
     ]
@@ -103,17 +104,19 @@ def test_the_evidence_says_value_operands_unit_source_and_dates(engine: Engine) 
     assert wages["complete_through"] == "2026-10-31"
     assert wages["latest"] == "2026-08-01"
     assert fell["sentence"]["en"] == (
-        "Best of the last 3 complete months 300 CNY/month is less than Share of usual income that counts as a sharp fall 0.6"
-        " × Usual registered income 4,000 CNY/month (= 2,400)"
+        "Best of the last 3 complete months (300 CNY a month) is less than Share of usual income that counts as a sharp fall (0.6)"
+        " × Usual registered income (4,000 CNY a month) (= 2,400)"
     )
     assert "低于" in fell["sentence"]["zh"]
 
 
 def test_the_arithmetic_adds_up(engine: Engine) -> None:
-    guarantee = changes(engine)[1].body
+    proposed = {c.body["programme"]: c.body for c in changes(engine) if c.kind == "proposal"}
+    guarantee = proposed["minimum_living_guarantee"]
     values = {step["id"]: step["value"] for step in guarantee["steps"]}
-    assert values == {"line": 630.0, "gap": 530.0, "addons": 0.0, "total": 530.0}
-    assert guarantee["amount"] == 530.0
+    assert (values["line"], values["income"], values["gap"]) == (630.0, 100.0, 530.0)
+    assert sum(value for name, value in values.items() if name.startswith("addon")) == 0
+    assert guarantee["amount"] == values["total_amount"] == 530.0
 
 
 def test_a_correction_clears_what_rested_on_it(engine: Engine, base: Pack, tmp_path: Path) -> None:

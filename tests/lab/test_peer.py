@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from almoner.assessment.scene import compute as compute_indicator
 from almoner.assessment.scene import open_scene
 from almoner.cli.operations import deliveries_in, now
 from almoner.engines import Engine, quote
@@ -37,12 +38,12 @@ def test_pandas_and_the_pack_agree(base: Pack, place: tuple[Path, Engine], indic
     frames = {
         f.id: sweep_bench.frame(engine, f) for f in base.feeds.values() if f.with_role(Role.RESIDENT_ID)
     }
-    compute, parameter = peer_pandas.INDICATORS[indicator]
-    value = base.parameters[parameter].at(as_of)
-    assert value is not None
-    other = compute(frames, through, as_of, value.value)
+    compute, parameters = peer_pandas.INDICATORS[indicator]
+    values = [base.parameters[name].at(as_of) for name in parameters]
+    other = compute(frames, through, as_of, *(v.value for v in values if v is not None))
     key = "household_id" if base.indicators[indicator].subject == "household" else "person_id"
-    with open_scene(engine, base, as_of, KNOWN_AT):
+    with open_scene(engine, base, as_of, KNOWN_AT) as scene:
+        compute_indicator(scene, base.indicators[indicator])
         ours = engine.table(f"SELECT * FROM {quote('indicator:' + indicator)}").to_pandas().set_index(key)
     assert len(ours) > 0
     names = list(ours.columns)

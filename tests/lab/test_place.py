@@ -32,7 +32,32 @@ KEYS = {
     "temporary_assistance_paid": ("payment_no",),
     "elderly_contacts": ("resident_no", "contacted_on", "channel"),
     "elderly_meters": ("resident_no", "day"),
+    "allowances_paid": ("resident_no", "month", "allowance"),
+    "serious_illness": ("resident_no", "disease"),
+    "student_aid_paid": ("payment_no",),
+    "deaths": ("resident_no",),
+    "accidents": ("accident_no",),
+    "low_income_register": ("resident_no", "category", "recognised_on"),
+    "monitored_households": ("resident_no", "recognised_on"),
+    "house_safety": ("resident_no", "assessed_on"),
+    "property_register": ("property_no",),
+    "vehicles": ("vehicle_no",),
+    "asset_checks": ("check_no",),
+    "disaster_losses": ("report_no",),
+    "children_register": ("resident_no", "recorded_on"),
+    "medical_assistance_paid": ("payment_no",),
+    "public_posts": ("resident_no", "started_on"),
+    "house_repair_paid": ("payment_no",),
+    "disaster_relief_paid": ("payment_no",),
+    "charity_aid": ("payment_no",),
+    "insurance_enrolment": ("resident_no", "year"),
+    "school_costs": ("resident_no", "school_year"),
+    "farm_income": ("resident_no", "year"),
+    "disability_register": ("resident_no", "recorded_on"),
+    "help_requests": ("request_no",),
 }
+DAILY = ["disability_register", "elderly_contacts", "elderly_meters", "help_requests"]
+YEARLY = {"insurance_enrolment": "2026-07-31", "farm_income": "2026-07-31", "school_costs": "2026-09-30"}
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +99,13 @@ def test_the_manifest_is_in_order_of_arrival_and_every_feed_begins_with_its_hist
         through = [entry["complete_through"] for entry in entries if entry["feed"] == feed]
         assert through == sorted(through)
     early = [entry["feed"] for entry in entries if entry["complete_through"] >= entry["received_at"][:10]]
-    assert sorted(early) == ["elderly_contacts", "elderly_meters"]  # they report the day that is ending
+    assert sorted(early) == DAILY  # they report the day that is ending
 
 
 def test_meters_run_up_to_yesterday_and_one_feed_is_a_month_late(place: Path) -> None:
     last = {entry["feed"]: entry["complete_through"] for entry in manifest(place)}
-    assert last.pop("elderly_meters") == last.pop("elderly_contacts") == "2026-11-08"
+    assert {last.pop(feed) for feed in DAILY} == {"2026-11-08"}
+    assert {feed: last.pop(feed) for feed in YEARLY} == YEARLY
     last.pop("areas")
     assert [feed for feed, through in last.items() if through != "2026-10-31"] == ["pensions"]
     assert last["pensions"] == "2026-09-30"

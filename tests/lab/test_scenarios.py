@@ -15,7 +15,7 @@ from almoner.policy.model import Pack
 PACKS = Path(__file__).parents[2] / "packs"
 
 
-@pytest.mark.parametrize("name", ["base", "gsoep"])
+@pytest.mark.parametrize("name", ["base", "guizhou", "gansu", "chongqing", "gsoep"])
 def test_every_scenario_of_the_pack_passes(name: str) -> None:
     verdicts = scenarios.run(compile_pack(PACKS / name, as_of=dt.date(2026, 11, 9)))
     assert verdicts
@@ -47,3 +47,12 @@ def test_a_wrong_expectation_fails_with_both_answers(base: Pack) -> None:
     assert not verdict.passed
     assert verdict.wrong[0] == "income_shock: expected unknown, the pack says orange"
     assert verdict.wrong[1].startswith("temporary_assistance: expected 1.0, the pack says ")
+
+
+def test_a_correction_takes_the_place_of_the_row_with_its_key(base: Pack) -> None:
+    case = next(
+        c for c in base.scenarios if c.corrections.get("medical_settlements") and "illness_cost" in c.signals
+    )
+    assert scenarios.run(base, [case])[0].passed
+    as_first_told = dataclasses.replace(case, corrections={}, signals={"illness_cost": "orange"})
+    assert scenarios.run(base, [as_first_told])[0].passed

@@ -6,7 +6,7 @@ import re
 from fnmatch import fnmatch
 from pathlib import Path
 
-from almoner.policy import shapes
+from almoner.policy import shapes, watch_shapes
 from almoner.policy.conditions import parse
 from almoner.policy.document import read
 from almoner.policy.model import Role
@@ -19,6 +19,21 @@ SHAPES = (
     shapes.IndicatorShape,
     shapes.SignalShape,
     shapes.ProgrammeShape,
+    watch_shapes.WatchShape,
+    watch_shapes.GroupShape,
+    watch_shapes.PointsShape,
+    watch_shapes.LineShape,
+    watch_shapes.LinesShape,
+    watch_shapes.AlarmShape,
+    watch_shapes.AreasShape,
+    shapes.OnceShape,
+    shapes.CauseShape,
+    shapes.AddonShape,
+    shapes.GradualExitShape,
+    shapes.LocalCheckShape,
+    shapes.CategoryShape,
+    shapes.ExitShape,
+    shapes.ReviewShape,
 )
 
 

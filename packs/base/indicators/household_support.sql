@@ -16,8 +16,7 @@ assistance AS (
 SELECT
   h.household_id,
   CASE WHEN :minimum_living_recipients_through IS NOT NULL THEN coalesce(living.amount, 0) END AS minimum_living_received,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(assistance.amount, 0) END
-    AS temporary_assistance_received
+  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(assistance.amount, 0) END AS temporary_assistance_received
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN living ON living.household_id = h.household_id
 LEFT JOIN assistance ON assistance.household_id = h.household_id

@@ -15,7 +15,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from almoner.assessment.expressions import DIALECT, area_column, atoms, names, parse
-from almoner.assessment.scene import Scene, subject_key, wide
+from almoner.assessment.scene import Scene
+from almoner.assessment.wide import subject_key, wide
 from almoner.assessment.wording import COMPARISONS, Row, Wording, slots
 from almoner.engines import quote
 from almoner.policy.model import Column, Condition, Subject, Words

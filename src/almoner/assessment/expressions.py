@@ -75,14 +75,24 @@ def atoms(sql: str) -> Iterator[exp.Expr]:
 
 
 def _atoms(node: exp.Expr) -> Iterator[exp.Expr]:
-    inner = node.this.unnest() if isinstance(node, exp.Not | exp.Paren) else node
+    inner = _inside(node)
     if isinstance(inner, exp.And | exp.Or):
         yield from _atoms(inner.left)
         yield from _atoms(inner.right)
-    elif isinstance(node, exp.Paren):
-        yield from _atoms(inner)
     else:
-        yield node
+        yield node if isinstance(node, exp.Not) else inner
+
+
+def _inside(node: exp.Expr) -> exp.Expr:
+    """What stands in brackets, behind NOT, or in `coalesce(..., false)`."""
+    while isinstance(node, exp.Not | exp.Paren) or takes_for_granted(node):
+        node = node.this
+    return node
+
+
+def takes_for_granted(node: exp.Expr) -> bool:
+    """Whether `node` is a condition that counts as true, or as false, where it is unknown."""
+    return isinstance(node, exp.Coalesce) and [type(e) for e in node.expressions] == [exp.Boolean]
 
 
 def names(node: exp.Expr) -> tuple[tuple[str, ...], tuple[str, ...]]:

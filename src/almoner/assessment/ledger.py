@@ -1,6 +1,6 @@
 """What is open, and the record of every change: nothing here is ever overwritten but the present state.
 
-A *finding* is a signal or a proposal that holds for a subject now. Findings come in a table
+A *finding* is a signal or something proposed that holds for a subject now. Findings come in a table
 
     item, subject, subject_id, household_id, person_id, area, level, severity, digest
 
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from almoner.engines import Engine
 
-Kind = Literal["signal", "proposal"]
+Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
 SLICE = 5_000  # changes written at a time
 
 SCHEMA = """
@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS assessment.change (
   seq BIGINT PRIMARY KEY, cycle_id BIGINT NOT NULL, as_of DATE NOT NULL, known_at TIMESTAMP NOT NULL, kind VARCHAR NOT NULL,
   change VARCHAR NOT NULL, key VARCHAR NOT NULL, household_id BIGINT NOT NULL, person_id BIGINT, area VARCHAR,
   pack_hash VARCHAR NOT NULL, body JSON NOT NULL);
+CREATE TABLE IF NOT EXISTS assessment.area_month (
+  item VARCHAR NOT NULL, rule VARCHAR NOT NULL, month DATE NOT NULL, area VARCHAR NOT NULL, started BIGINT NOT NULL,
+  at_risk BIGINT NOT NULL, known_from TIMESTAMP NOT NULL, known_to TIMESTAMP NOT NULL);
 """
 
 FINDING_COLUMNS = "item, subject, subject_id, household_id, person_id, area, level, severity, digest"

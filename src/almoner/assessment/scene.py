@@ -6,24 +6,26 @@ A sweep, a slice of a stream and a replay differ only in the views that are open
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import pyarrow as pa
 
-from almoner.assessment.expressions import area_column, bind
+from almoner.assessment.expressions import bind
+from almoner.assessment.rules import asked_of_everybody
 from almoner.assessment.values import ParameterValues, area_table, values_at
-from almoner.engines import Engine, quote
-from almoner.policy.model import Condition, Indicator, Pack, Programme, Role, Signal, Subject
-from almoner.registry.scope import scope_views
-
-HOUSEHOLDS, PERSONS = "wide_household", "wide_person"
+from almoner.assessment.wide import SUBJECTS, judged_rows, kept_as, wide
+from almoner.engines import Engine
+from almoner.policy import clocks
+from almoner.policy.model import Condition, Indicator, Pack
+from almoner.registry.scope import Absent, scope_views, up_to, within
 
 
 @dataclass(frozen=True)
 class Scene:
-    """An open scope: `wide_household` and `wide_person` hold a row a subject with all its indicators."""
+    """An open scope: `wide_household` and `wide_person` hold a row a subject (`almoner.assessment.wide`)."""
 
     engine: Engine
     pack: Pack
@@ -31,41 +33,52 @@ class Scene:
     known_at: dt.datetime
     values: ParameterValues
     scoped: bool  # whether only some households are in view
+    views: Mapping[str, str]  # that are open, by name
+    evidence: bool = True  # whether findings carry the digest by which a later cycle sees that something changed
+
+    bound: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # what `sql` gave before
 
     def sql(self, condition: Condition | str) -> str:
         """A condition as SQL over the wide tables."""
         text = condition if isinstance(condition, str) else condition.sql
-        return f"({bind(text, self.values.plain, self.values.by_area)})"
+        if text not in self.bound:
+            self.bound[text] = f"({bind(text, self.values.plain, self.values.by_area)})"
+        return self.bound[text]
 
-
-def wide(subject: Subject) -> str:
-    return HOUSEHOLDS if subject == "household" else PERSONS
-
-
-def subject_key(subject: Subject) -> str:
-    return "household_id" if subject == "household" else "person_id"
-
-
-def has(indicator: str) -> str:
-    """The wide tables' column that says whether an indicator has a row for the subject."""
-    return f"has:{indicator}"
+    def narrowed(self, households: str) -> AbstractContextManager[None]:
+        """Within the block only those households are in view that are in the kept table `households`."""
+        return self.engine.views(within(self.views, self.pack.feeds, households))
 
 
 @contextmanager
 def open_scene(
-    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None
+    engine: Engine,
+    pack: Pack,
+    as_of: dt.date,
+    known_at: dt.datetime,
+    households: Sequence[int] | None = None,
+    absent: Absent = MappingProxyType({}),
+    *,
+    closed: bool = False,
+    evidence: bool = True,
 ) -> Iterator[Scene]:
-    """Open the views of a scope (all households when None) and compute the indicators."""
+    """Open the views of a scope (all households when None) and compute what is asked of everybody. For `absent` see `scope_views`.
+
+    `closed`: `as_of` is an earlier day, and nothing that happened after it is in view. Without `evidence` nothing can be recorded.
+    """
+    pack = clocks.on(pack, as_of)
     with ExitStack() as stack:
         if households is not None:
             scope = pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
             stack.enter_context(engine.offer("scope_household", scope))
-        views = scope_views(pack.feeds, known_at, households)
+        views = scope_views(pack.feeds, known_at, households, absent)
+        if closed:
+            views = up_to(views, pack.feeds, as_of)
         stack.enter_context(engine.views(views))
         values = values_at(pack, as_of).with_watermarks(_complete_through(engine))
-        scene = Scene(engine, pack, as_of, known_at, values, households is not None)
-        stack.callback(engine.forget, *(kept_as(i.id) for i in pack.indicators.values()), HOUSEHOLDS, PERSONS)
-        for indicator in pack.indicators.values():
+        scene = Scene(engine, pack, as_of, known_at, values, households is not None, views, evidence)
+        stack.callback(engine.forget, *(kept_as(i.id) for i in pack.indicators.values()), *map(wide, SUBJECTS))
+        for indicator in early(pack):
             compute(scene, indicator)
         _widen(scene, stack)
         yield scene
@@ -75,9 +88,18 @@ def _complete_through(engine: Engine) -> dict[str, dt.date | None]:
     return dict(engine.rows("SELECT feed, complete_through FROM feed"))
 
 
-def kept_as(indicator: str) -> str:
-    """The name under which an indicator's rows are kept."""
-    return f"indicator:{indicator}"
+def early(pack: Pack) -> list[Indicator]:
+    """Indicators that rules for everybody read."""
+    if pack.panel:
+        return list(pack.indicators.values())
+    asked = {c for condition in asked_of_everybody(pack) for c in condition.columns}
+    return [i for i in pack.indicators.values() if any(c.name in asked for c in i.columns)]
+
+
+def late(pack: Pack) -> list[Indicator]:
+    """Indicators that are needed of those only who are looked at."""
+    first = {i.id for i in early(pack)}
+    return [i for i in pack.indicators.values() if i.id not in first]
 
 
 def compute(scene: Scene, indicator: Indicator) -> None:
@@ -90,82 +112,5 @@ def _widen(scene: Scene, stack: ExitStack) -> None:
     if scene.values.by_area:
         areas = area_table(scene.engine, scene.pack, scene.values)
         stack.enter_context(scene.engine.offer("parameter_by_area", areas))
-    scene.engine.keep(HOUSEHOLDS, _wide_household(scene))
-    scene.engine.keep(PERSONS, _wide_person(scene))
-
-
-def _indicators(pack: Pack, subject: Subject) -> list[Indicator]:
-    return [i for i in pack.indicators.values() if i.subject == subject]
-
-
-def _area(pack: Pack) -> str:
-    area = pack.membership_feed.with_role(Role.AREA)
-    return f"min({quote(area.name)})" if area else "NULL::VARCHAR"
-
-
-def _joins(indicators: Sequence[Indicator], key: str) -> tuple[list[str], list[str]]:
-    columns, joins = [], []
-    for indicator in indicators:
-        table = quote(kept_as(indicator.id))
-        columns += [f"{table}.{quote(column.name)}" for column in indicator.columns]
-        columns.append(f"{table}.{key} IS NOT NULL AS {quote(has(indicator.id))}")
-        joins.append(f"LEFT JOIN {table} ON {table}.{key} = s.{key}")
-    return columns, joins
-
-
-def _wide_household(scene: Scene) -> str:
-    membership = quote(scene.pack.membership_feed.id)
-    columns, joins = _joins(_indicators(scene.pack, "household"), "household_id")
-    if scene.values.by_area:
-        columns.append("parameter_by_area.* EXCLUDE (area)")
-        joins.append("LEFT JOIN parameter_by_area ON parameter_by_area.area = s.area")
-    return (
-        f"SELECT s.household_id, s.area{_listed(columns)} FROM (SELECT household_id, {_area(scene.pack)} AS area"
-        f" FROM {membership} WHERE household_id IS NOT NULL GROUP BY household_id) AS s {' '.join(joins)}"
-    )
-
-
-def _wide_person(scene: Scene) -> str:
-    """Only persons that some person indicator speaks of: nobody else can be the subject of a person's signal."""
-    own = _indicators(scene.pack, "person")
-    if not own:
-        return f"SELECT NULL::BIGINT AS person_id, h.* FROM {HOUSEHOLDS} AS h LIMIT 0"
-    columns, joins = _joins(own, "person_id")
-    spoken_of = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}" for i in own)
-    return (
-        f"SELECT s.person_id, {_of_household(scene)}{_listed(columns)} FROM ({spoken_of}) AS s JOIN member ON member.person_id = s.person_id"
-        f" JOIN {HOUSEHOLDS} AS h ON h.household_id = member.household_id {' '.join(joins)}"
-    )
-
-
-def _of_household(scene: Scene) -> str:
-    """What persons' rules read of their household; the rest would only be copied."""
-    pack = scene.pack
-    rules = [r for s in pack.signals.values() if s.subject == "person" for r in signal_conditions(s)]
-    rules += [r for p in pack.programmes.values() if p.subject == "person" for r in programme_conditions(p)]
-    columns = {c for r in rules for c in r.columns if _read_of(pack, c) == "household"}
-    columns |= {area_column(p) for r in rules for p in r.parameters if p in scene.values.by_area}
-    return ", ".join(["h.household_id", "h.area", *(f"h.{quote(c)}" for c in sorted(columns))])
-
-
-def _read_of(pack: Pack, column: str) -> Subject | None:
-    try:
-        return pack.column(column)[0].subject
-    except KeyError:  # an earlier step of an amount
-        return None
-
-
-def signal_conditions(signal: Signal) -> list[Condition]:
-    """Every condition that a signal reads."""
-    found = [signal.when, signal.severity, *(level.when for level in signal.levels)]
-    return [c for c in found if c is not None]
-
-
-def programme_conditions(programme: Programme) -> list[Condition]:
-    """Every condition that a programme reads."""
-    exclusions = [e.when for e in programme.exclusions]
-    return [programme.eligible, *exclusions, *(step.value for step in programme.steps)]
-
-
-def _listed(columns: Sequence[str]) -> str:
-    return "".join(f", {column}" for column in columns)
+    for subject in SUBJECTS:
+        scene.engine.keep(wide(subject), judged_rows(scene, subject))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from almoner.assessment import watch
 from almoner.assessment.evidence import Explainer, Sources
-from almoner.assessment.expressions import names, parse
 from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
-from almoner.assessment.scene import Scene, has, signal_conditions, subject_key, wide
+from almoner.assessment.rules import signal_conditions
+from almoner.assessment.scene import Scene
+from almoner.assessment.wide import has, holds, subject_key, wide
 from almoner.engines import quote
 from almoner.policy.model import Condition, Pack, Signal, Subject
 
@@ -34,16 +36,19 @@ def find(scene: Scene) -> list[Watched]:
     scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(scene, s) for s in signals) or EMPTY_FINDINGS)
     scene.engine.keep(
         REFUTED,
-        " UNION ALL ".join(_refuted(scene, s) for s in signals) or "SELECT NULL::VARCHAR AS key LIMIT 0",
+        " UNION ALL ".join(_refuted(s) for s in signals) or "SELECT NULL::VARCHAR AS key LIMIT 0",
     )
+    watch.find(scene, FINDINGS)
     counted = _watched(scene, "household", signals) | _watched(scene, "person", signals)
     return [counted[s.id] for s in signals]
 
 
 def digest(scene: Scene, conditions: Sequence[Condition]) -> str:
     """SQL for a digest over the operands of conditions and the rule itself: another digest is another evidence."""
+    if not scene.evidence:
+        return "NULL::VARCHAR"
     present = [c for c in conditions if c is not None]
-    columns = dict.fromkeys(name for c in present for name in names(parse(c.sql))[0])
+    columns = dict.fromkeys(name for c in present for name in c.columns)
     known = [name for name in columns if _is_indicator(scene, name)]
     rule = hashlib.sha256("|".join(scene.sql(c) for c in present).encode()).hexdigest()[:16]
     parts = ", ".join(f"coalesce({quote(name)}::VARCHAR, '?')" for name in known)
@@ -61,7 +66,7 @@ def _holding(scene: Scene, signal: Signal) -> str:
     return (
         f"SELECT '{signal.id}' AS item, '{signal.subject}' AS subject, {subject_key(signal.subject)} AS subject_id, household_id,"
         f" {person} AS person_id, area, {_level(scene, signal)} AS level, {severity}::DOUBLE AS severity, {evidence} AS digest"
-        f" FROM {wide(signal.subject)} WHERE {scene.sql(signal.when)}"
+        f" FROM {wide(signal.subject)} WHERE {quote(holds(signal.id))}"
     )
 
 
@@ -71,11 +76,11 @@ def _level(scene: Scene, signal: Signal) -> str:
     return f"CASE{whens} ELSE '{last.id}' END" if whens else f"'{last.id}'"
 
 
-def _refuted(scene: Scene, signal: Signal) -> str:
+def _refuted(signal: Signal) -> str:
     key = subject_key(signal.subject)
     return (
         f"SELECT s.key FROM assessment.standing AS s JOIN {wide(signal.subject)} AS w ON w.{key} = s.subject_id"
-        f" WHERE s.kind = 'signal' AND s.item = '{signal.id}' AND NOT {scene.sql(signal.when)}"
+        f" WHERE s.kind = 'signal' AND s.item = '{signal.id}' AND NOT w.{quote(holds(signal.id))}"
     )
 
 
@@ -84,14 +89,11 @@ def _watched(scene: Scene, subject: Subject, signals: Sequence[Signal]) -> dict[
     mine = [s for s in signals if s.subject == subject]
     if not mine:
         return {}
-    holds = ", ".join(
-        f"{scene.sql(s.when)} AS holds{n}, {_spoken_of(scene, s)} AS spoken{n}" for n, s in enumerate(mine)
-    )
     counts = ", ".join(
-        f"count(*) FILTER (spoken{n}), count(*) FILTER (holds{n}), count(*) FILTER (holds{n} IS NULL AND spoken{n})"
-        for n in range(len(mine))
+        f"count(*) FILTER ({spoken}), count(*) FILTER ({held}), count(*) FILTER ({held} IS NULL AND {spoken})"
+        for spoken, held in ((_spoken_of(scene, s), quote(holds(s.id))) for s in mine)
     )
-    row = scene.engine.rows(f"SELECT {counts} FROM (SELECT {holds} FROM {wide(subject)})")[0]
+    row = scene.engine.rows(f"SELECT {counts} FROM {wide(subject)}")[0]
     return {s.id: Watched(s.id, *row[3 * n : 3 * n + 3]) for n, s in enumerate(mine)}
 
 
@@ -112,17 +114,18 @@ def expiry(pack: Pack) -> dict[str, int]:
 def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
     """The outbox body of each signal that moved, in the order of its key."""
     sources = Sources(scene, (m.household_id for m in moved))
+    layers = watch.layers_of(scene, moved)
     for signal_id in dict.fromkeys(m.item for m in moved):
         mine = [m for m in moved if m.item == signal_id]
         signal = scene.pack.signals.get(signal_id)
         if signal is None:  # the pack no longer has it; what stood is let go by its expiry
             yield from ((m, {"signal": signal_id, "reason": "removed"}) for m in mine)
         else:
-            yield from _bodies(scene, signal, mine, sources)
+            yield from _bodies(scene, signal, mine, sources, layers)
 
 
 def _bodies(
-    scene: Scene, signal: Signal, moved: Sequence[Moved], sources: Sources
+    scene: Scene, signal: Signal, moved: Sequence[Moved], sources: Sources, layers: Mapping[str, dict[str, Any]]
 ) -> Iterator[tuple[Moved, dict[str, Any]]]:
     explainer = Explainer(scene, signal.subject)
     planned = explainer.condition(signal.when, "when")
@@ -139,5 +142,6 @@ def _bodies(
             [explainer.explain(a, row, sources, m.household_id, m.person_id) for a in planned] if row else []
         )
         yield m, common | {
-            "level": m.level, "severity": m.severity, "within": terms.get(m.level or ""), "expires_on": expires, "evidence": evidence,
+            "level": m.level, "severity": m.severity, "within": terms.get(m.level or ""), "expires_on": expires,
+            "layers": layers.get(m.key), "evidence": evidence,
         }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from almoner.assessment.expressions import takes_for_granted
 from almoner.policy.model import Pack, say
 
 Row = Mapping[str, Any]
@@ -21,16 +22,17 @@ _WORDS = {
         exp.LT: "is less than", exp.GT: "is more than", exp.LTE: "is at most", exp.GTE: "is at least",
         exp.EQ: "is", exp.NEQ: "is not", exp.Greatest: "the larger of", exp.Least: "the smaller of",
         "unknown": "unknown", "is unknown": "is unknown", "yes": "yes", "no": "no", "not": "it is not so that", ":": ": ", ",": ", ",
-        "or": "or, if unknown,",
+        "or": "or, if unknown,", exp.And: "and", exp.Or: "or",
     },
     "zh": {
         exp.LT: "低于", exp.GT: "高于", exp.LTE: "不高于", exp.GTE: "不低于",
         exp.EQ: "为", exp.NEQ: "不为", exp.Greatest: "以下较大者：", exp.Least: "以下较小者：",
         "unknown": "未知", "is unknown": "未知", "yes": "是", "no": "否", "not": "并非", ":": "：", ",": "，",
-        "or": "未知时取",
+        "or": "未知时取", exp.And: "且", exp.Or: "或",
     },
 }  # fmt: skip
 _SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "−", exp.Mul: "×", exp.Div: "÷"}
+_LOGIC = (exp.And, exp.Or, exp.Not)
 COMPARISONS = (exp.LT, exp.GT, exp.LTE, exp.GTE, exp.EQ, exp.NEQ)
 
 
@@ -66,19 +68,24 @@ class Wording:
         parts = self._merged(self._render(node, slot))
         return lambda row: "".join(part if isinstance(part, str) else part(row) for part in parts)
 
-    def unit(self, unit: str | None) -> str:
-        """A unit in words, such as 元/人/月; a lone English one in the plural."""
+    def unit(self, unit: str | None, count: int = 2) -> str:
+        """A unit in words, such as 元/人/月 or CNY a person a month; a lone English one in the plural, but for one."""
         if not unit or unit == "1":
             return ""
         per = ["·".join(self._unit_word(atom) for atom in part.split("*")) for part in unit.split("/")]
-        many = self._language == "en" and len(per) == 1 and per[0].islower() and not per[0].endswith("s")
-        return " " + "/".join(per) + ("s" if many else "")
+        if self._language != "en":
+            return " " + "/".join(per)
+        lone = len(per) == 1 and per[0].islower()
+        if lone and count == 1:
+            return " " + per[0].removesuffix("s")
+        return " " + " a ".join(per) + ("s" if lone and not per[0].endswith("s") else "")
 
     def _unit_word(self, atom: str) -> str:
-        return say(self._pack.units[atom], self._language) if atom in self._pack.units else atom
+        word = say(self._pack.units[atom], self._language) if atom in self._pack.units else atom
+        return word.replace("_", " ")
 
     def _value(self, key: str, unit: str | None) -> Callable[[Row], str]:
-        suffix = self.unit(unit)
+        one, many = self.unit(unit, 1), self.unit(unit, 2)
         yes, no, unknown = self._words["yes"], self._words["no"], self._words["unknown"]
 
         def show(row: Row) -> str:
@@ -87,13 +94,13 @@ class Wording:
                 return unknown
             if isinstance(value, bool):
                 return yes if value else no
-            return number(value) + suffix
+            return number(value) + (one if value == 1 else many)
 
         return show
 
     def _render(self, node: exp.Expr, slot: str) -> list[Part]:
         if isinstance(node, exp.Column):
-            return self._operand(node.name)
+            return self._operand(node.name, alone=_is_alone(node))
         if isinstance(node, exp.Placeholder | exp.Parameter):
             return self._parameter(node.name)
         if isinstance(node, exp.Binary) and isinstance(node, COMPARISONS):
@@ -106,6 +113,8 @@ class Wording:
             ]
         if isinstance(node, exp.Paren):
             return ["(", *self._render(node.this, slot), ")"]
+        if isinstance(node, exp.And | exp.Or):  # within another: `slot` carries no value for its parts
+            return [*self._render(node.left, ""), f" {self._words[type(node)]} ", *self._render(node.right, "")]
         return self._function(node, slot)
 
     def _function(self, node: exp.Expr, slot: str) -> list[Part]:
@@ -116,7 +125,7 @@ class Wording:
         if isinstance(node, exp.Is):
             return [*self._render(node.this, slot), " ", self._words["is unknown"]]
         if isinstance(node, exp.Not):
-            return [self._words["not"], " ", *self._render(node.this, slot)]
+            return [self._words["not"], " ", *self._render(node.this, "")]
         if isinstance(node, exp.Round):
             return self._render(node.this, slot)
         return [
@@ -124,18 +133,22 @@ class Wording:
         ]
 
     def _several(self, node: exp.Expr, slot: str) -> list[Part]:
+        if takes_for_granted(node):
+            return self._render(node.this, slot)
         members = [self._render(child, slot) for child in (node.this, *node.expressions)]
         between = f" {self._words['or']} " if isinstance(node, exp.Coalesce) else self._words[","]
         listed = [
             part for index, member in enumerate(members) for part in ([between] if index else []) + member
         ]
-        return listed if isinstance(node, exp.Coalesce) else [self._words[type(node)], " (", *listed, ")"]
+        if not isinstance(node, exp.Coalesce):
+            return [self._words[type(node)], " (", *listed, ")"]
+        return ["(", *listed, ")"] if isinstance(node.parent, exp.Binary) else listed
 
     def _comparison(self, node: exp.Binary, slot: str) -> list[Part]:
         left, right = self._render(node.left, slot), self._render(node.right, slot)
-        if not _is_single(node.left):
+        if slot and not _is_single(node.left):
             left += [" (= ", self._value(f"{slot}:left", None), ")"]
-        if not _is_single(node.right):
+        if slot and not _is_single(node.right):
             right += [" (= ", self._value(f"{slot}:right", None), ")"]
         return [*left, f" {self._words[type(node)]} ", *right]
 
@@ -156,13 +169,19 @@ class Wording:
 
         return [show]
 
-    def _operand(self, name: str) -> list[Part]:
+    def _operand(self, name: str, *, alone: bool) -> list[Part]:
         if name in self._steps:
             label, unit = say(self._steps[name], self._language), None
         else:
             column = self._pack.column(name)[1]
             label, unit = say(column.label, self._language), column.unit
-        return [label, " " if self._language == "en" else "：", self._value(name, unit)]
+        return self._named(label, self._value(name, unit), alone=alone)
+
+    def _named(self, label: str, value: Part, *, alone: bool = False) -> list[Part]:
+        """A label with its value: `Age (81 years)` in an English comparison, `Lives alone: yes` for a fact, and 年龄：81 岁."""
+        if self._language != "en":
+            return [label, "：", value]
+        return [label, ": ", value] if alone else [label, " (", value, ")"]
 
     def _parameter(self, name: str) -> list[Part]:
         if name not in self._pack.parameters:
@@ -171,10 +190,9 @@ class Wording:
         key = f"parameter:{name}"
         value = self._value(key, parameter.unit)
         label = say(parameter.label, self._language)
-        between = " " if self._language == "en" else "："
         if key not in self._parameters and name in self._parameters:
-            return [label, between, value({key: self._parameters[name]})]
-        return [label, between, value]
+            return self._named(label, value({key: self._parameters[name]}))
+        return self._named(label, value)
 
     @staticmethod
     def _merged(parts: list[Part]) -> list[Part]:
@@ -189,6 +207,11 @@ class Wording:
 
 def _is_single(node: exp.Expr) -> bool:
     return isinstance(node, exp.Column | exp.Placeholder | exp.Parameter | exp.Literal | exp.Boolean)
+
+
+def _is_alone(node: exp.Expr) -> bool:
+    """Whether `node` is a condition by itself, and no part of a comparison or a sum."""
+    return node.parent is None or isinstance(node.parent, _LOGIC) or takes_for_granted(node.parent)
 
 
 def case_key(node: exp.Case) -> str:

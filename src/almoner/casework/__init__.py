@@ -128,7 +128,8 @@ def create_user(
 
 
 def explain(case_reference: str, language: str) -> str:
-    """Why a case is there, in sentences (`en` or `zh`). Raises AlmonerError for an unknown reference."""
+    """Why a case is there, or why an area was noticed (by its code), in sentences (`en` or `zh`). Raises AlmonerError
+    for an unknown reference."""
     from almoner.casework.explanation import explain as explain_case
 
     return explain_case(case_reference, language)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Q, QuerySet
 from django.http import Http404
 
-from almoner.casework.models import Case, Membership, Referral, ReferralState, RoleOf
+from almoner.casework.models import AreaAlert, Case, Membership, Referral, ReferralState, RoleOf
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -43,6 +43,28 @@ def referrals_of(user: Someone) -> QuerySet[Referral]:
     if membership is None or membership.role != RoleOf.DEPARTMENT:
         return Referral.objects.none()
     return Referral.objects.filter(department=membership.department_id, state__in=SEEN_BY_DEPARTMENTS)
+
+
+def area_alerts_of(user: Someone) -> QuerySet[AreaAlert]:
+    """A team lead's: those in the lead's areas. A department's: those that go to it. Nothing for anybody else."""
+    membership = membership_of(user)
+    if membership is None or membership.role not in {RoleOf.LEAD, RoleOf.DEPARTMENT}:
+        return AreaAlert.objects.none()
+    if membership.role == RoleOf.DEPARTMENT:
+        return AreaAlert.objects.filter(department=membership.department_id)
+    if EVERYWHERE in membership.areas:
+        return AreaAlert.objects.all()
+    inside = Q(pk__in=[])
+    for prefix in filter(None, membership.areas):
+        inside |= Q(area__startswith=prefix)
+    return AreaAlert.objects.filter(inside)
+
+
+def area_alert_for(user: Someone, reference: str) -> AreaAlert:
+    alert = area_alerts_of(user).filter(reference=reference).first()
+    if alert is None:
+        raise Http404
+    return alert
 
 
 def case_for(user: Someone, reference: str) -> Case:

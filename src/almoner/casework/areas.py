@@ -37,6 +37,14 @@ class Areas:
             return named
         return _("%(area)s, %(parent)s") % {"area": named, "parent": self._names[parent]}
 
+    def above(self, code: str) -> list[str]:
+        """`code` and every area around it."""
+        found: list[str] = []
+        while code and code not in found:
+            found.append(code)
+            code = self._parent.get(code, "")
+        return found
+
     def below(self, code: str) -> list[str]:
         """`code` and every area within it."""
         return [code, *(found for child in self._within.get(code, ()) for found in self.below(child))]

@@ -8,6 +8,7 @@ from typing import Any
 
 from almoner.casework import words
 from almoner.casework.models import CaseSignal, Department, Label, Referral
+from almoner.casework.terms import terms
 from almoner.policy.model import Words
 
 
@@ -49,6 +50,8 @@ class Reason:
     facts: tuple[Fact, ...]
     check: str
     why: str
+    watched: tuple[str, ...] = ()  # groups of the watch list that its subject is in
+    theme: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,20 @@ class ProposalStep:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """What must hold before it is asked whether a recognition still fits."""
+
+    label: str
+    holds: bool | None
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
 class Proposal:
-    """A referral with the arithmetic of its amount and what makes the family eligible."""
+    """A referral with the arithmetic of its amount and what makes the family eligible.
+
+    `kind` is support, recognition, exit or review; the label of the last two is a question to a person.
+    """
 
     referral: Referral
     label: str
@@ -71,6 +86,19 @@ class Proposal:
     eligible: tuple[Fact, ...]
     exclusions: tuple[tuple[str, bool | None], ...]
     reference: str
+    kind: str = "support"
+    terms: tuple[str, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    check: str = ""
+
+
+def _layers(layers: Mapping[str, Any] | None) -> tuple[tuple[str, ...], str]:
+    """Groups of the watch list, and the theme; a body from before the pack had a watch says neither."""
+    if not layers:
+        return (), ""
+    line = layers["line"]
+    groups = tuple(words.in_language(group["label"]) for group in layers["points"])
+    return groups, words.in_language(line["label"]) if line else ""
 
 
 class Presenter:
@@ -90,6 +118,7 @@ class Presenter:
         return Reason(
             signal, words.in_language(body["label"]), words.level(signal.level), self.department(signal.department),
             self.facts(body["evidence"]), words.in_language(body["check"]), words.in_language(body["why"]),
+            *_layers(body.get("layers")),
         )  # fmt: skip
 
     def proposal(self, referral: Referral) -> Proposal:
@@ -99,7 +128,15 @@ class Presenter:
             referral, words.in_language(body["label"]), self.department(referral.department),
             self._amount(referral.amount, referral.unit), words.within(body["within"]), self._steps(body),
             self.facts(body["eligible"]), tuple(exclusions), words.in_language(body["reference"]),
+            body.get("proposes", "support"), tuple(terms(body, self.department)), self._guards(body),
+            words.in_language(body.get("check")),
         )  # fmt: skip
+
+    def _guards(self, body: Mapping[str, Any]) -> tuple[Guard, ...]:
+        return tuple(
+            Guard(words.in_language(guard["label"]), guard["holds"], self.facts(guard["conditions"]))
+            for guard in body.get("guards") or ()
+        )
 
     def facts(self, conditions: Sequence[Mapping[str, Any]]) -> tuple[Fact, ...]:
         return tuple(self._fact(condition) for condition in conditions)

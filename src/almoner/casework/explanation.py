@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from almoner.casework import words
+from almoner.casework import area_evidence, words
 from almoner.casework.areas import Areas
 from almoner.casework.evidence import Fact, Presenter, Proposal, Reason
-from almoner.casework.models import Case
+from almoner.casework.models import AreaAlert, Case
 from almoner.errors import AlmonerError
 
 LANGUAGES = {"en": "en", "zh": "zh-hans"}
@@ -19,14 +19,17 @@ LANGUAGES = {"en": "en", "zh": "zh-hans"}
 
 def explain(reference: str, language: str) -> str:
     case = Case.objects.filter(reference=reference).first()
-    if case is None:
+    alerts = list(AreaAlert.objects.filter(area=reference, cleared_on=None).order_by("signal"))
+    if case is None and not alerts:
         raise AlmonerError(
-            f"There is no case {reference!r}. References have 10 letters and digits, as the queue shows them."
+            f"There is no case {reference!r}, and no area of that code with an alert. References of cases have 10 letters"
+            " and digits, as the queue shows them."
         )
     if language.split("-")[0] not in LANGUAGES:
         raise AlmonerError(f"There is no language {language!r}. Write one of: {', '.join(LANGUAGES)}.")
     with override(LANGUAGES[language.split("-")[0]]):
-        return "\n".join(_lines(case)) + "\n"
+        found = _lines(case) if case else (line for alert in alerts for line in ("", *area_evidence.lines(alert)))
+        return "\n".join(found).lstrip("\n") + "\n"
 
 
 def _lines(case: Case) -> Iterator[str]:
@@ -45,11 +48,20 @@ def _lines(case: Case) -> Iterator[str]:
         case.signals.order_by("urgency_hours", "id"), key=lambda s: s.cleared_on is not None
     ):
         yield from ("", *_reason(present.reason(signal)))
+    for alert in _around(case):
+        yield from ("", *area_evidence.lines(alert))
     proposals = [present.proposal(referral) for referral in case.referrals.order_by("id")]
     if proposals:
         yield from ("", _("What is proposed"))
     for proposal in proposals:
         yield from _proposal(proposal)
+
+
+def _around(case: Case) -> list[AreaAlert]:
+    """Standing alerts of the areas that the case lies in, of the signals that it has."""
+    signals = case.signals.filter(cleared_on=None).values("signal")
+    areas = Areas().above(case.area)
+    return list(AreaAlert.objects.filter(area__in=areas, signal__in=signals, cleared_on=None).order_by("area", "signal"))
 
 
 def _reason(reason: Reason) -> Iterator[str]:
@@ -59,6 +71,8 @@ def _reason(reason: Reason) -> Iterator[str]:
         yield "  " + _("No longer seen in the records since %(date)s") % {
             "date": words.day(reason.signal.cleared_on)
         }
+    if reason.watched:
+        yield "  " + _("On the watch list:") + " " + _(", ").join(reason.watched)
     for fact in reason.facts:
         yield from _fact(fact)
     yield "  " + _("Check at the visit: %(check)s") % {"check": reason.check}
@@ -81,7 +95,9 @@ def _fact(fact: Fact) -> Iterator[str]:
 def _proposal(proposal: Proposal) -> Iterator[str]:
     told = {"label": proposal.label, "amount": proposal.amount, "department": proposal.department}
     state = proposal.referral.get_state_display()
-    yield "  " + _("%(label)s: %(amount)s, by %(department)s") % told + f" [{state}]"
+    asked = proposal.referral.amount is None
+    line = _("%(label)s, by %(department)s") if asked else _("%(label)s: %(amount)s, by %(department)s")
+    yield "  " + line % told + f" [{state}]"
     for step in proposal.steps:
         yield f"    {step.label}: {step.sentence}"
     for fact in proposal.eligible:
@@ -92,5 +108,9 @@ def _proposal(proposal: Proposal) -> Iterator[str]:
             if holds is False
             else f"    - {label}"
         )
+    for guard in proposal.guards:
+        yield f"    - {guard.label}"
+        yield from (f"      {fact.sentence}" for fact in guard.facts)
+    yield from (f"    {sentence}" for sentence in proposal.terms)
     if proposal.reference:
         yield "    " + _("Reference: %(reference)s") % {"reference": proposal.reference}

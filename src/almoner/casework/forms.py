@@ -9,7 +9,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.utils.translation import gettext_lazy as _
 
-from almoner.casework.models import CaseState, Outcome
+from almoner.casework.models import CaseState, Cause, Outcome
 
 LISTS = {
     "open": _("Mine and unassigned"),
@@ -32,13 +32,15 @@ class SignInForm(AuthenticationForm):
 
 
 class QueueForm(forms.Form):
-    """The filters of the queue. `choices` of levels, signals and areas are given by the caller."""
+    """The filters of the queue. `choices` of levels, signals, areas and layers of the watch are given by the caller."""
 
     list = forms.ChoiceField(choices=list(LISTS.items()), required=False, label=_("List"))
     level = forms.ChoiceField(required=False, label=_("Level"))
     signal = forms.ChoiceField(required=False, label=_("Signal"))
     state = forms.ChoiceField(required=False, label=_("State"), choices=[("", _("Any")), *CaseState.choices])
     area = forms.ChoiceField(required=False, label=_("Area"))
+    watch = forms.ChoiceField(required=False, label=_("Watch list"))
+    theme = forms.ChoiceField(required=False, label=_("Theme"))
 
     def __init__(self, *args: Any, choices: Mapping[str, Sequence[Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,6 +58,23 @@ class ActForm(forms.Form):
     outcome = forms.ChoiceField(choices=Outcome.choices, required=False)
     until = forms.DateField(required=False)
     note = forms.CharField(max_length=400, required=False)
+
+
+class CauseForm(forms.Form):
+    """What a person found in an area: `version` is what the page showed."""
+
+    version = forms.IntegerField()
+    cause = forms.ChoiceField(choices=Cause.choices)
+    note = forms.CharField(max_length=400, required=False)
+
+    def causes(self) -> list[tuple[str, str]]:
+        return [(value, str(label)) for value, label in Cause.choices]
+
+    def complaint(self) -> str:
+        """What is wrong, in a sentence."""
+        if "cause" in self.errors:
+            return str(_("Choose what was found."))
+        return " ".join(str(error) for errors in self.errors.values() for error in errors)
 
 
 class DayForm(forms.Form):

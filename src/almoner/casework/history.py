@@ -74,6 +74,8 @@ def _amount(data: Data, key: str) -> str:
 
 
 def _proposed(data: Data) -> str:
+    if data["amount"] is None:
+        return _("Put before a person: %(name)s") % data
     return _("Support proposed: %(name)s, %(amount)s.") % {
         "name": data["name"],
         "amount": _amount(data, "amount"),
@@ -81,11 +83,15 @@ def _proposed(data: Data) -> str:
 
 
 def _amended(data: Data) -> str:
+    if data["amount"] is None:
+        return _("New evidence: %(name)s") % data
     told = {"name": data["name"], "to": _amount(data, "amount"), "from": _amount(data, "amount_before")}
     return _("Proposal changed: %(name)s, from %(from)s to %(to)s.") % told
 
 
 def _differs(data: Data) -> str:
+    if data["amount"] is None:
+        return _("New evidence: %(name)s") % data
     told = {"name": data["name"], "to": _amount(data, "amount"), "from": _amount(data, "amount_before")}
     return _("The records now give %(to)s for %(name)s; what was sent stays at %(from)s.") % told
 

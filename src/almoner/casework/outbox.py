@@ -10,14 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from almoner.casework import Applied
+from almoner.casework import Applied, area_alerts
 from almoner.casework.clocks import Clocks, installed_clocks, nominal_hours
 from almoner.casework.desk import Desk
 from almoner.casework.models import CaseState, OutboxPosition, ReferralState
@@ -27,6 +27,7 @@ from almoner.support.bodies import text_of
 if TYPE_CHECKING:
     from almoner.support.changes import Change
 
+PROPOSED = ("proposal", "recognition", "exit", "review")  # kinds of changes that propose something to a person
 UNDECIDED = (ReferralState.PROPOSED, ReferralState.WITHDRAWN)
 
 
@@ -40,11 +41,12 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
             fresh = _fresh(batch, position.seq)
             if not fresh:
                 continue
-            desk = _apply_batch(fresh, clocks)
+            area_alerts.apply([change for change in fresh if change.kind == "area"], clocks)
+            desk = _apply_batch([change for change in fresh if change.kind != "area"], clocks)
             opened += len(desk.opened)
             updated |= desk.changed.keys()
             signals += sum(change.kind == "signal" for change in fresh)
-            referrals += sum(change.kind == "proposal" for change in fresh)
+            referrals += sum(change.kind in PROPOSED for change in fresh)
             position.seq = max(change.seq for change in fresh)
         position.applied_at = _now()
         position.save()
@@ -120,10 +122,17 @@ class Signals:
                 self._clear(held, change)
             return
         self.desk.name("signal", change.body["signal"], change.body["label"])
+        self._name_layers(change.body.get("layers"))
         if held is not None and stands and (held.case.is_open or not _more_urgent(change, held)):
             self._update(held, change)
         else:
             self._raise(change, held)
+
+    def _name_layers(self, layers: Mapping[str, Any] | None) -> None:
+        for group in layers["points"] if layers else ():
+            self.desk.name("watch", group["id"], group["label"])
+        if layers and layers["line"]:
+            self.desk.name("theme", layers["line"]["id"], layers["line"]["label"])
 
     def _clear(self, held: SignalRow, change: Change) -> None:
         held.cleared_on = change.as_of
@@ -166,7 +175,14 @@ def _write_signal(signal: SignalRow, change: Change) -> None:
     body = change.body
     signal.signal, signal.department, signal.level = body["signal"], body["department"], body["level"] or ""
     signal.urgency_hours, signal.severity = nominal_hours(body["within"]), body["severity"]
+    signal.theme, signal.watched = body["theme"], _groups(body.get("layers"))
     signal.person_id, signal.body, signal.pack_hash = change.person_id, text_of(body), change.pack_hash
+
+
+def _groups(layers: Mapping[str, Any] | None) -> str:
+    """The groups of the watch list that the subject is in, each between commas, to be looked for by."""
+    listed = [group["id"] for group in layers["points"]] if layers else []
+    return f",{','.join(listed)}," if listed else ""
 
 
 def _more_urgent(change: Change, held: SignalRow) -> bool:

@@ -52,8 +52,8 @@ class SignalRow:
     """A row of `CaseSignal`. `body` is JSON text; none where it was not read."""
 
     CHANGES: ClassVar = (
-        "person_id", "department", "level", "urgency_hours", "severity", "raised_on", "due_at", "cleared_on", "body",
-        "pack_hash",
+        "person_id", "department", "level", "urgency_hours", "severity", "raised_on", "due_at", "cleared_on", "theme",
+        "watched", "body", "pack_hash",
     )  # fmt: skip
 
     case: CaseRow
@@ -67,6 +67,8 @@ class SignalRow:
     urgency_hours: float = 0.0
     severity: float | None = None
     cleared_on: dt.date | None = None
+    theme: str = ""
+    watched: str = ""
     pack_hash: str = ""
     id: int | None = None
     body: str | None = None

@@ -27,7 +27,11 @@ def clock(record: Case | Referral, now: dt.datetime) -> Clock:
         return Clock(None, _("Ended"), "none")
     if isinstance(record, Case) and record.is_held(now.date()):
         return Clock(record.clock, _("On hold"), "held")
-    due = record.clock if isinstance(record, Case) else record.due_at
+    return clock_of(record.clock if isinstance(record, Case) else record.due_at, now)
+
+
+def clock_of(due: dt.datetime | None, now: dt.datetime) -> Clock:
+    """The clock of a due time alone."""
     if due is None:
         return Clock(None, _("No clock runs"), "none")
     if due < now:

@@ -8,7 +8,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from almoner.casework.forms import SignInForm
-from almoner.casework.views import calendar, cases, inbox, queue, start
+from almoner.casework.views import areas, calendar, cases, inbox, queue, start
 
 urlpatterns = [
     path("", start.start, name="start"),
@@ -25,6 +25,8 @@ urlpatterns = [
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/<slug:reference>/", inbox.referral, name="referral"),
     path("inbox/<slug:reference>/<slug:action>/", inbox.answer, name="referral-action"),
+    path("areas/", areas.areas, name="areas"),
+    path("areas/<slug:reference>/", areas.answer, name="area-answer"),
     path("calendar/", calendar.calendar, name="calendar"),
 ]
 handler404 = "almoner.casework.views.start.not_found"

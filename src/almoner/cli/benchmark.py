@@ -11,8 +11,10 @@ import typer
 
 from almoner.cli import operations
 from almoner.cli.output import AsJson, emit_json, out, told
-from almoner.lab import sweep_bench
+from almoner.errors import AlmonerError
+from almoner.lab import entitlements_bench, panels, sweep_bench
 from almoner.lab.place import build
+from almoner.policy import compile_pack, find_pack
 from almoner.progress import progress
 from almoner.registry import Receipt
 
@@ -46,6 +48,51 @@ def sweep(
             )
 
 
+@app.command()
+def entitlements(
+    pack: Annotated[
+        str, typer.Option(help="A pack with a panel and with rules for OpenFisca beside it.")
+    ] = "cps",
+    file: Annotated[
+        Path | None, typer.Option(help="The panel's file; else the one that its Python package ships.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What every programme gives every household of a real file, beside the same rules in OpenFisca."""
+    with told():
+        compiled = compile_pack(pack)
+        if compiled.panel is None:
+            raise AlmonerError(f"The pack {compiled.id} names no panel.")
+        rows = panels.read(compiled.panel, file)
+        with progress("Entitlements"):
+            result = _entitlements(entitlements_bench.compare(compiled, find_pack(pack), rows))
+    if as_json:
+        emit_json(result)
+    else:
+        for key, value in result.items():
+            out.print(f"{key}: {value}", markup=False)
+
+
+def _entitlements(found: entitlements_bench.Comparison) -> dict[str, Any]:
+    ours, theirs = found.ours, found.theirs
+    return {
+        "units": found.units,
+        "paid": found.paid,
+        "intake_seconds": round(found.intake_seconds, 3),
+        "seconds": round(ours.total, 3),
+        "openfisca_seconds": round(theirs.total, 3),
+        "processor_seconds": round(ours.processor, 3),
+        "openfisca_processor_seconds": round(theirs.processor, 3),
+        "rows_per_second": round(found.units / ours.total),
+        "openfisca_rows_per_second": round(found.units / theirs.total),
+        "openfisca_to_almoner_ratio": round(theirs.total / ours.total, 2),
+        "differences": found.differences,
+        "largest_difference": round(found.largest_difference, 6),
+        "seconds_by_phase": {phase: round(s, 4) for phase, s in ours.seconds.items()},
+        "openfisca_seconds_by_phase": {phase: round(s, 4) for phase, s in theirs.seconds.items()},
+    }
+
+
 def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> dict[str, Any]:
     started = perf_counter()
     with progress("Place", 1) as advance:
@@ -60,12 +107,14 @@ def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> di
         taken = list(operations.take_in_all(inst, wanted))
         intake_seconds = perf_counter() - started
         rows = sum(r.rows_read for r in taken if isinstance(r, Receipt))
-        cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of))
+        cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of), history=0)
         phases = cycled.outcome.seconds
         memory = sweep_bench.peak_memory_mib()
         known_at = operations.end_of(summary.as_of)
         assessment = sweep_bench.assessment_seconds(inst.engine, inst.pack, summary.as_of, known_at)
         lower = sweep_bench.lower_bound_seconds(inst.engine, inst.pack, known_at)
+        each = sweep_bench.indicator_seconds(inst.engine, inst.pack, summary.as_of, known_at)
+        one_signal = sweep_bench.signal_seconds(inst.engine, inst.pack, summary.as_of, known_at)
         by_person = sweep_bench.lower_bound_seconds(inst.engine, inst.pack, known_at, by="person")
         facts = sweep_bench.fact_rows(inst.engine, inst.pack)
         through = dict(
@@ -86,6 +135,8 @@ def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> di
         "peak_memory_mib": round(memory),
         "assessment_to_lower_bound_ratio": round(assessment / lower, 2),
         "pandas_to_assessment_ratio": None if pandas is None else round(pandas / assessment, 2),
+        "seconds_per_signal": round(one_signal, 4),
+        "seconds_by_indicator": {indicator: round(s, 3) for indicator, s in each.items()},
         "cases": cycled.applied.cases_opened,
         "seconds_by_phase": {phase: round(s, 3) for phase, s in phases.items()},
     }

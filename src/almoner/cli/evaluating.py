@@ -13,7 +13,7 @@ import typer
 from almoner.cli import operations
 from almoner.cli.output import AsJson, emit_json, out, show_table, told
 from almoner.errors import AlmonerError
-from almoner.lab import evaluation, panels
+from almoner.lab import area_quality, evaluation, panels
 from almoner.policy import compile_pack
 
 
@@ -22,11 +22,14 @@ def evaluate(
     folder: Annotated[
         Path | None, typer.Option("--home", help="For a place: the installation that took it in and ran.")
     ] = None,
+    areas: Annotated[
+        bool, typer.Option("--areas", help="For a place: judge the signals of areas too, month by month.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """How well signals and orderings find need."""
     with told():
-        result = _place(Path(target), folder) if (Path(target) / "truth").is_dir() else _panel(target)
+        result = _place(Path(target), folder, areas) if (Path(target) / "truth").is_dir() else _panel(target)
     if as_json:
         emit_json(result)
     else:
@@ -37,7 +40,7 @@ def _panel(pack: str) -> dict[str, Any]:
     return asdict(panels.evaluate(compile_pack(pack)))
 
 
-def _place(place: Path, folder: Path | None) -> dict[str, Any]:
+def _place(place: Path, folder: Path | None, areas: bool) -> dict[str, Any]:
     if folder is None:
         raise AlmonerError("For a place, name the installation that took it in: --home HOME.")
     as_of = dt.date.fromisoformat(json.loads((place / "place.json").read_text(encoding="utf-8"))["as_of"])
@@ -45,11 +48,17 @@ def _place(place: Path, folder: Path | None) -> dict[str, Any]:
         evaluation.truth_of(inst.engine, inst.vault, place, as_of)
         found = evaluation.signal_quality(inst.engine, inst.pack)
         naive = evaluation.naive_rules(inst.engine, as_of)
-    return {
+        judged = _areas(inst, place, as_of) if areas else {}
+    return judged | {
         "as_of": as_of,
         "signals": {q.signal: quality(q) for q in found},
         "naive_rules": {q.signal: quality(q) for q in naive},
     }
+
+
+def _areas(inst: operations.Installation, place: Path, as_of: dt.date) -> dict[str, Any]:
+    found = area_quality.area_quality(inst.engine, inst.pack, place, as_of, operations.end_of(as_of))
+    return {"areas": {q.rule: {**asdict(q), "precision": _rounded(q.precision), "recall": _rounded(q.recall)} for q in found}}
 
 
 def quality(q: evaluation.Quality) -> dict[str, Any]:
@@ -76,6 +85,9 @@ def _show(result: dict[str, Any]) -> None:
             columns,
             [(k, *v.values()) for k, v in {**result["signals"], **result["naive_rules"]}.items()],
         )
+        if "areas" in result:
+            columns = ["rule", "alerts", "right", "events", "found", "precision", "recall"]
+            show_table("Signals of areas, by area and month", columns, [tuple(v.values()) for v in result["areas"].values()])
         return
     out.print(f"{result['pack']}: {result['persons']:,} persons, {result['person_years']:,} person-years.")
     show_table(

@@ -11,7 +11,8 @@ from pathlib import Path
 from time import perf_counter
 
 from almoner import casework, cycle, home
-from almoner.assessment import ledger
+from almoner.assessment import ledger, months
+from almoner.assessment.months import Counted
 from almoner.casework import Applied
 from almoner.cycle import Outcome
 from almoner.engines import Engine, open_engine, quote
@@ -156,11 +157,19 @@ class CycleResult:
     outcome: Outcome
     applied: Applied
     persons_without_household: int  # a blind spot: they have facts, but no household to be assessed in
-    seconds: float
+    seconds: float  # without those of `counted`
+    counted: Counted  # past months that area signals compare with
 
 
-def run_cycle(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> CycleResult:
-    """One sweep, then casework. What an interrupted run left in the outbox is applied as well."""
+def run_cycle(
+    inst: Installation, as_of: dt.date, known_at: dt.datetime, history: int | None = None
+) -> CycleResult:
+    """One sweep, then casework. What an interrupted run left in the outbox is applied as well.
+
+    Before it, months that have become complete are counted for area signals; with `history` so many months anew.
+    """
+    with progress("Months"):
+        counted = months.count(inst.engine, inst.pack, as_of, known_at, history)
     started = perf_counter()
     archive(pack_folder(inst.home), inst.home.pack_archive)
     with progress("Cycle"):
@@ -170,7 +179,7 @@ def run_cycle(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> Cycl
     outcome.seconds["casework"] = perf_counter() - applied_from
     seconds = perf_counter() - started
     unplaced = persons_without_household(inst.engine, inst.pack.feeds, known_at)
-    return CycleResult(outcome, applied, unplaced, seconds)
+    return CycleResult(outcome, applied, unplaced, seconds, counted)
 
 
 def apply_outbox(inst: Installation) -> Applied:

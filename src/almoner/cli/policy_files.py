@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from almoner.cli import comparing, operations
 from almoner.cli.output import AsJson, emit_json, err, out, told
+from almoner.errors import AlmonerError
 from almoner.lab import scenarios
-from almoner.policy import check_pack, compile_pack
+from almoner.policy import check_pack, compile_pack, new_pack
+from almoner.policy.references import STANDINGS, Reference, Standing, references
 
 app = typer.Typer(help="Check and test a pack of policy files.", no_args_is_help=True)
 Pack = Annotated[str, typer.Argument(help="A pack that comes with Almoner, or a folder.")]
+_HEADINGS: dict[Standing, str] = {
+    "general knowledge": "General knowledge: nobody has read the document. Replace before use",
+    "example value": "Example values and weak sources: another place's figure, or read on a mirror. Replace or confirm",
+    "setting": "Settings of the pack's own: calibrate",
+    "document": "Documents, as cited",
+}
 Day = Annotated[
     dt.datetime | None,
     typer.Option(
@@ -23,12 +34,21 @@ Day = Annotated[
 
 
 @app.command()
-def check(pack: Pack, as_of: Day = None, as_json: AsJson = False) -> None:
+def check(
+    pack: Pack,
+    as_of: Day = None,
+    with_references: Annotated[
+        bool,
+        typer.Option("--references", help="Also list where every value, programme and contract comes from."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Compile a pack and print every fault with file, line and what to write instead."""
     started = perf_counter()
     with told():
         compiled, findings = check_pack(pack, as_of=as_of.date() if as_of else None)
     seconds = perf_counter() - started
+    listed = references(compiled) if compiled and with_references else None
     if as_json:
         emit_json(
             {
@@ -37,6 +57,7 @@ def check(pack: Pack, as_of: Day = None, as_json: AsJson = False) -> None:
                 "hash": compiled.hash if compiled else None,
                 "seconds": round(seconds, 3),
             }
+            | ({} if listed is None else _references_json(listed))
         )
     else:
         for finding in findings:
@@ -44,18 +65,46 @@ def check(pack: Pack, as_of: Day = None, as_json: AsJson = False) -> None:
         if compiled:
             counts = f"{len(compiled.feeds)} feeds, {len(compiled.indicators)} indicators, {len(compiled.signals)} signals, {len(compiled.programmes)} programmes"
             out.print(f"{compiled.id} {compiled.version} compiles: {counts}; {seconds:.2f} s.")
+            _show_references(listed or [])
         else:
             out.print(f"{len(findings)} faults.")
     if compiled is None:
         raise typer.Exit(1)
 
 
+def _references_json(listed: list[Reference]) -> dict[str, Any]:
+    counts = Counter(r.standing for r in listed)
+    return {"references": listed, "reference_counts": {kind: counts[kind] for kind in STANDINGS}}
+
+
+def _show_references(listed: list[Reference]) -> None:
+    for kind in STANDINGS:
+        mine = [r for r in listed if r.standing == kind]
+        if mine:
+            out.print(f"\n{_HEADINGS[kind]} ({len(mine)})", style="bold")
+        for r in mine:
+            about = ", ".join(word for word in (r.where, r.value) if word)
+            out.print(f"  {r.part}/{r.item}{': ' + about if about else ''}", markup=False)
+            out.print(f"      {r.reference}", markup=False)
+
+
 @app.command()
-def test(pack: Pack, as_json: AsJson = False) -> None:
+def test(
+    pack: Pack,
+    only: Annotated[
+        str | None, typer.Option(help="Only scenarios whose file or sentence has this text in it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Run the pack's scenarios."""
     with told():
         compiled = compile_pack(pack)
-        verdicts = scenarios.run(compiled)
+        cases = [c for c in compiled.scenarios if only is None or only in Path(c.file).name or only in c.name]
+        if only is not None and not cases:
+            raise AlmonerError(
+                f"No scenario of {compiled.id} has `{only}` in its file's name or its sentence."
+            )
+        verdicts = scenarios.run(compiled, cases)
     failed = [v for v in verdicts if not v.passed]
     if as_json:
         wrong = [
@@ -70,3 +119,24 @@ def test(pack: Pack, as_json: AsJson = False) -> None:
         out.print(f"{len(verdicts) - len(failed)} of {len(verdicts)} scenarios pass.")
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The new pack's name: small letters, digits, underscores.")],
+    extends: Annotated[str, typer.Option(help="The pack that it extends: a name, or a folder.")],
+    to: Annotated[Path | None, typer.Option(help="The folder to write; NAME when not given.")] = None,
+) -> None:
+    """Write a small pack that works, to be changed by hand: a feed, an indicator, a signal, a programme, scenarios."""
+    folder = to or Path(name)
+    with told():
+        parent = compile_pack(extends)
+        written = new_pack.create(
+            name, parent, new_pack.named_from(folder, extends), folder, operations.now().date()
+        )
+    for file in written:
+        out.print(f"  {file}", markup=False)
+    out.print(f"Next: read {folder / 'README.md'}, then almoner pack check {folder}", markup=False)
+
+
+app.command()(comparing.diff)

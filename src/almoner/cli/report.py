@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from almoner.cli import categories, layers
 from almoner.cli.operations import CycleResult, Refusal
 from almoner.cli.output import out, show_table
 from almoner.cycle import Outcome
@@ -95,6 +96,8 @@ def cycle_json(result: CycleResult) -> dict[str, Any]:
         "cases_updated": applied.cases_updated,
         "referrals": applied.referrals,
         "persons_without_household": result.persons_without_household,
+        "months_counted": list(result.counted.months),
+        "months_seconds": round(result.counted.seconds, 3),
         "seconds": round(result.seconds, 3),
     }
 
@@ -110,6 +113,9 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
             p.programme: {"count": p.count, "total": round(p.total, 2), "unit": p.unit}
             for p in outcome.proposed
         },
+        "categories": categories.categories_json(outcome),
+        "layers": layers.layers_json(outcome),
+        "areas": layers.areas_json(outcome),
         "decided_sha256": outcome.decided,
         "seconds_by_phase": {phase: round(s, 3) for phase, s in outcome.seconds.items()},
     }
@@ -134,6 +140,8 @@ def show_outcome(outcome: Outcome, pack: Pack, language: str = "en") -> None:
     ]
     if proposals:
         show_table("Proposals", ["programme", "count", "total", "unit"], proposals)
+    categories.show(outcome, pack, language)
+    layers.show(outcome, pack, language)
 
 
 def show_cycle(result: CycleResult, pack: Pack, language: str = "en") -> None:

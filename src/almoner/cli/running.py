@@ -74,15 +74,22 @@ def run(
         dt.datetime | None,
         typer.Option(formats=MOMENT, help="Replay what was decided on what was known then. Writes nothing."),
     ] = None,
+    history: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Count so many past months anew for the signals of areas; when not given, those not counted yet.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run one cycle over everybody: indicators, signals, entitlements, cases."""
+    """Run one cycle over everybody: indicators, signals, signals of areas, entitlements, cases."""
     day = as_of.date() if as_of else operations.now().date()
     if known_at is not None:
         _replay(folder, day, known_at, as_json)
         return
     with told(), operations.installation(folder, as_of=day) as inst:
-        result = operations.run_cycle(inst, day, operations.now())
+        result = operations.run_cycle(inst, day, operations.now(), history)
         if as_json:
             emit_json(report.cycle_json(result))
         else:

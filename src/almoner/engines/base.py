@@ -47,7 +47,8 @@ class Engine(ABC):
 
     @abstractmethod
     def views(self, definitions: Mapping[str, str]) -> AbstractContextManager[None]:
-        """Within the block, bare table names mean the views of `definitions` (name to SELECT); nobody else sees them."""
+        """Within the block, bare table names mean the views of `definitions` (name to SELECT); nobody else sees them.
+        Blocks may be nested; the inner one's hide the outer one's."""
 
     @abstractmethod
     def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -29,6 +29,7 @@ class DuckEngine(Engine):
             config["temp_directory"] = f"{path}.tmp"
             config["temp_file_encryption"] = True  # what spills to disk may hold what only the vault may hold
         self._connection = duckdb.connect(":memory:", config=config)
+        self._views: Mapping[str, str] = {}  # that are open now
         if path:
             self._attach(path, read_only)
 
@@ -79,13 +80,26 @@ class DuckEngine(Engine):
 
     @contextmanager
     def views(self, definitions: Mapping[str, str]) -> Iterator[None]:
-        for name, select in definitions.items():
-            self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {select}")
+        outer = self._views
+        self._define(definitions)
+        self._views = {**outer, **definitions}
         try:
             yield
-        finally:
-            for name in reversed(list(definitions)):
-                self.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
+        except BaseException:
+            with suppress(EngineError):  # in a transaction that has failed they are gone already
+                self._back_to(outer, definitions)
+            raise
+        self._back_to(outer, definitions)
+
+    def _back_to(self, outer: Mapping[str, str], inner: Mapping[str, str]) -> None:
+        self._views = outer
+        for name in sorted(inner.keys() - outer.keys()):
+            self.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
+        self._define({name: select for name, select in outer.items() if name in inner})
+
+    def _define(self, views: Mapping[str, str]) -> None:
+        for name, select in views.items():
+            self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {select}")
 
     def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:
         self.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}", parameters)

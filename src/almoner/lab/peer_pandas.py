@@ -11,31 +11,15 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-Frames = Mapping[str, pd.DataFrame]
-Through = Mapping[str, dt.date]
-
-
-def _first_of_last_complete_month(day: dt.date) -> pd.Timestamp:
-    return (pd.Timestamp(day) + pd.Timedelta(days=1)).to_period("M").start_time - pd.offsets.MonthBegin(1)
-
-
-def _ages(births: pd.Series, as_of: dt.date) -> pd.Series:
-    born = births.dt
-    before_birthday = (born.month > as_of.month) | ((born.month == as_of.month) & (born.day > as_of.day))
-    years: pd.Series = as_of.year - born.year - before_birthday.astype(int)
-    return years
-
-
-def _members(frames: Frames) -> pd.DataFrame:
-    register = frames["population_register"]
-    return register.loc[register["household_id"].notna(), ["person_id", "household_id"]]
+from almoner.lab import peer_registers, peer_support, peer_watch
+from almoner.lab.peer_frames import Frames, Through, ages, last_month, members, months_back, through_day
 
 
 def household_composition(frames: Frames, through: Through, as_of: dt.date, senior_age: int) -> pd.DataFrame:
     register = frames["population_register"]
     people = register[register["status"].isin(["resident", "away"]) & register["household_id"].notna()].copy()
     pupils = frames["school_register"].loc[lambda f: f["status"] == "enrolled", "person_id"].unique()
-    age = _ages(people["birth_date"], as_of)
+    age = ages(people["birth_date"], as_of)
     people = people.assign(
         present=people["status"] == "resident", senior=age >= senior_age, minor=age < 18,
         student=people["person_id"].isin(pupils), urban=people["registration"] == "urban",
@@ -49,24 +33,16 @@ def household_composition(frames: Frames, through: Through, as_of: dt.date, seni
     )  # fmt: skip
 
 
-def _months_back(frames: Frames, through: Through, as_of: dt.date, feed: str, amount: str) -> pd.DataFrame:
-    """What a feed paid, with the months between each payment and the feed's own last complete month."""
-    last = _first_of_last_complete_month(min(as_of, through[feed]))
-    paid = frames[feed]
-    back = (last.year - paid["month"].dt.year) * 12 + last.month - paid["month"].dt.month
-    return pd.DataFrame({"person_id": paid["person_id"], "back": back, "amount": paid[amount]})
-
-
 def household_income(frames: Frames, through: Through, as_of: dt.date, senior_age: int) -> pd.DataFrame:
     paid = pd.concat(
         [
-            _months_back(frames, through, as_of, feed, of)
+            months_back(frames, through, as_of, feed, of)
             for feed, of in (("insured_wages", "wage"), ("pensions", "amount"))
         ]
     )
     paid = paid[(paid["back"] >= 0) & (paid["back"] < 15)]
     monthly = (
-        paid.merge(_members(frames), on="person_id")
+        paid.merge(members(frames), on="person_id")
         .groupby(["household_id", "back"], as_index=False)["amount"]
         .sum()
     )
@@ -86,10 +62,10 @@ def household_income(frames: Frames, through: Through, as_of: dt.date, senior_ag
 
 
 def household_care_cost(frames: Frames, through: Through, as_of: dt.date, senior_age: int) -> pd.DataFrame:
-    end = pd.Timestamp(min(as_of, through["medical_settlements"]))
+    end = through_day(through, "medical_settlements", as_of)
     care = frames["medical_settlements"]
     care = care[(care["settled_on"] > end - pd.DateOffset(months=12)) & (care["settled_on"] <= end)]
-    by_home = care.merge(_members(frames), on="person_id").groupby("household_id")["self_paid"]
+    by_home = care.merge(members(frames), on="person_id").groupby("household_id")["self_paid"]
     total = by_home.sum()
     return pd.DataFrame(
         {"self_paid_year": total, "self_paid_mean": total / 12, "self_paid_largest": by_home.max()}
@@ -97,19 +73,21 @@ def household_care_cost(frames: Frames, through: Through, as_of: dt.date, senior
 
 
 def household_support(frames: Frames, through: Through, as_of: dt.date, senior_age: int) -> pd.DataFrame:
-    members = _members(frames)
-    homes = pd.Index(members["household_id"].unique(), name="household_id")
-    month = _first_of_last_complete_month(min(as_of, through["minimum_living_recipients"]))
+    living_with = members(frames)
+    homes = pd.Index(living_with["household_id"].unique(), name="household_id")
+    month = last_month(through, "minimum_living_recipients", as_of)
     living = frames["minimum_living_recipients"].loc[lambda f: f["month"] == month]
     aid, today = frames["temporary_assistance_paid"], pd.Timestamp(as_of)
     aid = aid[(aid["paid_on"] > today - pd.DateOffset(months=12)) & (aid["paid_on"] <= today)]
-    sums = [f.merge(members, on="person_id").groupby("household_id")["amount"].sum() for f in (living, aid)]
+    sums = [
+        f.merge(living_with, on="person_id").groupby("household_id")["amount"].sum() for f in (living, aid)
+    ]
     names = ("minimum_living_received", "temporary_assistance_received")
     return pd.DataFrame({name: s.reindex(homes, fill_value=0) for name, s in zip(names, sums, strict=True)})
 
 
 def student_attendance(frames: Frames, through: Through, as_of: dt.date, senior_age: int) -> pd.DataFrame:
-    last = _first_of_last_complete_month(min(as_of, through["school_attendance"]))
+    last = last_month(through, "school_attendance", as_of)
     pupils = frames["school_register"].loc[lambda f: f["status"] == "enrolled", "person_id"].unique()
     days = frames["school_attendance"]
     days = days[
@@ -127,11 +105,14 @@ def student_attendance(frames: Frames, through: Through, as_of: dt.date, senior_
     recent = days[is_recent]
     monthly = recent["absent_days"] / recent["school_days"].where(recent["school_days"] > 0)
     lowest = monthly.groupby(recent["person_id"]).min().reindex(persons)
+    told = days.dropna(subset="failed_courses").sort_values("month")
     return pd.DataFrame(
         {
             "absence_recent": share(recent),
             "absence_usual": share(days[~is_recent]),
             "absence_best_recent_month": lowest,
+            "incidents_recent": recent.groupby("person_id")["incidents"].sum(min_count=1).reindex(persons),
+            "failed_courses_recent": told.groupby("person_id")["failed_courses"].last().reindex(persons),
         }
     )
 
@@ -140,13 +121,19 @@ def elder_alone(frames: Frames, through: Through, as_of: dt.date, elder_age: int
     register = frames["population_register"]
     present = register[(register["status"] == "resident") & register["household_id"].notna()]
     at_home = present.groupby("household_id")["person_id"].transform("size")
-    age = _ages(present["birth_date"], as_of)
-    found = pd.DataFrame({"person_id": present["person_id"], "age": age, "lives_alone": at_home == 1})
+    age = ages(present["birth_date"], as_of)
+    cards = frames["disability_register"].loc[lambda f: f["recorded_on"] <= pd.Timestamp(as_of)]
+    latest = cards.sort_values("recorded_on").drop_duplicates("person_id", keep="last")
+    severe = latest.loc[(latest["grade"] <= 2) & (latest["status"] == "valid"), "person_id"]
+    who = present["person_id"]
+    found = pd.DataFrame({"person_id": who, "age": age, "lives_alone": at_home == 1})
+    found["disability_severe"] = who.isin(severe)
+    found["extreme_poverty_elder"] = who.isin(peer_registers.extreme_poverty(frames, as_of))
     return found[age >= elder_age].set_index("person_id")
 
 
 def elder_meter(frames: Frames, through: Through, as_of: dt.date, silent_litres: float) -> pd.DataFrame:
-    last = pd.Timestamp(min(as_of, through["elderly_meters"]))
+    last = through_day(through, "elderly_meters", as_of)
     read = frames["elderly_meters"]
     read = read[(read["day"] > last - pd.Timedelta(days=63)) & (read["day"] <= last)]
     persons = pd.Index(read["person_id"].unique(), name="person_id")
@@ -167,21 +154,26 @@ def elder_meter(frames: Frames, through: Through, as_of: dt.date, silent_litres:
 
 
 def elder_contact(frames: Frames, through: Through, as_of: dt.date, elder_age: int) -> pd.DataFrame:
-    last = pd.Timestamp(min(as_of, through["elderly_contacts"]))
+    last = through_day(through, "elderly_contacts", as_of)
     seen = frames["elderly_contacts"].loc[lambda f: f["contacted_on"] <= last]
     persons = pd.Index(seen["person_id"].unique(), name="person_id")
     reached = seen[seen["reached"].astype(bool)].groupby("person_id")["contacted_on"].max()
     return pd.DataFrame({"days_without_contact": (last - reached).dt.days.reindex(persons)})
 
 
-INDICATORS: Mapping[str, tuple[Callable[..., pd.DataFrame], str]] = {
-    "household_composition": (household_composition, "senior_age"),
-    "household_income": (household_income, "senior_age"),
-    "household_care_cost": (household_care_cost, "senior_age"),
-    "household_support": (household_support, "senior_age"),
-    "student_attendance": (student_attendance, "senior_age"),
-    "elder_alone": (elder_alone, "elder_age"),
-    "elder_meter": (elder_meter, "meter_silent_litres"),
-    "elder_contact": (elder_contact, "elder_age"),
-}
-"""Indicator to its function and the pack parameter that it is given."""
+INDICATORS: Mapping[str, tuple[Callable[..., pd.DataFrame], tuple[str, ...]]] = (
+    {
+        "household_composition": (household_composition, ("senior_age",)),
+        "household_income": (household_income, ("senior_age",)),
+        "household_care_cost": (household_care_cost, ("senior_age",)),
+        "household_support": (household_support, ("senior_age",)),
+        "student_attendance": (student_attendance, ("senior_age",)),
+        "elder_alone": (elder_alone, ("elder_age",)),
+        "elder_meter": (elder_meter, ("meter_silent_litres",)),
+        "elder_contact": (elder_contact, ("elder_age",)),
+    }
+    | dict(peer_registers.INDICATORS)
+    | dict(peer_support.INDICATORS)
+    | dict(peer_watch.INDICATORS)
+)
+"""Indicator to its function and the pack parameters that it is given."""

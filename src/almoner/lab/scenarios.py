@@ -14,11 +14,12 @@ from typing import Any
 import pyarrow as pa
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.scene import Scene, open_scene, subject_key, wide
+from almoner.assessment.scene import Scene, open_scene
+from almoner.assessment.wide import subject_key, wide
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model import Feed, Pack, Role, ScenarioCase
 from almoner.registry import schema
-from almoner.support import entitlements
+from almoner.support import entitlements, looked_at, recognition
 
 CENT = 0.005
 
@@ -81,6 +82,8 @@ def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[Scenario
             _deliver(engine, feed, cases[0], known_at)
         with open_scene(engine, pack, as_of, known_at) as scene:
             signals.find(scene)
+            looked_at.find(scene)
+            recognition.find(scene)
             entitlements.find(scene)
             answers = _Answers(scene)
             for case in cases:
@@ -88,17 +91,32 @@ def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[Scenario
 
 
 def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast) -> None:
-    rows = [_fact(feed, case, row, cast) for case in cases for row in case.records.get(feed.id, ())]
+    given = [_fact(feed, case, row, cast) for case in cases for row in case.records.get(feed.id, ())]
     if feed.shared:
-        rows = list({repr(sorted(row.items(), key=str)): row for row in rows}.values())
+        given = list({repr(sorted(row.items(), key=str)): row for row in given}.values())
+    corrected = [_fact(feed, case, row, cast) for case in cases for row in case.corrections.get(feed.id, ())]
+    _insert(engine, feed, given, 1)
+    _insert(engine, feed, corrected, 2)
+
+
+def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], delivery: int) -> None:
+    """Add rows as a delivery would: open ones with the same key are closed."""
     if not rows:
         return
     columns = schema.fact_columns(feed)
+    table, at = schema.fact_table(feed), f"TIMESTAMP '1900-01-0{delivery}'"
     data = pa.table({name: pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in columns})
-    casts = ", ".join(f"CAST({quote(name)} AS {kind})" for name, kind in columns.items())
+    casts = ", ".join(f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in columns.items())
+    keys = dict.fromkeys([quote(p.fact_column) for p in feed.key if p.fact_column])
+    if "person_id" in columns:  # other scenarios may use the same numbers of records
+        keys["person_id"] = None
+    same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
     with engine.offer("scenario_rows", data):
         engine.execute(
-            f"INSERT INTO {schema.fact_table(feed)} SELECT {casts}, TIMESTAMP '1900-01-01', 'infinity'::TIMESTAMP, 1 FROM scenario_rows"
+            f"UPDATE {table} AS old SET known_to = {at} FROM (SELECT {casts} FROM scenario_rows) AS new WHERE {same}"
+        )
+        engine.execute(
+            f"INSERT INTO {table} SELECT {casts}, {at}, 'infinity'::TIMESTAMP, {delivery} FROM scenario_rows"
         )
 
 
@@ -149,7 +167,27 @@ class _Answers:
         return "false" if self._scene.engine.value(sql, {"subject": subject}) is False else "unknown"
 
     def amount(self, programme_id: str, subject: int) -> float | None:
+        """The amount, or None where nothing is proposed."""
         return self._amounts.get((programme_id, subject))
+
+    def is_unknown(self, programme_id: str, subject: int) -> bool:
+        """Nothing is proposed because something is not known."""
+        programme = self._scene.pack.programmes[programme_id]
+        sql = (
+            f"SELECT ({entitlements.fits(self._scene, programme)}) IS NULL FROM ({entitlements.with_steps(self._scene, programme)})"
+            f" WHERE {subject_key(programme.subject)} = $subject"
+        )
+        return bool(self._scene.engine.value(sql, {"subject": subject}))
+
+    def standing(self, category_id: str, subject: int) -> frozenset[str]:
+        """All that a category comes to: recognise, held, exit, review, unknown; false when it is none of them."""
+        names = {"recognition": "recognise", "held": "held", "exit": "exit", "review": "review"}
+        asked = ", ".join(f"coalesce({quote(n)}, false), {quote(n)} IS NULL" for n in names)
+        table = quote(recognition.judged(category_id))
+        rows = self._scene.engine.rows(f"SELECT {asked} FROM {table} WHERE subject_id = $subject", {"subject": subject})
+        answers = rows[0] if rows else (False, False) * len(names)
+        found = {name for name, holds in zip(names.values(), answers[::2], strict=True) if holds}
+        return frozenset(found | ({"unknown"} if any(answers[1::2]) else set())) or frozenset({"false"})
 
 
 def _differences(pack: Pack, case: ScenarioCase, cast: _Cast, answers: _Answers) -> Iterator[str]:
@@ -161,8 +199,17 @@ def _differences(pack: Pack, case: ScenarioCase, cast: _Cast, answers: _Answers)
     for name, wanted in case.programmes.items():
         programme_id, subject = _subject(pack.programmes[name.partition("@")[0]].subject, name, case, cast)
         amount = answers.amount(programme_id, subject)
-        if not _amount_agrees(wanted, amount):
+        if wanted is None and amount is None and not answers.is_unknown(programme_id, subject):
+            yield f"{name}: expected unknown, the pack says false"
+        elif not _amount_agrees(wanted, amount):
             yield f"{name}: expected {_said(wanted)}, the pack says {amount if amount is not None else 'nothing'}"
+
+
+    for name, standing in case.categories.items():
+        category_id, subject = _subject(pack.categories[name.partition("@")[0]].subject, name, case, cast)
+        comes_to = answers.standing(category_id, subject)
+        if _said(standing) not in comes_to and not (standing is False and comes_to <= {"false"}):
+            yield f"{name}: expected {_said(standing)}, the pack says {', '.join(sorted(comes_to))}"
 
 
 def _subject(kind: str, name: str, case: ScenarioCase, cast: _Cast) -> tuple[str, int]:

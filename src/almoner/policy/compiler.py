@@ -5,22 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from almoner.policy import shapes, sources, units
+from almoner.policy import clocks, shapes, sources, units
+from almoner.policy.categories import CategoryReader
 from almoner.policy.conditions import KnownColumn, Vocabulary
 from almoner.policy.contracts import ContractReader, Terms, check_unit
 from almoner.policy.document import Document, read
 from almoner.policy.indicators import IndicatorReader, ReadIndicator, tables
 from almoner.policy.model import Department, Feed, Pack, Panel, Parameter, Programme, ScenarioCase, Signal
 from almoner.policy.parameters import ParameterReader
+from almoner.policy.programmes import ProgrammeReader, head
 from almoner.policy.report import Report
-from almoner.policy.rules import Ground, ProgrammeReader, RuleReader, SignalReader
+from almoner.policy.rules import Ground, RuleReader, SignalReader
 from almoner.policy.scenarios import ScenarioReader
 from almoner.policy.sources import Sources
 from almoner.policy.sql_text import SqlText
+from almoner.policy.support_model import Category
 from almoner.policy.trial import try_out
+from almoner.policy.watch import WatchReader, themes
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 T = TypeVar("T")
@@ -45,24 +50,34 @@ class Compiler:
         feeds = self._feeds(terms)
         parameters = self._parameters(terms)
         indicators = self._indicators(feeds, parameters, terms)
-        ground = self._ground(terms, feeds, parameters, indicators)
+        watching = self._watch_document(terms)
+        ground = replace(self._ground(terms, feeds, parameters, indicators), themes=themes(watching))
+        watch_reader = WatchReader(watching, ground, parameters, self.report) if watching else None
+        watch = watch_reader.watch() if watch_reader else None
         signal_readers = {
             n: SignalReader(n, d, ground, self.report) for n, d in self._documents("signals", terms)
         }
         signals = self._names("signals") | {n: r.signal() for n, r in signal_readers.items()}
-        programme_readers = {
-            n: ProgrammeReader(n, d, ground, self.report) for n, d in self._documents("programmes", terms)
-        }
+        category_readers = self._category_readers(ground, terms)
+        categories = self._names("categories") | {n: r.category() for n, r in category_readers.items()}
+        programme_readers = self._programme_readers(ground, terms)
         programmes = self._names("programmes") | {n: r.programme() for n, r in programme_readers.items()}
-        readers: list[RuleReader] = [*signal_readers.values(), *programme_readers.values()]
+        readers: list[RuleReader] = [
+            *signal_readers.values(),
+            *category_readers.values(),
+            *programme_readers.values(),
+            *(watch_reader.readers if watch_reader else ()),
+        ]
         self._in_force(parameters, indicators, readers)
-        scenarios = self._scenarios(feeds, signals, programmes)
+        for reader in readers:
+            clocks.check(reader.document, parameters, self.report)
+        scenarios = self._scenarios(feeds, signals, programmes, categories)
         if None not in feeds.values():
             try_out(_good(feeds), _good(parameters), indicators, iter(readers), self._as_of, self.report)
         shape = shapes.fit(head, shapes.PackShape, Report()) if head else None
         if self.report.findings or shape is None:
             return None
-        return self._pack(
+        pack = self._pack(
             shape,
             departments,
             _good(feeds),
@@ -70,8 +85,30 @@ class Compiler:
             _good(parameters),
             _good(signals),
             _good(programmes),
+            _good(categories),
             scenarios,
         )
+        return clocks.on(replace(pack, watch=watch), self._as_of)
+
+    def _watch_document(self, terms: Terms) -> Document | None:
+        if sources.WATCH not in self._sources.layers:
+            return None
+        document = self._sources.document(sources.WATCH, self.report)
+        if document is not None:
+            shapes.all_words(document, terms.languages, self.report, ("label", "check", "why"))
+        return document
+
+    def _category_readers(self, ground: Ground, terms: Terms) -> dict[str, CategoryReader]:
+        documents = dict(self._documents("categories", terms))
+        return {n: CategoryReader(n, d, ground, self.report, documents) for n, d in documents.items()}
+
+    def _programme_readers(self, ground: Ground, terms: Terms) -> dict[str, ProgrammeReader]:
+        documents = dict(self._documents("programmes", terms))
+        heads = {n: head(d) for n, d in documents.items()}
+        categories = self._names("categories")
+        return {
+            n: ProgrammeReader(n, d, ground, self.report, heads, categories) for n, d in documents.items()
+        }
 
     def _names(self, folder: str) -> dict[str, Any]:
         """The names that the files of a folder give, even of those that cannot be read."""
@@ -168,7 +205,7 @@ class Compiler:
             if document is not None:
                 if folder not in {"contracts", "parameters", "scenarios"}:
                     shapes.all_words(
-                        document, terms.languages, self.report, ("label", "meaning", "check", "why")
+                        document, terms.languages, self.report, ("label", "meaning", "check", "why", "question", "total")
                     )
                 yield name, document
 
@@ -314,12 +351,13 @@ class Compiler:
         feeds: Mapping[str, Feed | None],
         signals: Mapping[str, Signal | None],
         programmes: Mapping[str, Programme | None],
+        categories: Mapping[str, Category | None],
     ) -> tuple[ScenarioCase, ...]:
         found: list[ScenarioCase] = []
         for file in self._sources.in_folder("scenarios"):
             document = read(file.shown, file.content, self.report.add)
             if document is not None:
-                found += ScenarioReader(document, feeds, self.report).cases(signals, programmes)
+                found += ScenarioReader(document, feeds, self.report).cases(signals, programmes, categories)
         return tuple(found)
 
     def _pack(
@@ -331,6 +369,7 @@ class Compiler:
         parameters: Mapping[str, Parameter],
         signals: Mapping[str, Signal],
         programmes: Mapping[str, Programme],
+        categories: Mapping[str, Category],
         scenarios: tuple[ScenarioCase, ...],
     ) -> Pack:
         holidays = dict.fromkeys(shape.calendar.holidays, False) | dict.fromkeys(
@@ -349,6 +388,7 @@ class Compiler:
             parameters=parameters,
             signals=signals,
             programmes=programmes,
+            categories=categories,
             scenarios=scenarios,
             holidays=dict(sorted(holidays.items())),
             hash=sources.pack_hash(sources.contents(self._sources)),

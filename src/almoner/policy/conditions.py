@@ -73,10 +73,18 @@ def parse(text: Any) -> exp.Expr:
 class ConditionReader:
     """Reads the conditions of one signal or programme and reports what is wrong with them."""
 
-    def __init__(self, document: Document, vocabulary: Vocabulary, report: Report) -> None:
+    def __init__(
+        self,
+        document: Document,
+        vocabulary: Vocabulary,
+        report: Report,
+        more: Mapping[str, units.Unit | None] | None = None,
+    ) -> None:
+        """`more` are names, with their units, that every condition of the document can use besides the columns."""
         self._document = document
         self._vocabulary = vocabulary
         self._report = report
+        self._more = more or {}
 
     def read(self, path: Path, steps: Mapping[str, units.Unit | None] | None = None) -> Parsed | None:
         """The condition at `path`; `steps` are earlier lines of an amount with their units."""
@@ -95,7 +103,7 @@ class ConditionReader:
                 "Write one expression, for example `a < 0.5 * :b`.",
             )
             return None
-        known = steps or {}
+        known = {**self._more, **(steps or {})}
         before = len(self._report)
         self._shape(tree, path)
         columns = tuple(self._columns(tree, path, known))

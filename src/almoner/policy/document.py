@@ -67,6 +67,11 @@ class Document:
                 return None
         return value
 
+    def part(self, *path: str | int) -> Document:
+        """What stands at `path`, as a document of its own that keeps its lines."""
+        inside = {at[len(path) :]: where for at, where in self.positions.items() if _inside(at, path)}
+        return Document(self.position(path)[0], self.text, self.get(*path), inside)
+
     def mapping(self, *path: str | int) -> dict[str, Any]:
         """The mapping at `path`; empty where something else is."""
         value = self.get(*path)

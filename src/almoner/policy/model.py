@@ -10,7 +10,11 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from almoner.policy.support_model import Category, Participation, Terms
+    from almoner.policy.watch_model import Watch
 
 Words = Mapping[str, str]
 Subject = Literal["person", "household"]
@@ -159,6 +163,7 @@ class Term:
 
     amount: int
     unit: Literal["hours", "days", "working_days"]
+    parameter: str | None = None  # that gives the amount; see `almoner.policy.clocks`
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,7 @@ class Signal:
     check: Words  # what to check at the visit
     why: Words  # why the rule is as it is
     expires_days: int
+    needs: tuple[str, ...] = ()  # needs of a fictional place that it is to find; none: the theme is the need
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,7 @@ class Programme:
     label: Words
     subject: Subject
     kind: Literal["cash", "service"]
-    purpose: str
+    purposes: tuple[str, ...]
     signals: tuple[str, ...]  # an open signal of these makes the programme be looked at
     eligible: Condition
     exclusions: tuple[Exclusion, ...]
@@ -226,8 +232,9 @@ class Programme:
     unit: str
     department: str
     within: Term
-    participation: Literal["automatic", "confirm", "visit"]
+    participation: Participation
     reference: str
+    terms: Terms
 
 
 @dataclass(frozen=True)
@@ -247,12 +254,14 @@ class ScenarioCase:
     file: str
     line: int
     as_of: dt.date
-    complete_through: Mapping[str, dt.date]  # by feed; a feed not named is complete to `as_of`
+    complete_through: Mapping[str, dt.date | None]  # by feed; not named: complete to `as_of`; None: never delivered
     records: Mapping[str, tuple[Mapping[str, object], ...]]  # by feed, in the contract's columns
     signals: Mapping[
         str, str | bool | None
     ]  # level, or True/False, or None for unknown; by signal or signal@person
     programmes: Mapping[str, float | bool | None]  # amount, or False: none
+    categories: Mapping[str, str | bool | None] = field(default_factory=dict)  # what is proposed or held
+    corrections: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)  # came later, same keys
 
 
 @dataclass(frozen=True)
@@ -291,6 +300,8 @@ class Pack:
     units: Mapping[str, Words] = field(
         default_factory=dict
     )  # words for the letters of units: CNY, month, ...
+    categories: Mapping[str, Category] = field(default_factory=dict)
+    watch: Watch | None = None
 
     @property
     def membership_feed(self) -> Feed:

@@ -1,4 +1,4 @@
-"""Signals and programmes: their conditions, and whether they may read what they read."""
+"""What every rule of a pack has in common, and signals: conditions, and whether they may read what they read."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from almoner.policy import shapes, units
 from almoner.policy.conditions import ConditionReader, KnownColumn, Parsed, Vocabulary
-from almoner.policy.contracts import check_unit
 from almoner.policy.document import Document, Path
-from almoner.policy.model import Condition, Exclusion, Feed, Level, Programme, Role, Signal, Step, Term
+from almoner.policy.model import Condition, Feed, Level, Role, Signal, Term
 from almoner.policy.report import Report, instead
 
 _LEVELS = ("red", "orange", "yellow")
@@ -17,7 +16,7 @@ _LEVELS = ("red", "orange", "yellow")
 
 @dataclass(frozen=True)
 class Ground:
-    """What signals and programmes stand on."""
+    """What signals, categories and programmes stand on."""
 
     vocabulary: Vocabulary
     feeds: Mapping[str, Feed | None]
@@ -25,17 +24,31 @@ class Ground:
     departments: frozenset[str]
     signals: frozenset[str]
     units: frozenset[str]
+    themes: frozenset[str] = frozenset()  # empty: any
 
 
 class RuleReader:
-    """What signals and programmes have in common."""
+    """What signals, categories and programmes have in common.
 
-    def __init__(self, name: str, document: Document, ground: Ground, report: Report) -> None:
+    `more` are names, with their units, that conditions can use besides the columns of indicators.
+    """
+
+    numbers: frozenset[str] = frozenset({"severity"})  # last keys of conditions that give a number
+
+    def __init__(
+        self,
+        name: str,
+        document: Document,
+        ground: Ground,
+        report: Report,
+        more: Mapping[str, units.Unit | None] | None = None,
+    ) -> None:
         self.name = name
         self.document = document
         self.ground = ground
         self.report = report
-        self.conditions = ConditionReader(document, ground.vocabulary, report)
+        self.more = dict(more or {})
+        self.conditions = ConditionReader(document, ground.vocabulary, report, self.more)
         self.read: dict[Path, Parsed] = {}
 
     def fault(self, path: Path, rule: str, message: str, advice: str) -> None:
@@ -65,6 +78,43 @@ class RuleReader:
         if isinstance(value, str) and value not in known:
             self.fault(path, f"unknown-{what}", f"There is no {what} `{value}`.", instead(value, known))
 
+    def names_of(self, path: Path, known: Iterable[str], what: str) -> None:
+        """Check every name in the list at `path`; one that is listed twice or is the file's own is at fault too."""
+        listed = self.document.items(*path)
+        for n in range(len(listed)):
+            self.one_of((*path, n), known, what)
+            if listed[n] == self.name:
+                self.fault(
+                    (*path, n), f"own-{what}", f"`{self.name}` names itself.", "Take it out of the list."
+                )
+
+    def wants(self, path: Path) -> str:
+        """What the condition at `path` must give: number or truth."""
+        last = [key for key in path if isinstance(key, str)][-1]
+        return "number" if last in self.numbers else "truth"
+
+    @property
+    def own_purposes(self) -> tuple[str, ...]:
+        """What the rule uses data for: `purpose`, or each of `purposes`."""
+        found = [self.document.get("purpose"), *self.document.items("purposes")]
+        return tuple(p for p in found if isinstance(p, str))
+
+    def check_purposes(self) -> None:
+        """One of `purpose` and `purposes` is given, and every purpose is the pack's."""
+        data = self.document.mapping()
+        if "purpose" in data and "purposes" in data:
+            self.fault(
+                ("purposes",),
+                "purpose-twice",
+                "Both `purpose` and `purposes` are given.",
+                "Keep one: `purpose` for one, `purposes` for a list.",
+            )
+        if "purpose" not in data and "purposes" not in data:
+            self.fault((), "missing-key", "`purpose` is missing.", "Add `purpose:`, or `purposes:` with a list.")
+        self.one_of(("purpose",), self.ground.purposes, "purpose")
+        for n in range(len(self.document.items("purposes"))):
+            self.one_of(("purposes", n), self.ground.purposes, "purpose")
+
     def _subject(self, column: KnownColumn, path: Path) -> None:
         if self.document.get("subject") == "household" and column.subject == "person":
             message = f"`{column.name}` is about a person, and `{self.name}` is about households."
@@ -87,8 +137,8 @@ class RuleReader:
             self._refuse(column, feed_id, names, path)
 
     def _covered(self, purposes: Iterable[str]) -> bool:
-        purpose = str(self.document.get("purpose"))
-        return purpose not in self.ground.purposes or purpose in purposes
+        own = self.own_purposes
+        return not own or any(p not in self.ground.purposes or p in purposes for p in own)
 
     def _audit(self, column: KnownColumn, feed: str, name: str) -> None:
         line = column.lines.get((feed, name), 1)
@@ -107,10 +157,8 @@ class RuleReader:
         lines = [column.lines[(feed, n)] for n in names if (feed, n) in column.lines]
         where = f"{column.file}:{min(lines)}" if lines else column.file
         listed = ", ".join(f"`{n}`" for n in names)
-        purpose = self.document.get("purpose")
-        message = (
-            f"`{column.name}` reads {listed} of `{feed}` ({where}), which is not shared for `{purpose}`."
-        )
+        own = " or ".join(f"`{p}`" for p in self.own_purposes)
+        message = f"`{column.name}` reads {listed} of `{feed}` ({where}), which is not shared for {own}."
         advice = "Use another column, or agree the purpose with the owner and add it to the contract."
         self.report.near(self.document, path, column.name, "purpose-not-covered", message, advice)
 
@@ -123,6 +171,8 @@ class SignalReader(RuleReader):
         shape = shapes.fit(self.document, shapes.SignalShape, self.report)
         self.one_of(("purpose",), self.ground.purposes, "purpose")
         self.one_of(("confirm", "department"), self.ground.departments, "department")
+        if self.ground.themes:
+            self.one_of(("theme",), self.ground.themes, "theme")
         self.condition("when")
         self.condition("severity")
         levels = self.document.items("levels")
@@ -155,7 +205,7 @@ class SignalReader(RuleReader):
 
     def _made(self, shape: shapes.SignalShape) -> Signal:
         levels = tuple(
-            Level(level.level, self.optional("levels", n, "when"), _term(level.within))
+            Level(level.level, self.optional("levels", n, "when"), term(level.within))
             for n, level in enumerate(shape.levels)
         )
         return Signal(
@@ -171,84 +221,11 @@ class SignalReader(RuleReader):
             check=shape.check,
             why=shape.why,
             expires_days=shape.expires_days,
+            needs=tuple(shape.needs),
         )
 
 
-class ProgrammeReader(RuleReader):
-    """Reads one programme."""
-
-    def programme(self) -> Programme | None:
-        before = len(self.report)
-        shape = shapes.fit(self.document, shapes.ProgrammeShape, self.report)
-        self.one_of(("purpose",), self.ground.purposes, "purpose")
-        self.one_of(("department",), self.ground.departments, "department")
-        for n in range(len(self.document.items("signals"))):
-            self.one_of(("signals", n), self.ground.signals, "signal")
-        self.condition("eligible")
-        for n in range(len(self.document.items("exclusions"))):
-            self.condition("exclusions", n, "when")
-        self._amount()
-        return self._made(shape) if shape and len(self.report) == before else None
-
-    def _amount(self) -> None:
-        """Each step may use the ones before it; the last must have the programme's unit."""
-        known: dict[str, units.Unit | None] = {}
-        last: Parsed | None = None
-        for n, step in enumerate(self.document.items("amount")):
-            last = self.conditions.read(("amount", n, "value"), known)
-            if last is not None:
-                self.keep(last)
-            name = step.get("id") if isinstance(step, dict) else None
-            if isinstance(name, str):
-                self._step_name(name, n, known)
-                known[name] = last.unit if last else None
-        unit = check_unit(self.document, ("unit",), self.document.get("unit"), self.ground.units, self.report)
-        if (
-            last is not None
-            and last.unit is not None
-            and units.UNKNOWN not in (unit, last.unit)
-            and last.unit != unit
-        ):
-            found, wanted = units.write(last.unit), units.write(unit)
-            message = f"The amount comes out in {found}, but the programme pays in {wanted}."
-            self.fault(
-                last.path, "unit-mismatch", message, "Multiply or divide in the last step, or correct `unit`."
-            )
-
-    def _step_name(self, name: str, n: int, known: Mapping[str, units.Unit | None]) -> None:
-        if name in known or name in self.ground.vocabulary.columns:
-            what = "a step before" if name in known else "a column of an indicator"
-            self.fault(
-                ("amount", n, "id"),
-                "ambiguous-name",
-                f"`{name}` is also {what}.",
-                "Give the step another id.",
-            )
-
-    def _made(self, shape: shapes.ProgrammeShape) -> Programme:
-        exclusions = tuple(
-            Exclusion(e.label, self.compiled("exclusions", n, "when")) for n, e in enumerate(shape.exclusions)
-        )
-        steps = tuple(
-            Step(s.id, s.label, self.compiled("amount", n, "value")) for n, s in enumerate(shape.amount)
-        )
-        return Programme(
-            id=self.name,
-            label=shape.label,
-            subject=shape.subject,
-            kind=shape.kind,
-            purpose=shape.purpose,
-            signals=tuple(shape.signals),
-            eligible=self.compiled("eligible"),
-            exclusions=exclusions,
-            steps=steps,
-            unit=shape.unit,
-            department=shape.department,
-            within=_term(shape.within),
-            participation=shape.participation,
-            reference=shape.reference,
-        )
-
-
-def _term(shape: shapes.TermShape) -> Term:
+def term(shape: shapes.TermShape) -> Term:
+    if isinstance(shape.amount, str):
+        return Term(0, shape.unit, shape.amount.removeprefix(":"))  # `clocks.on` gives the amount
     return Term(shape.amount, shape.unit)

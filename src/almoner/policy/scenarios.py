@@ -12,21 +12,25 @@ from almoner.policy import shapes
 from almoner.policy.document import Document, Path
 from almoner.policy.model import Feed, Programme, Property, Role, ScenarioCase, Signal
 from almoner.policy.report import Report, instead
+from almoner.policy.support_model import Category
 
 _MAX_ROWS = 5000
 _UNKNOWN = "unknown"
+STANDINGS = ("recognise", "held", "exit", "review")  # what a scenario can expect of a category
 
 
 class Expect(shapes.Shape):
     signals: dict[str, str | bool] = {}
     programmes: dict[str, int | float | bool | str] = {}
+    categories: dict[str, bool | str] = {}
 
 
 class Scenario(shapes.Shape):
     name: str
     as_of: dt.date
-    complete_through: dict[str, dt.date] = {}
+    complete_through: dict[str, dt.date | None] = {}
     given: Annotated[dict[str, list[dict[str, Any]]], Field(min_length=1)]
+    corrections: dict[str, list[dict[str, Any]]] = {}
     expect: Expect
 
 
@@ -44,7 +48,10 @@ class ScenarioReader:
         self._report = report
 
     def cases(
-        self, signals: Mapping[str, Signal | None], programmes: Mapping[str, Programme | None]
+        self,
+        signals: Mapping[str, Signal | None],
+        programmes: Mapping[str, Programme | None],
+        categories: Mapping[str, Category | None],
     ) -> tuple[ScenarioCase, ...]:
         """Every scenario of the file; those at fault are left out."""
         listed = isinstance(self._document.data, list)
@@ -55,7 +62,10 @@ class ScenarioReader:
         defaults: dict[str, dict[str, Any]] = {} if listed else shape.defaults
         self._feed_names(("defaults",), defaults)
         scenarios = shape if listed else shape.scenarios
-        made = [self._case(s, (*root, n), defaults, signals, programmes) for n, s in enumerate(scenarios)]
+        made = [
+            self._case(s, (*root, n), defaults, signals, programmes, categories)
+            for n, s in enumerate(scenarios)
+        ]
         return tuple(c for c in made if c is not None)
 
     def _fault(self, path: Path, rule: str, message: str, advice: str) -> None:
@@ -74,6 +84,7 @@ class ScenarioReader:
         defaults: Mapping[str, Mapping[str, Any]],
         signals: Mapping[str, Signal | None],
         programmes: Mapping[str, Programme | None],
+        categories: Mapping[str, Category | None],
     ) -> ScenarioCase | None:
         before = len(self._report)
         self._feed_names((*path, "given"), scenario.given)
@@ -83,16 +94,33 @@ class ScenarioReader:
             for name, rows in scenario.given.items()
             if (feed := self._feeds.get(name)) is not None
         }
+        self._feed_names((*path, "corrections"), scenario.corrections)
+        corrections = {
+            feed.id: tuple(self._records(feed, rows, (*path, "corrections", name), defaults.get(name, {})))
+            for name, rows in scenario.corrections.items()
+            if (feed := self._feeds.get(name)) is not None
+        }
         people = self._people(records) if len(records) == len(scenario.given) else None
         self._signals(scenario, (*path, "expect", "signals"), signals, people)
         self._programmes(scenario, (*path, "expect", "programmes"), programmes, people)
+        self._categories(scenario, (*path, "expect", "categories"), categories, people)
         if len(self._report) > before:
             return None
         file, line = self._document.position(path)
         expected = {k: None if v == _UNKNOWN else v for k, v in scenario.expect.signals.items()}
         amounts = {k: _amount(v) for k, v in scenario.expect.programmes.items()}
+        standings = {k: None if v == _UNKNOWN else v for k, v in scenario.expect.categories.items()}
         return ScenarioCase(
-            scenario.name, file, line, scenario.as_of, scenario.complete_through, records, expected, amounts
+            scenario.name,
+            file,
+            line,
+            scenario.as_of,
+            scenario.complete_through,
+            records,
+            expected,
+            amounts,
+            standings,
+            corrections,
         )
 
     def _records(
@@ -219,6 +247,20 @@ class ScenarioReader:
                     "wrong-type",
                     f"`{value}` is not an amount.",
                     "Write a number, false or unknown.",
+                )
+
+
+    def _categories(
+        self, scenario: Scenario, path: Path, known: Mapping[str, Category | None], people: set[str] | None
+    ) -> None:
+        for key, value in scenario.expect.categories.items():
+            self._name(key, (*path, key), known, "category", people)
+            if value is True or (isinstance(value, str) and value not in {*STANDINGS, _UNKNOWN}):
+                self._fault(
+                    (*path, key),
+                    "wrong-value",
+                    f"`{value}` is nothing that a category can come to.",
+                    f"Write one of: {', '.join([*STANDINGS, 'false', _UNKNOWN])}.",
                 )
 
 

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from almoner.policy.document import Document, Path
 from almoner.policy.report import Report, instead
+from almoner.policy.support_model import Participation
 
 Words = Annotated[dict[str, str], Field(min_length=1)]
 SqlText = str | int | float | bool  # `value: 800` and `when: true` are SQL too
@@ -75,7 +76,7 @@ class IndicatorShape(Shape):
 
 
 class TermShape(Shape):
-    amount: Annotated[int, Field(ge=1)]
+    amount: Annotated[int, Field(ge=1)] | str  # ":name" is a parameter; see `almoner.policy.clocks`
     unit: Literal["hours", "days", "working_days"]
 
 
@@ -101,6 +102,7 @@ class SignalShape(Shape):
     check: Words
     why: Words
     expires_days: Annotated[int, Field(ge=1)]
+    needs: list[str] = []
 
 
 class ExclusionShape(Shape):
@@ -114,19 +116,109 @@ class StepShape(Shape):
     value: SqlText
 
 
+class AddonShape(StepShape):
+    stacks: bool = True
+
+
+class CapShape(Shape):
+    label: Words
+    value: SqlText
+
+
+class CauseShape(Shape):
+    id: str
+    label: Words
+    signals: Annotated[list[str], Field(min_length=1)]
+    helped: SqlText
+
+
+class OnceShape(Shape):
+    months: Annotated[int, Field(ge=1)]
+    causes: Annotated[list[CauseShape], Field(min_length=1)]
+
+
+class GradualExitShape(Shape):
+    label: Words
+    when: SqlText
+    since: SqlText
+    months: SqlText
+    amount: SqlText
+
+
+class SpanShape(Shape):
+    amount: Annotated[int, Field(ge=1)]
+    unit: Literal["days", "months", "years"]
+
+
+class LocalCheckShape(Shape):
+    department: str
+    within: TermShape
+
+
 class ProgrammeShape(Shape):
     label: Words
     subject: Literal["person", "household"]
     kind: Literal["cash", "service"]
-    purpose: str
-    signals: Annotated[list[str], Field(min_length=1)]
+    purpose: str | None = None
+    purposes: Annotated[list[str], Field(min_length=1)] | None = None
+    order: int = 100
+    signals: list[str] = []
+    categories: list[str] = []
     eligible: SqlText
     exclusions: list[ExclusionShape] = []
+    instead_of: list[str] = []
+    not_with: list[str] = []
+    once: OnceShape | None = None
     amount: Annotated[list[StepShape], Field(min_length=1)]
+    addons: list[AddonShape] = []
+    cap: CapShape | None = None
+    total: Words | None = None
+    gradual_exit: GradualExitShape | None = None
     unit: str
     department: str
     within: TermShape
-    participation: Literal["automatic", "confirm", "visit"]
+    pays_first: bool = False
+    verify_within: TermShape | None = None
+    lasts: SpanShape | None = None
+    participation: Participation
+    notice: TermShape | None = None
+    local_check: LocalCheckShape | None = None
+    authorises: list[str] = []
+    reference: str
+
+
+class ReviewShape(Shape):
+    months: Annotated[int, Field(ge=1)]
+    question: Words
+    within: TermShape
+
+
+class ExitShape(Shape):
+    question: Words
+    when: SqlText
+    guards: Annotated[list[ExclusionShape], Field(min_length=1)]
+    check: Words
+    department: str | None = None
+    within: TermShape
+
+
+class CategoryShape(Shape):
+    label: Words
+    subject: Literal["person", "household"]
+    tier: Annotated[int, Field(ge=1)]
+    purpose: str | None = None
+    purposes: Annotated[list[str], Field(min_length=1)] | None = None
+    signals: Annotated[list[str], Field(min_length=1)]
+    when: SqlText
+    held: SqlText
+    unless: list[str] = []
+    since: SqlText | None = None
+    valid_months: Annotated[int, Field(ge=1)] | None = None
+    review: ReviewShape | None = None
+    exit: ExitShape | None = None
+    department: str
+    within: TermShape
+    check: Words
     reference: str
 
 

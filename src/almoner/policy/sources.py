@@ -19,12 +19,13 @@ from almoner.policy.document import Document
 from almoner.policy.findings import Finding
 from almoner.policy.report import Report, instead
 
-PACK, DEPARTMENTS = "pack.yaml", "departments.yaml"
-MERGED = {PACK: 2, DEPARTMENTS: 1}  # levels of keys that a child's file shares with its parent's
+PACK, DEPARTMENTS, WATCH = "pack.yaml", "departments.yaml", "watch.yaml"
+MERGED = {PACK: 2, DEPARTMENTS: 1, WATCH: 3}  # levels of keys that a child's file shares with its parent's
 FOLDERS: Mapping[str, frozenset[str]] = {
     "contracts": frozenset({".yaml"}),
     "indicators": frozenset({".sql", ".yaml"}),
     "signals": frozenset({".yaml"}),
+    "categories": frozenset({".yaml"}),
     "programmes": frozenset({".yaml"}),
     "parameters": frozenset({".yaml"}),
     "scenarios": frozenset({".yaml"}),
@@ -44,7 +45,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Sources:
-    """All files, after `extends`. Of pack.yaml and departments.yaml every layer is kept, the eldest first."""
+    """All files, after `extends`. Of pack.yaml, departments.yaml and watch.yaml every layer is kept, the eldest first."""
 
     folder: Path
     layers: Mapping[str, tuple[SourceFile, ...]]
@@ -93,11 +94,16 @@ def _shipped() -> tuple[Path, Path]:
 
 
 def read_sources(folder: Path, report: Report) -> Sources:
-    """Every file of the pack in `folder` and of those it extends. Faults go to `report`."""
+    """Every file of the pack in `folder` and of those it extends. Faults go to `report`.
+
+    Scenarios are the pack's own alone: what the other pack promises holds for its amounts, not for these.
+    """
     folder = folder.resolve()
     layers: dict[str, tuple[SourceFile, ...]] = {}
     for level in reversed(_ancestry(folder, report)):
         for file in _own_files(level, folder, report):
+            if level != folder and file.name.startswith(NOT_HASHED):
+                continue
             below = layers.get(file.name, ()) if file.name in MERGED else ()
             layers[file.name] = (*below, file)
     return Sources(folder, layers)
@@ -186,6 +192,7 @@ def _stray(name: str, shown: str, report: Report) -> None:
     places = [
         PACK,
         DEPARTMENTS,
+        WATCH,
         *(f"{folder}/*{suffix}" for folder in FOLDERS for suffix in sorted(FOLDERS[folder])),
     ]
     report.add(

@@ -18,7 +18,7 @@ from almoner.engines.duck import DuckEngine
 from almoner.errors import EngineError
 from almoner.policy import watermarks
 from almoner.policy.conditions import Parsed
-from almoner.policy.document import Document
+from almoner.policy.document import Document, Path
 from almoner.policy.indicators import ReadIndicator
 from almoner.policy.model import Feed, Parameter
 from almoner.policy.report import Report
@@ -88,18 +88,20 @@ class Trial:
         self._columns |= {f.name.lower(): f.type for f in schema}
 
     def rule(self, reader: RuleReader) -> None:
-        """Try the conditions of a rule; amounts and severities must be numbers, the rest truth values."""
+        """Try the conditions of a rule: what must be a number or a truth value is one."""
         steps: dict[str, pa.DataType] = {}
+        together = self._together(reader)
         for path, parsed in reader.read.items():
             broken = not parsed.sound or any(p not in self._values for p in parsed.condition.parameters)
-            if broken or (path[0] == "amount" and len(steps) < int(path[1])):
+            if broken or len(steps) < _steps_before(reader.document, path):
                 continue  # it, a parameter, or a step before it is at fault already
-            number = path[0] in {"severity", "amount"}
-            kind = self._type(reader.document, parsed, steps)
+            wants = reader.wants(path)
+            given = dict.fromkeys(reader.more, pa.float64())
+            kind = together.get(path) or self._type(reader.document, parsed, given | steps)
             if kind is None:
                 continue
-            if not (_numeric(kind) if number else pa.types.is_boolean(kind)) and not pa.types.is_null(kind):
-                wanted = "a number" if number else "true, false or unknown"
+            if not _FITS[wants](kind) and not pa.types.is_null(kind):
+                wanted = _WANTED[wants]
                 reader.fault(
                     path,
                     "condition-type",
@@ -108,6 +110,26 @@ class Trial:
                 )
             if path[0] == "amount":
                 steps[str(reader.document.get("amount", path[1], "id"))] = pa.float64()
+
+    def _together(self, reader: RuleReader) -> dict[Path, pa.DataType]:
+        """The types of all conditions in one statement; none where one is at fault, and then each is tried alone."""
+        if not all(parsed.sound for parsed in reader.read.values()):
+            return {}
+        steps = [s.get("id") for key in ("amount", "addons") for s in reader.document.items(key)]
+        columns = {c for parsed in reader.read.values() for c in parsed.condition.columns}
+        types = {n: pa.float64() for n in [*reader.more, *map(str, steps)]}
+        if not columns <= self._columns.keys():
+            return {}
+        types |= {c: self._columns[c] for c in columns}
+        sql = ", ".join(_PARAMETER.sub(_dollar, parsed.condition.sql) for parsed in reader.read.values())
+        used = {n: v for n, v in self._values.items() if f"${n}" in sql}
+        table = pa.table({n: pa.array([], kind) for n, kind in types.items()} or {"nothing": pa.array([])})
+        try:
+            with self._engine.offer("trial", table):
+                found = self._engine.table(f"SELECT {sql} FROM trial", used).schema.types
+        except EngineError:
+            return {}
+        return dict(zip(reader.read, found, strict=True))
 
     def _type(
         self, document: Document, parsed: Parsed, steps: Mapping[str, pa.DataType]
@@ -160,6 +182,17 @@ def _column_type(column: str, kind: str) -> str:
 
 def _numeric(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _steps_before(document: Document, path: Path) -> int:
+    """How many steps of an amount a condition can use."""
+    if path[0] == "amount":
+        return int(path[1])
+    return len(document.items("amount")) if path[0] in {"addons", "cap"} else 0
+
+
+_FITS = {"number": _numeric, "truth": pa.types.is_boolean}
+_WANTED = {"number": "a number", "truth": "true, false or unknown"}
 
 
 def _some_value(parameter: Parameter, as_of: dt.date) -> Any:

@@ -51,6 +51,16 @@ def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
         _ensure_facts(engine, feed, existing.get(feed.id, set()))
 
 
+def absent(engine: Engine, feeds: Mapping[str, Feed]) -> dict[str, frozenset[str]]:
+    """By feed, the columns that the facts do not have yet: all of them where the pack's feed is new to this database."""
+    existing = _existing(engine)
+    found = {
+        feed.id: frozenset((fact_columns(feed) | CLOCKS).keys() - existing.get(feed.id, set()))
+        for feed in feeds.values()
+    }
+    return {feed: columns for feed, columns in found.items() if columns}
+
+
 def _ensure_facts(engine: Engine, feed: Feed, existing: set[str]) -> None:
     wanted = fact_columns(feed) | CLOCKS
     if not existing:

@@ -6,28 +6,63 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from almoner.engines.base import Engine, quote
 from almoner.policy.model import Feed, Role
 from almoner.registry.schema import fact_columns, fact_table
+
+Absent = Mapping[str, frozenset[str]]  # by feed, the columns that the facts do not have
 
 SCOPE_TABLE = "scope_household"
 _INLINE_HOUSEHOLDS = 50  # so few are written into the views, where the engine can skip by them
 
 
 def scope_views(
-    feeds: Mapping[str, Feed], known_at: dt.datetime, households: Sequence[int] | None
+    feeds: Mapping[str, Feed],
+    known_at: dt.datetime,
+    households: Sequence[int] | None,
+    absent: Absent = MappingProxyType({}),
 ) -> dict[str, str]:
     """SELECTs by view name: every feed, `member` and `feed`.
 
     With `households`, feeds of persons and households hold only theirs; then the caller offers the table
     `scope_household(household_id BIGINT)` with the same ids while the views are in use. Shared feeds
-    stay whole.
+    stay whole. Columns that are `absent` from the facts (`schema.absent`) are empty, and so is a feed without a table.
     """
     chosen = _chosen(households)
-    members = _members(feeds, known_at, chosen)
-    views = {feed.id: _facts(feed, known_at, members, chosen) for feed in feeds.values()}
+    members = _members(feeds, known_at, chosen, absent)
+    views = {feed.id: _facts(feed, known_at, members, chosen, absent) for feed in feeds.values()}
     return views | {"member": members, "feed": _feeds(feeds, known_at)}
+
+
+def up_to(views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date) -> dict[str, str]:
+    """`views` as of the end of an earlier `day`: no event after it, no feed complete beyond it.
+
+    Who lives where is left as it is known: a register tells the present, not the day of each move.
+    """
+    limited = {
+        feed.id: f"SELECT * FROM ({views[feed.id]}) WHERE {quote(feed.event_time.name)} <= DATE '{day}'"
+        for feed in feeds.values()
+        if feed.event_time and not feed.membership and not feed.shared
+    }
+    through = f"SELECT * REPLACE (least(complete_through, DATE '{day}') AS complete_through) FROM ({views['feed']})"
+    return {**views, **limited, "feed": through}
+
+
+def within(views: Mapping[str, str], feeds: Mapping[str, Feed], households: str) -> dict[str, str]:
+    """`views` of those households only that are in the table `households`; shared feeds stay whole."""
+    chosen = f"household_id IN (SELECT household_id FROM {households})"
+    members = f"SELECT * FROM ({views['member']}) WHERE {chosen}"
+    persons = f"person_id IN (SELECT person_id FROM ({members}))"
+    narrowed = {"member": members}
+    for feed in feeds.values():
+        columns = fact_columns(feed)
+        if not feed.shared and "household_id" in columns and (feed.membership or "person_id" not in columns):
+            narrowed[feed.id] = f"SELECT * FROM ({views[feed.id]}) WHERE {chosen}"
+        elif not feed.shared and "person_id" in columns:
+            narrowed[feed.id] = f"SELECT * FROM ({views[feed.id]}) WHERE {persons}"
+    return {**views, **narrowed}
 
 
 def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_at: dt.datetime) -> int:
@@ -48,9 +83,19 @@ def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_a
     )
 
 
-def _facts(feed: Feed, known_at: dt.datetime, members: str, chosen: str | None) -> str:
-    columns = fact_columns(feed)
-    names = ", ".join(quote(c) for c in columns)
+def _facts(
+    feed: Feed,
+    known_at: dt.datetime,
+    members: str,
+    chosen: str | None,
+    absent: Absent = MappingProxyType({}),
+) -> str:
+    columns, missing = fact_columns(feed), absent.get(feed.id, frozenset())
+    names = ", ".join(
+        f"NULL::{kind} AS {quote(c)}" if c in missing else quote(c) for c, kind in columns.items()
+    )
+    if missing >= columns.keys():
+        return f"SELECT {names} LIMIT 0"
     select = f"SELECT {names} FROM {fact_table(feed)} WHERE {_known(known_at)}"
     if chosen is None or feed.shared:
         return select
@@ -61,9 +106,14 @@ def _facts(feed: Feed, known_at: dt.datetime, members: str, chosen: str | None) 
     return select
 
 
-def _members(feeds: Mapping[str, Feed], known_at: dt.datetime, chosen: str | None) -> str:
+def _members(
+    feeds: Mapping[str, Feed],
+    known_at: dt.datetime,
+    chosen: str | None,
+    absent: Absent = MappingProxyType({}),
+) -> str:
     register = next((f for f in feeds.values() if f.membership), None)
-    if register is None:
+    if register is None or {"person_id", "household_id"} & absent.get(register.id, frozenset()):
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
     only = f" AND household_id IN ({chosen})" if chosen is not None else ""
     return (

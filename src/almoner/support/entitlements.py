@@ -1,78 +1,215 @@
-"""Entitlements: for households with an open signal, what each programme would give, with its arithmetic.
+"""Entitlements: for those who are looked at, what each programme would give, with its arithmetic.
 
-Nothing here refuses: who is not found eligible, or of whom it is unknown, is simply not proposed, and the case stays.
+Programmes are worked out in their order, so that a later one can use what earlier ones would give. Nothing here refuses: who is
+not found eligible, or of whom it is unknown, is simply not proposed, and the case stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from almoner.assessment.evidence import Atom, Explainer, Sources
-from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
-from almoner.assessment.scene import Scene, programme_conditions, subject_key, wide
-from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
-from almoner.assessment.signals import REFUTED as SIGNALS_REFUTED
+from almoner.assessment.expressions import area_column
+from almoner.assessment.ledger import EMPTY_FINDINGS
+from almoner.assessment.rules import lists_everybody, programme_conditions
+from almoner.assessment.scene import Scene
 from almoner.assessment.signals import digest
+from almoner.assessment.wide import subject_key, wide
 from almoner.engines import quote
 from almoner.policy.model import Pack, Programme
+from almoner.policy.support_model import GRANTED, GradualExit
+from almoner.support.looked_at import holding, looked, opened
 
-FINDINGS, REFUTED, OPEN = "proposal_findings", "proposal_refuted", "open_signals"
+FINDINGS, REFUTED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
+KEEPS = "keeps"  # the level of a proposal that goes on with aid while a household leaves it
 
 
 def find(scene: Scene) -> None:
     """Keep what is proposed (`proposal_findings`) and which standing proposals are known not to fit (`proposal_refuted`)."""
-    programmes = list(scene.pack.programmes.values())
-    scene.engine.keep(OPEN, _open_signals())
-    scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(scene, p) for p in programmes) or EMPTY_FINDINGS)
+    programmes = ordered(scene.pack)
+    for programme in programmes:
+        scene.engine.keep(given(programme.id), _given(scene, programme))
+    scene.engine.keep(GIVES_WAY, _gives_way(programmes))
+    scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(p) for p in programmes) or EMPTY_FINDINGS)
     scene.engine.keep(
         REFUTED,
-        " UNION ALL ".join(_refuted(scene, p) for p in programmes) or "SELECT NULL::VARCHAR AS key LIMIT 0",
+        " UNION ALL ".join(_refuted(p) for p in programmes) or "SELECT NULL::VARCHAR AS key LIMIT 0",
     )
 
 
-def _open_signals() -> str:
-    return f"""SELECT DISTINCT item, household_id, person_id FROM {SIGNAL_FINDINGS}
-        UNION SELECT item, household_id, person_id FROM assessment.standing
-        WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})"""
+def ordered(pack: Pack) -> list[Programme]:
+    """The programmes in the order in which they are worked out."""
+    return sorted(pack.programmes.values(), key=lambda p: (p.terms.order, p.id))
 
 
-def _triggered(programme: Programme) -> str:
-    key = subject_key(programme.subject)
-    listed = ", ".join(f"'{signal}'" for signal in programme.signals)
-    return f"{key} IN (SELECT {key} FROM {OPEN} WHERE item IN ({listed}) AND {key} IS NOT NULL)"
+def given(programme: str) -> str:
+    """The kept table of what a programme says of each subject that is looked at."""
+    return f"given:{programme}"
 
 
-def _with_steps(scene: Scene, programme: Programme) -> str:
-    """A SELECT over the wide table with one column more for each step of the arithmetic."""
-    select = f"SELECT * FROM {wide(programme.subject)}"
+def _given(scene: Scene, programme: Programme) -> str:
+    """`fits`, `keeps`, `amount` and `digest` a subject. Of a list, which looks at everybody, only those whom it speaks of."""
+    person = "person_id" if programme.subject == "person" else "NULL::BIGINT AS person_id"
+    judged = (
+        f"SELECT {subject_key(programme.subject)} AS subject_id, household_id, {person}, area, {fits(scene, programme)} AS fits,"
+        f" {_keeps(scene, programme.terms.gradual_exit)} AS keeps, {_evidence(scene, programme)} AS evidence,"
+        f" {quote(programme.steps[-1].id)} AS whole, {_kept_amount(scene, programme)} AS kept"
+        f" FROM ({with_steps(scene, programme)})"
+    )
+    return (
+        f"SELECT * EXCLUDE (evidence, whole, kept), CASE WHEN fits THEN whole WHEN keeps THEN kept END AS amount,"
+        f" CASE WHEN fits THEN evidence WHEN keeps THEN md5(concat_ws('|', evidence, '{KEEPS}')) END AS digest"
+        f" FROM ({judged}){_spoken_of(scene.pack, programme)}"
+    )
+
+
+def _evidence(scene: Scene, programme: Programme) -> str:
+    """Only of what is proposed: to write numbers as text takes longer than all the rest."""
+    proposed = f"({fits(scene, programme)}) OR {_keeps(scene, programme.terms.gradual_exit)}"
+    return f"CASE WHEN {proposed} THEN {_digest(scene, programme)} END"
+
+
+def _spoken_of(pack: Pack, programme: Programme) -> str:
+    if not lists_everybody(programme):
+        return ""
+    used = any(programme.id in p.terms.uses for p in pack.programmes.values())
+    standing = (
+        f"SELECT subject_id FROM assessment.standing WHERE kind = 'proposal' AND item = '{programme.id}'"
+    )
+    return f" WHERE fits OR keeps OR subject_id IN ({standing})" + (" OR fits IS NULL" if used else "")
+
+
+def with_steps(scene: Scene, programme: Programme) -> str:
+    """A SELECT with all columns of a subject, what earlier programmes would give, and a column for each step of the arithmetic."""
+    source = wide(programme.subject) if lists_everybody(programme) else looked(programme.subject)
+    columns, joins = "", ""
+    for n, other in enumerate(programme.terms.uses):
+        columns += f", CASE WHEN g{n}.id IS NULL THEN 0 ELSE g{n}.granted END AS {quote(GRANTED + other)}"
+        joins += f" LEFT JOIN ({_granted(scene.pack.programmes[other], programme)}) AS g{n} ON g{n}.id = w.{_shared_key(scene.pack.programmes[other], programme)}"
+    read = ", ".join(f"w.{quote(name)}" for name in _read(scene, programme))
+    select = f"SELECT {read}{columns} FROM {source} AS w{joins}"
     for step in programme.steps:
         select = f"SELECT *, {scene.sql(step.value)} AS {quote(step.id)} FROM ({select})"
     return select
 
 
-def _fits(scene: Scene, programme: Programme) -> str:
-    conditions = [scene.sql(programme.eligible), *(f"NOT {scene.sql(e.when)}" for e in programme.exclusions)]
-    return " AND ".join([*conditions, f"{quote(programme.steps[-1].id)} > 0"])
+def _read(scene: Scene, programme: Programme) -> list[str]:
+    """The columns of the wide table that a programme needs: binding hundreds at every step takes longer than the rows."""
+    conditions = programme_conditions(programme)
+    own = ["household_id", "area", *(["person_id"] if programme.subject == "person" else [])]
+    columns = (name for c in conditions for name in c.columns)
+    areas = (area_column(p) for c in conditions for p in c.parameters if p in scene.values.by_area)
+    return list(dict.fromkeys([*own, *columns, *areas]))
 
 
-def _holding(scene: Scene, programme: Programme) -> str:
-    amount = quote(programme.steps[-1].id)
-    person = "person_id" if programme.subject == "person" else "NULL::BIGINT"
+def _shared_key(earlier: Programme, later: Programme) -> str:
+    return subject_key(later.subject) if earlier.subject == later.subject else "household_id"
+
+
+def _granted(earlier: Programme, later: Programme) -> str:
+    """What the earlier programme gives to the later one's subject: nothing where it does not fit, unknown where that is unknown."""
+    granted = "CASE WHEN fits OR keeps THEN amount WHEN NOT (fits OR keeps) THEN 0 END"
+    table = quote(given(earlier.id))
+    if earlier.subject == later.subject:
+        return f"SELECT subject_id AS id, {granted} AS granted FROM {table}"
+    total = f"CASE WHEN count(*) = count({granted}) THEN sum({granted}) END"
+    return f"SELECT household_id AS id, {total} AS granted FROM {table} GROUP BY household_id"
+
+
+def fits(scene: Scene, programme: Programme) -> str:
+    """SQL in three values, over `with_steps`: whether the programme is proposed, whatever may be given beside it."""
+    conditions = [
+        _triggered(scene, programme),
+        scene.sql(programme.eligible),
+        *(f"NOT {scene.sql(e.when)}" for e in programme.exclusions),
+        *_first_time(scene, programme),
+        *_not_replaced(scene.pack, programme),
+        f"{quote(programme.steps[-1].id)} > 0",
+    ]
+    return " AND ".join(conditions)
+
+
+def _triggered(scene: Scene, programme: Programme) -> str:
+    if lists_everybody(programme):
+        return "true"
+    by_signal = opened(scene, programme.subject, programme.signals)
+    return f"({by_signal} OR {holding(scene, programme.subject, programme.terms.categories)})"
+
+
+def _first_time(scene: Scene, programme: Programme) -> list[str]:
+    """There is a cause for which no help was given yet."""
+    if programme.terms.once is None:
+        return []
+    causes = (
+        f"({opened(scene, programme.subject, c.signals)} AND NOT {scene.sql(c.helped)})"
+        for c in programme.terms.once.causes
+    )
+    return [f"({' OR '.join(causes)})"]
+
+
+def _not_replaced(pack: Pack, programme: Programme) -> list[str]:
+    """No programme that is given instead is known to fit; an unknown one stands in nobody's way."""
+    found = []
+    for other in pack.programmes.values():
+        if programme.id in other.terms.instead_of:
+            same = other.subject == programme.subject
+            mine, theirs = (subject_key(programme.subject), "subject_id") if same else ("household_id",) * 2
+            found.append(f"{mine} NOT IN (SELECT {theirs} FROM {quote(given(other.id))} WHERE fits)")
+    return found
+
+
+def _keeps(scene: Scene, leaving: GradualExit | None) -> str:
+    if leaving is None:
+        return "false"
+    since, months, amount = scene.sql(leaving.since), scene.sql(leaving.months), scene.sql(leaving.amount)
+    return f"{scene.sql(leaving.when)} AND {since} <= {months} AND {amount} > 0"
+
+
+def _kept_amount(scene: Scene, programme: Programme) -> str:
+    leaving = programme.terms.gradual_exit
+    return scene.sql(leaving.amount) if leaving else "NULL"
+
+
+def _digest(scene: Scene, programme: Programme) -> str:
+    """Over indicators, the rule, what earlier programmes would give, and the causes that are there."""
+    more = [f"coalesce({quote(GRANTED + other)}::VARCHAR, '?')" for other in programme.terms.uses]
+    if programme.terms.once is not None:
+        causes = programme.terms.once.causes
+        more += [f"{opened(scene, programme.subject, c.signals)}::VARCHAR" for c in causes]
+    plain = digest(scene, programme_conditions(programme))
+    return f"md5(concat_ws('|', {plain}, {', '.join(more)}))" if more else plain
+
+
+def _gives_way(programmes: Sequence[Programme]) -> str:
+    """Of two that are not given together, the one with the smaller amount; of equal ones the later."""
+    pairs = [
+        (p, q) for n, p in enumerate(programmes) for q in programmes[n + 1 :]
+        if q.id in p.terms.not_with or p.id in q.terms.not_with
+    ]  # fmt: skip
+    parts = (
+        f"SELECT CASE WHEN q.amount > p.amount THEN '{p.id}' ELSE '{q.id}' END AS item, p.subject_id"
+        f" FROM {quote(given(p.id))} AS p JOIN {quote(given(q.id))} AS q ON q.subject_id = p.subject_id"
+        f" WHERE (p.fits OR p.keeps) AND (q.fits OR q.keeps)"
+        for p, q in pairs
+    )
+    return " UNION ".join(parts) or "SELECT NULL::VARCHAR AS item, NULL::BIGINT AS subject_id LIMIT 0"
+
+
+def _stands_back(programme: Programme) -> str:
+    return f"subject_id IN (SELECT subject_id FROM {GIVES_WAY} WHERE item = '{programme.id}')"
+
+
+def _holding(programme: Programme) -> str:
     return (
-        f"SELECT '{programme.id}' AS item, '{programme.subject}' AS subject, {subject_key(programme.subject)} AS subject_id,"
-        f" household_id, {person} AS person_id, area, NULL::VARCHAR AS level, {amount}::DOUBLE AS severity,"
-        f" {digest(scene, programme_conditions(programme))} AS digest FROM ({_with_steps(scene, programme)}) WHERE {_triggered(programme)}"
-        f" AND {_fits(scene, programme)}"
+        f"SELECT '{programme.id}' AS item, '{programme.subject}' AS subject, subject_id, household_id, person_id, area,"
+        f" CASE WHEN NOT coalesce(fits, false) THEN '{KEEPS}' END AS level, amount::DOUBLE AS severity, digest"
+        f" FROM {quote(given(programme.id))} WHERE (fits OR keeps) AND NOT {_stands_back(programme)}"
     )
 
 
-def _refuted(scene: Scene, programme: Programme) -> str:
-    key = subject_key(programme.subject)
+def _refuted(programme: Programme) -> str:
     return (
-        f"SELECT s.key FROM assessment.standing AS s JOIN ({_with_steps(scene, programme)}) AS w ON w.{key} = s.subject_id"
-        f" WHERE s.kind = 'proposal' AND s.item = '{programme.id}'"
-        f" AND (NOT ({_fits(scene, programme)}) OR NOT (w.{_triggered(programme)}))"
+        f"SELECT s.key FROM assessment.standing AS s JOIN {quote(given(programme.id))} AS g ON g.subject_id = s.subject_id"
+        f" WHERE s.kind = 'proposal' AND s.item = '{programme.id}' AND (NOT (g.fits OR g.keeps) OR g.{_stands_back(programme)})"
     )
 
 
@@ -80,86 +217,3 @@ def expiry(pack: Pack) -> dict[str, int]:
     """None: a proposal stands as long as it is not known to be wrong."""
     del pack
     return {}
-
-
-def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
-    """The outbox body of each proposal that moved, in the order of its key."""
-    sources = Sources(scene, (m.household_id for m in moved))
-    opened = _signals_by_household(scene)
-    for programme_id in dict.fromkeys(m.item for m in moved):
-        mine = [m for m in moved if m.item == programme_id]
-        programme = scene.pack.programmes.get(programme_id)
-        if programme is None:
-            yield from ((m, {"programme": programme_id, "reason": "removed"}) for m in mine)
-        else:
-            yield from _Arithmetic(scene, programme, sources, opened).bodies(mine)
-
-
-def _signals_by_household(scene: Scene) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for household, item in scene.engine.rows(f"SELECT DISTINCT household_id, item FROM {OPEN} ORDER BY 1, 2"):
-        found.setdefault(household, []).append(item)
-    return found
-
-
-class _Arithmetic:
-    """Fills the bodies of one programme's proposals."""
-
-    def __init__(
-        self, scene: Scene, programme: Programme, sources: Sources, opened: dict[int, list[str]]
-    ) -> None:
-        self._scene, self._programme, self._sources, self._opened = scene, programme, sources, opened
-        self._explainer = Explainer(
-            scene, programme.subject, {step.id: step.label for step in programme.steps}
-        )
-        self._eligible = self._explainer.condition(programme.eligible, "eligible")
-        self._steps = [
-            self._explainer.value(step.value, f"step{i}") for i, step in enumerate(programme.steps)
-        ]
-        self._exclusions = [
-            (
-                self._explainer.value(e.when, f"excluded{i}"),
-                self._explainer.condition(e.when, f"exclusion{i}:"),
-            )
-            for i, e in enumerate(programme.exclusions)
-        ]
-
-    def bodies(self, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
-        rows = self._explainer.rows([m.subject_id for m in moved], _with_steps(self._scene, self._programme))
-        for m in moved:
-            row = rows.get(m.subject_id)
-            yield m, self._common(m) | (self._filled(m, row) if row else {})
-
-    def _common(self, moved: Moved) -> dict[str, Any]:
-        p = self._programme
-        signals = [s for s in self._opened.get(moved.household_id, []) if s in p.signals]
-        return {
-            "programme": p.id, "label": dict(p.label), "subject": p.subject, "kind": p.kind, "department": p.department,
-            "unit": p.unit, "within": {"amount": p.within.amount, "unit": p.within.unit}, "participation": p.participation,
-            "reference": p.reference, "signals": signals, "amount": moved.severity, "steps": [], "eligible": [], "exclusions": [],
-        }  # fmt: skip
-
-    def _filled(self, moved: Moved, row: dict[str, Any]) -> dict[str, Any]:
-        values = row | {s.id: row[f"step{i}"] for i, s in enumerate(self._programme.steps)}
-        return {
-            "steps": [self._step(i, atom, values) for i, atom in enumerate(self._steps)],
-            "eligible": [self._explained(a, values, moved) for a in self._eligible],
-            "exclusions": [
-                {
-                    "label": dict(exclusion.label),
-                    "holds": values[truth.slot],
-                    "conditions": [self._explained(a, values, moved) for a in planned],
-                }
-                for exclusion, (truth, planned) in zip(
-                    self._programme.exclusions, self._exclusions, strict=True
-                )
-            ],
-        }
-
-    def _step(self, index: int, atom: Atom, values: dict[str, Any]) -> dict[str, Any]:
-        step = self._programme.steps[index]
-        sentence = {lang: fill(values) for lang, fill in atom.sentences.items()}
-        return {"id": step.id, "label": dict(step.label), "value": values[step.id], "sentence": sentence}
-
-    def _explained(self, atom: Atom, values: dict[str, Any], moved: Moved) -> dict[str, Any]:
-        return self._explainer.explain(atom, values, self._sources, moved.household_id, moved.person_id)

@@ -1,5 +1,6 @@
 """Casework's tables."""
 
+from almoner.casework.models.area_alerts import AreaAlert, Cause
 from almoner.casework.models.areas import Area
 from almoner.casework.models.calendar import CalendarDay
 from almoner.casework.models.cases import (
@@ -16,11 +17,13 @@ from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Lab
 __all__ = [
     "AccessLog",
     "Area",
+    "AreaAlert",
     "CalendarDay",
     "Case",
     "CaseEvent",
     "CaseSignal",
     "CaseState",
+    "Cause",
     "ChainHead",
     "Department",
     "HouseholdMember",

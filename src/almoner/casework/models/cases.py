@@ -112,7 +112,10 @@ class Case(models.Model):
 
 
 class CaseSignal(models.Model):
-    """A signal of a case. `due_at` is set when it is raised and never moved by evidence alone."""
+    """A signal of a case. `due_at` is set when it is raised and never moved by evidence alone.
+
+    `theme` and `watched` say to which lines and points of the watch it belongs.
+    """
 
     case = models.ForeignKey(Case, models.PROTECT, related_name="signals")
     key = models.CharField(max_length=160)
@@ -125,6 +128,8 @@ class CaseSignal(models.Model):
     raised_on = models.DateField()
     due_at = models.DateTimeField()
     cleared_on = models.DateField(null=True)
+    theme = models.CharField(max_length=80, blank=True)
+    watched = models.CharField(max_length=400, blank=True)  # groups of the watch list: ",one,two,"
     body = models.JSONField()
     pack_hash = models.CharField(max_length=80)
 
@@ -134,6 +139,9 @@ class CaseSignal(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["key"], name="signal_by_key"),
+            models.Index(
+                fields=["theme", "watched", "case"], condition=Q(cleared_on=None), name="open_signal_by_layer"
+            ),
             models.Index(fields=["signal", "case"], condition=Q(cleared_on=None), name="open_signal_by_kind"),
         ]
 

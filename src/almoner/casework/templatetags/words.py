@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django import template
 
 from almoner.casework import words
+from almoner.casework.evidence import Fact
 
 register = template.Library()
 register.filter("number", words.number)
@@ -12,3 +15,15 @@ register.filter("quantity", words.quantity)
 register.filter("day", words.day)
 register.filter("moment", words.moment)
 register.filter("level", words.level)
+
+
+@register.filter
+def holding(facts: Sequence[Fact]) -> list[Fact]:
+    """Those that hold: why it is here."""
+    return [fact for fact in facts if fact.holds]
+
+
+@register.filter
+def not_holding(facts: Sequence[Fact]) -> list[Fact]:
+    """Those that do not hold or are unknown: the other branches of a rule."""
+    return [fact for fact in facts if not fact.holds]

@@ -25,6 +25,7 @@ from almoner.casework.models.cases import OPEN
 from almoner.casework.timing import Clock, clock
 
 PAGE = 25
+LISTED, UNLISTED = "*", "-"  # on the watch list at all, and found outside it
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Row:
     level: str
     signals: list[str]
     area: str
+    watched: list[str]  # groups of the watch list
 
 
 @require_GET
@@ -58,7 +60,14 @@ def _choices(membership: Membership, signals: Mapping[str, str], areas: Areas) -
         "level": [(level, words.level(level)) for level in levels],
         "signal": list(signals.items()),
         "area": areas.choices(membership.areas, lambda: _used("area")),
+        "watch": [(LISTED, _("On the list")), (UNLISTED, _("Not on the list")), *_labelled("watch")],
+        "theme": _labelled("theme"),
     }
+
+
+def _labelled(kind: str) -> list[tuple[str, str]]:
+    found = Label.objects.filter(kind=kind).order_by("key")
+    return [(label.key, words.in_language(label.words)) for label in found]
 
 
 def _used(field: str) -> list[str]:
@@ -80,7 +89,21 @@ def _filtered(request: HttpRequest, chosen: Mapping[str, str], areas: Areas) -> 
     if chosen.get("signal"):
         standing = CaseSignal.objects.filter(signal=chosen["signal"], cleared_on=None)
         cases = cases.filter(pk__in=standing.values("case_id"))
-    return cases.select_related("assignee")
+    return _in_layers(cases, chosen).select_related("assignee")
+
+
+def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str]) -> QuerySet[Case]:
+    """Cases with a standing signal of the theme, and with one whose subject is, or is not, on the watch list."""
+    standing = CaseSignal.objects.filter(cleared_on=None)
+    if chosen.get("theme"):
+        cases = cases.filter(pk__in=standing.filter(theme=chosen["theme"]).values("case_id"))
+    group = chosen.get("watch")
+    if group == UNLISTED:
+        return cases.filter(pk__in=standing.filter(watched="").values("case_id"))
+    if group:
+        listed = standing.exclude(watched="") if group == LISTED else standing.filter(watched__contains=f",{group},")
+        cases = cases.filter(pk__in=listed.values("case_id"))
+    return cases
 
 
 def _list(me: int, name: str) -> Q:
@@ -100,19 +123,26 @@ def _list(me: int, name: str) -> Q:
 def _rows(page: Page[Case], names: Mapping[str, str], areas: Areas) -> list[Row]:
     found: dict[int, list[str]] = {case.pk: [] for case in page}
     standing = CaseSignal.objects.filter(case_id__in=found, cleared_on=None).order_by("urgency_hours", "id")
-    for case_id, signal in standing.values_list("case_id", "signal"):
-        if names.get(signal, signal) not in found[case_id]:
-            found[case_id].append(names.get(signal, signal))
+    groups = dict(_labelled("watch"))
+    watched: dict[int, list[str]] = {case.pk: [] for case in page}
+    for case_id, signal, listed in standing.values_list("case_id", "signal", "watched"):
+        _add(found[case_id], [names.get(signal, signal)])
+        _add(watched[case_id], [groups.get(group, group) for group in listed.split(",") if group])
     now = dt.datetime.now()
     return [
-        Row(case, clock(case, now), words.level(case.level), found[case.pk], areas.name(case.area))
+        Row(case, clock(case, now), words.level(case.level), found[case.pk], areas.name(case.area), watched[case.pk])
         for case in page
     ]
 
 
+def _add(to: list[str], names: Sequence[str]) -> None:
+    """Each name once, in the order in which it first came."""
+    to.extend(name for name in names if name not in to)
+
+
 def _in_words(chosen: Mapping[str, str], form: QueueForm, areas: Areas) -> str:
     said = [str(LISTS[chosen.get("list") or "open"])]
-    filters = [name for name in ("level", "signal", "state") if chosen.get(name)]
+    filters = [name for name in ("level", "signal", "state", "watch", "theme") if chosen.get(name)]
     said += [f"{form.fields[name].label} {_shown(form, name, chosen[name])}" for name in filters]
     if chosen.get("area"):
         said.append(f"{form.fields['area'].label} {areas.name(chosen['area'])}")

@@ -1,8 +1,11 @@
 """A fictional county: people, lives, shocks, and what the departments write down of them.
 
-The way of the folder: `land` and `people` (who is there); `work` and `shocks` (what happens to them);
-`wages`, `pensions`, `income`, `aid`, `health`, `school` and `elders` (how they live through it); `truth` (who
-came into need); `register`, `feeds`, `faults`, `files` and `deliveries` (what the offices write of it).
+The way of the folder: `land` and `people` (who is there); `work`, `shocks`, `clusters` and `mishaps` (what
+happens to them); `wages`, `pensions`, `income`, `aid`, `health`, `school` and `elders` (how they live through
+it); `circumstances` with `disability`, `tiers`, `childcare`, `allowances`, `houses`, `means`, `costs`,
+`coverage`, `relief` and `requests` (what else a life depends on); `truth`, `burdens` and `hardship`
+(who came into need);
+`register`, `books`, `feeds`, `office_feeds`, `faults`, `files` and `deliveries` (what the offices write of it).
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from almoner.errors import AlmonerError
-from almoner.lab.place import names, truth
+from almoner.lab.place import clusters, names, truth
 from almoner.lab.place.clock import Clock
 from almoner.lab.place.deliveries import Form, deliver
 from almoner.lab.place.land import write_outlines
@@ -92,3 +95,5 @@ def _write_truth(life: Life, folder: Path) -> None:
         life.people, life.living, life.needs, life.lonely, codes, names.ETHNICITIES, FORMS
     ):
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+    pq.write_table(clusters.table(life.events), folder / "area_events.parquet", compression="zstd")
+    pq.write_table(life.recoveries, folder / "recoveries.parquet", compression="zstd")

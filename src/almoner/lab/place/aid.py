@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from almoner.lab.place.arrays import NEVER, Days, Floats, Ints, Rng, pick
+from almoner.lab.place.arrays import NEVER, Bools, Days, Floats, Ints, Rng, pick
 from almoner.lab.place.clock import Clock
 from almoner.lab.place.income import Income
 from almoner.lab.place.numbers import numbered
@@ -45,12 +45,17 @@ class Recipients:
         )
 
 
-def enrol(people: People, income: Income, clock: Clock, rng: Rng) -> Recipients:
-    """Households by how poor they look to a village meeting, with its errors; some only for their head."""
+def enrol(people: People, income: Income, disabled: Bools, clock: Clock, rng: Rng) -> Recipients:
+    """Households by how poor they look to a village meeting, with its errors; some only for their head.
+
+    `disabled` are the severely disabled persons, whom a meeting does not forget.
+    """
     here = people.living_in(clock.starts[0])
     size = np.maximum(np.bincount(people.household[here], minlength=people.households), 1)
-    per_head = income.total.mean(axis=1) / size
-    households = _as_the_village_sees(per_head, size, people, rng)
+    per_head = income.per_head(people, clock)
+    cared_for = np.zeros(people.households, bool)
+    cared_for[people.household[disabled]] = True
+    households = _as_the_village_sees(per_head, size, cared_for, people, rng)
     single = rng.random(people.households) < 0.1
     chosen = np.zeros(people.households, bool)
     chosen[households] = True
@@ -65,8 +70,8 @@ def enrol(people: People, income: Income, clock: Clock, rng: Rng) -> Recipients:
     return Recipients(person, amount[household], first[household], np.minimum(last[household], gone), rises)
 
 
-def _as_the_village_sees(per_head: Floats, size: Ints, people: People, rng: Rng) -> Ints:
-    looks = np.log(per_head + 50) + rng.normal(0, 0.65, people.households)
+def _as_the_village_sees(per_head: Floats, size: Ints, cared_for: Bools, people: People, rng: Rng) -> Ints:
+    looks = np.log(per_head + 50) + rng.normal(0, 0.65, people.households) - 0.6 * cared_for
     known_to_the_committee = rng.random(people.households) < 0.004
     order = np.argsort(np.where(known_to_the_committee, -9.0, looks))
     return order[np.cumsum(size[order]) <= _SHARE_OF_PERSONS * people.count]

@@ -18,6 +18,7 @@ from almoner.lab.place.faults import misstate, spoil
 from almoner.lab.place.feeds import Feed, areas, feeds
 from almoner.lab.place.files import SUFFIX, Shape, write
 from almoner.lab.place.life import Life
+from almoner.lab.place.office_feeds import office_feeds
 from almoner.progress import Advance
 
 Form = Literal["mixed", "parquet"]
@@ -63,7 +64,7 @@ def _plan(life: Life) -> Iterator[Delivery]:
     last = clock.months
     history = last - MONTHS_AFTER_HISTORY
     yield _delivery(areas(life), 0, history, 0, clock)
-    for position, feed in enumerate(feeds(life), start=1):
+    for position, feed in enumerate([*feeds(life), *office_feeds(life)], start=1):
         yield _delivery(feed, 0, history, position, clock)
         for month in range(history, last - feed.months_late):
             yield _delivery(feed, month, month + 1, position, clock)
@@ -95,7 +96,7 @@ class _Writer:
         monthly = delivery.first > 0
         shape: Shape = "parquet" if self.form == "parquet" else feed.monthly if monthly else feed.history
         tables = self._tables(delivery, monthly, shape)
-        if feed.daily:
+        if feed.sparse:
             kept = [table for table in tables if len(table)]
             if not kept:
                 return []

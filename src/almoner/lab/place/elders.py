@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from almoner.lab.place.arrays import Bools, Days, Floats, Ints, Rng, lognormal
+from almoner.lab.place.arrays import NEVER, Bools, Days, Floats, Ints, Rng, lognormal
 from almoner.lab.place.clock import Clock
 from almoner.lab.place.shocks import Loneliness
 
@@ -17,11 +17,19 @@ _HOSPITAL_DAYS = 12  # the house stays silent for so long after somebody found t
 
 @dataclass(frozen=True)
 class Meters:
-    """Litres by elder with a meter (row) and day (column); the first day is `first_day`."""
+    """Litres by elder with a meter (row) and day (column); the first day is `first_day`.
+
+    A tap left open or a large leak runs on the days from `..._from` up to and without `..._until` (NaT: none).
+    """
 
     person: Ints
     first_day: np.datetime64
     litres: Floats
+    frail: Bools
+    tap_from: Days
+    tap_until: Days
+    leak_from: Days
+    leak_until: Days
 
     def table(self, begin: np.datetime64, end: np.datetime64, numbers: pa.Array) -> pa.Table:
         """The feed's rows of the days from `begin` up to and without `end`."""
@@ -51,7 +59,33 @@ def run_meters(lonely: Loneliness, clock: Clock, rng: Rng) -> Meters:
     fell, found = lonely.fell_on[consent, None], lonely.found_on[consent, None]
     silent |= (days > fell) & (days < found + np.timedelta64(_HOSPITAL_DAYS, "D"))
     litres[silent] = np.where(rng.random(int(silent.sum())) < 0.85, 0, rng.uniform(0, 2, int(silent.sum())))
-    return Meters(lonely.elders[consent], first_day, litres.astype(np.float32))
+    guests = (rng.random(shape) < 0.0008) & ~silent
+    litres += np.where(guests, rng.uniform(600, 2600, shape), 0.0)
+    tap_from, tap_until = _running(days, size, 0.008, 5, rng)
+    leak_from, leak_until = _running(days, size, 0.025, 13, rng)
+    for begin, end, lowest, highest in (
+        (tap_from, tap_until, 1800, 7000),
+        (leak_from, leak_until, 700, 3000),
+    ):
+        running = (days >= begin[:, None]) & (days < end[:, None])
+        litres += running * rng.uniform(lowest, highest, size)[:, None]
+    return Meters(
+        lonely.elders[consent],
+        first_day,
+        litres.astype(np.float32),
+        lonely.frail[consent],
+        tap_from,
+        tap_until,
+        leak_from,
+        leak_until,
+    )
+
+
+def _running(days: Days, size: int, share: float, longest: int, rng: Rng) -> tuple[Days, Days]:
+    """First day and day after the last, for a `share` of the meters; NaT for the others."""
+    start = days[rng.integers(0, len(days), size)]
+    begin = np.where(rng.random(size) < share, start, NEVER)
+    return begin, begin + rng.integers(1, longest, size).astype("timedelta64[D]")
 
 
 def _visits_to_children(shape: tuple[int, int], rng: Rng) -> Bools:

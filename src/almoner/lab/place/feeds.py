@@ -21,7 +21,8 @@ Rows = Callable[[int, int], Iterator[pa.Table]]
 class Feed:
     """`rows(first, after)` yields the tables of the months from `first` up to and without `after`.
 
-    `daily` feeds go on behind the last month; `months_late` is how many monthly files have not come yet.
+    `daily` feeds go on behind the last month; `months_late` is how many monthly files have not come yet;
+    `sparse` feeds send a file only when they have something to say.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Feed:
     faults: Faults
     months_late: int = 0
     daily: bool = False
+    sparse: bool = False
 
 
 def feeds(life: Life) -> list[Feed]:
@@ -61,7 +63,7 @@ def feeds(life: Life) -> list[Feed]:
         ),
         Feed(
             "medical_settlements",
-            _once(lambda a, b: life.care.table(a, b, numbers, clock)),
+            _care(life),
             "parquet",
             "csv",
             Faults(negative="total_cost", impossible="settled_on", misstated="self_paid"),
@@ -109,6 +111,7 @@ def feeds(life: Life) -> list[Feed]:
             "csv",
             Faults(impossible="contacted_on"),
             daily=True,
+            sparse=True,
         ),
         Feed(
             "elderly_meters",
@@ -117,6 +120,7 @@ def feeds(life: Life) -> list[Feed]:
             "jsonl.gz",
             Faults(0.003),
             daily=True,
+            sparse=True,
         ),
     ]
 
@@ -150,6 +154,14 @@ def _by_days(life: Life, table: Callable[[np.datetime64, np.datetime64, pa.Array
 def _population(life: Life) -> Rows:
     written = register.write_down(life.people, life.land, life.clock, stream(life.seed, "register"))
     return _once(lambda first, after: written.table(first, after, life.people, life.clock))
+
+
+def _care(life: Life) -> Rows:
+    def table(first: int, after: int) -> pa.Table:
+        chance = stream(life.seed, f"settlements {first}")
+        return life.care.table(first, after, life.people.numbers, life.poor, life.clock, chance)
+
+    return _once(table)
 
 
 def _attendance(life: Life, month: int) -> pa.Table:

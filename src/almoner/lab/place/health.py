@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from almoner.lab.place.arrays import Days, Floats, Ints, Rng, days_between, lognormal, sum_by, weighted
+from almoner.lab.place.arrays import Bools, Days, Floats, Ints, Rng, days_between, lognormal, sum_by, weighted
 from almoner.lab.place.clock import Clock
 from almoner.lab.place.numbers import numbered
 from almoner.lab.place.people import People
@@ -27,19 +27,24 @@ class Care:
     total: Floats
     self_paid: Floats
 
-    def table(self, first: int, after: int, numbers: pa.Array, clock: Clock) -> pa.Table:
-        """The feed's rows of the months from `first` up to and without `after`."""
+    def table(
+        self, first: int, after: int, numbers: pa.Array, poor: Bools, clock: Clock, rng: Rng
+    ) -> pa.Table:
+        """The feed's rows of the months from `first` up to and without `after`; `poor` by person."""
         begin, end = np.searchsorted(self.day, clock.starts[[first, after]])
         rows = slice(int(begin), int(end))
         kinds = pa.DictionaryArray.from_arrays(pa.array(self.kind[rows].astype(np.int32)), pa.array(_KINDS))
+        total, self_paid = (part[rows].astype(np.float64) for part in (self.total, self.self_paid))
+        split = _split(self.kind[rows], total, total - self_paid, poor[self.person[rows]], rng)
         return pa.table(
             {
                 "settlement_no": numbered("S", np.arange(begin, end), 10),
                 "resident_no": numbers.take(pa.array(self.person[rows])),
                 "settled_on": pa.array(self.day[rows]),
                 "kind": kinds.cast(pa.string()),
-                "total_cost": pa.array(np.round(self.total[rows].astype(np.float64), 2)),
-                "self_paid": pa.array(np.round(self.self_paid[rows].astype(np.float64), 2)),
+                "total_cost": pa.array(np.round(total, 2)),
+                "self_paid": pa.array(np.round(self_paid, 2)),
+                **split,
             }
         )
 
@@ -48,6 +53,16 @@ class Care:
         cell = people.household[self.person] * clock.months + clock.month_of(self.day)
         flat = sum_by(cell, self.self_paid, people.households * clock.months)
         return flat.reshape(people.households, clock.months).astype(np.float32)
+
+
+def _split(kind: Ints, total: Floats, covered: Floats, poor: Bools, rng: Rng) -> dict[str, pa.Array]:
+    """What lay within the insurance's list, and who beside the basic insurance paid of the covered part."""
+    size = len(total)
+    in_scope = covered + (total - covered) * rng.uniform(0.35, 0.85, size)
+    serious = covered * np.where((kind == INPATIENT) & (total > 30_000), rng.uniform(0.08, 0.3, size), 0.0)
+    assisted = covered * np.where(poor & (kind != OUTPATIENT), rng.uniform(0.1, 0.25, size), 0.0)
+    amounts = {"in_scope_cost": in_scope, "serious_illness_paid": serious, "assistance_paid": assisted}
+    return {name: pa.array(np.round(values, 2)) for name, values in amounts.items()}
 
 
 def treat(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Care:

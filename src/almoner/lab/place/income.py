@@ -21,12 +21,20 @@ _REMITTANCE_SEASON = np.array([1.6, 1.3, 0.7, 0.9, 0.9, 1.0, 0.9, 1.0, 1.1, 0.9,
 
 @dataclass
 class Income:
-    """CNY a month by household (row) and month (column)."""
+    """CNY a month by household (row) and month (column); harvests by `farmers` (households) and month."""
 
     total: Floats
+    farmers: Ints
+    harvests: Floats
 
     def add(self, household: Ints, month: int, amount: Floats) -> None:
         self.total[:, month] += sum_by(household, amount, len(self.total)).astype(np.float32)
+
+    def per_head(self, people: People, clock: Clock) -> Floats:
+        """CNY a month and head by household, mean of all months."""
+        here = people.living_in(clock.starts[0])
+        size = np.maximum(np.bincount(people.household[here], minlength=people.households), 1)
+        return np.asarray(self.total.mean(axis=1) / size, np.float64)
 
     def add_panel(self, household: Ints, panel: Floats) -> None:
         for month in range(panel.shape[1]):
@@ -44,7 +52,8 @@ def earn(
     rng: Rng,
 ) -> Income:
     """Every source but public assistance."""
-    income = Income(np.zeros((people.households, clock.months), np.float32))
+    nothing = np.zeros((0, clock.months), np.float32)
+    income = Income(np.zeros((people.households, clock.months), np.float32), np.zeros(0, np.int64), nothing)
     income.add_panel(people.household[jobs.workers], jobs.earned)
     _informal(income, people, work, shocks, clock, rng)
     _remittances(income, people, work, shocks, clock, rng)
@@ -111,11 +120,13 @@ def _farms(income: Income, people: People, shocks: Shocks, clock: Clock, rng: Rn
     last = np.zeros(people.households, np.int64)
     np.maximum.at(last, people.household, np.minimum(clock.month_of(people.gone_on), 10**6))
     harvest = lognormal(rng, 1.0, 0.15, len(households))
+    income.farmers, income.harvests = households, np.zeros((len(households), clock.months), np.float32)
     for month in range(clock.months):
         if clock.month_of_year[month] == 10:
             harvest = lognormal(rng, 1.0, 0.15, len(households))
         struck = (since <= month) & (month < since + 12)
         yielded = usual * harvest * np.where(struck, 0.1, 1.0) * (month <= last[households])
+        income.harvests[:, month] = yielded
         income.add(households, month, yielded)
 
 

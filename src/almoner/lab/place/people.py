@@ -99,6 +99,14 @@ class People:
         """The day of death or of moving out of the county, whichever is first."""
         return np.fmin(self.died_on, self.moved_on)
 
+    def householders(self, day: np.datetime64) -> Ints:
+        """By household: the head, or whoever of age is left when the head is gone by `day`."""
+        gone = self.gone_on <= day
+        rank = 4 * gone + 2 * (self.age < 18) + (self.relation != 0)
+        key = rank.astype(np.int64) * self.count + np.arange(self.count)
+        starts = np.searchsorted(self.household, np.arange(self.households))
+        return np.asarray(np.minimum.reduceat(key, starts) % self.count)
+
     def living_in(self, day: np.datetime64) -> Bools:
         """Born, alive, and not away on that day."""
         return (self.birth <= day) & ~(self.gone_on <= day) & ~(self.away_since <= day)

@@ -11,7 +11,7 @@ from almoner.lab.place.arrays import NEVER, Bools, Days, Floats, Ints, Rng
 from almoner.lab.place.clock import Clock
 from almoner.lab.place.numbers import numbered
 from almoner.lab.place.people import People
-from almoner.lab.place.shocks import Shocks
+from almoner.lab.place.shocks import NO_MONTH, Shocks
 
 _SCHOOL_DAYS = np.array([12, 8, 22, 20, 20, 20, 0, 0, 22, 17, 21, 22])  # January to December
 _STAGES = ("primary", "junior", "senior")
@@ -22,7 +22,13 @@ ENROLLED, LEFT, GRADUATED = range(3)
 
 @dataclass(frozen=True)
 class School:
-    """Pupils by row; `started` is the calendar year in which they entered the first grade."""
+    """Pupils by row; `started` is the calendar year in which they entered the first grade.
+
+    `left_on` is the day on which they left, `transfers` that it was for a school elsewhere, `absent_from` the
+    month from which they come no more although the register has them, and `stays_away` the same for those
+    who go to no school any more. `never` are children of school age
+    (by person) whom no school has seen.
+    """
 
     person: Ints
     started: Ints
@@ -33,6 +39,12 @@ class School:
     code: Ints
     leans_out: Ints
     left_on: Days
+    transfers: Bools
+    absent_from: Ints
+    stays_away: Ints
+    ill_from: Ints
+    ill_until: Ints
+    never: Ints
 
     def grade(self, year: int, month_of_year: int) -> Ints:
         """Grade in a month; above 12 or below 1 for those not at school."""
@@ -59,18 +71,37 @@ def enrol_pupils(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Scho
     left = clock.starts[np.minimum(months + 6, clock.months)] + rng.integers(0, 25, size).astype(
         "timedelta64[D]"
     )
+    moves = rng.random(size) < 0.02 * clock.months / 12
+    transfer = clock.starts[0] + rng.integers(0, 30 * clock.months + 100, size).astype("timedelta64[D]")
+    quiet = ~leaves & (rng.random(size) < 0.2) & (months + 3 < clock.months)
+    here, never = _seen_by_a_school(person, started, clock, rng)
     village_school = people.village[people.household[person]] * 3
+    left = np.where(leaves, left, NEVER)
     return School(
-        person,
-        started[person],
-        last,
-        rng.normal(0, 1, size),
-        rng.gamma(1.6, 0.012, size),
-        rng.random(size) < 0.35,
-        village_school,
-        months,
-        np.where(leaves, left, NEVER),
+        person=person[here],
+        started=started[person][here],
+        last_grade=last[here],
+        ability=rng.normal(0, 1, size)[here],
+        health=rng.gamma(1.6, 0.012, size)[here],
+        boards=(rng.random(size) < 0.35)[here],
+        code=village_school[here],
+        leans_out=months[here],
+        left_on=np.where(moves, np.fmin(left, transfer), left)[here],
+        transfers=(moves & ~(left < transfer))[here],
+        absent_from=np.where(moves, clock.month_of(transfer) - rng.integers(0, 4, size), NO_MONTH)[here],
+        stays_away=np.where(quiet, months + 3, NO_MONTH)[here],
+        ill_from=shocks.ill[person][here],
+        ill_until=(shocks.ill + shocks.ill_for)[person][here],
+        never=person[never],
     )
+
+
+def _seen_by_a_school(person: Ints, started: Ints, clock: Clock, rng: Rng) -> tuple[Bools, Ints]:
+    """Some go to school elsewhere, which nobody here writes down; very few go nowhere (their rows)."""
+    elsewhere = rng.random(len(person)) < 0.013
+    years = clock.until.year - started[person]
+    never = (rng.random(len(person)) < 0.0012) & (years >= 0) & (years < 9)
+    return ~(elsewhere | never), np.flatnonzero(never)
 
 
 def attendance(
@@ -89,6 +120,10 @@ def attendance(
     chance = np.clip(
         school.health[rows] * (1.8 if of_year in (11, 12, 1) else 1) + ill + 0.32 * away, 0, 0.95
     )
+    in_hospital = (school.ill_from[rows] <= month) & (month < school.ill_until[rows])
+    chance = np.where(in_hospital, 0.9, chance)
+    gone_already = np.minimum(school.stays_away, school.absent_from)[rows] <= month
+    chance = np.where(gone_already, 1.0, chance)
     return pa.table(
         {
             "resident_no": numbers.take(pa.array(school.person[rows])),
@@ -96,6 +131,7 @@ def attendance(
             "school_days": pa.array(np.full(len(rows), days)),
             "absent_days": pa.array(rng.binomial(days, chance).astype(np.int64)),
             "failed_courses": _failed(school.ability[rows], away, of_year, rng),
+            "incidents": pa.array(_incidents(people.male[school.person[rows]], grade[rows], away, rng)),
         }
     )
 
@@ -106,6 +142,12 @@ def _failed(ability: Floats, away: Floats, month_of_year: int, rng: Rng) -> pa.A
         return pa.nulls(len(ability), pa.int64())
     rate = np.exp(-1.6 - 0.9 * ability) + 2.2 * away
     return pa.array(np.minimum(rng.poisson(np.minimum(rate, 8)), 9).astype(np.int64))
+
+
+def _incidents(boys: Bools, grade: Ints, away: Floats, rng: Rng) -> Ints:
+    """Quarrels and rules broken: boys of the middle grades, and who turns away."""
+    rate = 0.012 + 0.04 * boys * (grade >= 7) + 0.9 * away
+    return np.minimum(rng.poisson(rate), 20).astype(np.int64)
 
 
 def register(

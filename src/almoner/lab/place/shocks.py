@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from almoner.lab.place.arrays import NEVER, Bools, Days, Floats, Ints, Rng, pick, weighted
+from almoner.lab.place.arrays import NEVER, Bools, Days, Floats, Ints, Rng, pick
 from almoner.lab.place.clock import Clock
 from almoner.lab.place.people import People
 from almoner.lab.place.work import INSURED, MIGRANT, NONE, Livelihoods
 
 NO_MONTH = 10**6
+FLOOD, FIRE, LANDSLIDE, STORM, OTHER = range(5)
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Shocks:
     earner_died: Ints
     disengaged: Ints
     disaster: Ints
+    disaster_on: Days
+    disaster_kind: Ints
 
 
 def strike(people: People, work: Livelihoods, clock: Clock, rng: Rng) -> Shocks:
@@ -35,6 +38,7 @@ def strike(people: People, work: Livelihoods, clock: Clock, rng: Rng) -> Shocks:
     job_lost = _months(people.count, _jobs_lost(work, workers, rng), clock, rng)
     ill, ill_for, cost = _illnesses(people, clock, rng)
     pupils = np.flatnonzero((people.age > 7) & (people.age < 18.5))
+    struck, struck_on, struck_by = _fires_and_storms(people, clock, rng)
     return Shocks(
         job_lost,
         np.clip(rng.gamma(2.2, 2.8, people.count), 2, 14).astype(np.int64),
@@ -43,7 +47,9 @@ def strike(people: People, work: Livelihoods, clock: Clock, rng: Rng) -> Shocks:
         cost,
         died,
         _months(people.count, _leaning_out(people, pupils, rng), clock, rng),
-        _disasters(people, clock, rng),
+        struck,
+        struck_on,
+        struck_by,
     )
 
 
@@ -93,14 +99,14 @@ def _leaning_out(people: People, pupils: Ints, rng: Rng) -> Ints:
     return pupils[rng.random(len(pupils)) < share * np.where(fewer_parents, 2.5, 1.0)]
 
 
-def _disasters(people: People, clock: Clock, rng: Rng) -> Ints:
-    """One flood that takes the harvest of two villages, and fires here and there."""
-    months = _months(people.households, pick(rng, np.arange(people.households), 0.004), clock, rng)
-    rural = np.bincount(people.village[~people.urban]).astype(np.float64)
-    flooded = np.isin(people.village, weighted(rng, rural, 2)) & ~people.urban
-    flooded &= rng.random(people.households) < 0.6
-    months[flooded] = max(clock.months - 4, 0)
-    return months
+def _fires_and_storms(people: People, clock: Clock, rng: Rng) -> tuple[Ints, Days, Ints]:
+    """Month, day and kind of what strikes single households here and there."""
+    struck = pick(rng, np.arange(people.households), 0.004)
+    months = _months(people.households, struck, clock, rng)
+    days, kinds = np.full(people.households, NEVER), np.full(people.households, OTHER)
+    days[struck] = clock.starts[months[struck]] + rng.integers(0, 28, len(struck)).astype("timedelta64[D]")
+    kinds[struck] = rng.choice([FIRE, STORM, OTHER], len(struck), p=[0.55, 0.3, 0.15])
+    return months, days, kinds
 
 
 @dataclass(frozen=True)

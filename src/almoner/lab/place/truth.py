@@ -15,7 +15,7 @@ from almoner.lab.place.school import School
 from almoner.lab.place.shocks import NO_MONTH, Loneliness, Shocks
 from almoner.lab.place.work import MIGRANT, Livelihoods
 
-_NOBODY = -1
+NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Needs:
 
 @dataclass(frozen=True)
 class Living:
-    """By household (row) and month (column) in CNY a month and head, savings in CNY a head."""
+    """By household (row) and month (column) in CNY a month and head, savings in CNY a head; `heads` living in."""
 
+    heads: Floats
     per_head: Floats
     usual: Floats
     savings: Floats
@@ -47,7 +48,8 @@ class Living:
 
         `short` is the share of that line which neither income nor savings cover.
         """
-        per_head = income / people.heads(clock)
+        heads = people.heads(clock)
+        per_head = income / heads
         usual = np.median(per_head, axis=1)
         size = np.bincount(people.household, minlength=people.households)
         line = 0.5 * _median(usual, size)
@@ -61,7 +63,7 @@ class Living:
             short[:, month] = (gap - drawn) / line
             saved = 0.2 * np.maximum(per_head[:, month] - line, 0)
             left = np.minimum(left - drawn + saved, np.maximum(store, left - drawn))
-        return cls(per_head, usual, savings, short, float(line))
+        return cls(heads, per_head, usual, savings, short, float(line))
 
 
 def _median(values: Floats, weights: Ints) -> float:
@@ -75,19 +77,21 @@ def needs(
     work: Livelihoods,
     shocks: Shocks,
     living: Living,
-    self_paid: Floats,
     school: School,
     lonely: Loneliness,
     clock: Clock,
 ) -> Needs:
-    """All needs of the place, households' first."""
-    here = clock.month_of(_last_day_here(people))
-    parts = [
+    """Needs of income, schooling and company, households' first."""
+    here = clock.month_of(last_day_here(people))
+    return joined(
         _of_income(people, work, shocks, living, here, clock),
-        _of_illness(people, shocks, living, self_paid, here, clock),
         _of_education(people, living, school, clock),
         _of_isolation(people, lonely, clock),
-    ]
+    )
+
+
+def joined(*parts: Needs) -> Needs:
+    """All of them, one after another."""
     return Needs(
         [need for part in parts for need in part.need],
         np.concatenate([part.household for part in parts]),
@@ -99,7 +103,7 @@ def needs(
     )
 
 
-def _last_day_here(people: People) -> Days:
+def last_day_here(people: People) -> Days:
     """The day on which the last member of each household was gone."""
     days = np.full(people.households, np.datetime64("1900-01-01", "D"))
     stays = np.where(np.isnat(people.gone_on), np.datetime64("2900-01-01", "D"), people.gone_on)
@@ -113,48 +117,20 @@ def _of_income(
     """Two months or more of resources below half the median, after they fell by a third from the usual."""
     low = living.per_head < 0.67 * living.usual[:, None]
     bare = (living.short > 0.05) & low & (np.arange(clock.months) < here[:, None])
-    household, first, after = _spells(bare, 2)
+    household, first, after = spells(bare, 2)
     came_down = _any_within(~low, household, first, 6)  # savings hide the first months of a fall
-    came_down &= _mean_within(living.per_head, household, first, after) < 0.6 * living.usual[household]
+    came_down &= mean_within(living.per_head, household, first, after) < 0.6 * living.usual[household]
     household, first, after = household[came_down], first[came_down], after[came_down]
-    severity = _mean_within(living.short, household, first, after)
+    severity = mean_within(living.short, household, first, after)
     causes = _causes(people, work, shocks)
     cause = [causes.latest(of, at) for of, at in zip(household.tolist(), first.tolist(), strict=True)]
-    return _household_needs("income", household, first, after, severity, cause, clock)
-
-
-def _of_illness(
-    people: People, shocks: Shocks, living: Living, self_paid: Floats, here: Ints, clock: Clock
-) -> Needs:
-    """A year's resources that would have sufficed, but not after what care took of them.
-
-    Care counts as ruinous from a tenth of the year's resources on (budget share of SDG indicator 3.8.2).
-    """
-    window = min(12, clock.months)
-    heads = people.heads(clock)
-    income, care = _trailing(living.per_head, window), _trailing(self_paid / heads, window)
-    resources = income + living.savings
-    needed = living.line * np.minimum(np.arange(clock.months) + 1, window)
-    poor = (resources >= needed) & (resources - care < needed) & (care > 0.1 * income)
-    poor &= (np.arange(clock.months) >= min(5, window - 1)) & (np.arange(clock.months) < here[:, None])
-    household, first, after = _spells(poor, 1)
-    share = np.minimum(care / np.maximum(resources, 1), 1)
-    severity = _mean_within(share, household, first, after)
-    struck = _earliest(people, shocks.ill)[household] <= first
-    cause = np.where(struck, "serious_illness", "many_treatments").tolist()
-    return _household_needs("illness", household, first, after, severity, cause, clock)
+    return household_needs("income", household, first, after, severity, cause, clock)
 
 
 def _any_within(holds: Bools, row: Ints, month: Ints, before: int) -> Bools:
     """Whether it held in one of the `before` months before each month."""
     total = np.pad(np.cumsum(holds, axis=1), ((0, 0), (1, 0)))
     return np.asarray(total[row, month] > total[row, np.maximum(month - before, 0)])
-
-
-def _trailing(monthly: Floats, window: int) -> Floats:
-    total = np.cumsum(monthly, axis=1, dtype=np.float64)
-    total[:, window:] -= total[:, :-window].copy()
-    return total
 
 
 def _of_education(people: People, living: Living, school: School, clock: Clock) -> Needs:
@@ -201,7 +177,7 @@ def _of_isolation(people: People, lonely: Loneliness, clock: Clock) -> Needs:
     )
 
 
-def _spells(holds: Bools, least: int) -> tuple[Ints, Ints, Ints]:
+def spells(holds: Bools, least: int) -> tuple[Ints, Ints, Ints]:
     """Row, first month and month after each run of `least` months or more; a month's break is none."""
     bridged = holds.copy()
     bridged[:, 1:-1] |= holds[:, :-2] & holds[:, 2:]
@@ -212,16 +188,16 @@ def _spells(holds: Bools, least: int) -> tuple[Ints, Ints, Ints]:
     return row[long], first[long], after[long]
 
 
-def _mean_within(values: Floats, row: Ints, first: Ints, after: Ints) -> Floats:
+def mean_within(values: Floats, row: Ints, first: Ints, after: Ints) -> Floats:
     total = np.pad(np.cumsum(values, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
     return np.asarray((total[row, after] - total[row, first]) / (after - first))
 
 
-def _household_needs(
+def household_needs(
     need: str, household: Ints, first: Ints, after: Ints, severity: Floats, cause: list[str], clock: Clock
 ) -> Needs:
     ended = np.where(after < clock.months, clock.starts[after] - np.timedelta64(1, "D"), NEVER)
-    nobody = np.full(len(household), _NOBODY)
+    nobody = np.full(len(household), NOBODY)
     return Needs([need] * len(household), household, nobody, clock.starts[first], ended, severity, cause)
 
 
@@ -246,11 +222,11 @@ def _causes(people: People, work: Livelihoods, shocks: Shocks) -> _Causes:
         "serious_illness": shocks.ill,
         "death_of_earner": shocks.earner_died,
     }
-    months = {cause: _earliest(people, of_person) for cause, of_person in of_persons.items()}
+    months = {cause: earliest(people, of_person) for cause, of_person in of_persons.items()}
     return _Causes({**months, "disaster": shocks.disaster})
 
 
-def _earliest(people: People, months: Ints) -> Ints:
+def earliest(people: People, months: Ints) -> Ints:
     of_household = np.full(people.households, NO_MONTH, np.int64)
     np.minimum.at(of_household, people.household, months)
     return of_household
@@ -286,7 +262,7 @@ def tables(
             {
                 "need": pa.array(found.need, pa.string()),
                 "household_no": household_numbers.take(pa.array(found.household)),
-                "resident_no": numbers.take(pa.array(found.person, mask=found.person == _NOBODY)),
+                "resident_no": numbers.take(pa.array(found.person, mask=found.person == NOBODY)),
                 "started_on": pa.array(found.started_on),
                 "ended_on": pa.array(found.ended_on),
                 "severity": pa.array(np.round(found.severity, 3)),

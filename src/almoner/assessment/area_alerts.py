@@ -1,0 +1,311 @@
+"""Area signals: an area whose rate of newly noticed households jumps against its own past and against its neighbours.
+
+A second, small stage over the counts of `almoner.assessment.months`. Every sweep judges the latest complete month of each
+signal; the tests are those of `almoner.assessment.jumps`, corrected over all areas and signals of a level.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from almoner.assessment import months
+from almoner.assessment.area_words import evidence
+from almoner.assessment.jumps import Comparison, Counts, stand_out
+from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
+from almoner.assessment.scene import Scene
+from almoner.engines import quote
+from almoner.policy.model import Pack, Role
+from almoner.policy.watch_model import Alarm, AreaLayer
+
+FINDINGS, REFUTED = "area_findings", "area_refuted"
+_ROLLED, _TOLD = "area_rolled", "area_told"
+_NEIGHBOURS_TOLD = 40
+NOBODY = 0  # the household of a change that is about no household
+SUBJECT = "area"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The pack's values in force: see `almoner.policy.watch_model.Alarm`."""
+
+    chance: float
+    least: float
+    ratio: float
+    months: int
+    fewest_months: int
+
+
+@dataclass(frozen=True)
+class Jump:
+    """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after `comparisons`."""
+
+    signal: str
+    area: str
+    level: str
+    parent: str | None
+    month: dt.date
+    past_months: int
+    siblings: bool  # whether the neighbours are the areas around it, or all others of its level
+    near_areas: int
+    counts: Counts
+    comparison: Comparison
+    comparisons: int
+    corrected: float
+
+    @property
+    def excess(self) -> float:
+        """Households more than the larger of what its past and what its neighbours let expect."""
+        return self.counts.started - max(self.comparison.expected_past, self.comparison.expected_near)
+
+
+def find(scene: Scene) -> list[Jump]:
+    """Keep the areas that jumped (`area_findings`), and which standing ones are known not to (`area_refuted`).
+
+    Where only some households are in view nothing is said of areas.
+    """
+    layer = scene.pack.watch.areas if scene.pack.watch else None
+    looked = not scene.scoped and months.are_kept(scene.engine)
+    limits = _thresholds(scene, layer.alarm) if layer and layer.alarm and looked else None
+    found: list[Jump] = []
+    judged: list[str] = []
+    if layer and layer.alarm and limits:
+        _roll(scene, layer, layer.alarm, limits)
+        judged = [item for (item,) in scene.engine.rows(f"SELECT DISTINCT item FROM {_ROLLED} ORDER BY 1")]
+        found = [jump for level in layer.alarm.levels for jump in _jumps(scene, level, limits)]
+    _keep(scene, found, judged, limits)
+    _keep_told(scene, layer, found)
+    scene.engine.forget(_ROLLED)
+    return found
+
+
+def _thresholds(scene: Scene, alarm: Alarm) -> Thresholds | None:
+    listed = (alarm.chance, alarm.least, alarm.ratio, alarm.months, alarm.fewest_months)
+    values = [months.threshold(scene.engine, scene.pack, c, scene.as_of) for c in listed]
+    known = [v for v in values if v is not None]
+    if len(known) < len(listed):
+        return None
+    chance, least, ratio, back, fewest = known
+    return Thresholds(chance, least, ratio, int(back), int(fewest))
+
+
+def _roll(scene: Scene, layer: AreaLayer, alarm: Alarm, limits: Thresholds) -> None:
+    """Sum the counts by signal, level and area: the latest month beside the months before it, and the same of neighbours."""
+    signals = scene.pack.signals.values()
+    rules = pa.table(
+        {"item": pa.array([s.id for s in signals], pa.string()),
+         "rule": pa.array([months.rule_of(scene.pack, s) for s in signals], pa.string())}
+    )  # fmt: skip
+    levels = ", ".join(f"'{level}'" for level in alarm.levels)
+    told = {
+        "as_of": scene.as_of, "at": scene.known_at, "back": limits.months, "fewest": limits.fewest_months,
+        "oldest": scene.as_of - dt.timedelta(days=alarm.expires_days),
+    }  # fmt: skip
+    with scene.engine.offer("area_rule", rules):
+        scene.engine.keep(
+            _ROLLED,
+            f"""WITH RECURSIVE {_tree(scene, layer)},
+            counted AS (
+              SELECT m.item, m.month, m.area, m.started, m.at_risk FROM {months.TABLE} AS m
+              JOIN area_rule AS r ON r.item = m.item AND r.rule = m.rule
+              WHERE m.month <= $as_of AND m.known_from <= $at AND m.known_to > $at),
+            latest AS (SELECT item, max(month) AS month FROM counted GROUP BY item HAVING max(month) >= $oldest),
+            span AS (
+              SELECT l.item, l.month, count(DISTINCT c.month) AS past_months FROM latest AS l
+              JOIN counted AS c ON c.item = l.item AND datediff('month', c.month, l.month) BETWEEN 1 AND $back
+              GROUP BY ALL HAVING count(DISTINCT c.month) >= $fewest),
+            summed AS (
+              SELECT c.item, t.level, t.code AS area, t.parent, s.month, s.past_months,
+                coalesce(sum(c.started) FILTER (c.month = s.month), 0)::BIGINT AS x,
+                coalesce(sum(c.at_risk) FILTER (c.month = s.month), 0)::BIGINT AS n,
+                coalesce(sum(c.started) FILTER (c.month < s.month), 0)::BIGINT AS x0,
+                coalesce(sum(c.at_risk) FILTER (c.month < s.month), 0)::BIGINT AS n0
+              FROM counted AS c JOIN span AS s ON s.item = c.item AND datediff('month', c.month, s.month) BETWEEN 0 AND $back
+              JOIN tree AS t ON t.low = c.area WHERE t.level IN ({levels}) GROUP BY ALL),
+            beside AS (
+              SELECT *, {_others("sibling", "item, level, parent")}, {_others("other", "item, level")} FROM summed WHERE n > 0)
+            SELECT *, parent IS NOT NULL AND sibling_n >= n AS siblings FROM beside""",
+            told,
+        )
+
+
+def _tree(scene: Scene, layer: AreaLayer) -> str:
+    """`tree(low, code, parent, level)`: every area with itself and all areas around it. UNION ends at a circle."""
+    feed = scene.pack.feeds[layer.feed]
+    code, parent = feed.with_role(Role.AREA), feed.with_role(Role.PARENT_AREA)
+    own = quote(code.name) if code else "NULL"
+    above = quote(parent.name) if parent else "NULL"
+    area = f"SELECT DISTINCT {own} AS code, {above} AS parent, {quote(layer.column)} AS level FROM {quote(feed.id)}"
+    return (
+        f"area AS ({area}), tree AS (SELECT code AS low, code, parent, level FROM area UNION"
+        f" SELECT t.low, a.code, a.parent, a.level FROM tree AS t JOIN area AS a ON a.code = t.parent)"
+    )
+
+
+def _others(name: str, of: str) -> str:
+    """The sums of all others in a group: the group's less the area's own."""
+    window = f"OVER (PARTITION BY {of})"
+    sums = (f"(sum({c}) {window} - {c})::BIGINT AS {name}_{c}" for c in ("x", "n", "x0", "n0"))
+    return ", ".join([*sums, f"count(*) {window} - 1 AS {name}_areas"])
+
+
+def _jumps(scene: Scene, level: str, limits: Thresholds) -> list[Jump]:
+    """What stands out of all areas and signals of one level. Rates that cannot pass count as comparisons all the same."""
+    comparisons = scene.engine.value(f"SELECT count(*) FROM {_ROLLED} WHERE level = $level", {"level": level})
+    near = ", ".join(f"CASE WHEN siblings THEN sibling_{c} ELSE other_{c} END AS near_{c}" for c in ("x", "n", "x0", "n0", "areas"))
+    rows = scene.engine.table(
+        f"""SELECT * FROM (SELECT *, {near} FROM {_ROLLED} WHERE level = $level AND x >= $least)
+            WHERE near_areas > 0 AND x * n0 >= $ratio * x0 * n AND x * near_n >= $ratio * near_x * n ORDER BY item, area""",
+        {"level": level, "least": limits.least, "ratio": limits.ratio},
+    ).to_pylist()
+    counts = [_counts(row) for row in rows]
+    found = stand_out(counts, comparisons, chance=limits.chance, least=limits.least, ratio=limits.ratio)
+    return [_jump(rows[i], level, counts[i], comparison, comparisons, p) for i, comparison, p in found]
+
+
+def doubled(scene: Scene, month: dt.date, least: int) -> list[str]:
+    """The bare rule, to compare with: areas where some signal's rate is at least twice that of the months before, and
+    `least` households. After `find` on the same scene it would say the same of the latest month."""
+    layer = scene.pack.watch.areas if scene.pack.watch else None
+    limits = _thresholds(scene, layer.alarm) if layer and layer.alarm else None
+    if layer is None or layer.alarm is None or limits is None:
+        return []
+    _roll(scene, layer, layer.alarm, limits)
+    rows = scene.engine.rows(
+        f"SELECT DISTINCT area FROM {_ROLLED} WHERE month = $month AND x >= $least AND x * n0 >= 2 * x0 * n ORDER BY area",
+        {"month": month, "least": least},
+    )
+    scene.engine.forget(_ROLLED)
+    return [area for (area,) in rows]
+
+
+def _counts(row: Mapping[str, Any]) -> Counts:
+    names = ("x", "n", "x0", "n0", "near_x", "near_n", "near_x0", "near_n0")
+    return Counts(*(int(row[name]) for name in names))
+
+
+def _jump(
+    row: Mapping[str, Any], level: str, counts: Counts, comparison: Comparison, comparisons: int, corrected: float
+) -> Jump:
+    return Jump(
+        row["item"], row["area"], level, row["parent"], row["month"], row["past_months"], row["siblings"], row["near_areas"],
+        counts, comparison, comparisons, corrected,
+    )  # fmt: skip
+
+
+def _keep(scene: Scene, found: Sequence[Jump], judged: Sequence[str], limits: Thresholds | None) -> None:
+    rows = [
+        {
+            "item": j.signal, "subject": SUBJECT, "subject_id": area_number(j.area), "household_id": NOBODY, "person_id": None,
+            "area": j.area, "level": j.level, "severity": round(j.excess, 6), "digest": _digest(j, limits),
+        }
+        for j in found
+    ]  # fmt: skip
+    with scene.engine.offer("found_areas", pa.Table.from_pylist(rows, schema=_FOUND)):
+        scene.engine.keep(FINDINGS, "SELECT * FROM found_areas" if rows else EMPTY_FINDINGS)
+    with scene.engine.offer("judged_signals", pa.table({"item": pa.array(judged, pa.string())})):
+        scene.engine.keep(
+            REFUTED,
+            "SELECT key FROM assessment.standing WHERE kind = 'area' AND item IN (SELECT item FROM judged_signals)",
+        )
+
+
+_FOUND = pa.schema(
+    [("item", pa.string()), ("subject", pa.string()), ("subject_id", pa.int64()), ("household_id", pa.int64()),
+     ("person_id", pa.int64()), ("area", pa.string()), ("level", pa.string()), ("severity", pa.float64()), ("digest", pa.string())]
+)  # fmt: skip
+
+
+def area_number(area: str) -> int:
+    """A number for an area's code, which may be any text: the ledger counts subjects by numbers."""
+    return int.from_bytes(hashlib.sha256(area.encode()).digest()[:7])
+
+
+def _digest(jump: Jump, limits: Thresholds | None) -> str:
+    told = (jump.month, jump.past_months, jump.counts, jump.comparisons, limits)
+    return hashlib.md5(repr(told).encode(), usedforsecurity=False).hexdigest()
+
+
+def expiry(pack: Pack) -> dict[str, int]:
+    """By signal, the days after which an alert is let go whose signal can no longer be judged."""
+    alarm = pack.watch.areas.alarm if pack.watch and pack.watch.areas else None
+    return dict.fromkeys(pack.signals, alarm.expires_days) if alarm else {}
+
+
+def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
+    """The outbox body of each area alert that moved, in the order of its key."""
+    told = {(item, area): json.loads(text) for item, area, text in scene.engine.rows(f"SELECT * FROM {_TOLD}")}
+    for m in moved:
+        yield m, _common(scene, m) | told.get((m.item, m.area), {"month": None, "evidence": []})
+
+
+def _common(scene: Scene, m: Moved) -> dict[str, Any]:
+    """What is said of a cleared one too. A pack that no longer has the signal or the layer says little."""
+    signal = scene.pack.signals.get(m.item)
+    watch = scene.pack.watch
+    alarm = watch.areas.alarm if watch and watch.areas else None
+    if signal is None or watch is None or watch.areas is None or alarm is None:
+        return {"signal": m.item, "reason": "removed"}
+    line = watch.lines.get(signal.theme)
+    return {
+        "signal": signal.id, "label": dict(signal.label), "alarm": dict(alarm.label), "subject": SUBJECT, "area": m.area,
+        "level": m.level, "level_label": dict(watch.areas.levels.get(m.level or "", {})), "theme": signal.theme,
+        "theme_label": dict(line.label) if line else {}, "department": (line.department if line else None) or alarm.department,
+        "within": {"amount": alarm.within.amount, "unit": alarm.within.unit}, "severity": m.severity,
+        "check": dict(alarm.check), "why": dict(alarm.why),
+        "expires_on": (scene.as_of + dt.timedelta(days=alarm.expires_days)).isoformat(),
+    }  # fmt: skip
+
+
+def _keep_told(scene: Scene, layer: AreaLayer | None, found: Sequence[Jump]) -> None:
+    """What the bodies tell beyond the finding, as JSON; with it the single months and the single neighbours."""
+    through = months.watermarks(scene.engine, scene.known_at) if found else {}
+    texts = [json.dumps(_told(scene, layer, jump, through)) for jump in found if layer]
+    told = pa.table(
+        {"item": pa.array([j.signal for j in found], pa.string()), "area": pa.array([j.area for j in found], pa.string()),
+         "told": pa.array(texts, pa.string())}
+    )  # fmt: skip
+    with scene.engine.offer("told_areas", told):
+        scene.engine.keep(_TOLD, "SELECT * FROM told_areas")
+
+
+def _told(
+    scene: Scene, layer: AreaLayer, jump: Jump, through: Mapping[str, dt.date | None]
+) -> dict[str, Any]:
+    return {
+        "month": jump.month.isoformat(), "counts": asdict(jump.counts), "comparison": asdict(jump.comparison),
+        "comparisons": jump.comparisons, "corrected": jump.corrected, "past_months": jump.past_months,
+        "near_areas": jump.near_areas, "siblings": jump.siblings, "months": _months(scene, layer, jump),
+        "neighbours": _neighbours(scene, jump), "evidence": evidence(scene.pack, scene.as_of, jump, through),
+    }  # fmt: skip
+
+
+def _months(scene: Scene, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
+    """The area's own counts month by month, the oldest first; the last one is the jump."""
+    rows = scene.engine.rows(
+        f"""WITH RECURSIVE {_tree(scene, layer)}
+            SELECT m.month, sum(m.started)::BIGINT, sum(m.at_risk)::BIGINT FROM {months.TABLE} AS m
+            JOIN tree AS t ON t.low = m.area WHERE t.code = $area AND m.item = $item AND m.rule = $rule
+              AND m.known_from <= $at AND m.known_to > $at AND m.month <= $month AND m.month > $month - INTERVAL 25 MONTH
+            GROUP BY m.month ORDER BY m.month""",
+        {"area": jump.area, "item": jump.signal, "rule": months.rule_of(scene.pack, scene.pack.signals[jump.signal]),
+         "at": scene.known_at, "month": jump.month},
+    )  # fmt: skip
+    kept = rows[-(jump.past_months + 1) :]
+    return [{"month": month.isoformat(), "started": x, "at_risk": n} for month, x, n in kept]
+
+
+def _neighbours(scene: Scene, jump: Jump) -> list[dict[str, Any]]:
+    """The areas around it under the same parent, as counted this month."""
+    rows = scene.engine.rows(
+        f"""SELECT area, x, n FROM {_ROLLED} WHERE item = $item AND level = $level AND area <> $area AND n > 0
+            AND parent IS NOT DISTINCT FROM $parent ORDER BY area LIMIT {_NEIGHBOURS_TOLD}""",
+        {"item": jump.signal, "level": jump.level, "area": jump.area, "parent": jump.parent},
+    )
+    return [{"area": area, "started": x, "at_risk": n} for area, x, n in rows]

@@ -1,0 +1,227 @@
+"""How many households newly came under each signal, by month and area: what area signals compare.
+
+A household *started* in a month when the signal holds for it, or for one of its members, on what happened up to the
+month's last day, and did not hold on what happened up to the last day of the month before. *At risk* were all
+households for which it did not hold then. Both days are looked at with what is known now, so the count of a month
+depends on the day that it is made on only through corrections; and a month is counted only when the feeds that the
+signal reads are complete for it, so a late feed is a missing month and not a fall with a jump behind it.
+
+Counts are kept with two clocks, and with a hash of the rule: another rule counts anew.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import pyarrow as pa
+
+from almoner.assessment.expressions import bind
+from almoner.assessment.scene import Scene, open_scene
+from almoner.assessment.values import values_at
+from almoner.assessment.wide import holds, wide
+from almoner.engines import Engine, quote
+from almoner.policy.model import Condition, Feed, Pack, Signal
+from almoner.policy.watch_model import Alarm
+
+TABLE = "assessment.area_month"  # one of the ledger's
+_STATE, _BEFORE, _COUNTS = "month_state", "month_before", "month_counts"
+_YEAR = dt.timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Which months were counted now, for how many signals together, and how long it took."""
+
+    months: tuple[dt.date, ...]
+    signals: int
+    seconds: float
+
+
+def are_kept(engine: Engine) -> bool:
+    """False in a database that was made before counts were kept and has not been opened for writing since."""
+    sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'assessment' AND table_name = 'area_month'"
+    return bool(engine.value(sql))
+
+
+def month_end(day: dt.date) -> dt.date:
+    """The last day of the latest month that has ended by `day`; `day` itself may be it."""
+    after = day + dt.timedelta(days=1)
+    return after.replace(day=1) - dt.timedelta(days=1)
+
+
+def months_before(last: dt.date, count: int) -> list[dt.date]:
+    """`last`, a month's end, and the ends of the `count` months before it; the oldest first."""
+    ends = [last]
+    for _ in range(count):
+        ends.append(ends[-1].replace(day=1) - dt.timedelta(days=1))
+    return ends[::-1]
+
+
+def rule_of(pack: Pack, signal: Signal) -> str:
+    """A hash of what decides whether the signal holds, without the values of parameters: those are dated."""
+    texts = [signal.subject, signal.when.sql, *(pack.indicators[i].sql for i in _indicators(pack, signal))]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def _indicators(pack: Pack, signal: Signal) -> list[str]:
+    return sorted({pack.column(name)[0].id for name in signal.when.columns})
+
+
+def feeds_of(pack: Pack, signal: Signal) -> list[Feed]:
+    """The feeds whose events decide whether the signal holds."""
+    read = {feed for name in signal.when.columns for feed, _ in pack.column(name)[1].reads}
+    feeds = [pack.feeds[feed] for feed in sorted(read)]
+    return [f for f in feeds if not f.shared and not f.membership]
+
+
+def last_month(pack: Pack, signal: Signal, through: Mapping[str, dt.date | None], as_of: dt.date) -> dt.date | None:
+    """The end of the latest month that all feeds of the signal are complete for; None where no feed says so.
+
+    A feed that was never delivered is not waited for. A yearly one is complete for the year that follows.
+    """
+    ends = [
+        done + _YEAR if feed.cadence == "yearly" else done
+        for feed in feeds_of(pack, signal)
+        if (done := through.get(feed.id)) is not None
+    ]
+    return month_end(min([*ends, as_of])) if ends else None
+
+
+def threshold(engine: Engine, pack: Pack, condition: Condition, as_of: dt.date) -> float | None:
+    """What a threshold of the area signals is worth on `as_of`; None where a parameter in it has ended."""
+    found = engine.value(f"SELECT ({bind(condition.sql, values_at(pack, as_of).plain)})::DOUBLE")
+    return None if found is None else float(found)
+
+
+def watermarks(engine: Engine, known_at: dt.datetime) -> dict[str, dt.date | None]:
+    """By feed, the day that it was complete through as known at `known_at`."""
+    rows = engine.rows(
+        "SELECT feed, max(complete_through) FROM registry.delivery WHERE received_at <= $at GROUP BY feed",
+        {"at": known_at},
+    )
+    return dict(rows)
+
+
+def count(
+    engine: Engine,
+    pack: Pack,
+    as_of: dt.date,
+    known_at: dt.datetime,
+    months: int | None = None,
+) -> Counted:
+    """Count the months that are complete and not counted yet, as far back as area signals compare.
+
+    With `months`, so many months are counted anew, corrections of the past included; 0 counts none.
+    """
+    started = perf_counter()
+    layer = pack.watch.areas if pack.watch else None
+    if layer is None or layer.alarm is None or months == 0:
+        return Counted((), 0, 0.0)
+    due = _due(engine, pack, layer.alarm, as_of, known_at, months)
+    with engine.transaction():
+        _count_all(engine, pack, due, known_at)
+    signals = {signal for listed in due.values() for signal in listed}
+    return Counted(tuple(sorted(due)), len(signals), perf_counter() - started)
+
+
+def _due(
+    engine: Engine, pack: Pack, alarm: Alarm, as_of: dt.date, known_at: dt.datetime, months: int | None
+) -> dict[dt.date, list[str]]:
+    """By month, the signals to be counted."""
+    through = watermarks(engine, known_at)
+    back = int(threshold(engine, pack, alarm.months, as_of) or 0) if months is None else months - 1
+    done = set() if months is not None else _done(engine)
+    due: dict[dt.date, list[str]] = {}
+    for signal in pack.signals.values():
+        last = last_month(pack, signal, through, as_of)
+        rule = rule_of(pack, signal)
+        for month in months_before(last, back) if last else ():
+            if (signal.id, rule, month) not in done:
+                due.setdefault(month, []).append(signal.id)
+    return due
+
+
+def _done(engine: Engine) -> set[tuple[str, str, dt.date]]:
+    found = engine.rows(f"SELECT DISTINCT item, rule, month FROM {TABLE} WHERE known_to = 'infinity'::TIMESTAMP")
+    return {(item, rule, month) for item, rule, month in found}
+
+
+def _count_all(engine: Engine, pack: Pack, due: Mapping[dt.date, list[str]], known_at: dt.datetime) -> None:
+    """Look at the end of each month and of the one before it, the oldest first; neighbours share their looks."""
+    before: dt.date | None = None
+    for month in sorted(due):
+        previous = month.replace(day=1) - dt.timedelta(days=1)
+        if before != previous:
+            _look(engine, pack, _wanted(due, previous, month), previous, known_at)
+        engine.keep(_BEFORE, f"SELECT * FROM {quote(_STATE)}")
+        following = (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
+        _look(engine, pack, _wanted(due, month, following), month, known_at)
+        _store(engine, pack, due[month], month, known_at)
+        before = month
+    engine.forget(_STATE, _BEFORE, _COUNTS)
+
+
+def _wanted(due: Mapping[dt.date, list[str]], *months: dt.date) -> list[str]:
+    return sorted({signal for month in months for signal in due.get(month, ())})
+
+
+def _look(engine: Engine, pack: Pack, signals: Iterable[str], day: dt.date, known_at: dt.datetime) -> None:
+    """Keep, for each household, which of the signals hold for it on `day`."""
+    lesser = _with_only(pack, [pack.signals[name] for name in signals])
+    with open_scene(engine, lesser, day, known_at, closed=True) as scene:
+        engine.keep(_STATE, _state(scene))
+
+
+def _with_only(pack: Pack, signals: list[Signal]) -> Pack:
+    """The pack with what is needed to tell whether these signals hold, and no more."""
+    needed = {name for signal in signals for name in _indicators(pack, signal)}
+    bare = {s.id: replace(s, severity=None, levels=(replace(s.levels[-1], when=None),)) for s in signals}
+    indicators = {name: i for name, i in pack.indicators.items() if name in needed}
+    return replace(pack, signals=bare, indicators=indicators, programmes={}, categories={}, watch=None)
+
+
+def _state(scene: Scene) -> str:
+    of_household = [s for s in scene.pack.signals.values() if s.subject == "household"]
+    of_person = [s for s in scene.pack.signals.values() if s.subject == "person"]
+    columns = [f"coalesce({quote(holds(s.id))}, false) AS {quote(s.id)}" for s in of_household]
+    columns += [f"coalesce(p.{quote(s.id)}, false) AS {quote(s.id)}" for s in of_person]
+    listed = "".join(f", {column}" for column in columns)
+    if not of_person:
+        return f"SELECT household_id, area{listed} FROM {wide('household')}"
+    held = ", ".join(f"bool_or({quote(holds(s.id))}) AS {quote(s.id)}" for s in of_person)
+    return (
+        f"SELECT h.household_id, h.area{listed} FROM {wide('household')} AS h LEFT JOIN"
+        f" (SELECT household_id, {held} FROM {wide('person')} GROUP BY household_id) AS p USING (household_id)"
+    )
+
+
+def _store(engine: Engine, pack: Pack, signals: list[str], month: dt.date, known_at: dt.datetime) -> None:
+    engine.keep(_COUNTS, " UNION ALL ".join(_counts(name) for name in signals))
+    rules = pa.table(
+        {"item": pa.array(signals), "rule": pa.array([rule_of(pack, pack.signals[name]) for name in signals])}
+    )
+    told = {"month": month, "at": known_at}
+    with engine.offer("counted_rule", rules):
+        engine.execute(
+            f"""UPDATE {TABLE} SET known_to = $at WHERE month = $month AND known_to = 'infinity'::TIMESTAMP
+                AND item IN (SELECT item FROM counted_rule)""",
+            told,
+        )
+        engine.execute(
+            f"""INSERT INTO {TABLE} SELECT c.item, r.rule, $month, c.area, c.started, c.at_risk, $at, 'infinity'::TIMESTAMP
+                FROM {quote(_COUNTS)} AS c JOIN counted_rule AS r ON r.item = c.item ORDER BY c.item, c.area""",
+            told,
+        )
+
+
+def _counts(signal: str) -> str:
+    free = f"NOT coalesce(b.{quote(signal)}, false)"
+    return (
+        f"SELECT '{signal}' AS item, s.area, count(*) FILTER (s.{quote(signal)} AND {free}) AS started,"
+        f" count(*) FILTER ({free}) AS at_risk FROM {quote(_STATE)} AS s LEFT JOIN {quote(_BEFORE)} AS b USING (household_id)"
+        f" WHERE s.area IS NOT NULL GROUP BY s.area"
+    )

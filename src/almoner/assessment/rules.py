@@ -1,0 +1,42 @@
+"""Every condition that a rule of the pack reads."""
+
+from __future__ import annotations
+
+from almoner.policy.model import Condition, Pack, Programme, Signal
+from almoner.policy.support_model import EVERYBODY, Category
+
+
+def signal_conditions(signal: Signal) -> list[Condition]:
+    """Every condition that a signal reads."""
+    found = [signal.when, signal.severity, *(level.when for level in signal.levels)]
+    return [c for c in found if c is not None]
+
+
+def programme_conditions(programme: Programme) -> list[Condition]:
+    """Every condition that a programme reads."""
+    exclusions = [e.when for e in programme.exclusions]
+    causes = [c.helped for c in programme.terms.once.causes] if programme.terms.once else []
+    leaving = programme.terms.gradual_exit
+    after = [leaving.when, leaving.since, leaving.months, leaving.amount] if leaving else []
+    return [programme.eligible, *exclusions, *(step.value for step in programme.steps), *causes, *after]
+
+
+def category_conditions(category: Category) -> list[Condition]:
+    """Every condition that a category reads."""
+    leaving = category.exit
+    guards = [leaving.when, *(g.when for g in leaving.guards)] if leaving else []
+    return [category.when, category.held, *([category.since] if category.since else []), *guards]
+
+
+def asked_of_everybody(pack: Pack) -> list[Condition]:
+    """What must be worked out for every subject. All else is worked out for those on whom something rests."""
+    found = [c for s in pack.signals.values() for c in signal_conditions(s)]
+    found += [c.held for c in pack.categories.values()]
+    found += [g.when for g in pack.watch.groups.values()] if pack.watch else []
+    listing = (p for p in pack.programmes.values() if lists_everybody(p))
+    return found + [c for p in listing for c in programme_conditions(p)]
+
+
+def lists_everybody(programme: Programme) -> bool:
+    """Nothing has to happen first: the programme makes its own list."""
+    return not programme.signals and not programme.terms.categories and programme.participation in EVERYBODY

@@ -1,0 +1,165 @@
+"""The four layers of the watch: which of them each signal of a household belongs to.
+
+Points: its subject is in a group of the watch list; a household is, when it or one of its members is. Lines: its theme.
+Areas: the household's area and all around it, by level. Surface: found in the whole population, outside the watch list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from almoner.assessment.ledger import Moved
+from almoner.assessment.scene import Scene
+from almoner.assessment.wide import subject_key, wide
+from almoner.engines import quote
+from almoner.policy.model import Role
+from almoner.policy.watch_model import Group
+
+LISTED = "watch_listed"
+_NOBODY = "SELECT NULL::VARCHAR AS grp, NULL::BIGINT AS household_id, NULL::BIGINT AS person_id LIMIT 0"
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Signals that hold now, by layer. `signals` gives for each signal how many are on the list and how many are not."""
+
+    points: Mapping[str, int] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    areas: Mapping[str, int] = field(default_factory=dict)  # areas of a level with at least one signal
+    surface: int = 0
+    signals: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def find(scene: Scene, findings: str) -> None:
+    """Keep the watch list (`watch_listed`); who joins or leaves it changes the evidence of a signal in `findings`."""
+    groups = scene.pack.watch.groups.values() if scene.pack.watch else ()
+    scene.engine.keep(LISTED, " UNION ALL ".join(_members(scene, g) for g in groups) or _NOBODY)
+    if groups:
+        scene.engine.keep(
+            findings,
+            f"""SELECT f.* REPLACE (CASE WHEN l.groups IS NULL THEN f.digest ELSE md5(f.digest || l.groups) END AS digest)
+                FROM {findings} AS f LEFT JOIN ({_groups_of(findings)}) AS l
+                  ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id""",
+        )
+
+
+def _members(scene: Scene, group: Group) -> str:
+    person = "person_id" if group.subject == "person" else "NULL::BIGINT"
+    key = subject_key(group.subject)
+    return (
+        f"SELECT '{group.id}' AS grp, household_id, {person} AS person_id FROM {wide(group.subject)}"
+        f" WHERE {key} IS NOT NULL AND {scene.sql(group.when)}"
+    )
+
+
+def _on_list(subjects: str) -> str:
+    """Each of `subjects` (a table as of findings) with each group that it is in."""
+    return (
+        f"SELECT DISTINCT f.item, f.subject, f.subject_id, f.household_id, l.grp FROM {subjects} AS f JOIN {LISTED} AS l"
+        f" ON l.household_id = f.household_id AND (l.person_id IS NULL OR f.person_id IS NULL OR l.person_id = f.person_id)"
+    )
+
+
+def _groups_of(subjects: str) -> str:
+    return f"SELECT item, subject, subject_id, string_agg(grp, ',' ORDER BY grp) AS groups FROM ({_on_list(subjects)}) GROUP BY ALL"
+
+
+def count(scene: Scene, findings: str) -> Layers | None:
+    """The signals of `findings` by layer; None where the pack has no watch."""
+    watch = scene.pack.watch
+    if watch is None:
+        return None
+    points = dict(scene.engine.rows(f"SELECT grp, count(*) FROM ({_on_list(findings)}) GROUP BY grp"))
+    rows = scene.engine.rows(
+        f"""SELECT f.item, count(l.groups), count(*) - count(l.groups) FROM {findings} AS f LEFT JOIN ({_groups_of(findings)}) AS l
+            ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id GROUP BY f.item"""
+    )
+    found = {item: (listed, other) for item, listed, other in rows}
+    lines = dict.fromkeys(watch.lines, 0)
+    for signal in scene.pack.signals.values():
+        lines[signal.theme] = lines.get(signal.theme, 0) + sum(found.get(signal.id, (0, 0)))
+    return Layers(
+        points={group: points.get(group, 0) for group in watch.groups},
+        lines=lines,
+        areas=_areas_with_signals(scene, findings),
+        surface=sum(other for _, other in found.values()),
+        signals={signal: found.get(signal, (0, 0)) for signal in scene.pack.signals},
+    )
+
+
+def _areas_with_signals(scene: Scene, findings: str) -> dict[str, int]:
+    layer = scene.pack.watch.areas if scene.pack.watch else None
+    if layer is None:
+        return {}
+    above = Above(scene)
+    lived = [area for (area,) in scene.engine.rows(f"SELECT DISTINCT area FROM {findings} WHERE area IS NOT NULL")]
+    reached = {(level, code) for area in lived for level, code in above.of(area).items()}
+    return {level: sum(1 for at, _ in reached if at == level) for level in layer.levels}
+
+
+class Above:
+    """The areas that an area lies in, itself included, by level; read once."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._parents: dict[str, str | None] = {}
+        self._levels: dict[str, str] = {}
+        self._known: frozenset[str] = frozenset()
+        layer = scene.pack.watch.areas if scene.pack.watch else None
+        if layer is None:
+            return
+        feed = scene.pack.feeds[layer.feed]
+        code, parent = feed.with_role(Role.AREA), feed.with_role(Role.PARENT_AREA)
+        if code and parent:
+            wanted = ", ".join(quote(name) for name in (code.name, parent.name, layer.column))
+            for area, above, level in scene.engine.rows(f"SELECT {wanted} FROM {quote(feed.id)} ORDER BY 1"):
+                self._parents[area], self._levels[area] = above, level
+        self._known = frozenset(layer.levels)
+
+    def of(self, area: str | None) -> dict[str, str]:
+        """Code by level, the smallest first."""
+        found: dict[str, str] = {}
+        while area is not None and area in self._levels and area not in found.values():
+            if self._levels[area] in self._known:
+                found[self._levels[area]] = area
+            area = self._parents.get(area)
+        return found
+
+
+def layers_of(scene: Scene, moved: Sequence[Moved]) -> dict[str, dict[str, Any]]:
+    """By key, what the body of a signal says of its layers; empty where the pack has no watch."""
+    watch = scene.pack.watch
+    if watch is None:
+        return {}
+    groups, above = _groups_by_key(scene, moved), Above(scene)
+    found: dict[str, dict[str, Any]] = {}
+    for m in moved:
+        signal = scene.pack.signals.get(m.item)
+        line = watch.lines.get(signal.theme) if signal else None
+        listed = groups.get(m.key, [])
+        found[m.key] = {
+            "points": [{"id": g, "label": dict(watch.groups[g].label)} for g in watch.groups if g in listed],
+            "line": {"id": line.id, "label": dict(line.label), "department": line.department} if line else None,
+            "areas": above.of(m.area),
+            "surface": not listed,
+        }
+    return found
+
+
+def _groups_by_key(scene: Scene, moved: Sequence[Moved]) -> dict[str, list[str]]:
+    subjects = pa.table(
+        {
+            "item": pa.array([m.key for m in moved], pa.string()), "subject": pa.array([m.subject for m in moved], pa.string()),
+            "subject_id": pa.array([m.subject_id for m in moved], pa.int64()),
+            "household_id": pa.array([m.household_id for m in moved], pa.int64()),
+            "person_id": pa.array([m.person_id for m in moved], pa.int64()),
+        }
+    )  # fmt: skip
+    found: dict[str, list[str]] = {}
+    with scene.engine.offer("moved_signals", subjects):
+        for key, group in scene.engine.rows(f"SELECT item, grp FROM ({_on_list('moved_signals')}) ORDER BY 1, 2"):
+            found.setdefault(key, []).append(group)
+    return found

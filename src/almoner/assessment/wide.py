@@ -1,0 +1,147 @@
+"""One wide table a subject: a row with its indicators side by side, and what every signal says of it.
+
+The tables of everybody hold only what must be worked out for everybody (`almoner.assessment.rules.asked_of_everybody`); `rows` gives
+all columns for those who are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from almoner.assessment.expressions import area_column
+from almoner.assessment.rules import (
+    asked_of_everybody,
+    category_conditions,
+    programme_conditions,
+    signal_conditions,
+)
+from almoner.engines import quote
+from almoner.policy.model import Condition, Indicator, Pack, Role, Subject
+
+if TYPE_CHECKING:
+    from almoner.assessment.scene import Scene
+
+SUBJECTS: tuple[Subject, ...] = ("household", "person")
+
+
+def wide(subject: Subject) -> str:
+    """The kept table of everybody."""
+    return f"wide_{subject}"
+
+
+def subject_key(subject: Subject) -> str:
+    return "household_id" if subject == "household" else "person_id"
+
+
+def kept_as(indicator: str) -> str:
+    """The name under which an indicator's rows are kept."""
+    return f"indicator:{indicator}"
+
+
+def has(indicator: str) -> str:
+    """The column that says whether an indicator has a row for the person."""
+    return f"has:{indicator}"
+
+
+def holds(signal: str) -> str:
+    """The column that says whether a signal holds, in three values."""
+    return f"holds:{signal}"
+
+
+def judged_rows(scene: Scene, subject: Subject) -> str:
+    """A SELECT of everybody: what the rules for everybody read, and what each signal comes to."""
+    pack = scene.pack
+    asked = [c for condition in asked_of_everybody(pack) for c in condition.columns]
+    judged = "".join(
+        f", {scene.sql(s.when)} AS {quote(holds(s.id))}"
+        for s in pack.signals.values()
+        if s.subject == subject
+    )
+    select = rows(scene, subject, None if pack.panel else set(asked))
+    return f"SELECT *{judged} FROM ({select})" if judged else select
+
+
+def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None, among: str = "") -> str:
+    """A SELECT with a row a subject: its household, its area and its indicators' `columns` (None: all).
+
+    `among` is a kept table, to which the scene is narrowed; then only the households in it, and persons see the household's columns in the kept table
+    `among_household`. Persons are those whom some indicator speaks of: nobody else can be the subject of a rule.
+    """
+    return _households(scene, columns, among) if subject == "household" else _persons(scene, columns, among)
+
+
+def _households(scene: Scene, columns: Collection[str] | None, among: str) -> str:
+    register = scene.pack.membership_feed
+    area = register.with_role(Role.AREA)
+    listed, joins = _joined(scene.pack, "household", columns)
+    if scene.values.by_area:
+        listed.append("parameter_by_area.* EXCLUDE (area)")
+        joins.append("LEFT JOIN parameter_by_area ON parameter_by_area.area = s.area")
+    here = f"min({quote(area.name)})" if area else "NULL::VARCHAR"
+    only = f" AND household_id IN (SELECT household_id FROM {among})" if among else ""
+    return (
+        f"SELECT s.household_id, s.area{_listed(listed)} FROM (SELECT household_id, {here} AS area"
+        f" FROM {quote(register.id)} WHERE household_id IS NOT NULL{only} GROUP BY household_id) AS s {' '.join(joins)}"
+    )
+
+
+def _persons(scene: Scene, columns: Collection[str] | None, among: str) -> str:
+    own = _read(scene.pack, "person", columns)
+    around = f"{among}_household" if among else wide("household")
+    if not own:
+        return f"SELECT NULL::BIGINT AS person_id, h.* FROM {around} AS h LIMIT 0"
+    listed, joins = _joined(scene.pack, "person", columns)
+    listed += [f"{quote(kept_as(i.id))}.person_id IS NOT NULL AS {quote(has(i.id))}" for i in own]
+    only = " SEMI JOIN member USING (person_id)" if among else ""
+    spoken_of = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in own)
+    return (
+        f"SELECT s.person_id, {_of_household(scene, columns)}{_listed(listed)} FROM ({spoken_of}) AS s JOIN member ON member.person_id = s.person_id"
+        f" JOIN {around} AS h ON h.household_id = member.household_id {' '.join(joins)}"
+    )
+
+
+def _joined(pack: Pack, subject: Subject, columns: Collection[str] | None) -> tuple[list[str], list[str]]:
+    listed, joins = [], []
+    for indicator in _read(pack, subject, columns):
+        table, key = quote(kept_as(indicator.id)), subject_key(subject)
+        listed += [f"{table}.{quote(c)}" for c in _wanted(indicator, columns)]
+        joins.append(f"LEFT JOIN {table} ON {table}.{key} = s.{key}")
+    return listed, joins
+
+
+def _read(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Indicator]:
+    return [i for i in pack.indicators.values() if i.subject == subject and _wanted(i, columns)]
+
+
+def _wanted(indicator: Indicator, columns: Collection[str] | None) -> list[str]:
+    return [c.name for c in indicator.columns if columns is None or c.name in columns]
+
+
+def _of_household(scene: Scene, columns: Collection[str] | None) -> str:
+    """What persons' rules read of their household; the rest would only be copied."""
+    rules = _rules_of_persons(scene.pack)
+    read = {c for r in rules for c in r.columns if _subject_of(scene.pack, c) == "household"}
+    read = {c for c in read if columns is None or c in columns}
+    read |= {area_column(p) for r in rules for p in r.parameters if p in scene.values.by_area}
+    return ", ".join(["h.household_id", "h.area", *(f"h.{quote(c)}" for c in sorted(read))])
+
+
+def _rules_of_persons(pack: Pack) -> list[Condition]:
+    rules = [r for s in pack.signals.values() if s.subject == "person" for r in signal_conditions(s)]
+    rules += [r for p in pack.programmes.values() if p.subject == "person" for r in programme_conditions(p)]
+    rules += [r for c in pack.categories.values() if c.subject == "person" for r in category_conditions(c)]
+    return rules + (
+        [g.when for g in pack.watch.groups.values() if g.subject == "person"] if pack.watch else []
+    )
+
+
+def _subject_of(pack: Pack, column: str) -> Subject | None:
+    try:
+        return pack.column(column)[0].subject
+    except KeyError:  # an earlier step of an amount
+        return None
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return "".join(f", {column}" for column in columns)

@@ -1,0 +1,64 @@
+"""Areas whose rate of new signals jumped: the evidence, a clock, and what a person found there."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from almoner.casework import area_alerts
+from almoner.casework.access import area_alert_for, area_alerts_of, member_or_404
+from almoner.casework.area_evidence import AreaPresenter
+from almoner.casework.forms import CauseForm
+from almoner.casework.models import RoleOf
+from almoner.casework.workflow import Refused
+
+PAGE = 25
+
+
+@require_GET
+def areas(request: HttpRequest) -> HttpResponse:
+    return _page(request)
+
+
+@require_POST
+def answer(request: HttpRequest, reference: str) -> HttpResponse:
+    found = area_alert_for(request.user, reference)
+    form = CauseForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, form.complaint())
+        return _page(request, status=400)
+    told = form.cleaned_data
+    try:
+        area_alerts.answer(request.user, found.reference, told["version"], told["cause"], told["note"])  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return _page(request, status=409)
+    return redirect("areas")
+
+
+def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
+    """Those that stand and wait for an answer first, then by when they are due."""
+    membership = member_or_404(request.user, RoleOf.LEAD, RoleOf.DEPARTMENT)
+    found = area_alerts_of(request.user).order_by("cleared_on", "answered_at", "due_at", "-severity", "id")
+    standing = found.filter(cleared_on=None)
+    page = Paginator(standing, PAGE).get_page(request.GET.get("page"))
+    present, now = AreaPresenter(), dt.datetime.now()
+    near = {}
+    if page.has_previous():
+        near["previous"] = f"?page={page.previous_page_number()}"
+    if page.has_next():
+        near["next"] = f"?page={page.next_page_number()}"
+    context = {
+        "page": page,
+        "pages": near,
+        "alerts": [present.alert(alert, now) for alert in page],
+        "past": [present.alert(alert, now) for alert in found.exclude(cleared_on=None).order_by("-cleared_on", "id")[:PAGE]],
+        "causes": CauseForm().causes(),
+        "to_queue": membership.works_cases,
+    }
+    return render(request, "casework/areas.html", context, status=status)

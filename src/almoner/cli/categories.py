@@ -1,0 +1,50 @@
+"""How categories stand after a cycle: who is proposed and asked about, and of whom it cannot be said and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from almoner.cli.output import out, show_table
+from almoner.cycle import Outcome
+from almoner.policy.model import Pack, say
+
+
+def categories_json(outcome: Outcome) -> dict[str, Any]:
+    """By category; `unknown_guards` counts by guard, in the order of the file, why an exit cannot be said."""
+    return {
+        r.category: {
+            "looked_at": r.subjects, "holds": r.holds, "proposed": r.proposed, "unknown": r.unknown, "exits": r.exits,
+            "exit_unknown": r.exit_unknown, "unknown_guards": list(r.unknown_guards), "reviews": r.reviews,
+        }
+        for r in outcome.recognised
+    }  # fmt: skip
+
+
+def show(outcome: Outcome, pack: Pack, language: str) -> None:
+    """A table of categories, and a line for each guard that is unknown of somebody."""
+    rows: list[tuple[object, ...]] = [
+        (
+            say(pack.categories[r.category].label, language),
+            r.subjects, r.holds, r.proposed, r.unknown, r.exits, r.exit_unknown, r.reviews,
+        )
+        for r in outcome.recognised
+    ]  # fmt: skip
+    if not rows:
+        return
+    columns = [
+        "category",
+        "looked at",
+        "held",
+        "proposed",
+        "unknown",
+        "exits asked",
+        "exit unknown",
+        "reviews",
+    ]
+    show_table("Categories", columns, rows)
+    for r in outcome.recognised:
+        leaving = pack.categories[r.category].exit
+        for guard, count in zip(leaving.guards if leaving else (), r.unknown_guards, strict=False):
+            if count:
+                label, what = say(pack.categories[r.category].label, language), say(guard.label, language)
+                out.print(f"Blind spot: {label}, exit: unknown of {count:,}: {what}.", markup=False)

@@ -1,0 +1,80 @@
+"""The feeds that are kept as books: dated entries with corrections when something ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from almoner.lab.place.books import Book
+from almoner.lab.place.faults import Faults
+from almoner.lab.place.feeds import Feed, Rows
+from almoner.lab.place.files import Shape
+from almoner.lab.place.life import Life
+
+_FEW = Faults(0.003)
+_AMOUNTS = Faults(0.003, negative="amount")
+# Feed, shape of the history, shape of a month's file, failings.
+_MONTHLY: list[tuple[str, Shape, Shape, Faults]] = [
+    ("serious_illness", "csv-gb18030", "xlsx", Faults(missing=0.002)),
+    ("student_aid_paid", "csv", "csv", _AMOUNTS),
+    ("deaths", "csv-gb18030", "csv-gb18030", Faults(0.001, 0.0003, 0.001)),
+    ("accidents", "csv-gb18030", "csv-gb18030", Faults(missing=0.004)),
+    ("low_income_register", "xlsx", "xlsx", Faults()),
+    ("monitored_households", "csv-bom", "xlsx", Faults()),
+    ("house_safety", "csv", "csv", Faults(0.006, 0.002, 0.003)),
+    ("property_register", "parquet", "csv", _FEW),
+    ("vehicles", "csv-gb18030", "csv-gb18030", Faults(0.002)),
+    ("asset_checks", "csv-bom", "csv-bom", Faults(0.001, 0.0)),
+    ("disaster_losses", "xlsx", "xlsx", Faults()),
+    ("children_register", "xlsx", "xlsx", Faults(missing=0.003)),
+    ("medical_assistance_paid", "csv", "csv", _AMOUNTS),
+    ("public_posts", "csv-gb18030", "xlsx", _FEW),
+    ("house_repair_paid", "xlsx", "xlsx", Faults()),
+    ("disaster_relief_paid", "xlsx", "xlsx", Faults()),
+    ("charity_aid", "csv", "csv", Faults(0.006, 0.003, 0.004)),
+]
+_YEARLY: list[tuple[str, Shape, Shape, Faults]] = [
+    ("insurance_enrolment", "parquet", "parquet", Faults(0.002)),
+    ("school_costs", "csv", "csv", Faults(0.003)),
+    ("farm_income", "csv-gb18030", "csv-gb18030", Faults(0.005)),
+]
+_DAILY: list[tuple[str, Shape, Shape, Faults]] = [
+    ("disability_register", "csv", "csv", Faults(0.002)),
+    ("help_requests", "csv-bom", "csv-bom", Faults(0.004, 0.002)),
+]
+
+
+def office_feeds(life: Life) -> list[Feed]:
+    """In the order in which a month's files arrive."""
+    monthly = [_feed(life, *line) for line in _MONTHLY]
+    yearly = [_feed(life, *line, sparse=True) for line in _YEARLY]
+    daily = [_feed(life, *line, daily=True) for line in _DAILY]
+    return [_allowances(life), *monthly, *yearly, *daily]
+
+
+def _feed(
+    life: Life,
+    name: str,
+    history: Shape,
+    monthly: Shape,
+    faults: Faults,
+    sparse: bool = False,
+    daily: bool = False,
+) -> Feed:
+    return Feed(name, _rows(life, life.books[name]), history, monthly, faults, daily=daily, sparse=sparse)
+
+
+def _rows(life: Life, book: Book) -> Rows:
+    def rows(first: int, after: int) -> Iterator[pa.Table]:
+        yield book.table(first, after, life.people.numbers, life.clock)
+
+    return rows
+
+
+def _allowances(life: Life) -> Feed:
+    def rows(first: int, after: int) -> Iterator[pa.Table]:
+        numbers, clock = life.people.numbers, life.clock
+        return (life.allowances.table(month, numbers, clock) for month in range(first, after))
+
+    return Feed("allowances_paid", rows, "parquet", "csv", _AMOUNTS)

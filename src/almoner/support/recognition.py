@@ -1,0 +1,281 @@
+"""Categories: recognition is proposed, and of a recognition it is asked whether it still fits. A person answers.
+
+Three kinds of findings: `recognition` (the rule holds, and no register has it yet), `exit` (recognised, the condition of
+leaving and every guard are known to hold) and `review` (recognised so long ago that a person looks again). None of them ends,
+stops or reduces anything; what is unknown proposes nothing and is counted as a blind spot.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from almoner.assessment.evidence import Atom, Explainer, Sources
+from almoner.assessment.ledger import EMPTY_FINDINGS, Kind, Moved
+from almoner.assessment.scene import Scene
+from almoner.assessment.signals import digest
+from almoner.assessment.wide import subject_key
+from almoner.engines import quote
+from almoner.policy.model import Condition, Pack, Term
+from almoner.policy.support_model import Category
+from almoner.support.looked_at import OPEN, looked, opened
+
+KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
+NONE_REFUTED = "SELECT NULL::VARCHAR AS key LIMIT 0"
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """How one category stands: whom it was looked at for, who holds it, what is proposed, and what cannot be said.
+
+    `unknown`: subjects of whom recognition cannot be said. `exit_unknown`: holders of whom the exit cannot be said, and by
+    guard (its number) how often that guard is why.
+    """
+
+    category: str
+    subjects: int
+    holds: int
+    proposed: int
+    unknown: int
+    exits: int
+    exit_unknown: int
+    unknown_guards: tuple[int, ...]
+    reviews: int
+
+
+def findings(kind: Kind) -> str:
+    """The kept table of a kind's findings."""
+    return f"{kind}_findings"
+
+
+def refuted(kind: Kind) -> str:
+    """The kept table of standing keys of a kind that are known not to hold."""
+    return f"{kind}_refuted"
+
+
+def judged(category: str) -> str:
+    """The kept table of what a category says of each subject that is looked at."""
+    return f"category:{category}"
+
+
+def find(scene: Scene) -> list[Recognised]:
+    """Judge every category, the deepest first, and keep findings and refuted keys of each kind."""
+    ordered = sorted(scene.pack.categories.values(), key=lambda c: (c.tier, c.id))
+    for category in ordered:
+        scene.engine.keep(judged(category.id), _judged(scene, category))
+    for kind in KINDS:
+        holding = (_holding(kind, c) for c in ordered)
+        scene.engine.keep(findings(kind), " UNION ALL ".join(holding) or EMPTY_FINDINGS)
+        known_false = (_refuted(kind, c) for c in ordered)
+        scene.engine.keep(refuted(kind), " UNION ALL ".join(known_false) or NONE_REFUTED)
+    return [_counted(scene, c) for c in scene.pack.categories.values()]
+
+
+def _judged(scene: Scene, category: Category) -> str:
+    """`looked_at`, `held`, and three truth values (`recognition`, `exit`, `review`) a subject."""
+    person = "person_id" if category.subject == "person" else "NULL::BIGINT AS person_id"
+    guards = "".join(
+        f", {scene.sql(g.when)} AS {quote(f'guard:{n}')}" for n, g in enumerate(_guards(category))
+    )
+    leaving = _exit_sql(scene, category)
+    digests = "".join(
+        f", CASE WHEN {scene.sql(category.when if kind == 'recognition' else category.held)} THEN {digest(scene, conditions)} END"
+        f" AS {quote(f'digest:{kind}')}"
+        for kind, conditions in _conditions(category).items()
+    )  # only of those whom the kind can be about: to write numbers as text takes longer than all the rest
+    inner = (
+        f"SELECT household_id, {person}, {subject_key(category.subject)} AS subject_id, area,"
+        f" {opened(scene, category.subject, category.signals)} AS looked_at, {scene.sql(category.held)} AS held,"
+        f" {scene.sql(category.when)} AS due, {leaving} AS leaves, {_review_sql(scene, category)} AS due_again,"
+        f" {_blocked(scene, category)} AS deeper{guards}{digests} FROM {looked(category.subject)}"
+    )
+    return (
+        f"SELECT *, looked_at AND due AND NOT held AND NOT deeper AS recognition, held AND leaves AS exit,"
+        f" held AND due_again AS review FROM ({inner})"
+    )
+
+
+def _guards(category: Category) -> Sequence[Any]:
+    return category.exit.guards if category.exit else ()
+
+
+def _exit_sql(scene: Scene, category: Category) -> str:
+    if category.exit is None:
+        return "false"
+    return " AND ".join(scene.sql(c) for c in (category.exit.when, *(g.when for g in category.exit.guards)))
+
+
+def _review_sql(scene: Scene, category: Category) -> str:
+    if category.review is None or category.since is None:
+        return "false"
+    return f"{scene.sql(category.since)} >= {category.review.months}"
+
+
+def _conditions(category: Category) -> dict[Kind, list[Condition]]:
+    leaving = category.exit
+    return {
+        "recognition": [category.when, category.held],
+        "exit": [leaving.when, *(g.when for g in leaving.guards)] if leaving else [],
+        "review": [category.since] if category.since else [],
+    }
+
+
+def _blocked(scene: Scene, category: Category) -> str:
+    """True where a deeper category is held or proposed; what is unknown there stands in nobody's way."""
+    parts = []
+    for name in category.unless:
+        about = scene.pack.categories[name].subject
+        key = subject_key(about)
+        parts.append(f"{key} IN (SELECT {key} FROM {quote(judged(name))} WHERE held OR recognition)")
+    return f"({' OR '.join(parts)})" if parts else "false"
+
+
+def _holding(kind: Kind, category: Category) -> str:
+    return (
+        f"SELECT '{category.id}' AS item, '{category.subject}' AS subject, subject_id, household_id, person_id, area,"
+        f" NULL::VARCHAR AS level, {-category.tier}::DOUBLE AS severity, {quote(f'digest:{kind}')} AS digest"
+        f" FROM {quote(judged(category.id))} WHERE {quote(kind)}"
+    )
+
+
+def _refuted(kind: Kind, category: Category) -> str:
+    return (
+        f"SELECT s.key FROM assessment.standing AS s JOIN {quote(judged(category.id))} AS j ON j.subject_id = s.subject_id"
+        f" WHERE s.kind = '{kind}' AND s.item = '{category.id}' AND NOT j.{quote(kind)}"
+    )
+
+
+def _counted(scene: Scene, category: Category) -> Recognised:
+    guards = range(len(_guards(category)))
+    open_exit = "held AND exit IS NULL"
+    asked = [
+        "count(*) FILTER (looked_at)", "count(*) FILTER (held)", "count(*) FILTER (recognition)",
+        "count(*) FILTER (looked_at AND recognition IS NULL)", "count(*) FILTER (exit)",
+        f"count(*) FILTER ({open_exit})", "count(*) FILTER (review)",
+        *(f"count(*) FILTER ({open_exit} AND {quote(f'guard:{n}')} IS NULL)" for n in guards),
+    ]  # fmt: skip
+    subjects, holds, proposed, unknown, exits, unknown_exits, reviews, *by_guard = scene.engine.rows(
+        f"SELECT {', '.join(asked)} FROM {quote(judged(category.id))}"
+    )[0]
+    return Recognised(
+        category.id, subjects, holds, proposed, unknown, exits, unknown_exits, tuple(by_guard), reviews
+    )
+
+
+def expiry(pack: Pack) -> dict[str, int]:
+    """None: what is proposed stands as long as it is not known to be wrong."""
+    del pack
+    return {}
+
+
+def bodies(kind: Kind) -> Callable[[Scene, Sequence[Moved]], Iterator[tuple[Moved, dict[str, Any]]]]:
+    """The function that puts findings of `kind` into bodies of the outbox."""
+    return partial(_bodies, kind)
+
+
+def _bodies(kind: Kind, scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
+    sources = Sources(scene, (m.household_id for m in moved))
+    signals = dict(
+        scene.engine.rows(
+            f"SELECT household_id, list(DISTINCT item ORDER BY item) FROM {OPEN} GROUP BY household_id"
+        )
+    )
+    for category_id in dict.fromkeys(m.item for m in moved):
+        mine = [m for m in moved if m.item == category_id]
+        category = scene.pack.categories.get(category_id)
+        if category is None or (kind in {"exit", "review"} and getattr(category, kind) is None):
+            yield from ((m, {"programme": named(kind, category_id), "reason": "removed"}) for m in mine)
+        else:
+            yield from _Reasons(scene, kind, category, sources, signals).bodies(mine)
+
+
+def named(kind: Kind, category: str) -> str:
+    """The name under which a case keeps what is proposed of a category."""
+    return category if kind == "recognition" else f"{category}:{kind}"
+
+
+class _Reasons:
+    """Fills the bodies of what one category proposes."""
+
+    def __init__(
+        self, scene: Scene, kind: Kind, category: Category, sources: Sources, signals: Mapping[int, list[str]]
+    ) -> None:
+        self._scene, self._kind, self._category = scene, kind, category
+        self._sources, self._signals = sources, signals
+        self._explainer = Explainer(scene, category.subject)
+        self._conditions = [
+            a for n, c in enumerate(self._shown()) for a in self._explainer.condition(c, f"condition{n}:")
+        ]
+        self._guards: list[tuple[Atom, list[Atom]]] = [
+            (self._explainer.value(g.when, f"guarded{n}"), self._explainer.condition(g.when, f"guard{n}:"))
+            for n, g in enumerate(_guards(category) if kind == "exit" else ())
+        ]
+
+    def _shown(self) -> list[Condition]:
+        """The conditions of this kind, without the guards, which have words of their own."""
+        found = _conditions(self._category)[self._kind]
+        return found[:1] if self._kind == "exit" else found
+
+    def bodies(self, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
+        rows = self._explainer.rows([m.subject_id for m in moved], f"SELECT * FROM {looked(self._category.subject)}")
+        for m in moved:
+            row = rows.get(m.subject_id)
+            yield m, self._common(m) | (self._filled(m, row) if row else {})
+
+    def _common(self, moved: Moved) -> dict[str, Any]:
+        c, (label, check, department, within) = self._category, self._words()
+        opened_here = self._signals.get(moved.household_id, [])
+        return {
+            "programme": named(self._kind, c.id), "proposes": self._kind, "category": c.id, "label": dict(label),
+            "subject": c.subject, "kind": "category", "department": department, "unit": "",
+            "within": {"amount": within.amount, "unit": within.unit}, "participation": "visit", "reference": c.reference,
+            "signals": [s for s in opened_here if s in c.signals], "amount": None, "steps": [], "eligible": [],
+            "exclusions": [], "guards": [], "check": dict(check), "tier": c.tier, **self._days(),
+        }  # fmt: skip
+
+    def _words(self) -> tuple[Mapping[str, str], Mapping[str, str], str, Term]:
+        c = self._category
+        if self._kind == "exit" and c.exit is not None:
+            return c.exit.question, c.exit.check, c.exit.department, c.exit.within
+        if self._kind == "review" and c.review is not None:
+            return c.review.question, c.check, c.department, c.review.within
+        return c.label, c.check, c.department, c.within
+
+    def _days(self) -> dict[str, str | None]:
+        """Until when a recognition of today would hold, and when a person would look again."""
+        c, recognises = self._category, self._kind == "recognition"
+        valid = _later(self._scene.as_of, c.valid_months) if recognises and c.valid_months else None
+        review = _later(self._scene.as_of, c.review.months) if recognises and c.review else None
+        return {"valid_until": _iso(valid), "review_on": _iso(review)}
+
+    def _filled(self, moved: Moved, row: dict[str, Any]) -> dict[str, Any]:
+        def explained(atom: Atom) -> dict[str, Any]:
+            return self._explainer.explain(atom, row, self._sources, moved.household_id, moved.person_id)
+
+        return {
+            "eligible": [explained(a) for a in self._conditions],
+            "guards": [
+                {
+                    "label": dict(guard.label),
+                    "holds": row[truth.slot],
+                    "conditions": [explained(a) for a in atoms],
+                }
+                for guard, (truth, atoms) in zip(_guards(self._category), self._guards, strict=False)
+            ],
+        }
+
+
+def _later(day: dt.date, months: int) -> dt.date:
+    """The same day `months` later; the last of the month where that month is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    first_of_next = dt.date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+    return min(
+        dt.date(year, month + 1, 1) + dt.timedelta(days=day.day - 1), first_of_next - dt.timedelta(days=1)
+    )
+
+
+def _iso(day: dt.date | None) -> str | None:
+    return day.isoformat() if day else None
