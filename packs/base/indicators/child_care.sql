@@ -16,10 +16,13 @@ paid AS (
 home AS (
   SELECT
     household_id,
-    count(*) FILTER (WHERE datesub('year', birth_date, :as_of) >= 18) AS adults,
-    count(*) FILTER (WHERE datesub('year', birth_date, :as_of) BETWEEN :able_age_from AND :able_age_to) AS carers
-  FROM population_register
-  WHERE status = 'resident' AND household_id IS NOT NULL
+    count(*) FILTER (WHERE age >= 18) AS adults,
+    count(*) FILTER (WHERE age BETWEEN :able_age_from AND :able_age_to) AS carers
+  FROM (
+    SELECT household_id, datesub('year', birth_date, :as_of) AS age
+    FROM population_register
+    WHERE status = 'resident' AND household_id IS NOT NULL
+  )
   GROUP BY household_id
 )
 SELECT

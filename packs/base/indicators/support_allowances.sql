@@ -13,8 +13,14 @@ WITH listed AS (
     AND (valid_until IS NULL OR valid_until >= :as_of)
   GROUP BY person_id
 ),
-carded AS (
-  SELECT DISTINCT person_id FROM disability_register WHERE recorded_on <= :as_of
+concerned AS (
+  SELECT person_id FROM listed
+  UNION
+  SELECT person_id FROM disability_register WHERE recorded_on <= :as_of
+  UNION
+  SELECT person_id
+  FROM population_register
+  WHERE status IN ('resident', 'away') AND datesub('year', birth_date, :as_of) >= :old_age_allowance_age
 ),
 paid AS (
   SELECT
@@ -43,10 +49,7 @@ SELECT
   CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.child, 0) END AS paid_child,
   CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.care, 0) END AS paid_care,
   CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.extreme, 0) END AS paid_extreme
-FROM population_register AS r
-LEFT JOIN listed ON listed.person_id = r.person_id
-LEFT JOIN carded ON carded.person_id = r.person_id
-LEFT JOIN paid ON paid.person_id = r.person_id
-WHERE listed.person_id IS NOT NULL
-  OR carded.person_id IS NOT NULL
-  OR (r.status IN ('resident', 'away') AND datesub('year', r.birth_date, :as_of) >= :old_age_allowance_age)
+FROM concerned AS c
+JOIN population_register AS r ON r.person_id = c.person_id
+LEFT JOIN listed ON listed.person_id = c.person_id
+LEFT JOIN paid ON paid.person_id = c.person_id

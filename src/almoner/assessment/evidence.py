@@ -19,7 +19,7 @@ from almoner.assessment.scene import Scene
 from almoner.assessment.wide import subject_key, wide
 from almoner.assessment.wording import COMPARISONS, Row, Wording, slots
 from almoner.engines import quote
-from almoner.policy.model import Column, Condition, Subject, Words
+from almoner.policy.model import Column, Condition, Indicator, Subject, Words
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,22 @@ class Sources:
         self._through = dict(scene.engine.rows("SELECT feed, complete_through FROM feed"))
         self._households = pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
         self._latest: dict[str, tuple[dict[int, dt.date], dict[int, dt.date]]] = {}
+        self._told: dict[tuple[str, dt.date | None], dict[str, Any]] = {}
 
     def of(self, column: Column, household: int, person: int | None) -> list[dict[str, Any]]:
         """The feeds behind a column: id, label, owner, complete_through, latest (ISO dates)."""
         return [self._feed(feed, household, person) for feed in column.feeds]
 
     def _feed(self, feed_id: str, household: int, person: int | None) -> dict[str, Any]:
-        feed = self._scene.pack.feeds[feed_id]
         by_household, by_person = self._latest_of(feed_id)
         latest = by_household.get(household) if person is None else by_person.get(person)
-        return {
-            "feed": feed_id, "label": dict(feed.label), "owner": feed.owner,
-            "complete_through": _iso(self._through.get(feed_id)), "latest": _iso(latest),
-        }  # fmt: skip
+        if (feed_id, latest) not in self._told:
+            feed = self._scene.pack.feeds[feed_id]
+            self._told[feed_id, latest] = {
+                "feed": feed_id, "label": dict(feed.label), "owner": feed.owner,
+                "complete_through": _iso(self._through.get(feed_id)), "latest": _iso(latest),
+            }  # fmt: skip
+        return self._told[feed_id, latest]
 
     def _latest_of(self, feed_id: str) -> tuple[dict[int, dt.date], dict[int, dt.date]]:
         if feed_id not in self._latest:
@@ -94,6 +97,8 @@ class Explainer:
         wordings = {lang: Wording(scene.pack, lang, plain, self._steps) for lang in scene.pack.languages}
         self._wordings = wordings
         self._asked: dict[str, str] = {}
+        self._columns: dict[str, tuple[Indicator, Column]] = {}
+        self._in_force: dict[str, dict[str, Any]] = {}
 
     def atom(self, node: exp.Expr, slot: str) -> Atom:
         """Plan one expression; its values will be in the row under names that begin with `slot`."""
@@ -146,7 +151,9 @@ class Explainer:
     def _column(
         self, name: str, row: Row, sources: Sources, household: int, person: int | None
     ) -> dict[str, Any]:
-        indicator, column = self._scene.pack.column(name)
+        if name not in self._columns:
+            self._columns[name] = self._scene.pack.column(name)
+        indicator, column = self._columns[name]
         whose = person if indicator.subject == "person" else None
         return {
             "kind": "indicator", "name": name, "label": dict(column.label), "value": _json(row[name]), "unit": column.unit,
@@ -154,6 +161,12 @@ class Explainer:
         }  # fmt: skip
 
     def _parameter(self, name: str, row: Row) -> dict[str, Any]:
+        if name not in self._in_force:
+            self._in_force[name] = self._value_of(name)
+        told = self._in_force[name]
+        return told | {"value": _json(row.get(area_column(name)))} if name in self._scene.values.by_area else told
+
+    def _value_of(self, name: str) -> dict[str, Any]:
         parameter = self._scene.pack.parameters.get(name)
         if parameter is None:
             return {
@@ -164,13 +177,9 @@ class Explainer:
                 "unit": None,
             }
         in_force = parameter.at(self._scene.as_of)
-        value = (
-            row.get(area_column(name))
-            if name in self._scene.values.by_area
-            else self._scene.values.plain[name]
-        )
         return {
-            "kind": "parameter", "name": name, "label": dict(parameter.label), "value": _json(value), "unit": parameter.unit,
+            "kind": "parameter", "name": name, "label": dict(parameter.label),
+            "value": _json(self._scene.values.plain[name]), "unit": parameter.unit,
             "reference": in_force.reference if in_force else "", "since": _iso(in_force.since) if in_force else None,
         }  # fmt: skip
 
