@@ -25,9 +25,9 @@ class DuckEngine(Engine):
         }
         if memory_limit:
             config["memory_limit"] = memory_limit
-        if path:
-            config["temp_directory"] = f"{path}.tmp"
-            config["temp_file_encryption"] = True  # what spills to disk may hold what only the vault may hold
+        self._spill = Path(f"{path}.tmp") if path else None
+        if self._spill:
+            config |= _spilling(self._spill)
         self._connection = duckdb.connect(":memory:", config=config)
         self._views: Mapping[str, str] = {}  # that are open now
         if path:
@@ -65,8 +65,11 @@ class DuckEngine(Engine):
         self._connection.register(name, data)
         try:
             yield
-        finally:
-            self._connection.unregister(name)
+        except BaseException:
+            with suppress(duckdb.Error):  # in a transaction that has failed it is gone already
+                self._connection.unregister(name)
+            raise
+        self._connection.unregister(name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -110,6 +113,22 @@ class DuckEngine(Engine):
 
     def close(self) -> None:
         self._connection.close()
+        if self._spill:
+            with suppress(OSError):  # another process still works there
+                self._spill.rmdir()
+
+
+def _spilling(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
+    """Where work goes that is larger than the memory limit: encrypted, for a delivery on the stage still holds names.
+
+    DuckDB writes encrypted files only with OpenSSL from its extension `httpfs`, which an index need not have for this version, or
+    when told that its own mbedTLS will do. That one draws the key of these files, which lives as long as the process, from a
+    generator of 64 bits of state: it guards what a crash leaves behind, not a secret for years.
+    """
+    if not folder.exists():
+        with suppress(OSError):  # a folder that cannot be written to is read only
+            folder.mkdir(mode=0o700)
+    return {"temp_directory": str(folder), "temp_file_encryption": True, "force_mbedtls_unsafe": True}
 
 
 @contextmanager
