@@ -7,16 +7,16 @@ known at an earlier time and writes nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any
 
 from almoner.assessment import area_alerts, ledger, signals, watch
 from almoner.assessment.area_alerts import Jump
-from almoner.assessment.ledger import Kind, Moved
+from almoner.assessment.evidence import Sources
+from almoner.assessment.ledger import Kind, Told
 from almoner.assessment.scene import Scene, open_scene
 from almoner.assessment.signals import Watched
 from almoner.assessment.watch import Layers
@@ -35,24 +35,24 @@ class _Stage:
     kind: Kind
     findings: str
     refuted: str
-    bodies: Callable[[Scene, Sequence[Moved]], Iterator[tuple[Moved, dict[str, Any]]]]
+    told: Callable[[Scene, Sources], Iterable[Told]]
     expiry: Callable[[Pack], Mapping[str, int]]
 
 
 _STAGES = (
-    _Stage("signal", signals.FINDINGS, signals.REFUTED, signals.bodies, signals.expiry),
-    _Stage("area", area_alerts.FINDINGS, area_alerts.REFUTED, area_alerts.bodies, area_alerts.expiry),
+    _Stage("signal", signals.FINDINGS, signals.REFUTED, signals.told, signals.expiry),
+    _Stage("area", area_alerts.FINDINGS, area_alerts.REFUTED, area_alerts.told, area_alerts.expiry),
     *(
         _Stage(
             kind,
             recognition.findings(kind),
             recognition.refuted(kind),
-            recognition.bodies(kind),
+            recognition.told(kind),
             recognition.expiry,
         )
         for kind in recognition.KINDS
     ),
-    _Stage("proposal", entitlements.FINDINGS, entitlements.REFUTED, reasons.bodies, entitlements.expiry),
+    _Stage("proposal", entitlements.FINDINGS, entitlements.REFUTED, reasons.told, entitlements.expiry),
 )
 
 
@@ -199,17 +199,27 @@ def _record(scene: Scene, outcome: Outcome) -> None:
         },
     )
     for stage in _STAGES:
-        expiry = stage.expiry(scene.pack)
-        moved = ledger.moves(
-            scene.engine, stage.kind, stage.findings, stage.refuted, scene.as_of, expiry, scoped=scene.scoped
+        moved = ledger.find_moves(
+            scene.engine,
+            stage.kind,
+            stage.findings,
+            stage.refuted,
+            scene.as_of,
+            stage.expiry(scene.pack),
+            scoped=scene.scoped,
         )
-        ledger.write_changes(scene.engine, outcome.cycle_id or 0, stage.kind, stage.bodies(scene, moved))
-        cleared = (m.key for m in moved if m.change == "cleared")
-        ledger.settle(scene.engine, stage.kind, stage.findings, cleared, scene.as_of)
         _count(outcome.areas_moved if stage.kind == "area" else outcome.moved, moved)
+    ledger.keep_concerned(scene.engine, [stage.kind for stage in _STAGES])
+    sources = Sources(scene)
+    for stage in _STAGES:
+        ledger.settle(scene.engine, stage.kind, stage.findings, scene.as_of)
+        ledger.tell(scene.engine, stage.kind, stage.told(scene, sources))
+    ledger.write_changes(scene.engine, outcome.cycle_id or 0)
+    sources.forget()
 
 
-def _count(counted: dict[str, dict[str, int]], moved: Sequence[Moved]) -> None:
-    for m in moved:
-        counts = counted.setdefault(m.item, {"raised": 0, "changed": 0, "cleared": 0})
-        counts[m.change] += 1
+def _count(counted: dict[str, dict[str, int]], moved: Mapping[str, Mapping[str, int]]) -> None:
+    for item, counts in moved.items():
+        sums = counted.setdefault(item, {"raised": 0, "changed": 0, "cleared": 0})
+        for change, count in counts.items():
+            sums[change] += count

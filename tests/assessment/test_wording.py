@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from almoner.assessment.expressions import atoms
+from almoner.assessment.forms import say
 from almoner.assessment.wording import Wording
 from almoner.policy.model import Column, Pack, Parameter
 
@@ -27,8 +28,8 @@ UNITS = {"CNY": {"en": "CNY", "zh": "元"}, "person": {"en": "person", "zh": "�
 def said(sql: str, row: Mapping[str, Any], language: str = "en", slot: str = "s") -> list[str]:
     line = Parameter("line", {"en": "Line", "zh": "标准"}, "CNY/person/month", {})
     pack = SimpleNamespace(units=UNITS, parameters={"line": line}, column=lambda name: (None, COLUMNS[name]))
-    wording = Wording(cast("Pack", pack), language, {"parameter:line": 630})
-    return [wording.sentence(node, slot)({"parameter:line": 630} | dict(row)) for node in atoms(sql)]
+    wording = Wording(cast("Pack", pack), language, {"line": 630})
+    return [say(wording.sentence(node, slot), row) for node in atoms(sql)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bodies are parsed as far as they are read, and are otherwise what their text says."""
+"""Bodies are put together as far as they are read, and are otherwise what is stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from almoner.support.bodies import Body, text_of
+from almoner.assessment.forms import Form
+from almoner.support import bodies
+from almoner.support.bodies import Body
 from casework.makers import proposal_body, signal_body
 
 VALUES = st.recursive(
@@ -17,20 +19,35 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3),
+    max_leaves=8,
+)
 
 
 @given(st.dictionaries(st.text(), VALUES), st.booleans(), st.sampled_from([None, 2]))
-def test_a_body_is_the_object_that_its_text_says(
+def test_a_body_without_a_form_is_the_object_that_its_text_says(
     said: dict[str, Any], as_ascii: bool, indent: int | None
 ) -> None:
     text = json.dumps(said, ensure_ascii=as_ascii, indent=indent)
     assert {name: Body(text)[name] for name in reversed(said)} == said
-    assert (dict(Body(text)), len(Body(text)), text_of(Body(text))) == (said, len(said), text)
+    assert (dict(Body(text)), len(Body(text)), Body(text).text) == (said, len(said), text)
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), PLAIN), st.data())
+def test_a_body_is_the_same_with_any_of_its_members_left_blank(said: dict[str, Any], data: st.DataObject) -> None:
+    blanks = tuple(name for name in said if data.draw(st.booleans()))
+    form = Form(blanks, {name: {"$": name} if name in blanks else part for name, part in said.items()})
+    body = Body.holding([said[name] for name in blanks], form)
+    assert dict(body) == said
+    assert dict(Body(body.text, Form.of(form.text))) == said
+    assert Form.of(form.text).digest == form.digest
 
 
 @pytest.mark.parametrize("body", [signal_body(), proposal_body()])
 def test_a_body_equals_its_object_whatever_was_read_of_it_before(body: dict[str, Any]) -> None:
-    read = Body(text_of(body))
+    read = bodies.of(body)
     assert read["label"] == body["label"]
     assert read == body
     assert body == read
@@ -38,7 +55,12 @@ def test_a_body_equals_its_object_whatever_was_read_of_it_before(body: dict[str,
 
 
 def test_a_member_that_is_not_there_is_a_key_error() -> None:
-    body = Body('{"a": 1}')
-    with pytest.raises(KeyError):
-        body["b"]
-    assert (body.get("b"), "a" in body) == (None, True)
+    for body in (Body('{"a": 1}'), Body("[1]", Form(("a",), {"a": {"$": "a"}}))):
+        with pytest.raises(KeyError):
+            body["b"]
+        assert (body["a"], body.get("b"), "a" in body) == (1, None, True)
+
+
+def test_answers_that_do_not_fit_the_form_are_an_error() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        Body("[1, 2]", Form(("a",), {"a": {"$": "a"}}))["a"]

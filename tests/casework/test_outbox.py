@@ -11,8 +11,9 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from almoner import casework
-from almoner.casework.models import Case, CaseEvent, CaseSignal, CaseState, Referral, ReferralState
-from almoner.support.bodies import Body, text_of
+from almoner.assessment.forms import Form
+from almoner.casework.models import BodyForm, Case, CaseEvent, CaseSignal, CaseState, Referral, ReferralState
+from almoner.support.bodies import Body
 from almoner.support.changes import Change
 from casework.makers import FRIDAY, Outbox
 
@@ -98,7 +99,7 @@ def test_a_changed_signal_keeps_its_old_evidence_in_the_trail(outbox: Outbox) ->
     casework.apply([[outbox.signal(1, "changed", level="orange", severity=0.7)]])
     signal, event = CaseSignal.objects.get(), CaseEvent.objects.get(kind="signal_changed")
     assert (signal.level, signal.severity) == ("orange", 0.7)
-    assert json.loads(event.data)["body_before"] == old
+    assert json.loads(event.data)["body_before"] == {"form": "", "answers": old.said}
 
 
 def test_a_clock_is_never_moved_out_by_evidence(outbox: Outbox) -> None:
@@ -227,18 +228,31 @@ def test_the_trail_holds_no_gap_after_bulk_work(outbox: Outbox) -> None:
     assert (check.intact, check.events) == (True, 900)
 
 
-def test_bodies_as_the_outbox_stores_them_are_kept_as_they_are(outbox: Outbox) -> None:
-    def stored(change: Change) -> Change:
-        return dataclasses.replace(change, body=Body(text_of(change.body)))
+def with_form(change: Change) -> Change:
+    """The same change as the engine writes it: a form, and the one answer that differs between households."""
+    blank = "severity" if change.kind == "signal" else "amount"
+    form = Form((blank,), {**change.body, blank: {"$": blank}})
+    return dataclasses.replace(change, body=Body.holding([change.body[blank]], form))
 
-    plain = [outbox.signal(1), outbox.proposal(1)]
-    casework.apply([[stored(change) for change in plain]])
-    assert [CaseSignal.objects.get().body, Referral.objects.get().body] == [change.body for change in plain]
-    casework.apply([[stored(outbox.signal(1, "changed")), stored(outbox.proposal(1, "changed"))]])
+
+def test_bodies_are_kept_as_answers_to_a_form_that_is_stored_once(outbox: Outbox) -> None:
+    plain = [outbox.signal(1), outbox.proposal(1), outbox.signal(2, severity=0.2)]
+    casework.apply([[with_form(change) for change in plain]])
+    assert [s.body for s in CaseSignal.objects.order_by("case__household_id")] == [plain[0].body, plain[2].body]
+    assert [s.answers for s in CaseSignal.objects.order_by("case__household_id")] == [[0.4], [0.2]]
+    assert Referral.objects.get().body == plain[1].body
+    assert Referral.objects.get().within == plain[1].body["within"]
+    assert BodyForm.objects.count() == 2
+
+
+def test_the_same_answers_to_the_same_form_are_no_change(outbox: Outbox) -> None:
+    casework.apply([[with_form(outbox.signal(1)), with_form(outbox.proposal(1))]])
+    before = CaseSignal.objects.get()
+    casework.apply([[with_form(outbox.signal(1, "changed")), with_form(outbox.proposal(1, "changed"))]])
     assert kinds(Case.objects.get()) == ["opened", "signal_raised", "proposal_raised"]
-    casework.apply([[stored(outbox.signal(1, "changed", severity=0.9))]])
+    casework.apply([[with_form(outbox.signal(1, "changed", severity=0.9))]])
     event = CaseEvent.objects.get(kind="signal_changed")
-    assert json.loads(event.data)["body_before"] == plain[0].body
+    assert json.loads(event.data)["body_before"] == {"form": before.form, "answers": [0.4]}
     assert CaseSignal.objects.get().body["severity"] == 0.9
 
 

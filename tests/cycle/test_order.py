@@ -33,7 +33,7 @@ def orders(draw_: st.DrawFn, wanted: Sequence[Delivery]) -> list[Delivery]:
 def said(engine: Engine) -> list[Any]:
     """The outbox with the registry's own ids replaced by blind indexes, which do not depend on the order."""
     rows = engine.rows(
-        """SELECT c.kind, c.change, c.key, h.key_index, p.number_index, c.area, c.body FROM assessment.change AS c
+        """SELECT c.kind, c.change, c.key, h.key_index, p.number_index, c.area, coalesce(c.form, ''), c.body FROM assessment.change AS c
            JOIN registry.household AS h ON h.household_id = c.household_id
            LEFT JOIN registry.person AS p ON p.person_id = c.person_id"""
     )
@@ -45,9 +45,10 @@ def said(engine: Engine) -> list[Any]:
             home,
             person or b"",
             area,
+            form,
             json.dumps(json.loads(body), sort_keys=True),
         )
-        for kind, change, key, home, person, area, body in rows
+        for kind, change, key, home, person, area, form, body in rows
     )
 
 

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -74,15 +75,21 @@ def test_what_a_killed_process_left_is_gone_after_the_next(tmp_path: Path) -> No
     assert not Path(f"{facts}.tmp").exists()
 
 
-def test_the_first_error_of_a_transaction_is_the_one_told(tmp_path: Path) -> None:
-    engine = DuckEngine(tmp_path / "facts.duckdb")
+def _fail_within_everything(engine: DuckEngine) -> None:
     with (
-        pytest.raises(EngineError, match="Could not convert string 'nobody'"),
         engine.transaction(),
+        ExitStack() as stack,
         engine.views({"scope": "SELECT 1 AS one"}),
         engine.offer("slice", pa.table({"seq": [1]})),
     ):
-        engine.execute("SELECT 'nobody'::BIGINT FROM slice")
+        stack.callback(engine.forget, "kept")
+        engine.keep("kept", "SELECT 'nobody'::BIGINT FROM slice")
+
+
+def test_the_first_error_of_a_transaction_is_the_one_told(tmp_path: Path) -> None:
+    engine = DuckEngine(tmp_path / "facts.duckdb")
+    with pytest.raises(EngineError, match="Could not convert string 'nobody'"):
+        _fail_within_everything(engine)
     with engine.offer("slice", pa.table({"seq": [2]})):
         assert engine.value("SELECT seq FROM slice") == 2
     engine.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model import Pack
 from almoner.registry import schema
+from almoner.support.outbox import changes_after
 
 AS_OF = dt.date(2026, 10, 31)
 
@@ -61,10 +61,8 @@ class Homes:
         return dict(rows)
 
     def changes(self, kind: str) -> list[dict[str, Any]]:
-        rows = self.engine.rows(
-            f"SELECT change, key, body FROM assessment.change WHERE kind = '{kind}' ORDER BY seq"
-        )
-        return [{"change": change, "key": key} | json.loads(body) for change, key, body in rows]
+        found = (change for batch in changes_after(self.engine, 0) for change in batch)
+        return [{"change": c.change, "key": c.key, **c.body} for c in found if c.kind == kind]
 
 
 @contextmanager

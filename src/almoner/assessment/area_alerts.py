@@ -11,14 +11,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from almoner.assessment import months
 from almoner.assessment.area_words import evidence
+from almoner.assessment.evidence import Sources
 from almoner.assessment.jumps import Comparison, Counts, stand_out
-from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
+from almoner.assessment.ledger import EMPTY_FINDINGS, Told, moved_table
 from almoner.assessment.scene import Scene
 from almoner.engines import quote
 from almoner.policy.model import Pack, Role
@@ -238,14 +239,28 @@ def expiry(pack: Pack) -> dict[str, int]:
     return dict.fromkeys(pack.signals, alarm.expires_days) if alarm else {}
 
 
-def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
-    """The outbox body of each area alert that moved, in the order of its key."""
-    told = {(item, area): json.loads(text) for item, area, text in scene.engine.rows(f"SELECT * FROM {_TOLD}")}
-    for m in moved:
-        yield m, _common(scene, m) | told.get((m.item, m.area), {"month": None, "evidence": []})
+def told(scene: Scene, sources: Sources) -> Iterator[Told]:
+    """What the outbox tells of the area alerts that moved. They are few, and each says much of its own: their bodies are whole."""
+    del sources
+    beyond = {(item, area): json.loads(text) for item, area, text in scene.engine.rows(f"SELECT * FROM {_TOLD}")}
+    columns = "key, item, area, level, severity"
+    moved = [_Moved(*row) for row in scene.engine.rows(f"SELECT {columns} FROM {moved_table('area')} ORDER BY key")]
+    nothing: dict[str, Any] = {"month": None, "evidence": []}
+    bodies = [json.dumps(_common(scene, m) | beyond.get((m.item, m.area), nothing), ensure_ascii=False) for m in moved]
+    told = pa.table({"key": pa.array([m.key for m in moved], pa.string()), "body": pa.array(bodies, pa.string())})
+    with scene.engine.offer("told_alerts", told):
+        yield Told("SELECT key, body::JSON AS body FROM told_alerts")
 
 
-def _common(scene: Scene, m: Moved) -> dict[str, Any]:
+class _Moved(NamedTuple):
+    key: str
+    item: str
+    area: str
+    level: str | None
+    severity: float | None
+
+
+def _common(scene: Scene, m: _Moved) -> dict[str, Any]:
     """What is said of a cleared one too. A pack that no longer has the signal or the layer says little."""
     signal = scene.pack.signals.get(m.item)
     watch = scene.pack.watch

@@ -15,15 +15,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
+from almoner.assessment.forms import Form
 from almoner.engines import Engine
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
-SLICE = 5_000  # changes written at a time
+_OUTGOING = "outgoing"
+CONCERNED = "concerned"  # the kept table of the households about which something moved
 
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS assessment;
@@ -37,7 +38,8 @@ CREATE TABLE IF NOT EXISTS assessment.standing (
 CREATE TABLE IF NOT EXISTS assessment.change (
   seq BIGINT PRIMARY KEY, cycle_id BIGINT NOT NULL, as_of DATE NOT NULL, known_at TIMESTAMP NOT NULL, kind VARCHAR NOT NULL,
   change VARCHAR NOT NULL, key VARCHAR NOT NULL, household_id BIGINT NOT NULL, person_id BIGINT, area VARCHAR,
-  pack_hash VARCHAR NOT NULL, body JSON NOT NULL);
+  pack_hash VARCHAR NOT NULL, form VARCHAR, body JSON NOT NULL);
+CREATE TABLE IF NOT EXISTS assessment.form (digest VARCHAR PRIMARY KEY, text VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS assessment.area_month (
   item VARCHAR NOT NULL, rule VARCHAR NOT NULL, month DATE NOT NULL, area VARCHAR NOT NULL, started BIGINT NOT NULL,
   at_risk BIGINT NOT NULL, known_from TIMESTAMP NOT NULL, known_to TIMESTAMP NOT NULL);
@@ -51,19 +53,17 @@ EMPTY_FINDINGS = (
 
 
 @dataclass(frozen=True)
-class Moved:
-    """One finding that was raised, changed or cleared by this cycle."""
+class Told:
+    """What is told of some moved findings: `select` gives their `key` and `body` (JSON); with a `form`, a body is a list of answers."""
 
-    key: str
-    change: Literal["raised", "changed", "cleared"]
-    item: str
-    subject: str
-    subject_id: int
-    household_id: int
-    person_id: int | None
-    area: str | None
-    level: str | None
-    severity: float | None
+    select: str
+    form: Form | None = None
+    parameters: Mapping[str, Any] | None = None
+
+
+def moved_table(kind: Kind) -> str:
+    """The kept table of the findings of a kind that moved: `key, change`, and the columns of a finding."""
+    return f"moved_{kind}"
 
 
 def create(engine: Engine) -> None:
@@ -77,20 +77,13 @@ def keyed(kind: Kind, findings: str) -> str:
     return f"SELECT '{kind}:' || item || ':' || subject || ':' || subject_id AS key, '{kind}' AS kind, {FINDING_COLUMNS} FROM {findings}"
 
 
-def moves(
-    engine: Engine,
-    kind: Kind,
-    findings: str,
-    refuted: str,
-    as_of: dt.date,
-    expiry: Mapping[str, int],
-    *,
-    scoped: bool,
-) -> list[Moved]:
-    """Compare the kept tables `findings` and `refuted` (keys known to be false) with what stands.
+def find_moves(
+    engine: Engine, kind: Kind, findings: str, refuted: str, as_of: dt.date, expiry: Mapping[str, int], *, scoped: bool
+) -> dict[str, dict[str, int]]:
+    """Compare the kept tables `findings` and `refuted` (keys known to be false) with what stands, and keep `moved_table`.
 
     `expiry` gives, by item, the days after which an unknown finding is let go. `scoped`: only the households in view
-    are looked at. The result is ordered by key.
+    are looked at. Gives, by item, how many were raised, changed and cleared.
     """
     days = pa.table(
         {"item": pa.array(list(expiry), pa.string()), "days": pa.array(list(expiry.values()), pa.int64())}
@@ -106,17 +99,39 @@ def moves(
         FROM assessment.standing AS s
         WHERE s.kind = '{kind}' AND {in_view} AND s.key NOT IN (SELECT key FROM ({keyed(kind, findings)}))
           AND (s.key IN (SELECT key FROM {refuted})
-               OR $as_of - s.last_true > (SELECT days FROM expiry_days AS e WHERE e.item = s.item))
-        ORDER BY 1"""
+               OR $as_of - s.last_true > (SELECT days FROM expiry_days AS e WHERE e.item = s.item))"""
     with engine.offer("expiry_days", days):
-        return [Moved(*row) for row in engine.rows(sql, {"as_of": as_of})]
+        engine.keep(moved_table(kind), sql, {"as_of": as_of})
+    moved: dict[str, dict[str, int]] = {}
+    counted = f"SELECT item, change, count(*) FROM {moved_table(kind)} GROUP BY ALL ORDER BY ALL"
+    for item, change, count in engine.rows(counted):
+        moved.setdefault(item, {"raised": 0, "changed": 0, "cleared": 0})[change] = count
+    return moved
 
 
-def settle(engine: Engine, kind: Kind, findings: str, cleared: Iterable[str], as_of: dt.date) -> None:
+def moved_items(engine: Engine, kind: Kind) -> list[str]:
+    """The items of a kind of which something moved."""
+    return [item for (item,) in engine.rows(f"SELECT DISTINCT item FROM {moved_table(kind)} ORDER BY item")]
+
+
+def removed(kind: Kind, item: str, named: Mapping[str, str]) -> Told:
+    """What is told where the pack no longer has an item: what stood is let go by its expiry."""
+    told = {"body": json.dumps({**named, "reason": "removed"}), "item": item}
+    return Told(f"SELECT key, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item", parameters=told)
+
+
+def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
+    """Keep the households about which something of `kinds` moved, and make room for what is told of them."""
+    union = " UNION ".join(f"SELECT household_id FROM {moved_table(kind)}" for kind in kinds)
+    engine.keep(CONCERNED, union)
+    columns = "kind, change, key, household_id, person_id, area, NULL::VARCHAR AS form, NULL::JSON AS body"
+    engine.keep(_OUTGOING, f"SELECT {columns} FROM assessment.change LIMIT 0")
+
+
+def settle(engine: Engine, kind: Kind, findings: str, as_of: dt.date) -> None:
     """Bring what stands up to date with this cycle's findings."""
-    gone = pa.table({"key": pa.array(list(cleared), pa.string())})
-    with engine.offer("cleared_keys", gone):
-        engine.execute("DELETE FROM assessment.standing WHERE key IN (SELECT key FROM cleared_keys)")
+    cleared = f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'"
+    engine.execute(f"DELETE FROM assessment.standing WHERE key IN ({cleared})")
     engine.execute(
         f"""INSERT INTO assessment.standing
             SELECT key, kind, {FINDING_COLUMNS}, $as_of, $as_of FROM ({keyed(kind, findings)})
@@ -144,39 +159,31 @@ def write_cycle(engine: Engine, cycle: Mapping[str, Any]) -> None:
     )
 
 
-def write_changes(
-    engine: Engine, cycle_id: int, kind: Kind, changes: Iterable[tuple[Moved, Mapping[str, Any]]]
-) -> None:
-    """Write changes of a cycle to the outbox, in slices: bodies are large."""
-    seq = int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
-    found = iter(changes)
-    while rows := [_row(kind, moved, body) for moved, body in islice(found, SLICE)]:
-        data = pa.Table.from_pylist(
-            [{"seq": seq + index, **row} for index, row in enumerate(rows, 1)], schema=_CHANGE
-        )
-        seq += len(rows)
-        with engine.offer("new_changes", data):
+def tell(engine: Engine, kind: Kind, told: Iterable[Told]) -> None:
+    """Add what moved of a kind to what `write_changes` will write; the engine makes the bodies."""
+    for some in told:
+        if some.form:
             engine.execute(
-                """INSERT INTO assessment.change SELECT n.seq, c.cycle_id, c.as_of, c.known_at, n.kind, n.change, n.key,
-                   n.household_id, n.person_id, n.area, c.pack_hash, n.body
-                   FROM new_changes AS n, assessment.cycle AS c WHERE c.cycle_id = $cycle_id""",
-                {"cycle_id": cycle_id},
+                "INSERT INTO assessment.form VALUES ($digest, $text) ON CONFLICT DO NOTHING",
+                {"digest": some.form.digest, "text": some.form.text},
             )
+        form = f"'{some.form.digest}'" if some.form else "NULL"
+        engine.execute(
+            f"""INSERT INTO {_OUTGOING} SELECT '{kind}', m.change, m.key, m.household_id, m.person_id, m.area, {form}, t.body
+                FROM {moved_table(kind)} AS m JOIN ({some.select}) AS t ON t.key = m.key""",
+            some.parameters,
+        )
+    engine.forget(moved_table(kind))
 
 
-_CHANGE = pa.schema(
-    [("seq", pa.int64()), ("kind", pa.string()), ("change", pa.string()), ("key", pa.string()), ("household_id", pa.int64()),
-     ("person_id", pa.int64()), ("area", pa.string()), ("body", pa.string())]
-)  # fmt: skip
-
-
-def _row(kind: Kind, moved: Moved, body: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "change": moved.change,
-        "key": moved.key,
-        "household_id": moved.household_id,
-        "person_id": moved.person_id,
-        "area": moved.area,
-        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str),
-    }
+def write_changes(engine: Engine, cycle_id: int) -> None:
+    """Write what was told to the outbox: all of a household together, its signals first, so that casework reads each case once."""
+    seq = int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
+    order = f"o.household_id, list_position({list(get_args(Kind))}, o.kind), o.key"
+    engine.execute(
+        f"""INSERT INTO assessment.change SELECT $seq + row_number() OVER (ORDER BY {order}), c.cycle_id, c.as_of, c.known_at, o.kind,
+            o.change, o.key, o.household_id, o.person_id, o.area, c.pack_hash, o.form, o.body
+            FROM {_OUTGOING} AS o, assessment.cycle AS c WHERE c.cycle_id = $cycle_id ORDER BY {order}""",
+        {"seq": seq, "cycle_id": cycle_id},
+    )
+    engine.forget(_OUTGOING)

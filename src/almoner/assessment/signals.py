@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from almoner.assessment import watch
-from almoner.assessment.evidence import Explainer, Sources
-from almoner.assessment.ledger import EMPTY_FINDINGS, Moved
+from almoner.assessment.evidence import SEEN, Explainer, Sources
+from almoner.assessment.ledger import EMPTY_FINDINGS, Told, moved_items, removed
 from almoner.assessment.rules import signal_conditions
 from almoner.assessment.scene import Scene
 from almoner.assessment.wide import has, holds, subject_key, wide
@@ -111,37 +110,24 @@ def expiry(pack: Pack) -> dict[str, int]:
     return {signal.id: signal.expires_days for signal in pack.signals.values()}
 
 
-def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
-    """The outbox body of each signal that moved, in the order of its key."""
-    sources = Sources(scene, (m.household_id for m in moved))
-    layers = watch.layers_of(scene, moved)
-    for signal_id in dict.fromkeys(m.item for m in moved):
-        mine = [m for m in moved if m.item == signal_id]
+def told(scene: Scene, sources: Sources) -> Iterator[Told]:
+    """What the outbox tells of the signals that moved."""
+    watch.keep_layers(scene)
+    for signal_id in moved_items(scene.engine, "signal"):
         signal = scene.pack.signals.get(signal_id)
-        if signal is None:  # the pack no longer has it; what stood is let go by its expiry
-            yield from ((m, {"signal": signal_id, "reason": "removed"}) for m in mine)
-        else:
-            yield from _bodies(scene, signal, mine, sources, layers)
+        yield _told(scene, sources, signal) if signal else removed("signal", signal_id, {"signal": signal_id})
 
 
-def _bodies(
-    scene: Scene, signal: Signal, moved: Sequence[Moved], sources: Sources, layers: Mapping[str, dict[str, Any]]
-) -> Iterator[tuple[Moved, dict[str, Any]]]:
-    explainer = Explainer(scene, signal.subject)
-    planned = explainer.condition(signal.when, "when")
-    rows = explainer.rows([m.subject_id for m in moved])
-    common = {
-        "signal": signal.id, "label": dict(signal.label), "subject": signal.subject, "theme": signal.theme,
-        "department": signal.department, "check": dict(signal.check), "why": dict(signal.why),
-    }  # fmt: skip
+def _told(scene: Scene, sources: Sources, signal: Signal) -> Told:
+    explainer = Explainer(scene, sources, signal.subject)
+    evidence = explainer.condition(signal.when, "when")
     terms = {level.id: {"amount": level.within.amount, "unit": level.within.unit} for level in signal.levels}
     expires = (scene.as_of + dt.timedelta(days=signal.expires_days)).isoformat()
-    for m in moved:
-        row = rows.get(m.subject_id)
-        evidence = (
-            [explainer.explain(a, row, sources, m.household_id, m.person_id) for a in planned] if row else []
-        )
-        yield m, common | {
-            "level": m.level, "severity": m.severity, "within": terms.get(m.level or ""), "expires_on": expires,
-            "layers": layers.get(m.key), "evidence": evidence,
-        }  # fmt: skip
+    body = {
+        "signal": signal.id, "label": dict(signal.label), "subject": signal.subject, "theme": signal.theme,
+        "level": explainer.ask("level", "m.level"), "severity": explainer.ask("severity", "m.severity"),
+        "department": signal.department, "within": {"$choose": "level", "of": terms},
+        "check": dict(signal.check), "why": dict(signal.why), "expires_on": explainer.ask("expires on", f"'{expires}'"),
+        "layers": watch.layers(scene, signal, explainer), "evidence": {"$choose": SEEN, "of": {"true": evidence, "false": []}},
+    }  # fmt: skip
+    return explainer.told("signal", signal.id, body)

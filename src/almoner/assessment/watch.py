@@ -6,20 +6,23 @@ Areas: the household's area and all around it, by level. Surface: found in the w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from almoner.assessment.ledger import Moved
+from almoner.assessment.evidence import Explainer
+from almoner.assessment.ledger import moved_table
 from almoner.assessment.scene import Scene
 from almoner.assessment.wide import subject_key, wide
 from almoner.engines import quote
-from almoner.policy.model import Role
+from almoner.policy.model import Role, Signal
 from almoner.policy.watch_model import Group
 
 LISTED = "watch_listed"
+_GROUPS, _AREAS = "moved_groups", "moved_areas"
 _NOBODY = "SELECT NULL::VARCHAR AS grp, NULL::BIGINT AS household_id, NULL::BIGINT AS person_id LIMIT 0"
 
 
@@ -129,37 +132,33 @@ class Above:
         return found
 
 
-def layers_of(scene: Scene, moved: Sequence[Moved]) -> dict[str, dict[str, Any]]:
-    """By key, what the body of a signal says of its layers; empty where the pack has no watch."""
+def keep_layers(scene: Scene) -> None:
+    """Keep, of the signals that moved, the groups that their subjects are in and the areas that theirs lies in."""
+    if scene.pack.watch is None:
+        return
+    moved = f"SELECT key AS item, subject, subject_id, household_id, person_id FROM {moved_table('signal')}"
+    listed = f"SELECT item AS key, list(grp ORDER BY grp) AS groups FROM ({_on_list(f'({moved})')}) GROUP BY item"
+    scene.engine.keep(_GROUPS, listed)
+    above = Above(scene)
+    lived = [a for (a,) in scene.engine.rows(f"SELECT DISTINCT area FROM {moved_table('signal')} WHERE area IS NOT NULL ORDER BY 1")]
+    codes = pa.table(
+        {"area": pa.array(lived, pa.string()), "codes": pa.array([json.dumps(above.of(a)) for a in lived], pa.string())}
+    )  # fmt: skip
+    with scene.engine.offer("areas_above", codes):
+        scene.engine.keep(_AREAS, "SELECT area, codes::JSON AS codes FROM areas_above")
+
+
+def layers(scene: Scene, signal: Signal, explainer: Explainer) -> dict[str, Any] | None:
+    """What the body of a signal says of its layers; None where the pack has no watch. After `keep_layers`."""
     watch = scene.pack.watch
     if watch is None:
-        return {}
-    groups, above = _groups_by_key(scene, moved), Above(scene)
-    found: dict[str, dict[str, Any]] = {}
-    for m in moved:
-        signal = scene.pack.signals.get(m.item)
-        line = watch.lines.get(signal.theme) if signal else None
-        listed = groups.get(m.key, [])
-        found[m.key] = {
-            "points": [{"id": g, "label": dict(watch.groups[g].label)} for g in watch.groups if g in listed],
-            "line": {"id": line.id, "label": dict(line.label), "department": line.department} if line else None,
-            "areas": above.of(m.area),
-            "surface": not listed,
-        }
-    return found
-
-
-def _groups_by_key(scene: Scene, moved: Sequence[Moved]) -> dict[str, list[str]]:
-    subjects = pa.table(
-        {
-            "item": pa.array([m.key for m in moved], pa.string()), "subject": pa.array([m.subject for m in moved], pa.string()),
-            "subject_id": pa.array([m.subject_id for m in moved], pa.int64()),
-            "household_id": pa.array([m.household_id for m in moved], pa.int64()),
-            "person_id": pa.array([m.person_id for m in moved], pa.int64()),
-        }
-    )  # fmt: skip
-    found: dict[str, list[str]] = {}
-    with scene.engine.offer("moved_signals", subjects):
-        for key, group in scene.engine.rows(f"SELECT item, grp FROM ({_on_list('moved_signals')}) ORDER BY 1, 2"):
-            found.setdefault(key, []).append(group)
-    return found
+        return None
+    line = watch.lines.get(signal.theme)
+    explainer.ask("points", "listed.groups", f"LEFT JOIN {_GROUPS} AS listed ON listed.key = m.key")
+    groups = [[[g], {"id": g, "label": dict(watch.groups[g].label)}] for g in watch.groups]
+    return {
+        "points": {"$among": "points", "of": groups},
+        "line": {"id": line.id, "label": dict(line.label), "department": line.department} if line else None,
+        "areas": explainer.ask("areas", "coalesce(above.codes, '{}'::JSON)", f"LEFT JOIN {_AREAS} AS above ON above.area = m.area"),
+        "surface": explainer.ask("surface", "listed.groups IS NULL"),
+    }

@@ -1,21 +1,24 @@
-"""Conditions and arithmetic in words: a sentence with the numbers in it, in each of a pack's languages.
+"""Conditions and arithmetic in words: a sentence with blanks for the numbers, in each of a pack's languages.
 
-A template is compiled once from the expression; filling it for a household is string joining.
+Pieces of a sentence are made once from the expression; `almoner.assessment.forms.say` puts a household's answers in. A piece is text, or
+
+    {"$": blank, "one": unit, "many": unit, "yes": word, "no": word, "unknown": word}
+    {"$branch": blank, "of": [[piece]], "unknown": word}          the branch of a CASE that was taken, by its number
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlglot import exp
 
-from almoner.assessment.expressions import takes_for_granted
+from almoner.assessment.expressions import area_column, takes_for_granted
+from almoner.assessment.forms import number
+from almoner.assessment.forms import say as filled
 from almoner.policy.model import Pack, say
 
-Row = Mapping[str, Any]
-Part = str | Callable[[Row], str]
+Piece = str | dict[str, Any]
 
 _WORDS = {
     "en": {
@@ -36,37 +39,25 @@ _LOGIC = (exp.And, exp.Or, exp.Not)
 COMPARISONS = (exp.LT, exp.GT, exp.LTE, exp.GTE, exp.EQ, exp.NEQ)
 
 
-def number(value: Any) -> str:
-    """A value as people write it: thousands apart, at most two decimals, four below one."""
-    if isinstance(value, bool) or value is None:
-        return str(value)
-    if isinstance(value, dt.date | str):
-        return str(value)
-    digits = 4 if abs(value) < 1 else 2
-    text = f"{value:,.{digits}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 class Wording:
     """Renders the expressions of one pack in one language.
 
-    A row carries each operand by its name, and what `slots` of an expression added: the values of both sides of
-    a comparison and the branch that a CASE took.
+    A blank is named as the operand, or as `slots` of an expression says: the values of both sides of a comparison and
+    the branch that a CASE took. `constants` are values of parameters that are the same for everybody; others are blanks.
     """
 
     def __init__(
-        self, pack: Pack, language: str, parameters: Mapping[str, Any], steps: Mapping[str, Any] | None = None
+        self, pack: Pack, language: str, constants: Mapping[str, Any], steps: Mapping[str, Any] | None = None
     ) -> None:
         self._pack = pack
         self._language = language
         self._words = _WORDS.get(language, _WORDS["en"])
-        self._parameters = parameters
+        self._constants = constants
         self._steps = steps or {}
 
-    def sentence(self, node: exp.Expr, slot: str) -> Callable[[Row], str]:
-        """A function from a row to the sentence for `node`, whose extra values are named by `slot`."""
-        parts = self._merged(self._render(node, slot))
-        return lambda row: "".join(part if isinstance(part, str) else part(row) for part in parts)
+    def sentence(self, node: exp.Expr, slot: str) -> list[Piece]:
+        """The pieces of the sentence for `node`, whose extra values are named by `slot`."""
+        return _merged(self._render(node, slot))
 
     def unit(self, unit: str | None, count: int = 2) -> str:
         """A unit in words, such as 元/人/月 or CNY a person a month; a lone English one in the plural, but for one."""
@@ -84,21 +75,11 @@ class Wording:
         word = say(self._pack.units[atom], self._language) if atom in self._pack.units else atom
         return word.replace("_", " ")
 
-    def _value(self, key: str, unit: str | None) -> Callable[[Row], str]:
-        one, many = self.unit(unit, 1), self.unit(unit, 2)
-        yes, no, unknown = self._words["yes"], self._words["no"], self._words["unknown"]
+    def _value(self, blank: str, unit: str | None) -> Piece:
+        words = {word: self._words[word] for word in ("yes", "no", "unknown")}
+        return {"$": blank, "one": self.unit(unit, 1), "many": self.unit(unit, 2), **words}
 
-        def show(row: Row) -> str:
-            value = row.get(key)
-            if value is None:
-                return unknown
-            if isinstance(value, bool):
-                return yes if value else no
-            return number(value) + (one if value == 1 else many)
-
-        return show
-
-    def _render(self, node: exp.Expr, slot: str) -> list[Part]:
+    def _render(self, node: exp.Expr, slot: str) -> list[Piece]:
         if isinstance(node, exp.Column):
             return self._operand(node.name, alone=_is_alone(node))
         if isinstance(node, exp.Placeholder | exp.Parameter):
@@ -117,7 +98,7 @@ class Wording:
             return [*self._render(node.left, ""), f" {self._words[type(node)]} ", *self._render(node.right, "")]
         return self._function(node, slot)
 
-    def _function(self, node: exp.Expr, slot: str) -> list[Part]:
+    def _function(self, node: exp.Expr, slot: str) -> list[Piece]:
         if isinstance(node, exp.Case):
             return self._case(node, slot)
         if isinstance(node, exp.Greatest | exp.Least | exp.Coalesce):
@@ -132,7 +113,7 @@ class Wording:
             number(float(node.this)) if isinstance(node, exp.Literal) and not node.is_string else node.sql()
         ]
 
-    def _several(self, node: exp.Expr, slot: str) -> list[Part]:
+    def _several(self, node: exp.Expr, slot: str) -> list[Piece]:
         if takes_for_granted(node):
             return self._render(node.this, slot)
         members = [self._render(child, slot) for child in (node.this, *node.expressions)]
@@ -144,7 +125,7 @@ class Wording:
             return [self._words[type(node)], " (", *listed, ")"]
         return ["(", *listed, ")"] if isinstance(node.parent, exp.Binary) else listed
 
-    def _comparison(self, node: exp.Binary, slot: str) -> list[Part]:
+    def _comparison(self, node: exp.Binary, slot: str) -> list[Piece]:
         left, right = self._render(node.left, slot), self._render(node.right, slot)
         if slot and not _is_single(node.left):
             left += [" (= ", self._value(f"{slot}:left", None), ")"]
@@ -152,24 +133,15 @@ class Wording:
             right += [" (= ", self._value(f"{slot}:right", None), ")"]
         return [*left, f" {self._words[type(node)]} ", *right]
 
-    def _case(self, node: exp.Case, slot: str) -> list[Part]:
+    def _case(self, node: exp.Case, slot: str) -> list[Piece]:
         branches = [branch.args["true"] for branch in node.args["ifs"]]
         default = node.args.get("default")
         rendered = [
-            self._merged(self._render(branch, slot))
-            for branch in [*branches, *([default] if default else [])]
+            _merged(self._render(branch, slot)) for branch in [*branches, *([default] if default else [])]
         ]
-        key, unknown = f"{slot}:{case_key(node)}", self._words["unknown"]
+        return [{"$branch": f"{slot}:{case_key(node)}", "of": rendered, "unknown": self._words["unknown"]}]
 
-        def show(row: Row) -> str:
-            taken = row.get(key)
-            if taken is None or taken >= len(rendered):
-                return unknown
-            return "".join(part if isinstance(part, str) else part(row) for part in rendered[taken])
-
-        return [show]
-
-    def _operand(self, name: str, *, alone: bool) -> list[Part]:
+    def _operand(self, name: str, *, alone: bool) -> list[Piece]:
         if name in self._steps:
             label, unit = say(self._steps[name], self._language), None
         else:
@@ -177,32 +149,28 @@ class Wording:
             label, unit = say(column.label, self._language), column.unit
         return self._named(label, self._value(name, unit), alone=alone)
 
-    def _named(self, label: str, value: Part, *, alone: bool = False) -> list[Part]:
+    def _named(self, label: str, value: Piece, *, alone: bool = False) -> list[Piece]:
         """A label with its value: `Age (81 years)` in an English comparison, `Lives alone: yes` for a fact, and 年龄：81 岁."""
         if self._language != "en":
             return [label, "：", value]
         return [label, ": ", value] if alone else [label, " (", value, ")"]
 
-    def _parameter(self, name: str) -> list[Part]:
-        if name not in self._pack.parameters:
-            return [number(self._parameters.get(name))]
-        parameter = self._pack.parameters[name]
-        key = f"parameter:{name}"
-        value = self._value(key, parameter.unit)
-        label = say(parameter.label, self._language)
-        if key not in self._parameters and name in self._parameters:
-            return self._named(label, value({key: self._parameters[name]}))
-        return self._named(label, value)
+    def _parameter(self, name: str) -> list[Piece]:
+        parameter = self._pack.parameters.get(name)
+        value = self._value(area_column(name), parameter.unit if parameter else None)
+        if name in self._constants:
+            value = filled([value], {area_column(name): self._constants[name]})
+        return self._named(say(parameter.label, self._language), value) if parameter else [value]
 
-    @staticmethod
-    def _merged(parts: list[Part]) -> list[Part]:
-        merged: list[Part] = []
-        for part in parts:
-            if isinstance(part, str) and merged and isinstance(merged[-1], str):
-                merged[-1] += part
-            else:
-                merged.append(part)
-        return merged
+
+def _merged(pieces: list[Piece]) -> list[Piece]:
+    merged: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return merged
 
 
 def _is_single(node: exp.Expr) -> bool:

@@ -143,6 +143,6 @@ def _read_bodies(
 ) -> None:
     held = {row.id: row for row in rows if row.id is not None}
     for some in batched(held, READ_AT_ONCE):
-        bodies = model.objects.filter(pk__in=some).values_list("pk", Cast("body", TextField()))
-        for pk, body in bodies:
-            held[pk].body = body
+        stored = model.objects.filter(pk__in=some).values_list("pk", Cast("answers", TextField()))
+        for pk, answers in stored:
+            held[pk].answers = answers

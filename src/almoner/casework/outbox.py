@@ -21,8 +21,10 @@ from almoner.casework import Applied, area_alerts
 from almoner.casework.clocks import Clocks, installed_clocks, nominal_hours
 from almoner.casework.desk import Desk
 from almoner.casework.models import CaseState, OutboxPosition, ReferralState
+from almoner.casework.models.bodies import keep_forms
 from almoner.casework.rows import CaseRow, ReferralRow, SignalRow
-from almoner.support.bodies import text_of
+from almoner.support.bodies import Body
+from almoner.support.bodies import of as as_stored
 
 if TYPE_CHECKING:
     from almoner.support.changes import Change
@@ -41,6 +43,7 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
             fresh = _fresh(batch, position.seq)
             if not fresh:
                 continue
+            keep_forms(change.body.form for change in fresh if isinstance(change.body, Body) and change.body.form)
             area_alerts.apply([change for change in fresh if change.kind == "area"], clocks)
             desk = _apply_batch([change for change in fresh if change.kind != "area"], clocks)
             opened += len(desk.opened)
@@ -91,7 +94,14 @@ def _about(change: Change) -> dict[str, Any]:
 
 
 def _stored(held: SignalRow | ReferralRow) -> Any:
-    return None if held.body is None else json.loads(held.body)
+    """The body that a row has, as it is stored."""
+    return {"form": held.form, "answers": None if held.answers is None else json.loads(held.answers)}
+
+
+def _incoming(change: Change) -> Any:
+    """The body that a change brings, as it would be stored."""
+    body = as_stored(change.body)
+    return {"form": body.form.digest if body.form else "", "answers": body.said}
 
 
 def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> CaseRow:
@@ -141,7 +151,7 @@ class Signals:
 
     def _update(self, held: SignalRow, change: Change) -> None:
         before = _stored(held)
-        if before == change.body:
+        if before == _incoming(change):
             return
         told = {
             "signal": held.signal, "level": change.body["level"], "level_before": held.level, "body_before": before,
@@ -176,7 +186,8 @@ def _write_signal(signal: SignalRow, change: Change) -> None:
     signal.signal, signal.department, signal.level = body["signal"], body["department"], body["level"] or ""
     signal.urgency_hours, signal.severity = nominal_hours(body["within"]), body["severity"]
     signal.theme, signal.watched = body["theme"], _groups(body.get("layers"))
-    signal.person_id, signal.body, signal.pack_hash = change.person_id, text_of(body), change.pack_hash
+    signal.person_id, signal.pack_hash = change.person_id, change.pack_hash
+    _write_body(signal, change)
 
 
 def _groups(layers: Mapping[str, Any] | None) -> str:
@@ -237,7 +248,7 @@ class Proposals:
 
     def _update(self, held: ReferralRow, change: Change) -> None:
         before = _stored(held)
-        if before == change.body and held.state == ReferralState.PROPOSED:
+        if before == _incoming(change) and held.state == ReferralState.PROPOSED:
             return
         told = _amounts(held, change) | {"body_before": before}
         self.desk.tell(held.case, "proposal_changed", _about(change) | told)
@@ -246,7 +257,7 @@ class Proposals:
         self.desk.touch(held)
 
     def _tell(self, held: ReferralRow, change: Change) -> None:
-        if _stored(held) == change.body and held.evidence_cleared_on is None:
+        if _stored(held) == _incoming(change) and held.evidence_cleared_on is None:
             return
         held.evidence_cleared_on = None
         self.desk.touch(held)
@@ -276,7 +287,13 @@ def _write_referral(referral: ReferralRow, change: Change) -> None:
     referral.programme, referral.department = body["programme"], body["department"]
     referral.amount = None if amount is None else round(Decimal(str(amount)), 2)
     referral.unit, referral.person_id = body["unit"] or "", change.person_id
-    referral.body, referral.pack_hash = text_of(body), change.pack_hash
+    referral.pack_hash = change.pack_hash
+    _write_body(referral, change)
+
+
+def _write_body(row: SignalRow | ReferralRow, change: Change) -> None:
+    body = as_stored(change.body)
+    row.form, row.answers = body.form.digest if body.form else "", body.text
 
 
 def _amounts(held: ReferralRow, change: Change) -> dict[str, Any]:

@@ -49,11 +49,11 @@ class CaseRow:
 
 @dataclass(slots=True, eq=False)
 class SignalRow:
-    """A row of `CaseSignal`. `body` is JSON text; none where it was not read."""
+    """A row of `CaseSignal`. `answers` is JSON text; none where it was not read."""
 
     CHANGES: ClassVar = (
         "person_id", "department", "level", "urgency_hours", "severity", "raised_on", "due_at", "cleared_on", "theme",
-        "watched", "body", "pack_hash",
+        "watched", "form", "answers", "pack_hash",
     )  # fmt: skip
 
     case: CaseRow
@@ -71,15 +71,16 @@ class SignalRow:
     watched: str = ""
     pack_hash: str = ""
     id: int | None = None
-    body: str | None = None
+    form: str = ""
+    answers: str | None = None
 
 
 @dataclass(slots=True, eq=False)
 class ReferralRow:
-    """A row of `Referral`. `body` is JSON text; none where it was not read."""
+    """A row of `Referral`. `answers` is JSON text; none where it was not read."""
 
     CHANGES: ClassVar = (
-        "case", "department", "person_id", "state", "amount", "unit", "evidence_cleared_on", "body", "pack_hash",
+        "case", "department", "person_id", "state", "amount", "unit", "evidence_cleared_on", "form", "answers", "pack_hash",
     )  # fmt: skip
 
     case: CaseRow
@@ -98,7 +99,8 @@ class ReferralRow:
     pack_hash: str = ""
     version: int = 1
     id: int | None = None
-    body: str | None = None
+    form: str = ""
+    answers: str | None = None
 
 
 R = TypeVar("R", CaseRow, SignalRow, ReferralRow)
@@ -113,8 +115,8 @@ class Table(Generic[R]):
         self._changes: tuple[str, ...] = row.CHANGES
 
     def read(self, found: QuerySet[Any, Any]) -> Iterator[tuple[Any, ...]]:
-        """What the rows are made of, in the order of their fields, without body; `case` is the case's id."""
-        columns = [_column(name) for name in self._names if name != "body"]
+        """What the rows are made of, in the order of their fields, without answers; `case` is the case's id."""
+        columns = [_column(name) for name in self._names if name != "answers"]
         return found.values_list(*columns).iterator(READ_AT_ONCE)
 
     def insert(self, rows: Iterable[R]) -> None:
@@ -123,8 +125,8 @@ class Table(Generic[R]):
         self._write(f"INSERT INTO {self._name} ({columns}) VALUES ({places})", names, rows)
 
     def update(self, rows: Iterable[R]) -> None:
-        """Write what evidence may change. A body that was not read stays."""
-        places = (f"{_column(n)} = " + ("COALESCE(%s, body)" if n == "body" else "%s") for n in self._changes)
+        """Write what evidence may change. Answers that were not read stay."""
+        places = (f"{_column(n)} = " + ("COALESCE(%s, answers)" if n == "answers" else "%s") for n in self._changes)
         sql = f"UPDATE {self._name} SET {', '.join(places)} WHERE id = %s"
         self._write(sql, [*self._changes, "id"], rows)
 

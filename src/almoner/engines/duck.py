@@ -109,7 +109,8 @@ class DuckEngine(Engine):
 
     def forget(self, *names: str) -> None:
         for name in names:
-            self.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
+            with suppress(duckdb.TransactionException):  # a transaction that has failed lets go of all by itself
+                self._connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
 
     def close(self) -> None:
         self._connection.close()

@@ -1,55 +1,56 @@
-"""Bodies of changes as they are stored: JSON text, parsed as far as somebody asks.
+"""Bodies of changes as they are stored: a form and its answers, or the whole object, put together as far as somebody asks.
 
-Applying a change needs its first few members; what is shown on a page is stored again as the same text.
+Applying a change needs its first few members; what is shown on a page is stored again as the same answers to the same form.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-DECODER = json.JSONDecoder()
-MEMBER = re.compile(r'\s*[{,]\s*"([^"\\]*)"\s*:\s*')
+from almoner.assessment.forms import Form, fill
 
 
 class Body(Mapping[str, Any]):
-    """The object that `text` (JSON) says. Reading a member parses the text up to there."""
+    """The object that `form` says with the answers of `text` (a JSON list in the order of its blanks); without a form what `text` says."""
 
-    __slots__ = ("_at", "_members", "text")
-
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, form: Form | None = None) -> None:
         self.text = text
-        self._members: dict[str, Any] = {}
-        self._at: int | None = 0  # none: the whole text was parsed
+        self.form = form
+        self._said: Any = None
+        self._answers: dict[str, Any] = {}
+        self._filled = dict(form.alike) if form else {}
+
+    @classmethod
+    def holding(cls, said: Any, form: Form | None = None) -> Body:
+        """The body of which `said` is stored."""
+        return cls(json.dumps(said, ensure_ascii=False, separators=(",", ":")), form)
+
+    @property
+    def said(self) -> Any:
+        """What is stored: the list of answers, or the object."""
+        if self._said is None:
+            self._said = json.loads(self.text)
+        return self._said
 
     def __getitem__(self, name: str) -> Any:
-        while name not in self._members and self._at is not None:
-            self._parse_next(self._at)
-        return self._members[name]
+        if self.form is None:
+            return self.said[name]
+        if name not in self._filled:
+            self._answers = self._answers or self.form.answers(self.said)
+            self._filled[name] = fill(self.form.body[name], self._answers)
+        return self._filled[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._whole())
+        return iter(self.said if self.form is None else self.form.body)
 
     def __len__(self) -> int:
-        return len(self._whole())
-
-    def _parse_next(self, at: int) -> None:
-        found = MEMBER.match(self.text, at)
-        if found is None:  # the end, or a name with an escape in it
-            self._whole()
-        else:
-            self._members[found[1]], self._at = DECODER.raw_decode(self.text, found.end())
-
-    def _whole(self) -> dict[str, Any]:
-        if self._at is not None:
-            self._members, self._at = json.loads(self.text), None
-        return self._members
+        return len(self.said if self.form is None else self.form.body)
 
 
-def text_of(body: Mapping[str, Any]) -> str:
-    """`body` as JSON text; one that was read from the outbox is not encoded again."""
+def of(body: Mapping[str, Any]) -> Body:
+    """`body` as it is stored; one that was read from the outbox stays as it is."""
     if isinstance(body, Body):
-        return body.text
-    return json.dumps(dict(body), ensure_ascii=False, separators=(",", ":"))
+        return body
+    return Body.holding(dict(body))

@@ -6,7 +6,9 @@ All others have nothing that support could answer, so rules over many columns ar
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from almoner.assessment.evidence import Explainer
 from almoner.assessment.scene import Scene, compute, late
 from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
 from almoner.assessment.signals import REFUTED as SIGNALS_REFUTED
@@ -16,6 +18,7 @@ from almoner.policy.model import Subject
 from almoner.policy.support_model import Category
 
 OPEN = "open_signals"
+_OPEN_IN = "open_signals_by_household"
 CONCERNED = "looked"  # the kept table of their households
 
 
@@ -38,6 +41,7 @@ def find(scene: Scene) -> None:
     """Keep `open_signals`, who holds which recognition, and the rows that are looked at."""
     engine = scene.engine
     engine.keep(OPEN, _open_signals())
+    engine.keep(_OPEN_IN, f"SELECT household_id, list(DISTINCT item) AS items FROM {OPEN} GROUP BY household_id")
     for subject in SUBJECTS:
         engine.keep(held(subject), _held(scene, subject))
     engine.keep(CONCERNED, _concerned())
@@ -52,6 +56,13 @@ def _open_signals() -> str:
     return f"""SELECT DISTINCT item, household_id, person_id FROM {SIGNAL_FINDINGS}
         UNION SELECT item, household_id, person_id FROM assessment.standing
         WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})"""
+
+
+def open_among(explainer: Explainer, signals: Iterable[str], blank: str = "signals") -> dict[str, Any]:
+    """Of `signals`, those that are open in the household: a part of a form."""
+    listed = ", ".join(f"'{signal}'" for signal in signals)
+    join = f"LEFT JOIN {_OPEN_IN} AS open_here ON open_here.household_id = m.household_id"
+    return explainer.ask(blank, f"list_intersect(coalesce(open_here.items, []), [{listed}]::VARCHAR[]).list_sort()", join)
 
 
 def _held(scene: Scene, subject: Subject) -> str:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
+import pyarrow as pa
+
+from almoner.assessment.forms import Form
 from almoner.engines import Engine
 from almoner.support.bodies import Body
 from almoner.support.changes import Change
 
 SLICE = 5_000
-_COLUMNS = tuple(field.name for field in fields(Change))
+_COLUMNS = tuple(field.name for field in fields(Change) if field.name != "body")
 
 
 def changes_after(engine: Engine, seq: int, rows: int = SLICE) -> Iterator[list[Change]]:
     """Changes with a larger `seq`, oldest first, in slices of at most `rows`."""
-    sql = f"SELECT {', '.join(_COLUMNS)} FROM assessment.change WHERE seq > $seq ORDER BY seq LIMIT $rows"
+    listed = ", ".join(_COLUMNS)
+    sql = f"SELECT {listed}, form, body FROM assessment.change WHERE seq > $seq ORDER BY seq LIMIT $rows"
+    forms: dict[str, Form] = {}
     while found := engine.rows(sql, {"seq": seq, "rows": rows}):
-        changes = [_change(row) for row in found]
+        _read_forms(engine, forms, {row[-2] for row in found if row[-2]})
+        changes = [_change(row, forms) for row in found]
         yield changes
         seq = changes[-1].seq
 
 
-def _change(row: tuple[Any, ...]) -> Change:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    return Change(**values | {"body": Body(values["body"])})
+def _read_forms(engine: Engine, forms: dict[str, Form], wanted: Iterable[str]) -> None:
+    missing = pa.table({"digest": pa.array(sorted(set(wanted) - forms.keys()), pa.string())})
+    with engine.offer("missing_forms", missing):
+        for digest, text in engine.rows("SELECT digest, text FROM assessment.form SEMI JOIN missing_forms USING (digest)"):
+            forms[digest] = Form.of(text)
+
+
+def _change(row: tuple[Any, ...], forms: dict[str, Form]) -> Change:
+    *values, form, body = row
+    return Change(**dict(zip(_COLUMNS, values, strict=True)), body=Body(body, forms[form] if form else None))

@@ -5,90 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from almoner.assessment.evidence import Atom, Explainer, Sources
-from almoner.assessment.ledger import Moved
+from almoner.assessment.evidence import Explainer, Part, Sources
+from almoner.assessment.ledger import Told, moved_items, removed
 from almoner.assessment.scene import Scene
-from almoner.policy.model import Condition, Programme, Term
+from almoner.policy.model import Programme, Term
 from almoner.policy.support_model import GRANTED, Cause, GradualExit
 from almoner.support.entitlements import KEEPS, with_steps
-from almoner.support.looked_at import OPEN
+from almoner.support.looked_at import open_among
+
+_WHOLE, _GONE = "whole", "gone"
 
 
-def bodies(scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
-    """The outbox body of each proposal that moved, in the order of its key."""
-    sources = Sources(scene, (m.household_id for m in moved))
-    opened = _open_signals(scene)
-    for programme_id in dict.fromkeys(m.item for m in moved):
-        mine = [m for m in moved if m.item == programme_id]
-        programme = scene.pack.programmes.get(programme_id)
-        if programme is None:
-            yield from ((m, {"programme": programme_id, "reason": "removed"}) for m in mine)
-        else:
-            yield from _Arithmetic(scene, programme, sources, opened).bodies(mine)
-
-
-def _open_signals(scene: Scene) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for household, item in scene.engine.rows(f"SELECT DISTINCT household_id, item FROM {OPEN} ORDER BY 1, 2"):
-        found.setdefault(household, []).append(item)
-    return found
+def told(scene: Scene, sources: Sources) -> Iterator[Told]:
+    """What the outbox tells of the proposals that moved."""
+    for item in moved_items(scene.engine, "proposal"):
+        programme = scene.pack.programmes.get(item)
+        yield (
+            _Arithmetic(scene, sources, programme).told()
+            if programme
+            else removed("proposal", item, {"programme": item})
+        )
 
 
 class _Arithmetic:
-    """Fills the bodies of one programme's proposals."""
+    """Plans the bodies of one programme's proposals."""
 
-    def __init__(
-        self, scene: Scene, programme: Programme, sources: Sources, opened: dict[int, list[str]]
-    ) -> None:
-        self._scene, self._programme, self._sources, self._opened = scene, programme, sources, opened
+    def __init__(self, scene: Scene, sources: Sources, programme: Programme) -> None:
+        self._scene, self._programme = scene, programme
         earlier = {GRANTED + other: scene.pack.programmes[other].label for other in programme.terms.uses}
-        self._explainer = Explainer(
-            scene, programme.subject, {step.id: step.label for step in programme.steps} | earlier
+        steps = {step.id: step.label for step in programme.steps}
+        self._explainer = Explainer(scene, sources, programme.subject, steps | earlier)
+
+    def told(self) -> Told:
+        p, explainer = self._programme, self._explainer
+        explainer.ask(
+            "state",
+            f"CASE WHEN w.subject IS NULL THEN '{_GONE}' WHEN m.level = '{KEEPS}' THEN '{KEEPS}' ELSE '{_WHOLE}' END",
         )
-        self._earlier = {
-            name: self._explainer.value(Condition(name, (), ()), f"earlier{n}")
-            for n, name in enumerate(earlier)
-        }
-        self._eligible = self._explainer.condition(programme.eligible, "eligible")
-        self._steps = [
-            self._explainer.value(step.value, f"step{i}") for i, step in enumerate(programme.steps)
-        ]
-        self._exclusions = [
-            (
-                self._explainer.value(e.when, f"excluded{i}"),
-                self._explainer.condition(e.when, f"exclusion{i}:"),
-            )
-            for i, e in enumerate(programme.exclusions)
-        ]
-        once, leaving = programme.terms.once, programme.terms.gradual_exit
-        self._causes: list[tuple[Cause, Atom, list[Atom]]] = [
-            (
-                cause,
-                self._explainer.value(cause.helped, f"helped{i}"),
-                self._explainer.condition(cause.helped, f"helping{i}:"),
-            )
-            for i, cause in enumerate(once.causes if once else ())
-        ]
-        self._leaving = self._explainer.condition(leaving.when, "leaving") if leaving else []
-        self._since = [self._explainer.value(leaving.since, "since")] if leaving else []
-
-    def bodies(self, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
-        rows = self._explainer.rows([m.subject_id for m in moved], with_steps(self._scene, self._programme))
-        for m in moved:
-            row = rows.get(m.subject_id)
-            yield m, self._common(m) | (self._filled(m, row) if row else {})
-
-    def _common(self, moved: Moved) -> dict[str, Any]:
-        p = self._programme
-        signals = [s for s in self._opened.get(moved.household_id, []) if s in p.signals]
-        return {
+        body = {
             "programme": p.id, "proposes": "support", "label": dict(p.label), "subject": p.subject, "kind": p.kind,
             "department": p.department, "unit": p.unit, "within": _term(p.within), "participation": p.participation,
-            "reference": p.reference, "signals": signals, "amount": moved.severity, "steps": [], "eligible": [],
-            "exclusions": [], "causes": [], "goes_on": None, **self._terms(),
+            "reference": p.reference, "signals": open_among(explainer, p.signals),
+            "amount": explainer.ask("amount", "m.severity"), "steps": _of_whole(self._steps()),
+            "eligible": _of_whole(explainer.condition(p.eligible, "eligible")),
+            "exclusions": _of_whole(self._exclusions()), "causes": self._causes(), "goes_on": self._goes_on(), **self._terms(),
         }  # fmt: skip
+        return explainer.told("proposal", p.id, body, with_steps(self._scene, p))
 
-    def _terms(self) -> dict[str, Any]:
+    def _terms(self) -> Part:
         terms = self._programme.terms
         check = terms.local_check
         return {
@@ -98,50 +62,59 @@ class _Arithmetic:
             "authorises": [dict(self._scene.pack.purposes[purpose]) for purpose in terms.authorises],
         }  # fmt: skip
 
-    def _filled(self, moved: Moved, row: dict[str, Any]) -> dict[str, Any]:
-        values = row | {s.id: row[f"step{i}"] for i, s in enumerate(self._programme.steps)}
-        values |= {name: row[atom.slot] for name, atom in self._earlier.items()}
-        leaving = self._programme.terms.gradual_exit
-        if moved.level == KEEPS and leaving is not None:
-            return {"goes_on": self._goes_on(leaving, values, moved)}
-        return {
-            "steps": [self._step(i, atom, values) for i, atom in enumerate(self._steps)],
-            "eligible": [self._explained(a, values, moved) for a in self._eligible],
-            "exclusions": [
-                self._known(exclusion.label, truth, planned, values, moved)
-                for exclusion, (truth, planned) in zip(
-                    self._programme.exclusions, self._exclusions, strict=True
-                )
-            ],
-            "causes": [
-                self._known(cause.label, truth, planned, values, moved)
-                for cause, truth, planned in self._causes
-                if set(cause.signals) & set(self._opened.get(moved.household_id, []))
-            ],
+    def _steps(self) -> list[Part]:
+        return [
+            {
+                "id": step.id,
+                "label": dict(step.label),
+                "value": self._explainer.column(step.id),
+                "sentence": self._explainer.sentence(step.value, f"step{i}"),
+            }
+            for i, step in enumerate(self._programme.steps)
+        ]
+
+    def _exclusions(self) -> list[Part]:
+        return [
+            {
+                "label": dict(exclusion.label),
+                "holds": self._explainer.truth(exclusion.when, f"excluded{i}"),
+                "conditions": self._explainer.condition(exclusion.when, f"exclusion{i}:"),
+            }
+            for i, exclusion in enumerate(self._programme.exclusions)
+        ]
+
+    def _causes(self) -> Part:
+        """Of the causes for which help is given once, those whose signal is open."""
+        once = self._programme.terms.once
+        causes = once.causes if once else ()
+        open_among(self._explainer, sorted({s for cause in causes for s in cause.signals}), "causes")
+        return _of_whole({"$among": "causes", "of": [self._cause(i, cause) for i, cause in enumerate(causes)]})
+
+    def _cause(self, index: int, cause: Cause) -> list[Any]:
+        told = {
+            "label": dict(cause.label),
+            "holds": self._explainer.truth(cause.helped, f"helped{index}"),
+            "conditions": self._explainer.condition(cause.helped, f"helping{index}:"),
         }
+        return [list(cause.signals), told]
 
-    def _known(
-        self, label: Any, truth: Atom, planned: Sequence[Atom], values: dict[str, Any], moved: Moved
-    ) -> dict[str, Any]:
-        conditions = [self._explained(a, values, moved) for a in planned]
-        return {"label": dict(label), "holds": values[truth.slot], "conditions": conditions}
-
-    def _goes_on(self, leaving: GradualExit, values: dict[str, Any], moved: Moved) -> dict[str, Any]:
+    def _goes_on(self) -> Part | None:
         """Why aid goes on although the household has come over the line."""
-        return {
+        leaving: GradualExit | None = self._programme.terms.gradual_exit
+        if leaving is None:
+            return None
+        told = {
             "label": dict(leaving.label),
-            "months": values["since"],
-            "conditions": [self._explained(a, values, moved) for a in self._leaving],
+            "months": self._explainer.truth(leaving.since, "since"),
+            "conditions": self._explainer.condition(leaving.when, "leaving"),
         }
-
-    def _step(self, index: int, atom: Atom, values: dict[str, Any]) -> dict[str, Any]:
-        step = self._programme.steps[index]
-        sentence = {lang: fill(values) for lang, fill in atom.sentences.items()}
-        return {"id": step.id, "label": dict(step.label), "value": values[step.id], "sentence": sentence}
-
-    def _explained(self, atom: Atom, values: dict[str, Any], moved: Moved) -> dict[str, Any]:
-        return self._explainer.explain(atom, values, self._sources, moved.household_id, moved.person_id)
+        return {"$choose": "state", "of": {KEEPS: told}}
 
 
-def _term(term: Term | None) -> dict[str, Any] | None:
+def _of_whole(part: Sequence[Any] | Part) -> Part:
+    """What is said where the programme fits as a whole."""
+    return {"$choose": "state", "of": {_WHOLE: part, KEEPS: [], _GONE: []}}
+
+
+def _term(term: Term | None) -> Part | None:
     return {"amount": term.amount, "unit": term.unit} if term else None

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from almoner.assessment.evidence import Atom, Explainer, Sources
-from almoner.assessment.ledger import EMPTY_FINDINGS, Kind, Moved
+from almoner.assessment.evidence import SEEN, Explainer, Sources
+from almoner.assessment.ledger import EMPTY_FINDINGS, Kind, Told, moved_items, removed
 from almoner.assessment.scene import Scene
 from almoner.assessment.signals import digest
 from almoner.assessment.wide import subject_key
 from almoner.engines import quote
 from almoner.policy.model import Condition, Pack, Term
 from almoner.policy.support_model import Category
-from almoner.support.looked_at import OPEN, looked, opened
+from almoner.support.looked_at import looked, open_among, opened
 
 KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
 NONE_REFUTED = "SELECT NULL::VARCHAR AS key LIMIT 0"
@@ -171,25 +171,18 @@ def expiry(pack: Pack) -> dict[str, int]:
     return {}
 
 
-def bodies(kind: Kind) -> Callable[[Scene, Sequence[Moved]], Iterator[tuple[Moved, dict[str, Any]]]]:
-    """The function that puts findings of `kind` into bodies of the outbox."""
-    return partial(_bodies, kind)
+def told(kind: Kind) -> Callable[[Scene, Sources], Iterator[Told]]:
+    """The function that tells the outbox of findings of `kind` that moved."""
+    return partial(_told, kind)
 
 
-def _bodies(kind: Kind, scene: Scene, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
-    sources = Sources(scene, (m.household_id for m in moved))
-    signals = dict(
-        scene.engine.rows(
-            f"SELECT household_id, list(DISTINCT item ORDER BY item) FROM {OPEN} GROUP BY household_id"
-        )
-    )
-    for category_id in dict.fromkeys(m.item for m in moved):
-        mine = [m for m in moved if m.item == category_id]
-        category = scene.pack.categories.get(category_id)
+def _told(kind: Kind, scene: Scene, sources: Sources) -> Iterator[Told]:
+    for item in moved_items(scene.engine, kind):
+        category = scene.pack.categories.get(item)
         if category is None or (kind in {"exit", "review"} and getattr(category, kind) is None):
-            yield from ((m, {"programme": named(kind, category_id), "reason": "removed"}) for m in mine)
+            yield removed(kind, item, {"programme": named(kind, item)})
         else:
-            yield from _Reasons(scene, kind, category, sources, signals).bodies(mine)
+            yield _Reasons(scene, sources, kind, category).told()
 
 
 def named(kind: Kind, category: str) -> str:
@@ -200,41 +193,47 @@ def named(kind: Kind, category: str) -> str:
 class _Reasons:
     """Fills the bodies of what one category proposes."""
 
-    def __init__(
-        self, scene: Scene, kind: Kind, category: Category, sources: Sources, signals: Mapping[int, list[str]]
-    ) -> None:
+    def __init__(self, scene: Scene, sources: Sources, kind: Kind, category: Category) -> None:
         self._scene, self._kind, self._category = scene, kind, category
-        self._sources, self._signals = sources, signals
-        self._explainer = Explainer(scene, category.subject)
-        self._conditions = [
-            a for n, c in enumerate(self._shown()) for a in self._explainer.condition(c, f"condition{n}:")
+        self._explainer = Explainer(scene, sources, category.subject)
+
+    def told(self) -> Told:
+        c, explainer = self._category, self._explainer
+        label, check, department, within = self._words()
+        body = {
+            "programme": named(self._kind, c.id), "proposes": self._kind, "category": c.id, "label": dict(label),
+            "subject": c.subject, "kind": "category", "department": department, "unit": "",
+            "within": {"amount": within.amount, "unit": within.unit}, "participation": "visit", "reference": c.reference,
+            "signals": open_among(explainer, c.signals), "amount": None, "steps": [],
+            "eligible": self._if_seen(self._eligible()), "exclusions": [], "guards": self._if_seen(self._guards()),
+            "check": dict(check), "tier": c.tier, **self._days(),
+        }  # fmt: skip
+        return explainer.told(self._kind, c.id, body, f"SELECT * FROM {looked(c.subject)}")
+
+    def _if_seen(self, part: Sequence[Any]) -> dict[str, Any]:
+        return {"$choose": SEEN, "of": {"true": part, "false": []}}
+
+    def _eligible(self) -> list[Any]:
+        return [
+            part
+            for n, c in enumerate(self._shown())
+            for part in self._explainer.condition(c, f"condition{n}:")
         ]
-        self._guards: list[tuple[Atom, list[Atom]]] = [
-            (self._explainer.value(g.when, f"guarded{n}"), self._explainer.condition(g.when, f"guard{n}:"))
-            for n, g in enumerate(_guards(category) if kind == "exit" else ())
+
+    def _guards(self) -> list[Any]:
+        return [
+            {
+                "label": dict(guard.label),
+                "holds": self._explainer.truth(guard.when, f"guarded{n}"),
+                "conditions": self._explainer.condition(guard.when, f"guard{n}:"),
+            }
+            for n, guard in enumerate(_guards(self._category) if self._kind == "exit" else ())
         ]
 
     def _shown(self) -> list[Condition]:
         """The conditions of this kind, without the guards, which have words of their own."""
         found = _conditions(self._category)[self._kind]
         return found[:1] if self._kind == "exit" else found
-
-    def bodies(self, moved: Sequence[Moved]) -> Iterator[tuple[Moved, dict[str, Any]]]:
-        rows = self._explainer.rows([m.subject_id for m in moved], f"SELECT * FROM {looked(self._category.subject)}")
-        for m in moved:
-            row = rows.get(m.subject_id)
-            yield m, self._common(m) | (self._filled(m, row) if row else {})
-
-    def _common(self, moved: Moved) -> dict[str, Any]:
-        c, (label, check, department, within) = self._category, self._words()
-        opened_here = self._signals.get(moved.household_id, [])
-        return {
-            "programme": named(self._kind, c.id), "proposes": self._kind, "category": c.id, "label": dict(label),
-            "subject": c.subject, "kind": "category", "department": department, "unit": "",
-            "within": {"amount": within.amount, "unit": within.unit}, "participation": "visit", "reference": c.reference,
-            "signals": [s for s in opened_here if s in c.signals], "amount": None, "steps": [], "eligible": [],
-            "exclusions": [], "guards": [], "check": dict(check), "tier": c.tier, **self._days(),
-        }  # fmt: skip
 
     def _words(self) -> tuple[Mapping[str, str], Mapping[str, str], str, Term]:
         c = self._category
@@ -244,27 +243,14 @@ class _Reasons:
             return c.review.question, c.check, c.department, c.review.within
         return c.label, c.check, c.department, c.within
 
-    def _days(self) -> dict[str, str | None]:
+    def _days(self) -> dict[str, Any]:
         """Until when a recognition of today would hold, and when a person would look again."""
         c, recognises = self._category, self._kind == "recognition"
         valid = _later(self._scene.as_of, c.valid_months) if recognises and c.valid_months else None
         review = _later(self._scene.as_of, c.review.months) if recognises and c.review else None
-        return {"valid_until": _iso(valid), "review_on": _iso(review)}
-
-    def _filled(self, moved: Moved, row: dict[str, Any]) -> dict[str, Any]:
-        def explained(atom: Atom) -> dict[str, Any]:
-            return self._explainer.explain(atom, row, self._sources, moved.household_id, moved.person_id)
-
         return {
-            "eligible": [explained(a) for a in self._conditions],
-            "guards": [
-                {
-                    "label": dict(guard.label),
-                    "holds": row[truth.slot],
-                    "conditions": [explained(a) for a in atoms],
-                }
-                for guard, (truth, atoms) in zip(_guards(self._category), self._guards, strict=False)
-            ],
+            "valid_until": valid and self._explainer.ask("valid until", f"'{valid.isoformat()}'"),
+            "review_on": review and self._explainer.ask("review on", f"'{review.isoformat()}'"),
         }
 
 
@@ -275,7 +261,3 @@ def _later(day: dt.date, months: int) -> dt.date:
     return min(
         dt.date(year, month + 1, 1) + dt.timedelta(days=day.day - 1), first_of_next - dt.timedelta(days=1)
     )
-
-
-def _iso(day: dt.date | None) -> str | None:
-    return day.isoformat() if day else None

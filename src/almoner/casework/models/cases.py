@@ -1,4 +1,4 @@
-"""Cases with their signals and referrals. Bodies are kept as the pack said them when they were written."""
+"""Cases with their signals and referrals. Their bodies are kept as the pack said them when they were written: answers to a stored form."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from almoner.casework.models.bodies import stored_body
+from almoner.support.bodies import Body
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32, and none that reads as another
 LETTERS = (ALPHABET * 8).encode()  # one for each of 256 bytes
@@ -130,7 +133,8 @@ class CaseSignal(models.Model):
     cleared_on = models.DateField(null=True)
     theme = models.CharField(max_length=80, blank=True)
     watched = models.CharField(max_length=400, blank=True)  # groups of the watch list: ",one,two,"
-    body = models.JSONField()
+    form = models.CharField(max_length=64, blank=True)
+    answers = models.JSONField()
     pack_hash = models.CharField(max_length=80)
 
     class Meta:
@@ -147,6 +151,11 @@ class CaseSignal(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def body(self) -> Body:
+        """What the cycle told (`almoner.support.changes`)."""
+        return stored_body(self.form, self.answers)
 
 
 class ReferralState(models.TextChoices):
@@ -176,7 +185,8 @@ class Referral(models.Model):
     answered_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=400, blank=True)
     evidence_cleared_on = models.DateField(null=True)
-    body = models.JSONField()
+    form = models.CharField(max_length=64, blank=True)
+    answers = models.JSONField()
     pack_hash = models.CharField(max_length=80)
     version = models.PositiveIntegerField(default=1)
 
@@ -191,6 +201,11 @@ class Referral(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def body(self) -> Body:
+        """What the cycle told (`almoner.support.changes`)."""
+        return stored_body(self.form, self.answers)
 
     @property
     def within(self) -> dict[str, Any]:
