@@ -37,4 +37,4 @@ FROM population_register AS c
 JOIN home ON home.household_id = c.household_id
 LEFT JOIN listed ON listed.person_id = c.person_id
 LEFT JOIN paid ON paid.person_id = c.person_id
-WHERE c.status = 'resident' AND datesub('year', c.birth_date, :as_of) < :child_age
+WHERE c.status = 'resident' AND c.birth_date >= :as_of - to_years(:child_age) AND datesub('year', c.birth_date, :as_of) < :child_age

@@ -27,4 +27,4 @@ FROM population_register AS r
 JOIN present ON present.household_id = r.household_id
 LEFT JOIN disabled ON disabled.person_id = r.person_id
 LEFT JOIN supported ON supported.person_id = r.person_id
-WHERE r.status = 'resident' AND datesub('year', r.birth_date, :as_of) >= :elder_age
+WHERE r.status = 'resident' AND r.birth_date <= :as_of + 1 - to_years(:elder_age) AND datesub('year', r.birth_date, :as_of) >= :elder_age

@@ -2,8 +2,25 @@
 -- Each feed's window ends with the last month that the feed is complete for, never at today: a late feed is not a lost income,
 -- and one late feed does not hide what another one says. `back` counts months before that last one.
 -- recent: the last 3 complete months. usual: the median of the 12 months before those, counting months with income.
+-- Months stand side by side: to group by household and month takes half as long again.
 WITH by_month AS (
-  SELECT m.household_id, p.back, sum(p.amount) AS amount
+  SELECT
+    m.household_id,
+    sum(CASE WHEN p.back = 0 THEN p.amount END) AS m0,
+    sum(CASE WHEN p.back = 1 THEN p.amount END) AS m1,
+    sum(CASE WHEN p.back = 2 THEN p.amount END) AS m2,
+    sum(CASE WHEN p.back = 3 THEN p.amount END) AS m3,
+    sum(CASE WHEN p.back = 4 THEN p.amount END) AS m4,
+    sum(CASE WHEN p.back = 5 THEN p.amount END) AS m5,
+    sum(CASE WHEN p.back = 6 THEN p.amount END) AS m6,
+    sum(CASE WHEN p.back = 7 THEN p.amount END) AS m7,
+    sum(CASE WHEN p.back = 8 THEN p.amount END) AS m8,
+    sum(CASE WHEN p.back = 9 THEN p.amount END) AS m9,
+    sum(CASE WHEN p.back = 10 THEN p.amount END) AS m10,
+    sum(CASE WHEN p.back = 11 THEN p.amount END) AS m11,
+    sum(CASE WHEN p.back = 12 THEN p.amount END) AS m12,
+    sum(CASE WHEN p.back = 13 THEN p.amount END) AS m13,
+    sum(CASE WHEN p.back = 14 THEN p.amount END) AS m14
   FROM (
     SELECT person_id, datediff('month', month, :insured_wages_month) AS back, wage AS amount
     FROM insured_wages
@@ -14,18 +31,17 @@ WITH by_month AS (
     WHERE month > :pensions_month - INTERVAL 15 MONTH AND month <= :pensions_month
   ) AS p
   JOIN member AS m ON m.person_id = p.person_id
-  GROUP BY m.household_id, p.back
+  GROUP BY m.household_id
 ),
 summed AS (
   SELECT
     household_id,
-    median(amount) FILTER (WHERE back >= 3) AS income_usual,
-    count(*) FILTER (WHERE back >= 3) AS income_usual_months,
-    coalesce(sum(amount) FILTER (WHERE back < 3), 0) / 3 AS income_recent,
-    coalesce(max(amount) FILTER (WHERE back < 3), 0) AS income_best_recent_month,
-    coalesce(sum(amount) FILTER (WHERE back < 12), 0) / 12 AS income_year_mean
+    list_median([m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14]) AS income_usual,
+    list_count([m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14]) AS income_usual_months,
+    coalesce(list_sum([m0, m1, m2]), 0) / 3 AS income_recent,
+    coalesce(list_max([m0, m1, m2]), 0) AS income_best_recent_month,
+    coalesce(list_sum([m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11]), 0) / 12 AS income_year_mean
   FROM by_month
-  GROUP BY household_id
 )
 SELECT
   i.household_id,

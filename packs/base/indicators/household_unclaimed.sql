@@ -60,6 +60,7 @@ old AS (
   FROM population_register AS r
   LEFT JOIN paid ON paid.person_id = r.person_id
   WHERE r.status = 'resident'
+    AND r.birth_date <= :allowances_paid_month - to_years(:old_age_allowance_age)
     AND datesub('year', r.birth_date, (:allowances_paid_month - INTERVAL 1 MONTH)::DATE) >= :old_age_allowance_age
   GROUP BY r.household_id
 )

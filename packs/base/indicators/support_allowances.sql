@@ -20,7 +20,9 @@ concerned AS (
   UNION
   SELECT person_id
   FROM population_register
-  WHERE status IN ('resident', 'away') AND datesub('year', birth_date, :as_of) >= :old_age_allowance_age
+  WHERE status IN ('resident', 'away')
+    AND birth_date <= :as_of + 1 - to_years(:old_age_allowance_age)
+    AND datesub('year', birth_date, :as_of) >= :old_age_allowance_age
 ),
 paid AS (
   SELECT

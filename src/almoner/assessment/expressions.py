@@ -43,6 +43,19 @@ def bind(sql: str, values: Mapping[str, Value], by_area: frozenset[str] = frozen
     The engine's `greatest` and `least` pass over what is unknown; in a condition an unknown operand makes the result
     unknown, as everywhere else.
     """
+    used = _parameters(sql)
+    bound = tuple((name, literal(values[name])) for name in used if name not in by_area)
+    return _bound(sql, bound, frozenset(by_area.intersection(used)))
+
+
+@lru_cache(maxsize=4096)
+def _parameters(sql: str) -> tuple[str, ...]:
+    return names(_parsed(sql))[1]
+
+
+@lru_cache(maxsize=16_384)  # a stream binds the same conditions every second
+def _bound(sql: str, values: tuple[tuple[str, str], ...], by_area: frozenset[str]) -> str:
+    literals = dict(values)
 
     def replace(node: exp.Expr) -> exp.Expr:
         if not isinstance(node, exp.Placeholder | exp.Parameter):
@@ -50,7 +63,7 @@ def bind(sql: str, values: Mapping[str, Value], by_area: frozenset[str] = frozen
         name = node.name
         if name in by_area:
             return exp.column(area_column(name), quoted=True)
-        return parse_one(f"({literal(values[name])})", dialect=DIALECT)
+        return parse_one(f"({literals[name]})", dialect=DIALECT)
 
     bound = parse(sql).transform(replace)
     extremes: list[exp.Expr] = list(bound.find_all(exp.Greatest, exp.Least, bfs=True))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from almoner.assessment.expressions import bind
 from almoner.assessment.rules import asked_of_everybody
 from almoner.assessment.values import ParameterValues, area_table, values_at
-from almoner.assessment.wide import SUBJECTS, judged_rows, kept_as, wide
+from almoner.assessment.wide import SPOKEN_OF, everybody, kept_as, spoken_of, wide
 from almoner.engines import Engine
 from almoner.policy import clocks
 from almoner.policy.model import Condition, Indicator, Pack
@@ -25,7 +25,7 @@ from almoner.registry.scope import Absent, scope_views, up_to, within
 
 @dataclass(frozen=True)
 class Scene:
-    """An open scope: `wide_household` and `wide_person` hold a row a subject (`almoner.assessment.wide`)."""
+    """An open scope: `wide_household` and `wide_person` have a row a subject (`almoner.assessment.wide`)."""
 
     engine: Engine
     pack: Pack
@@ -77,7 +77,8 @@ def open_scene(
         stack.enter_context(engine.views(views))
         values = values_at(pack, as_of).with_watermarks(_complete_through(engine))
         scene = Scene(engine, pack, as_of, known_at, values, households is not None, views, evidence)
-        stack.callback(engine.forget, *(kept_as(i.id) for i in pack.indicators.values()), *map(wide, SUBJECTS))
+        indicators = (kept_as(i.id) for i in pack.indicators.values())
+        stack.callback(engine.forget, *indicators, wide("household"), SPOKEN_OF)
         for indicator in early(pack):
             compute(scene, indicator)
         _widen(scene, stack)
@@ -112,5 +113,6 @@ def _widen(scene: Scene, stack: ExitStack) -> None:
     if scene.values.by_area:
         areas = area_table(scene.engine, scene.pack, scene.values)
         stack.enter_context(scene.engine.offer("parameter_by_area", areas))
-    for subject in SUBJECTS:
-        scene.engine.keep(wide(subject), judged_rows(scene, subject))
+    scene.engine.keep(wide("household"), everybody(scene, "household"))
+    scene.engine.keep(SPOKEN_OF, spoken_of(scene))
+    stack.enter_context(scene.engine.views({wide("person"): everybody(scene, "person")}))

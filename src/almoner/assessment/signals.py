@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from almoner.assessment import watch
 from almoner.assessment.evidence import SEEN, Explainer, Sources
+from almoner.assessment.fields import Field, fields, forget, judge, own_indicators
 from almoner.assessment.ledger import EMPTY_FINDINGS, Told, moved_items, removed
 from almoner.assessment.rules import signal_conditions
 from almoner.assessment.scene import Scene
-from almoner.assessment.wide import has, holds, subject_key, wide
+from almoner.assessment.wide import has, holds, subject_key
 from almoner.engines import quote
-from almoner.policy.model import Condition, Pack, Signal, Subject
+from almoner.policy.model import Condition, Pack, Signal
 
 FINDINGS, REFUTED = "signal_findings", "signal_refuted"
 
@@ -31,15 +32,17 @@ class Watched:
 
 def find(scene: Scene) -> list[Watched]:
     """Keep what holds (`signal_findings`) and which standing signals are known to be false (`signal_refuted`)."""
-    signals = list(scene.pack.signals.values())
-    scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(scene, s) for s in signals) or EMPTY_FINDINGS)
-    scene.engine.keep(
-        REFUTED,
-        " UNION ALL ".join(_refuted(s) for s in signals) or "SELECT NULL::VARCHAR AS key LIMIT 0",
-    )
+    found = fields(scene.pack)
+    for field in found:
+        judge(scene, field)
+    holding = (_holding(scene, s, f.held) for f in found for s in f.signals)
+    scene.engine.keep(FINDINGS, " UNION ALL ".join(holding) or EMPTY_FINDINGS)
+    refuted = (_refuted(s, f.table) for f in found for s in f.signals)
+    scene.engine.keep(REFUTED, " UNION ALL ".join(refuted) or "SELECT NULL::VARCHAR AS key LIMIT 0")
     watch.find(scene, FINDINGS)
-    counted = _watched(scene, "household", signals) | _watched(scene, "person", signals)
-    return [counted[s.id] for s in signals]
+    counted = {w.signal: w for f in found for w in _watched(scene, f)}
+    forget(scene, found)
+    return [counted[s] for s in scene.pack.signals]
 
 
 def digest(scene: Scene, conditions: Sequence[Condition]) -> str:
@@ -58,14 +61,14 @@ def _is_indicator(scene: Scene, name: str) -> bool:
     return any(column.name == name for i in scene.pack.indicators.values() for column in i.columns)
 
 
-def _holding(scene: Scene, signal: Signal) -> str:
+def _holding(scene: Scene, signal: Signal, table: str) -> str:
     severity = scene.sql(signal.severity) if signal.severity else "0"
     person = "person_id" if signal.subject == "person" else "NULL::BIGINT"
     evidence = digest(scene, signal_conditions(signal))
     return (
         f"SELECT '{signal.id}' AS item, '{signal.subject}' AS subject, {subject_key(signal.subject)} AS subject_id, household_id,"
         f" {person} AS person_id, area, {_level(scene, signal)} AS level, {severity}::DOUBLE AS severity, {evidence} AS digest"
-        f" FROM {wide(signal.subject)} WHERE {quote(holds(signal.id))}"
+        f" FROM {quote(table)} WHERE {quote(holds(signal.id))}"
     )
 
 
@@ -75,34 +78,33 @@ def _level(scene: Scene, signal: Signal) -> str:
     return f"CASE{whens} ELSE '{last.id}' END" if whens else f"'{last.id}'"
 
 
-def _refuted(signal: Signal) -> str:
+def _refuted(signal: Signal, table: str) -> str:
     key = subject_key(signal.subject)
     return (
-        f"SELECT s.key FROM assessment.standing AS s JOIN {wide(signal.subject)} AS w ON w.{key} = s.subject_id"
+        f"SELECT s.key FROM assessment.standing AS s JOIN {quote(table)} AS w ON w.{key} = s.subject_id"
         f" WHERE s.kind = 'signal' AND s.item = '{signal.id}' AND NOT w.{quote(holds(signal.id))}"
     )
 
 
-def _watched(scene: Scene, subject: Subject, signals: Sequence[Signal]) -> dict[str, Watched]:
-    """All signals of one kind of subject in one scan."""
-    mine = [s for s in signals if s.subject == subject]
-    if not mine:
-        return {}
+def _watched(scene: Scene, field: Field) -> list[Watched]:
+    """All signals of a field in one scan."""
     counts = ", ".join(
-        f"count(*) FILTER ({spoken}), count(*) FILTER ({held}), count(*) FILTER ({held} IS NULL AND {spoken})"
-        for spoken, held in ((_spoken_of(scene, s), quote(holds(s.id))) for s in mine)
+        f"{_times(spoken)}, {_times(held)}, {_times(f'{held} IS NULL AND {spoken}')}"
+        for spoken, held in ((_spoken_of(scene, s), quote(holds(s.id))) for s in field.signals)
     )
-    row = scene.engine.rows(f"SELECT {counts} FROM {wide(subject)}")[0]
-    return {s.id: Watched(s.id, *row[3 * n : 3 * n + 3]) for n, s in enumerate(mine)}
+    row = scene.engine.rows(f"SELECT {counts} FROM {quote(field.table)}")[0]
+    return [Watched(s.id, *row[3 * n : 3 * n + 3]) for n, s in enumerate(field.signals)]
+
+
+def _times(condition: str) -> str:
+    """How often a condition holds; `count_if` alone is unknown where it never is known."""
+    return f"coalesce(count_if({condition}), 0)::BIGINT"
 
 
 def _spoken_of(scene: Scene, signal: Signal) -> str:
     """Persons count only where an indicator of the signal says something of them: a child is no blind spot of the elderly."""
-    if signal.subject == "household":
-        return "true"
-    used = (scene.pack.column(name)[0] for name in signal.when.columns)
-    own = dict.fromkeys(i.id for i in used if i.subject == "person")
-    return f"({' OR '.join(quote(has(indicator)) for indicator in own)})" if own else "true"
+    own = own_indicators(scene.pack, signal) if signal.subject == "person" else []
+    return f"({' OR '.join(quote(has(indicator.id)) for indicator in own)})" if own else "true"
 
 
 def expiry(pack: Pack) -> dict[str, int]:

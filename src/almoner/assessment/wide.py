@@ -1,12 +1,12 @@
 """One wide table a subject: a row with its indicators side by side, and what every signal says of it.
 
 The tables of everybody hold only what must be worked out for everybody (`almoner.assessment.rules.asked_of_everybody`); `rows` gives
-all columns for those who are looked at.
+all columns for those who are looked at. That of persons is a view: most of its rows and columns are empty, and whoever reads it reads few of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from almoner.assessment.expressions import area_column
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from almoner.assessment.scene import Scene
 
 SUBJECTS: tuple[Subject, ...] = ("household", "person")
+SPOKEN_OF = "spoken_of"  # the kept table of persons whom some indicator speaks of, with their households
 
 
 def wide(subject: Subject) -> str:
-    """The kept table of everybody."""
+    """The kept table of every household; the view of every person."""
     return f"wide_{subject}"
 
 
@@ -49,26 +50,38 @@ def holds(signal: str) -> str:
     return f"holds:{signal}"
 
 
-def judged_rows(scene: Scene, subject: Subject) -> str:
+def everybody(scene: Scene, subject: Subject) -> str:
     """A SELECT of everybody: what the rules for everybody read, and what each signal comes to."""
-    pack = scene.pack
-    asked = [c for condition in asked_of_everybody(pack) for c in condition.columns]
-    judged = "".join(
-        f", {scene.sql(s.when)} AS {quote(holds(s.id))}"
-        for s in pack.signals.values()
-        if s.subject == subject
-    )
-    select = rows(scene, subject, None if pack.panel else set(asked))
-    return f"SELECT *{judged} FROM ({select})" if judged else select
+    asked = _asked(scene.pack)
+    select = rows(scene, "household", asked) if subject == "household" else person_rows(scene, asked, f"FROM {SPOKEN_OF}")
+    return judged(scene, select, {holds(s.id): s.when for s in scene.pack.signals.values() if s.subject == subject})
+
+
+def judged(scene: Scene, select: str, conditions: Mapping[str, Condition]) -> str:
+    """A SELECT with a column for each of the conditions beside the others."""
+    columns = "".join(f", {scene.sql(condition)} AS {quote(name)}" for name, condition in conditions.items())
+    return f"SELECT *{columns} FROM ({select})" if columns else select
+
+
+def spoken_of(scene: Scene) -> str:
+    """A SELECT of the persons whom an indicator that is asked of everybody speaks of, with their households: nobody else can be the subject of a rule."""
+    return _spoken_of(_read(scene.pack, "person", _asked(scene.pack)))
+
+
+def _asked(pack: Pack) -> set[str] | None:
+    return None if pack.panel else {c for condition in asked_of_everybody(pack) for c in condition.columns}
 
 
 def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None, among: str = "") -> str:
     """A SELECT with a row a subject: its household, its area and its indicators' `columns` (None: all).
 
     `among` is a kept table, to which the scene is narrowed; then only the households in it, and persons see the household's columns in the kept table
-    `among_household`. Persons are those whom some indicator speaks of: nobody else can be the subject of a rule.
+    `among_household`. Persons are those whom some indicator speaks of.
     """
-    return _households(scene, columns, among) if subject == "household" else _persons(scene, columns, among)
+    if subject == "household":
+        return _households(scene, columns, among)
+    persons = _spoken_of(_read(scene.pack, "person", columns), " SEMI JOIN member USING (person_id)" if among else "")
+    return person_rows(scene, columns, persons, f"{among}_household" if among else wide("household"))
 
 
 def _households(scene: Scene, columns: Collection[str] | None, among: str) -> str:
@@ -86,27 +99,38 @@ def _households(scene: Scene, columns: Collection[str] | None, among: str) -> st
     )
 
 
-def _persons(scene: Scene, columns: Collection[str] | None, among: str) -> str:
+def person_rows(scene: Scene, columns: Collection[str] | None, persons: str, around: str = "") -> str:
+    """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the kept table `around`."""
     own = _read(scene.pack, "person", columns)
-    around = f"{among}_household" if among else wide("household")
-    if not own:
-        return f"SELECT NULL::BIGINT AS person_id, h.* FROM {around} AS h LIMIT 0"
     listed, joins = _joined(scene.pack, "person", columns)
     listed += [f"{quote(kept_as(i.id))}.person_id IS NOT NULL AS {quote(has(i.id))}" for i in own]
-    only = " SEMI JOIN member USING (person_id)" if among else ""
-    spoken_of = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in own)
     return (
-        f"SELECT s.person_id, {_of_household(scene, columns)}{_listed(listed)} FROM ({spoken_of}) AS s JOIN member ON member.person_id = s.person_id"
-        f" JOIN {around} AS h ON h.household_id = member.household_id {' '.join(joins)}"
+        f"SELECT s.person_id, {_of_household(scene, columns)}{_listed(listed)} FROM ({persons}) AS s"
+        f" JOIN {around or wide('household')} AS h ON h.household_id = s.household_id {' '.join(joins)}"
     )
 
 
-def _joined(pack: Pack, subject: Subject, columns: Collection[str] | None) -> tuple[list[str], list[str]]:
+def blank(scene: Scene, columns: Collection[str]) -> str:
+    """A row a household, as for a person of whom no indicator says anything."""
+    listed, joins = _joined(scene.pack, "person", columns, "false")
+    return f"SELECT {_of_household(scene, columns)}{_listed(listed)} FROM {wide('household')} AS h {' '.join(joins)}"
+
+
+def _spoken_of(indicators: Sequence[Indicator], only: str = "") -> str:
+    if not indicators:
+        return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
+    persons = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in indicators)
+    return f"SELECT p.person_id, member.household_id FROM ({persons}) AS p JOIN member ON member.person_id = p.person_id"
+
+
+def _joined(
+    pack: Pack, subject: Subject, columns: Collection[str] | None, on: str = ""
+) -> tuple[list[str], list[str]]:
     listed, joins = [], []
     for indicator in _read(pack, subject, columns):
         table, key = quote(kept_as(indicator.id)), subject_key(subject)
         listed += [f"{table}.{quote(c)}" for c in _wanted(indicator, columns)]
-        joins.append(f"LEFT JOIN {table} ON {table}.{key} = s.{key}")
+        joins.append(f"LEFT JOIN {table} ON {on or f'{table}.{key} = s.{key}'}")
     return listed, joins
 
 

@@ -142,5 +142,5 @@ def _told(sql: str) -> Iterator[None]:
 
 def _in_use(path: Path | None, error: Exception) -> str:
     if "lock" in str(error).lower():
-        return f"{path} is in use by another process. Wait until it has finished, or stop it (almoner serve keeps only reading)."
+        return f"{path} is in use by another process. Wait until it has finished, or stop it (a worker keeps it; files for it go into HOME/landing)."
     return f"{path} cannot be opened: {error}"

@@ -1,0 +1,95 @@
+"""Judging field by field finds what judging everybody by every rule finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from almoner.assessment import ledger, signals
+from almoner.assessment.fields import fields
+from almoner.assessment.scene import Scene, open_scene
+from almoner.assessment.wide import holds, subject_key, wide
+from almoner.engines import Engine, open_engine, quote
+from almoner.policy.model import Pack, Signal
+from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
+
+
+def holding(scene: Scene, signal: Signal, truth: str = "") -> set[int]:
+    """The subjects for whom the wide table says so."""
+    key = subject_key(signal.subject)
+    rows = scene.engine.rows(f"SELECT {key} FROM {wide(signal.subject)} WHERE {truth} {quote(holds(signal.id))}")
+    return {subject for (subject,) in rows}
+
+
+def found(scene: Scene, signal: Signal) -> set[int]:
+    sql = f"SELECT subject_id FROM {signals.FINDINGS} WHERE item = $item"
+    return {subject for (subject,) in scene.engine.rows(sql, {"item": signal.id})}
+
+
+def test_every_signal_is_in_one_field_and_no_two_fields_of_persons_share_an_indicator(base: Pack) -> None:
+    listed = fields(base)
+    assert sorted(s.id for f in listed for s in f.signals) == sorted(base.signals)
+    own = [name for f in listed for name in f.indicators]
+    assert len(own) == len(set(own))
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_what_is_found_is_what_the_wide_tables_say(base: Pack, tmp_path: Path, seed: int) -> None:
+    with (
+        taken_in(base, deliveries(tmp_path, draw(seed, households=60))) as engine,
+        open_scene(engine, base, AS_OF, KNOWN_AT) as scene,
+    ):
+        watched = {w.signal: w for w in signals.find(scene)}
+        for signal in base.signals.values():
+            assert found(scene, signal) == holding(scene, signal), signal.id
+            assert watched[signal.id].holds == len(holding(scene, signal))
+
+
+def test_a_rule_that_holds_where_nothing_is_said_holds_for_everybody_who_is_spoken_of(base: Pack, tmp_path: Path) -> None:
+    signal = base.signals["disability_new"]
+    when = replace(signal.when, sql="coalesce(disability_days, 0) < 1", columns=("disability_days",), parameters=())
+    pack = replace(base, signals={**base.signals, signal.id: replace(signal, when=when)})
+    with (
+        taken_in(pack, deliveries(tmp_path, draw(11, households=60))) as engine,
+        open_scene(engine, pack, AS_OF, KNOWN_AT) as scene,
+    ):
+        signals.find(scene)
+        everybody = engine.value("SELECT count(*) FROM wide_person")
+        assert found(scene, signal) == holding(scene, signal)
+        assert len(found(scene, signal)) > everybody / 2
+
+
+def test_a_standing_signal_is_refuted_also_where_its_indicators_say_nothing_any_more(base: Pack, tmp_path: Path) -> None:
+    signal = base.signals["work_lost"]
+    with taken_in(base, deliveries(tmp_path, draw(11, households=60))) as engine:
+        ledger.create(engine)
+        with open_scene(engine, base, AS_OF, KNOWN_AT) as scene:
+            let_stand(engine, signal)
+            silent = holding(scene, signal, 'NOT "has:person_work" AND NOT')
+            signals.find(scene)
+            refuted = {key for (key,) in engine.rows(f"SELECT key FROM {signals.REFUTED}")}
+            assert silent
+            assert refuted == {str(p) for p in holding(scene, signal, "NOT")}
+
+
+def let_stand(engine: Engine, signal: Signal) -> None:
+    """The signal stands for everybody who is spoken of."""
+    engine.execute(
+        f"""INSERT INTO assessment.standing SELECT person_id::VARCHAR, 'signal', '{signal.id}', 'person', person_id, household_id,
+            person_id, area, '{signal.levels[0].id}', 0, '', $day, $day FROM wide_person""",
+        {"day": AS_OF},
+    )
+
+
+@pytest.mark.parametrize("day", ["2026-11-09", "2027-02-28", "2028-02-28", "2028-02-29", "2028-03-01", "2026-12-31"])
+def test_the_bounds_on_birth_dates_leave_nobody_out(day: str) -> None:
+    """Indicators bound the date of birth, which is quick, before they count whole years, which is not."""
+    born = f"SELECT day::DATE AS born FROM range(DATE '1925-01-01', DATE '{day}', INTERVAL 1 DAY) AS t(day)"
+    with open_engine() as engine:
+        for years in (3, 18, 59, 60):
+            old_enough = f"datesub('year', born, DATE '{day}') >= {years}"
+            left_out = f"({old_enough} AND NOT born <= DATE '{day}' + 1 - to_years({years}))"
+            child_left_out = f"(NOT {old_enough} AND NOT born >= DATE '{day}' - to_years({years}))"
+            assert engine.value(f"SELECT count(*) FROM ({born}) WHERE {left_out} OR {child_left_out}") == 0
