@@ -10,9 +10,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from almoner import casework
 from almoner.home import create
+from almoner.policy import compile_pack
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.makers import Outbox, condition, words
 
+PACKS = Path(__file__).parents[2] / "packs"
 PASSWORD = "a long fictional password"
 NAMES = ("Mei Fictional", "欧阳虚构")
 AREAS = [
@@ -33,8 +35,24 @@ def build(folder: Path) -> None:
     casework.sync_areas(AREAS)
     _cases()
     casework.create_user("worker", PASSWORD, areas=["5201"], full_name="Wang Worker")
+    casework.create_user("lead", PASSWORD, role="lead", areas=["52"], full_name="Li Lead")
     casework.create_user("clerk", PASSWORD, role="department", areas=[], department="relief")
+    casework.create_user("labourer", PASSWORD, role="department", areas=[], department="labour")
+    casework.create_user("auditor", PASSWORD, role="auditor", areas=[], full_name="An Auditor")
+    _policy()
     casework.serve(home, "127.0.0.1", int(sys.argv[2]))
+
+
+def _policy() -> None:
+    """The rules and feeds of the base pack; one feed is late."""
+    pack = compile_pack(PACKS / "base")
+    casework.sync_departments(pack)
+    today = dt.date.today()
+    late = next(feed.id for feed in pack.feeds.values() if feed.cadence == "monthly")
+    casework.sync_freshness(
+        (feed, today - dt.timedelta(days=500 * (feed == late)), dt.datetime.now(), 1_000 * number, number % 3)
+        for number, feed in enumerate(pack.feeds)
+    )
 
 
 def _departments() -> None:

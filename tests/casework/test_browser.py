@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,18 +22,15 @@ ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic",
     "--no-first-run", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-WORDS = {
+AXE_SCRIPT = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+AXE = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+WORDS = {  # of what the tests press and look for
     "en": (
-        "Sign in",
-        "Work queue",
-        "Assign to me",
-        "Start verifying",
-        "Confirm the need",
-        "Sent",
-        "Why it is here",
+        "Sign in", "Work queue", "Assign to me", "Start verifying", "Confirm the need", "Agree, as the second person",
+        "Sent", "Why it is here", "lines fit",
     ),
-    "zh-hans": ("登录", "待办个案", "由我经办", "开始核实", "确认需要帮助", "已转办", "立案原因"),
-}
+    "zh-hans": ("登录", "待办个案", "由我经办", "开始核实", "确认需要帮助", "作为第二人同意", "已转办", "立案原因", "条记录相符"),
+}  # fmt: skip
 WIDTHS = (1280, 375)
 
 
@@ -113,42 +111,190 @@ class Watched:
         with self.page.expect_navigation():
             self.page.locator(selector, has_text=text).first.click()
 
+    def _axe(self) -> list[str]:
+        """What axe finds against WCAG 2.2 A and AA. `make styles` installs it."""
+        self.page.evaluate(AXE_SCRIPT.read_text("utf-8"))
+        found = self.page.evaluate(AXE)
+        return [
+            f"{fault['id']} {[node['html'][:200] for node in fault['nodes']]}"
+            for fault in found["violations"]
+        ]
+
     def shot(self, name: str) -> None:
         """No page is wider than the screen; a picture for people where ALMONER_SCREENSHOTS names a folder."""
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
+        self.complaints += [f"{name}: {fault}" for fault in self._axe()]
         folder = os.environ.get("ALMONER_SCREENSHOTS")
         if folder:
             self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
+@pytest.fixture
+def signed_in(browser: Browser, address: str) -> Iterator[Callable[[str, str, int], Watched]]:
+    """Somebody at the console, in a language and at a width; what the browser complained of fails the test."""
+    opened: list[Watched] = []
+
+    def sign_in(who: str, language: str, width: int) -> Watched:
+        watched = Watched(browser, address, width, "en" if language == "zh-hans" else "zh-CN")
+        opened.append(watched)
+        page = watched.page
+        page.goto(address)
+        if page.locator("html").get_attribute("lang") != language:
+            watched.click(f"button[name=language][value={language}]")
+        watched.shot(f"{language}-{width}-sign-in")
+        page.fill("#id_username", who)
+        page.fill("#id_password", PASSWORD)
+        watched.click("main button", WORDS[language][0])
+        return watched
+
+    yield sign_in
+    for watched in opened:
+        watched.page.close()
+        assert watched.complaints == []
+        assert not any(person in url or NUMBER in url for person in NAMES for url in watched.addresses)
+
+
+SignIn = Callable[[str, str, int], Watched]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("language", WORDS)
-def test_a_worker_signs_in_reads_the_queue_and_confirms_a_case(
-    browser: Browser, address: str, language: str, width: int
-) -> None:
-    sign_in, queue, take, start, confirm, sent, why = WORDS[language]
-    watched = Watched(browser, address, width, "en" if language == "zh-hans" else "zh-CN")
-    page, name = watched.page, f"{language}-{width}"
-    page.goto(address)
-    if page.locator("html").get_attribute("lang") != language:
-        watched.click(f"button[name=language][value={language}]")
-    watched.shot(f"{name}-sign-in")
-    page.fill("#id_username", "worker")
-    page.fill("#id_password", PASSWORD)
-    watched.click("main button", sign_in)
+def test_a_case_goes_from_the_queue_to_the_department(signed_in: SignIn, language: str, width: int) -> None:
+    """A worker takes the case, plans a visit, records what was seen and confirms; a second person agrees; the department
+    accepts and delivers; the auditor verifies the chain."""
+    _sign, queue, take, start, confirm, agree, sent, why, fits = WORDS[language]
+    worker = signed_in("worker", language, width)
+    page, name = worker.page, f"{language}-{width}"
     assert page.locator("h1").inner_text() == queue
     assert page.locator("tbody tr").count() == 25
-    watched.shot(f"{name}-queue")
+    worker.shot(f"{name}-queue")
     page.locator("select[name=signal]").select_option("silent")
-    watched.click(".app-filters button")
-    watched.click("tbody a")
+    worker.click(".app-filters button")
+    worker.click("tbody a")
     assert page.locator("h2").first.inner_text() == why
     assert all(person in page.locator(".app-identity").inner_text() for person in NAMES)
-    for action in (take, start, confirm):
-        watched.shot(f"{name}-before-{action}")
-        watched.click(".app-actions > form button", action)
-    assert sent in page.locator("main").inner_text()
-    watched.shot(f"{name}-confirmed")
-    page.close()
-    assert watched.complaints == []
-    assert not any(person in url or NUMBER in url for person in NAMES for url in watched.addresses)
+    case = page.url
+    worker.click(".app-actions > form button", take)
+    worker.shot(f"{name}-before-start")
+    worker.click(".app-actions > form button", start)
+    _visit(worker, name)
+    worker.click(".app-actions > form button", confirm)
+    worker.shot(f"{name}-asked")
+    second = signed_in("lead", language, width)
+    second.page.goto(case)
+    second.click(".app-actions > form button", agree)
+    assert sent in second.page.locator("main").inner_text()
+    second.shot(f"{name}-agreed")
+    clerk = signed_in("clerk", language, width)
+    clerk.shot(f"{name}-inbox")
+    clerk.click("tbody a")
+    for answer in ("accept", "done"):
+        clerk.shot(f"{name}-{answer}")
+        clerk.click(f"form[action$='/{answer}/'] button")
+    auditor = signed_in("auditor", language, width)
+    auditor.click("main form[method=post] button")
+    assert fits in auditor.page.locator(".app-done").inner_text()
+    auditor.shot(f"{name}-oversight")
+
+
+def _visit(worker: Watched, name: str) -> None:
+    """Plan one for today, look at the sheet, record what was seen."""
+    page = worker.page
+    page.locator("details", has=page.locator("#plan-day")).locator("summary").click()
+    page.fill("#plan-day", dt.date.today().isoformat())
+    worker.click("form[action$='/plan/'] button")
+    worker.shot(f"{name}-visit-planned")
+    worker.click("a[href$='/sheet/']")
+    worker.shot(f"{name}-sheet")
+    page.emulate_media(media="print")
+    worker.shot(f"{name}-sheet-print")
+    page.emulate_media(media="screen")
+    worker.click(".govuk-back-link")
+    page.check("#found-need")
+    worker.click("form[action$='/seen/'] button")
+    worker.shot(f"{name}-before-confirm")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", WORDS)
+def test_a_lead_reads_today_and_gives_cases(signed_in: SignIn, language: str, width: int) -> None:
+    lead = signed_in("lead", language, width)
+    page, name = lead.page, f"{language}-{width}"
+    lead.shot(f"{name}-today")
+    for address in ("sharing", "policy", "visits"):
+        lead.click(f"nav a[href='/{address}/']")
+        lead.shot(f"{name}-{address}")
+        if address != "visits":
+            lead.click("main tbody a")
+            lead.shot(f"{name}-{address}-one")
+    lead.click("nav a[href='/queue/']")
+    page.locator(".app-choose label").nth(1).click()
+    page.locator(".app-choose label").nth(2).click()
+    page.select_option("#give-to", label="Wang Worker")
+    lead.click(".app-give button")
+    assert "2" in page.locator(".app-done").inner_text()
+    lead.shot(f"{name}-given")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", WORDS)
+def test_a_household_reads_asks_and_appeals_and_another_person_decides(
+    signed_in: SignIn, browser: Browser, address: str, language: str, width: int
+) -> None:
+    name = f"{language}-{width}"
+    worker = signed_in("worker", language, width)
+    page = worker.page
+    page.locator("select[name=signal]").select_option("silent")
+    worker.click(".app-filters button")
+    worker.click("tbody a")
+    case = page.url
+    worker.click(".app-actions > form button", WORDS[language][2])
+    page.locator("details", has=page.locator("[name=told]")).locator("summary").click()
+    page.locator("[name=told]").nth(0).check(force=True)
+    page.locator("[name=told]").nth(1).check(force=True)
+    worker.shot(f"{name}-telling")
+    worker.click("form[action$='/notice/'] button")
+    worker.shot(f"{name}-letter")
+    code = page.locator(".app-code--big").inner_text()
+    resident = _household(browser, address, language, width)
+    resident.shot(f"{name}-household-enter")
+    resident.page.fill("#code", code)
+    resident.page.fill("#fact", NUMBER[-4:])
+    resident.click("main button")
+    resident.shot(f"{name}-household")
+    resident.click("form[action$='/accepted/'] button")
+    for kind in ("correction", "person", "appeal"):
+        details = resident.page.locator(
+            "details", has=resident.page.locator(f"form[action$='/{kind}/']")
+        ).first
+        details.locator("summary").click()
+        details.locator("textarea").fill("Since May everything is different. " * 3)
+        with resident.page.expect_navigation():
+            details.locator("button").click()
+    resident.shot(f"{name}-household-asked")
+    lead = signed_in("lead", language, width)
+    lead.page.goto(case)
+    lead.shot(f"{name}-appeal")
+    form = lead.page.locator("form", has=lead.page.locator("[value=changed]"))
+    form.locator("[value=changed]").check(force=True)
+    form.locator("[name=note]").fill("We look again.")
+    with lead.page.expect_navigation():
+        form.locator("button").click()
+    labour = signed_in("labourer", language, width)
+    labour.shot(f"{name}-inbox-facts")
+    labour.click("main tbody a")
+    labour.shot(f"{name}-fact")
+    resident.page.reload()
+    assert "We look again." in resident.page.locator("main").inner_text()
+    resident.click("form[action$='/leave/'] button")
+    resident.page.close()
+    assert resident.complaints == []
+    assert not any(code in url for url in resident.addresses)
+
+
+def _household(browser: Browser, address: str, language: str, width: int) -> Watched:
+    watched = Watched(browser, address, width, "en" if language == "zh-hans" else "zh-CN")
+    watched.page.goto(f"{address}/household/")
+    if watched.page.locator("html").get_attribute("lang") != language:
+        watched.click(f"button[name=language][value={language}]")
+    return watched

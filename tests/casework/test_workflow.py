@@ -11,21 +11,15 @@ from django.http import Http404
 
 from almoner import casework
 from almoner.casework import workflow
+from almoner.casework.lists import condition, listed
 from almoner.casework.models import Case, CaseEvent, CaseState, Referral, ReferralState
 from almoner.casework.workflow import MOVES, Refused, Stale
 from casework.makers import Outbox
+from casework.moves import go
 
 pytestmark = pytest.mark.django_db
 ROAD = ["take", "start", "confirm", "support", "follow-up", "close"]
 TOMORROW = dt.date.today() + dt.timedelta(days=1)
-
-
-def go(case: Case, by: User, *names: str, **data: object) -> Case:
-    for name in names:
-        case.refresh_from_db()
-        workflow.act(by, case.reference, name, case.version, data)
-    case.refresh_from_db()
-    return case
 
 
 def test_a_case_goes_its_whole_way_by_a_named_person(case: Case, worker: User) -> None:
@@ -92,8 +86,9 @@ def test_a_hold_outlives_new_evidence(case: Case, worker: User, outbox: Outbox) 
     assert case.held_until == TOMORROW
 
 
-def test_confirming_sends_the_referrals_and_starts_their_clocks(case: Case, worker: User) -> None:
+def test_sending_starts_the_clocks_of_the_referrals(case: Case, worker: User, colleague: User) -> None:
     go(case, worker, "take", "start", "confirm")
+    go(case, colleague, "agree")
     referral = Referral.objects.get()
     assert referral.state == ReferralState.SENT
     assert referral.due_at is not None
@@ -101,11 +96,15 @@ def test_confirming_sends_the_referrals_and_starts_their_clocks(case: Case, work
     assert case.due_at == referral.due_at
 
 
-def test_a_proposal_after_the_decision_waits_for_a_person(case: Case, worker: User, outbox: Outbox) -> None:
+def test_a_proposal_after_the_decision_waits_for_a_person(
+    case: Case, worker: User, colleague: User, outbox: Outbox
+) -> None:
     go(case, worker, "take", "start", "confirm")
+    go(case, colleague, "agree")
     casework.apply([[outbox.proposal(1, programme="visits")]])
     assert Referral.objects.get(programme="visits").state == ReferralState.PROPOSED
     go(case, worker, "send")
+    go(case, colleague, "agree")
     assert Referral.objects.get(programme="visits").state == ReferralState.SENT
 
 
@@ -128,8 +127,11 @@ def test_who_decides_on_older_evidence_is_told(case: Case, worker: User, outbox:
         workflow.act(worker, case.reference, "confirm", seen, {})
 
 
-def test_a_department_accepts_delivers_and_returns(case: Case, worker: User, clerk: User) -> None:
+def test_a_department_accepts_delivers_and_returns(
+    case: Case, worker: User, colleague: User, clerk: User
+) -> None:
     go(case, worker, "take", "start", "confirm")
+    go(case, colleague, "agree")
     referral = Referral.objects.get()
     workflow.answer(clerk, referral.reference, "accept", referral.version, "")
     case.refresh_from_db()
@@ -141,12 +143,19 @@ def test_a_department_accepts_delivers_and_returns(case: Case, worker: User, cle
     assert case.state == CaseState.CLOSED
 
 
-def test_a_return_needs_a_reason_and_the_second_answer_is_told(case: Case, worker: User, clerk: User) -> None:
+def test_a_return_needs_a_reason_and_the_second_answer_is_told(
+    case: Case, worker: User, colleague: User, clerk: User
+) -> None:
     go(case, worker, "take", "start", "confirm")
+    go(case, colleague, "agree")
     referral = Referral.objects.get()
     with pytest.raises(Refused):
         workflow.answer(clerk, referral.reference, "return", referral.version, "")
     workflow.answer(clerk, referral.reference, "return", referral.version, "not our area")
+    case.refresh_from_db()
+    assert case.due_at == referral.due_at  # the worker has to look at it by then
+    returned = condition(worker.pk, "returned", dt.datetime.now())
+    assert listed(worker).filter(returned).get() == case
     with pytest.raises(Stale):
         workflow.answer(clerk, referral.reference, "accept", referral.version, "")
 

@@ -95,10 +95,11 @@ def last_seq() -> int:
 
 
 def sync_departments(pack: Pack) -> None:
-    """Departments with their names and hours, and the names of units, as the pack says them."""
-    from almoner.casework import reference_data
+    """Departments with their names and hours, the names of units, and what the pack says for people to read: rules, feeds."""
+    from almoner.casework import pack_tables, reference_data
 
     reference_data.sync_departments(pack)
+    pack_tables.sync(pack)
 
 
 def sync_calendar(pack: Pack) -> None:
@@ -114,6 +115,13 @@ def sync_areas(rows: Iterable[tuple[str, Mapping[str, str], str | None]]) -> Non
     from almoner.casework import reference_data
 
     reference_data.sync_areas(rows)
+
+
+def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None, int, int]]) -> None:
+    """How feeds stand: (feed, complete through, last delivery, rows read, rows held back)."""
+    from almoner.casework import pack_tables
+
+    pack_tables.sync_freshness(rows)
 
 
 def create_user(

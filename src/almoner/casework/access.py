@@ -1,18 +1,60 @@
-"""Who may see what. What belongs to others does not exist for you: 404, never 403."""
+"""Who may see and do what: every rule of it is on this page.
+
+A role has rights (`RIGHTS`); a right opens pages. On a page somebody sees the rows of their own areas, or of their own
+department. What belongs to others does not exist for you: 404, never 403.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404
 
-from almoner.casework.models import AreaAlert, Case, Membership, Referral, ReferralState, RoleOf
+from almoner.casework.models import (
+    AreaAlert,
+    Case,
+    Check,
+    Concern,
+    ConcernKind,
+    Membership,
+    Referral,
+    ReferralState,
+    RoleOf,
+    Visit,
+)
+from almoner.casework.models.work import AHEAD
+
+Record = TypeVar("Record", bound=Model)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
     Someone = AbstractBaseUser | AnonymousUser
+
+
+class Right(StrEnum):
+    CASES = "cases"  # queue, households, visits and figures of the own areas; the second person's decision
+    HAND_OUT = "hand_out"  # act on cases of others and give them to anybody who works in their area
+    REFERRALS = "referrals"  # referrals that were sent to the own department
+    AREA_ALERTS = "area_alerts"  # of the own areas, or those that go to the own department
+    FEEDS = "feeds"  # which data is shared, how fresh, and what reads it
+    POLICY = "policy"  # signals, programmes and parameters in words
+    OVERSIGHT = "oversight"  # the audit trail and who looked; no names, no numbers of people
+    CALENDAR = "calendar"  # the table of working days
+
+
+RIGHTS: Mapping[str, frozenset[Right]] = {
+    RoleOf.WORKER: frozenset({Right.CASES, Right.FEEDS, Right.POLICY}),
+    RoleOf.LEAD: frozenset({Right.CASES, Right.HAND_OUT, Right.AREA_ALERTS, Right.FEEDS, Right.POLICY}),
+    RoleOf.DEPARTMENT: frozenset({Right.REFERRALS, Right.AREA_ALERTS}),
+    RoleOf.POLICY: frozenset({Right.POLICY, Right.FEEDS}),
+    RoleOf.DATA: frozenset({Right.FEEDS, Right.POLICY}),
+    RoleOf.AUDITOR: frozenset({Right.OVERSIGHT, Right.POLICY, Right.FEEDS}),
+    RoleOf.ADMINISTRATOR: frozenset({Right.CALENDAR}),
+}
 
 EVERYWHERE = "*"
 SEEN_BY_DEPARTMENTS = (ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE, ReferralState.RETURNED)
@@ -21,43 +63,117 @@ SEEN_BY_DEPARTMENTS = (ReferralState.SENT, ReferralState.ACCEPTED, ReferralState
 def membership_of(user: Someone) -> Membership | None:
     if user.pk is None:
         return None
-    return Membership.objects.select_related("department").filter(user_id=user.pk).first()
+    return (
+        Membership.objects.select_related("department", "user")
+        .filter(user_id=user.pk, user__is_active=True)
+        .first()
+    )
+
+
+def rights_of(membership: Membership | None) -> frozenset[Right]:
+    return RIGHTS[membership.role] if membership else frozenset()
+
+
+def may(user: Someone, right: Right) -> bool:
+    return right in rights_of(membership_of(user))
+
+
+def may_or_404(user: Someone, right: Right) -> Membership:
+    membership = membership_of(user)
+    if membership is None or right not in rights_of(membership):
+        raise Http404
+    return membership
+
+
+def covers(membership: Membership, area: str) -> bool:
+    """Whether `area` is one of the member's own."""
+    return EVERYWHERE in membership.areas or any(p and area.startswith(p) for p in membership.areas)
+
+
+def _inside(membership: Membership, area: str = "area") -> Q:
+    """The condition on the field `area` that `covers` is for one area."""
+    if EVERYWHERE in membership.areas:
+        return Q()
+    inside = Q(pk__in=[])
+    for prefix in filter(None, membership.areas):
+        inside |= Q(**{f"{area}__startswith": prefix})
+    return inside
 
 
 def cases_of(user: Someone) -> QuerySet[Case]:
-    """Cases of the areas of a case worker or team lead; nothing for anybody else."""
+    """Cases of the areas of who works cases; nothing for anybody else."""
     membership = membership_of(user)
-    if membership is None or not membership.works_cases:
+    if membership is None or Right.CASES not in rights_of(membership):
         return Case.objects.none()
-    if EVERYWHERE in membership.areas:
-        return Case.objects.all()
-    inside = Q(pk__in=[])
-    for prefix in filter(None, membership.areas):
-        inside |= Q(area__startswith=prefix)
-    return Case.objects.filter(inside)
+    return Case.objects.filter(_inside(membership))
+
+
+def _of_cases(user: Someone, records: QuerySet[Record]) -> QuerySet[Record]:
+    """Those of `records`, which belong to cases, whose case the user may see."""
+    membership = membership_of(user)
+    if membership is None or Right.CASES not in rights_of(membership):
+        return records.none()
+    return records.filter(_inside(membership, "case__area"))
+
+
+def visits_of(user: Someone) -> QuerySet[Visit]:
+    """The user's own visits that are to be made, of cases that are still the user's to see."""
+    return _of_cases(user, Visit.objects.filter(AHEAD, visitor_id=user.pk))
+
+
+def checks_of(user: Someone) -> QuerySet[Check]:
+    """Decisions in the user's areas that wait for a second person."""
+    return _of_cases(user, Check.objects.filter(decided_at=None))
+
+
+def colleagues_for(areas: Iterable[str]) -> list[Membership]:
+    """Who works cases in every one of `areas`, by name. (There are as many as people who work cases: read in one query.)"""
+    asked = set(areas)
+    roles = [role for role, rights in RIGHTS.items() if Right.CASES in rights]
+    members = Membership.objects.filter(role__in=roles, user__is_active=True).select_related("user")
+    found = [m for m in members if all(covers(m, area) for area in asked)]
+    return sorted(found, key=lambda m: m.user.get_full_name() or m.user.get_username())
+
+
+def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:
+    """Referrals of the cases that the user may see."""
+    return _of_cases(user, Referral.objects.all())
+
+
+def concerns_of(user: Someone) -> QuerySet[Concern]:
+    """What households ask for. A department's: facts that it supplied. Of who works cases: appeals and talks in their areas."""
+    membership = membership_of(user)
+    rights = rights_of(membership)
+    if membership is not None and Right.REFERRALS in rights:
+        return Concern.objects.filter(kind=ConcernKind.CORRECTION, department=membership.department_id)
+    if membership is not None and Right.CASES in rights:
+        return Concern.objects.filter(_inside(membership, "case__area")).exclude(kind=ConcernKind.CORRECTION)
+    return Concern.objects.none()
+
+
+def concern_for(user: Someone, reference: str) -> Concern:
+    concern = concerns_of(user).select_related("case").filter(reference=reference).first()
+    if concern is None:
+        raise Http404
+    return concern
 
 
 def referrals_of(user: Someone) -> QuerySet[Referral]:
     """Referrals that were sent to the user's own department; nothing for anybody else."""
     membership = membership_of(user)
-    if membership is None or membership.role != RoleOf.DEPARTMENT:
+    if membership is None or Right.REFERRALS not in rights_of(membership):
         return Referral.objects.none()
     return Referral.objects.filter(department=membership.department_id, state__in=SEEN_BY_DEPARTMENTS)
 
 
 def area_alerts_of(user: Someone) -> QuerySet[AreaAlert]:
-    """A team lead's: those in the lead's areas. A department's: those that go to it. Nothing for anybody else."""
+    """A department's: those that go to it. Of others with the right: those in their areas."""
     membership = membership_of(user)
-    if membership is None or membership.role not in {RoleOf.LEAD, RoleOf.DEPARTMENT}:
+    if membership is None or Right.AREA_ALERTS not in rights_of(membership):
         return AreaAlert.objects.none()
-    if membership.role == RoleOf.DEPARTMENT:
+    if Right.REFERRALS in rights_of(membership):
         return AreaAlert.objects.filter(department=membership.department_id)
-    if EVERYWHERE in membership.areas:
-        return AreaAlert.objects.all()
-    inside = Q(pk__in=[])
-    for prefix in filter(None, membership.areas):
-        inside |= Q(area__startswith=prefix)
-    return AreaAlert.objects.filter(inside)
+    return AreaAlert.objects.filter(_inside(membership))
 
 
 def area_alert_for(user: Someone, reference: str) -> AreaAlert:
@@ -79,10 +195,3 @@ def referral_for(user: Someone, reference: str) -> Referral:
     if referral is None:
         raise Http404
     return referral
-
-
-def member_or_404(user: Someone, *roles: str) -> Membership:
-    membership = membership_of(user)
-    if membership is None or membership.role not in roles:
-        raise Http404
-    return membership

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest
 
-from almoner.casework.access import membership_of
+from almoner.casework.access import membership_of, rights_of
 
 STYLES = "casework/console.css"
 
@@ -22,4 +22,4 @@ def styles_are_built() -> bool:
 def page(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     membership = membership_of(user) if user is not None and user.is_authenticated else None
-    return {"styles": STYLES if styles_are_built() else None, "membership": membership}
+    return {"styles": STYLES if styles_are_built() else None, "membership": membership, "rights": rights_of(membership)}

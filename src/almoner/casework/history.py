@@ -8,10 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.db.models import Max
+from django.db.models.functions import TruncDate
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from almoner.casework import words
-from almoner.casework.models import Case, CaseEvent, Label, Outcome
+from almoner.casework.models import AccessLog, Case, CaseEvent, Ending, FalseAlarm, Finding, Label, Outcome
 from almoner.policy.model import Words
 
 Data = Mapping[str, Any]
@@ -27,15 +31,70 @@ class Line:
 
 def history(case: Case) -> list[Line]:
     """Newest first."""
+    events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
+    return lines(list(events))
+
+
+def lines(events: list[CaseEvent]) -> list[Line]:
+    """Events in sentences; their actors are to be read already."""
     labels = list(Label.objects.values_list("kind", "key", "words"))
     names = {(kind, key): words.in_language(label) for kind, key, label in labels}
     units = {key: label for kind, key, label in labels if kind == "unit"}
-    events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
-    return [_line(event, names, units) for event in events]
+    return [_line(event, names, units) for event in _named(events)]
 
 
-def _line(event: CaseEvent, names: Mapping[tuple[str, str], str], units: Mapping[str, Words]) -> Line:
-    data = json.loads(event.data) | {"units": units}
+def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
+    """Events with what they tell; who was given the case by name, read at once."""
+    told: list[tuple[CaseEvent, dict[str, Any]]] = [(event, json.loads(event.data)) for event in events]
+    given = {data["assignee"] for event, data in told if event.kind == "assign"}
+    users = User.objects.in_bulk(given) if given else {}
+    for event, data in told:
+        if event.kind == "assign":
+            user = users[data["assignee"]]
+            data["person"] = user.get_full_name() or user.get_username()
+    return told
+
+
+@dataclass(frozen=True)
+class Look:
+    """One person's look at the household's data, the latest of that day on that page."""
+
+    at: dt.datetime
+    who: str
+    role: str
+    page: str
+
+
+PAGES = {
+    "case": gettext_lazy("Household's page"),
+    "sheet": gettext_lazy("Visit sheet"),
+    "referral": gettext_lazy("Department's referral"),
+    "fact": gettext_lazy("Fact that is said to be wrong"),
+    "letter": gettext_lazy("Notice to print"),
+}
+LOOKS = 50
+
+
+def looks(case: Case) -> list[Look]:
+    """Who has looked at this household's data, newest first; many looks of one person on one day are one line."""
+    rows = AccessLog.objects.filter(household_id=case.household_id).annotate(day=TruncDate("at"))
+    seen = rows.values("day", "page", "user_id").annotate(last=Max("at")).order_by("-last")[:LOOKS]
+    found = list(seen)
+    users = User.objects.select_related("membership").in_bulk({row["user_id"] for row in found})
+    return [_look(row["last"], users[row["user_id"]], row["page"]) for row in found]
+
+
+def _look(at: dt.datetime, user: User, page: str) -> Look:
+    member = getattr(user, "membership", None)
+    role = str(member.get_role_display()) if member else ""
+    return Look(at, user.get_full_name() or user.get_username(), role, str(PAGES.get(page, page)))
+
+
+def _line(
+    pair: tuple[CaseEvent, Data], names: Mapping[tuple[str, str], str], units: Mapping[str, Words]
+) -> Line:
+    event, told = pair
+    data = {**told, "units": units}
     for kind in ("signal", "programme"):
         if kind in data:
             data["name"] = names.get((kind, data[kind]), data[kind])
@@ -106,6 +165,18 @@ def _dismissed(data: Data) -> str:
     return _("Dismissed: %(reason)s.") % {"reason": Outcome(data["outcome"]).label}
 
 
+def _outcome(data: Data) -> dict[str, Any]:
+    return {"reason": Outcome(data["outcome"]).label}
+
+
+def _seen(data: Data) -> str:
+    told = {"date": words.day(data["day"]), "found": Finding(data["found"]).label}
+    if data["found"] == Finding.FALSE_ALARM:
+        told["reason"] = FalseAlarm(data["reason"]).label
+        return _("Visited on %(date)s: %(found)s (%(reason)s).") % told
+    return _("Visited on %(date)s: %(found)s.") % told
+
+
 SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "opened": _opened,
     "carried_over": lambda data: _("A proposal was carried over from case %(from_case)s.") % data,
@@ -114,20 +185,48 @@ SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "signal_cleared": lambda data: (
         _("No longer seen in the records: %(name)s. A person decides what follows.") % data
     ),
+    "evidence_withdrawn": lambda _data: _(
+        "Evidence withdrawn: the records no longer give a reason for this case. A person decides what follows."
+    ),
     "proposal_raised": _proposed,
     "proposal_changed": _amended,
     "proposal_cleared": _withdrawn,
     "evidence_changed": _differs,
     "take": lambda _data: _("Taken over."),
     "start": lambda _data: _("Verification started."),
-    "confirm": lambda _data: _("Need confirmed; what was proposed was sent to the departments."),
+    "confirm": lambda _data: _("Need confirmed."),
     "dismiss": _dismissed,
     "send": lambda _data: _("New proposals sent to the departments."),
+    "assign": lambda data: _("Given to %(person)s.") % data,
+    "plan": lambda data: _("Visit planned for %(date)s.") % {"date": words.day(data["day"])},
+    "seen": _seen,
+    "note": lambda _data: _("Note."),
+    "ask_send": lambda _data: _("Money asked for; a second person has to agree."),
+    "ask_dismiss": lambda data: (
+        _("Dismissal asked for: %(reason)s. A second person has to agree.") % _outcome(data)
+    ),
+    "ask_close": lambda _data: _("Closing asked for; a second person has to agree."),
+    "agree_send": lambda _data: _("A second person agreed; the money was asked of the departments."),
+    "agree_dismiss": lambda data: _("A second person agreed. Dismissed: %(reason)s.") % _outcome(data),
+    "agree_close": lambda _data: _("A second person agreed. Closed."),
+    "disagree_send": lambda _data: _("Declined: money is not asked for now."),
+    "disagree_dismiss": lambda _data: _("Declined: the case is not dismissed."),
+    "disagree_close": lambda _data: _("Declined: the case is not closed."),
     "support": lambda _data: _("Support has started."),
     "follow-up": lambda _data: _("Follow-up started."),
     "close": lambda _data: _("Closed."),
     "hold": lambda data: _("On hold until %(date)s.") % {"date": words.day(data["until"])},
     "release": lambda _data: _("Hold ended."),
+    "notice": lambda _data: _("Notice made for the household."),
+    "notice_opened": lambda _data: _("The household opened its notice."),
+    "household_accepted": lambda _data: _("The household accepts."),
+    "household_declined": lambda _data: _("The household declines. A person decides what follows."),
+    "household_correction": lambda _data: _("The household says that a fact is wrong."),
+    "household_appeal": lambda _data: _("The household appeals against the decision."),
+    "household_person": lambda _data: _("The household asks for a person."),
+    "concern_answered": lambda data: (
+        _("The household was answered: %(ending)s.") % {"ending": Ending(data["ending"]).label}
+    ),
     "referral_accept": lambda data: _("Department accepted: %(name)s.") % data,
     "referral_done": lambda data: _("Department has delivered: %(name)s.") % data,
     "referral_return": lambda data: _("Department returned: %(name)s.") % data,

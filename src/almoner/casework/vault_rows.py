@@ -84,13 +84,13 @@ def people(household_id: int) -> list[Person]:
     members = (
         HouseholdMember.objects.filter(household_id=household_id).order_by("person_id").values("person_id")
     )
-    vault = _vault(str(settings.VAULT_KEY))
+    vault = opened_vault(str(settings.VAULT_KEY))
     rows = Identity.objects.filter(person_id__in=members).order_by("person_id")
     return [_open(vault, row) for row in rows]
 
 
 @lru_cache(maxsize=2)
-def _vault(path: str) -> Vault:
+def opened_vault(path: str) -> Vault:
     return open_vault(Path(path))
 
 

@@ -60,11 +60,11 @@ def quantity(value: object, code: str | None, named: Mapping[str, Words] | None 
     if value is None or isinstance(value, bool) or not unit(code):
         return number(value)
     whole = not isinstance(value, float | Decimal) or value == int(value)
-    text = number(value) if whole or not _is_money(code) else f"{value:,.2f}"
+    text = number(value) if whole or not is_money(code) else f"{value:,.2f}"
     return f"{text} {unit(code, value, named)}"
 
 
-def _is_money(code: str | None) -> bool:
+def is_money(code: str | None) -> bool:
     """A base of three capitals is a currency (ISO 4217)."""
     base = str(code).split("/")[0]
     return len(base) == 3 and base.isalpha() and base.isupper()

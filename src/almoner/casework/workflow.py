@@ -6,24 +6,45 @@ The cycle never calls this module: every move has a named person (`by`), who is 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from almoner.casework.access import case_for, member_or_404, referral_for
+from almoner.casework import second_person
+from almoner.casework.access import Right, case_for, may_or_404, referral_for
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.clocks import installed_clocks
-from almoner.casework.models import Case, CaseState, Outcome, Referral, ReferralState, RoleOf
-from almoner.casework.standing import RUNNING, refresh
+from almoner.casework.guards import (
+    ASK_FOR_DATA,
+    Data,
+    has_a_coming_date,
+    has_a_day,
+    has_a_finding,
+    has_a_note,
+    has_no_running_referral,
+    has_structured_outcome,
+    i_am_the_second,
+    is_as_asked,
+    is_free_or_i_lead,
+    is_mine_or_i_lead,
+    is_my_visit_or_case,
+    nothing_waits,
+    something_waits,
+    visit_is_ahead,
+    works_there,
+)
+from almoner.casework.models import Case, CaseState, Checked, Referral, ReferralState, Visit
+from almoner.casework.models.cases import NO_CLOCK
+from almoner.casework.models.work import AHEAD
+from almoner.casework.standing import refresh
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-    from django.utils.functional import _StrPromise
 
-    Refusal = _StrPromise | None
+    from almoner.casework.guards import Refusal
 
 S = CaseState
 
@@ -36,60 +57,136 @@ class Stale(Refused):
     """Somebody else changed the record since the page was shown."""
 
 
+@dataclass
+class Act:
+    """One move while it is made. `kind` and `told` become its event; `also` are events that follow it."""
+
+    case: Case
+    by: User
+    kind: str
+    data: Data
+    now: dt.datetime
+    told: dict[str, Any] = field(default_factory=dict)
+    also: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Move:
-    """One action on a case: from these states to that one (None: stays)."""
+    """One action on a case: from these states to that one (None: stays), and what else it does."""
 
     sources: frozenset[CaseState]
     target: CaseState | None = None
-    guards: tuple[Callable[[Case, User, Mapping[str, Any]], Refusal], ...] = ()
-    ends: bool = field(default=False)
+    guards: tuple[Callable[[Case, User, Data], Refusal], ...] = ()
+    does: Callable[[Act], None] | None = None
 
 
-def is_mine_or_i_lead(case: Case, by: User, _data: Mapping[str, Any]) -> Refusal:
-    if case.assignee_id == by.pk or _leads(by):
-        return None
-    return _("This case is not assigned to you. Take it first.")
+def _take(act: Act) -> None:
+    act.case.assignee = act.by
 
 
-def is_free_or_i_lead(case: Case, by: User, _data: Mapping[str, Any]) -> Refusal:
-    if case.assignee_id in {None, by.pk} or _leads(by):
-        return None
-    return _("This case is assigned to somebody else. A team lead can hand it over.")
+def _assign(act: Act) -> None:
+    act.case.assignee_id = act.data["assignee"]
 
 
-def has_structured_outcome(_case: Case, _by: User, data: Mapping[str, Any]) -> Refusal:
-    return None if data.get("outcome") in Outcome.values else _("Choose a reason.")
+def _hold(act: Act) -> None:
+    act.case.held_until = act.data.get("until")
 
 
-def has_a_coming_date(_case: Case, _by: User, data: Mapping[str, Any]) -> Refusal:
-    until = data.get("until")
-    return None if until is not None and until > dt.date.today() else _("Choose a date after today.")
+def _send(act: Act) -> None:
+    """What costs no money goes out; money is asked for and waits for a second person."""
+    proposed = list(act.case.referrals.filter(state=ReferralState.PROPOSED).order_by("id"))
+    money = [referral for referral in proposed if second_person.is_money(referral)]
+    free = [referral for referral in proposed if referral not in money]
+    _send_out(free, act.now)
+    if money:
+        about = second_person.asked_amounts(money)
+        second_person.ask(act.case, Checked.SEND, act.by, about, act.now)
+        if free or act.kind != "send":
+            act.also.append(("ask_send", {"asked": about}))
+        else:
+            act.kind, act.told = "ask_send", {"asked": about}
 
 
-def has_no_running_referral(case: Case, _by: User, _data: Mapping[str, Any]) -> Refusal:
-    running = case.referrals.filter(state__in=RUNNING).exists()
-    return _("A department has not answered its referral yet.") if running else None
+def _send_out(referrals: Iterable[Referral], now: dt.datetime) -> None:
+    clocks = installed_clocks()
+    for referral in referrals:
+        referral.state, referral.sent_at = ReferralState.SENT, now
+        referral.due_at = clocks.due(now, referral.within, referral.department)
+        referral.version += 1
+        referral.save(update_fields=["state", "sent_at", "due_at", "version"])
 
 
-def _leads(by: User) -> bool:
-    return by.membership.role == RoleOf.LEAD
+def _end(act: Act) -> None:
+    """Dismiss or close; of the most urgent level only when a second person agrees."""
+    outcome = act.data.get("outcome", "")
+    if second_person.ends_by_two(act.case):
+        second_person.ask(act.case, act.kind, act.by, {"outcome": outcome}, act.now)
+        act.kind = f"ask_{act.kind}"
+    else:
+        _ended(act, act.kind, outcome)
+
+
+def _ended(act: Act, what: str, outcome: str) -> None:
+    act.case.state = S.DISMISSED if what == Checked.DISMISS else S.CLOSED
+    act.case.ended_at, act.case.held_until, act.case.outcome = act.now, None, outcome
+    act.case.visits.filter(AHEAD).update(called_off_at=act.now)
+
+
+def _agree(act: Act) -> None:
+    check = second_person.waiting(act.case)
+    assert check is not None  # noqa: S101 - a guard has looked
+    if check.what == Checked.SEND:
+        _send_out(second_person.asked_referrals(act.case, check), act.now)
+        act.told = {"asked": check.about}
+    else:
+        _ended(act, check.what, check.about["outcome"])
+        act.told = check.about
+    second_person.decide(check, act.by, True, act.data.get("note", ""), act.now)
+    act.kind = f"agree_{check.what}"
+
+
+def _disagree(act: Act) -> None:
+    check = second_person.waiting(act.case)
+    assert check is not None  # noqa: S101 - a guard has looked
+    second_person.decide(check, act.by, False, act.data["note"], act.now)
+    act.kind = f"disagree_{check.what}"
+
+
+def _plan(act: Act) -> None:
+    """A new visit, or another day and visitor for the one that is ahead."""
+    visit = act.case.visits.filter(AHEAD).first() or Visit(case=act.case)
+    visit.planned_for, visit.visitor, visit.planned_at = act.data["day"], act.by, act.now
+    visit.save()
+
+
+def _seen(act: Act) -> None:
+    visit = act.case.visits.get(AHEAD)
+    visit.made_on, visit.found, visit.note = act.data["day"], act.data["found"], act.data.get("note", "")
+    visit.reason = act.data["reason"] if visit.found == "false_alarm" else ""
+    visit.save()
 
 
 OPEN = frozenset({S.DETECTED, S.VERIFYING, S.CONFIRMED, S.SUPPORTING, S.FOLLOW_UP})
+UNDECIDED = frozenset({S.DETECTED, S.VERIFYING})
+DECIDED = frozenset({S.CONFIRMED, S.SUPPORTING})
+OURS = (is_mine_or_i_lead, nothing_waits)
 MOVES: Mapping[str, Move] = {
-    "take": Move(OPEN, guards=(is_free_or_i_lead,)),
+    "take": Move(OPEN, None, (is_free_or_i_lead,), _take),
+    "assign": Move(OPEN, None, (is_mine_or_i_lead, works_there), _assign),
     "start": Move(frozenset({S.DETECTED}), S.VERIFYING, (is_mine_or_i_lead,)),
-    "confirm": Move(frozenset({S.VERIFYING}), S.CONFIRMED, (is_mine_or_i_lead,)),
-    "dismiss": Move(
-        frozenset({S.DETECTED, S.VERIFYING}), S.DISMISSED, (is_mine_or_i_lead, has_structured_outcome), True
-    ),
-    "send": Move(frozenset({S.CONFIRMED, S.SUPPORTING}), None, (is_mine_or_i_lead,)),
-    "support": Move(frozenset({S.CONFIRMED}), S.SUPPORTING, (is_mine_or_i_lead,)),
-    "follow-up": Move(frozenset({S.SUPPORTING}), S.FOLLOW_UP, (is_mine_or_i_lead, has_no_running_referral)),
-    "close": Move(frozenset({S.FOLLOW_UP}), S.CLOSED, (is_mine_or_i_lead, has_no_running_referral), True),
-    "hold": Move(OPEN, guards=(is_mine_or_i_lead, has_a_coming_date)),
-    "release": Move(OPEN, guards=(is_mine_or_i_lead,)),
+    "confirm": Move(frozenset({S.VERIFYING}), S.CONFIRMED, OURS, _send),
+    "dismiss": Move(UNDECIDED, None, (*OURS, has_structured_outcome), _end),
+    "send": Move(DECIDED, None, OURS, _send),
+    "support": Move(frozenset({S.CONFIRMED}), S.SUPPORTING, OURS),
+    "follow-up": Move(frozenset({S.SUPPORTING}), S.FOLLOW_UP, (*OURS, has_no_running_referral)),
+    "close": Move(frozenset({S.FOLLOW_UP}), None, (*OURS, has_no_running_referral), _end),
+    "hold": Move(OPEN, None, (is_mine_or_i_lead, has_a_coming_date), _hold),
+    "release": Move(OPEN, None, (is_mine_or_i_lead,), _hold),
+    "plan": Move(OPEN, None, (is_mine_or_i_lead, has_a_day), _plan),
+    "seen": Move(OPEN, None, (visit_is_ahead, is_my_visit_or_case, has_a_finding), _seen),
+    "note": Move(OPEN, None, (has_a_note,)),
+    "agree": Move(OPEN, None, (something_waits, i_am_the_second, is_as_asked), _agree),
+    "disagree": Move(OPEN, None, (something_waits, has_a_note), _disagree),
 }
 ANSWERS: Mapping[str, tuple[frozenset[ReferralState], ReferralState]] = {
     "accept": (frozenset({ReferralState.SENT}), ReferralState.ACCEPTED),
@@ -100,31 +197,29 @@ ANSWERS: Mapping[str, tuple[frozenset[ReferralState], ReferralState]] = {
 
 def possible(case: Case, by: User) -> list[str]:
     """Actions that the state allows and that need no more than what the case has now."""
-    names = [name for name, move in MOVES.items() if case.state in move.sources]
-    asks_for_data = {has_structured_outcome, has_a_coming_date}
-    return [
-        name for name in names
-        if not any(guard(case, by, {}) for guard in MOVES[name].guards if guard not in asks_for_data)
-    ]  # fmt: skip
+    moves = {name: move for name, move in MOVES.items() if case.state in move.sources}
+    asked = {guard for move in moves.values() for guard in move.guards} - ASK_FOR_DATA
+    refused = {guard for guard in asked if guard(case, by, {})}
+    return [name for name, move in moves.items() if not refused.intersection(move.guards)]
 
 
-def act(by: User, reference: str, name: str, version: int, data: Mapping[str, Any]) -> Case:
+def act(by: User, reference: str, name: str, version: int, data: Data) -> Case:
     """Do `name` on a case as it was at `version`. Raises Http404 for a stranger, Stale, or Refused with the
     reason."""
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
         _check(case, by, MOVES[name], version, data)
-        before, now = case.state, dt.datetime.now()
-        _change(case, by, name, data, now)
-        refresh(case, case.signals.all(), case.referrals.all())
-        case.version += 1
-        case.save()
-        told = {"from": before, "to": case.state, **_told(data), "assignee": case.assignee_id}
-        append([NewEvent(case, name, told, by.pk)], now)
+        before, doing = case.state, Act(case, by, name, data, dt.datetime.now())
+        _change(doing, MOVES[name])
+        _stand(case)
+        told = {"from": before, "to": case.state, **_told(data), **doing.told, "assignee": case.assignee_id}
+        events = [NewEvent(case, doing.kind, told, by.pk)]
+        events += [NewEvent(case, kind, more, by.pk) for kind, more in doing.also]
+        append(events, doing.now)
     return case
 
 
-def _check(case: Case, by: User, move: Move, version: int, data: Mapping[str, Any]) -> None:
+def _check(case: Case, by: User, move: Move, version: int, data: Data) -> None:
     if case.version != version:
         raise Stale(
             _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
@@ -137,36 +232,38 @@ def _check(case: Case, by: User, move: Move, version: int, data: Mapping[str, An
             raise Refused(refusal)
 
 
-def _change(case: Case, by: User, name: str, data: Mapping[str, Any], now: dt.datetime) -> None:
-    move = MOVES[name]
+def _change(doing: Act, move: Move) -> None:
     if move.target is not None:
-        case.state = move.target
-    if move.ends:
-        case.ended_at, case.held_until, case.outcome = now, None, data.get("outcome", "")
-    if name == "take":
-        case.assignee = by
-    if name in {"confirm", "send"}:
-        _send(case, now)
-    if name in {"hold", "release"}:
-        case.held_until = data.get("until")
+        doing.case.state = move.target
+    if move.does is not None:
+        move.does(doing)
 
 
-def _send(case: Case, now: dt.datetime) -> None:
-    clocks = installed_clocks()
-    for referral in case.referrals.filter(state=ReferralState.PROPOSED):
-        referral.state, referral.sent_at = ReferralState.SENT, now
-        referral.due_at = clocks.due(now, referral.within, referral.department)
-        referral.version += 1
-        referral.save()
+def _stand(case: Case) -> None:
+    """Clock and urgency after a move. What waits for a second person has a clock; what was not sent, or was returned, keeps one."""
+    before = case.due_at
+    refresh(case, case.signals.all(), case.referrals.all())
+    check = second_person.waiting(case)
+    if check is not None and case.is_open:
+        case.due_at = min(case.due_at, check.due_at)
+    elif case.due_at == NO_CLOCK and case.state in DECIDED and _has_loose_ends(case):
+        case.due_at = before
+    case.version += 1
+    case.save()
 
 
-def _told(data: Mapping[str, Any]) -> dict[str, Any]:
+def _has_loose_ends(case: Case) -> bool:
+    """Whether a person has to decide on a proposal, or on what a department returned."""
+    return case.referrals.filter(state__in=(ReferralState.PROPOSED, ReferralState.RETURNED)).exists()
+
+
+def _told(data: Data) -> dict[str, Any]:
     return {key: value.isoformat() if isinstance(value, dt.date) else value for key, value in data.items()}
 
 
 def answer(by: User, reference: str, name: str, version: int, note: str) -> Referral:
     """A department's answer to its referral. Raises Http404 for a stranger, Stale, or Refused."""
-    member_or_404(by, RoleOf.DEPARTMENT)
+    may_or_404(by, Right.REFERRALS)
     with transaction.atomic():
         referral = Referral.objects.select_for_update().get(pk=referral_for(by, reference).pk)
         _check_answer(referral, name, version, note)
@@ -174,7 +271,7 @@ def answer(by: User, reference: str, name: str, version: int, note: str) -> Refe
         before = referral.state
         referral.state, referral.answered_at, referral.note = ANSWERS[name][1], now, note
         referral.version += 1
-        referral.save()
+        referral.save(update_fields=["state", "answered_at", "note", "version"])
         case = Case.objects.select_for_update().get(pk=referral.case_id)
         _follow(case, referral)
         told = {
@@ -203,6 +300,4 @@ def _follow(case: Case, referral: Referral) -> None:
     """A department that has accepted is supporting."""
     if referral.state == ReferralState.ACCEPTED and case.state == S.CONFIRMED:
         case.state = S.SUPPORTING
-    refresh(case, case.signals.all(), case.referrals.all())
-    case.version += 1
-    case.save()
+    _stand(case)

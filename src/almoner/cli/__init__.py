@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from almoner import __version__
-from almoner.cli import benchmark, demonstration, evaluating, place, policy_files, quarantine, running
+from almoner.cli import (
+    benchmark,
+    demonstration,
+    evaluating,
+    place,
+    policy_files,
+    quarantine,
+    running,
+    streaming,
+)
 
 app = typer.Typer(
     name="almoner",
@@ -40,6 +49,9 @@ app.command("run")(running.run)
 app.command("explain")(running.explain)
 app.command("serve")(running.serve)
 app.command("user")(running.user)
+app.command("work")(streaming.work)
+app.command("status")(streaming.status)
+app.command("token")(streaming.token)
 app.command("evaluate")(evaluating.evaluate)
 app.add_typer(policy_files.app, name="pack")
 app.add_typer(quarantine.app, name="quarantine")

@@ -17,8 +17,10 @@ from almoner.cli import operations, report
 from almoner.cli.evaluating import quality
 from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
 from almoner.errors import AlmonerError
+from almoner.home import Home
 from almoner.lab import evaluation
 from almoner.lab.place import build
+from almoner.policy import compile_pack
 from almoner.policy.model import say
 from almoner.progress import progress
 
@@ -43,19 +45,28 @@ def demo(
         if as_json:
             emit_json(result)
         password = secrets.token_urlsafe(9)
-        casework.create_user("worker", password)
+        _people(home, password)
         if serve:
             err.print(
-                f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}   (stop with Ctrl+C)",
+                f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}   (stop with Ctrl+C)\n"
+                "With the same password: lead (the second person for money), auditor, and each department by its id.",
                 style="bold",
                 markup=False,
             )
             casework.serve(home, "127.0.0.1", port)
 
 
+def _people(home: Home, password: str) -> None:
+    """One for each part of the story: who works a case, the second person, the departments, the auditor."""
+    for name in ("worker", "lead", "auditor"):
+        casework.create_user(name, password, role=name)
+    for department in compile_pack(operations.pack_folder(home)).departments:
+        casework.create_user(department, password, role="department", areas=[], department=department)
+
+
 def _tell(
     folder: Path, residents: int, seed: int, pack: str, language: str, quiet: bool
-) -> tuple[dict[str, Any], Any]:
+) -> tuple[dict[str, Any], Home]:
     started = perf_counter()
     _clear(folder)
     place = folder / "place"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import pyarrow as pa
+
 from almoner import casework, cycle, home
 from almoner.assessment import ledger, months
 from almoner.assessment.months import Counted
@@ -188,8 +190,9 @@ def apply_outbox(inst: Installation) -> Applied:
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
         casework.sync_areas(_areas(inst))
+        casework.sync_freshness(_freshness(inst))
         applied = casework.apply(changes_after(inst.engine, casework.last_seq()))
-        casework.sync_members(_members_of_cases(inst))
+        casework.sync_members(members_of_cases(inst))
     return applied
 
 
@@ -212,13 +215,25 @@ def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
     ]
 
 
-def _members_of_cases(inst: Installation) -> list[tuple[int, int, dt.date]]:
+def _freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
+    """Of each feed: how far it is complete, when it was delivered last, and how many rows were read and held back."""
+    sql = """SELECT feed, max(complete_through), max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
+             FROM registry.delivery GROUP BY feed ORDER BY feed"""
+    return [(feed, through, at, read, held) for feed, through, at, read, held in inst.engine.rows(sql)]
+
+
+def members_of_cases(
+    inst: Installation, households: Sequence[int] | None = None
+) -> list[tuple[int, int, dt.date]]:
+    """Who lives in the households that something was ever said of (among `households` only, where given): household, person, since."""
     membership = inst.pack.membership_feed
     day = f'f."{membership.event_time.name}"' if membership.event_time else "current_date"
+    only = "" if households is None else "AND f.household_id IN (SELECT household_id FROM asked_about)"
     sql = f"""SELECT f.household_id, f.person_id, {day}::DATE FROM facts."{membership.id}" AS f
-              WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change)
+              WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change) {only}
               ORDER BY 1, 2"""
-    return [(household, person, as_of) for household, person, as_of in inst.engine.rows(sql)]
+    with inst.engine.offer("asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})):
+        return [(household, person, as_of) for household, person, as_of in inst.engine.rows(sql)]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import typer
 
 from almoner import casework, home
 from almoner.cli import operations, report
+from almoner.cli.beside import beside
 from almoner.cli.output import AsJson, emit_json, out, told
 
 Folder = Annotated[Path, typer.Argument(metavar="HOME", help="The folder of the installation.")]
@@ -134,7 +135,7 @@ def explain(
 def user(
     folder: Folder,
     name: Annotated[str, typer.Argument(help="The name to sign in with.")],
-    role: Annotated[str, typer.Option(help="worker, lead, department or administrator.")] = "worker",
+    role: Annotated[str, typer.Option(help="worker, lead, department, policy, data, auditor or administrator.")] = "worker",
     areas: Annotated[
         str, typer.Option(help="Area codes that the person works for, by commas; * for all.")
     ] = "*",
@@ -155,11 +156,13 @@ def serve(
     folder: Folder,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+    worker: Annotated[bool, typer.Option(help="Take in events and landed files meanwhile.")] = True,
 ) -> None:
-    """Serve the console until it is stopped."""
+    """Serve the console and the API, with a worker beside them, until it is stopped."""
     with told():
         place = home.load(folder)
         casework.setup(place)
         casework.migrate()
         out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
-        casework.serve(place, host, port)
+        with beside(folder, worker):
+            casework.serve(place, host, port)

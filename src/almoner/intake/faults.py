@@ -80,6 +80,10 @@ ADVICE: Mapping[str, Words] = {
         "en": "Write one JSON object with plain values a line.",
         "zh": "每行应为一个 JSON 对象，取值不嵌套。",
     },
+    "engine": {
+        "en": "This record could not be worked on. Report it to whoever looks after the software, then dismiss it.",
+        "zh": "此记录无法处理，请告知系统维护人员后作废。",
+    },
     "duplicate_column": {"en": "Name every column once.", "zh": "每个字段只应出现一次。"},
     "identifier_length": {"en": "The number has the wrong length. Check it.", "zh": "号码位数不对，请核对。"},
     "identifier_format": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -44,38 +44,28 @@ def _all(first: Slice, slices: _Slices, advance: Callable[[int], None]) -> Itera
         found = slices.take()
 
 
-class _Slices:
-    def __init__(self, lines: Lines, feed: Feed, reading: Reading) -> None:
-        self._lines, self._reading = lines, reading
-        self._known = headers.lookup(feed)
+class Objects:
+    """Reads one JSON object after the other against a contract. `unknown` gathers keys that nobody agreed on."""
+
+    def __init__(self, feed: Feed, unknown: list[str]) -> None:
+        self._known, self._unknown = headers.lookup(feed), unknown
         self._names = [p.name for p in feed.properties]
 
-    def take(self) -> Slice | None:
-        """The next slice; None when there is no more line."""
+    def slice(self, found: Iterable[tuple[int, _Cells] | Broken]) -> Slice:
         numbers: list[int] = []
         rows: list[_Cells] = []
         broken: list[Broken] = []
-        for found in islice(self._objects(), TEXT_ROWS):
-            if isinstance(found, Broken):
-                broken.append(found)
+        for each in found:
+            if isinstance(each, Broken):
+                broken.append(each)
             else:
-                numbers.append(found[0])
-                rows.append(found[1])
+                numbers.append(each[0])
+                rows.append(each[1])
         columns = [[row.get(name) for row in rows] for name in self._names]
-        return text_slice(self._names, numbers, columns, broken) if numbers or broken else None
+        return text_slice(self._names, numbers, columns, broken)
 
-    def _objects(self) -> Iterator[tuple[int, _Cells] | Broken]:
-        for line in self._lines:
-            number, _ = self._lines.record[-1]
-            rule = self._lines.fault
-            self._lines.begin()
-            if line.strip("\ufeff \t\r\n"):
-                yield self._object(number, line, rule)
-
-    def _object(self, number: int, line: str, rule: str | None) -> tuple[int, _Cells] | Broken:
-        raw = line.rstrip("\r\n")
-        if rule:
-            return Broken(number, rule, raw)
+    def read(self, number: int, raw: str) -> tuple[int, _Cells] | Broken:
+        """The cells of one object; `number` is its line."""
         try:
             found = json.loads(raw, object_pairs_hook=_object_once)
         except _Doubled:
@@ -102,8 +92,27 @@ class _Slices:
 
     def _report(self, key: str) -> None:
         name = key.strip()[:40]
-        if name not in self._reading.unknown_columns and len(self._reading.unknown_columns) < 100:
-            self._reading.unknown_columns.append(name)
+        if name not in self._unknown and len(self._unknown) < 100:
+            self._unknown.append(name)
+
+
+class _Slices:
+    def __init__(self, lines: Lines, feed: Feed, reading: Reading) -> None:
+        self._lines, self._reader = lines, Objects(feed, reading.unknown_columns)
+
+    def take(self) -> Slice | None:
+        """The next slice; None when there is no more line."""
+        found = self._reader.slice(islice(self._objects(), TEXT_ROWS))
+        return found if found.rows else None
+
+    def _objects(self) -> Iterator[tuple[int, _Cells] | Broken]:
+        for line in self._lines:
+            number, _ = self._lines.record[-1]
+            rule = self._lines.fault
+            self._lines.begin()
+            if line.strip("\ufeff \t\r\n"):
+                raw = line.rstrip("\r\n")
+                yield Broken(number, rule, raw) if rule else self._reader.read(number, raw)
 
 
 def _shown(value: object, of: Property) -> str:

@@ -1,21 +1,22 @@
-"""Takes in one delivery: all of it in one transaction, or nothing."""
+"""Takes in one delivery: all of it in one transaction, or nothing. A file and a slice of a stream go the same way."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from almoner.engines.base import Engine
 from almoner.errors import DeliveryRefused
 from almoner.intake.readers import open_delivery
+from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
 from almoner.policy.model import Feed
 from almoner.progress import Advance
 from almoner.registry import schema, sealing
+from almoner.registry.facts import keys_only
 from almoner.registry.quarantine import Sink
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Outcome, Work
@@ -56,6 +57,25 @@ class Receipt:
     already_taken_in: bool = False
 
 
+@dataclass(frozen=True)
+class Head:
+    """What is known of a delivery before its rows are read. `ordered`: rows came one after the other, so the last word on a key
+    holds. `withdraws`: the rows name keys of facts that no longer hold.
+    """
+
+    feed: Feed
+    name: str  # of the file; shown with every fault
+    sha256: str
+    received_at: dt.datetime
+    complete_through: dt.date | None = None
+    vouches: bool = True  # without a stated `complete_through` the latest event counts for one
+    ordered: bool = False
+    withdraws: bool = False
+
+
+Noted = Callable[
+    [Work | None, "Receipt"], None
+]  # called in the transaction; None: it brought a watermark only
 _STORED = tuple(list(Receipt.__dataclass_fields__)[:13])
 _COUNTS = _STORED[6:]
 
@@ -67,24 +87,66 @@ def take_in(
     pack_feeds: Mapping[str, Feed],
     delivery: Delivery,
     advance: Advance | None = None,
+    note: Noted | None = None,
 ) -> Receipt:
     """Read, validate, identify and write one delivery. The same file for the same feed again changes
     nothing, except that it may vouch for later days (empty files of two months are the same file).
 
-    Raises DeliveryRefused when the file as a whole cannot be taken in; then nothing has changed.
+    `note` is called within the transaction. Raises DeliveryRefused when the file as a whole cannot be taken in; then nothing has
+    changed.
     """
-    feed = _feed(pack_feeds, delivery)
+    feed = feed_to_fill(pack_feeds, delivery.feed)
     digest = fingerprint(delivery.file)
     schema.ensure(engine, pack_feeds)
     taken = _taken(engine, feed, digest)
     if taken and not _vouches_for_more(delivery, taken):
         return taken
     _refuse_out_of_order(engine, delivery)
+    head = Head(feed, delivery.file.name, digest, delivery.received_at, delivery.complete_through)
     if taken:
-        return _vouch(engine, feed, digest, delivery)
+        with engine.transaction():
+            receipt = vouch(engine, head)
+            if note:
+                note(None, receipt)
+            return receipt
     sealing.heal(engine, store)
-    with engine.transaction():
-        return _take_in(engine, vault, store, feed, delivery, digest, advance)
+    with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
+        receipt = take_rows(engine, vault, store, head, reading.slices, note)
+        return replace(receipt, unknown_columns=tuple(reading.unknown_columns))
+
+
+def take_rows(
+    engine: Engine,
+    vault: Vault,
+    store: IdentityStore,
+    head: Head,
+    slices: Iterable[Slice],
+    note: Noted | None = None,
+) -> Receipt:
+    """Take in rows that were read already, within the caller's transaction: the one way that every record goes."""
+    delivery_id = next_id(engine)
+    sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
+    feed = keys_only(head.feed) if head.withdraws else head.feed
+    work = Work(engine, vault, store, feed, head.received_at, delivery_id, sink, ordered=head.ordered)
+    outcome = work.withdraw(slices) if head.withdraws else work.run(slices)
+    sink.flush()
+    receipt = Receipt(
+        **_head(delivery_id, head, outcome.last_event),
+        **_counts(outcome, sink),
+        new_persons=outcome.new_persons,
+    )
+    enter(engine, receipt)
+    if note:
+        note(work, receipt)
+    work.clean_up()
+    return receipt
+
+
+def last_received(engine: Engine, feed: str) -> dt.datetime | None:
+    """When the feed's latest delivery came."""
+    return engine.value(  # type: ignore[no-any-return]
+        "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": feed}
+    )
 
 
 def next_id(engine: Engine) -> int:
@@ -101,43 +163,14 @@ def enter(engine: Engine, receipt: Receipt) -> None:
     )
 
 
-def _take_in(
-    engine: Engine,
-    vault: Vault,
-    store: IdentityStore,
-    feed: Feed,
-    delivery: Delivery,
-    digest: str,
-    advance: Advance | None,
-) -> Receipt:
-    delivery_id = next_id(engine)
-    sink = Sink(engine, vault, feed.id, delivery.file.name, delivery_id, delivery.received_at)
-    work = Work(engine, vault, store, feed, delivery.received_at, delivery_id, sink)
-    with ExitStack() as stack:
-        reading = stack.enter_context(open_delivery(delivery.file, feed, advance or (lambda _: None)))
-        outcome = work.run(reading.slices)
-        sink.flush()
-    receipt = Receipt(
-        **_head(delivery_id, feed, digest, delivery, outcome.last_event),
-        **_counts(outcome, sink),
-        unknown_columns=tuple(reading.unknown_columns),
-        new_persons=outcome.new_persons,
-    )
-    enter(engine, receipt)
-    work.clean_up()
-    return receipt
-
-
-def _head(
-    delivery_id: int, feed: Feed, digest: str, delivery: Delivery, last_event: dt.date | None
-) -> dict[str, Any]:
+def _head(delivery_id: int, head: Head, last_event: dt.date | None) -> dict[str, Any]:
     return {
         "delivery_id": delivery_id,
-        "feed": feed.id,
-        "sha256": digest,
-        "file": delivery.file.name,
-        "received_at": delivery.received_at,
-        "complete_through": delivery.complete_through or last_event,
+        "feed": head.feed.id,
+        "sha256": head.sha256,
+        "file": head.name,
+        "received_at": head.received_at,
+        "complete_through": head.complete_through or (last_event if head.vouches else None),
     }
 
 
@@ -154,13 +187,13 @@ def _counts(outcome: Outcome, sink: Sink) -> dict[str, Any]:
     }
 
 
-def _feed(pack_feeds: Mapping[str, Feed], delivery: Delivery) -> Feed:
-    feed = pack_feeds.get(delivery.feed)
+def feed_to_fill(pack_feeds: Mapping[str, Feed], name: str) -> Feed:
+    """The feed of that name. Raises DeliveryRefused when the pack has none, or its agreement shares nothing."""
+    feed = pack_feeds.get(name)
     if feed is None:
         known = ", ".join(sorted(pack_feeds))
         raise DeliveryRefused(
-            f"The pack has no feed {delivery.feed!r}. Choose one of: {known}; or add its contract to "
-            f"the pack."
+            f"The pack has no feed {name!r}. Choose one of: {known}; or add its contract to the pack."
         )
     if feed.sharing_class == "not-shared":
         raise DeliveryRefused(
@@ -183,20 +216,16 @@ def _vouches_for_more(delivery: Delivery, taken: Receipt) -> bool:
     return through is not None and (taken.complete_through is None or through > taken.complete_through)
 
 
-def _vouch(engine: Engine, feed: Feed, digest: str, delivery: Delivery) -> Receipt:
-    """Enter a delivery that brings no new row, only a later watermark."""
+def vouch(engine: Engine, head: Head) -> Receipt:
+    """Enter a delivery that brings no row, only a later watermark, within the caller's transaction."""
     counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
-    with engine.transaction():
-        head = _head(next_id(engine), feed, digest, delivery, None)
-        receipt = Receipt(**head, **counts)
-        enter(engine, receipt)
+    receipt = Receipt(**_head(next_id(engine), head, None), **counts)
+    enter(engine, receipt)
     return receipt
 
 
 def _refuse_out_of_order(engine: Engine, delivery: Delivery) -> None:
-    last = engine.value(
-        "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": delivery.feed}
-    )
+    last = last_received(engine, delivery.feed)
     if last is not None and delivery.received_at < last:
         raise DeliveryRefused(
             f"{delivery.file.name} was received at {delivery.received_at}, but {delivery.feed} already "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
@@ -62,6 +62,16 @@ def drop_duplicates(engine: Engine) -> int:
     return int(engine.value(f"SELECT count(*) FROM ({same})"))
 
 
+def keep_last(engine: Engine, feed: Feed) -> int:
+    """Of several rows with one key keep the last. Gives how many were dropped."""
+    key = _list(_key(feed), "p")
+    earlier = f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM placed p SEMI JOIN twin t USING ({LINE})) WHERE {LINE} < last"
+    dropped = engine.rows(earlier)
+    if dropped:
+        drop_lines(engine, ", ".join(str(line) for (line,) in dropped))
+    return len(dropped)
+
+
 def drop_lines(engine: Engine, lines: str) -> None:
     """Take rows off the stage; `lines` is a SELECT of their `_line`."""
     for table in ("placed", STAGE):
@@ -112,6 +122,25 @@ def write(engine: Engine, feed: Feed, received_at: dt.datetime, delivery_id: int
         clock | {"delivery_id": delivery_id},
     )
     return written
+
+
+def close(engine: Engine, feed: Feed, received_at: dt.datetime) -> Written:
+    """Close the open rows that `judged` found. `corrected` counts them, `unchanged` the keys that nobody knows."""
+    found, unknown = engine.rows(
+        "SELECT count(*) FILTER (old IS NOT NULL), count(*) FILTER (old IS NULL) FROM judged"
+    )[0]
+    if found:
+        engine.execute(
+            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM judged WHERE old IS NOT NULL)",
+            {"received_at": received_at},
+        )
+    return Written(0, found, unknown)
+
+
+def keys_only(feed: Feed) -> Feed:
+    """The feed as somebody names its rows: the key alone; all that facts keep where the contract names none."""
+    named = feed.key or tuple(p for p in feed.properties if p.fact_column)
+    return replace(feed, properties=named)
 
 
 def _placed(of: Property) -> str:

@@ -67,9 +67,7 @@ def _retry(
     rows = _open_rows(engine, vault, feed, chosen)
     if not rows:
         return None
-    last = engine.value(
-        "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": feed.id}
-    )
+    last = deliveries.last_received(engine, feed.id) or received_at
     try:
         with engine.transaction():
             return _write(engine, vault, store, feed, max(received_at, last), rows)

@@ -53,7 +53,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Work:
-    """One delivery under way. `settled` rows come from quarantine: they do not replace what came later."""
+    """One delivery under way. `settled` rows come from quarantine: they do not replace what came later. `ordered` rows came one
+    after the other: of several with one key the last holds.
+    """
 
     engine: Engine
     vault: Vault
@@ -63,6 +65,7 @@ class Work:
     delivery_id: int
     refused: Refused
     settled: bool = False
+    ordered: bool = False
 
     def run(self, slices: Iterable[Slice]) -> Outcome:
         """All stages. The caller's transaction undoes them together."""
@@ -78,6 +81,14 @@ class Work:
         if self.feed.with_role(Role.RESIDENT_ID):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
         return Outcome(read, written, duplicates, new_persons, last)
+
+    def withdraw(self, slices: Iterable[Slice]) -> Outcome:
+        """Close the facts whose keys the rows name; nothing is added. `feed` is one of `keys_only`."""
+        read = self._stage(slices)
+        self._identify()
+        duplicates = self._untangle()
+        facts.judge(self.engine, self.feed)
+        return Outcome(read, facts.close(self.engine, self.feed, self.received_at), duplicates, 0, None)
 
     def clean_up(self) -> None:
         """Drop what holds names and numbers."""
@@ -110,6 +121,8 @@ class Work:
         """Rows that share a key: equal ones are one, different ones are nobody's guess."""
         facts.place(self.engine, self.feed)
         facts.find_twins(self.engine, self.feed)
+        if self.ordered:
+            return facts.keep_last(self.engine, self.feed)
         conflicts = f"SELECT {LINE}, 'conflicting_key' AS rule FROM twin WHERE kinds > 1"
         self._refuse(conflicts, None)
         facts.drop_lines(self.engine, f"SELECT {LINE} FROM ({conflicts})")

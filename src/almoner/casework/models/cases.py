@@ -96,6 +96,7 @@ class Case(models.Model):
             ),
             models.Index(fields=["assignee", "due_at"], condition=OPEN, name="open_by_assignee"),
             models.Index(fields=["level", "due_at"], condition=OPEN, name="open_by_level"),
+            models.Index(fields=["opened_at", "area"], name="case_opened"),
         ]
 
     def __str__(self) -> str:
@@ -197,6 +198,10 @@ class Referral(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["key"], name="referral_by_key"),
             models.Index(fields=["department", "state", "due_at"], name="referral_inbox"),
+            models.Index(
+                fields=["state", "answered_at", "programme", "unit", "case", "amount"], name="referral_given"
+            ),
+            models.Index(fields=["programme", "state", "case"], name="referral_by_programme"),
         ]
 
     def __str__(self) -> str:

@@ -68,6 +68,9 @@ class RoleOf(models.TextChoices):
     WORKER = "worker", _("Case worker")
     LEAD = "lead", _("Team lead")
     DEPARTMENT = "department", _("Department")
+    POLICY = "policy", _("Policy officer")
+    DATA = "data", _("Data officer")
+    AUDITOR = "auditor", _("Auditor")
     ADMINISTRATOR = "administrator", _("Administrator")
 
 
@@ -82,7 +85,3 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.role}"
-
-    @property
-    def works_cases(self) -> bool:
-        return self.role in {RoleOf.WORKER, RoleOf.LEAD}

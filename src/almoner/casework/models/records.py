@@ -28,6 +28,12 @@ class CaseEvent(models.Model):
 
     class Meta:
         ordering = ("number",)
+        indexes: ClassVar = [
+            models.Index(fields=["at", "number"], name="event_by_time"),
+            models.Index(
+                fields=["actor", "at", "number"], condition=models.Q(actor__isnull=False), name="event_by_actor"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} {self.kind}"
@@ -77,6 +83,9 @@ class AccessLog(models.Model):
     household_id = models.BigIntegerField(db_index=True)
     page = models.CharField(max_length=40)
     case = models.ForeignKey(Case, models.PROTECT, null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["at", "id"], name="look_by_time")]
 
     def __str__(self) -> str:
         return f"{self.at.isoformat()} {self.page}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django import template
+from django.contrib.auth.models import AbstractBaseUser
 
 from almoner.casework import words
 from almoner.casework.evidence import Fact
@@ -15,6 +16,12 @@ register.filter("quantity", words.quantity)
 register.filter("day", words.day)
 register.filter("moment", words.moment)
 register.filter("level", words.level)
+
+
+@register.filter
+def person(user: AbstractBaseUser) -> str:
+    """Somebody of the staff by name; the user name where there is none."""
+    return str(getattr(user, "get_full_name", str)() or user.get_username())
 
 
 @register.filter

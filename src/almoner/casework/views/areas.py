@@ -11,10 +11,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from almoner.casework import area_alerts
-from almoner.casework.access import area_alert_for, area_alerts_of, member_or_404
+from almoner.casework.access import Right, area_alert_for, area_alerts_of, may_or_404, rights_of
 from almoner.casework.area_evidence import AreaPresenter
 from almoner.casework.forms import CauseForm
-from almoner.casework.models import RoleOf
 from almoner.casework.workflow import Refused
 
 PAGE = 25
@@ -43,7 +42,7 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
 
 def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
     """Those that stand and wait for an answer first, then by when they are due."""
-    membership = member_or_404(request.user, RoleOf.LEAD, RoleOf.DEPARTMENT)
+    membership = may_or_404(request.user, Right.AREA_ALERTS)
     found = area_alerts_of(request.user).order_by("cleared_on", "answered_at", "due_at", "-severity", "id")
     standing = found.filter(cleared_on=None)
     page = Paginator(standing, PAGE).get_page(request.GET.get("page"))
@@ -57,8 +56,11 @@ def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
         "page": page,
         "pages": near,
         "alerts": [present.alert(alert, now) for alert in page],
-        "past": [present.alert(alert, now) for alert in found.exclude(cleared_on=None).order_by("-cleared_on", "id")[:PAGE]],
+        "past": [
+            present.alert(alert, now)
+            for alert in found.exclude(cleared_on=None).order_by("-cleared_on", "id")[:PAGE]
+        ],
         "causes": CauseForm().causes(),
-        "to_queue": membership.works_cases,
+        "to_queue": Right.CASES in rights_of(membership),
     }
     return render(request, "casework/areas.html", context, status=status)

@@ -6,15 +6,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from almoner.casework.access import member_or_404
+from almoner.casework.access import Right, may_or_404
 from almoner.casework.forms import DayForm
-from almoner.casework.models import CalendarDay, RoleOf
+from almoner.casework.models import CalendarDay
 from almoner.casework.reference_data import set_day
 
 
 @require_http_methods(["GET", "POST"])
 def calendar(request: HttpRequest) -> HttpResponse:
-    member_or_404(request.user, RoleOf.ADMINISTRATOR)
+    may_or_404(request.user, Right.CALENDAR)
     form = DayForm(request.POST or None)
     if form.is_valid():
         set_day(request.user, CalendarDay(**form.cleaned_data))  # type: ignore[arg-type]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -10,46 +12,82 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import workflow
-from almoner.casework.access import case_for
+from almoner.casework import concerns, guards, second_person, words, workflow
+from almoner.casework.access import case_for, colleagues_for
 from almoner.casework.areas import Areas
 from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter, Proposal
 from almoner.casework.forms import ActForm
-from almoner.casework.history import history
-from almoner.casework.models import Case, Outcome
-from almoner.casework.timing import Clock, clock
+from almoner.casework.history import history, looks
+from almoner.casework.models import Case, Concern, ConcernKind, Ending, FalseAlarm, Finding, Outcome, Visit
+from almoner.casework.models.residents import ENDINGS
+from almoner.casework.models.work import AHEAD
+from almoner.casework.standing import RUNNING
+from almoner.casework.timing import Clock, clock, clock_of
 from almoner.casework.vault_rows import people
 
-MAIN = ("take", "start", "confirm", "send", "support", "follow-up", "close")
+
+@dataclass(frozen=True)
+class Asked:
+    """A concern as a worker sees it. `endings` are what may be answered here; a correction is its department's to answer."""
+
+    concern: Concern
+    said: str
+    clock: Clock
+    endings: Sequence[Ending]
+    mine: bool
+    sentence: str
+
+
+MAIN = ("take", "agree", "start", "seen", "confirm", "send", "support", "follow-up", "close")
 
 
 @require_GET
 def case(request: HttpRequest, reference: str) -> HttpResponse:
+    return show(request, case_for(request.user, reference))
+
+
+@require_GET
+def sheet(request: HttpRequest, reference: str) -> HttpResponse:
+    """What a visitor takes along on paper."""
     found = case_for(request.user, reference)
-    looked(request.user, found, "case")  # type: ignore[arg-type]
-    return render(request, "casework/case.html", _page(request, found))
+    looked(request.user, found, "sheet")  # type: ignore[arg-type]
+    present = Presenter()
+    signals = found.signals.filter(cleared_on=None).order_by("urgency_hours", "due_at", "id")
+    context = {
+        "case": found,
+        "area": Areas().name(found.area),
+        "clock": clock(found, dt.datetime.now()),
+        "people": people(found.household_id),
+        "reasons": [present.reason(signal) for signal in signals],
+        "proposals": [proposal for proposal, _clock in _proposals(found, present, dt.datetime.now())],
+        "visit": _visit_ahead(found),
+        "findings": Finding.choices,
+        "false_alarms": FalseAlarm.choices,
+    }
+    return render(request, "casework/sheet.html", context)
 
 
 @require_POST
 def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     found = case_for(request.user, reference)
-    form = ActForm(request.POST)
-    if action not in workflow.MOVES or not form.is_valid():
+    if action not in workflow.MOVES:
         raise Http404
-    data = {
-        name: value
-        for name, value in form.cleaned_data.items()
-        if name != "version" and value not in {None, ""}
-    }
+    form = ActForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, form.complaint())
+        return show(request, found, status=400)
     try:
-        workflow.act(request.user, found.reference, action, form.cleaned_data["version"], data)  # type: ignore[arg-type]
+        workflow.act(request.user, found.reference, action, form.cleaned_data["version"], form.told())  # type: ignore[arg-type]
     except workflow.Refused as refusal:
         messages.error(request, str(refusal))
-        again = case_for(request.user, reference)
-        looked(request.user, again, "case")  # type: ignore[arg-type]
-        return render(request, "casework/case.html", _page(request, again), status=409)
+        return show(request, case_for(request.user, reference), status=409)
     return redirect("case", reference=found.reference)
+
+
+def show(request: HttpRequest, found: Case, status: int = 200) -> HttpResponse:
+    looked(request.user, found, "case")  # type: ignore[arg-type]
+    return render(request, "casework/case.html", _page(request, found), status=status)
 
 
 def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
@@ -67,24 +105,72 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
         "reasons": sorted(reasons, key=lambda pair: pair[1] is not None),
         "proposals": _proposals(found, present, now),
         "history": history(found),
+        "looks": looks(found),
         "can": can,
         "main": _main_action(found, request, can),
         "outcomes": Outcome.choices,
+        "check": second_person.waiting(found),
+        "today": now.date(),
+        **_visits(found),
+        **_household(found, request, now),
+        **_colleagues(found, request, can),
     }
+
+
+def _visits(found: Case) -> dict[str, Any]:
+    made = list(found.visits.exclude(made_on=None).select_related("visitor").order_by("-made_on", "-id"))
+    last = made[0].found if made else ""
+    return {
+        "visit": _visit_ahead(found),
+        "visits_made": made,
+        "last_outcome": last if last in Outcome.values else "",
+        "findings": Finding.choices,
+        "false_alarms": FalseAlarm.choices,
+    }
+
+
+def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str, Any]:
+    """What the household was told, what it says and what it asks for, in its own words."""
+    asked = found.concerns.select_related("answered_by").order_by("-answered_at", "due_at")
+    return {
+        "notice": found.notices.filter(ended_at=None).first(),
+        "may_tell": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
+        "concerns": [
+            Asked(
+                concern, concerns.said(concern), clock_of(concern.due_at, now),
+                [] if concern.answered_at or concern.kind == ConcernKind.CORRECTION else ENDINGS[ConcernKind(concern.kind)],
+                concerns.may_answer(request.user, concern),  # type: ignore[arg-type]
+                words.in_language(concern.fact.get("sentence")),
+            )
+            for concern in asked
+        ],
+    }  # fmt: skip
+
+
+def _visit_ahead(found: Case) -> Visit | None:
+    return found.visits.filter(AHEAD).select_related("visitor").first()
+
+
+def _colleagues(found: Case, request: HttpRequest, can: list[str]) -> dict[str, Any]:
+    """Who else could have the case, where the user may give it to somebody."""
+    if "assign" not in can:
+        return {"colleagues": []}
+    others = {found.assignee_id, request.user.pk}
+    return {"colleagues": [m.user for m in colleagues_for([found.area]) if m.user_id not in others]}
 
 
 def _proposals(found: Case, present: Presenter, now: dt.datetime) -> list[tuple[Proposal, Clock | None]]:
     referrals = found.referrals.order_by("id")
-    return [
-        (present.proposal(r), clock(r, now) if r.due_at and not r.answered_at else None) for r in referrals
-    ]
+    return [(present.proposal(r), clock(r, now) if r.state in RUNNING else None) for r in referrals]
 
 
 def _main_action(found: Case, request: HttpRequest, can: list[str]) -> str | None:
-    """The one thing to do next: first somebody takes the case, then the state decides."""
+    """The one thing to do next: first somebody takes the case, then what waits, then the state decides."""
     offered = [name for name in MAIN if name in can]
     if found.assignee_id == request.user.pk:
         offered = [name for name in offered if name != "take"]
+    elif "agree" in offered:
+        return "agree"
     proposed = any(referral.state == "proposed" for referral in found.referrals.all())
     if not proposed:
         offered = [name for name in offered if name != "send"]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import datetime as dt
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import workflow
-from almoner.casework.access import member_or_404, referral_for, referrals_of
+from almoner.casework import words, workflow
+from almoner.casework.access import Right, concerns_of, may_or_404, referral_for, referrals_of
 from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter
 from almoner.casework.forms import ActForm
-from almoner.casework.models import Referral, RoleOf
+from almoner.casework.models import Referral
 from almoner.casework.standing import RUNNING
-from almoner.casework.timing import clock
+from almoner.casework.timing import clock, clock_of
 from almoner.casework.vault_rows import people
 
 PAGE = 25
@@ -25,12 +25,34 @@ PAGE = 25
 
 @require_GET
 def inbox(request: HttpRequest) -> HttpResponse:
-    member_or_404(request.user, RoleOf.DEPARTMENT)
-    waiting = referrals_of(request.user).filter(state__in=RUNNING).order_by("due_at", "id")
-    page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
+    may_or_404(request.user, Right.REFERRALS)
+    answered = request.GET.get("list") == "answered"
+    mine = referrals_of(request.user)
+    waiting = mine.filter(state__in=RUNNING).order_by("due_at", "id")
+    past = mine.exclude(state__in=RUNNING).order_by("-answered_at", "id")
+    page = Paginator(past if answered else waiting, PAGE).get_page(request.GET.get("page"))
     now, present = dt.datetime.now(), Presenter()
-    rows = [(present.proposal(referral), clock(referral, now)) for referral in page]
-    return render(request, "casework/inbox.html", {"page": page, "rows": rows})
+    rows = [(present.proposal(referral), None if answered else clock(referral, now)) for referral in page]
+    facts = concerns_of(request.user).filter(answered_at=None).order_by("due_at", "id")[:PAGE]
+    asked = [(fact, words.in_language(fact.fact["feed"]), clock_of(fact.due_at, now)) for fact in facts]
+    context = {
+        "page": page,
+        "rows": rows,
+        "facts": [] if answered else asked,
+        "answered": answered,
+        "pages": _near(page, answered),
+    }
+    return render(request, "casework/inbox.html", context)
+
+
+def _near(page: Page[Referral], answered: bool) -> dict[str, str]:
+    """Addresses of the neighbouring pages."""
+    kept, near = "list=answered&" if answered else "", {}
+    if page.has_previous():
+        near["previous"] = f"?{kept}page={page.previous_page_number()}"
+    if page.has_next():
+        near["next"] = f"?{kept}page={page.next_page_number()}"
+    return near
 
 
 @require_GET
@@ -42,8 +64,11 @@ def referral(request: HttpRequest, reference: str) -> HttpResponse:
 def answer(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     found = referral_for(request.user, reference)
     form = ActForm(request.POST)
-    if action not in workflow.ANSWERS or not form.is_valid():
+    if action not in workflow.ANSWERS:
         raise Http404
+    if not form.is_valid():
+        messages.error(request, form.complaint())
+        return _show(request, found, status=400)
     told = form.cleaned_data
     try:
         workflow.answer(request.user, found.reference, action, told["version"], told["note"])  # type: ignore[arg-type]

@@ -1,31 +1,37 @@
-"""The work queue: most urgent first, filters in words, no query per row."""
+"""The work queue: most urgent first, filters in words, no query per row; handing out, and the list as a file."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.db.models import Q, QuerySet, Value
-from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_POST
 
 from almoner.casework import words
-from almoner.casework.access import cases_of, member_or_404
+from almoner.casework.access import EVERYWHERE, Right, colleagues_for, may_or_404, rights_of
 from almoner.casework.areas import Areas
-from almoner.casework.forms import LISTS, QueueForm
-from almoner.casework.models import Case, CaseSignal, CaseState, Label, Membership, RoleOf
+from almoner.casework.batches import batched
+from almoner.casework.forms import LISTS, BulkForm, QueueForm
+from almoner.casework.handing_out import hand_out
+from almoner.casework.lists import LISTED, UNLISTED, filtered
+from almoner.casework.models import Case, CaseSignal, Label, Membership
 from almoner.casework.models.cases import OPEN
+from almoner.casework.spreadsheet import lines
 from almoner.casework.timing import Clock, clock
 
 PAGE = 25
-LISTED, UNLISTED = "*", "-"  # on the watch list at all, and found outside it
+AT_ONCE = 2_000  # rows of a file
 
 
 @dataclass(frozen=True)
@@ -38,20 +44,105 @@ class Row:
     watched: list[str]  # groups of the watch list
 
 
+class Asked:
+    """What the address asks for: the filters, and the cases that they leave, most urgent first."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.membership = may_or_404(request.user, Right.CASES)
+        self.signals = dict(_labelled("signal"))
+        self.areas = Areas()
+        self.form = QueueForm(request.GET, choices=_choices(self.membership, self.signals, self.areas))
+        self.chosen: dict[str, str] = self.form.cleaned_data if self.form.is_valid() else {}
+        found = filtered(request.user, self.chosen, self.areas)
+        self.cases: QuerySet[Case] = found.select_related("assignee").order_by("due_at", "-severity", "id")
+
+    @property
+    def kept(self) -> str:
+        """The filters as a query string."""
+        return urlencode({name: value for name, value in self.chosen.items() if value})
+
+    def rows(self, cases: Iterable[Case]) -> list[Row]:
+        return _rows(list(cases), self.signals, self.areas)
+
+
 @require_GET
 def queue(request: HttpRequest) -> HttpResponse:
-    membership = member_or_404(request.user, RoleOf.WORKER, RoleOf.LEAD)
-    signals = {label.key: words.in_language(label.words) for label in Label.objects.filter(kind="signal")}
-    areas = Areas()
-    form = QueueForm(request.GET, choices=_choices(membership, signals, areas))
-    chosen = form.cleaned_data if form.is_valid() else {}
-    found = _filtered(request, chosen, areas).order_by("due_at", "-severity", "id")
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    asked = Asked(request)
+    page = Paginator(asked.cases, PAGE).get_page(request.GET.get("page"))
     context = {
-        "form": form, "page": page, "rows": _rows(page, signals, areas), "said": _in_words(chosen, form, areas),
-        "pages": _pages(page, chosen),
+        "form": asked.form, "page": page, "rows": asked.rows(page), "kept": asked.kept,
+        "said": _in_words(asked.chosen, asked.form, asked.areas), "pages": _pages(page, asked.chosen),
+        "receivers": _receivers(asked.membership), "me": request.user,
     }  # fmt: skip
     return render(request, "casework/queue.html", context)
+
+
+@require_GET
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """The list as CSV, without personal data; written as it is read, so that its length does not matter."""
+    asked = Asked(request)
+    head = (_("Due"), _("Case"), _("Area"), _("Level"), _("Why it is here"), _("State"), _("Assigned to"))
+    response = StreamingHttpResponse(lines(head, _cells(asked)), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = (
+        f'attachment; filename="cases-{dt.date.today().isoformat()}.csv"'
+    )
+    return response
+
+
+def _cells(asked: Asked) -> Iterator[Sequence[str]]:
+    for some in batched(asked.cases.iterator(AT_ONCE), AT_ONCE):
+        for row in asked.rows(some):
+            case, due = row.case, row.clock.due
+            who = (case.assignee.get_full_name() or case.assignee.get_username()) if case.assignee else ""
+            yield (
+                f"{due:%Y-%m-%d %H:%M}" if due else "", case.reference, row.area, row.level,
+                "; ".join(row.signals), case.get_state_display(), who,
+            )  # fmt: skip
+
+
+@require_POST
+def assign(request: HttpRequest) -> HttpResponse:
+    """Give the chosen cases to one person; what changed in between is told and left alone."""
+    may_or_404(request.user, Right.CASES)
+    form = BulkForm(request.POST)
+    back = f"{reverse('queue')}?{QueryDict(request.POST.get('back', '')).urlencode()}"
+    if not form.is_valid():
+        messages.error(request, _("Choose cases, and somebody to give them to."))
+        return redirect(back)
+    done = hand_out(request.user, form.chosen(), form.cleaned_data["assignee"])  # type: ignore[arg-type]
+    told = ngettext("%(count)s case was given.", "%(count)s cases were given.", done.given) % {
+        "count": done.given
+    }
+    messages.success(request, told)
+    if done.changed:
+        left = ngettext(
+            "%(count)s case had changed since the list was shown and was left alone.",
+            "%(count)s cases had changed since the list was shown and were left alone.", done.changed,
+        )  # fmt: skip
+        messages.error(request, left % {"count": done.changed})
+    if done.refused:
+        left = ngettext(
+            "%(count)s case cannot be given to this person.", "%(count)s cases cannot be given to this person.",
+            done.refused,
+        )  # fmt: skip
+        messages.error(request, left % {"count": done.refused})
+    return redirect(back)
+
+
+def _receivers(membership: Membership) -> list[Membership]:
+    """To whom the user may give cases: a lead to all who share an area, others to themselves."""
+    if Right.HAND_OUT not in rights_of(membership):
+        return [membership]
+    return [member for member in colleagues_for([]) if _meet(member.areas, membership.areas)]
+
+
+def _meet(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether two lists of areas have an area in common."""
+    if not some or not others:
+        return False
+    if EVERYWHERE in (*some, *others):
+        return True
+    return any(a.startswith(b) or b.startswith(a) for a in filter(None, some) for b in filter(None, others))
 
 
 def _choices(membership: Membership, signals: Mapping[str, str], areas: Areas) -> dict[str, Sequence[Any]]:
@@ -59,6 +150,7 @@ def _choices(membership: Membership, signals: Mapping[str, str], areas: Areas) -
     return {
         "level": [(level, words.level(level)) for level in levels],
         "signal": list(signals.items()),
+        "programme": _labelled("programme"),
         "area": areas.choices(membership.areas, lambda: _used("area")),
         "watch": [(LISTED, _("On the list")), (UNLISTED, _("Not on the list")), *_labelled("watch")],
         "theme": _labelled("theme"),
@@ -75,63 +167,25 @@ def _used(field: str) -> list[str]:
     return list(Case.objects.filter(OPEN).order_by(field).values_list(field, flat=True).distinct())
 
 
-def _filtered(request: HttpRequest, chosen: Mapping[str, str], areas: Areas) -> QuerySet[Case]:
-    me = int(str(request.user.pk))
-    # Coalesce: with a plain OR, SQLite unites two indexes and sorts, which is four times slower than one
-    # scan by due time.
-    cases = cases_of(request.user).alias(hand=Coalesce("assignee_id", Value(me)))
-    cases = cases.filter(_list(me, chosen.get("list") or "open"))
-    for field in ("level", "state"):
-        if chosen.get(field):
-            cases = cases.filter(**{field: chosen[field]})
-    if chosen.get("area"):
-        cases = cases.filter(area__in=areas.below(chosen["area"]))
-    if chosen.get("signal"):
-        standing = CaseSignal.objects.filter(signal=chosen["signal"], cleared_on=None)
-        cases = cases.filter(pk__in=standing.values("case_id"))
-    return _in_layers(cases, chosen).select_related("assignee")
-
-
-def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str]) -> QuerySet[Case]:
-    """Cases with a standing signal of the theme, and with one whose subject is, or is not, on the watch list."""
-    standing = CaseSignal.objects.filter(cleared_on=None)
-    if chosen.get("theme"):
-        cases = cases.filter(pk__in=standing.filter(theme=chosen["theme"]).values("case_id"))
-    group = chosen.get("watch")
-    if group == UNLISTED:
-        return cases.filter(pk__in=standing.filter(watched="").values("case_id"))
-    if group:
-        listed = standing.exclude(watched="") if group == LISTED else standing.filter(watched__contains=f",{group},")
-        cases = cases.filter(pk__in=listed.values("case_id"))
-    return cases
-
-
-def _list(me: int, name: str) -> Q:
-    now = dt.datetime.now()
-    working = OPEN & (Q(held_until=None) | Q(held_until__lte=now.date()))
-    return {
-        "open": working & Q(hand=me),
-        "mine": working & Q(assignee_id=me),
-        "unassigned": working & Q(assignee=None),
-        "overdue": working & Q(due_at__lt=now),
-        "held": OPEN & Q(held_until__gt=now.date()),
-        "all": OPEN,
-        "ended": Q(state__in=[CaseState.DISMISSED, CaseState.CLOSED]),
-    }[name]
-
-
-def _rows(page: Page[Case], names: Mapping[str, str], areas: Areas) -> list[Row]:
-    found: dict[int, list[str]] = {case.pk: [] for case in page}
+def _rows(cases: Sequence[Case], names: Mapping[str, str], areas: Areas) -> list[Row]:
+    found: dict[int, list[str]] = {case.pk: [] for case in cases}
     standing = CaseSignal.objects.filter(case_id__in=found, cleared_on=None).order_by("urgency_hours", "id")
     groups = dict(_labelled("watch"))
-    watched: dict[int, list[str]] = {case.pk: [] for case in page}
+    watched: dict[int, list[str]] = {case.pk: [] for case in cases}
     for case_id, signal, listed in standing.values_list("case_id", "signal", "watched"):
         _add(found[case_id], [names.get(signal, signal)])
         _add(watched[case_id], [groups.get(group, group) for group in listed.split(",") if group])
     now = dt.datetime.now()
     return [
-        Row(case, clock(case, now), words.level(case.level), found[case.pk], areas.name(case.area), watched[case.pk])
-        for case in page
+        Row(
+            case,
+            clock(case, now),
+            words.level(case.level),
+            found[case.pk],
+            areas.name(case.area),
+            watched[case.pk],
+        )
+        for case in cases
     ]
 
 
@@ -142,7 +196,9 @@ def _add(to: list[str], names: Sequence[str]) -> None:
 
 def _in_words(chosen: Mapping[str, str], form: QueueForm, areas: Areas) -> str:
     said = [str(LISTS[chosen.get("list") or "open"])]
-    filters = [name for name in ("level", "signal", "state", "watch", "theme") if chosen.get(name)]
+    filters = [
+        name for name in ("level", "signal", "state", "programme", "watch", "theme") if chosen.get(name)
+    ]
     said += [f"{form.fields[name].label} {_shown(form, name, chosen[name])}" for name in filters]
     if chosen.get("area"):
         said.append(f"{form.fields['area'].label} {areas.name(chosen['area'])}")

@@ -5,17 +5,24 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from almoner.casework.access import membership_of
-from almoner.casework.models import RoleOf
+from almoner.casework.access import Right, membership_of, rights_of
 
-HOME_OF = {RoleOf.DEPARTMENT: "inbox", RoleOf.ADMINISTRATOR: "calendar"}
+HOMES = {  # the first of these rights that somebody has says where they land
+    Right.HAND_OUT: "today",
+    Right.CASES: "queue",
+    Right.REFERRALS: "inbox",
+    Right.OVERSIGHT: "oversight",
+    Right.FEEDS: "sharing",
+    Right.CALENDAR: "calendar",
+}
 
 
 def start(request: HttpRequest) -> HttpResponse:
-    membership = membership_of(request.user)
-    if membership is None:
+    rights = rights_of(membership_of(request.user))
+    home = next((page for right, page in HOMES.items() if right in rights), None)
+    if home is None:
         return render(request, "casework/nothing.html", status=404)
-    return redirect(HOME_OF.get(RoleOf(membership.role), "queue"))
+    return redirect(home)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature

@@ -1,0 +1,11 @@
+"""An app of its own, so that its tables change apart from the cases'."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ApiConfig(AppConfig):
+    name = "almoner.casework.api"
+    label = "casework_api"
+    verbose_name = "Almoner API"

@@ -1,0 +1,40 @@
+"""What went wrong, as RFC 9457 asks: `application/problem+json`. Details never quote what a record holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+
+
+class Problem(Exception):  # noqa: N818 - its name in RFC 9457
+    """Ends a request. `kind` is the stable name of the problem; `errors` are (JSON pointer, what to do)."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        title: str,
+        detail: str,
+        errors: Sequence[tuple[str, str]] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.status, self.kind, self.title, self.detail = status, kind, title, detail
+        self.errors, self.retry_after = tuple(errors), retry_after
+
+
+def answer(request: HttpRequest, problem: Problem) -> JsonResponse:
+    body: dict[str, Any] = {
+        "type": f"urn:almoner:problem:{problem.kind}", "title": problem.title, "status": problem.status, "detail": problem.detail,
+        "instance": request.path,
+    }  # fmt: skip
+    if problem.errors:
+        body["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in problem.errors]
+    response = JsonResponse(body, status=problem.status, content_type="application/problem+json")
+    if problem.retry_after is not None:
+        response["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="almoner"'
+    return response

@@ -1,0 +1,156 @@
+"""`/health` and `/metrics`: whether it works, and how much; counts and days, nothing of anybody."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import Error
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from almoner.casework.api.problems import Problem
+from almoner.casework.api.receiving import home, inbox
+from almoner.casework.models import Case
+from almoner.errors import AlmonerError
+from almoner.stream import status
+from almoner.stream.inbox import Backlog
+from almoner.stream.status import BUCKETS
+
+Sample = tuple[Mapping[str, str], float]
+
+
+@login_not_required
+@require_safe
+def health(request: HttpRequest) -> JsonResponse:
+    """200 when events are taken and worked on, 503 when not."""
+    del request
+    checks = {"casework": _casework(), "inbox": _inbox(), "worker": _worker()}
+    well = all(checks.values())
+    return JsonResponse(
+        {"status": "ok" if well else "degraded", "checks": checks}, status=200 if well else 503
+    )
+
+
+@login_not_required
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format 0.0.4."""
+    del request
+    try:
+        found = status.read(home().folder) or {}
+        lines = [*_of_inbox(), *_of_worker(found), *_of_casework()]
+    except (Problem, AlmonerError, Error):
+        return HttpResponse(status=503)
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _casework() -> bool:
+    try:
+        Case.objects.exists()
+    except Error:
+        return False
+    return True
+
+
+def _inbox() -> bool:
+    try:
+        inbox().position()
+    except (Problem, AlmonerError):
+        return False
+    return True
+
+
+def _worker() -> bool:
+    try:
+        found = status.read(home().folder)
+    except Problem:
+        return False
+    return status.is_alive(found, dt.datetime.now()) and (found or {}).get("trouble") is None
+
+
+def _of_inbox() -> Iterator[str]:
+    totals, waiting, now = inbox().totals(), inbox().backlog(), dt.datetime.now()
+
+    def age(of: Backlog) -> float:
+        return (now - of.oldest).total_seconds()
+
+    yield from _metric(
+        "events_accepted_total", "counter", "Events that were kept.", [({}, totals["accepted"])]
+    )
+    yield from _metric(
+        "events_repeated_total", "counter", "Events that had come before.", [({}, totals["repeated"])]
+    )
+    yield from _metric(
+        "inbox_waiting", "gauge", "Events that wait.", [({"feed": f}, b.events) for f, b in waiting.items()]
+    )
+    yield from _metric(
+        "inbox_oldest_seconds",
+        "gauge",
+        "How long the oldest event waits.",
+        [({"feed": f}, age(b)) for f, b in waiting.items()],
+    )
+
+
+def _of_worker(found: Mapping[str, Any]) -> Iterator[str]:
+    counts, today = found.get("counts", {}), dt.datetime.now().date()
+    days = {
+        feed: (today - dt.date.fromisoformat(day)).days
+        for feed, day in found.get("watermarks", {}).items()
+        if day
+    }
+    yield from _metric("worker_up", "gauge", "1 while a worker works.", [({}, float(_worker()))])
+    for name, words in _COUNTS.items():
+        yield from _metric(f"{name}_total", "counter", words, [({}, counts.get(name, 0))])
+    yield from _metric(
+        "worker_seconds_total",
+        "counter",
+        "Time by kind of work.",
+        [({"part": p}, s) for p, s in found.get("seconds", {}).items()],
+    )
+    yield from _metric(
+        "watermark_age_days",
+        "gauge",
+        "Days since a feed is complete.",
+        [({"feed": f}, d) for f, d in days.items()],
+    )
+    yield from _metric(
+        "quarantine_open", "gauge", "Rows in quarantine.", [({}, found.get("quarantine_open") or 0)]
+    )
+    yield from _metric(
+        "households_to_assess", "gauge", "Touched and not yet assessed.", [({}, found.get("to_assess") or 0)]
+    )
+    yield from _histogram(found.get("waited") or [0] * (len(BUCKETS) + 1), found.get("waited_seconds", 0.0))
+
+
+_COUNTS = {
+    "events": "Events that became facts.", "quarantined": "Rows that went to quarantine.", "files": "Landed files that were taken in.",
+    "files_refused": "Landed files that were refused.", "cycles": "Cycles.", "ticks": "Ticks.", "cases_opened": "Cases that were opened.",
+}  # fmt: skip
+
+
+def _of_casework() -> Iterator[str]:
+    yield from _metric(
+        "cases_open", "gauge", "Open cases.", [({}, Case.objects.filter(ended_at=None).count())]
+    )
+
+
+def _histogram(waited: list[int], seconds: float) -> Iterator[str]:
+    name, total = "almoner_event_to_case_seconds", 0
+    yield f"# HELP {name} From an event's arrival to its case; the first event of a round counts for all."
+    yield f"# TYPE {name} histogram"
+    for limit, events in zip((*map(str, BUCKETS), "+Inf"), waited, strict=True):
+        total += events
+        yield f'{name}_bucket{{le="{limit}"}} {total}'
+    yield f"{name}_sum {seconds}"
+    yield f"{name}_count {total}"
+
+
+def _metric(name: str, kind: str, words: str, samples: list[Sample]) -> Iterator[str]:
+    yield f"# HELP almoner_{name} {words}"
+    yield f"# TYPE almoner_{name} {kind}"
+    for labels, value in samples:
+        shown = ",".join(f'{k}="{v}"' for k, v in labels.items())
+        yield f"almoner_{name}{f'{{{shown}}}' if shown else ''} {value:g}"

@@ -1,0 +1,79 @@
+"""What the pack in use says, for people to read, and how its feeds stand. Written by the cycle: the console opens no facts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class PackInUse(models.Model):
+    """The pack that the latest cycle ran with, in one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    name = models.CharField(max_length=80)
+    version = models.CharField(max_length=80)
+    label = models.JSONField(default=dict)
+    hash = models.CharField(max_length=80)
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class SharingClass(models.TextChoices):
+    UNCONDITIONAL = "unconditional", _("Shared")
+    CONDITIONAL = "conditional", _("Shared on conditions")
+    NOT_SHARED = "not-shared", _("Not shared")
+
+
+class Cadence(models.TextChoices):
+    DAILY = "daily", _("daily")
+    WEEKLY = "weekly", _("weekly")
+    MONTHLY = "monthly", _("monthly")
+    YEARLY = "yearly", _("yearly")
+    ON_EVENT = "on_event", _("when something happens")
+
+
+class FeedState(models.Model):
+    """One feed: its agreement, its fields with what reads them, and how far it has been delivered.
+
+    `fields` are {name, label, role, purposes, signals, programmes, categories}; rows are counted over all deliveries.
+    """
+
+    id = models.CharField(primary_key=True, max_length=80)
+    position = models.PositiveIntegerField()
+    label = models.JSONField(default=dict)
+    owner = models.CharField(max_length=80)
+    sharing_class = models.CharField(max_length=20, choices=SharingClass)
+    purposes = models.JSONField(default=list)
+    legal_basis = models.TextField(blank=True)
+    cadence = models.CharField(max_length=20, choices=Cadence)
+    fields = models.JSONField(default=list)
+    complete_through = models.DateField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    rows_read = models.BigIntegerField(default=0)
+    rows_held_back = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Rule(models.Model):
+    """A signal, category, programme or parameter of the pack in use."""
+
+    kind = models.CharField(max_length=20)
+    key = models.CharField(max_length=80)
+    position = models.PositiveIntegerField()
+    body = models.JSONField()
+
+    class Meta:
+        ordering: ClassVar = ["kind", "position"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "key"], name="rule_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

@@ -1,0 +1,130 @@
+"""What a household is told and what it answers: notices, and what it asks for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from almoner.casework.models.cases import Case, new_reference
+
+
+class Answer(models.TextChoices):
+    ACCEPTED = "accepted", _("The household accepts")
+    DECLINED = "declined", _("The household declines")
+
+
+class Notice(models.Model):
+    """One notice to a household. Its code is printed once and not kept: `code_index` only finds it again.
+
+    `told` are ids of the signals that the maker chose to tell of. No answer is never a no: after `answer_by` somebody visits.
+    """
+
+    reference = models.CharField(max_length=16, unique=True, default=new_reference)
+    case = models.ForeignKey(Case, models.PROTECT, related_name="notices")
+    code_index = models.BinaryField(max_length=32, unique=True)
+    told = models.JSONField(default=list)
+    made_at = models.DateTimeField()
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    answer_by = models.DateTimeField()
+    opened_at = models.DateTimeField(null=True)
+    answer = models.CharField(max_length=20, choices=Answer, blank=True)
+    answered_at = models.DateTimeField(null=True)
+    wrong = models.PositiveSmallIntegerField(default=0)
+    locked_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["case"], condition=Q(ended_at=None), name="one_notice_stands"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["answer_by", "case"],
+                condition=Q(ended_at=None, answered_at=None),
+                name="notice_unanswered",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class WrongTry(models.Model):
+    """Somebody typed a code or fact that is not right. `origin` is the address behind a keyed hash."""
+
+    origin = models.BinaryField(max_length=32)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["origin", "at"], name="wrong_tries")]
+
+    def __str__(self) -> str:
+        return self.at.isoformat()
+
+
+class ConcernKind(models.TextChoices):
+    CORRECTION = "correction", _("A fact is said to be wrong")
+    APPEAL = "appeal", _("Appeal against the decision")
+    PERSON = "person", _("The household asks for a person")
+
+
+class Ending(models.TextChoices):
+    """How a concern ended; which of them fit depends on its kind."""
+
+    CORRECTED = "corrected", _("The record was corrected")
+    STANDS = "stands", _("The record is right")
+    CHANGED = "changed", _("The decision is changed")
+    UPHELD = "upheld", _("The decision stays")
+    SPOKEN = "spoken", _("Somebody has spoken with the household")
+
+
+ENDINGS = {
+    ConcernKind.CORRECTION: (Ending.CORRECTED, Ending.STANDS),
+    ConcernKind.APPEAL: (Ending.CHANGED, Ending.UPHELD),
+    ConcernKind.PERSON: (Ending.SPOKEN,),
+}
+
+
+class Concern(models.Model):
+    """Something that a household asks for, with its clock. `text` is sealed under `person_id`, for households name people.
+
+    A correction names the fact (`fact`: sentence and feed by language) and goes to the department that supplied it.
+    """
+
+    reference = models.CharField(max_length=16, unique=True, default=new_reference)
+    case = models.ForeignKey(Case, models.PROTECT, related_name="concerns")
+    kind = models.CharField(max_length=20, choices=ConcernKind)
+    about = models.CharField(max_length=40, blank=True)  # which fact, so that it is said once
+    fact = models.JSONField(default=dict)
+    department = models.CharField(max_length=80, blank=True)
+    person_id = models.BigIntegerField()
+    text = models.BinaryField(null=True)
+    asked_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    ending = models.CharField(max_length=20, choices=Ending, blank=True)
+    note = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["case", "kind", "about"], condition=Q(answered_at=None), name="one_concern_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(answered_at=None, ending="") | Q(answered_at__isnull=False) & ~Q(ending=""),
+                name="an_answered_concern_has_an_ending",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["department", "kind", "due_at"], condition=Q(answered_at=None), name="concern_inbox"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -1,0 +1,175 @@
+"""The household's own page: opened with the code on its notice and one more fact, without an account.
+
+What it shows is computed from states and due times; nothing is stored twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from almoner.casework import concerns, notices, words
+from almoner.casework.evidence import Presenter, Proposal
+from almoner.casework.forms import ConcernForm, OpenForm
+from almoner.casework.history import looks
+from almoner.casework.models import Answer, Case, ConcernKind, Notice, ReferralState
+from almoner.casework.timing import Clock, clock_of
+from almoner.casework.workflow import Refused
+
+KEY, OPEN_FOR = "household", dt.timedelta(minutes=15)  # of the session; each page gives the time anew
+OFFERED = (ReferralState.PROPOSED, ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing that was noticed, with the facts behind it."""
+
+    label: str
+    facts: list[tuple[str, str, str, str, str]]  # about, sentence, feed, department, latest
+
+
+@dataclass(frozen=True)
+class Asked:
+    kind: str
+    sentence: str
+    clock: Clock
+    ending: str
+    note: str
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def enter(request: HttpRequest) -> HttpResponse:
+    form = OpenForm(request.POST or None)
+    if request.method == "GET":
+        return render(request, "casework/household_enter.html")
+    found = None
+    if form.is_valid():
+        found = notices.opened(form.cleaned_data["code"], form.cleaned_data["fact"], _address(request))
+    if found is None:
+        messages.error(
+            request,
+            _("This does not fit. Look at the letter again. After several wrong tries, wait for an hour."),
+        )
+        return render(request, "casework/household_enter.html", status=403)
+    request.session.cycle_key()
+    _remember(request, found)
+    return redirect("household")
+
+
+@login_not_required
+@require_GET
+def page(request: HttpRequest) -> HttpResponse:
+    return _show(request, _mine(request))
+
+
+@login_not_required
+@require_POST
+def say(request: HttpRequest, answer: str) -> HttpResponse:
+    notice = _mine(request)
+    if answer not in Answer.values:
+        raise Http404
+    notices.answer(notice, answer)
+    messages.success(request, _("Thank you. Your answer has been recorded."))
+    return redirect("household")
+
+
+@login_not_required
+@require_POST
+def ask(request: HttpRequest, kind: str) -> HttpResponse:
+    notice = _mine(request)
+    form = ConcernForm(request.POST)
+    if kind not in ConcernKind.values:
+        raise Http404
+    if not form.is_valid():
+        messages.error(request, _("This text is too long."))
+        return _show(request, notice, status=400)
+    try:
+        concerns.ask(notice, kind, form.cleaned_data["text"], form.cleaned_data["about"])
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return _show(request, notice, status=409)
+    messages.success(request, _("Thank you. A person will answer you."))
+    return redirect("household")
+
+
+@login_not_required
+@require_POST
+def leave(request: HttpRequest) -> HttpResponse:
+    request.session.pop(KEY, None)
+    return redirect("household-enter")
+
+
+def _address(request: HttpRequest) -> str:
+    """Whose tries are counted. Behind TLS our own proxy stands before us, and it adds the last entry."""
+    forwarded = request.headers.get("X-Forwarded-For", "") if settings.HTTPS else ""
+    return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _remember(request: HttpRequest, notice: Notice) -> None:
+    until = dt.datetime.now() + OPEN_FOR
+    request.session[KEY] = {"notice": notice.reference, "until": until.isoformat()}
+
+
+def _mine(request: HttpRequest) -> Notice:
+    """The notice that this session has opened; 404 when there is none, or when its time is over."""
+    held = request.session.get(KEY) or {}
+    if dt.datetime.fromisoformat(held.get("until", "2000-01-01")) < dt.datetime.now():
+        raise Http404
+    notice = Notice.objects.select_related("case").filter(reference=held["notice"], ended_at=None).first()
+    if notice is None:
+        raise Http404
+    _remember(request, notice)
+    return notice
+
+
+def _show(request: HttpRequest, notice: Notice, status: int = 200) -> HttpResponse:
+    present, now = Presenter(), dt.datetime.now()
+    context = {
+        "notice": notice,
+        "case": notice.case,
+        "told": _told(notice, present),
+        "offers": offers(notice.case, present),
+        "asked": _asked(notice.case, now),
+        "looks": looks(notice.case),
+    }
+    return render(request, "casework/household.html", context, status=status)
+
+
+def _told(notice: Notice, present: Presenter) -> list[Told]:
+    return [
+        Told(
+            words.in_language(signal.body["label"]),
+            [
+                (f.about, words.in_language(f.sentence), words.in_language(f.feed), present.department(f.department), words.day(f.latest))
+                for f in facts
+            ],
+        )
+        for signal, facts in concerns.told_facts(notice)
+    ]  # fmt: skip
+
+
+def offers(case: Case, present: Presenter) -> Sequence[Proposal]:
+    """What is offered: supports and recognitions; questions of officials to each other are none."""
+    referrals = case.referrals.filter(state__in=OFFERED).order_by("id")
+    found = [present.proposal(referral) for referral in referrals]
+    return [proposal for proposal in found if proposal.kind in {"support", "recognition"}]
+
+
+def _asked(case: Case, now: dt.datetime) -> list[Asked]:
+    return [
+        Asked(
+            concern.get_kind_display(), words.in_language(concern.fact.get("sentence")), clock_of(concern.due_at, now),
+            concern.get_ending_display() if concern.ending else "", concern.note,
+        )
+        for concern in case.concerns.order_by("-asked_at")
+    ]  # fmt: skip

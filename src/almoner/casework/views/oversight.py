@@ -1,0 +1,74 @@
+"""Oversight: the audit trail and the record of who looked, searched; and the check of the chain."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from almoner.casework.access import Right, may_or_404
+from almoner.casework.audit import verify_chain
+from almoner.casework.forms import TrailForm
+from almoner.casework.history import PAGES, lines
+from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
+
+PAGE = 50
+
+
+@require_http_methods(["GET", "POST"])
+def oversight(request: HttpRequest) -> HttpResponse:
+    """A search by GET; by POST the whole chain is computed again."""
+    may_or_404(request.user, Right.OVERSIGHT)
+    context: dict[str, Any] = {"head": ChainHead.objects.filter(pk=1).first()}
+    if request.method == "POST":
+        started = perf_counter()
+        context |= {"checked": verify_chain(), "seconds": round(perf_counter() - started, 1)}
+    form = TrailForm(request.GET)
+    chosen = form.cleaned_data if form.is_valid() else {}
+    kept = {name: value for name, value in chosen.items() if value and name != "before"}
+    shown = _looks(chosen) if chosen.get("trail") == "looks" else _events(chosen)
+    context |= {"form": form, "rows": shown[:PAGE], "looks": chosen.get("trail") == "looks"}
+    if len(shown) > PAGE:
+        context["older"] = "?" + urlencode(kept | {"before": shown[PAGE - 1][0]})
+    return render(request, "casework/oversight.html", context)
+
+
+def _events(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
+    """Number, event and its sentence, newest first; one more than a page. (No count: a trail has millions of lines.)"""
+    found = _asked(CaseEvent.objects.all(), chosen, "actor")
+    events = list(found.select_related("actor", "case")[: PAGE + 1])
+    return [(event.number, event, line) for event, line in zip(events, lines(events), strict=True)]
+
+
+def _looks(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
+    found = _asked(AccessLog.objects.all(), chosen, "user").select_related("user", "case")
+    return [(look.pk, look, PAGES.get(look.page, look.page)) for look in found[: PAGE + 1]]
+
+
+def _asked(records: QuerySet[Any], chosen: Mapping[str, Any], who: str) -> QuerySet[Any]:
+    """By time, and by number within a moment: the clock of a machine may have been set back."""
+    if chosen.get("case"):
+        records = records.filter(case_id=_id(Case, reference=chosen["case"]))
+    if chosen.get("who"):
+        records = records.filter(**{f"{who}_id": _id(User, username=chosen["who"])})
+    if chosen.get("since"):
+        records = records.filter(at__gte=chosen["since"])
+    if chosen.get("until"):
+        records = records.filter(at__lt=chosen["until"] + dt.timedelta(days=1))
+    last = records.model.objects.filter(pk=chosen["before"]).first() if chosen.get("before") else None
+    if last is not None:
+        records = records.filter(at__lte=last.at).exclude(at=last.at, pk__gte=last.pk)
+    return records.order_by("-at", "-pk")
+
+
+def _id(model: type[Case] | type[User], **named: str) -> int:
+    """The key of the one that is named so; one that nothing has where there is none."""
+    return model.objects.filter(**named).values_list("pk", flat=True).first() or 0

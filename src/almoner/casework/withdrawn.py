@@ -1,0 +1,48 @@
+"""Cases whose evidence is gone: a record was corrected or withdrawn, and nothing that the case rests on stands any more.
+
+Such a case is not closed and not deleted: it is marked in its history, once each time, and a person decides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from almoner.casework import audit
+from almoner.casework.audit import NewEvent
+from almoner.casework.batches import batched
+from almoner.casework.models import Case, CaseEvent, CaseSignal
+
+KIND = "evidence_withdrawn"
+_AT_ONCE = 500
+
+
+def without_evidence() -> QuerySet[Case]:
+    """Open cases that had signals, none of which stands."""
+    signals = CaseSignal.objects.filter(case=OuterRef("pk"))
+    return Case.objects.filter(Exists(signals), ~Exists(signals.filter(cleared_on=None)), ended_at=None)
+
+
+def mark(households: Iterable[int], doubtful: Iterable[int], at: dt.datetime) -> int:
+    """Mark the open cases of these households whose evidence is gone and that are not marked for it yet. Gives how many.
+
+    Of the `doubtful` signals stand that nobody can say to hold any more: what becomes unknown never closes anything by itself.
+    """
+    marked, unknown = 0, set(doubtful)
+    for some in batched(list(households), _AT_ONCE):
+        with transaction.atomic():
+            gone = without_evidence().filter(household_id__in=some)
+            unsure = Case.objects.filter(household_id__in=unknown.intersection(some), ended_at=None)
+            cases = {case.pk: case for case in (*gone, *unsure)}
+            found = [cases[key] for key in sorted(cases) if not _is_marked(cases[key])]
+            audit.append([NewEvent(case, KIND, {}) for case in found], at)
+            marked += len(found)
+    return marked
+
+
+def _is_marked(case: Case) -> bool:
+    told = CaseEvent.objects.filter(case=case, kind__in=("signal_raised", KIND)).order_by("-number")
+    return told.values_list("kind", flat=True).first() == KIND

@@ -1,0 +1,24 @@
+"""A worker beside the console."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def beside(folder: Path, wanted: bool) -> Iterator[None]:
+    """A worker in a process of its own while the block lasts."""
+    if wanted:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the worker is told to end as well
+    process = subprocess.Popen([sys.executable, "-m", "almoner", "work", str(folder)]) if wanted else None  # noqa: S603
+    try:
+        yield
+    finally:
+        if process:
+            process.terminate()
+            process.wait()

@@ -1,0 +1,246 @@
+"""`almoner work`, `status` and `token`: real time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import Annotated, Any
+
+import typer
+
+from almoner import casework, home
+from almoner.casework import Applied
+from almoner.cli import operations
+from almoner.cli.operations import Installation
+from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.cli.running import DAY, Folder
+from almoner.policy import archive, compile_pack
+from almoner.registry.vault import IdentityStore, SealedIdentity, open_vault
+from almoner.stream import log
+from almoner.stream import status as worker_status
+from almoner.stream.inbox import Inbox
+from almoner.stream.kafka import Topics, refuse_without_package
+from almoner.stream.landing import SETTLED_SECONDS, Landing
+from almoner.stream.lock import sole_worker
+from almoner.stream.rounds import Pace
+from almoner.stream.status import Status
+from almoner.stream.supervising import CaseworkAway, Supervisor
+from almoner.stream.worker import Worker
+from almoner.support.outbox import changes_after
+
+
+def work(
+    folder: Folder,
+    as_of: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=DAY, help="Decide for this day in place of today: for trials."),
+    ] = None,
+    settled_seconds: Annotated[
+        float, typer.Option(min=0, help="A landed file is complete when it has not changed for so long.")
+    ] = SETTLED_SECONDS,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="BROKERS", help="Read a topic for each feed too: host:port, several by commas."),
+    ] = None,
+    kafka_prefix: Annotated[
+        str, typer.Option(help="What the topics' names begin with, before the feed's.")
+    ] = "",
+) -> None:
+    """Take in events and landed files, assess whom they touch, open cases; until it is stopped (SIGTERM or Ctrl+C)."""
+    stop = Flag()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.to_standard_error()
+    with told():
+        home.load(folder)
+        with sole_worker(folder):
+            day = as_of.date() if as_of else None
+            status_of = Status(folder, operations.now())
+            log.tell("started", process=os.getpid())
+            supervisor = Supervisor(
+                lambda pace, kept: _opened(folder, day, settled_seconds, pace, kept), status_of
+            )
+            with _topics(folder, day, kafka, kafka_prefix, stop):
+                supervisor.run(stop)
+            log.tell("stopped", process=os.getpid())
+
+
+def status(folder: Folder, as_json: AsJson = False) -> None:
+    """How it goes: the worker, what waits, how far each feed is complete."""
+    with told():
+        found = _state(folder)
+    if as_json:
+        emit_json(found)
+        return
+    worker = found["worker"]
+    out.print(f"Worker: {_in_words(worker)}", markup=False)
+    out.print(f"Events: {found['accepted']:,} kept, {found['waiting']:,} wait.")
+    rows = [
+        (feed, waits["events"], waits["complete_through"], waits["received_at"]) for feed, waits in sorted(found["feeds"].items())
+    ]  # fmt: skip
+    show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
+
+
+def token(
+    folder: Folder,
+    department: Annotated[str, typer.Argument(help="The department that sends.")],
+    name: Annotated[str, typer.Option(help="What the token is for.")] = "events",
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="End the department's tokens of that name instead.")
+    ] = False,
+) -> None:
+    """Make a token with which a department sends events. It is shown once."""
+    with told():
+        place = home.load(folder)
+        casework.setup(place)
+        casework.migrate()
+        from almoner.casework.api import tokens
+
+        if revoke:
+            out.print(f"{tokens.revoke(department, name)} tokens ended.")
+            return
+        tokens.sync_feeds(compile_pack(operations.pack_folder(place)))
+        made = tokens.issue(department, name)
+    out.print(made, markup=False)
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    place = home.load(folder)
+    inbox = Inbox(folder, open_vault(place.vault_key))
+    try:
+        waiting, totals = inbox.backlog(), inbox.totals()
+    finally:
+        inbox.close()
+    worker = worker_status.read(folder) or {}
+    through, received = worker.get("watermarks", {}), worker.get("received", {})
+    feeds = {
+        feed: {
+            "events": waiting[feed].events if feed in waiting else 0, "complete_through": through.get(feed), "received_at": received.get(feed),
+        }
+        for feed in sorted({*waiting, *through})
+    }  # fmt: skip
+    alive = worker_status.is_alive(worker or None, operations.now())
+    kept = {k: v for k, v in worker.items() if k not in ("watermarks", "received")}
+    return {
+        "worker": kept | {"alive": alive}, "accepted": totals["accepted"], "repeated": totals["repeated"],
+        "waiting": sum(b.events for b in waiting.values()), "feeds": feeds,
+    }  # fmt: skip
+
+
+def _in_words(worker: dict[str, Any]) -> str:
+    if not worker["alive"]:
+        return "none works. Start one with: almoner work HOME"
+    trouble = f"; in trouble ({worker['trouble']}), tries again" if worker["trouble"] else ""
+    return f"process {worker['process']}, since {worker['started_at']}{trouble}"
+
+
+@contextmanager
+def _topics(
+    folder: Path, day: dt.date | None, brokers: str | None, prefix: str, stop: Flag
+) -> Iterator[None]:
+    """Reads Kafka beside the block, where somebody asked for it."""
+    if brokers is None:
+        yield
+        return
+    refuse_without_package()
+    place = home.load(folder)
+    inbox = Inbox(folder, open_vault(place.vault_key))
+    feeds = compile_pack(operations.pack_folder(place), as_of=day).feeds
+    reader = Thread(
+        target=Topics({"bootstrap.servers": brokers}, list(feeds), inbox, prefix).run, args=(stop,)
+    )
+    reader.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        reader.join()
+        inbox.close()
+
+
+@contextmanager
+def _opened(
+    folder: Path, day: dt.date | None, settled_seconds: float, pace: Pace, kept: Status
+) -> Iterator[Worker]:
+    """A worker on the open installation."""
+    with _reachable(), operations.installation(folder, as_of=day) as inst:
+        from almoner.casework.api.tokens import sync_feeds
+
+        archive(operations.pack_folder(inst.home), inst.home.pack_archive)
+        inbox, store = Inbox(folder, inst.vault), _Reachable(casework.identities())
+        landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds)
+        sync_feeds(inst.pack)
+        cases = Cases(inst)
+        try:
+            yield Worker(
+                inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, kept, pace, day=day
+            )
+        finally:
+            inbox.close()
+
+
+class Cases:
+    """Casework, as the worker asks for it."""
+
+    def __init__(self, inst: Installation) -> None:
+        self._inst = inst
+        self._seq = -1
+
+    def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> Applied:
+        """Apply what the outbox has beyond what was applied. None: names of areas and members of all cases too."""
+        from almoner.casework.withdrawn import mark
+
+        with _reachable():
+            if households is None:
+                applied = operations.apply_outbox(self._inst)
+            else:
+                applied = self._apply_new()
+                mark(households, doubtful, operations.now())
+                casework.sync_members(operations.members_of_cases(self._inst, households))
+        self._seq = applied.last_seq
+        return applied
+
+    def _apply_new(self) -> Applied:
+        if self._seq == self._last():
+            return Applied(0, 0, 0, 0, self._seq)
+        return casework.apply(changes_after(self._inst.engine, casework.last_seq()))
+
+    def _last(self) -> int:
+        return int(self._inst.engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
+
+
+class _Reachable:
+    """The vault's store; a database that does not answer is told as such."""
+
+    def __init__(self, store: IdentityStore) -> None:
+        self._store = store
+
+    def expecting(self, persons: int) -> AbstractContextManager[None]:
+        return self._store.expecting(persons)
+
+    def write(self, identities: Sequence[SealedIdentity]) -> None:
+        with _reachable():
+            self._store.write(identities)
+
+    def discard_above(self, person_id: int) -> None:
+        with _reachable():
+            self._store.discard_above(person_id)
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    from django.db import Error, connections
+
+    try:
+        yield
+    except Error as error:
+        connections.close_all()
+        raise CaseworkAway(
+            f"Casework's database does not answer ({type(error).__name__}). What came waits in the inbox."
+        ) from error

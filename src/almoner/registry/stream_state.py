@@ -1,0 +1,130 @@
+"""How far a stream was taken in, and whom it touched: written in the transaction of the facts themselves.
+
+`offset_of` is the last event of each feed that the facts hold. What is touched waits to be assessed: households, feeds whose watermark
+moved, or everybody. It is forgotten only after a cycle has looked, so a process that dies in between leaves nobody out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from almoner.engines.base import Engine, quote
+from almoner.policy.model import Feed
+from almoner.registry.schema import fact_columns, fact_table
+
+EVERYBODY = 0  # no household has this id
+_TABLES = {
+    "stream_offset": "feed VARCHAR, seq BIGINT",
+    "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
+    "moved_watermark": "feed VARCHAR",
+    "stream_mark": "name VARCHAR, value VARCHAR",
+}
+
+
+def ensure(engine: Engine) -> None:
+    """Create what is missing."""
+    for name, columns in _TABLES.items():
+        engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
+
+
+def offsets(engine: Engine) -> dict[str, int]:
+    """By feed, the last event that was taken in."""
+    return dict(engine.rows("SELECT feed, max(seq) FROM registry.stream_offset GROUP BY feed"))
+
+
+def move_offset(engine: Engine, feed: str, seq: int) -> None:
+    parameters = {"feed": feed, "seq": seq}
+    engine.execute("DELETE FROM registry.stream_offset WHERE feed = $feed", {"feed": feed})
+    engine.execute("INSERT INTO registry.stream_offset VALUES ($feed, $seq)", parameters)
+
+
+def mark(engine: Engine, name: str) -> str | None:
+    """A remembered value, for instance the day of the last tick."""
+    return engine.value("SELECT value FROM registry.stream_mark WHERE name = $name", {"name": name})  # type: ignore[no-any-return]
+
+
+def set_mark(engine: Engine, name: str, value: str) -> None:
+    engine.execute("DELETE FROM registry.stream_mark WHERE name = $name", {"name": name})
+    engine.execute("INSERT INTO registry.stream_mark VALUES ($name, $value)", {"name": name, "value": value})
+
+
+def touch(engine: Engine, feed: Feed, register: Feed, *, withdrawn: bool = False) -> None:
+    """Note the households of the rows that were just written, or `withdrawn` (`judged` still holds them)."""
+    if feed.shared:
+        touch_all(engine)
+        return
+    columns = fact_columns(feed)
+    if "household_id" in columns and (feed.membership or "person_id" not in columns):
+        engine.execute(f"INSERT INTO registry.touched {_subjects(feed, 'household_id', withdrawn)}")
+    elif "person_id" in columns:
+        engine.execute(
+            f"""INSERT INTO registry.touched SELECT DISTINCT r.household_id, s.closed
+                FROM ({_subjects(feed, "person_id", withdrawn)}) AS s JOIN {fact_table(register)} AS r ON r.person_id = s.subject
+                WHERE r.known_to = 'infinity' AND r.household_id IS NOT NULL"""
+        )
+
+
+def _subjects(feed: Feed, column: str, withdrawn: bool) -> str:
+    """Of what is new, and of what it took the place of."""
+    name = quote(column)
+    closed = f"""SELECT DISTINCT {name} AS subject, true AS closed FROM {fact_table(feed)} WHERE {name} IS NOT NULL
+        AND rowid IN (SELECT old FROM judged WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
+    added = f"SELECT DISTINCT {name} AS subject, false AS closed FROM judged WHERE NOT same AND {name} IS NOT NULL UNION ALL "
+    return closed if withdrawn else added + closed
+
+
+def touch_all(engine: Engine) -> None:
+    engine.execute(f"INSERT INTO registry.touched VALUES ({EVERYBODY}, false)")
+
+
+def touch_households(engine: Engine, households: Sequence[int]) -> None:
+    with engine.offer("touched_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+        engine.execute("INSERT INTO registry.touched SELECT household_id, false FROM touched_now")
+
+
+def everybody_is_touched(engine: Engine) -> bool:
+    return bool(engine.rows(f"SELECT 1 FROM registry.touched WHERE household_id = {EVERYBODY} LIMIT 1"))
+
+
+def touched(engine: Engine, most: int) -> list[int]:
+    """At most so many households that wait to be assessed, in the order of their ids."""
+    sql = f"SELECT DISTINCT household_id FROM registry.touched WHERE household_id <> {EVERYBODY} ORDER BY 1 LIMIT $most"
+    return [household for (household,) in engine.rows(sql, {"most": most})]
+
+
+def forget_touched(engine: Engine, households: Sequence[int] | None) -> None:
+    """They were looked at; None: all of them were."""
+    if households is None:
+        engine.execute("DELETE FROM registry.touched")
+        engine.execute("DELETE FROM registry.moved_watermark")
+        return
+    with engine.offer("looked_at_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+        engine.execute(
+            "DELETE FROM registry.touched WHERE household_id IN (SELECT household_id FROM looked_at_now)"
+        )
+
+
+def watermark(engine: Engine, feed: str) -> dt.date | None:
+    """The last day that the feed is complete for."""
+    return engine.value(  # type: ignore[no-any-return]
+        "SELECT max(complete_through) FROM registry.delivery WHERE feed = $feed", {"feed": feed}
+    )
+
+
+def note_moved(engine: Engine, feed: str) -> None:
+    engine.execute("INSERT INTO registry.moved_watermark VALUES ($feed)", {"feed": feed})
+
+
+def moved(engine: Engine) -> list[str]:
+    """Feeds whose watermark has moved since somebody looked."""
+    return [f for (f,) in engine.rows("SELECT DISTINCT feed FROM registry.moved_watermark ORDER BY 1")]
+
+
+def forget_moved(engine: Engine, feeds: Sequence[str]) -> None:
+    with engine.offer("feeds_looked_at", pa.table({"feed": pa.array(feeds, pa.string())})):
+        engine.execute(
+            "DELETE FROM registry.moved_watermark WHERE feed IN (SELECT feed FROM feeds_looked_at)"
+        )

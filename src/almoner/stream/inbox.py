@@ -1,0 +1,262 @@
+"""The durable inbox: what came waits here until the facts hold it. A SQLite file, open to many processes at once.
+
+Records hold identities, so they are sealed with the vault's key before they are written, and deleted once they were taken in. The names
+of events (source and id) are kept as blind indexes only: a sender may have made them of a resident's number. A receipt is given when
+the disk has the event (`synchronous=FULL`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from almoner.errors import AlmonerError
+from almoner.registry.vault import Vault
+from almoner.stream.events import Event
+
+FILE = "inbox.sqlite3"
+SEALED_FIELD = "event"
+INDEX_PREFIX = "event\x1f"  # no number of a person can begin so: control characters are refused
+INDEX_BYTES = 16
+NAMES_KEPT_DAYS = (
+    30  # so long an event that comes again is known; after that its row is still compared by key
+)
+LARGEST_BYTES = 4 * 1024**3  # of what waits; more is refused until the worker has caught up
+_WAIT_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS waiting (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, feed TEXT NOT NULL, handle INTEGER NOT NULL, withdrawn INTEGER NOT NULL,
+  complete_through TEXT, received_at TEXT NOT NULL, sealed BLOB);
+CREATE INDEX IF NOT EXISTS waiting_by_feed ON waiting (feed, seq);
+CREATE TABLE IF NOT EXISTS known (name BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+class InboxFull(AlmonerError):  # noqa: N818 - a state, no fault of ours
+    """So much waits already that no more is taken; nothing of this call was kept."""
+
+
+class InboxAway(AlmonerError):  # noqa: N818 - a state, no fault of ours
+    """The inbox cannot be written or read now (a full disk, for instance); nothing of this call was kept."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The receipt: so many events are on the disk now, so many were there before. `position` is the last one's."""
+
+    accepted: int
+    repeated: int
+    position: int
+    received_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One event as it comes out again. `data` is personal data."""
+
+    seq: int
+    withdrawn: bool
+    complete_through: dt.date | None
+    received_at: dt.datetime
+    data: str | None
+
+    def __repr__(self) -> str:
+        return f"Waiting({self.seq})"
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits of one feed."""
+
+    events: int
+    oldest: dt.datetime
+
+
+class Inbox:
+    """The inbox of one installation. May be shared between threads: each gets a connection of its own."""
+
+    def __init__(self, folder: Path, vault: Vault, largest_bytes: int = LARGEST_BYTES) -> None:
+        self.path = folder / FILE
+        self._vault, self._largest = vault, largest_bytes
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        if not self.path.exists():
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600))
+        with self._writing() as database:
+            for statement in _SCHEMA.split(";"):
+                database.execute(statement)
+
+    def put(self, events: Sequence[Event], at: dt.datetime) -> Accepted:
+        """Keep events in their order; those that came before are counted and left out. All or nothing.
+
+        Raises InboxFull or InboxAway; then nothing was kept.
+        """
+        names = [self._vault.index(f"{INDEX_PREFIX}{e.source}\x1f{e.id}")[:INDEX_BYTES] for e in events]
+        handles = [int.from_bytes(name[:8]) >> 1 for name in names]
+        sealed = self._vault.seal_all(handles, SEALED_FIELD, [e.data for e in events])
+        with self._writing() as database:
+            self._refuse_when_full(database)
+            day, accepted = at.date().toordinal(), 0
+            for event, name, handle, data in zip(events, names, handles, sealed, strict=True):
+                if not database.execute("INSERT OR IGNORE INTO known VALUES (?, ?)", (name, day)).rowcount:
+                    continue
+                through = event.complete_through.isoformat() if event.complete_through else None
+                database.execute(
+                    "INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+                    (event.feed, handle, event.withdrawn, through, at.isoformat(), data),
+                )
+                accepted += 1
+            _count(database, "accepted", accepted)
+            _count(database, "repeated", len(events) - accepted)
+            position = _position(database)
+        return Accepted(accepted, len(events) - accepted, position, at)
+
+    def position(self) -> int:
+        """The last event that ever came."""
+        with self._reading() as database:
+            return _position(database)
+
+    def feeds_with_more(self, offsets: Mapping[str, int]) -> dict[str, int]:
+        """By feed, its first event beyond the offset."""
+        with self._reading() as database:
+            return {
+                feed: seq for feed in _feeds(database) if (seq := _next(database, feed, offsets.get(feed, 0)))
+            }
+
+    def take(self, feed: str, after: int, rows: int, most_bytes: int) -> list[Waiting]:
+        """The next events of a feed, oldest first: at most `rows`, and not many more than `most_bytes` of data. They stay."""
+        sql = "SELECT seq, handle, withdrawn, complete_through, received_at, sealed FROM waiting WHERE feed = ? AND seq > ? ORDER BY seq LIMIT ?"
+        found: list[tuple[Any, ...]] = []
+        size = 0
+        with self._reading() as database:
+            for row in database.execute(sql, (feed, after, rows)):
+                found.append(row)
+                size += len(row[5] or b"")
+                if size >= most_bytes:
+                    break
+        return [self._opened_row(row) for row in found]
+
+    def purge(self, offsets: Mapping[str, int]) -> int:
+        """Delete what the facts hold. Gives how many were deleted."""
+        gone = 0
+        with self._writing() as database:
+            for feed, seq in offsets.items():
+                gone += database.execute(
+                    "DELETE FROM waiting WHERE feed = ? AND seq <= ?", (feed, seq)
+                ).rowcount
+        return gone
+
+    def forget_names(self, today: dt.date) -> None:
+        """Names of events that came so long ago that nobody sends them again."""
+        with self._writing() as database:
+            database.execute("DELETE FROM known WHERE day < ?", (today.toordinal() - NAMES_KEPT_DAYS,))
+
+    def backlog(self) -> dict[str, Backlog]:
+        """What waits, by feed; counts every event that waits."""
+        sql = "SELECT count(*), min(seq) FROM waiting WHERE feed = ?"
+        found: dict[str, Backlog] = {}
+        with self._reading() as database:
+            for feed in _feeds(database):
+                events, first = database.execute(sql, (feed,)).fetchone()
+                row = database.execute("SELECT received_at FROM waiting WHERE seq = ?", (first,)).fetchone()
+                if row:
+                    found[feed] = Backlog(events, dt.datetime.fromisoformat(row[0]))
+        return found
+
+    def totals(self) -> dict[str, int]:
+        """Events accepted and repeated since the inbox was made."""
+        with self._reading() as database:
+            return {"accepted": 0, "repeated": 0} | dict(database.execute("SELECT name, value FROM total"))
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
+
+    def _opened_row(self, row: tuple[Any, ...]) -> Waiting:
+        seq, handle, withdrawn, through, received_at, sealed = row
+        return Waiting(
+            seq, bool(withdrawn), dt.date.fromisoformat(through) if through else None, dt.datetime.fromisoformat(received_at),
+            self._vault.open(handle, SEALED_FIELD, sealed),
+        )  # fmt: skip
+
+    def _refuse_when_full(self, database: sqlite3.Connection) -> None:
+        pages, free, size = (
+            database.execute(f"PRAGMA {p}").fetchone()[0]
+            for p in ("page_count", "freelist_count", "page_size")
+        )
+        if (pages - free) * size > self._largest:
+            raise InboxFull(
+                "The inbox is full: events come faster than they are taken in. Send again later; nothing of this was kept."
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._connection()
+        except sqlite3.Error as error:
+            raise InboxAway(
+                f"The inbox {self.path} cannot be used: {error}. Check the disk and the folder's rights."
+            ) from None
+
+    def _connection(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = sqlite3.connect(
+                self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "cache_size=-65536"):
+                found.execute(f"PRAGMA {pragma}").fetchall()
+            self._local.connection = found
+            self._opened.append(found)
+        return found
+
+
+def _feeds(database: sqlite3.Connection) -> list[str]:
+    """Feeds of which something waits, by jumping over the index."""
+    sql = """WITH RECURSIVE f(feed) AS (SELECT min(feed) FROM waiting UNION ALL
+        SELECT (SELECT min(feed) FROM waiting w WHERE w.feed > f.feed) FROM f WHERE f.feed IS NOT NULL)
+        SELECT feed FROM f WHERE feed IS NOT NULL"""
+    return [feed for (feed,) in database.execute(sql)]
+
+
+def _next(database: sqlite3.Connection, feed: str, after: int) -> int | None:
+    row = database.execute(
+        "SELECT min(seq) FROM waiting WHERE feed = ? AND seq > ?", (feed, after)
+    ).fetchone()
+    return int(row[0]) if row[0] is not None else None
+
+
+def _position(database: sqlite3.Connection) -> int:
+    row = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'waiting'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _count(database: sqlite3.Connection, name: str, more: int) -> None:
+    if more:
+        database.execute(
+            "INSERT INTO total VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            (name, more),
+        )

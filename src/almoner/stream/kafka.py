@@ -1,0 +1,116 @@
+"""A Kafka topic a feed: CloudEvents (structured JSON, one a message) go into the inbox, and only then count as read.
+
+The group's position is committed after the inbox has the events on the disk; what is read twice because a process died in between is known by
+its source and id. A message that is no event is told with its place and passed over: it stays in the topic.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from threading import Event as Flag
+from typing import Any, Protocol
+
+from almoner.errors import AlmonerError
+from almoner.stream.events import Event, EventRefused, read
+from almoner.stream.inbox import Inbox, InboxAway, InboxFull
+from almoner.stream.log import tell
+
+PACKAGE = "confluent_kafka"
+GROUP = "almoner"
+MESSAGES = 2_000  # at a time
+POLL_SECONDS, REST_SECONDS = 0.2, 5.0
+
+
+def refuse_without_package() -> None:
+    """Raises AlmonerError where the package for Kafka is missing."""
+    if find_spec(PACKAGE) is None:
+        raise AlmonerError("Kafka needs another package. Install it with: pip install 'almoner[kafka]'")
+
+
+class Message(Protocol):
+    """What a consumer gives."""
+
+    def value(self) -> bytes | None: ...
+    def error(self) -> object | None: ...
+    def topic(self) -> str: ...
+    def partition(self) -> int: ...
+    def offset(self) -> int: ...
+
+
+@dataclass
+class Topics:
+    """Reads the topics ``<prefix><feed>`` of a cluster. `configuration` is librdkafka's, with ``bootstrap.servers`` at least."""
+
+    configuration: Mapping[str, str]
+    feeds: Collection[str]
+    inbox: Inbox
+    prefix: str = ""
+    refused: int = field(default=0, init=False)
+
+    def run(self, stop: Flag) -> None:
+        """Read until `stop` is set."""
+        consumer = self._consumer()
+        try:
+            consumer.subscribe([f"{self.prefix}{feed}" for feed in sorted(self.feeds)])
+            while not stop.is_set():
+                self._take(consumer, stop)
+        finally:
+            consumer.close()
+
+    def _consumer(self) -> Any:
+        from confluent_kafka import Consumer
+
+        ours = {"auto.offset.reset": "earliest", "enable.auto.commit": False}
+        return Consumer({"group.id": GROUP, **self.configuration, **ours})
+
+    def _take(self, consumer: Any, stop: Flag) -> None:
+        messages = consumer.consume(MESSAGES, POLL_SECONDS)
+        for message in messages:
+            if message.error():
+                tell("kafka", topic=message.topic(), error=str(message.error()))
+        arrived = [message for message in messages if not message.error()]
+        if arrived and self._kept(self._events(arrived), stop):
+            consumer.commit(asynchronous=False)
+
+    def _events(self, messages: Sequence[Message]) -> list[Event]:
+        today = dt.datetime.now().date()
+        found: list[Event] = []
+        for message in messages:
+            try:
+                found.append(self._event(message, today))
+            except (EventRefused, ValueError, RecursionError) as error:
+                self.refused += 1
+                about = error.attribute if isinstance(error, EventRefused) else "json"
+                tell(
+                    "kafka_refused",
+                    topic=message.topic(),
+                    partition=message.partition(),
+                    offset=message.offset(),
+                    about=about,
+                )
+        return found
+
+    def _event(self, message: Message, today: dt.date) -> Event:
+        attributes = json.loads(message.value() or b"")
+        if not isinstance(attributes, dict):
+            raise EventRefused("", "An event is one JSON object.")
+        event = read(attributes, today)
+        if f"{self.prefix}{event.feed}" != message.topic():
+            raise EventRefused("type", "`type` must name the feed of the topic.")
+        return event
+
+    def _kept(self, events: list[Event], stop: Flag) -> bool:
+        """Whether the inbox has them; it is asked again until it does, or until `stop` is set."""
+        while not stop.is_set():
+            try:
+                self.inbox.put(events, dt.datetime.now())
+            except (InboxFull, InboxAway) as away:
+                tell("trouble", error=type(away).__name__, about="kafka", wait=REST_SECONDS)
+                stop.wait(REST_SECONDS)
+            else:
+                return True
+        return False

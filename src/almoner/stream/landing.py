@@ -1,0 +1,163 @@
+"""Landing folders: HOME/landing/<department>/ takes files; what was taken in moves to done/, what was not to refused/ with the reason.
+
+A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some seconds; give it a name that ends in
+``.part`` (or begins with a dot) while it is being written, and rename it at the end. A marker may hold one day, ``YYYY-MM-DD``: the last
+one that the department vouches for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time
+
+from almoner.engines import Engine
+from almoner.errors import DeliveryRefused
+from almoner.policy.model import Pack
+from almoner.registry import Delivery, Receipt, stream_state, take_in
+from almoner.registry.deliveries import last_received
+from almoner.registry.vault import IdentityStore, Vault
+from almoner.registry.writing import Work
+
+FOLDER, DONE, REFUSED = "landing", "done", "refused"
+MARKER, REASON = ".done", ".reason.txt"
+UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", MARKER, REASON)
+SETTLED_SECONDS = 5.0
+KEPT_DAYS = 7  # in done/: the files hold names and numbers
+MOST_TOUCHED = 50_000  # rows; from so many on everybody is looked at instead
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of one file: a receipt, or the reason why not."""
+
+    department: str
+    feed: str | None
+    receipt: Receipt | None
+    reason: str | None = None
+
+
+@dataclass
+class Landing:
+    """The landing folders of one installation."""
+
+    home: Path
+    engine: Engine
+    pack: Pack
+    vault: Vault
+    store: IdentityStore
+    settled_seconds: float = SETTLED_SECONDS
+    _sizes: dict[Path, tuple[int, float]] = field(default_factory=dict)
+
+    def make_folders(self) -> None:
+        """One for each department that owns a feed."""
+        for department in {f.owner for f in self.pack.feeds.values()}:
+            for name in ("", DONE, REFUSED):
+                (self.home / FOLDER / department / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def take(self, at: dt.datetime) -> Landed | None:
+        """Take in one complete file; None when there is none."""
+        for department, file in self._files():
+            if self._is_complete(file):
+                return self._take(department, file, at)
+        return None
+
+    def forget_old(self) -> int:
+        """Delete from done/ what has lain there for KEPT_DAYS. Gives how many files that were."""
+        old = [
+            f
+            for f in (self.home / FOLDER).glob(f"*/{DONE}/*")
+            if f.stat().st_mtime < time() - KEPT_DAYS * 86_400
+        ]
+        for file in old:
+            file.unlink(missing_ok=True)
+        return len(old)
+
+    def _files(self) -> list[tuple[str, Path]]:
+        """Files that may be complete, of all departments, the oldest first."""
+        found = [
+            (f.parent.name, f) for f in (self.home / FOLDER).glob("*/*") if f.is_file() and not f.is_symlink()
+        ]
+        wanted = [
+            (d, f) for d, f in found if not f.name.startswith(".") and not f.name.lower().endswith(UNFINISHED)
+        ]
+        return sorted(wanted, key=lambda each: (each[1].stat().st_mtime_ns, each[1].name))
+
+    def _is_complete(self, file: Path) -> bool:
+        if _marker(file).exists():
+            return True
+        size = file.stat().st_size
+        known, since = self._sizes.get(file, (-1, 0.0))
+        if known != size:
+            self._sizes[file] = (size, time())
+            return self.settled_seconds <= 0
+        return time() - max(since, file.stat().st_mtime) >= self.settled_seconds
+
+    def _take(self, department: str, file: Path, at: dt.datetime) -> Landed:
+        self._sizes.pop(file, None)
+        feed: str | None = None
+        try:
+            feed = self._feed_of(department, file)
+            receipt = self._take_in(feed, file, at)
+        except DeliveryRefused as refused:
+            _move(file, REFUSED, str(refused))
+            return Landed(department, feed, None, str(refused))
+        _move(file, DONE)
+        return Landed(department, feed, receipt)
+
+    def _feed_of(self, department: str, file: Path) -> str:
+        own = sorted(f.id for f in self.pack.feeds.values() if f.owner == department)
+        fitting = [feed for feed in own if file.name.startswith(feed)]
+        if not fitting:
+            raise DeliveryRefused(
+                f"The file's name begins with no feed of the department {department}. Begin it with one of: {', '.join(own) or 'it has none'}."
+            )
+        return max(fitting, key=len)
+
+    def _take_in(self, feed: str, file: Path, at: dt.datetime) -> Receipt:
+        received = max(at, last_received(self.engine, feed) or at)
+        before = stream_state.watermark(self.engine, feed)
+
+        def note(work: Work | None, receipt: Receipt) -> None:
+            if receipt.complete_through and (before is None or receipt.complete_through > before):
+                stream_state.note_moved(self.engine, feed)
+            changed = receipt.rows_new + receipt.rows_corrected
+            if changed > MOST_TOUCHED:
+                stream_state.touch_all(self.engine)
+            elif work and changed:
+                stream_state.touch(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
+
+        delivery = Delivery(file, feed, received, _vouched(file))
+        return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)
+
+
+def _marker(file: Path) -> Path:
+    return file.with_name(file.name + MARKER)
+
+
+def _vouched(file: Path) -> dt.date | None:
+    """The day in the marker, if there is one."""
+    marker = _marker(file)
+    text = marker.read_text(encoding="utf-8", errors="replace").strip() if marker.exists() else ""
+    if not text:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise DeliveryRefused(f"{marker.name} must be empty or hold one day, YYYY-MM-DD.") from None
+
+
+def _move(file: Path, folder: str, reason: str | None = None) -> None:
+    """The reason first: a file in refused/ always has one."""
+    there = file.parent / folder
+    there.mkdir(mode=0o700, exist_ok=True)
+    name = file.name
+    while (there / name).exists():
+        name = f"{dt.datetime.now():%Y%m%d-%H%M%S-%f}-{file.name}"
+    if reason is not None:
+        (there / f"{name}{REASON}").write_text(reason + "\n", encoding="utf-8")
+    file.replace(there / name)
+    os.utime(there / name)
+    _marker(file).unlink(missing_ok=True)

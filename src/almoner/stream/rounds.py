@@ -1,0 +1,178 @@
+"""One round: slices of the inbox go into the facts, together with how far they were taken, in one transaction.
+
+They go the way of files (`almoner.registry.deliveries.take_rows`): same checks, quarantine, identities, corrections. A slice holds one
+feed, in the order of arrival; the last word on a key holds. Feeds that cannot wait come first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from almoner.engines import Engine
+from almoner.intake.faults import Broken
+from almoner.intake.json_lines import Objects
+from almoner.intake.slices import TEXT_ROWS, Slice
+from almoner.policy.model import Feed, Pack
+from almoner.registry import stream_state
+from almoner.registry.deliveries import Head, Receipt, last_received, take_rows, vouch
+from almoner.registry.facts import keys_only
+from almoner.registry.vault import IdentityStore, Vault
+from almoner.registry.writing import Work
+from almoner.stream import urgency
+from almoner.stream.inbox import Inbox, Waiting
+
+NAME = "events"  # in place of a file's name, with the position in the inbox as the line
+SMALLEST, LARGEST = 2_000, 50_000  # events of a round
+MOST_BYTES = 64 * 1024 * 1024  # of a slice, unsealed
+
+
+@dataclass(frozen=True)
+class Part:
+    """A slice of one feed, in order."""
+
+    feed: Feed
+    events: list[Waiting]
+
+    @property
+    def last(self) -> int:
+        return self.events[-1].seq
+
+
+@dataclass
+class Pace:
+    """How much one round takes. It grows while only bulk waits and more of it waits than fits, and is small again as soon as
+    something urgent comes: a bulk feed holds an urgent one up for one round at most."""
+
+    size: int = SMALLEST
+    smallest: int = SMALLEST
+    largest: int = LARGEST
+
+    def fit(self, *, urgent: bool, left: bool) -> None:
+        """After a round: whether something urgent was in it, and whether anything was left."""
+        wanted = self.largest if left and not urgent else self.smallest
+        self.size = min(self.size * 2, wanted)
+
+    def halve(self) -> None:
+        """After a failure: the smaller the slice, the nearer its cause."""
+        self.size = max(1, self.size // 2)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a round took in. `oldest` is when its first event came."""
+
+    events: int
+    receipts: list[Receipt]
+    oldest: dt.datetime
+    urgent: bool
+    left: bool
+
+
+@dataclass
+class Rounds:
+    """Takes slices out of an inbox into the facts."""
+
+    engine: Engine
+    pack: Pack
+    vault: Vault
+    store: IdentityStore
+    inbox: Inbox
+    pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self) -> None:
+        self._order = urgency.in_order(self.pack)
+        self._urgent = urgency.urgent_feeds(self.pack)
+        self._offsets = stream_state.offsets(self.engine)
+
+    def recover(self) -> None:
+        """Delete from the inbox what the facts hold already: a process may have died between the two."""
+        self.inbox.purge(self._offsets)
+
+    def waits(self) -> bool:
+        """Whether there is an event to take."""
+        return bool(self.inbox.feeds_with_more(self._offsets).keys() & self.pack.feeds.keys())
+
+    def take(self, at: dt.datetime) -> Taken | None:
+        """One round; None when nothing waits. All of it goes in or, when an error is raised, nothing."""
+        parts = self._parts(self._offsets)
+        if not parts:
+            return None
+        with self.engine.transaction():
+            receipts = [r for part in parts for r in self._take_part(part, at)]
+        self._offsets |= {part.feed.id: part.last for part in parts}
+        left = self.waits()
+        urgent = any(part.feed.id in self._urgent for part in parts)
+        self.inbox.purge({part.feed.id: part.last for part in parts})
+        self.pace.fit(urgent=urgent, left=left)
+        oldest = min(part.events[0].received_at for part in parts)
+        return Taken(sum(len(p.events) for p in parts), receipts, oldest, urgent, left)
+
+    def set_aside(self, at: dt.datetime) -> bool:
+        """Put the one next event into quarantine as it is: it alone brings the engine down. False when nothing waits."""
+        more = self.inbox.feeds_with_more(self._offsets)
+        feed = next((f for f in self._order if f in more), None)
+        if feed is None:
+            return False
+        found = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
+        with self.engine.transaction():
+            head = self._head(self.pack.feeds[feed], found, at)
+            broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
+            empty = Objects(self.pack.feeds[feed], []).slice(())
+            take_rows(self.engine, self.vault, self.store, head, [Slice(empty.table, broken)])
+            stream_state.move_offset(self.engine, feed, found[-1].seq)
+        self._offsets[feed] = found[-1].seq
+        self.inbox.purge({feed: found[-1].seq})
+        return True
+
+    def _parts(self, offsets: dict[str, int]) -> list[Part]:
+        """Urgent feeds first; of every feed the oldest events first, and no more than the pace allows in all."""
+        more, room = self.inbox.feeds_with_more(offsets), self.pace.size
+        parts: list[Part] = []
+        for feed in self._order:
+            if feed in more and room > 0:
+                events = self.inbox.take(feed, offsets.get(feed, 0), room, MOST_BYTES)
+                parts.append(Part(self.pack.feeds[feed], events))
+                room -= len(events)
+        return parts
+
+    def _take_part(self, part: Part, at: dt.datetime) -> Iterator[Receipt]:
+        """Runs of rows and of withdrawals one after the other, as they came."""
+        before = stream_state.watermark(self.engine, part.feed.id)
+        for _, run in groupby(part.events, key=lambda e: e.withdrawn):
+            yield self._take_run(part.feed, list(run), at)
+        stream_state.move_offset(self.engine, part.feed.id, part.last)
+        after = stream_state.watermark(self.engine, part.feed.id)
+        if after != before:
+            stream_state.note_moved(self.engine, part.feed.id)
+
+    def _take_run(self, feed: Feed, events: list[Waiting], at: dt.datetime) -> Receipt:
+        head = self._head(feed, events, at)
+        rows = [e for e in events if e.data is not None]
+        if not rows:
+            return vouch(self.engine, head)
+
+        def note(work: Work | None, receipt: Receipt) -> None:
+            del work
+            if receipt.rows_new or receipt.rows_corrected:
+                stream_state.touch(self.engine, feed, self.pack.membership_feed, withdrawn=head.withdraws)
+
+        return take_rows(self.engine, self.vault, self.store, head, _slices(head, rows), note)
+
+    def _head(self, feed: Feed, events: Sequence[Waiting], at: dt.datetime) -> Head:
+        named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq}"
+        through = max((e.complete_through for e in events if e.complete_through), default=None)
+        received = max(at, last_received(self.engine, feed.id) or at)
+        digest = hashlib.sha256(named.encode()).hexdigest()
+        return Head(
+            feed, NAME, digest, received, through, vouches=False, ordered=True, withdraws=events[0].withdrawn
+        )
+
+
+def _slices(head: Head, events: Sequence[Waiting]) -> Iterator[Slice]:
+    reader = Objects(keys_only(head.feed) if head.withdraws else head.feed, [])
+    for start in range(0, len(events), TEXT_ROWS):
+        yield reader.slice(reader.read(e.seq, e.data or "") for e in events[start : start + TEXT_ROWS])

@@ -1,0 +1,103 @@
+"""How the worker is: written to HOME/worker.json after each piece of work and every few seconds, for `status`, /health and /metrics.
+
+Another process cannot open the facts while the worker writes them; this file says what they hold, in counts and days.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from almoner.engines import Engine
+
+FILE = "worker.json"
+STALE = dt.timedelta(seconds=60)  # without a beat; a long cycle is announced by its beginning
+BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 300.0)  # seconds from arrival to case
+
+
+@dataclass
+class Status:
+    """Counts since the worker started. `seconds` by kind of work."""
+
+    home: Path
+    started_at: dt.datetime
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    waited: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))  # events by bucket
+    waited_seconds: float = 0.0
+    trouble: str | None = None
+    idle: bool = False  # whether nothing was left to do
+
+    def count(self, name: str, more: int) -> None:
+        self.counts[name] = self.counts.get(name, 0) + more
+
+    def spent(self, name: str, seconds: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    def arrived(self, events: int, seconds: float) -> None:
+        """So many events became facts and cases, the first of them after `seconds`."""
+        place = next((n for n, limit in enumerate(BUCKETS) if seconds <= limit), len(BUCKETS))
+        self.waited[place] += events
+        self.waited_seconds += events * seconds
+
+    def write(self, engine: Engine | None, at: dt.datetime) -> None:
+        """Write the file, whole or not at all. Without an engine the facts' own figures stay as they were."""
+        facts = (
+            _facts(engine) if engine else {k: v for k, v in (read(self.home) or {}).items() if k in _OF_FACTS}
+        )
+        text = json.dumps(self._as_json(at) | facts, ensure_ascii=False, indent=1)
+        new = self.home / f"{FILE}.new"
+        new.write_text(text + "\n", encoding="utf-8")
+        new.replace(self.home / FILE)
+
+    def _as_json(self, at: dt.datetime) -> dict[str, Any]:
+        return {
+            "process": os.getpid(), "started_at": self.started_at.isoformat(timespec="seconds"), "beat_at": at.isoformat(timespec="milliseconds"),
+            "counts": self.counts, "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
+            "waited": self.waited, "waited_seconds": round(self.waited_seconds, 3), "trouble": self.trouble, "idle": self.idle,
+        }  # fmt: skip
+
+
+_OF_FACTS = ("watermarks", "received", "quarantine_open", "to_assess")
+
+
+def _facts(engine: Engine) -> dict[str, Any]:
+    rows = engine.rows(
+        "SELECT feed, max(complete_through), max(received_at) FROM registry.delivery GROUP BY feed ORDER BY feed"
+    )
+    return {
+        "watermarks": {feed: day.isoformat() if day else None for feed, day, _ in rows},
+        "received": {feed: at.isoformat(timespec="seconds") if at else None for feed, _, at in rows},
+        "quarantine_open": engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"),
+        "to_assess": engine.value("SELECT count(DISTINCT household_id) FROM registry.touched"),
+    }
+
+
+def read(home: Path) -> dict[str, Any] | None:
+    """What the worker wrote last; None where none ever worked."""
+    try:
+        found: dict[str, Any] = json.loads((home / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def is_alive(status: dict[str, Any] | None, now: dt.datetime) -> bool:
+    """Whether the worker that wrote `status` still works, as far as this machine can tell."""
+    if status is None or not _runs(int(status["process"])):
+        return False
+    return now - dt.datetime.fromisoformat(status["beat_at"]) < STALE or status.get("trouble") is None
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,106 @@
+"""Ticks: what is due by time alone, without any event.
+
+Which signals the day can change is read off the compiled pack: those with an indicator or a condition that reads `:as_of`, a parameter
+whose value has changed since, or a watermark that the day held back. The same way it is found what the moved watermark of a feed can change. A tick
+works out only those signals, and hands the households on for which something holds, stands or is recognised; nobody else can be due.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from almoner.assessment import signals as found_signals
+from almoner.assessment.rules import lists_everybody, signal_conditions
+from almoner.assessment.scene import Scene, early, open_scene
+from almoner.assessment.wide import wide
+from almoner.engines import Engine
+from almoner.policy import watermarks
+from almoner.policy.model import Condition, Indicator, Pack, Signal, Subject
+
+
+def changed_by_time(
+    pack: Pack, since: dt.date | None, today: dt.date, held_back: Collection[str] = ()
+) -> set[str]:
+    """Signals that may say another thing on `today` than on `since` (None: never asked). `held_back`: feeds complete beyond `since`."""
+    turned = _turned(pack, since, today)
+    read = {name for name, feed in watermarks.names(pack.feeds).items() if feed in held_back}
+    return {
+        s.id
+        for s in pack.signals.values()
+        if _reads_the_day(pack, s) or _parameters(pack, s) & (turned | read)
+    }
+
+
+def changed_by_watermarks(pack: Pack, feeds: Collection[str]) -> set[str]:
+    """Signals that may say another thing because a feed is complete for later days."""
+    read = {name for name, feed in watermarks.names(pack.feeds).items() if feed in feeds}
+    return {
+        s.id
+        for s in pack.signals.values()
+        if _parameters(pack, s) & read or _reads_feeds(pack, s) & set(feeds)
+    }
+
+
+def due(
+    engine: Engine, pack: Pack, signals: Collection[str], as_of: dt.date, known_at: dt.datetime
+) -> list[int]:
+    """Households to assess anew: those for which one of `signals` holds, who could be on a list, and all with something that stands or is
+    recognised."""
+    with open_scene(engine, _narrow(pack, signals), as_of, known_at, evidence=False) as scene:
+        found_signals.find(scene)
+        found = [
+            f"SELECT household_id FROM {found_signals.FINDINGS}",
+            "SELECT household_id FROM assessment.standing WHERE kind <> 'area'",
+        ]
+        found += [_of(scene, c.subject, c.held) for c in scene.pack.categories.values()]
+        found += [_of(scene, p.subject, p.eligible) for p in scene.pack.programmes.values()]
+        rows = engine.rows(f"SELECT DISTINCT household_id FROM ({' UNION ALL '.join(found)}) ORDER BY 1")
+        engine.forget(found_signals.FINDINGS, found_signals.REFUTED)
+    return [household for (household,) in rows]
+
+
+def _narrow(pack: Pack, signals: Collection[str]) -> Pack:
+    """The pack with these signals, and what is asked of everybody whatever the signals say."""
+    listing = {i: p for i, p in pack.programmes.items() if lists_everybody(p)}
+    chosen = {i: s for i, s in pack.signals.items() if i in signals}
+    narrow = replace(pack, signals=chosen, programmes=listing, watch=None)
+    return replace(narrow, indicators={i.id: i for i in early(narrow)})
+
+
+def _of(scene: Scene, subject: Subject, condition: Condition) -> str:
+    """Households of the subjects for which the condition holds; all where it asks what only a cycle works out."""
+    known = {c.name for i in scene.pack.indicators.values() for c in i.columns}
+    holds = scene.sql(condition) if set(condition.columns) <= known else "true"
+    return f"SELECT household_id FROM {wide(subject)} WHERE {holds}"
+
+
+def _reads_the_day(pack: Pack, signal: Signal) -> bool:
+    conditions = any("as_of" in c.sql for c in signal_conditions(signal))
+    return conditions or any("$as_of" in i.sql for i in _indicators(pack, signal))
+
+
+def _parameters(pack: Pack, signal: Signal) -> set[str]:
+    own = {p for c in signal_conditions(signal) for p in c.parameters}
+    return own | {p for i in _indicators(pack, signal) for p in i.parameters}
+
+
+def _reads_feeds(pack: Pack, signal: Signal) -> set[str]:
+    """Feeds of the columns whose indicator asks how far feeds are complete."""
+    asking = (i for i in _indicators(pack, signal) if "complete_through" in i.sql)
+    return {feed for i in asking for c in i.columns for feed in c.feeds}
+
+
+def _indicators(pack: Pack, signal: Signal) -> Iterable[Indicator]:
+    names = {name for c in signal_conditions(signal) for name in c.columns}
+    return {i.id: i for i, _ in map(pack.column, names)}.values()
+
+
+def _turned(pack: Pack, since: dt.date | None, today: dt.date) -> set[str]:
+    """Parameters of which a value came into force, or ended, after `since`."""
+    if since is None:
+        return set(pack.parameters)
+    return {
+        p.id for p in pack.parameters.values() if any(since < v.since <= today for dated in p.areas.values() for v in dated)
+    }  # fmt: skip

@@ -1,0 +1,308 @@
+"""The worker: takes in what came, assesses whom it touched, brings casework up to date; again and again until it is told to stop.
+
+Every step reads from the databases what is left to do, and each is one transaction that can be done again. So a process that was killed
+anywhere is simply started again: facts and offset are one transaction; who was touched is forgotten after the cycle; casework knows how far it
+read the outbox.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Event as Flag
+from time import monotonic, perf_counter
+from typing import Protocol
+
+import pyarrow as pa
+
+from almoner import cycle
+from almoner.assessment import ledger, months
+from almoner.engines import Engine
+from almoner.errors import AlmonerError, EngineError
+from almoner.policy.model import Pack
+from almoner.registry import Receipt, sealing, stream_state
+from almoner.registry.vault import IdentityStore, Vault
+from almoner.stream import ticks
+from almoner.stream.inbox import Inbox
+from almoner.stream.landing import Landing
+from almoner.stream.log import tell
+from almoner.stream.rounds import Pace, Rounds, Taken
+from almoner.stream.status import Status
+
+IDLE_SECONDS = 0.05  # between two looks at an empty inbox
+LANDING_SECONDS = TIME_SECONDS = 1.0
+BEAT_SECONDS = 5.0
+MOST_HOUSEHOLDS = 20_000  # of one cycle: bounds its memory
+LONGEST_WAIT = dt.timedelta(minutes=10)  # of a sweep or a tick for a quiet moment
+TICK = "tick"  # the mark: the last day for which who is due was found
+
+
+_SURROUNDINGS = (
+    "io error",
+    "out of memory",
+    "fatal",
+    "no space",
+    "could not",
+    "cannot open",
+    "invalidated",
+    "connection",
+)
+
+
+class SliceFailed(AlmonerError):  # noqa: N818 - says what happened
+    """A slice could not be worked on, and neither disk nor memory is the cause: a record in it may be."""
+
+
+def is_of_the_surroundings(error: Exception) -> bool:
+    """Whether the disk, the memory or another process is the cause, and no record."""
+    return isinstance(error, EngineError) and any(word in str(error).lower() for word in _SURROUNDINGS)
+
+
+class AppliedLike(Protocol):
+    """What casework says it did."""
+
+    @property
+    def cases_opened(self) -> int: ...
+    @property
+    def cases_updated(self) -> int: ...
+    @property
+    def last_seq(self) -> int: ...
+
+
+class Casework(Protocol):
+    """What the worker asks of casework."""
+
+    def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> AppliedLike:
+        """Bring cases up to date with the outbox, and the members of these households; None: of all, and all names. `doubtful` are those
+        of whom nothing is known any more of what was said, because a record was corrected or withdrawn."""
+
+
+@dataclass
+class Worker:
+    """Works on one open installation. `day`: decide for this day in place of today."""
+
+    engine: Engine
+    pack: Pack
+    vault: Vault
+    store: IdentityStore
+    inbox: Inbox
+    landing: Landing
+    casework: Casework
+    status: Status
+    pace: Pace = field(default_factory=Pace)
+    clock: Callable[[], dt.datetime] = dt.datetime.now
+    day: dt.date | None = None
+    most_households: int = MOST_HOUSEHOLDS
+
+    def __post_init__(self) -> None:
+        stream_state.ensure(self.engine)
+        self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
+        self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
+        self._waits_since: dt.datetime | None = None
+        self._recover()
+
+    def run(self, stop: Flag) -> None:
+        """Work until `stop` is set; what is under way is brought to its end."""
+        while not stop.is_set():
+            if not self.step():
+                stop.wait(IDLE_SECONDS)
+
+    def drain(self) -> None:
+        """Work until nothing is left to do."""
+        busy = True
+        while busy:
+            self._looked_at_time = float("-inf")
+            busy = self.step()
+
+    def step(self) -> bool:
+        """One round of everything; False when there was nothing to do."""
+        at = self.clock()
+        if self.status.idle and self._rounds.waits():
+            self.status.idle = False
+            self.status.write(self.engine, at)
+        taken = self._take(at)
+        landed = self._land(at)
+        assessed = (
+            self._assess(at, quiet=taken is None and not landed)
+            if taken or landed or self._is_time()
+            else False
+        )
+        if taken:
+            self._tell(taken, at)
+        busy = bool(taken or landed or assessed)
+        if busy or not self.status.idle or monotonic() - self._beat > BEAT_SECONDS:
+            self._beat, self.status.idle = monotonic(), not busy
+            self.status.write(self.engine, self.clock())
+        self._looked_at_time = float("-inf") if busy else self._looked_at_time
+        return busy
+
+    def _is_time(self) -> bool:
+        """After work at once, and then now and then: looking costs something, and seldom finds anything."""
+        if monotonic() - self._looked_at_time < TIME_SECONDS:
+            return False
+        self._looked_at_time = monotonic()
+        return True
+
+    def set_aside(self) -> bool:
+        """Put the next event into quarantine unread, because nothing else helps."""
+        return self._rounds.set_aside(self.clock())
+
+    def _recover(self) -> None:
+        self._rounds.recover()
+        sealing.heal(self.engine, self.store)
+        self.landing.make_folders()
+        self.casework.apply(None)
+
+    def _take(self, at: dt.datetime) -> Taken | None:
+        started = perf_counter()
+        try:
+            taken = self._rounds.take(at)
+        except (EngineError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+            if is_of_the_surroundings(error):
+                raise
+            raise SliceFailed(type(error).__name__) from error
+        if taken:
+            self.status.count("events", taken.events)
+            self.status.count("quarantined", sum(r.rows_quarantined for r in taken.receipts))
+            self.status.spent("intake", perf_counter() - started)
+        return taken
+
+    def _land(self, at: dt.datetime) -> bool:
+        """Files after events, one a step: a large one must not hold the others up for longer than itself."""
+        if monotonic() - self._looked_at_landing < LANDING_SECONDS:
+            return False
+        try:
+            landed = self.landing.take(at)
+        except OSError as error:  # somebody else works in the folder, or may write there and we may not
+            tell("trouble", error=type(error).__name__, about="landing")
+            landed = None
+        if landed is None:
+            self._looked_at_landing = monotonic()
+            return False
+        self.status.count("files" if landed.receipt else "files_refused", 1)
+        told = _counts(landed.receipt) if landed.receipt else {"refused": True}
+        tell("file", department=landed.department, feed=landed.feed, **told)
+        return True
+
+    def _assess(self, at: dt.datetime, *, quiet: bool) -> bool:
+        """Those who were touched at once; all others when it is quiet, or when they have waited too long."""
+        households = stream_state.touched(self.engine, self.most_households)
+        if self._everybody_or_due(at, quiet or self._waited_too_long(at)):
+            return True
+        if households:
+            self._cycle(households)
+            stream_state.forget_touched(self.engine, households)
+        return bool(households)
+
+    def _everybody_or_due(self, at: dt.datetime, now: bool) -> bool:
+        everybody = stream_state.everybody_is_touched(self.engine) or self._pack_is_new()
+        moved, day = stream_state.moved(self.engine), self._day(at)
+        tick = stream_state.mark(self.engine, TICK) != day.isoformat()
+        if not (everybody or moved or tick):
+            self._waits_since = None
+            return False
+        self._waits_since = self._waits_since or at
+        if not now:
+            return False
+        if everybody:
+            self._sweep(day)
+        else:
+            self._find_due(day, moved)
+        self._waits_since = None
+        return True
+
+    def _waited_too_long(self, at: dt.datetime) -> bool:
+        return self._waits_since is not None and at - self._waits_since > LONGEST_WAIT
+
+    def _sweep(self, day: dt.date) -> None:
+        months.count(self.engine, self.pack, day, self._known_at())
+        self._cycle(None)
+        with self.engine.transaction():
+            stream_state.forget_touched(self.engine, None)
+            stream_state.set_mark(self.engine, TICK, day.isoformat())
+
+    def _find_due(self, day: dt.date, moved: Sequence[str]) -> None:
+        """Whom the day or a moved watermark concerns: they are touched, and assessed by the next steps."""
+        started = perf_counter()
+        signals = ticks.changed_by_watermarks(self.pack, moved)
+        before = stream_state.mark(self.engine, TICK)
+        if before != day.isoformat():
+            since = dt.date.fromisoformat(before) if before else None
+            held_back = [
+                f
+                for f in self.pack.feeds
+                if since and (stream_state.watermark(self.engine, f) or since) > since
+            ]
+            signals |= ticks.changed_by_time(self.pack, since, day, held_back)
+            self._tidy(day)
+        due = ticks.due(self.engine, self.pack, signals, day, self._known_at())
+        months_ended = months.count(self.engine, self.pack, day, self._known_at()).months
+        with self.engine.transaction():
+            if months_ended:  # signals of areas are judged in a sweep
+                stream_state.touch_all(self.engine)
+            stream_state.touch_households(self.engine, due)
+            stream_state.forget_moved(self.engine, moved)
+            stream_state.set_mark(self.engine, TICK, day.isoformat())
+        self.status.count("ticks", 1)
+        self.status.spent("ticks", perf_counter() - started)
+        tell("tick", day=day.isoformat(), feeds=list(moved), signals=len(signals), households=len(due))
+
+    def _tidy(self, day: dt.date) -> None:
+        """Once a day: let go of what was kept for a while."""
+        self.inbox.forget_names(day)
+        self.landing.forget_old()
+
+    def _cycle(self, households: Sequence[int] | None) -> None:
+        started = perf_counter()
+        day = self._day(self.clock())
+        outcome = cycle.run(self.engine, self.pack, day, self._known_at(), households)
+        self.status.spent("cycle", perf_counter() - started)
+        started = perf_counter()
+        applied = self.casework.apply(households, () if households is None else self._doubtful(households))
+        self.status.spent("casework", perf_counter() - started)
+        self.status.count("cycles", 1)
+        self.status.count("cases_opened", applied.cases_opened)
+        tell(
+            "cycle", households=outcome.households, cases_opened=applied.cases_opened, cases_updated=applied.cases_updated,
+            seconds=round(sum(outcome.seconds.values()), 3),
+        )  # fmt: skip
+
+    def _doubtful(self, households: Sequence[int]) -> list[int]:
+        """Households with a closed record and open signals of which the cycle just now found none to hold."""
+        holds = ledger.keyed("signal", cycle.findings()["signal"])
+        sql = f"""SELECT household_id FROM assessment.standing WHERE kind = 'signal'
+            AND household_id IN (SELECT household_id FROM registry.touched WHERE closed)
+            AND household_id IN (SELECT household_id FROM looked_at_now)
+            GROUP BY household_id HAVING NOT bool_or(key IN (SELECT key FROM ({holds}))) ORDER BY 1"""
+        with self.engine.offer("looked_at_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+            return [household for (household,) in self.engine.rows(sql)]
+
+    def _known_at(self) -> dt.datetime:
+        """Now, or when the latest delivery says that it came."""
+        now = self.clock()
+        return max(now, self.engine.value("SELECT max(received_at) FROM registry.delivery") or now)
+
+    def _pack_is_new(self) -> bool:
+        """Whether the last sweep was by another pack, or never was."""
+        sql = (
+            "SELECT pack_hash FROM assessment.cycle WHERE scope = 'everybody' ORDER BY cycle_id DESC LIMIT 1"
+        )
+        return bool(self.engine.value(sql) != self.pack.hash)
+
+    def _day(self, at: dt.datetime) -> dt.date:
+        return self.day or at.date()
+
+    def _tell(self, taken: Taken, at: dt.datetime) -> None:
+        now = self.clock()
+        self.status.arrived(taken.events, (now - taken.oldest).total_seconds())
+        tell(
+            "round", events=taken.events, feeds=sorted({r.feed for r in taken.receipts}), quarantined=sum(r.rows_quarantined for r in taken.receipts),
+            seconds=round((now - at).total_seconds(), 3), waited=round((now - taken.oldest).total_seconds(), 3), left=taken.left,
+        )  # fmt: skip
+
+
+def _counts(receipt: Receipt) -> dict[str, int]:
+    return {
+        "rows": receipt.rows_read, "new": receipt.rows_new, "corrected": receipt.rows_corrected, "quarantined": receipt.rows_quarantined,
+    }  # fmt: skip

@@ -1,0 +1,128 @@
+"""A real installation on the base pack with an empty county in it, for tests that run the command."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from almoner.home import load
+from almoner.registry.vault import open_vault
+from almoner.stream.events import Event
+from almoner.stream.inbox import Inbox
+from county import AS_OF, DAILY, THROUGH, Book
+
+AT = dt.datetime(2026, 11, 9, 8)
+
+
+def almoner(*words: object, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "almoner", *map(str, words)], capture_output=True, text=True, encoding="utf-8", check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+def made(folder: Path) -> Path:
+    almoner("init", folder, "--pack", "base")
+    return folder
+
+
+def inbox_of(folder: Path) -> Inbox:
+    return Inbox(folder, open_vault(load(folder).vault_key))
+
+
+@dataclass
+class Workers:
+    """Starts workers; none outlives the test that started it."""
+
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __call__(self, folder: Path, limits: Any = None) -> subprocess.Popen[str]:
+        words = [
+            sys.executable,
+            "-m",
+            "almoner",
+            "work",
+            str(folder),
+            "--as-of",
+            str(AS_OF),
+            "--settled-seconds",
+            "0",
+        ]
+        with log_of(folder).open("a", encoding="utf-8") as log:  # a pipe that nobody reads would fill up
+            process = subprocess.Popen(words, stderr=log, text=True, preexec_fn=limits)
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def log_of(folder: Path) -> Path:
+    return folder.parent / f"{folder.name}.log"
+
+
+def told(folder: Path) -> list[dict[str, Any]]:
+    """All that workers of this installation said."""
+    lines = log_of(folder).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+    process.send_signal(number)
+    return process.wait(timeout=120)
+
+
+def is_done(folder: Path, process: subprocess.Popen[str]) -> bool:
+    """Whether the inbox is empty, all who were touched were assessed, and this worker had a quiet moment since."""
+    with sqlite3.connect(folder / "inbox.sqlite3", timeout=30) as database:
+        waits = database.execute("SELECT 1 FROM waiting LIMIT 1").fetchone()
+    database.close()
+    try:
+        status = json.loads((folder / "worker.json").read_text())
+    except FileNotFoundError:
+        return False
+    return waits is None and status["process"] == process.pid and status["to_assess"] == 0 and status["idle"]
+
+
+def wait_until_done(folder: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not is_done(folder, process):
+        assert process.poll() is None, log_of(folder).read_text(encoding="utf-8")
+        assert time.monotonic() < end, "the worker did not come to an end"
+        time.sleep(0.05)
+
+
+def events_of(book: Book, parts: Iterable[int] = (0, 1, 2)) -> list[Event]:
+    """A book's records as events, in the order of its parts; the last of each feed and part says how far it is complete."""
+    found: list[Event] = []
+    for part in parts:
+        for (feed, of), rows in sorted(book.rows.items()):
+            if of != part:
+                continue
+            through = (
+                DAILY.get(feed, THROUGH[part])
+                if part or feed == "elderly_contacts"
+                else min(THROUGH[0], DAILY.get(feed, THROUGH[0]))
+            )
+            for n, row in enumerate(rows):
+                last = through if n == len(rows) - 1 else None
+                found.append(
+                    Event(
+                        "county", f"{part}-{feed}-{n}", feed, json.dumps(row, ensure_ascii=False), False, last
+                    )
+                )
+    return found

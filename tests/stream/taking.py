@@ -1,0 +1,109 @@
+"""What the tests of streams share: an installation's inbox, facts and vault in one folder, and events made of rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from almoner.assessment import ledger
+from almoner.engines import Engine, open_engine
+from almoner.policy.model import Pack
+from almoner.registry import ensure, stream_state
+from almoner.registry.vault import Vault
+from almoner.stream.events import Event
+from almoner.stream.inbox import Inbox
+from almoner.stream.landing import Landing
+from almoner.stream.rounds import Pace, Rounds
+from almoner.stream.status import Status
+from almoner.stream.worker import Worker
+from almoner.support.outbox import changes_after
+from county import KEY
+from feeds import SqliteIdentities
+
+AT = dt.datetime(2026, 11, 9, 8)
+
+
+def event(feed: str, n: object, withdrawn: bool = False, through: dt.date | None = None, **row: Any) -> Event:
+    return Event("office", str(n), feed, json.dumps(row) if row else None, withdrawn, through)
+
+
+class Stream:
+    """Opens what lies in `folder`, as a process does that starts (again)."""
+
+    def __init__(self, folder: Path, pack: Pack, pace: Pace | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.pack, self.vault = folder, pack, Vault(KEY)
+        self.engine = open_engine(folder / "facts.duckdb")
+        ensure(self.engine, pack.feeds)
+        stream_state.ensure(self.engine)
+        ledger.create(self.engine)
+        self.store = SqliteIdentities(folder / "casework.sqlite3")
+        self.inbox = Inbox(folder, self.vault)
+        self.rounds = Rounds(self.engine, pack, self.vault, self.store, self.inbox, pace or Pace())
+
+    def put(self, *events: Event) -> Any:
+        return self.inbox.put(events, AT)
+
+    def drain(self, at: dt.datetime = AT) -> int:
+        taken = 0
+        while found := self.rounds.take(at):
+            taken += found.events
+        return taken
+
+    def rows(self, feed: str, columns: str = "*") -> list[tuple[Any, ...]]:
+        return self.engine.rows(
+            f"SELECT {columns} FROM facts.{feed} WHERE known_to = 'infinity' ORDER BY ALL"
+        )
+
+    def close(self) -> None:
+        self.engine.close()
+        self.inbox.close()
+        self.store.connection.close()
+
+
+@dataclass
+class Reader:
+    """Stands where casework does and only reads on: what was applied is what it has read."""
+
+    engine: Engine
+    seq: int = 0
+
+    cases_opened = cases_updated = 0
+
+    @property
+    def last_seq(self) -> int:
+        return self.seq
+
+    def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> Reader:
+        del households, doubtful
+        for batch in changes_after(self.engine, self.seq):
+            self.seq = batch[-1].seq
+        return self
+
+
+@dataclass
+class Clock:
+    now: dt.datetime = AT
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def forward(self, **span: float) -> None:
+        self.now += dt.timedelta(**span)
+
+
+@contextmanager
+def working(stream: Stream, clock: Clock, **options: Any) -> Iterator[Worker]:
+    landing = Landing(
+        stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0
+    )
+    status = Status(stream.folder, clock())
+    yield Worker(
+        stream.engine, stream.pack, stream.vault, stream.store, stream.inbox, landing, Reader(stream.engine), status,
+        stream.rounds.pace, clock, **options,
+    )  # fmt: skip

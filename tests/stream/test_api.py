@@ -1,0 +1,236 @@
+"""Departments send events over HTTP: who may, what is kept, what is refused and how that is said."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from almoner import home
+from almoner.casework.api import receiving, tokens
+from almoner.casework.api.models import Token
+from almoner.casework.models import Department
+from almoner.policy.model import Pack
+from almoner.registry.vault import create_key, open_vault
+from almoner.stream.inbox import Inbox
+from county import number
+
+WHO = number(1, dt.date(1984, 6, 1))
+Send = Callable[..., Any]
+
+
+@pytest.fixture
+def place(db: None, base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    made = home.create(tmp_path / "home", "base")
+    create_key(made.vault_key)
+    monkeypatch.setenv("ALMONER_HOME", str(made.folder))
+    for department in base.departments:
+        Department.objects.create(id=department)
+    tokens.sync_feeds(base)
+    yield made.folder
+    receiving.inbox().close()
+    receiving._inbox.cache_clear()
+
+
+@pytest.fixture
+def owner(base: Pack) -> str:
+    return base.feeds["insured_wages"].owner
+
+
+@pytest.fixture
+def send(place: Path, owner: str) -> Send:
+    token = tokens.issue(owner, "test")
+
+    def post(body: Any, kind: str = receiving.SINGLE, token: str | None = token) -> Any:
+        data = body if isinstance(body, bytes | str) else json.dumps(body)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return Client(raise_request_exception=False, enforce_csrf_checks=True).post(
+            "/api/events", data, content_type=kind, headers=headers
+        )
+
+    return post
+
+
+def an_event(n: object = 1, **other: Any) -> dict[str, Any]:
+    row = {"resident_no": WHO, "month": "2026-09", "employer_code": "E1", "wage": 100}
+    return {
+        "specversion": "1.0",
+        "id": str(n),
+        "source": "/wages",
+        "type": "insured_wages",
+        "data": row,
+    } | other
+
+
+def waiting(place: Path) -> list[str]:
+    box = Inbox(place, open_vault(home.load(place).vault_key))
+    found = [e.data or "" for e in box.take("insured_wages", 0, 100, 10**6)]
+    box.close()
+    return found
+
+
+def test_one_event_is_kept_and_a_receipt_given(send: Send, place: Path) -> None:
+    answer = send(
+        an_event(time="2026-11-09T08:00:00+08:00", subject="ignored", datacontenttype="application/json")
+    )
+    assert answer.status_code == 202
+    assert {k: answer.json()[k] for k in ("accepted", "repeated", "position")} == {
+        "accepted": 1,
+        "repeated": 0,
+        "position": 1,
+    }
+    assert [json.loads(data)["wage"] for data in waiting(place)] == [100]
+
+
+def test_a_batch_is_kept_in_order_and_each_event_once(send: Send, place: Path) -> None:
+    batch = [an_event(n, data={"wage": n}) for n in (1, 2, 3)]
+    assert send(batch, receiving.BATCH).json()["accepted"] == 3
+    again = send([*batch, an_event(4, data={"wage": 4})], receiving.BATCH).json()
+    assert (again["accepted"], again["repeated"]) == (1, 3)
+    assert [json.loads(data)["wage"] for data in waiting(place)] == [1, 2, 3, 4]
+
+
+def test_a_withdrawal_and_a_watermark_may_come_too(send: Send) -> None:
+    assert send(an_event(1, type="insured_wages.withdrawn")).status_code == 202
+    silent = an_event(2, completethrough="2020-01-31")
+    del silent["data"]
+    assert send(silent).status_code == 202
+
+
+@pytest.mark.parametrize("token", [None, "", "almoner_wrong"])
+def test_a_stranger_is_sent_away(send: Send, place: Path, token: str | None) -> None:
+    answer = send(an_event(), token=token)
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    assert answer["Content-Type"] == "application/problem+json"
+    assert waiting(place) == []
+
+
+def test_a_token_that_was_ended_opens_nothing(send: Send, owner: str) -> None:
+    assert tokens.revoke(owner) == 1
+    assert send(an_event()).status_code == 401
+
+
+def test_tokens_are_kept_as_hashes_only(send: Send, owner: str) -> None:
+    token = tokens.issue(owner, "second")
+    assert not any(token in str(value) for row in Token.objects.values() for value in row.values())
+
+
+def test_another_departments_feed_is_refused(send: Send, place: Path, base: Pack, owner: str) -> None:
+    foreign = next(f.id for f in base.feeds.values() if f.owner != owner)
+    answer = send(an_event(type=foreign))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "#/type"
+    assert "feed of your department" in answer.json()["errors"][0]["detail"]
+    assert waiting(place) == []
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "specversion": {"specversion": "0.3"},
+    "id": {"id": ""},
+    "source": {"source": 7},
+    "type": {"type": "nothing"},
+    "data": {"data": [1]},
+    "data ": {"data": {"x": "y" * 70_000}},
+    "time": {"time": "yesterday"},
+    "completethrough": {"completethrough": "2999-01-01"},
+    "completethrough ": {"completethrough": 20260101},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_event_is_refused_whole_with_a_pointer(send: Send, place: Path, name: str) -> None:
+    answer = send([an_event(1), an_event(2, **WRONG[name])], receiving.BATCH)
+    problem = answer.json()
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+    assert problem["errors"][0]["pointer"] == f"#/1/{name.strip()}"
+    assert {"type", "title", "status", "detail", "instance"} <= problem.keys()
+    assert WHO not in answer.content.decode()
+    assert waiting(place) == []
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, "7", "null", '"text"'])
+def test_what_is_no_json_object_is_refused(send: Send, body: Any) -> None:
+    assert send(body).status_code == 422
+
+
+def test_too_much_at_once_is_refused(send: Send) -> None:
+    assert send(b" " * (receiving.LARGEST_BODY_BYTES + 1)).status_code == 413
+    assert send([{}] * (receiving.MOST_EVENTS + 1), receiving.BATCH).status_code == 413
+    assert send(an_event(), "text/csv").status_code == 415
+
+
+def test_a_full_inbox_says_when_to_come_again(send: Send, place: Path) -> None:
+    receiving.inbox()._largest = 0
+    answer = send(an_event())
+    assert (answer.status_code, answer["Retry-After"]) == (429, "30")
+    assert waiting(place) == []
+
+
+def test_an_inbox_that_cannot_be_written_to_loses_nothing_it_promised(
+    send: Send, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("almoner.stream.inbox._WAIT_SECONDS", 0.1)
+    receiving._inbox.cache_clear()
+    assert send(an_event(1)).status_code == 202
+    other = sqlite3.connect(place / "inbox.sqlite3")
+    other.execute("BEGIN EXCLUSIVE")
+    answer = send(an_event(2))
+    other.close()
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:almoner:problem:inbox-away")
+    assert send(an_event(2)).json()["accepted"] == 1
+
+
+def test_the_api_describes_itself(place: Path) -> None:
+    described = Client().get("/api/openapi.json").json()
+    operation = described["paths"]["/api/events"]["post"]
+    assert {"202", "401", "413", "422", "429"} <= operation["responses"].keys()
+    assert receiving.BATCH in operation["requestBody"]["content"]
+
+
+def test_health_and_metrics_say_how_it_goes(send: Send, place: Path) -> None:
+    send(an_event())
+    health = Client().get("/health")
+    assert (health.status_code, health.json()["checks"]) == (
+        503,
+        {"casework": True, "inbox": True, "worker": False},
+    )
+    text = Client().get("/metrics").content.decode()
+    assert 'almoner_inbox_waiting{feed="insured_wages"} 1' in text
+    assert "almoner_events_accepted_total 1" in text
+    assert "almoner_worker_up 0" in text
+    assert 'almoner_event_to_case_seconds_bucket{le="+Inf"} 0' in text
+    assert WHO not in text
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+_names = st.sampled_from(
+    ["specversion", "id", "source", "type", "time", "data", "completethrough", "data_base64", "subject"]
+)
+_likely = st.sampled_from(
+    ["1.0", "insured_wages", "insured_wages.withdrawn", "2026-01-31", "2026-11-09T08:00:00Z", "x"]
+)
+_bodies = st.dictionaries(_names, _likely | _json, max_size=8)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    body=_json | _bodies | st.lists(_bodies, max_size=3),
+    kind=st.sampled_from([receiving.SINGLE, receiving.BATCH, receiving.PLAIN, "x/y"]),
+)
+def test_whatever_is_sent_is_answered_by_a_receipt_or_a_problem(send: Send, body: Any, kind: str) -> None:
+    answer = send(body, kind)
+    assert answer.status_code in (202, 415, 422)
+    assert answer.json()

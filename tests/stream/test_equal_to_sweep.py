@@ -1,0 +1,188 @@
+"""What the stream has open in the end is what one sweep finds on the same facts, evidence and all: whatever came, in whatever order,
+late, twice, corrected, withdrawn, in slices of any size, over days without events.
+
+ALMONER_EXAMPLES=200 tries more.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from almoner import cycle
+from almoner.engines import Engine
+from almoner.policy.model import Pack
+from almoner.stream.events import Event
+from almoner.stream.rounds import Pace
+from almoner.support.outbox import changes_after
+from county import draw, number
+from policy.small_pack import compiled
+from policy.support_pack import FILES
+from stream.installation import events_of
+from stream.taking import Clock, Stream, event, working
+
+EXAMPLES = int(os.environ.get("ALMONER_EXAMPLES", "12"))
+PEOPLE = [number(n, dt.date(1990, 1, 1)) for n in range(4)]
+SOURCES = (  # reckoned from the day on which something was said, which is no evidence
+    "complete_through",
+    "latest",
+    "expires_on",
+    "review_on",
+    "valid_until",
+)
+LEDGER = ("cycle", "standing", "change")
+
+_who, _home = st.sampled_from(PEOPLE), st.sampled_from("AB")
+_register = st.builds(
+    lambda who, home: ("people", {"resident_no": who, "name": "N", "household_no": home, "birth_date": "1990-01-01", "area_code": "5201", "updated_on": "2026-01-01"}, False),
+    _who, _home,
+)  # fmt: skip
+_wages = st.builds(
+    lambda who, month, wage, gone: ("wages", {"resident_no": who, "month": month} | ({} if gone else {"wage": wage}), gone),
+    _who, st.sampled_from(["2026-09-15", "2026-10-15", "2026-11-01"]), st.sampled_from([-1, 0, 300, 900, 9000, "x"]), st.booleans(),
+)  # fmt: skip
+_clinic = st.builds(
+    lambda who, day, cost: ("clinic", {"resident_no": who, "day": day, "cost": cost}, False),
+    _who, st.sampled_from(["2026-10-01", "2026-10-02"]), st.sampled_from([10, 900, 2000]),
+)  # fmt: skip
+_listed = st.builds(
+    lambda who, kind, gone: ("listed", {"resident_no": who, "listed_on": "2026-01-01"} | ({} if gone else {"kind": kind, "measures": 1}), gone),
+    _who, st.sampled_from(["low", "lowest", "other"]), st.booleans(),
+)  # fmt: skip
+_places = st.just(("places", {"area_code": "5201", "kind": "town"}, False))
+_records = st.one_of(_register, _register, _wages, _wages, _clinic, _listed, _places)
+_steps = st.one_of(
+    _records, _records, _records, st.sampled_from(["work", "again", "vouch", "tomorrow", "restart"])
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    return compiled(tmp_path_factory.mktemp("pack"), FILES)
+
+
+def said(engine: Engine) -> dict[str, Any]:
+    """The last word on each key, without the days that sources name."""
+    last = {c.key: c for batch in changes_after(engine, 0) for c in batch}
+    return {key: _without_days(dict(c.body)) for key, c in last.items() if c.change != "cleared"}
+
+
+def _without_days(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_days(v) for k, v in value.items() if k not in SOURCES}
+    return [_without_days(v) for v in value] if isinstance(value, list) else value
+
+
+def standing(engine: Engine) -> dict[str, Any]:
+    rows = engine.rows(
+        "SELECT key, level, severity, digest, area, household_id, person_id FROM assessment.standing"
+    )
+    return {key: rest for key, *rest in rows}
+
+
+def hold_together(stream: Stream, clock: Clock) -> None:
+    """A sweep has nothing to add to what the stream said, and a sweep that knows of no stream says the same."""
+    streamed, words = standing(stream.engine), said(stream.engine)
+    day, at = clock().date(), clock() + dt.timedelta(days=1)
+    outcome = cycle.run(stream.engine, stream.pack, day, at)
+    assert outcome.moved == {}
+    for table in LEDGER:
+        stream.engine.execute(f"DELETE FROM assessment.{table}")
+    cycle.run(stream.engine, stream.pack, day, at)
+    swept = standing(stream.engine)
+    assert {key: streamed.get(key) for key in swept} == swept
+    assert {key: words.get(key) for key in swept} == {
+        k: v for k, v in said(stream.engine).items() if k in swept
+    }
+
+
+def as_event(n: int, record: tuple[str, dict[str, Any], bool]) -> Event:
+    feed, row, withdrawn = record
+    return event(feed, n, withdrawn, **row)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(_steps, max_size=14), size=st.integers(1, 6))
+def test_a_stream_says_what_a_sweep_says(small: Pack, steps: list[Any], size: int) -> None:
+    with TemporaryDirectory() as folder:
+        clock, home = Clock(), Path(folder) / "home"
+        sent: list[Event] = []
+        stream = Stream(home, small, Pace(size, size, size))
+        try:
+            for n, step in enumerate(steps):
+                clock.forward(seconds=1)
+                match step:
+                    case "work":
+                        with working(stream, clock) as worker:
+                            worker.step()
+                    case "again":
+                        stream.put(*sent[:2])
+                    case "vouch":
+                        stream.put(event("wages", f"v{n}", through=clock().date()))
+                    case "tomorrow":
+                        with working(stream, clock) as worker:
+                            worker.drain()
+                        clock.forward(days=9)
+                    case "restart":
+                        stream.close()
+                        stream = Stream(home, small, Pace(size, size, size))
+                    case _:
+                        sent.append(as_event(n, step))
+                        stream.put(sent[-1])
+            with working(stream, clock) as worker:
+                worker.drain()
+            hold_together(stream, clock)
+        finally:
+            stream.close()
+
+
+@settings(max_examples=max(1, EXAMPLES // 12), deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    seed=st.integers(0, 10_000),
+    size=st.sampled_from([60, 150, 1000]),
+    chance=st.randoms(use_true_random=False),
+)
+def test_a_county_on_the_base_pack_too(base: Pack, seed: int, size: int, chance: Any) -> None:
+    """Feeds in any mixture, each in its own order; corrections and later watermarks after a night."""
+    with TemporaryDirectory() as folder:
+        clock, book = Clock(dt.datetime(2026, 11, 9, 8)), draw(seed, households=6)
+        stream = Stream(Path(folder) / "home", base, Pace(size, size, size))
+        with working(stream, clock) as worker:
+            stream.put(*events_of(book, [0]))
+            worker.drain()
+            clock.forward(days=1)
+            queues: dict[str, list[Event]] = {}
+            for each in events_of(book, [1, 2]):
+                queues.setdefault(each.feed, []).append(each)
+            while queues:
+                feed = chance.choice(sorted(queues))
+                part, queues[feed] = queues[feed][:20], queues[feed][20:]
+                stream.put(*part)
+                queues = {f: rest for f, rest in queues.items() if rest}
+                if chance.random() < 0.1:
+                    clock.forward(seconds=1)
+                    worker.step()
+            worker.drain()
+            hold_together(stream, clock)
+        stream.close()
+
+
+def test_the_bodies_that_are_compared_are_there(base: Pack, tmp_path: Path) -> None:
+    stream, clock = Stream(tmp_path / "home", base), Clock(dt.datetime(2026, 11, 9, 8))
+    stream.put(*events_of(draw(1)))
+    with working(stream, clock) as worker:
+        worker.drain()
+    words = said(stream.engine)
+    assert len(words) > 10
+    assert all(
+        json.dumps(body).count('"operands"') for key, body in words.items() if key.startswith("signal:")
+    )
+    stream.close()

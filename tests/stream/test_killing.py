@@ -1,0 +1,93 @@
+"""Exactly once: the worker is killed at random moments and started again; in the end everything is as if it had never been.
+
+By default 10 kills over 1,500 events. ALMONER_KILLS=100 ALMONER_KILL_EVENTS=50000 is the long form.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policy.support_pack import FILES
+from stream.burst import burst, cases, held, without_casework
+from stream.installation import Workers, almoner, inbox_of, is_done, stop, told, wait_until_done
+
+KILLS = int(os.environ.get("ALMONER_KILLS", "10"))
+EVENTS = int(os.environ.get("ALMONER_KILL_EVENTS", "1500"))
+DAY = "2026-11-09"
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two installations with the same key."""
+    folder = tmp_path_factory.mktemp("killing")
+    for path, text in FILES.items():
+        file = folder / "pack" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    almoner("init", folder / "killed", "--pack", folder / "pack")
+    shutil.copytree(folder / "killed", folder / "calm")
+    return folder / "killed", folder / "calm"
+
+
+def send(home: Path, events: list[Any]) -> None:
+    box = inbox_of(home)
+    for start in range(0, len(events), 500):
+        box.put(events[start : start + 500], dt.datetime.now())
+    box.close()
+
+
+def test_killed_anywhere_it_ends_as_if_it_had_never_been(
+    homes: tuple[Path, Path], worker: Workers, tmp_path: Path
+) -> None:
+    killed, calm = homes
+    events, chance = burst(EVENTS), random.Random(7)
+    send(calm, events)
+    process = worker(calm)
+    wait_until_done(calm, process, 1200)
+    stop(process)
+
+    share = len(events) // KILLS + 1
+    at_work = 0
+    for n in range(KILLS):
+        send(killed, events[n * share : (n + 1) * share])
+        process = worker(killed)
+        time.sleep(chance.uniform(1.0, 6.0))
+        at_work += not is_done(killed, process)
+        assert process.poll() is None
+        stop(process, signal.SIGKILL)
+    process = worker(killed)
+    wait_until_done(killed, process, 1200)
+    stop(process)
+
+    assert held(killed) == held(calm)
+    swept = json.loads(almoner("run", without_casework(killed, tmp_path / "again"), "--as-of", DAY, "--json"))
+    assert cases(killed) == cases(tmp_path / "again")
+    assert swept["cases_opened"] == len(cases(killed)["cases"])
+    assert at_work > KILLS // 4, "the worker was killed when it had nothing to do"
+
+
+def test_it_ends_cleanly_when_told_to(homes: tuple[Path, Path], worker: Workers) -> None:
+    process = worker(homes[1])
+    wait_until_done(homes[1], process)
+    assert stop(process, signal.SIGTERM) == 0
+    assert told(homes[1])[-1]["event"] == "stopped"
+
+
+def test_a_second_worker_is_refused_and_told_by_whom(homes: tuple[Path, Path], worker: Workers) -> None:
+    first = worker(homes[1])
+    wait_until_done(homes[1], first)
+    said = almoner("work", homes[1], code=1)
+    assert f"has a worker already (process {first.pid}, since" in said
+    assert "Only one may write" in said
+    assert first.poll() is None
+    stop(first)

@@ -1,0 +1,206 @@
+"""Slices of events go the way of files: checks, quarantine, identities, corrections; and the facts know how far they were taken."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from almoner.errors import EngineError
+from almoner.policy.model import Pack
+from almoner.registry import entries, stream_state
+from almoner.stream.rounds import LARGEST, SMALLEST, Pace
+from county import number
+from stream.taking import AT, Stream, event
+
+WHO, OTHER = number(1, dt.date(1984, 6, 1)), number(2, dt.date(1950, 1, 1))
+
+
+def wage(n: object, wage: object = 100, month: str = "2026-09", who: str = WHO, **more: Any) -> Any:
+    return event("insured_wages", n, resident_no=who, month=month, employer_code="E1", wage=wage, **more)
+
+
+def meter(n: object, day: str = "2026-11-01", through: dt.date | None = None, who: str = OTHER) -> Any:
+    return event("elderly_meters", n, through=through, resident_no=who, day=day, litres=10)
+
+
+def person(n: object, who: str, household: str = "H1") -> Any:
+    return event(
+        "population_register", n, resident_no=who, name="Mei Fictional", birth_date="1984-06-01", relation="head",
+        household_no=household, registration="urban", area_code="710000001001", sex="female", status="resident", updated_on="2025-01-01",
+    )  # fmt: skip
+
+
+def test_good_rows_become_facts_and_bad_rows_go_to_quarantine(stream: Stream) -> None:
+    stream.put(wage(1), wage(2, wage=-5, month="2026-08"), wage(3, wage="much", month="2026-07"))
+    assert stream.drain() == 3
+    assert [w for (w,) in stream.rows("insured_wages", "wage")] == [100]
+    faults = [(e.feed, f.line, f.file, f.rule) for e in entries(stream.engine) for f in e.faults]
+    assert faults == [
+        ("insured_wages", 2, "events", "minimum"),
+        ("insured_wages", 3, "events", "type_number"),
+    ]
+    assert stream.inbox.backlog() == {}
+
+
+def test_a_later_event_of_the_same_key_is_a_correction(stream: Stream) -> None:
+    stream.put(wage(1, 100))
+    stream.drain()
+    stream.put(wage(2, 250))
+    stream.drain(AT + dt.timedelta(seconds=1))
+    assert stream.rows("insured_wages", "wage") == [(250,)]
+    assert stream.engine.value("SELECT count(*) FROM facts.insured_wages") == 2
+
+
+def test_in_one_slice_the_last_word_on_a_key_holds(stream: Stream) -> None:
+    stream.put(wage(1, 100), wage(2, 250), wage(3, 250, month="2026-08"), wage(4, 70), wage(5, -1))
+    stream.drain()
+    assert stream.rows("insured_wages", "month, wage") == [
+        (dt.date(2026, 8, 1), 250),
+        (dt.date(2026, 9, 1), 70),
+    ]
+    receipt = stream.engine.rows(
+        "SELECT rows_read, rows_new, rows_duplicate, rows_quarantined FROM registry.delivery"
+    )
+    assert receipt == [(5, 2, 2, 1)]
+
+
+def test_a_withdrawal_closes_the_facts_row_and_nothing_else(stream: Stream) -> None:
+    stream.put(person(1, WHO), wage(2, 100), wage(3, 90, month="2026-08"))
+    stream.drain()
+    stream_state.forget_touched(stream.engine, None)
+    key = {"resident_no": WHO, "month": "2026-09", "employer_code": "E1"}
+    stream.put(
+        event("insured_wages", 4, withdrawn=True, **key),
+        event("insured_wages", 5, withdrawn=True, **key | {"month": "2020-01"}),
+    )
+    stream.drain(AT + dt.timedelta(minutes=1))
+    assert stream.rows("insured_wages", "wage") == [(90,)]
+    assert stream.engine.value("SELECT count(*) FROM facts.insured_wages") == 2
+    assert stream_state.touched(stream.engine, 9) == [1]
+
+
+def test_rows_and_withdrawals_of_one_key_count_in_their_order(stream: Stream) -> None:
+    gone = {"resident_no": WHO, "month": "2026-09", "employer_code": "E1"}
+    stream.put(wage(1, 100), event("insured_wages", 2, withdrawn=True, **gone), wage(3, 300))
+    stream.drain()
+    assert stream.rows("insured_wages", "wage") == [(300,)]
+    stream.put(wage(4, 400), event("insured_wages", 5, withdrawn=True, **gone))
+    stream.drain()
+    assert stream.rows("insured_wages", "wage") == []
+
+
+def test_urgent_feeds_come_before_bulk_and_each_keeps_its_order(base: Pack, tmp_path: Path) -> None:
+    stream = Stream(tmp_path / "home", base, Pace(4, 4, 8))
+    stream.put(*(wage(n, month=f"{2000 + n}-01") for n in range(20)), meter(100), meter(101, "2026-11-02"))
+    first = stream.rounds.take(AT)
+    assert first is not None
+    assert [(r.feed, r.rows_new) for r in first.receipts] == [("elderly_meters", 2), ("insured_wages", 2)]
+    assert (first.urgent, first.left) == (True, True)
+    assert [m.year for (m,) in stream.rows("insured_wages", "month")] == [2000, 2001]
+    stream.close()
+
+
+def test_the_pace_grows_with_bulk_and_falls_back_for_urgent_feeds() -> None:
+    pace = Pace()
+    for _ in range(9):
+        pace.fit(urgent=False, left=True)
+    assert pace.size == LARGEST
+    pace.fit(urgent=True, left=True)
+    assert pace.size == SMALLEST
+
+
+def test_the_offset_is_written_with_the_facts_or_not_at_all(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.put(wage(1))
+
+    def fail(*_: object) -> None:
+        raise EngineError("disk", "INSERT")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("almoner.registry.stream_state.move_offset", fail)
+        with pytest.raises(EngineError):
+            stream.rounds.take(AT)
+    assert stream.rows("insured_wages") == []
+    assert stream_state.offsets(stream.engine) == {}
+    assert stream.drain() == 1
+    assert stream_state.offsets(stream.engine) == {"insured_wages": 1}
+
+
+def test_what_was_committed_but_not_purged_is_not_taken_again(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.put(wage(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("almoner.stream.inbox.Inbox.purge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            stream.rounds.take(AT)
+    assert stream.inbox.backlog()["insured_wages"].events == 1
+    assert stream.drain() == 0
+    assert stream.engine.value("SELECT count(*) FROM registry.delivery") == 1
+
+
+def test_the_watermark_moves_only_when_the_sender_says_so(stream: Stream) -> None:
+    stream.put(meter(1))
+    stream.drain()
+    assert stream_state.watermark(stream.engine, "elderly_meters") is None
+    stream.put(meter(2, "2026-11-02", through=dt.date(2026, 11, 2)), meter(3, "2026-11-04"))
+    stream.drain()
+    assert stream_state.watermark(stream.engine, "elderly_meters") == dt.date(2026, 11, 2)
+    assert stream_state.moved(stream.engine) == ["elderly_meters"]
+
+
+def test_that_nothing_happened_can_be_said_without_a_row(stream: Stream) -> None:
+    stream.put(event("elderly_meters", 1, through=dt.date(2026, 11, 8)))
+    assert stream.drain() == 1
+    assert stream_state.watermark(stream.engine, "elderly_meters") == dt.date(2026, 11, 8)
+
+
+def test_touched_are_the_households_that_a_row_is_about_before_and_after(stream: Stream) -> None:
+    stream.put(person(1, WHO, "H1"), person(2, OTHER, "H2"))
+    stream.drain()
+    assert stream_state.touched(stream.engine, 9) == [1, 2]
+    stream_state.forget_touched(stream.engine, None)
+    stream.put(wage(3), meter(4))
+    stream.drain()
+    assert stream_state.touched(stream.engine, 9) == [1, 2]
+    stream_state.forget_touched(stream.engine, [1, 2])
+    stream.put(person(5, OTHER, "H1"))  # moves from one to the other
+    stream.drain(AT + dt.timedelta(hours=1))
+    assert stream_state.touched(stream.engine, 9) == [1, 2]
+    stream_state.forget_touched(stream.engine, None)
+    stream.put(person(6, OTHER, "H1"))  # the same again
+    stream.drain(AT + dt.timedelta(hours=2))
+    assert stream_state.touched(stream.engine, 9) == []
+
+
+def test_a_shared_feed_touches_everybody(stream: Stream) -> None:
+    stream.put(event("areas", 1, area_code="1", name_en="A", name_zh="A", level="village"))
+    stream.drain()
+    assert stream_state.everybody_is_touched(stream.engine)
+
+
+def test_one_event_that_nobody_can_work_on_is_set_aside_and_the_next_goes_in(stream: Stream) -> None:
+    stream.put(wage(1), wage(2, month="2026-08"))
+    assert stream.rounds.set_aside(AT)
+    stream.drain()
+    assert [e.faults[0].rule for e in entries(stream.engine)] == ["engine"]
+    assert stream.rows("insured_wages", "month") == [(dt.date(2026, 8, 1),)]
+
+
+def test_no_file_but_the_vault_holds_a_name_or_number(stream: Stream) -> None:
+    stream.put(person(1, WHO), wage(2), wage(3, "bad", who=OTHER))
+
+    def leaks() -> list[str]:
+        files = [f for f in stream.folder.rglob("*") if f.is_file()]
+        secrets = [s.encode() for s in ("Mei Fictional", WHO, OTHER)]
+        return [f.name for f in files for s in secrets if s in f.read_bytes()]
+
+    assert leaks() == []
+    stream.drain()
+    assert leaks() == []
+    stream.engine.execute("CHECKPOINT")
+    assert leaks() == []

@@ -1,0 +1,100 @@
+"""The whole way over HTTP: `almoner serve` with its worker, a department's token, one event, a case."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policy.support_pack import FILES
+from stream.burst import PEOPLE, registers
+from stream.installation import almoner
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    for path, text in FILES.items():
+        file = tmp_path / "pack" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    home = tmp_path / "home"
+    almoner("init", home, "--pack", tmp_path / "pack")
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (tmp_path / "log").open("w") as log:
+        words = [sys.executable, "-m", "almoner", "serve", str(home), "--port", str(port)]
+        process = subprocess.Popen(words, stdout=log, stderr=log)
+    yield home, f"http://127.0.0.1:{port}"
+    process.terminate()
+    assert process.wait(timeout=60) == 0
+    assert '"event": "stopped"' in (tmp_path / "log").read_text()
+
+
+def ask(
+    url: str, body: Any = None, token: str = "", kind: str = "application/cloudevents-batch+json"
+) -> tuple[int, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Authorization": f"Bearer {token}", "Content-Type": kind})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, json.loads(answer.read() or "null")
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or "null")
+    except urllib.error.URLError:
+        return 0, None
+
+
+def until(holds: Any, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def cases(home: Path) -> int:
+    with closing(sqlite3.connect(home / "casework.sqlite3", timeout=30)) as database:
+        return int(database.execute("SELECT count(*) FROM casework_case").fetchone()[0])
+
+
+def test_an_event_becomes_a_case(served: tuple[Path, str]) -> None:
+    home, url = served
+    until(
+        lambda: (
+            ask(f"{url}/health")[1]
+            == {"status": "ok", "checks": {"casework": True, "inbox": True, "worker": True}}
+        )
+    )
+    token = almoner("token", home, "bureau").strip()
+    people = [
+        {
+            "specversion": "1.0",
+            "id": e.id,
+            "source": e.source,
+            "type": e.feed,
+            "data": json.loads(e.data or ""),
+        }
+        for e in registers()
+    ]
+    assert ask(f"{url}/api/events", people, token)[0] == 202
+    today = dt.datetime.now().date().isoformat()
+    poor = {"resident_no": PEOPLE[0], "month": today, "wage": 100}
+    event = {"specversion": "1.0", "id": "w1", "source": "/wages", "type": "wages", "data": poor}
+    status, receipt = ask(f"{url}/api/events", [event, event], token)
+    assert (status, receipt["accepted"], receipt["repeated"]) == (202, 1, 1)
+    until(lambda: cases(home) == 1)
+    assert ask(f"{url}/api/events", [event], "almoner_wrong")[0] == 401
+    almoner("token", home, "bureau", "--revoke")
+    assert ask(f"{url}/api/events", [event], token)[0] == 401

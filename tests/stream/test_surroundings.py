@@ -1,0 +1,136 @@
+"""Trouble around the worker: a full disk, casework away. It waits, says so, and loses and doubles nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import resource
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from policy.support_pack import FILES
+from stream.burst import PEOPLE, burst, held, registers
+from stream.installation import Workers, almoner, inbox_of, is_done, stop, told, wait_until_done
+from stream.taking import event
+from stream.test_killing import send
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> tuple[Path, Path]:
+    for path, text in FILES.items():
+        file = tmp_path / "pack" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    almoner("init", tmp_path / "troubled", "--pack", tmp_path / "pack")
+    shutil.copytree(tmp_path / "troubled", tmp_path / "calm")
+    return tmp_path / "troubled", tmp_path / "calm"
+
+
+def calm_end(worker: Workers, home: Path, events: list[object]) -> None:
+    send(home, events)
+    process = worker(home)
+    wait_until_done(home, process, 300)
+    stop(process)
+
+
+def test_a_full_disk_is_waited_out(homes: tuple[Path, Path], worker: Workers) -> None:
+    """No file may grow beyond what it has: every commit fails as on a full disk, and the process goes on trying."""
+    troubled, calm = homes
+    events = burst(1500)
+    calm_end(worker, calm, events)
+    send(troubled, events)
+    limit = (troubled / "facts.duckdb").stat().st_size + 40_000
+
+    process = worker(troubled, limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    time.sleep(15)
+    assert process.poll() is None
+    assert not is_done(troubled, process)
+    stop(process)
+    lines = told(troubled)
+    assert [line for line in lines if line["event"] == "trouble"]
+    assert not [line for line in lines if line["event"] == "set_aside"]
+
+    process = worker(troubled)
+    wait_until_done(troubled, process, 300)
+    stop(process)
+    assert held(troubled) == held(calm)
+
+
+def test_casework_may_be_away_for_a_while(homes: tuple[Path, Path], worker: Workers) -> None:
+    """Its database is held by another for longer than anybody waits for it; the events wait in the inbox."""
+    troubled, calm = homes
+    events = burst(800)
+    calm_end(worker, calm, events)
+    send(troubled, list(registers()))
+    process = worker(troubled)
+    wait_until_done(troubled, process)
+    other = sqlite3.connect(troubled / "casework.sqlite3", timeout=30, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    send(troubled, events)
+    until(lambda: json.loads((troubled / "worker.json").read_text())["trouble"] == "CaseworkAway", 200)
+    assert process.poll() is None
+    assert not is_done(troubled, process)
+    other.execute("ROLLBACK")
+    other.close()
+    wait_until_done(troubled, process, 300)
+    stop(process)
+    assert held(troubled) == held(calm)
+
+
+def test_a_case_whose_evidence_is_gone_is_marked_and_stays(homes: tuple[Path, Path], worker: Workers) -> None:
+    """A wage was wrong, and is corrected; a cost is withdrawn. Both cases stay open, and say so in their history, once."""
+    home, _ = homes
+    wage, cost = (
+        {"resident_no": PEOPLE[0], "month": "2026-11-01"},
+        {"resident_no": PEOPLE[3], "day": "2026-10-01"},
+    )
+    send(home, [*registers(), event("wages", 1, wage=300, **wage), event("clinic", 2, cost=5000, **cost)])
+    process = worker(home)
+    wait_until_done(home, process)
+    assert len(history(home, "opened")) == 2
+    assert history(home, "evidence_withdrawn") == []
+    send(home, [event("wages", 3, wage=90_000, **wage), event("clinic", 4, withdrawn=True, **cost)])
+    until(lambda: len(history(home, "evidence_withdrawn")) == 2)
+    send(home, [event("wages", 5, wage=90_001, **wage)])
+    wait_until_done(home, process)
+    stop(process)
+    assert sorted(history(home, "evidence_withdrawn")) == sorted(history(home, "opened"))
+    with closing(sqlite3.connect(home / "casework.sqlite3")) as database:
+        assert database.execute("SELECT DISTINCT state, ended_at FROM casework_case").fetchall() == [
+            ("detected", None)
+        ]
+        (reference,) = database.execute("SELECT reference FROM casework_case LIMIT 1").fetchone()
+    assert reference
+
+
+def history(home: Path, kind: str) -> list[int]:
+    """The cases of which something of this kind is told."""
+    with closing(sqlite3.connect(home / "casework.sqlite3", timeout=30)) as database:
+        return [
+            case
+            for (case,) in database.execute("SELECT case_id FROM casework_caseevent WHERE kind = ?", (kind,))
+        ]
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_the_inbox_is_there_while_no_worker_is(homes: tuple[Path, Path], worker: Workers) -> None:
+    troubled, _ = homes
+    box = inbox_of(troubled)
+    assert box.put(burst(100), dt.datetime.now()).accepted
+    box.close()
+    said = json.loads(almoner("status", troubled, "--json"))
+    assert said["worker"]["alive"] is False
+    assert said["waiting"] == said["accepted"]
+    assert "none works" in almoner("status", troubled)
