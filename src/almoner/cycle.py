@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import MappingProxyType
@@ -107,6 +107,26 @@ def run(
     return outcome
 
 
+class _Undone(Exception):  # noqa: N818 - ends a transaction on purpose
+    """Raised to undo a practice."""
+
+
+def practise(
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int]
+) -> None:
+    """Go through a cycle over some households as if nothing had been said of them yet, and undo all of it: an engine that keeps plans
+    has them from then on."""
+    ledger.create(engine)
+    listed = ", ".join(str(int(household)) for household in households)
+    with suppress(_Undone), engine.transaction():
+        engine.execute(f"DELETE FROM assessment.standing WHERE household_id IN ({listed})")
+        with _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
+            outcome = _assess(scene, seconds)
+            outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
+            _record(scene, outcome)
+        raise _Undone
+
+
 def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> Outcome:
     """What the pack decides on the facts as known at `known_at`; nothing is written."""
     ledger.create(engine)
@@ -198,23 +218,18 @@ def _record(scene: Scene, outcome: Outcome) -> None:
             "decided": outcome.decided,
         },
     )
-    for stage in _STAGES:
-        moved = ledger.find_moves(
-            scene.engine,
-            stage.kind,
-            stage.findings,
-            stage.refuted,
-            scene.as_of,
-            stage.expiry(scene.pack),
-            scoped=scene.scoped,
-        )
-        _count(outcome.areas_moved if stage.kind == "area" else outcome.moved, moved)
+    compared = [ledger.Compared(s.kind, s.findings, s.refuted, s.expiry(scene.pack)) for s in _STAGES]
+    moved = ledger.find_moves(scene.engine, compared, scene.standing, scene.as_of, scoped=scene.scoped)
+    for kind, counts in moved.items():
+        _count(outcome.areas_moved if kind == "area" else outcome.moved, counts)
     ledger.keep_concerned(scene.engine, [stage.kind for stage in _STAGES])
+    ledger.settle(scene.engine, findings(), scene.as_of)
     sources = Sources(scene)
-    for stage in _STAGES:
-        ledger.settle(scene.engine, stage.kind, stage.findings, scene.as_of)
-        ledger.tell(scene.engine, stage.kind, stage.told(scene, sources))
-    ledger.write_changes(scene.engine, outcome.cycle_id or 0)
+    told = ledger.tell(
+        scene.engine,
+        ((stage.kind, told) for stage in _STAGES if moved[stage.kind] for told in stage.told(scene, sources)),
+    )
+    ledger.write_changes(scene.engine, outcome.cycle_id or 0, told)
     sources.forget()
 
 

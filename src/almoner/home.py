@@ -21,6 +21,8 @@ class HomeSettings:
     version: int = VERSION
     vault_key: str = "secrets/vault.key"
     memory_limit: str = "3GiB"  # of the engine
+    landing_kept_days: int = 0  # of a landed file, with names in clear; 0: only its receipt stays
+    demo: bool = False  # a fictional place: no second factor is asked for
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,12 @@ class Home:
         return self.folder / "packs"
 
 
-def create(folder: Path, pack: str, language: str = "en") -> Home:
+def create(folder: Path, pack: str, language: str = "en", demo: bool = False) -> Home:
     """A new installation in `folder`, which must not hold one yet."""
     if (folder / SETTINGS).exists():
         raise HomeError(f"{folder} is an installation already. Choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    home = Home(folder, HomeSettings(pack=pack, language=language))
+    home = Home(folder, HomeSettings(pack=pack, language=language, demo=demo))
     text = json.dumps(asdict(home.settings), ensure_ascii=False, indent=2)
     (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
     return home

@@ -18,6 +18,11 @@ class Advance(Protocol):
 _console = Console(stderr=True)
 
 
+def silence() -> None:
+    """Say nothing more: standard error belongs to a log."""
+    _console.quiet = True
+
+
 def _ignore(steps: float = 1) -> None:
     del steps
 

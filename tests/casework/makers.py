@@ -51,13 +51,25 @@ def proposal_body(programme: str = "monthly_relief", amount: float = 1_702.5) ->
         "participation": "confirm", "reference": "Relief regulation, article 9", "signals": ["lost_income"],
         "steps": [
             {"id": "gap", "label": words("Gap a person", "人均差额"), "value": 567.5,
-             "sentence": words("1,380 - 812.50 = 567.50 CNY a month", "1,380 - 812.50 = 每月 567.50 元")},
+             "sentence": words("1,380 - 812.50 = 567.50 CNY a month", "1,380 - 812.50 = 每月 567.50 元"), "columns": ["income_recent"]},
             {"id": "amount", "label": words("Amount", "金额"), "value": amount,
-             "sentence": words("567.50 × 3 = 1,702.50 CNY a month", "567.50 × 3 = 每月 1,702.50 元")},
+             "sentence": words("567.50 × 3 = 1,702.50 CNY a month", "567.50 × 3 = 每月 1,702.50 元"), "columns": ["gap"]},
         ],
         "eligible": [condition()],
         "exclusions": [{"label": words("Receives it already", "已在享受"), "holds": False, "conditions": []}],
     }  # fmt: skip
+
+
+def on_a_list(department: str = "relief") -> dict[str, Any]:
+    """What makes a proposal a line of a list that `department` confirms on the spot."""
+    check = {"department": department, "within": {"amount": 5, "unit": "working_days"}}
+    return {"participation": "list", "proposes": "support", "local_check": check}
+
+
+def authorised_by_all() -> dict[str, Any]:
+    """What makes a proposal wait for one authorisation of all adults."""
+    purposes = [words("Checking assets", "资产核查")]
+    return {"participation": "one_authorisation", "proposes": "support", "authorises": purposes}
 
 
 def area_body(signal: str = "lost_income", area: str = "520101", started: int = 12, **more: Any) -> dict[str, Any]:
@@ -89,11 +101,11 @@ class Outbox:
 
     def proposal(
         self, household: int, change: str = "raised", *, programme: str = "monthly_relief", amount: float = 1_702.5,
-        known_at: dt.datetime = FRIDAY, area: str | None = "520101",
+        known_at: dt.datetime = FRIDAY, area: str | None = "520101", **body: Any,
     ) -> Change:  # fmt: skip
         key = f"proposal:{programme}:household:{household}"
         return self._change(
-            "proposal", change, key, household, known_at, area, proposal_body(programme, amount)
+            "proposal", change, key, household, known_at, area, proposal_body(programme, amount) | body
         )
 
     def area(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+os.environ.setdefault("ALMONER_SECOND_FACTOR", "none")
 
 from almoner import casework
 from almoner.home import create
 from almoner.policy import compile_pack
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
-from casework.makers import Outbox, condition, words
+from casework.makers import Outbox, authorised_by_all, condition, on_a_list, words
 
 PACKS = Path(__file__).parents[2] / "packs"
 PASSWORD = "a long fictional password"
@@ -32,12 +34,15 @@ def build(folder: Path) -> None:
     casework.migrate()
     _departments()
     _residents(home.vault_key)
+    os.environ["ALMONER_HOME"] = str(home.folder)
     casework.sync_areas(AREAS)
     _cases()
     casework.create_user("worker", PASSWORD, areas=["5201"], full_name="Wang Worker")
     casework.create_user("lead", PASSWORD, role="lead", areas=["52"], full_name="Li Lead")
     casework.create_user("clerk", PASSWORD, role="department", areas=[], department="relief")
     casework.create_user("labourer", PASSWORD, role="department", areas=[], department="labour")
+    casework.create_user("registrar", PASSWORD, role="department", areas=[], department="public_security")
+    casework.create_user("administrator", PASSWORD, role="administrator", areas=[], full_name="Ada Administrator")
     casework.create_user("auditor", PASSWORD, role="auditor", areas=[], full_name="An Auditor")
     _policy()
     casework.serve(home, "127.0.0.1", int(sys.argv[2]))
@@ -60,13 +65,14 @@ def _departments() -> None:
 
     Department.objects.create(id="relief", label=words("Relief office of the county", "县救助办公室"))
     Department.objects.create(id="labour", label=words("Labour and social security", "人力资源和社会保障"))
+    Department.objects.create(id="public_security", label=words("Public security", "公安"))
 
 
 def _residents(key: Path) -> None:
     vault = open_vault(key)
     casework.identities().write([
         SealedIdentity(
-            person_id=person, number_index=vault.index(f"{person}"), number=vault.seal(person, "number", NUMBER),
+            person_id=person, number_index=vault.index(NUMBER if person == 11 else f"{person}"), number=vault.seal(person, "number", NUMBER),
             name=vault.seal(person, "name", name), address=vault.seal(person, "address", "12 Fictional Lane, Long Township"),
         )
         for person, name in enumerate(NAMES, start=11)
@@ -88,6 +94,8 @@ def _cases() -> None:
             1, signal="silent", known_at=now, level="red", label=label, within={"amount": 30, "unit": "hours"}
         ),
         outbox.proposal(1, known_at=now),
+        *(outbox.proposal(h, known_at=now, programme="listed", label=words("Winter fuel", "冬季取暖补助"), **on_a_list()) for h in (1, 2, 3)),
+        outbox.proposal(1, known_at=now, programme="checked", label=words("Low-income allowance", "低收入补助"), **authorised_by_all()),
         *(outbox.signal(h, known_at=now - dt.timedelta(days=h)) for h in range(2, 12)),
         *(outbox.signal(h, known_at=now, within={"amount": 72, "unit": "hours"}) for h in range(12, 45)),
         outbox.signal(99, area="999999", known_at=now - dt.timedelta(days=40)),

@@ -13,9 +13,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Response,
+    sync_playwright,
+)
 
 from casework.small_county import NAMES, NUMBER, PASSWORD
+from casework.uploads import paper, photo
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -61,8 +71,8 @@ def address(tmp_path: Path) -> Iterator[str]:
     assert not any(secret in told for secret in (*NAMES, NUMBER))
 
 
-def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
+def _wait(port: int, server: subprocess.Popen[bytes], seconds: int = 60) -> None:
+    for _ in range(10 * seconds):
         if server.poll() is not None:
             raise RuntimeError("the server ended")
         with socket.socket() as probe:
@@ -168,8 +178,7 @@ def test_a_case_goes_from_the_queue_to_the_department(signed_in: SignIn, languag
     assert page.locator("h1").inner_text() == queue
     assert page.locator("tbody tr").count() == 25
     worker.shot(f"{name}-queue")
-    page.locator("select[name=signal]").select_option("silent")
-    worker.click(".app-filters button")
+    _filter(worker)
     worker.click("tbody a")
     assert page.locator("h2").first.inner_text() == why
     assert all(person in page.locator(".app-identity").inner_text() for person in NAMES)
@@ -244,8 +253,7 @@ def test_a_household_reads_asks_and_appeals_and_another_person_decides(
     name = f"{language}-{width}"
     worker = signed_in("worker", language, width)
     page = worker.page
-    page.locator("select[name=signal]").select_option("silent")
-    worker.click(".app-filters button")
+    _filter(worker)
     worker.click("tbody a")
     case = page.url
     worker.click(".app-actions > form button", WORDS[language][2])
@@ -298,3 +306,231 @@ def _household(browser: Browser, address: str, language: str, width: int) -> Wat
     if watched.page.locator("html").get_attribute("lang") != language:
         watched.click(f"button[name=language][value={language}]")
     return watched
+
+
+@pytest.mark.parametrize(("language", "width"), [("zh-hans", 375)])
+def test_an_administrator_adds_somebody_who_sets_a_password_and_a_second_factor(
+    signed_in: SignIn, browser: Browser, address: str, language: str, width: int
+) -> None:
+    name = f"{language}-{width}-people"
+    ada = signed_in("administrator", language, width)
+    ada.click("nav a[href='/people/']")
+    ada.shot(f"{name}-list")
+    ada.click("a[href='/people/new/']")
+    ada.page.fill("#id_username", "newcomer")
+    ada.page.select_option("#id_role", "auditor")
+    ada.page.fill("#id_areas", "99")
+    ada.click("main form button")
+    ada.shot(f"{name}-wrong")
+    ada.page.fill("#id_areas", "")
+    ada.click("main form button")
+    ada.shot(f"{name}-one")
+    ada.click("form[action$='/link/'] button")
+    ada.shot(f"{name}-link")
+    link = ada.page.locator("main code").inner_text()
+    newcomer = _household(browser, address, language, width)
+    page = newcomer.page
+    page.goto(link)
+    newcomer.shot(f"{name}-begin")
+    for field in ("#id_new_password1", "#id_new_password2"):
+        page.fill(field, PASSWORD)
+    newcomer.click("main button")
+    _sign_in(newcomer, "newcomer")
+    newcomer.click("a[href='/account/']")
+    newcomer.shot(f"{name}-account")
+    newcomer.click("a[href='/account/second-factor/']")
+    key = page.locator("main code").inner_text()
+    page.fill("#code", "1")
+    newcomer.click("main form button")
+    newcomer.shot(f"{name}-set-up")
+    page.fill("#code", _code(key))
+    newcomer.click("main form button")
+    assert page.locator(".app-code--big li").count() == 10
+    newcomer.shot(f"{name}-codes")
+    newcomer.click("a[href='/account/']")
+    newcomer.shot(f"{name}-account-with")
+    for page_of, shown in (("codes/new", "new-codes"), ("second-factor/end", "end"), ("password", "password")):
+        newcomer.click(f"main a[href='/account/{page_of}/']")
+        newcomer.shot(f"{name}-{shown}")
+        newcomer.click(".govuk-back-link")
+    newcomer.click("form[action='/sign-out/'] button")
+    _sign_in(newcomer, "newcomer")
+    newcomer.shot(f"{name}-code")
+    page.fill("#code", _code(key))
+    newcomer.click("main form button")
+    assert page.url.endswith("/oversight/")
+    newcomer.page.close()
+    assert newcomer.complaints == []
+
+
+def _sign_in(watched: Watched, who: str) -> None:
+    watched.page.fill("#id_username", who)
+    watched.page.fill("#id_password", PASSWORD)
+    watched.click("main form button")
+
+
+def _code(key: str) -> str:
+    return format_hotp_value(hotp_value(key, int(time.time()) // 30))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", WORDS)
+def test_files_the_register_the_adults_and_the_list_of_a_case(
+    signed_in: SignIn, browser: Browser, address: str, tmp_path: Path, language: str, width: int
+) -> None:
+    """A worker keeps a photo and a paper, asks the register and all adults; one signs at home, one before the worker; the list
+    is doubted on the spot and asked once more."""
+    name = f"{language}-{width}-parts"
+    worker = signed_in("worker", language, width)
+    case = _red_case(worker, language)
+    photo_file, paper_file = tmp_path / "屋顶 roof.jpg", tmp_path / "form.pdf"
+    photo_file.write_bytes(photo(800, 600))
+    paper_file.write_bytes(paper())
+    for about, file in (("visit", photo_file), ("signed", paper_file)):
+        form = _opened(worker.page, "form[action$='/files/']")
+        form.locator(f"#about-{about}").check(force=True)
+        form.locator("#file").set_input_files(str(file))
+        worker.shot(f"{name}-adding")
+        _press(worker, form)
+    with worker.page.expect_download() as fetched:
+        worker.page.locator("a[download]").first.click()
+    assert fetched.value.suggested_filename == "form.pdf"
+    form = _opened(worker.page, "form[action$='/remove/']")
+    form.locator("input[name=note]").fill("Of another house.")
+    worker.shot(f"{name}-removing")
+    _press(worker, form)
+    form = _opened(worker.page, "form[action$='/register/']")
+    form.locator("select").select_option("gone-12")
+    form.locator("textarea").fill("The neighbours say so. " * 3)
+    worker.shot(f"{name}-register")
+    _press(worker, form)
+    form = _opened(worker.page, "form[action$='/authorise/']")
+    for member in form.locator("[name=adult]").all():
+        member.check(force=True)
+    worker.shot(f"{name}-adults")
+    _press(worker, form)
+    form = _opened(worker.page, "form[action*='/authorise/'][action$='/']:has(select)")
+    form.locator("select").select_option("12")
+    form.locator("[value=given]").check(force=True)
+    form.locator("[value=visit]").check(force=True)
+    worker.shot(f"{name}-word")
+    _press(worker, form)
+    worker.click("a[href$='/sheet/']")
+    worker.shot(f"{name}-sheet")
+    clerk = signed_in("clerk", language, width)
+    clerk.click("nav a[href='/lists/']")
+    clerk.shot(f"{name}-list")
+    form = _opened(clerk.page, "form:has(input[name=note])")
+    form.locator("input[name=note]").fill("The stove is new.")
+    clerk.shot(f"{name}-list-doubt")
+    _press(clerk, form)
+    _press(clerk, clerk.page.locator("form:has([value=yes])").first)
+    clerk.shot(f"{name}-list-less")
+    registrar = signed_in("registrar", language, width)
+    registrar.shot(f"{name}-inbox-register")
+    registrar.click("main tbody a")
+    registrar.shot(f"{name}-fact-register")
+    worker.page.goto(case)
+    worker.shot(f"{name}-case")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", WORDS)
+def test_an_adult_signs_on_the_households_own_page(
+    signed_in: SignIn, browser: Browser, address: str, language: str, width: int
+) -> None:
+    name = f"{language}-{width}-signing"
+    worker = signed_in("worker", language, width)
+    _red_case(worker, language)
+    form = _opened(worker.page, "form[action$='/authorise/']")
+    form.locator("[name=adult]").first.check(force=True)
+    _press(worker, form)
+    form = _opened(worker.page, "form[action$='/notice/']")
+    form.locator("[name=told]").first.check(force=True)
+    _press(worker, form)
+    code = worker.page.locator(".app-code--big").inner_text()
+    resident = _household(browser, address, language, width)
+    resident.page.fill("#code", code)
+    resident.page.fill("#fact", NUMBER[-4:])
+    resident.click("main button")
+    resident.shot(f"{name}-asked")
+    resident.page.locator("form[action*='/authorise/'] input[name=number]").fill(NUMBER)
+    resident.click("form[action*='/authorise/'] [value=given]")
+    resident.shot(f"{name}-signed")
+    assert NUMBER not in resident.page.content()
+    resident.page.close()
+    assert resident.complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", WORDS)
+def test_somebody_comes_to_the_desk_is_answered_and_appeals(signed_in: SignIn, language: str, width: int) -> None:
+    name = f"{language}-{width}-desk"
+    worker = signed_in("worker", language, width)
+    worker.click("nav a[href='/requests/']")
+    worker.shot(f"{name}-none")
+    for number in (NUMBER, "110101198001010010"):
+        worker.click("a[href='/requests/new/']")
+        worker.page.fill("#number", number)
+        worker.page.locator("#matter-care").check(force=True)
+        worker.page.fill("#text", "My mother cannot be left alone any more. " * 3)
+        worker.page.fill("#name", "王虚构")
+        worker.shot(f"{name}-new")
+        worker.click("main form button")
+        worker.shot(f"{name}-{'known' if number == NUMBER else 'unknown'}")
+        worker.click(".govuk-back-link")
+    worker.shot(f"{name}-list")
+    worker.click("main tbody a")
+    worker.page.locator("[name=ending]").last.check(force=True)
+    worker.page.fill("#note", "The household's income is above the line.")
+    worker.click("main form[action$='/answer/'] button")
+    form = _opened(worker.page, "form[action$='/appeal/']")
+    form.locator("textarea").fill("It is not. " * 5)
+    worker.shot(f"{name}-answered")
+    _press(worker, form)
+    worker.shot(f"{name}-appeal")
+    lead = signed_in("lead", language, width)
+    lead.click("nav a[href='/requests/']")
+    lead.click("main tbody tr:last-child a")
+    lead.shot(f"{name}-second")
+    lead.click("nav a[href='/requests/']")
+    lead.click("a[href='/requests/?list=answered']")
+    lead.shot(f"{name}-past")
+    registrar = signed_in("registrar", language, width)
+    registrar.shot(f"{name}-inbox")
+    registrar.click("main tbody a")
+    registrar.shot(f"{name}-register")
+    worker.page.goto(worker.page.url.split("/requests/")[0])
+    _red_case(worker, language, take=False)
+    worker.shot(f"{name}-case")
+
+
+def _red_case(worker: Watched, language: str, *, take: bool = True) -> str:
+    """The address of the case with a household, which the worker takes."""
+    _filter(worker)
+    worker.click("tbody a")
+    case = worker.page.url
+    if take:
+        worker.click(".app-actions > form button", WORDS[language][2])
+    return case
+
+
+def _filter(worker: Watched) -> None:
+    """The red signal; on a phone the filters are opened first."""
+    chosen = worker.page.locator("select[name=signal]")
+    if not chosen.is_visible():
+        worker.page.locator(".app-filter > summary").click()
+    chosen.select_option("silent")
+    worker.click(".app-filters button")
+
+
+def _opened(page: Page, selector: str) -> Locator:
+    """The first such form in what has to be opened before it is seen."""
+    details = page.locator("details", has=page.locator(selector)).first
+    details.locator("summary").first.click()
+    return details.locator(selector).first
+
+
+def _press(watched: Watched, form: Locator) -> None:
+    with watched.page.expect_navigation():
+        form.locator("button").first.click()

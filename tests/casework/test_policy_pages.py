@@ -82,7 +82,7 @@ def test_the_feeds_page_says_who_terms_rhythm_and_what_was_held_back(
 ) -> None:
     feed = next(iter(base.feeds.values()))
     long_ago = dt.date.today() - dt.timedelta(days=900)
-    FeedState.objects.filter(pk=feed.id).update(cadence="monthly")
+    FeedState.objects.filter(pk=feed.id).update(cadence="monthly", late_after_days=41)
     casework.sync_freshness([(feed.id, long_ago, dt.datetime(2026, 11, 2, 8), 12_345, 67)])
     client = signed_in(officer)
     text = client.get(reverse("sharing")).content.decode()

@@ -43,7 +43,7 @@ def test_pandas_and_the_pack_agree(base: Pack, place: tuple[Path, Engine], indic
     other = compute(frames, through, as_of, *(v.value for v in values if v is not None))
     key = "household_id" if base.indicators[indicator].subject == "household" else "person_id"
     with open_scene(engine, base, as_of, KNOWN_AT) as scene:
-        compute_indicator(scene, base.indicators[indicator])
+        compute_indicator(scene, [base.indicators[indicator]])
         ours = engine.table(f"SELECT * FROM {quote('indicator:' + indicator)}").to_pandas().set_index(key)
     assert len(ours) > 0
     names = list(ours.columns)

@@ -126,6 +126,11 @@ SHAPES = [
         "missing-translation", "pack.yaml", "calendar:", "units: {bag: {en: bag}}\ncalendar:", "bag", "zh"
     ),
     Broken("time", "departments.yaml", '"09:00"', '"nine"', "hours", "`nine` is not a time"),
+    Broken("inbox", "departments.yaml", "  hours:", "  inbox: webhook\n  hours:", "inbox", "`webhook` is no inbox"),
+    Broken("inbox", "departments.yaml", "  hours:", "  inbox: http://bureau.example/\n  hours:", "inbox", "is no inbox"),
+    Broken("inbox", "departments.yaml", "  hours:", '  inbox: "https://[x/"\n  hours:', "inbox", "is no inbox"),
+    Broken("wrong-value", "departments.yaml", "  hours:", "  identity: [number, income]\n  hours:", "identity", "income"),
+    Broken("wrong-type", "departments.yaml", "  hours:", "  identity: number\n  hours:", "identity", "list"),
     Broken("level-order", "signals/poor.yaml", "level: yellow", "level: red", "levels:", "most urgent first"),
     Broken(
         "level-without-when", "signals/poor.yaml", "    when: income = 0\n", "", "level: red", "never hold"

@@ -95,7 +95,9 @@ def is_done(folder: Path, process: subprocess.Popen[str]) -> bool:
         status = json.loads((folder / "worker.json").read_text())
     except FileNotFoundError:
         return False
-    return waits is None and status["process"] == process.pid and status["to_assess"] == 0 and status["idle"]
+    return (
+        waits is None and status["process"] == process.pid and status.get("to_assess") == 0 and status["idle"]
+    )
 
 
 def wait_until_done(folder: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:

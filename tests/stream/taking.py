@@ -79,6 +79,9 @@ class Reader:
     def last_seq(self) -> int:
         return self.seq
 
+    def show_feeds(self) -> None:
+        """Nobody looks."""
+
     def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> Reader:
         del households, doubtful
         for batch in changes_after(self.engine, self.seq):

@@ -13,15 +13,17 @@ import pytest
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schemathesis import GenerationMode
 
 from almoner import home
 from almoner.casework.api import receiving, tokens
 from almoner.casework.api.models import Token
-from almoner.casework.models import Department
+from almoner.casework.models import Department, Endpoint
 from almoner.policy.model import Pack
 from almoner.registry.vault import create_key, open_vault
 from almoner.stream.inbox import Inbox
 from county import number
+from fuzzing import ask
 
 WHO = number(1, dt.date(1984, 6, 1))
 Send = Callable[..., Any]
@@ -196,17 +198,29 @@ def test_the_api_describes_itself(place: Path) -> None:
     assert receiving.BATCH in operation["requestBody"]["content"]
 
 
-def test_health_and_metrics_say_how_it_goes(send: Send, place: Path) -> None:
+def test_health_and_metrics_say_how_it_goes(send: Send, place: Path, owner: str) -> None:
+    Endpoint.objects.create(department=owner, url="https://system.example/", secret=b"sealed")
+    def health() -> tuple[int, dict[str, bool | None]]:
+        answer = Client().get("/health")
+        return answer.status_code, answer.json()["checks"]
+
+    no_worker_yet = {"casework": True, "inbox": True, "worker": None}
+    assert health() == (200, no_worker_yet)
     send(an_event())
-    health = Client().get("/health")
-    assert (health.status_code, health.json()["checks"]) == (
-        503,
-        {"casework": True, "inbox": True, "worker": False},
-    )
+    assert health() == (503, no_worker_yet)  # something waits for one
+    gone = {
+        "process": 2**22 + 1,
+        "beat_at": "2026-11-09T08:00:00",
+        "trouble": None,
+    }  # beyond the largest number of a process
+    (place / "worker.json").write_text(json.dumps(gone))
+    assert health() == (503, no_worker_yet | {"worker": False})
     text = Client().get("/metrics").content.decode()
     assert 'almoner_inbox_waiting{feed="insured_wages"} 1' in text
     assert "almoner_events_accepted_total 1" in text
     assert "almoner_worker_up 0" in text
+    assert f'almoner_webhooks_waiting{{department="{owner}"}} 0' in text
+    assert f'almoner_webhooks_given_up{{department="{owner}"}} 0' in text
     assert 'almoner_event_to_case_seconds_bucket{le="+Inf"} 0' in text
     assert WHO not in text
 
@@ -234,3 +248,11 @@ def test_whatever_is_sent_is_answered_by_a_receipt_or_a_problem(send: Send, body
     answer = send(body, kind)
     assert answer.status_code in (202, 415, 422)
     assert answer.json()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_what_the_description_allows_and_forbids_is_answered_as_it_says(
+    place: Path, owner: str, mode: GenerationMode
+) -> None:
+    statuses = ask("send_events", mode, tokens.issue(owner, "fuzz"), 150)
+    assert 422 in statuses

@@ -11,7 +11,7 @@ from time import time
 import pytest
 
 from almoner.registry import stream_state
-from almoner.stream.landing import KEPT_DAYS, Landing
+from almoner.stream.landing import RECEIPT_DAYS, Landing
 from county import AREA, number
 from stream.taking import AT, Stream
 
@@ -37,14 +37,15 @@ def put(landing: Landing, feed: str, name: str, *rows: object, department: str |
     return file
 
 
-def test_a_complete_file_becomes_facts_and_moves_to_done(landing: Landing, stream: Stream) -> None:
+def test_a_complete_file_becomes_facts_and_leaves_its_receipt(landing: Landing, stream: Stream) -> None:
     put(landing, "population_register", "population_register.jsonl", PERSON)
     file = put(landing, "insured_wages", "insured_wages-2026-09.jsonl", ROW)
     landed = [landing.take(AT), landing.take(AT), landing.take(AT)]
     assert [x and x.feed for x in landed] == ["population_register", "insured_wages", None]
     assert stream.rows("insured_wages", "wage") == [(100,)]
-    assert (file.parent / "done" / file.name).exists()
-    assert not file.exists()
+    receipt = json.loads((file.parent / "done" / f"{file.name}.receipt.json").read_text())
+    assert (receipt["feed"], receipt["rows_new"], receipt["rows_quarantined"]) == ("insured_wages", 1, 0)
+    assert not [f for f in landing.home.glob("landing/**/*") if f.is_file() and WHO in f.read_text()]
     assert stream_state.touched(stream.engine, 9) == [1]
     assert stream_state.moved(stream.engine) == ["insured_wages", "population_register"]
 
@@ -98,7 +99,9 @@ def test_a_file_that_was_committed_but_not_moved_changes_nothing_again(
 ) -> None:
     put(landing, "insured_wages", "insured_wages.jsonl", ROW)
     with monkeypatch.context() as patch:
-        patch.setattr("almoner.stream.landing._move", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(
+            "almoner.stream.landing.Landing._done", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             landing.take(AT)
     again = landing.take(AT)
@@ -116,10 +119,14 @@ def test_files_of_one_name_do_not_hide_each_other(landing: Landing) -> None:
 
 
 def test_what_is_done_does_not_lie_about_for_ever(landing: Landing) -> None:
+    landing.kept_days = 7
     file = put(landing, "insured_wages", "insured_wages.jsonl", ROW)
     landing.take(AT)
     assert landing.forget_old() == 0
-    done = file.parent / "done" / file.name
-    os.utime(done, (0, time() - (KEPT_DAYS + 1) * 86_400))
-    assert landing.forget_old() == 1
-    assert not done.exists()
+    done, receipt = (file.parent / "done" / f"{file.name}{end}" for end in ("", ".receipt.json"))
+    for each, days in ((done, landing.kept_days), (receipt, RECEIPT_DAYS)):
+        os.utime(each, (0, time() - (days - 1) * 86_400))
+        assert landing.forget_old() == 0
+        os.utime(each, (0, time() - (days + 1) * 86_400))
+        assert landing.forget_old() == 1
+        assert not each.exists()

@@ -204,3 +204,22 @@ def test_no_file_but_the_vault_holds_a_name_or_number(stream: Stream) -> None:
     assert leaks() == []
     stream.engine.execute("CHECKPOINT")
     assert leaks() == []
+
+
+def test_a_slice_takes_as_many_runs_as_one_persons_events_need(stream: Stream) -> None:
+    people = [number(n, dt.date(1990, 1, 1)) for n in range(20)]
+    key = {"month": "2026-09", "employer_code": "E1"}
+    for turn in range(2):
+        for who in people:
+            stream.put(wage(f"{turn}-{who}", 100 + turn, who=who))
+            stream.put(event("insured_wages", f"gone-{turn}-{who}", withdrawn=True, resident_no=who, **key))
+    stream.put(wage("last", 777, who=people[3]))
+    stream.put(
+        event(
+            "insured_wages", "spelled", withdrawn=True, resident_no=f" {people[3][:6]} {people[3][6:]}", **key
+        )
+    )
+    stream.put(wage("very last", 888, who=people[4]))
+    assert stream.drain() == 83
+    assert stream.rows("insured_wages", "wage") == [(888,)]
+    assert stream.engine.value("SELECT count(*) FROM registry.delivery") == 6

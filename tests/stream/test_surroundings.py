@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import resource
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
 
+from almoner.engines import open_engine
 from policy.support_pack import FILES
 from stream.burst import PEOPLE, burst, held, registers
 from stream.installation import Workers, almoner, inbox_of, is_done, stop, told, wait_until_done
+from stream.postgres import Server
 from stream.taking import event
 from stream.test_killing import send
 
@@ -40,15 +47,15 @@ def calm_end(worker: Workers, home: Path, events: list[object]) -> None:
 
 
 def test_a_full_disk_is_waited_out(homes: tuple[Path, Path], worker: Workers) -> None:
-    """No file may grow beyond what it has: every commit fails as on a full disk, and the process goes on trying."""
+    """No file may grow beyond what the facts have: every commit fails as on a full disk, and the process goes on trying."""
     troubled, calm = homes
-    events = burst(1500)
+    events = burst(700)
     calm_end(worker, calm, events)
     send(troubled, events)
     limit = (troubled / "facts.duckdb").stat().st_size + 40_000
 
     process = worker(troubled, limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    time.sleep(15)
+    until(lambda: sum(line["event"] == "trouble" for line in told(troubled)) > 1)
     assert process.poll() is None
     assert not is_done(troubled, process)
     stop(process)
@@ -60,6 +67,41 @@ def test_a_full_disk_is_waited_out(homes: tuple[Path, Path], worker: Workers) ->
     wait_until_done(troubled, process, 300)
     stop(process)
     assert held(troubled) == held(calm)
+
+
+_SENDS = """
+import datetime as dt, resource, sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from stream.burst import burst
+from stream.installation import inbox_of
+from almoner.stream.inbox import InboxAway
+home, events = Path(sys.argv[1]), burst(4000)
+box = inbox_of(home)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+kept = 0
+try:
+    for start in range(0, len(events), 100):
+        kept += box.put(events[start : start + 100], dt.datetime.now()).accepted
+except InboxAway:
+    print(kept)
+"""
+
+
+def test_an_inbox_on_a_full_disk_keeps_what_it_gave_a_receipt_for_and_nothing_else(
+    homes: tuple[Path, Path],
+) -> None:
+    home, _ = homes
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", _SENDS, str(home)], capture_output=True, text=True, check=True, env=paths
+    )
+    box, kept = inbox_of(home), int(done.stdout)
+    assert 0 < kept == sum(waits.events for waits in box.backlog().values())
+    receipt = box.put(burst(4000), dt.datetime.now())
+    names = len({(e.source, e.id) for e in burst(4000)})
+    assert (receipt.accepted, receipt.repeated) == (names - kept, 4000 - names + kept)
+    box.close()
 
 
 def test_casework_may_be_away_for_a_while(homes: tuple[Path, Path], worker: Workers) -> None:
@@ -134,3 +176,46 @@ def test_the_inbox_is_there_while_no_worker_is(homes: tuple[Path, Path], worker:
     assert said["worker"]["alive"] is False
     assert said["waiting"] == said["accepted"]
     assert "none works" in almoner("status", troubled)
+
+
+def test_postgresql_may_be_stopped_and_started_again(
+    homes: tuple[Path, Path], worker: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped like a machine that loses its power, in the middle of the work; the worker goes on when it is back."""
+    with TemporaryDirectory() as folder:
+        server = Server(Path(folder))
+        monkeypatch.setenv("ALMONER_DATABASE_URL", server.url)
+        try:
+            made, events = Path(folder) / "home", burst(800)
+            almoner("init", made, "--pack", homes[0].parent / "pack")
+            process = worker(made)
+            send(made, events[:400])
+            until(lambda: any(line["event"] == "cycle" for line in told(made)))
+            server.stop()
+            send(made, events[400:])
+            until(lambda: json.loads((made / "worker.json").read_text())["trouble"] == "CaseworkAway")
+            assert process.poll() is None
+            server.start()
+            wait_until_done(made, process, 300)
+            stop(process)
+            swept, (noticed, with_case) = (
+                json.loads(almoner("run", made, "--as-of", "2026-11-09", "--json")),
+                in_the_end(made, server),
+            )
+            assert swept["cases_opened"] == 0
+            assert noticed == with_case > 5
+        finally:
+            server.stop()
+
+
+def in_the_end(home: Path, server: Server) -> tuple[int, int]:
+    """Households of which something was ever said, and households with an open case: as many, unless something was lost."""
+    with open_engine(home / "facts.duckdb", read_only=True) as engine:
+        ever = engine.value(
+            "SELECT count(DISTINCT household_id) FROM assessment.change WHERE household_id IS NOT NULL"
+        )
+    with psycopg.connect(server.url) as database:
+        row = database.execute(
+            "SELECT count(DISTINCT household_id) FROM casework_case WHERE ended_at IS NULL"
+        ).fetchone()
+    return int(ever), int(row[0]) if row else 0

@@ -299,3 +299,37 @@ def test_what_goes_wrong_at_the_very_start_is_raised() -> None:
 
     with pytest.raises(EngineError):
         Supervisor(opened, Status(Path(), Clock()())).run(Flag())
+
+
+def test_an_urgent_event_does_not_wait_for_a_months_feed_that_came_at_once(
+    base: Pack, tmp_path: Path
+) -> None:
+    """The worker rested for a day, a month's wages wait; what is urgent goes in with the next round, and no round is larger than allowed."""
+    stream, clock = Stream(tmp_path / "home", base, Pace(50, 50, 200)), Clock()
+    wages = [
+        event(
+            "insured_wages",
+            f"w{n}",
+            resident_no=WHO,
+            month=f"{1950 + n // 12}-{n % 12 + 1:02d}",
+            employer_code="E1",
+            wage=900,
+        )
+        for n in range(600)
+    ]
+    with working(stream, clock) as worker:
+        worker.drain()
+        stream.put(*wages)
+        clock.forward(days=1)
+        worker.step()
+        worker.step()
+        stream.put(event("elderly_meters", 1, resident_no=OTHER, day="2026-11-09", litres=3))
+        taken = worker.status.counts["events"]
+        worker.step()
+        assert stream.rows("elderly_meters", "litres") == [(3,)]
+        assert stream.inbox.backlog().keys() == {"insured_wages"}
+        assert worker.status.counts["events"] - taken <= 200
+        assert worker._rounds.pace.size == 50  # small again while something urgent may come
+        worker.drain()
+    assert len(stream.rows("insured_wages", "month")) == 600
+    stream.close()

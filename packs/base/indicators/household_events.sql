@@ -1,6 +1,7 @@
--- What came over the household: the house, a disaster, a request for help. Windows end at the watermark of the feed.
+-- What came over the household: the house, a disaster, a request for help.
 -- House: each owner's latest assessment, as long as it is not repaired; nobody assessed is unknown.
--- A disaster counts for 90 days, and for a year as long as no relief was paid after it; a request counts for 30 days.
+-- A disaster counts for 90 days, and for a year as long as no relief was paid after it; its windows end at the watermark of the feed.
+-- A request counts for 30 days from its own day on: who asked at the desk has asked, also before the feed is complete for that day.
 WITH assessed AS (
   SELECT
     person_id,
@@ -46,7 +47,7 @@ request AS (
     count(*) FILTER (WHERE q.matter IN ('care', 'housing', 'disaster')) AS urgent
   FROM help_requests AS q
   JOIN member AS m ON m.person_id = q.person_id
-  WHERE q.requested_on > :help_requests_through - 30 AND q.requested_on <= :help_requests_through
+  WHERE q.requested_on > :as_of - 30 AND q.requested_on <= :as_of
   GROUP BY m.household_id
 )
 SELECT
@@ -57,8 +58,8 @@ SELECT
   CASE WHEN :disaster_losses_through IS NOT NULL THEN coalesce(disaster.loss, 0) END AS disaster_loss,
   CASE WHEN :disaster_losses_through IS NOT NULL THEN coalesce(disaster.house_damaged, false) END AS disaster_house_damaged,
   :disaster_losses_through - disaster.happened_on AS disaster_days,
-  CASE WHEN :help_requests_through IS NOT NULL THEN coalesce(request.requests, 0) END AS help_requests_recent,
-  CASE WHEN :help_requests_through IS NOT NULL THEN coalesce(request.urgent, 0) END AS help_requests_urgent
+  coalesce(request.requests, CASE WHEN :help_requests_through IS NOT NULL THEN 0 END) AS help_requests_recent,
+  coalesce(request.urgent, CASE WHEN :help_requests_through IS NOT NULL THEN 0 END) AS help_requests_urgent
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN house ON house.household_id = h.household_id
 LEFT JOIN disaster ON disaster.household_id = h.household_id

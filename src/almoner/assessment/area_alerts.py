@@ -26,7 +26,7 @@ from almoner.policy.model import Pack, Role
 from almoner.policy.watch_model import Alarm, AreaLayer
 
 FINDINGS, REFUTED = "area_findings", "area_refuted"
-_ROLLED, _TOLD = "area_rolled", "area_told"
+_ROLLED, _TOLD, _BODIES = "area_rolled", "area_told", "area_bodies"
 _NEIGHBOURS_TOLD = 40
 NOBODY = 0  # the household of a change that is about no household
 SUBJECT = "area"
@@ -213,7 +213,7 @@ def _keep(scene: Scene, found: Sequence[Jump], judged: Sequence[str], limits: Th
     with scene.engine.offer("judged_signals", pa.table({"item": pa.array(judged, pa.string())})):
         scene.engine.keep(
             REFUTED,
-            "SELECT key FROM assessment.standing WHERE kind = 'area' AND item IN (SELECT item FROM judged_signals)",
+            f"SELECT key FROM {scene.standing} WHERE kind = 'area' AND item IN (SELECT item FROM judged_signals)",
         )
 
 
@@ -249,7 +249,8 @@ def told(scene: Scene, sources: Sources) -> Iterator[Told]:
     bodies = [json.dumps(_common(scene, m) | beyond.get((m.item, m.area), nothing), ensure_ascii=False) for m in moved]
     told = pa.table({"key": pa.array([m.key for m in moved], pa.string()), "body": pa.array(bodies, pa.string())})
     with scene.engine.offer("told_alerts", told):
-        yield Told("SELECT key, body::JSON AS body FROM told_alerts")
+        scene.engine.keep(_BODIES, "SELECT key, body::JSON AS body FROM told_alerts")
+    yield Told(f"SELECT key, body FROM {_BODIES}")
 
 
 class _Moved(NamedTuple):

@@ -7,7 +7,9 @@ with the SQL that answers it. The engine then writes the answers of all househol
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
@@ -32,6 +34,8 @@ class Sources:
         self._scene = scene
         self._through = dict(scene.engine.rows("SELECT feed, complete_through FROM feed"))
         self._kept: set[str] = set()
+        self.asked: dict[tuple[str, Subject], None] = {}  # whose latest event somebody wanted to know
+        self.circumstances = tuple(sorted(self._through.items()))
 
     def through(self, feed: str) -> dt.date | None:
         return self._through.get(feed)
@@ -42,6 +46,7 @@ class Sources:
         if feed.event_time is None or feed.shared:
             return None
         table = f"latest:{feed.id}:{whose}"
+        self.asked[feed.id, whose] = None
         if table not in self._kept:
             time = quote(feed.event_time.name)
             of = f"{'m' if whose == 'household' else 'f'}.{subject_key(whose)}"
@@ -57,6 +62,31 @@ class Sources:
     def forget(self) -> None:
         self._scene.engine.forget(*self._kept)
         self._kept.clear()
+
+
+@dataclass(frozen=True)
+class _Planned:
+    told: Told
+    latest: tuple[tuple[str, Subject], ...]  # whose kept tables the query reads
+
+
+_PLANNED: OrderedDict[tuple[Any, ...], _Planned] = OrderedDict()
+_MOST_PLANNED = 1_000
+
+
+def planned(scene: Scene, sources: Sources, kind: Kind, item: str, plan: Callable[[], Told]) -> Told:
+    """What `plan` gives for an item of the scene's pack: planned once for a pack, a day and what is complete, for a stream asks every second."""
+    key = (kind, item, scene.scoped, scene.pack.hash, *scene.circumstances, *sources.circumstances)
+    known = _PLANNED.get(key)
+    if known is None:
+        sources.asked.clear()
+        told = plan()
+        known = _PLANNED[key] = _Planned(told, tuple(sources.asked))
+        if len(_PLANNED) > _MOST_PLANNED:
+            _PLANNED.popitem(last=False)
+    for feed, whose in known.latest:
+        sources.latest(scene.pack.feeds[feed], whose)
+    return known.told
 
 
 class Explainer:

@@ -85,7 +85,7 @@ def _concerned(scene: Scene, field: Field) -> str:
     if _may_hold_for_anybody(scene, field):
         return f"SELECT person_id, household_id FROM {SPOKEN_OF}"
     spoken_of = [f"SELECT person_id FROM {quote(kept_as(name))}" for name in sorted(field.indicators)]
-    standing = "SELECT subject_id FROM assessment.standing WHERE kind = 'signal' AND subject = 'person'"
+    standing = f"SELECT subject_id FROM {scene.standing} WHERE kind = 'signal' AND subject = 'person'"
     return (
         f"SELECT s.person_id, s.household_id FROM {SPOKEN_OF} AS s"
         f" SEMI JOIN ({' UNION ALL '.join([*spoken_of, standing])}) AS p ON p.person_id = s.person_id"

@@ -13,17 +13,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
 from almoner.assessment.forms import Form
-from almoner.engines import Engine
+from almoner.engines import Engine, quote
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
-_OUTGOING = "outgoing"
 CONCERNED = "concerned"  # the kept table of the households about which something moved
 
 SCHEMA = """
@@ -61,6 +60,14 @@ class Told:
     parameters: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Telling:
+    """A kept table of changes for the outbox, with the form of their bodies."""
+
+    table: str
+    form: Form | None
+
+
 def moved_table(kind: Kind) -> str:
     """The kept table of the findings of a kind that moved: `key, change`, and the columns of a finding."""
     return f"moved_{kind}"
@@ -77,36 +84,47 @@ def keyed(kind: Kind, findings: str) -> str:
     return f"SELECT '{kind}:' || item || ':' || subject || ':' || subject_id AS key, '{kind}' AS kind, {FINDING_COLUMNS} FROM {findings}"
 
 
-def find_moves(
-    engine: Engine, kind: Kind, findings: str, refuted: str, as_of: dt.date, expiry: Mapping[str, int], *, scoped: bool
-) -> dict[str, dict[str, int]]:
-    """Compare the kept tables `findings` and `refuted` (keys known to be false) with what stands, and keep `moved_table`.
+@dataclass(frozen=True)
+class Compared:
+    """Findings of a kind that are compared with what stands: the kept tables of findings and of keys known to be false, and, by item, the
+    days after which an unknown finding is let go."""
 
-    `expiry` gives, by item, the days after which an unknown finding is let go. `scoped`: only the households in view
-    are looked at. Gives, by item, how many were raised, changed and cleared.
+    kind: Kind
+    findings: str
+    refuted: str
+    expiry: Mapping[str, int]
+
+
+def find_moves(
+    engine: Engine, compared: Sequence[Compared], standing: str, as_of: dt.date, *, scoped: bool
+) -> dict[Kind, dict[str, dict[str, int]]]:
+    """Compare what was found with the table `standing`, and keep a `moved_table` of each kind.
+
+    `scoped`: only the households in view are looked at. Gives, by kind and item, how many were raised, changed and cleared.
     """
-    days = pa.table(
-        {"item": pa.array(list(expiry), pa.string()), "days": pa.array(list(expiry.values()), pa.int64())}
-    )
+    engine.keep_each((moved_table(c.kind), _moves(c, standing, as_of, scoped), None) for c in compared)
+    moved: dict[Kind, dict[str, dict[str, int]]] = {c.kind: {} for c in compared}
+    counted = " UNION ALL ".join(f"SELECT '{c.kind}' AS kind, item, change FROM {moved_table(c.kind)}" for c in compared)
+    for kind, item, change, count in engine.rows(f"SELECT kind, item, change, count(*) FROM ({counted}) GROUP BY ALL ORDER BY ALL"):
+        moved[kind].setdefault(item, {"raised": 0, "changed": 0, "cleared": 0})[change] = count
+    return moved
+
+
+def _moves(of: Compared, standing: str, as_of: dt.date, scoped: bool) -> str:
+    found = keyed(of.kind, of.findings)
     in_view = "s.household_id IN (SELECT household_id FROM scope_household)" if scoped else "true"
-    sql = f"""
+    days = ", ".join(f"('{item}', {days}::BIGINT)" for item, days in of.expiry.items())
+    expired = f"DATE '{as_of}' - s.last_true > (SELECT days FROM (VALUES {days}) AS e(item, days) WHERE e.item = s.item)" if days else "false"
+    return f"""
         SELECT f.key, CASE WHEN s.key IS NULL THEN 'raised' ELSE 'changed' END AS change, f.item, f.subject, f.subject_id,
                f.household_id, f.person_id, f.area, f.level, f.severity
-        FROM ({keyed(kind, findings)}) AS f LEFT JOIN assessment.standing AS s ON s.key = f.key
+        FROM ({found}) AS f LEFT JOIN {standing} AS s ON s.key = f.key
         WHERE s.key IS NULL OR s.digest <> f.digest
         UNION ALL
         SELECT s.key, 'cleared', s.item, s.subject, s.subject_id, s.household_id, s.person_id, s.area, s.level, s.severity
-        FROM assessment.standing AS s
-        WHERE s.kind = '{kind}' AND {in_view} AND s.key NOT IN (SELECT key FROM ({keyed(kind, findings)}))
-          AND (s.key IN (SELECT key FROM {refuted})
-               OR $as_of - s.last_true > (SELECT days FROM expiry_days AS e WHERE e.item = s.item))"""
-    with engine.offer("expiry_days", days):
-        engine.keep(moved_table(kind), sql, {"as_of": as_of})
-    moved: dict[str, dict[str, int]] = {}
-    counted = f"SELECT item, change, count(*) FROM {moved_table(kind)} GROUP BY ALL ORDER BY ALL"
-    for item, change, count in engine.rows(counted):
-        moved.setdefault(item, {"raised": 0, "changed": 0, "cleared": 0})[change] = count
-    return moved
+        FROM {standing} AS s
+        WHERE s.kind = '{of.kind}' AND {in_view} AND s.key NOT IN (SELECT key FROM ({found}))
+          AND (s.key IN (SELECT key FROM {of.refuted}) OR {expired})"""
 
 
 def moved_items(engine: Engine, kind: Kind) -> list[str]:
@@ -121,20 +139,18 @@ def removed(kind: Kind, item: str, named: Mapping[str, str]) -> Told:
 
 
 def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
-    """Keep the households about which something of `kinds` moved, and make room for what is told of them."""
+    """Keep the households about which something of `kinds` moved."""
     union = " UNION ".join(f"SELECT household_id FROM {moved_table(kind)}" for kind in kinds)
     engine.keep(CONCERNED, union)
-    columns = "kind, change, key, household_id, person_id, area, NULL::VARCHAR AS form, NULL::JSON AS body"
-    engine.keep(_OUTGOING, f"SELECT {columns} FROM assessment.change LIMIT 0")
 
 
-def settle(engine: Engine, kind: Kind, findings: str, as_of: dt.date) -> None:
-    """Bring what stands up to date with this cycle's findings."""
-    cleared = f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'"
+def settle(engine: Engine, findings: Mapping[Kind, str], as_of: dt.date) -> None:
+    """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind."""
+    cleared = " UNION ALL ".join(f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'" for kind in findings)
     engine.execute(f"DELETE FROM assessment.standing WHERE key IN ({cleared})")
+    found = " UNION ALL ".join(keyed(kind, table) for kind, table in findings.items())
     engine.execute(
-        f"""INSERT INTO assessment.standing
-            SELECT key, kind, {FINDING_COLUMNS}, $as_of, $as_of FROM ({keyed(kind, findings)})
+        f"""INSERT INTO assessment.standing SELECT key, kind, {FINDING_COLUMNS}, $as_of, $as_of FROM ({found})
             ON CONFLICT (key) DO UPDATE SET level = excluded.level, severity = excluded.severity, digest = excluded.digest,
               area = excluded.area, household_id = excluded.household_id, last_true = greatest(last_true, excluded.last_true)""",
         {"as_of": as_of},
@@ -159,31 +175,40 @@ def write_cycle(engine: Engine, cycle: Mapping[str, Any]) -> None:
     )
 
 
-def tell(engine: Engine, kind: Kind, told: Iterable[Told]) -> None:
-    """Add what moved of a kind to what `write_changes` will write; the engine makes the bodies."""
-    for some in told:
-        if some.form:
-            engine.execute(
-                "INSERT INTO assessment.form VALUES ($digest, $text) ON CONFLICT DO NOTHING",
-                {"digest": some.form.digest, "text": some.form.text},
-            )
+def tell(engine: Engine, told: Iterable[tuple[Kind, Told]]) -> list[Telling]:
+    """Keep what `write_changes` will write, a table for each item that moved; the engine makes the bodies."""
+    found: list[Telling] = []
+    selects: list[tuple[str, str, Mapping[str, Any] | None]] = []
+    for kind, some in told:
+        table = f"told:{some.form.digest if some.form else f'{kind}:{len(found)}'}"
         form = f"'{some.form.digest}'" if some.form else "NULL"
-        engine.execute(
-            f"""INSERT INTO {_OUTGOING} SELECT '{kind}', m.change, m.key, m.household_id, m.person_id, m.area, {form}, t.body
-                FROM {moved_table(kind)} AS m JOIN ({some.select}) AS t ON t.key = m.key""",
-            some.parameters,
-        )
-    engine.forget(moved_table(kind))
+        select = f"""SELECT '{kind}' AS kind, m.change, m.key, m.household_id, m.person_id, m.area, {form}::VARCHAR AS form, t.body
+            FROM {moved_table(kind)} AS m JOIN ({some.select}) AS t ON t.key = m.key"""
+        selects.append((table, select, some.parameters))
+        found.append(Telling(table, some.form))
+    engine.keep_each(selects)
+    return found
 
 
-def write_changes(engine: Engine, cycle_id: int) -> None:
+def write_changes(engine: Engine, cycle_id: int, told: Sequence[Telling]) -> None:
     """Write what was told to the outbox: all of a household together, its signals first, so that casework reads each case once."""
-    seq = int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
-    order = f"o.household_id, list_position({list(get_args(Kind))}, o.kind), o.key"
-    engine.execute(
-        f"""INSERT INTO assessment.change SELECT $seq + row_number() OVER (ORDER BY {order}), c.cycle_id, c.as_of, c.known_at, o.kind,
-            o.change, o.key, o.household_id, o.person_id, o.area, c.pack_hash, o.form, o.body
-            FROM {_OUTGOING} AS o, assessment.cycle AS c WHERE c.cycle_id = $cycle_id ORDER BY {order}""",
-        {"seq": seq, "cycle_id": cycle_id},
-    )
-    engine.forget(_OUTGOING)
+    if told:
+        _write_forms(engine, [some.form for some in told if some.form])
+        seq = int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
+        order = f"o.household_id, list_position({list(get_args(Kind))}, o.kind), o.key"
+        union = " UNION ALL ".join(f"SELECT * FROM {quote(some.table)}" for some in told)
+        engine.execute(
+            f"""INSERT INTO assessment.change SELECT $seq + row_number() OVER (ORDER BY {order}), c.cycle_id, c.as_of, c.known_at, o.kind,
+                o.change, o.key, o.household_id, o.person_id, o.area, c.pack_hash, o.form, o.body
+                FROM ({union}) AS o, assessment.cycle AS c WHERE c.cycle_id = $cycle_id ORDER BY {order}""",
+            {"seq": seq, "cycle_id": cycle_id},
+        )
+    engine.forget(CONCERNED, *(moved_table(kind) for kind in get_args(Kind)), *(some.table for some in told))
+
+
+def _write_forms(engine: Engine, forms: Sequence[Form]) -> None:
+    rows = pa.table(
+        {"digest": pa.array([form.digest for form in forms], pa.string()), "text": pa.array([form.text for form in forms], pa.string())}
+    )  # fmt: skip
+    with engine.offer("told_forms", rows):
+        engine.execute("INSERT INTO assessment.form SELECT DISTINCT digest, text FROM told_forms ON CONFLICT DO NOTHING")

@@ -6,10 +6,11 @@ A sweep, a slice of a stream and a replay differ only in the views that are open
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,10 +18,12 @@ from almoner.assessment.expressions import bind
 from almoner.assessment.rules import asked_of_everybody
 from almoner.assessment.values import ParameterValues, area_table, values_at
 from almoner.assessment.wide import SPOKEN_OF, everybody, kept_as, spoken_of, wide
-from almoner.engines import Engine
+from almoner.engines import Engine, Parameters, quote
 from almoner.policy import clocks
-from almoner.policy.model import Condition, Indicator, Pack
+from almoner.policy.model import Condition, Indicator, Pack, Signal
 from almoner.registry.scope import Absent, scope_views, up_to, within
+
+STANDING = "standing_here"  # of some households, what stands already
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Scene:
     scoped: bool  # whether only some households are in view
     views: Mapping[str, str]  # that are open, by name
     evidence: bool = True  # whether findings carry the digest by which a later cycle sees that something changed
+    whole: Pack | None = None  # all of the pack where only some of it is `pack`, what is asked
 
     bound: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # what `sql` gave before
 
@@ -44,6 +48,24 @@ class Scene:
         if text not in self.bound:
             self.bound[text] = f"({bind(text, self.values.plain, self.values.by_area)})"
         return self.bound[text]
+
+    @property
+    def circumstances(self) -> tuple[Any, ...]:
+        """What the SQL of a pack differs by from one scene to the next."""
+        return (self.as_of, tuple(self.values.plain.items()), tuple(sorted(self.values.by_area)), tuple(self.pack.signals))
+
+    @property
+    def standing(self) -> str:
+        """The table of what stands already, of the households in view."""
+        return STANDING if self.scoped else "assessment.standing"
+
+    def signal(self, name: str) -> Signal:
+        """A signal of the pack, whether it is asked or not."""
+        return (self.whole or self.pack).signals[name]
+
+    def asking(self, pack: Pack) -> Scene:
+        """The same scope, of which only `pack` is asked, a part of the one that was asked before."""
+        return replace(self, pack=pack, whole=self.whole or self.pack)
 
     def narrowed(self, households: str) -> AbstractContextManager[None]:
         """Within the block only those households are in view that are in the kept table `households`."""
@@ -69,20 +91,37 @@ def open_scene(
     pack = clocks.on(pack, as_of)
     with ExitStack() as stack:
         if households is not None:
+            stack.enter_context(engine.few_rows())
             scope = pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
             stack.enter_context(engine.offer("scope_household", scope))
         views = scope_views(pack.feeds, known_at, households, absent)
         if closed:
             views = up_to(views, pack.feeds, as_of)
+        if households is not None:
+            views = _kept(engine, stack, pack, views)
         stack.enter_context(engine.views(views))
         values = values_at(pack, as_of).with_watermarks(_complete_through(engine))
         scene = Scene(engine, pack, as_of, known_at, values, households is not None, views, evidence)
         indicators = (kept_as(i.id) for i in pack.indicators.values())
         stack.callback(engine.forget, *indicators, wide("household"), SPOKEN_OF)
-        for indicator in early(pack):
-            compute(scene, indicator)
+        compute(scene, early(pack))
         _widen(scene, stack)
         yield scene
+
+
+def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]) -> dict[str, str]:
+    """The same for some households: their records are looked up once, and everything else reads the few that were found."""
+    read = {feed for i in pack.indicators.values() for c in i.columns for feed in c.feeds}
+    wanted = {"member", "feed", pack.membership_feed.id, *read, *(f.id for f in pack.feeds.values() if f.shared)}
+    kept = {name: f"scope:{name}" for name in views if name in wanted}
+    stack.callback(engine.forget, STANDING, *kept.values())
+    here = "household_id IN (SELECT household_id FROM scope_household)"
+    engine.keep(kept["member"], views["member"])
+    moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])})"
+    engine.keep(STANDING, f"SELECT * FROM assessment.standing WHERE {here} OR {moved_here}")
+    with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
+        engine.keep_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
+    return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}
 
 
 def _complete_through(engine: Engine) -> dict[str, dt.date | None]:
@@ -103,10 +142,13 @@ def late(pack: Pack) -> list[Indicator]:
     return [i for i in pack.indicators.values() if i.id not in first]
 
 
-def compute(scene: Scene, indicator: Indicator) -> None:
-    """Compute one indicator over the open scope."""
-    wanted = [*indicator.parameters, *(["as_of"] if "$as_of" in indicator.sql else [])]
-    scene.engine.keep(kept_as(indicator.id), indicator.sql, scene.values.among(wanted))
+def compute(scene: Scene, indicators: Iterable[Indicator]) -> None:
+    """Compute indicators over the open scope."""
+    scene.engine.keep_each((kept_as(i.id), i.sql, _parameters(scene, i)) for i in indicators)
+
+
+def _parameters(scene: Scene, indicator: Indicator) -> Parameters:
+    return scene.values.among([*indicator.parameters, *(["as_of"] if "$as_of" in indicator.sql else [])])
 
 
 def _widen(scene: Scene, stack: ExitStack) -> None:

@@ -6,9 +6,10 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from almoner.assessment import watch
-from almoner.assessment.evidence import SEEN, Explainer, Sources
+from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
 from almoner.assessment.fields import Field, fields, forget, judge, own_indicators
 from almoner.assessment.ledger import EMPTY_FINDINGS, Told, moved_items, removed
 from almoner.assessment.rules import signal_conditions
@@ -37,7 +38,7 @@ def find(scene: Scene) -> list[Watched]:
         judge(scene, field)
     holding = (_holding(scene, s, f.held) for f in found for s in f.signals)
     scene.engine.keep(FINDINGS, " UNION ALL ".join(holding) or EMPTY_FINDINGS)
-    refuted = (_refuted(s, f.table) for f in found for s in f.signals)
+    refuted = (_refuted(scene, s, f.table) for f in found for s in f.signals)
     scene.engine.keep(REFUTED, " UNION ALL ".join(refuted) or "SELECT NULL::VARCHAR AS key LIMIT 0")
     watch.find(scene, FINDINGS)
     counted = {w.signal: w for f in found for w in _watched(scene, f)}
@@ -78,10 +79,10 @@ def _level(scene: Scene, signal: Signal) -> str:
     return f"CASE{whens} ELSE '{last.id}' END" if whens else f"'{last.id}'"
 
 
-def _refuted(signal: Signal, table: str) -> str:
+def _refuted(scene: Scene, signal: Signal, table: str) -> str:
     key = subject_key(signal.subject)
     return (
-        f"SELECT s.key FROM assessment.standing AS s JOIN {quote(table)} AS w ON w.{key} = s.subject_id"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(table)} AS w ON w.{key} = s.subject_id"
         f" WHERE s.kind = 'signal' AND s.item = '{signal.id}' AND NOT w.{quote(holds(signal.id))}"
     )
 
@@ -117,7 +118,7 @@ def told(scene: Scene, sources: Sources) -> Iterator[Told]:
     watch.keep_layers(scene)
     for signal_id in moved_items(scene.engine, "signal"):
         signal = scene.pack.signals.get(signal_id)
-        yield _told(scene, sources, signal) if signal else removed("signal", signal_id, {"signal": signal_id})
+        yield planned(scene, sources, "signal", signal_id, partial(_told, scene, sources, signal)) if signal else removed("signal", signal_id, {"signal": signal_id})
 
 
 def _told(scene: Scene, sources: Sources, signal: Signal) -> Told:

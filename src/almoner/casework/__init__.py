@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from django.contrib.auth.models import User
 
     from almoner.casework.audit import ChainCheck
+    from almoner.casework.outlines import Loaded
     from almoner.casework.vault_rows import Person
     from almoner.home import Home
     from almoner.policy.model import Pack
@@ -51,11 +54,18 @@ def setup(home: Home) -> None:
     move_to(home)
 
 
-def migrate() -> None:
-    """Create or upgrade the tables."""
-    from django.core.management import call_command
+def migrate() -> list[str]:
+    """Create or upgrade the tables; gives the steps that were taken."""
+    from almoner.casework import upgrading
 
-    call_command("migrate", verbosity=0, interactive=False)
+    return upgrading.migrate()
+
+
+def refuse_other_version(home: Home) -> None:
+    """Raises HomeError when the tables are not those of this version: `almoner upgrade` brings older ones up."""
+    from almoner.casework import upgrading
+
+    upgrading.refuse_other_version(home.folder)
 
 
 def identities() -> IdentityStore:
@@ -124,15 +134,47 @@ def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None,
     pack_tables.sync_freshness(rows)
 
 
+def sync_sweep(
+    as_of: dt.date, households: int, unplaced: int, judged: Iterable[tuple[str, int, int, int]]
+) -> None:
+    """What a cycle over everybody could judge: (signal, subjects, holds, unknown). `unplaced` persons have no household."""
+    from almoner.casework import blind_spots
+
+    blind_spots.keep(as_of, households, unplaced, judged)
+    sync_tallies()
+
+
+def sync_tallies() -> None:
+    """Count what became of the cases of the last 12 months, for the pages on quality and fairness. Takes seconds in a large county."""
+    from almoner.casework import quality
+
+    quality.keep(dt.datetime.now())
+
+
+def load_outlines(file: Path, key: str = "area_code") -> Loaded:
+    """Replace the map by the areas of a GeoJSON file; `key` is the property with the area's code. Raises AlmonerError."""
+    from almoner.casework import outlines
+
+    return outlines.load(file, key)
+
+
 def create_user(
-    username: str, password: str, role: str = "worker", areas: Sequence[str] = ("*",), department: str | None = None,
+    username: str, password: str | None, role: str = "worker", areas: Sequence[str] = ("*",), department: str | None = None,
     full_name: str = "",
 ) -> User:  # fmt: skip
-    """Somebody who can sign in. Raises AlmonerError for a name that is taken, an unknown role or
-    department."""
-    from almoner.casework import reference_data
+    """Somebody who can sign in; without a password by a link or by the authority's own sign-in. Raises AlmonerError for a name
+    that is taken, an unknown role or department."""
+    from almoner.casework import staff
 
-    return reference_data.create_user(username, password, role, areas, department, full_name)
+    return staff.create_user(username, password, role, areas, department, full_name)
+
+
+def link_for(username: str, role: str, areas: Sequence[str], department: str | None) -> str:
+    """The address, on the console, where somebody sets a password once. Who is new is made; who is there already loses password
+    and second factor and keeps the role."""
+    from almoner.casework import staff
+
+    return staff.begin_anew(username, role, areas, department)
 
 
 def explain(case_reference: str, language: str) -> str:
@@ -148,6 +190,13 @@ def verify_chain() -> ChainCheck:
     from almoner.casework import audit
 
     return audit.verify_chain()
+
+
+def refuse_unsafe(home: Home, host: str) -> None:
+    """Raises HomeError when the console would be served in a way that is not safe."""
+    from almoner.casework.server import refuse_unsafe as refuse
+
+    refuse(home, host)
 
 
 def serve(home: Home, host: str = "127.0.0.1", port: int = 8000) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from almoner.casework.models import (
@@ -18,13 +18,16 @@ from almoner.casework.models import (
     Case,
     Check,
     Concern,
-    ConcernKind,
+    HelpRequest,
+    HouseholdMember,
+    Identity,
     Membership,
     Referral,
     ReferralState,
     RoleOf,
     Visit,
 )
+from almoner.casework.models.residents import OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
 
 Record = TypeVar("Record", bound=Model)
@@ -44,6 +47,7 @@ class Right(StrEnum):
     POLICY = "policy"  # signals, programmes and parameters in words
     OVERSIGHT = "oversight"  # the audit trail and who looked; no names, no numbers of people
     CALENDAR = "calendar"  # the table of working days
+    PEOPLE = "people"  # who may sign in, and what they may do
 
 
 RIGHTS: Mapping[str, frozenset[Right]] = {
@@ -53,7 +57,7 @@ RIGHTS: Mapping[str, frozenset[Right]] = {
     RoleOf.POLICY: frozenset({Right.POLICY, Right.FEEDS}),
     RoleOf.DATA: frozenset({Right.FEEDS, Right.POLICY}),
     RoleOf.AUDITOR: frozenset({Right.OVERSIGHT, Right.POLICY, Right.FEEDS}),
-    RoleOf.ADMINISTRATOR: frozenset({Right.CALENDAR}),
+    RoleOf.ADMINISTRATOR: frozenset({Right.CALENDAR, Right.PEOPLE}),
 }
 
 EVERYWHERE = "*"
@@ -141,13 +145,13 @@ def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:
 
 
 def concerns_of(user: Someone) -> QuerySet[Concern]:
-    """What households ask for. A department's: facts that it supplied. Of who works cases: appeals and talks in their areas."""
+    """What households ask for. A department's: facts that it supplied or keeps. Of who works cases: appeals and talks in their areas."""
     membership = membership_of(user)
     rights = rights_of(membership)
     if membership is not None and Right.REFERRALS in rights:
-        return Concern.objects.filter(kind=ConcernKind.CORRECTION, department=membership.department_id)
+        return Concern.objects.filter(kind__in=OF_DEPARTMENTS, department=membership.department_id)
     if membership is not None and Right.CASES in rights:
-        return Concern.objects.filter(_inside(membership, "case__area")).exclude(kind=ConcernKind.CORRECTION)
+        return Concern.objects.filter(_inside(membership, "case__area")).exclude(kind__in=OF_DEPARTMENTS)
     return Concern.objects.none()
 
 
@@ -158,12 +162,51 @@ def concern_for(user: Someone, reference: str) -> Concern:
     return concern
 
 
+def requests_of(user: Someone) -> QuerySet[HelpRequest]:
+    """Requests at the desk. A department's: of people whom its register does not know. Of who works cases: taken by them or in their areas, or
+    of somebody who lives in a household whose case is theirs to see."""
+    membership = membership_of(user)
+    rights = rights_of(membership)
+    if membership is not None and Right.REFERRALS in rights:
+        return HelpRequest.objects.exclude(department="").filter(department=membership.department_id)
+    if membership is not None and Right.CASES in rights:
+        if EVERYWHERE in membership.areas:
+            return HelpRequest.objects.all()
+        cases = Case.objects.filter(_inside(membership), household_id=OuterRef("household_id"))
+        lives = HouseholdMember.objects.filter(Exists(cases), person_id=OuterRef("person_id"))
+        person = Identity.objects.filter(Exists(lives), number_index=OuterRef("number_index"))
+        return HelpRequest.objects.filter(Q(taken_by_id=user.pk) | _inside(membership) | Exists(person))
+    return HelpRequest.objects.none()
+
+
+def request_for(user: Someone, reference: str) -> HelpRequest:
+    found = requests_of(user).select_related("taken_by", "answered_by", "appeal_of", "appeal_of__answered_by")
+    request = found.filter(reference=reference).first()
+    if request is None:
+        raise Http404
+    return request
+
+
+def lines_of(user: Someone) -> QuerySet[Referral]:
+    """Lines of lists that the user's department confirms on the spot, and has not yet."""
+    membership = membership_of(user)
+    if membership is None or Right.REFERRALS not in rights_of(membership):
+        return Referral.objects.none()
+    waiting = Referral.objects.filter(state=ReferralState.PROPOSED, check_due_at__isnull=False, case__ended_at=None)
+    return waiting.exclude(checker="").filter(checker=membership.department_id)
+
+
 def referrals_of(user: Someone) -> QuerySet[Referral]:
     """Referrals that were sent to the user's own department; nothing for anybody else."""
     membership = membership_of(user)
     if membership is None or Right.REFERRALS not in rights_of(membership):
         return Referral.objects.none()
-    return Referral.objects.filter(department=membership.department_id, state__in=SEEN_BY_DEPARTMENTS)
+    return referrals_to(membership.department_id or "")
+
+
+def referrals_to(department: str) -> QuerySet[Referral]:
+    """What the people and the own system of a department see."""
+    return Referral.objects.filter(department=department, state__in=SEEN_BY_DEPARTMENTS)
 
 
 def area_alerts_of(user: Someone) -> QuerySet[AreaAlert]:
@@ -188,6 +231,14 @@ def case_for(user: Someone, reference: str) -> Case:
     if case is None:
         raise Http404
     return case
+
+
+def referral_to(department: str, reference: str) -> Referral:
+    """A referral by its reference, for the department's own system."""
+    referral = referrals_to(department).select_related("case").filter(reference=reference).first()
+    if referral is None:
+        raise Http404
+    return referral
 
 
 def referral_for(user: Someone, reference: str) -> Referral:

@@ -9,3 +9,6 @@ class CaseworkConfig(AppConfig):
     name = "almoner.casework"
     label = "casework"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from almoner.casework import signing_in  # noqa: F401 - hears who signs in

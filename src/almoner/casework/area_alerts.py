@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from almoner.casework.audit import NewEvent, append
 from almoner.casework.clocks import Clocks
 from almoner.casework.models import AreaAlert
-from almoner.casework.workflow import Refused
+from almoner.casework.refusals import Refused
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -71,3 +72,5 @@ def answer(user: User, reference: str, version: int, cause: str, note: str) -> N
         alert.answered_at, alert.answered_by = dt.datetime.now(), user
         alert.version += 1
         alert.save()
+        told = {"alert": alert.reference, "area": alert.area, "signal": alert.signal, "cause": cause, "note": note}
+        append([NewEvent(None, "area_answered", told, user.pk)], alert.answered_at)

@@ -37,6 +37,10 @@ class Areas:
             return named
         return _("%(area)s, %(parent)s") % {"area": named, "parent": self._names[parent]}
 
+    def short(self, code: str) -> str:
+        """The area's own name."""
+        return self._names.get(code, code)
+
     def above(self, code: str) -> list[str]:
         """`code` and every area around it."""
         found: list[str] = []
@@ -51,12 +55,12 @@ class Areas:
 
     def choices(self, prefixes: Sequence[str], codes: Callable[[], Iterable[str]]) -> list[Choice]:
         """What somebody with these areas may choose, in groups; `codes` where no area has a name."""
-        offered = [self._choice(top, prefixes) for top in self._tops()]
+        offered = [self._choice(top, prefixes) for top in self.tops()]
         if not self._names:
             offered = [(code, code) for code in codes() if _covered(code, prefixes)]
         return [choice for choice in offered if choice[1]]
 
-    def _tops(self) -> Iterator[str]:
+    def tops(self) -> Iterator[str]:
         """The areas under the whole; the whole itself is no choice, for it leaves nothing out."""
         for root in (code for code in self._names if self._parent[code] not in self._names):
             yield from self._within.get(root) or [root]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from almoner.casework.models import AccessLog, CaseEvent, ChainHead
 
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 FIRST = "0" * 64
 CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
 TABLE = CaseEvent._meta.db_table
-COLUMNS = "number, case_id, at, actor_id, kind, data, previous_hash, hash"
+COLUMNS = "number, case_id, at, actor_id, system, kind, data, previous_hash, hash"
 LINK = (
     "number",
     "case_id",
     "at",
     "actor_id",
+    "system",
     "kind",
     "data",
 )  # what a link is made of, after the hash before it
@@ -40,12 +41,13 @@ READ_AT_ONCE = 5_000
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event that is not in the chain yet. `data` holds no personal data."""
+    """An event that is not in the chain yet, of a case or of who may sign in. `data` holds no personal data of residents."""
 
-    case: Case | CaseRow
+    case: Case | CaseRow | None
     kind: str
     data: Mapping[str, Any]
     actor_id: int | None = None
+    system: str | None = None  # the department whose own system acted
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,20 @@ def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
     for event in events:
         head.number += 1
         data, previous = canonical(event.data), head.hash
-        head.hash = _link(previous, head.number, event.case.id, at, event.actor_id, event.kind, data)
-        rows.append(
-            (head.number, event.case.id, stored_at, event.actor_id, event.kind, data, previous, head.hash)
-        )
+        case = event.case.id if event.case else None
+        who = (event.actor_id, event.system)
+        head.hash = _link(previous, head.number, case, at, *who, event.kind, data)
+        rows.append((head.number, case, stored_at, *who, event.kind, data, previous, head.hash))
     with connection.cursor() as cursor:  # half the time of a cycle went into making model objects here
-        cursor.executemany(f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", rows)
+        cursor.executemany(f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows)
     head.save()
 
 
 def _link(previous: str, *told: object) -> str:
-    number, case, at, actor, kind, data = told
+    number, case, at, actor, system, kind, data = told
     content = {"number": number, "case": case, "at": str(at), "actor": actor, "kind": kind, "data": data}
+    if system is not None:  # older links were made without it
+        content["system"] = system
     return hashlib.sha256((previous + canonical(content)).encode()).hexdigest()
 
 
@@ -104,8 +108,21 @@ def verify_chain() -> ChainCheck:
 
 def looked(user: AbstractBaseUser, case: Case, page: str) -> None:
     """Record that `user` saw personal data of the case's household."""
-    with transaction.atomic():
-        AccessLog.objects.create(
-            at=dt.datetime.now(),
-            user_id=user.pk, household_id=case.household_id, page=page, case=case,
-        )  # fmt: skip
+    looked_at(user, [case], page)
+
+
+def looked_at(user: AbstractBaseUser, cases: Iterable[Case], page: str) -> None:
+    """Record that `user` saw personal data of the households of these cases, on one page."""
+    _looks(cases, page, user_id=user.pk)
+
+
+def looked_by_system(department: str, case: Case, page: str) -> None:
+    """Record that the department's own system was given personal data of the case's household."""
+    _looks([case], page, system=department)
+
+
+def _looks(cases: Iterable[Case], page: str, **who: Any) -> None:
+    now = dt.datetime.now()
+    AccessLog.objects.bulk_create(
+        AccessLog(at=now, household_id=case.household_id, page=page, case=case, **who) for case in cases
+    )

@@ -1,6 +1,7 @@
 """What a household asks for: the correction of a fact, an appeal, a person. Each has a clock, and a person answers it.
 
-A correction goes to the department that supplied the fact: what it corrects comes back with its next delivery and is assessed anew.
+A correction goes to the department that supplied the fact: what it corrects comes back with its next delivery and is assessed anew. What
+workers say of a household itself (`almoner.casework.corrections`) is answered in the same way by the department that keeps the register.
 An appeal is decided by somebody who has done nothing on the case before.
 """
 
@@ -29,8 +30,9 @@ from almoner.casework.models import (
     Notice,
 )
 from almoner.casework.models.residents import ENDINGS
+from almoner.casework.refusals import Refused
+from almoner.casework.standing import stand
 from almoner.casework.vault_rows import Person, opened_vault, people
-from almoner.casework.workflow import Refused
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -96,8 +98,9 @@ def ask(notice: Notice, kind: str, text: str, about: str = "") -> Concern:
         if case.concerns.filter(kind=kind, about=about if fact else "", answered_at=None).exists():
             raise Refused(_("You have asked for this already. Somebody is working on it."))
         concern = _new(case, kind, text, fact, now)
+        stand(case)
         case.version += 1
-        case.save(update_fields=["version"])
+        case.save()
         append([NewEvent(case, f"household_{kind}", {"concern": concern.reference})], now)
     return concern
 
@@ -127,6 +130,7 @@ def subjects(concern: Concern) -> list[Person]:
     """Whose record a correction is about, with name and number alone: enough for the department to find it."""
     subject = concern.fact["person"]
     found = [p for p in people(concern.case.household_id) if subject in {None, p.person_id}]
+    found += people(concern.other.household_id) if concern.other else []
     return [replace(person, phone=None, address=None) for person in found]
 
 
@@ -171,6 +175,7 @@ def _follow(concern: Concern, by: User, now: dt.datetime) -> None:
     if reopens:
         case.state, case.ended_at, case.outcome, case.assignee = CaseState.VERIFYING, None, "", None
         case.due_at = installed_clocks().due(now, WITHIN[ConcernKind.APPEAL], "")
+    stand(case)
     case.version += 1
     case.save()
     told = {

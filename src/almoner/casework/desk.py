@@ -16,7 +16,7 @@ from django.db.models.functions import Cast
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.batches import batched
 from almoner.casework.models import Case, CaseSignal, Label, Referral, ReferralState
-from almoner.casework.models.cases import OPEN
+from almoner.casework.models.cases import NO_CLOCK, OPEN
 from almoner.casework.rows import (
     CASES,
     READ_AT_ONCE,
@@ -26,7 +26,8 @@ from almoner.casework.rows import (
     ReferralRow,
     SignalRow,
 )
-from almoner.casework.standing import refresh
+from almoner.casework.standing import refresh, waits
+from almoner.casework.webhooks import queue
 
 
 class Desk:
@@ -43,6 +44,7 @@ class Desk:
         self.opened: list[CaseRow] = []
         self.changed: dict[int, CaseRow] = {}
         self.events: list[NewEvent] = []
+        self.told: list[tuple[ReferralRow, str, str]] = []
         self._touched: dict[int, SignalRow | ReferralRow] = {}
         self._labels: dict[tuple[str, str], Mapping[str, str]] = {}
         self._referrals_of: dict[int, list[ReferralRow]] = defaultdict(list)
@@ -97,6 +99,10 @@ class Desk:
     def tell(self, case: CaseRow, kind: str, data: Mapping[str, Any]) -> None:
         self.events.append(NewEvent(case, kind, data))
 
+    def tell_department(self, row: ReferralRow, kind: str, occasion: str) -> None:
+        """What the department of a stored referral is to be told (`almoner.casework.webhooks.queue`)."""
+        self.told.append((row, kind, occasion))
+
     def name(self, kind: str, key: str, words: Mapping[str, str]) -> None:
         self._labels[kind, key] = words
 
@@ -113,13 +119,15 @@ class Desk:
         REFERRALS.insert(row for row in referrals if row.id is None)
         REFERRALS.update(row for row in referrals if row.id is not None)
         append(self.events, at)
+        queue.tell_all(self.told, at)
         self._write_labels()
 
     def _refresh_cases(self) -> None:
+        asked = {key: due for some in batched(self.changed, READ_AT_ONCE) for key, due in waits(some).items()}
         for case in (*self.opened, *self.changed.values()):
             signals = [row for row in self._signals_of[case.household_id] if row.case is case]
             referrals = [row for row in self._referrals_of[case.household_id] if row.case is case]
-            refresh(case, signals, referrals)
+            refresh(case, signals, referrals, asked.get(case.id or 0, NO_CLOCK))
         for case in self.changed.values():
             case.version += 1
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from almoner.casework import words
 from almoner.casework.models import CaseSignal, Department, Label, Referral
+from almoner.casework.standing import RUNNING
 from almoner.casework.terms import terms
 from almoner.policy.model import Words
 
@@ -91,6 +93,12 @@ class Proposal:
     guards: tuple[Guard, ...] = ()
     check: str = ""
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the department has not finished in its time."""
+        due = self.referral.due_at
+        return self.referral.state in RUNNING and due is not None and due < dt.datetime.now()
+
 
 def _layers(layers: Mapping[str, Any] | None) -> tuple[tuple[str, ...], str]:
     """Groups of the watch list, and the theme; a body from before the pack had a watch says neither."""
@@ -121,8 +129,9 @@ class Presenter:
             *_layers(body.get("layers")),
         )  # fmt: skip
 
-    def proposal(self, referral: Referral) -> Proposal:
-        body = referral.body
+    def proposal(self, referral: Referral, body: Mapping[str, Any] | None = None) -> Proposal:
+        """Of the whole stored body, or of the part of it that somebody may see."""
+        body = referral.body if body is None else body
         exclusions = ((words.in_language(e["label"]), e.get("holds", False)) for e in body["exclusions"])
         return Proposal(
             referral, words.in_language(body["label"]), self.department(referral.department),
@@ -162,12 +171,13 @@ class Presenter:
 
     def _steps(self, body: Mapping[str, Any]) -> tuple[ProposalStep, ...]:
         """The last step is the amount and has its unit; those before say theirs in their sentences."""
-        units = [*[None] * (len(body["steps"]) - 1), body["unit"]]
+        steps = body["steps"]
         return tuple(
             ProposalStep(
-                words.in_language(step["label"]), words.in_language(step["sentence"]), self._amount(step["value"], unit)
+                words.in_language(step["label"]), words.in_language(step["sentence"]),
+                self._amount(step["value"], body["unit"] if step.get("is_amount", step is steps[-1]) else None),
             )
-            for step, unit in zip(body["steps"], units, strict=False)
+            for step in steps
         )  # fmt: skip
 
     def _quantity(self, operand: Mapping[str, Any]) -> Quantity:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.conf import settings
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -23,23 +23,17 @@ LISTS = {
     "overdue": _("Overdue"),
     "second": _("Waiting for a second person"),
     "asked": _("The household asks for something"),
-    "unanswered": _("Notice not answered: to be visited"),
+    "telling": _("To be told of what is proposed"),
+    "unanswered": _("Notice or authorisation not answered: to be visited"),
     "returned": _("Returned by a department"),
+    "departments": _("Overdue at a department"),
+    "withdrawn": _("Evidence withdrawn"),
     "held": _("On hold"),
     "new": _("Came in during the last 7 days"),
     "given": _("Given something in the last 30 days"),
     "all": _("All open"),
     "ended": _("Dismissed and closed"),
 }
-
-
-class SignInForm(AuthenticationForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].label = _("User name")
-        self.fields["username"].widget.attrs["class"] = "govuk-input"
-        self.fields["password"].label = _("Password")
-        self.fields["password"].widget.attrs["class"] = "govuk-input"
 
 
 class QueueForm(forms.Form):
@@ -73,6 +67,7 @@ class ActForm(forms.Form):
     found = forms.ChoiceField(choices=Finding.choices, required=False, label=_("What was found"))
     reason = forms.ChoiceField(choices=FalseAlarm.choices, required=False, label=_("Reason"))
     assignee = forms.IntegerField(required=False, label=_("Assigned to"))
+    referral = forms.CharField(max_length=16, required=False, label=_("Referral"))
     note = forms.CharField(max_length=400, required=False, label=_("Note"))
 
     def told(self) -> dict[str, Any]:
@@ -166,10 +161,13 @@ class TrailForm(forms.Form):
 
 
 class NoticeForm(forms.Form):
-    """Which signals a notice tells of."""
+    """Which signals a notice tells of, and how it is made: as a page to print, or as a PDF in a language and size."""
 
     version = forms.IntegerField()
     told = forms.TypedMultipleChoiceField(coerce=int, required=False)
+    form = forms.ChoiceField(choices=[("page", "page"), ("pdf", "pdf")], required=False)
+    language = forms.ChoiceField(choices=settings.LANGUAGES, required=False)
+    large = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, signals: Sequence[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""How late a feed is, by its own rhythm."""
+"""How late a feed is, by what its contract says."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ import datetime as dt
 from dataclasses import dataclass
 
 from almoner.casework import words
-from almoner.casework.models import Cadence, FeedState
-
-LATE_AFTER = {  # days from the last complete day to the time when the next delivery should have been there
-    Cadence.DAILY: 2,
-    Cadence.WEEKLY: 9,
-    Cadence.MONTHLY: 41,
-    Cadence.YEARLY: 400,
-}
+from almoner.casework.models import FeedState
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """A feed and its state: `tone` is over (late), none (never delivered, or no rhythm to be late by) or calm."""
+    """A feed and its state: `tone` is over (late), none (never delivered) or calm."""
 
     feed: FeedState
     label: str
@@ -35,8 +28,7 @@ def freshness(feed: FeedState, today: dt.date) -> Freshness:
     if feed.complete_through is None:
         return Freshness(feed, label, None, "none")
     days = (today - feed.complete_through).days
-    allowed = LATE_AFTER.get(Cadence(feed.cadence))
-    late = allowed is not None and days > allowed
+    late = feed.late_after_days is not None and days > feed.late_after_days
     return Freshness(feed, label, max(days, 0), "over" if late else "calm")
 
 

@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from almoner.casework.access import Right, covers, may, membership_of, rights_of
-from almoner.casework.models import Case, FalseAlarm, Finding, Membership, Outcome
+from almoner.casework.models import Case, FalseAlarm, Finding, Membership, Outcome, Referral
 from almoner.casework.models.work import AHEAD
 from almoner.casework.second_person import waiting, what_is_asked
 from almoner.casework.standing import RUNNING
@@ -36,7 +37,8 @@ def is_free_or_i_lead(case: Case, by: User, _data: Data) -> Refusal:
 
 
 def has_no_running_referral(case: Case, _by: User, _data: Data) -> Refusal:
-    running = case.referrals.filter(state__in=RUNNING).exists()
+    both = Q(case=case) | Q(case__joined_to=case)
+    running = Referral.objects.filter(both, state__in=RUNNING).exists()
     return _("A department has not answered its referral yet.") if running else None
 
 

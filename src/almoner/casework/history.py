@@ -15,7 +15,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from almoner.casework import words
-from almoner.casework.models import AccessLog, Case, CaseEvent, Ending, FalseAlarm, Finding, Label, Outcome
+from almoner.casework.models import (
+    AccessLog,
+    Case,
+    CaseEvent,
+    Cause,
+    Department,
+    Ending,
+    FalseAlarm,
+    FileAbout,
+    Finding,
+    How,
+    Label,
+    Outcome,
+    RequestEnding,
+    Said,
+)
 from almoner.policy.model import Words
 
 Data = Mapping[str, Any]
@@ -40,7 +55,8 @@ def lines(events: list[CaseEvent]) -> list[Line]:
     labels = list(Label.objects.values_list("kind", "key", "words"))
     names = {(kind, key): words.in_language(label) for kind, key, label in labels}
     units = {key: label for kind, key, label in labels if kind == "unit"}
-    return [_line(event, names, units) for event in _named(events)]
+    systems = departments() if any(event.system for event in events) else {}
+    return [_line(event, names, units, systems) for event in _named(events)]
 
 
 def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
@@ -71,6 +87,9 @@ PAGES = {
     "referral": gettext_lazy("Department's referral"),
     "fact": gettext_lazy("Fact that is said to be wrong"),
     "letter": gettext_lazy("Notice to print"),
+    "file": gettext_lazy("File of the case"),
+    "request": gettext_lazy("Request at the desk"),
+    "list": gettext_lazy("List to confirm on the spot"),
 }
 LOOKS = 50
 
@@ -78,28 +97,45 @@ LOOKS = 50
 def looks(case: Case) -> list[Look]:
     """Who has looked at this household's data, newest first; many looks of one person on one day are one line."""
     rows = AccessLog.objects.filter(household_id=case.household_id).annotate(day=TruncDate("at"))
-    seen = rows.values("day", "page", "user_id").annotate(last=Max("at")).order_by("-last")[:LOOKS]
+    seen = rows.values("day", "page", "user_id", "system").annotate(last=Max("at")).order_by("-last")[:LOOKS]
     found = list(seen)
     users = User.objects.select_related("membership").in_bulk({row["user_id"] for row in found})
-    return [_look(row["last"], users[row["user_id"]], row["page"]) for row in found]
+    names = departments()
+    return [_look(row["last"], users.get(row["user_id"]), row["system"], row["page"], names) for row in found]
 
 
-def _look(at: dt.datetime, user: User, page: str) -> Look:
+def departments() -> dict[str, Words]:
+    return dict(Department.objects.values_list("id", "label"))
+
+
+def system_of(department: str, names: Mapping[str, Words]) -> str:
+    """A department's own system, as an actor."""
+    return _("System of %(department)s") % {"department": words.in_language(names.get(department, department))}
+
+
+def _look(at: dt.datetime, user: User | None, system: str | None, page: str, names: Mapping[str, Words]) -> Look:
+    if user is None:
+        return Look(at, system_of(system or "", names), "", str(PAGES.get(page, page)))
     member = getattr(user, "membership", None)
     role = str(member.get_role_display()) if member else ""
     return Look(at, user.get_full_name() or user.get_username(), role, str(PAGES.get(page, page)))
 
 
 def _line(
-    pair: tuple[CaseEvent, Data], names: Mapping[tuple[str, str], str], units: Mapping[str, Words]
+    pair: tuple[CaseEvent, Data], names: Mapping[tuple[str, str], str], units: Mapping[str, Words], systems: Mapping[str, Words]
 ) -> Line:
     event, told = pair
     data = {**told, "units": units}
     for kind in ("signal", "programme"):
         if kind in data:
             data["name"] = names.get((kind, data[kind]), data[kind])
-    who = (event.actor.get_full_name() or event.actor.get_username()) if event.actor else _("Almoner")
-    return Line(event.at, who, SENTENCES[event.kind](data), data.get("note", ""))
+    return Line(event.at, _who(event, systems), SENTENCES[event.kind](data), data.get("note", ""))
+
+
+def _who(event: CaseEvent, systems: Mapping[str, Words]) -> str:
+    if event.actor:
+        return event.actor.get_full_name() or event.actor.get_username()
+    return system_of(event.system, systems) if event.system else _("Almoner")
 
 
 def _opened(data: Data) -> str:
@@ -177,6 +213,13 @@ def _seen(data: Data) -> str:
     return _("Visited on %(date)s: %(found)s.") % told
 
 
+def _consent(said: Said, data: Data) -> str:
+    told = {"said": said.label, "how": How(data["how"]).label}
+    if data["complete"]:
+        return _("An adult's word: %(said)s (%(how)s). All have authorised.") % told
+    return _("An adult's word: %(said)s (%(how)s).") % told
+
+
 SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "opened": _opened,
     "carried_over": lambda data: _("A proposal was carried over from case %(from_case)s.") % data,
@@ -224,10 +267,46 @@ SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "household_correction": lambda _data: _("The household says that a fact is wrong."),
     "household_appeal": lambda _data: _("The household appeals against the decision."),
     "household_person": lambda _data: _("The household asks for a person."),
+    "reported_together": lambda _data: _("Asked of the register: whether two cases are one household."),
+    "reported_gone": lambda _data: _("Asked of the register: whether a person lives here no longer."),
+    "reported_mistaken": lambda _data: _("Asked of the register: whether a record is of another person."),
+    "joined": lambda data: _("Case %(case)s goes on in this one: both are of one household.") % data,
+    "joined_to": lambda data: _("Closed: it goes on in case %(case)s. Both are of one household.") % data,
+    "file_added": lambda data: _("File kept: %(about)s.") % {"about": FileAbout(data["about"]).label},
+    "file_removed": lambda _data: _("File taken away."),
+    "request_taken": lambda data: _("A request was taken at the desk: %(request)s.") % data,
+    "request_seen": lambda data: _("A request at the desk was read: %(request)s.") % data,
+    "request_answered": lambda data: (
+        _("A request at the desk was answered: %(ending)s.") % {"ending": RequestEnding(data["ending"]).label}
+    ),
+    "request_appealed": lambda data: _("An appeal against the answer to a request was taken: %(first)s.") % data,
+    "authorisation_asked": lambda data: _("All adults were asked to authorise: %(name)s.") % data,
+    "consent_given": lambda data: _consent(Said.GIVEN, data),
+    "consent_declined": lambda data: _consent(Said.DECLINED, data),
+    "consent_revoked": lambda data: _consent(Said.REVOKED, data),
+    "list_confirmed": lambda data: _("Confirmed on the spot: %(name)s.") % data,
+    "list_doubted": lambda data: _("Not confirmed on the spot: %(name)s. A person looks again.") % data,
+    "list_asked_again": lambda data: _("To be confirmed on the spot once more: %(name)s.") % data,
+    "area_answered": lambda data: (
+        _("Alert of area %(area)s answered (%(name)s): %(cause)s.") % {**data, "cause": Cause(data["cause"]).label}
+    ),
     "concern_answered": lambda data: (
         _("The household was answered: %(ending)s.") % {"ending": Ending(data["ending"]).label}
     ),
+    "referral_reminded": lambda data: _("Department reminded, due soon: %(name)s.") % data,
+    "referral_escalated": lambda data: (
+        _("Overdue at the department: %(name)s. Who leads the case work is told.") % data
+    ),
+    "referral_taken_back": lambda data: _("Taken back from the department: %(name)s.") % data,
+    "referral_again": lambda data: _("Proposed anew: %(name)s.") % data,
     "referral_accept": lambda data: _("Department accepted: %(name)s.") % data,
     "referral_done": lambda data: _("Department has delivered: %(name)s.") % data,
     "referral_return": lambda data: _("Department returned: %(name)s.") % data,
+    "user_made": lambda data: _("User %(username)s was made.") % data,
+    "user_changed": lambda data: _("Name or rights of user %(username)s were changed.") % data,
+    "user_off": lambda data: _("User %(username)s was switched off.") % data,
+    "user_on": lambda data: _("User %(username)s was switched on.") % data,
+    "user_link": lambda data: _("A link for a new password of user %(username)s was made.") % data,
+    "user_password": lambda data: _("User %(username)s has chosen a new password.") % data,
+    "user_second_factor_reset": lambda data: _("The second factor of user %(username)s was taken away.") % data,
 }

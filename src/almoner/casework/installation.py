@@ -1,8 +1,6 @@
 """Where casework's database and secrets lie: from the home and the environment.
 
-Environment: `ALMONER_HOME` the installation's folder (set by `almoner.casework.setup`),
-`ALMONER_DATABASE_URL` a PostgreSQL (``postgresql://user:password@host:port/name``) in place of the SQLite
-file, `ALMONER_HOSTS` further host names of the console, `ALMONER_HTTPS=1` behind TLS.
+`ALMONER_HOME` is the installation's folder (set by `almoner.casework.setup`); all other variables are in `environment`.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import secrets
 import zoneinfo
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from almoner.errors import HomeError
 from almoner.home import Home, load
@@ -22,6 +20,8 @@ SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     "timeout": 30,
 }
+
+POSTGRESQL_OPTIONS = {"sslmode", "sslrootcert", "sslcert", "sslkey"}
 
 
 def home_of_environment() -> Home | None:
@@ -53,6 +53,9 @@ def _postgresql(url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
+        "OPTIONS": {
+            name: values[-1] for name, values in parse_qs(parts.query).items() if name in POSTGRESQL_OPTIONS
+        },
     }
 
 

@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from django.db.models import Q, QuerySet, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
+from almoner.casework import authorisations
 from almoner.casework.access import cases_of
 from almoner.casework.models import (
     Case,
@@ -16,14 +17,17 @@ from almoner.casework.models import (
     CaseState,
     Check,
     Concern,
-    ConcernKind,
     Notice,
     Referral,
     ReferralState,
     Visit,
 )
 from almoner.casework.models.cases import OPEN
+from almoner.casework.models.residents import OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
+from almoner.casework.taking_part import to_be_told
+from almoner.casework.webhooks.overdue import over
+from almoner.casework.withdrawn import without_evidence
 
 if TYPE_CHECKING:
     from almoner.casework.access import Someone
@@ -46,8 +50,15 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "overdue": lambda: working & Q(due_at__lt=now),
         "second": lambda: OPEN & Q(pk__in=Check.objects.filter(decided_at=None).values("case_id")),
         "asked": lambda: Q(pk__in=asked().values("case_id")),
-        "unanswered": lambda: OPEN & Q(pk__in=unanswered(now).values("case_id")),
+        "unanswered": lambda: OPEN & (
+            Q(pk__in=unanswered(now).values("case_id")) | Q(pk__in=authorisations.unanswered(now).values("case_id"))
+        ),
+        "telling": lambda: OPEN & Q(pk__in=to_be_told().values("case_id")),
         "returned": lambda: OPEN & Q(state__in=DECIDED, pk__in=returned().values("case_id")),
+        "departments": lambda: OPEN & (
+            Q(pk__in=over(now).values("case_id")) | Q(pk__in=over(now).values("case__joined_to"))
+        ),
+        "withdrawn": lambda: OPEN & Q(pk__in=without_evidence().values("pk")),
         "held": lambda: OPEN & Q(held_until__gt=now.date()),
         "new": lambda: Q(opened_at__gte=start(now, NEW)),
         "given": lambda: Q(pk__in=Referral.objects.filter(given_since(start(now, GIVEN))).values("case_id")),
@@ -67,7 +78,7 @@ def given_since(moment: dt.datetime) -> Q:
 
 def asked() -> QuerySet[Concern]:
     """What households ask of who works cases, and has no answer; of ended cases too."""
-    return Concern.objects.filter(answered_at=None).exclude(kind=ConcernKind.CORRECTION)
+    return Concern.objects.filter(answered_at=None).exclude(kind__in=OF_DEPARTMENTS)
 
 
 def unanswered(now: dt.datetime) -> QuerySet[Notice]:
@@ -90,10 +101,12 @@ def listed(user: Someone) -> QuerySet[Case]:
     return cases_of(user).alias(hand=Coalesce("assignee_id", Value(int(str(user.pk)))))
 
 
-def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas) -> QuerySet[Case]:
-    """The cases of the chosen list that the chosen filters leave."""
+def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas, *, many: bool = False) -> QuerySet[Case]:
+    """The cases of the chosen list that the chosen filters leave. Where that is `many`, the database had better go through the
+    cases in their order and leave out others, for a page of the first few: it is not told that what is asked for is the key."""
+    key = "same" if many else "pk"
     name = chosen.get("list") or "open"
-    cases = listed(user).filter(condition(int(str(user.pk)), name, dt.datetime.now()))
+    cases = listed(user).filter(condition(int(str(user.pk)), name, dt.datetime.now())).alias(same=F("pk") + 0)
     for field in ("level", "state"):
         if chosen.get(field):
             cases = cases.filter(**{field: chosen[field]})
@@ -101,10 +114,10 @@ def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas) -> QuerySet
         cases = cases.filter(area__in=areas.below(chosen["area"]))
     if chosen.get("signal"):
         standing = CaseSignal.objects.filter(signal=chosen["signal"], cleared_on=None)
-        cases = cases.filter(pk__in=standing.values("case_id"))
+        cases = cases.filter(**{f"{key}__in": standing.values("case_id")})
     if chosen.get("programme"):
-        cases = cases.filter(pk__in=_of_programme(name, chosen["programme"]).values("case_id"))
-    return _in_layers(cases, chosen)
+        cases = cases.filter(**{f"{key}__in": _of_programme(name, chosen["programme"]).values("case_id")})
+    return _in_layers(cases, chosen, key)
 
 
 def _of_programme(list_name: str, programme: str) -> QuerySet[Referral]:
@@ -115,19 +128,17 @@ def _of_programme(list_name: str, programme: str) -> QuerySet[Referral]:
     return Referral.objects.filter(programme=programme, state__in=states)
 
 
-def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str]) -> QuerySet[Case]:
+def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str], key: str) -> QuerySet[Case]:
     """Cases with a standing signal of the theme, and with one whose subject is, or is not, on the watch list."""
     standing = CaseSignal.objects.filter(cleared_on=None)
     if chosen.get("theme"):
-        cases = cases.filter(pk__in=standing.filter(theme=chosen["theme"]).values("case_id"))
+        cases = cases.filter(**{f"{key}__in": standing.filter(theme=chosen["theme"]).values("case_id")})
     group = chosen.get("watch")
     if group == UNLISTED:
-        return cases.filter(pk__in=standing.filter(watched="").values("case_id"))
+        return cases.filter(**{f"{key}__in": standing.filter(watched="").values("case_id")})
     if group:
-        found = (
-            standing.exclude(watched="")
-            if group == LISTED
-            else standing.filter(watched__contains=f",{group},")
-        )
-        cases = cases.filter(pk__in=found.values("case_id"))
+        found = standing.filter(watched__gt="")  # a range of an index, which "not empty" would not be
+        if group != LISTED:
+            found = found.filter(watched__contains=f",{group},")
+        cases = cases.filter(**{f"{key}__in": found.values("case_id")})
     return cases

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import connections
 
+from almoner.casework.environment import second_factor_of
 from almoner.casework.installation import database, secret_key
 
 if TYPE_CHECKING:
@@ -28,3 +29,5 @@ def move_to(home: Home) -> None:
     connections.settings["default"] = connections.configure_settings({"default": target})["default"]
     settings.VAULT_KEY = str(home.vault_key)
     settings.SECRET_KEY = secret_key(home)
+    settings.DEMO = home.settings.demo
+    settings.SECOND_FACTOR = second_factor_of(home)

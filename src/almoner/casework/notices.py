@@ -85,6 +85,17 @@ def _fits(notice: Notice, fact: str) -> bool:
     return any(compared)
 
 
+def must_be_unlocked(notice: Notice) -> None:
+    """Raises Refused while too many wrong tries lock it."""
+    if notice.locked_until and notice.locked_until > dt.datetime.now():
+        raise Refused(_("This does not fit. Look at the letter again. After several wrong tries, wait for an hour."))
+
+
+def count_wrong(notice: Notice, address: str) -> None:
+    """A wrong try by somebody who has opened the notice already."""
+    _wrong(notice, _index(f"address:{address}"), dt.datetime.now())
+
+
 def _wrong(notice: Notice | None, origin: bytes, now: dt.datetime) -> None:
     WrongTry.objects.filter(at__lte=now - REMEMBERED).delete()
     WrongTry.objects.create(origin=origin, at=now)

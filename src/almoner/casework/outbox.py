@@ -22,7 +22,9 @@ from almoner.casework.clocks import Clocks, installed_clocks, nominal_hours
 from almoner.casework.desk import Desk
 from almoner.casework.models import CaseState, OutboxPosition, ReferralState
 from almoner.casework.models.bodies import keep_forms
+from almoner.casework.models.cases import NO_CLOCK
 from almoner.casework.rows import CaseRow, ReferralRow, SignalRow
+from almoner.casework.standing import DECIDED, RUNNING
 from almoner.support.bodies import Body
 from almoner.support.bodies import of as as_stored
 
@@ -242,6 +244,8 @@ class Proposals:
         held.evidence_cleared_on = change.as_of
         if held.state == ReferralState.PROPOSED:
             held.state = ReferralState.WITHDRAWN.value
+        elif held.state in RUNNING:
+            self.desk.tell_department(held, "evidence_withdrawn", str(change.seq))
         self.desk.touch(held)
         told = {"programme": held.programme, "state": held.state}
         self.desk.tell(held.case, "proposal_cleared", _about(change) | told)
@@ -252,13 +256,18 @@ class Proposals:
             return
         told = _amounts(held, change) | {"body_before": before}
         self.desk.tell(held.case, "proposal_changed", _about(change) | told)
+        check, amount = change.body.get("local_check"), held.amount
         held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
         _write_referral(held, change)
+        if check and held.amount != amount:  # what was confirmed on the spot was another amount
+            held.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
         self.desk.touch(held)
 
     def _tell(self, held: ReferralRow, change: Change) -> None:
         if _stored(held) == _incoming(change) and held.evidence_cleared_on is None:
             return
+        if held.evidence_cleared_on is not None and held.state in RUNNING:
+            self.desk.tell_department(held, "evidence_stands", str(change.seq))
         held.evidence_cleared_on = None
         self.desk.touch(held)
         self.desk.tell(held.case, "evidence_changed", _about(change) | _amounts(held, change))
@@ -266,8 +275,13 @@ class Proposals:
     def _propose(self, change: Change) -> None:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
         case = self._case_for(change, due)
+        if case.state in DECIDED and case.due_at == NO_CLOCK:
+            case.due_at = due
         referral = ReferralRow(case, change.key, proposed_on=change.as_of)
         _write_referral(referral, change)
+        check = change.body.get("local_check")
+        if check:
+            referral.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
         self.desk.add(referral)
         told = {"programme": referral.programme, "amount": change.body["amount"], "unit": referral.unit}
         self.desk.tell(case, "proposal_raised", _about(change) | told)
@@ -287,7 +301,8 @@ def _write_referral(referral: ReferralRow, change: Change) -> None:
     referral.programme, referral.department = body["programme"], body["department"]
     referral.amount = None if amount is None else round(Decimal(str(amount)), 2)
     referral.unit, referral.person_id = body["unit"] or "", change.person_id
-    referral.pack_hash = change.pack_hash
+    referral.pack_hash, referral.participation = change.pack_hash, body.get("participation") or ""
+    referral.checker = (body.get("local_check") or {}).get("department") or ""
     _write_body(referral, change)
 
 

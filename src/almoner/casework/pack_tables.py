@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from almoner.assessment.expressions import names, parse
 from almoner.casework.models import FeedState, PackInUse, Rule
+from almoner.policy.model import Role
 from almoner.policy.references import standing
+from almoner.policy.support_model import GRANTED, Category
 
 if TYPE_CHECKING:
     from almoner.policy.model import Condition, Feed, Pack, Parameter, Programme, Signal, Term
-    from almoner.policy.support_model import Category
 
 Field = tuple[str, str]  # feed, property
 Readers = Mapping[str, Mapping[str, frozenset[Field]]]  # kind -> id -> the fields that it reads
-AGREEMENT = ["position", "label", "owner", "sharing_class", "purposes", "legal_basis", "cadence", "fields"]
+AGREEMENT = ["position", "label", "owner", "sharing_class", "purposes", "legal_basis", "cadence", "late_after_days", "fields"]
 
 
 def sync(pack: Pack) -> None:
@@ -56,7 +58,8 @@ def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None,
 def _feed(feed: Feed, position: int, pack: Pack, readers: Readers) -> FeedState:
     fields = [
         {
-            "name": prop.name, "label": dict(prop.label), "role": prop.role.value if prop.role else "",
+            "name": prop.name, "label": dict(prop.label), "role": prop.role.value if prop.role else "", "membership": feed.membership,
+            "identifier": prop.identifier, "key": prop.key, "values": {v: dict(w) for v, w in prop.value_labels.items()}, "at_desk": prop.at_desk,
             "purposes": None if prop.purposes is None else [dict(pack.purposes[p]) for p in prop.purposes],
             **{kind: [i for i, reads in by_id.items() if (feed.id, prop.name) in reads] for kind, by_id in readers.items()},
         }
@@ -65,7 +68,7 @@ def _feed(feed: Feed, position: int, pack: Pack, readers: Readers) -> FeedState:
     return FeedState(
         id=feed.id, position=position, label=dict(feed.label), owner=feed.owner, sharing_class=feed.sharing_class,
         purposes=[dict(pack.purposes[purpose]) for purpose in feed.purposes], legal_basis=feed.legal_basis,
-        cadence=feed.cadence, fields=fields,
+        cadence=feed.cadence, late_after_days=feed.late_after_days, fields=fields,
     )  # fmt: skip
 
 
@@ -107,6 +110,45 @@ def _reads(pack: Pack, conditions: Iterable[Condition]) -> frozenset[Field]:
     return frozenset(field for name in names if name in columns for field in columns[name].reads)
 
 
+def shown(pack: Pack, rule: Programme | Category) -> list[str]:
+    """What whoever delivers may see of the rule's inputs: columns of which every field is shared for a purpose of the rule."""
+    found, purposes = set[str](), frozenset(rule.purposes)
+    for condition in _of(rule):
+        found |= {name for name in _names(condition) if _may_see(pack, name, purposes)}
+    return sorted(found)
+
+
+def _names(condition: Condition) -> tuple[str, ...]:
+    """Columns, and what is no column of an indicator: steps, and what earlier programmes would give."""
+    columns, _parameters = names(parse(condition.sql))
+    return columns
+
+
+def _of(rule: Programme | Category) -> Iterator[Condition]:
+    return _of_category(rule) if isinstance(rule, Category) else _of_programme(rule)
+
+
+def _may_see(pack: Pack, name: str, purposes: frozenset[str]) -> bool:
+    """A column of an indicator by its fields, what an earlier programme would give by all that that one reads."""
+    earlier = pack.programmes.get(name.removeprefix(GRANTED)) if name.startswith(GRANTED) else None
+    if earlier is not None:
+        read = {n for condition in _of(earlier) for n in _names(condition)} - {step.id for step in earlier.steps}
+        return all(_may_see(pack, n, purposes) for n in read)
+    try:
+        _indicator, column = pack.column(name)
+    except KeyError:
+        return False
+    return all(_is_shared(pack, feed, prop, purposes) for feed, prop in column.reads)
+
+
+def _is_shared(pack: Pack, feed_id: str, name: str, purposes: frozenset[str]) -> bool:
+    feed = pack.feeds[feed_id]
+    prop = feed.property_named(name)
+    if prop is None or prop.role is Role.AUDIT_ONLY or feed.sharing_class == "not-shared":
+        return False
+    return not purposes.isdisjoint(feed.purposes if prop.purposes is None else prop.purposes)
+
+
 def _rules(pack: Pack) -> Iterator[Rule]:
     made = {
         "signal": ((s.id, _signal(s, pack)) for s in pack.signals.values()),
@@ -136,6 +178,7 @@ def _category(category: Category, pack: Pack) -> dict[str, Any]:
         "label": dict(category.label), "department": category.department, "check": dict(category.check),
         "when": _condition(category.when, pack), "within": _term(category.within), "reference": category.reference,
         "standing": standing(category.reference), "purposes": [dict(pack.purposes[p]) for p in category.purposes],
+        "shows": shown(pack, category),
     }  # fmt: skip
 
 
@@ -146,7 +189,7 @@ def _programme(programme: Programme, pack: Pack) -> dict[str, Any]:
         "exclusions": [dict(exclusion.label) for exclusion in programme.exclusions],
         "steps": [{"label": dict(step.label), **_condition(step.value, pack)} for step in programme.steps],
         "reference": programme.reference, "standing": standing(programme.reference),
-        "purposes": [dict(pack.purposes[p]) for p in programme.purposes],
+        "purposes": [dict(pack.purposes[p]) for p in programme.purposes], "shows": shown(pack, programme),
     }  # fmt: skip
 
 

@@ -80,7 +80,8 @@ class ReferralRow:
     """A row of `Referral`. `answers` is JSON text; none where it was not read."""
 
     CHANGES: ClassVar = (
-        "case", "department", "person_id", "state", "amount", "unit", "evidence_cleared_on", "form", "answers", "pack_hash",
+        "case", "department", "person_id", "state", "amount", "unit", "participation", "checker", "check_due_at",
+        "evidence_cleared_on", "form", "answers", "pack_hash",
     )  # fmt: skip
 
     case: CaseRow
@@ -95,12 +96,19 @@ class ReferralRow:
     unit: str = ""
     due_at: dt.datetime | None = None
     note: str = ""
+    participation: str = ""
+    checker: str = ""
+    check_due_at: dt.datetime | None = None
     evidence_cleared_on: dt.date | None = None
     pack_hash: str = ""
     version: int = 1
     id: int | None = None
     form: str = ""
     answers: str | None = None
+
+    @property
+    def pk(self) -> int | None:
+        return self.id
 
 
 R = TypeVar("R", CaseRow, SignalRow, ReferralRow)

@@ -7,15 +7,17 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from almoner.casework import environment
 from almoner.casework.installation import database, home_of_environment, local_zone, secret_key
 
 HERE = Path(__file__).parent
 HOME = home_of_environment()
-HTTPS = os.environ.get("ALMONER_HTTPS") == "1"
+SAID = environment.read(os.environ)
+HTTPS = SAID.https
 
 SECRET_KEY = secret_key(HOME)
 DEBUG = False
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *os.environ.get("ALMONER_HOSTS", "").split()]
+ALLOWED_HOSTS = [*environment.LOOPBACK, *SAID.hosts]
 DATABASES = {"default": database(HOME)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 VAULT_KEY = str(HOME.vault_key) if HOME else ""
@@ -28,8 +30,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
-    "almoner.casework",
+    "almoner.casework",  # before what brings pages of its own
     "almoner.casework.api",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -40,8 +47,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "almoner.casework.sessions.SessionLimits",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "almoner.casework.middleware.no_store",
     "axes.middleware.AxesMiddleware",
@@ -65,18 +74,39 @@ TEMPLATES = [
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+    )
 ]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "start"
 LOGOUT_REDIRECT_URL = "sign-in"
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600  # seconds: how long the link for a first password works
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "almoner.casework.origin.address_of"
 AXES_VERBOSE = False
+
+SECOND_FACTOR = environment.second_factor_of(HOME)  # `signing_in.roles_with_second_factor` reads it
+DEMO = bool(HOME and HOME.settings.demo)
+PROVIDER = SAID.provider
+ACCOUNT_ADAPTER = "almoner.casework.signing_in.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["username*"]
+ACCOUNT_RATE_LIMITS = {"login": None}  # of passwords django-axes counts
+MFA_ADAPTER = "almoner.casework.signing_in.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]  # security keys would need script
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1
+SOCIALACCOUNT_ADAPTER = "almoner.casework.signing_in.OutsideAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form would be stopped by form-action on its way to the provider
+SOCIALACCOUNT_PROVIDERS = environment.providers_of(PROVIDER)
 
 LANGUAGE_CODE = "zh-hans" if HOME and HOME.settings.language.startswith("zh") else "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "中文")]
@@ -91,7 +121,8 @@ TIME_ZONE = local_zone()
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
-SESSION_COOKIE_AGE = 8 * 3600
+IDLE_SECONDS = SAID.idle_minutes * 60
+SESSION_COOKIE_AGE = SAID.session_hours * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -99,6 +130,11 @@ CSRF_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REFERRER_POLICY = "same-origin"
+FILE_BYTES = SAID.file_mib * 1024**2
+FILE_PIXELS = SAID.file_megapixels * 1_000_000
+FILES_A_CASE = SAID.files_a_case
+FILE_UPLOAD_HANDLERS = ["almoner.casework.uploads.InMemory"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # bytes; a batch of events
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from allauth.account import views as allauth_account
+from allauth.mfa.base import views as allauth_mfa
+from allauth.mfa.recovery_codes import views as recovery_codes
+from allauth.mfa.totp import views as totp
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
 from almoner.casework.api import routes, watching
-from almoner.casework.forms import SignInForm
 from almoner.casework.views import (
+    account,
     areas,
+    authorisations,
     calendar,
     cases,
     concerns,
+    corrections,
+    figures,
+    files,
+    help_requests,
     household,
     inbox,
+    local_lists,
     notices,
     oversight,
+    people,
     policy,
     queue,
     sharing,
@@ -31,12 +42,22 @@ urlpatterns = [
     path("api/", routes.urls()),
     path("health", watching.health, name="health"),
     path("metrics", watching.metrics, name="metrics"),
-    path(
-        "sign-in/",
-        LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True),
-        name="sign-in",
-    ),
+    path("sign-in/", account.SignIn.as_view(), name="sign-in"),
+    path("sign-in/", account.SignIn.as_view(), name="account_login"),  # django-allauth's name for it
+    path("sign-in/code/", allauth_mfa.authenticate, name="mfa_authenticate"),
+    path("sign-in/outside/", account.outside, name="outside"),
+    path("sign-in/outside/<slug:provider_id>/", account.outside_back, name="openid_connect_callback"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("begin/<slug:uidb64>/<slug:token>/", account.Begin.as_view(), name="begin"),
+    path("account/", account.account, name="account"),
+    path("account/", account.account, name="mfa_index"),
+    path("account/password/", account.OwnPassword.as_view(), name="password"),
+    path("account/again/", allauth_account.reauthenticate, name="account_reauthenticate"),
+    path("account/again/code/", allauth_mfa.reauthenticate, name="mfa_reauthenticate"),
+    path("account/second-factor/", totp.activate_totp, name="mfa_activate_totp"),
+    path("account/second-factor/end/", totp.deactivate_totp, name="mfa_deactivate_totp"),
+    path("account/codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("account/codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
     path("language/", login_not_required(set_language), name="set_language"),
     path("today/", today.today, name="today"),
     path("queue/", queue.queue, name="queue"),
@@ -45,6 +66,22 @@ urlpatterns = [
     path("visits/", visits.visits, name="visits"),
     path("cases/<slug:reference>/", cases.case, name="case"),
     path("cases/<slug:reference>/sheet/", cases.sheet, name="sheet"),
+    path("cases/<slug:reference>/files/", files.add, name="file-add"),
+    path("cases/<slug:reference>/files/<slug:name>/", files.fetch, name="file"),
+    path("cases/<slug:reference>/files/<slug:name>/remove/", files.remove, name="file-remove"),
+    path("cases/<slug:reference>/register/", corrections.report, name="register"),
+    path("cases/<slug:reference>/join/", corrections.join, name="join"),
+    path("cases/<slug:reference>/authorise/", authorisations.ask, name="authorise"),
+    path("cases/<slug:reference>/authorise/<slug:about>/", authorisations.record, name="consent"),
+    path("cases/<slug:reference>/lists/<slug:about>/", local_lists.again, name="list-again"),
+    path("requests/", help_requests.requests, name="requests"),
+    path("requests/new/", help_requests.new, name="request-new"),
+    path("requests/<slug:reference>/", help_requests.show, name="request"),
+    path("requests/<slug:reference>/answer/", help_requests.answer, name="request-answer"),
+    path("requests/<slug:reference>/appeal/", help_requests.appeal, name="request-appeal"),
+    path("unknown/<slug:reference>/", help_requests.unknown, name="unknown"),
+    path("lists/", local_lists.lists, name="lists"),
+    path("lists/<slug:reference>/", local_lists.say, name="line"),
     path("cases/<slug:reference>/notice/", notices.make, name="notice"),
     path("concerns/<slug:reference>/", concerns.answer, name="concern"),
     path("facts/<slug:reference>/", concerns.fact, name="fact"),
@@ -52,6 +89,7 @@ urlpatterns = [
     path("household/page/", household.page, name="household"),
     path("household/answer/<slug:answer>/", household.say, name="household-answer"),
     path("household/ask/<slug:kind>/", household.ask, name="household-ask"),
+    path("household/authorise/<slug:about>/", household.authorise, name="household-authorise"),
     path("household/leave/", household.leave, name="household-leave"),
     path("cases/<slug:reference>/<slug:action>/", cases.act, name="case-action"),
     path("inbox/", inbox.inbox, name="inbox"),
@@ -64,6 +102,13 @@ urlpatterns = [
     path("policy/", policy.policy, name="policy"),
     path("policy/<slug:kind>/<slug:key>/", policy.rule, name="rule"),
     path("oversight/", oversight.oversight, name="oversight"),
+    path("oversight/quality/", figures.quality, name="quality"),
+    path("oversight/fairness/", figures.fairness, name="fairness"),
+    path("oversight/blind-spots/", figures.blind, name="blind-spots"),
     path("calendar/", calendar.calendar, name="calendar"),
+    path("people/", people.people, name="people"),
+    path("people/new/", people.new, name="person-new"),
+    path("people/<int:number>/", people.person, name="person"),
+    path("people/<int:number>/<slug:action>/", people.act, name="person-action"),
 ]
 handler404 = "almoner.casework.views.start.not_found"

@@ -64,6 +64,11 @@ def quantity(value: object, code: str | None, named: Mapping[str, Words] | None 
     return f"{text} {unit(code, value, named)}"
 
 
+def size(count: int) -> str:
+    """Of a file, from its bytes."""
+    return f"{number(round(count / 1024**2, 1))} MiB" if count >= 1024**2 else f"{number(max(1, round(count / 1024)))} KiB"
+
+
 def is_money(code: str | None) -> bool:
     """A base of three capitals is a currency (ISO 4217)."""
     base = str(code).split("/")[0]
@@ -78,6 +83,11 @@ def day(value: object) -> str:
         except ValueError:
             return str(value)
     return date_format(value, "DATE_FORMAT") if isinstance(value, dt.date) else ""
+
+
+def short_day(value: dt.date) -> str:
+    """Day and month, for the foot of a chart."""
+    return date_format(value, "n月j日" if (get_language() or "").startswith("zh") else "j M")
 
 
 def moment(value: dt.datetime) -> str:

@@ -6,15 +6,15 @@ The cycle never calls this module: every move has a named person (`by`), who is 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from almoner.casework import second_person
-from almoner.casework.access import Right, case_for, may_or_404, referral_for
+from almoner.casework import second_person, taking_part
+from almoner.casework.access import Right, case_for, may_or_404, referral_for, referral_to
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.clocks import installed_clocks
 from almoner.casework.guards import (
@@ -37,9 +37,11 @@ from almoner.casework.guards import (
     works_there,
 )
 from almoner.casework.models import Case, CaseState, Checked, Referral, ReferralState, Visit
-from almoner.casework.models.cases import NO_CLOCK
 from almoner.casework.models.work import AHEAD
-from almoner.casework.standing import refresh
+from almoner.casework.refusals import Refused as Refused
+from almoner.casework.refusals import Stale as Stale
+from almoner.casework.standing import RUNNING, stand
+from almoner.casework.webhooks.queue import tell
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -47,14 +49,6 @@ if TYPE_CHECKING:
     from almoner.casework.guards import Refusal
 
 S = CaseState
-
-
-class Refused(Exception):  # noqa: N818 - a refusal is an answer
-    """The action cannot be done now; the text says why."""
-
-
-class Stale(Refused):
-    """Somebody else changed the record since the page was shown."""
 
 
 @dataclass
@@ -93,8 +87,11 @@ def _hold(act: Act) -> None:
 
 
 def _send(act: Act) -> None:
-    """What costs no money goes out; money is asked for and waits for a second person."""
-    proposed = list(act.case.referrals.filter(state=ReferralState.PROPOSED).order_by("id"))
+    """What costs no money goes out; money is asked for and waits for a second person. What the family's part in it is missing for stays."""
+    found = act.case.referrals.filter(state=ReferralState.PROPOSED).order_by("id")
+    proposed = [referral for referral in found if taking_part.missing(referral) is None]
+    if not proposed and act.kind == "send":
+        raise Refused(_("Nothing can be sent yet: what is missing stands under each proposal."))
     money = [referral for referral in proposed if second_person.is_money(referral)]
     free = [referral for referral in proposed if referral not in money]
     _send_out(free, act.now)
@@ -108,12 +105,42 @@ def _send(act: Act) -> None:
 
 
 def _send_out(referrals: Iterable[Referral], now: dt.datetime) -> None:
-    clocks = installed_clocks()
-    for referral in referrals:
+    clocks, sent = installed_clocks(), list(referrals)
+    for referral in sent:
         referral.state, referral.sent_at = ReferralState.SENT, now
         referral.due_at = clocks.due(now, referral.within, referral.department)
         referral.version += 1
         referral.save(update_fields=["state", "sent_at", "due_at", "version"])
+    tell(sent, "sent", now)
+
+
+def _take_back(act: Act) -> None:
+    """A department is asked for nothing more."""
+    referral = _named(act, RUNNING)
+    referral.state, referral.version = ReferralState.TAKEN_BACK, referral.version + 1
+    referral.save(update_fields=["state", "version"])
+    tell([referral], "taken_back", act.now)
+    act.kind, act.told = "referral_taken_back", {"key": referral.key, "programme": referral.programme}
+
+
+def _propose_again(act: Act) -> None:
+    """What came back is proposed anew, and is sent like everything else: with a second person where it is money."""
+    referral = _named(act, CAME_BACK)
+    withdrawn = referral.evidence_cleared_on is not None
+    referral.state = ReferralState.WITHDRAWN if withdrawn else ReferralState.PROPOSED
+    referral.sent_at = referral.due_at = referral.answered_at = None
+    referral.note, referral.version = "", referral.version + 1
+    referral.save(update_fields=["state", "sent_at", "due_at", "answered_at", "note", "version"])
+    act.kind, act.told = "referral_again", {"key": referral.key, "programme": referral.programme}
+
+
+def _named(act: Act, states: Collection[str]) -> Referral:
+    """The referral of the case that the move is about."""
+    of = Referral.objects.select_for_update().filter(case=act.case, state__in=states)
+    referral = of.filter(reference=act.data.get("referral", "")).first()
+    if referral is None:
+        raise Refused(_("This cannot be done in the referral's present state."))
+    return referral
 
 
 def _end(act: Act) -> None:
@@ -170,6 +197,7 @@ OPEN = frozenset({S.DETECTED, S.VERIFYING, S.CONFIRMED, S.SUPPORTING, S.FOLLOW_U
 UNDECIDED = frozenset({S.DETECTED, S.VERIFYING})
 DECIDED = frozenset({S.CONFIRMED, S.SUPPORTING})
 OURS = (is_mine_or_i_lead, nothing_waits)
+CAME_BACK = (ReferralState.RETURNED, ReferralState.TAKEN_BACK)
 MOVES: Mapping[str, Move] = {
     "take": Move(OPEN, None, (is_free_or_i_lead,), _take),
     "assign": Move(OPEN, None, (is_mine_or_i_lead, works_there), _assign),
@@ -177,6 +205,8 @@ MOVES: Mapping[str, Move] = {
     "confirm": Move(frozenset({S.VERIFYING}), S.CONFIRMED, OURS, _send),
     "dismiss": Move(UNDECIDED, None, (*OURS, has_structured_outcome), _end),
     "send": Move(DECIDED, None, OURS, _send),
+    "take-back": Move(OPEN, None, (*OURS, has_a_note), _take_back),
+    "again": Move(DECIDED, None, OURS, _propose_again),
     "support": Move(frozenset({S.CONFIRMED}), S.SUPPORTING, OURS),
     "follow-up": Move(frozenset({S.SUPPORTING}), S.FOLLOW_UP, (*OURS, has_no_running_referral)),
     "close": Move(frozenset({S.FOLLOW_UP}), None, (*OURS, has_no_running_referral), _end),
@@ -237,24 +267,15 @@ def _change(doing: Act, move: Move) -> None:
         doing.case.state = move.target
     if move.does is not None:
         move.does(doing)
+    if doing.case.decided_at is None and doing.case.state not in UNDECIDED:
+        doing.case.decided_at = doing.now
 
 
 def _stand(case: Case) -> None:
-    """Clock and urgency after a move. What waits for a second person has a clock; what was not sent, or was returned, keeps one."""
-    before = case.due_at
-    refresh(case, case.signals.all(), case.referrals.all())
-    check = second_person.waiting(case)
-    if check is not None and case.is_open:
-        case.due_at = min(case.due_at, check.due_at)
-    elif case.due_at == NO_CLOCK and case.state in DECIDED and _has_loose_ends(case):
-        case.due_at = before
+    """Clock and urgency after a move."""
+    stand(case)
     case.version += 1
     case.save()
-
-
-def _has_loose_ends(case: Case) -> bool:
-    """Whether a person has to decide on a proposal, or on what a department returned."""
-    return case.referrals.filter(state__in=(ReferralState.PROPOSED, ReferralState.RETURNED)).exists()
 
 
 def _told(data: Data) -> dict[str, Any]:
@@ -264,15 +285,24 @@ def _told(data: Data) -> dict[str, Any]:
 def answer(by: User, reference: str, name: str, version: int, note: str) -> Referral:
     """A department's answer to its referral. Raises Http404 for a stranger, Stale, or Refused."""
     may_or_404(by, Right.REFERRALS)
+    return _answer(referral_for(by, reference), name, version, note, actor_id=by.pk)
+
+
+def answer_of_system(department: str, reference: str, name: str, version: int, note: str) -> Referral:
+    """The same by the department's own system."""
+    return _answer(referral_to(department, reference), name, version, note, system=department)
+
+
+def _answer(found: Referral, name: str, version: int, note: str, **who: Any) -> Referral:
     with transaction.atomic():
-        referral = Referral.objects.select_for_update().get(pk=referral_for(by, reference).pk)
+        case = Case.objects.select_for_update().get(pk=found.case_id)  # before the referral, as every move does
+        referral = Referral.objects.select_for_update().get(pk=found.pk)
         _check_answer(referral, name, version, note)
         now = dt.datetime.now()
         before = referral.state
         referral.state, referral.answered_at, referral.note = ANSWERS[name][1], now, note
         referral.version += 1
         referral.save(update_fields=["state", "answered_at", "note", "version"])
-        case = Case.objects.select_for_update().get(pk=referral.case_id)
         _follow(case, referral)
         told = {
             "key": referral.key,
@@ -281,7 +311,7 @@ def answer(by: User, reference: str, name: str, version: int, note: str) -> Refe
             "to": referral.state,
             "note": note,
         }
-        append([NewEvent(case, f"referral_{name}", told, by.pk)], now)
+        append([NewEvent(case, f"referral_{name}", told, **who)], now)
     return referral
 
 
@@ -301,3 +331,5 @@ def _follow(case: Case, referral: Referral) -> None:
     if referral.state == ReferralState.ACCEPTED and case.state == S.CONFIRMED:
         case.state = S.SUPPORTING
     _stand(case)
+    if case.joined_to_id is not None:
+        _stand(Case.objects.select_for_update().get(pk=case.joined_to_id))

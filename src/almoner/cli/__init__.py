@@ -8,14 +8,18 @@ import typer
 
 from almoner import __version__
 from almoner.cli import (
+    areas,
     benchmark,
+    compacting,
     demonstration,
     evaluating,
+    keeping,
     place,
     policy_files,
     quarantine,
     running,
     streaming,
+    webhooks,
 )
 
 app = typer.Typer(
@@ -49,11 +53,17 @@ app.command("run")(running.run)
 app.command("explain")(running.explain)
 app.command("serve")(running.serve)
 app.command("user")(running.user)
+app.command("backup")(keeping.backup)
+app.command("restore")(keeping.restore)
+app.command("upgrade")(keeping.upgrade)
+app.command("areas")(areas.areas)
 app.command("work")(streaming.work)
 app.command("status")(streaming.status)
+app.command("compact")(compacting.compact)
 app.command("token")(streaming.token)
 app.command("evaluate")(evaluating.evaluate)
 app.add_typer(policy_files.app, name="pack")
+app.add_typer(webhooks.app, name="webhook")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(place.app, name="lab")
 app.add_typer(benchmark.app, name="bench")

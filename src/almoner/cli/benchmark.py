@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from almoner.cli import operations
+from almoner.cli import console_benchmark, operations, stream_benchmark
 from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.errors import AlmonerError
 from almoner.lab import entitlements_bench, panels, sweep_bench
@@ -26,6 +26,10 @@ app = typer.Typer(
 @app.callback()
 def _bench() -> None:
     """Speed and memory, with a lower bound and a peer in the same run."""
+
+
+app.command()(stream_benchmark.stream)
+app.command()(console_benchmark.console)
 
 
 @app.command()

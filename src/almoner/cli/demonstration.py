@@ -48,8 +48,12 @@ def demo(
         _people(home, password)
         if serve:
             err.print(
+                "A demonstration: no second factor is asked for. An installation asks everybody who sees personal data for one.",
+                markup=False,
+            )
+            err.print(
                 f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}   (stop with Ctrl+C)\n"
-                "With the same password: lead (the second person for money), auditor, and each department by its id.",
+                "With the same password: lead (the second person for money), auditor, administrator, and each department by its id.",
                 style="bold",
                 markup=False,
             )
@@ -58,7 +62,7 @@ def demo(
 
 def _people(home: Home, password: str) -> None:
     """One for each part of the story: who works a case, the second person, the departments, the auditor."""
-    for name in ("worker", "lead", "auditor"):
+    for name in ("worker", "lead", "auditor", "administrator"):
         casework.create_user(name, password, role=name)
     for department in compile_pack(operations.pack_folder(home)).departments:
         casework.create_user(department, password, role="department", areas=[], department=department)
@@ -72,7 +76,7 @@ def _tell(
     place = folder / "place"
     with progress("County", 1) as advance:
         summary = build(place, residents, seed, advance=advance)
-    home = operations.make_home(folder / "home", pack, language)
+    home = operations.make_home(folder / "home", pack, language, demo=True)
     with operations.installation(home.folder, as_of=summary.as_of) as inst:
         taken = perf_counter()
         wanted = operations.deliveries_in(
@@ -82,6 +86,7 @@ def _tell(
         if not quiet:
             report.show_intake(results, perf_counter() - taken)
         cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of))
+        casework.load_outlines(place / "areas.geojson")
         evaluation.truth_of(inst.engine, inst.vault, place, summary.as_of)
         found = evaluation.signal_quality(inst.engine, inst.pack)
         naive = evaluation.naive_rules(inst.engine, summary.as_of)

@@ -25,6 +25,7 @@ from almoner.policy.model import Pack, Role
 from almoner.progress import progress
 from almoner.registry import Delivery, Receipt, ensure, persons_without_household, take_in
 from almoner.registry.vault import Vault, create_key, open_vault
+from almoner.stream.lock import sole_worker
 from almoner.support.outbox import changes_after
 
 MANIFEST = "manifest.json"
@@ -55,11 +56,11 @@ def pack_folder(place: Home) -> Path:
     return own if own.is_dir() else find_pack(place.settings.pack)
 
 
-def make_home(folder: Path, pack: str, language: str) -> Home:
+def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Home:
     """A new installation with its key, databases, departments and calendar."""
     compiled = compile_pack(pack)
     named = str(Path(pack).resolve()) if Path(pack).is_dir() else pack
-    made = home.create(folder, named, language)
+    made = home.create(folder, named, language, demo)
     create_key(made.vault_key)
     with open_engine(made.facts, memory_limit=made.settings.memory_limit) as engine:
         ensure(engine, compiled.feeds)
@@ -80,11 +81,22 @@ def installation(
     vault = open_vault(place.vault_key)
     compiled = pack or compile_pack(pack_folder(place), as_of=as_of)
     casework.setup(place)
-    casework.migrate()
+    casework.refuse_other_version(place)
     with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
         ensure(engine, compiled.feeds)
         ledger.create(engine)
         yield Installation(place, compiled, engine, vault)
+
+
+def upgrade(folder: Path) -> list[str]:
+    """Bring tables that an older version made up to this one; gives the steps."""
+    place = home.load(folder)
+    with sole_worker(folder):
+        casework.setup(place)
+        steps = casework.migrate()
+    with installation(folder) as inst:
+        casework.sync_departments(inst.pack)
+    return steps
 
 
 def deliveries_in(
@@ -181,6 +193,8 @@ def run_cycle(
     outcome.seconds["casework"] = perf_counter() - applied_from
     seconds = perf_counter() - started
     unplaced = persons_without_household(inst.engine, inst.pack.feeds, known_at)
+    judged = [(w.signal, w.subjects, w.holds, w.unknown) for w in outcome.watched]
+    casework.sync_sweep(as_of, outcome.households, unplaced, judged)
     return CycleResult(outcome, applied, unplaced, seconds, counted)
 
 
@@ -190,7 +204,7 @@ def apply_outbox(inst: Installation) -> Applied:
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
         casework.sync_areas(_areas(inst))
-        casework.sync_freshness(_freshness(inst))
+        casework.sync_freshness(freshness(inst))
         applied = casework.apply(changes_after(inst.engine, casework.last_seq()))
         casework.sync_members(members_of_cases(inst))
     return applied
@@ -215,7 +229,7 @@ def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
     ]
 
 
-def _freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
+def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
     """Of each feed: how far it is complete, when it was delivered last, and how many rows were read and held back."""
     sql = """SELECT feed, max(complete_through), max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
              FROM registry.delivery GROUP BY feed ORDER BY feed"""

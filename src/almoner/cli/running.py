@@ -141,14 +141,27 @@ def user(
     ] = "*",
     department: Annotated[str | None, typer.Option(help="For the role department: which.")] = None,
     password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="ALMONER_PASSWORD")
-    ] = "",
+        str | None, typer.Option(envvar="ALMONER_PASSWORD", help="Asked for when not given.")
+    ] = None,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link",
+            help="Print an address in place of asking for a password: it sets one, once. For somebody there is already: a new one, and no second factor.",
+        ),
+    ] = False,
 ) -> None:
-    """Add somebody who can sign in to the console."""
+    """Add somebody who can sign in to the console, or let them begin anew."""
     with told():
-        casework.setup(home.load(folder))
-        casework.migrate()
-        casework.create_user(name, password, role, [a.strip() for a in areas.split(",")], department)
+        place = home.load(folder)
+        casework.setup(place)
+        casework.refuse_other_version(place)
+        chosen = [a.strip() for a in areas.split(",")]
+        if link:
+            out.print(f"On the console: {casework.link_for(name, role, chosen, department)}", markup=False)
+            return
+        secret = password or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        casework.create_user(name, secret, role, chosen, department)
     out.print(f"{name} can sign in.", markup=False)
 
 
@@ -162,7 +175,8 @@ def serve(
     with told():
         place = home.load(folder)
         casework.setup(place)
-        casework.migrate()
+        casework.refuse_other_version(place)
+        casework.refuse_unsafe(place, host)
         out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
         with beside(folder, worker):
             casework.serve(place, host, port)

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -66,7 +67,7 @@ def work(
             supervisor = Supervisor(
                 lambda pace, kept: _opened(folder, day, settled_seconds, pace, kept), status_of
             )
-            with _topics(folder, day, kafka, kafka_prefix, stop):
+            with _topics(folder, day, kafka, kafka_prefix, stop), _webhooks(folder, stop):
                 supervisor.run(stop)
             log.tell("stopped", process=os.getpid())
 
@@ -85,29 +86,59 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         (feed, waits["events"], waits["complete_through"], waits["received_at"]) for feed, waits in sorted(found["feeds"].items())
     ]  # fmt: skip
     show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
+    told_to = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (found["webhooks"] or {}).items()]
+    if told_to:
+        show_table("Webhooks", ["department", "wait", "given up", "oldest"], told_to)
 
 
 def token(
     folder: Folder,
-    department: Annotated[str, typer.Argument(help="The department that sends.")],
+    department: Annotated[str, typer.Argument(help="The department whose system has it.")],
     name: Annotated[str, typer.Option(help="What the token is for.")] = "events",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What it may do: events:write (when not given), referrals:read, referrals:answer. Several by repeating it."),
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="After how many days it ends; never when not given.")] = None,
     revoke: Annotated[
         bool, typer.Option("--revoke", help="End the department's tokens of that name instead.")
     ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Show the department's tokens instead, and when each was last used.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a token with which a department sends events. It is shown once."""
+    """Make a token with which a department's system uses the API. It is shown once."""
     with told():
         place = home.load(folder)
         casework.setup(place)
-        casework.migrate()
+        casework.refuse_other_version(place)
         from almoner.casework.api import tokens
 
         if revoke:
-            out.print(f"{tokens.revoke(department, name)} tokens ended.")
+            ended = tokens.revoke(department, name)
+            if as_json:
+                emit_json({"ended": ended})
+            else:
+                out.print(f"{ended} tokens ended.")
+            return
+        if list_:
+            _show_tokens(tokens.listed(department), as_json)
             return
         tokens.sync_feeds(compile_pack(operations.pack_folder(place)))
-        made = tokens.issue(department, name)
-    out.print(made, markup=False)
+        made = tokens.issue(department, name, scope or [tokens.EVENTS], days)
+    if as_json:
+        emit_json({"token": made})
+    else:
+        out.print(made, markup=False)
+
+
+def _show_tokens(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        emit_json({"tokens": found})
+        return
+    rows = [
+        (t["name"], " ".join(t["scopes"]), t["created_at"], t["expires_at"], t["revoked_at"], t["last_used_on"]) for t in found
+    ]  # fmt: skip
+    show_table("Tokens", ["name", "scopes", "made", "ends", "ended", "last used"], rows)
 
 
 def _state(folder: Path) -> dict[str, Any]:
@@ -129,8 +160,22 @@ def _state(folder: Path) -> dict[str, Any]:
     kept = {k: v for k, v in worker.items() if k not in ("watermarks", "received")}
     return {
         "worker": kept | {"alive": alive}, "accepted": totals["accepted"], "repeated": totals["repeated"],
-        "waiting": sum(b.events for b in waiting.values()), "feeds": feeds,
+        "waiting": sum(b.events for b in waiting.values()), "feeds": feeds, "webhooks": _webhook_backlog(place),
     }  # fmt: skip
+
+
+def _webhook_backlog(place: home.Home) -> dict[str, Any] | None:
+    """What waits for departments' own systems; None where casework does not answer."""
+    casework.setup(place)
+    from django.db import Error
+
+    from almoner.casework.webhooks import sending
+
+    try:
+        left = sending.backlog()
+    except Error:
+        return None
+    return {department: asdict(waits) for department, waits in sorted(left.items())}
 
 
 def _in_words(worker: dict[str, Any]) -> str:
@@ -165,6 +210,24 @@ def _topics(
 
 
 @contextmanager
+def _webhooks(folder: Path, stop: Flag) -> Iterator[None]:
+    """Tells departments' own systems beside the block: what they are to be told waits in casework's database."""
+    place = home.load(folder)
+    casework.setup(place)
+    with _reachable():
+        casework.refuse_other_version(place)
+    from almoner.casework.webhooks import sending
+
+    teller = Thread(target=sending.run, args=(stop,))
+    teller.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        teller.join()
+
+
+@contextmanager
 def _opened(
     folder: Path, day: dt.date | None, settled_seconds: float, pace: Pace, kept: Status
 ) -> Iterator[Worker]:
@@ -174,7 +237,8 @@ def _opened(
 
         archive(operations.pack_folder(inst.home), inst.home.pack_archive)
         inbox, store = Inbox(folder, inst.vault), _Reachable(casework.identities())
-        landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds)
+        kept_days = inst.home.settings.landing_kept_days
+        landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds, kept_days)
         sync_feeds(inst.pack)
         cases = Cases(inst)
         try:
@@ -191,6 +255,7 @@ class Cases:
     def __init__(self, inst: Installation) -> None:
         self._inst = inst
         self._seq = -1
+        self._shown: list[Any] = []
 
     def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> Applied:
         """Apply what the outbox has beyond what was applied. None: names of areas and members of all cases too."""
@@ -205,6 +270,13 @@ class Cases:
                 casework.sync_members(operations.members_of_cases(self._inst, households))
         self._seq = applied.last_seq
         return applied
+
+    def show_feeds(self) -> None:
+        found = operations.freshness(self._inst)
+        if found != self._shown:
+            with _reachable():
+                casework.sync_freshness(found)
+            self._shown = found
 
     def _apply_new(self) -> Applied:
         if self._seq == self._last():

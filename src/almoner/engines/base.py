@@ -6,8 +6,8 @@ SQL is DuckDB's dialect on every engine (DESIGN section 6). Named parameters are
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pyarrow as pa
@@ -54,9 +54,18 @@ class Engine(ABC):
     def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:
         """Compute `select` once and keep it as a table called `name` until the engine is closed or it is kept anew."""
 
+    def keep_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
+        """As `keep` for each name, SELECT and parameters, in any order or at once: none reads another, or what is not committed."""
+        for name, select, parameters in selects:
+            self.keep(name, select, parameters)
+
     @abstractmethod
     def forget(self, *names: str) -> None:
         """Let go of what `keep` kept."""
+
+    def few_rows(self) -> AbstractContextManager[None]:
+        """Within the block statements are about few rows: what it costs to begin one counts, not how it is spread over processors."""
+        return nullcontext()
 
     @abstractmethod
     def close(self) -> None: ...

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from almoner.engines.base import Engine, Parameters, quote
+from almoner.engines.plans import Plans, Shelf
 from almoner.errors import EngineError, HomeError
+
+FEWEST_FOR_TWO = 4  # statements that a second thread is woken for
+PASSES_AS_TABLES = 2  # over few rows before plans are kept: to keep them costs as much as to plan twice
 
 
 class DuckEngine(Engine):
     """A DuckDB database in a file, or in memory when `path` is None."""
 
     def __init__(
-        self, path: Path | None = None, *, read_only: bool = False, memory_limit: str | None = None
+        self,
+        path: Path | None = None,
+        *,
+        read_only: bool = False,
+        memory_limit: str | None = None,
+        passes_as_tables: int = PASSES_AS_TABLES,
     ) -> None:
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
@@ -29,7 +41,13 @@ class DuckEngine(Engine):
         if self._spill:
             config |= _spilling(self._spill)
         self._connection = duckdb.connect(":memory:", config=config)
-        self._views: Mapping[str, str] = {}  # that are open now
+        self._shelf = Shelf()
+        self._plans = Plans(self._connection, self._shelf)
+        self._second: tuple[Plans, ThreadPoolExecutor] | None = None  # of a second connection, on another processor
+        self._kept: set[str] = set()  # names of temporary tables
+        self._few = False  # whether statements are about few rows now, and plans are kept
+        self._passes_as_tables = passes_as_tables
+        self._attached = path is not None
         if path:
             self._attach(path, read_only)
 
@@ -47,21 +65,40 @@ class DuckEngine(Engine):
 
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         with _told(sql):
+            if self._few:
+                self._plans.define()
             self._connection.execute(sql, dict(parameters) if parameters else None)
 
     def table(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
         with _told(sql):
+            if self._few:
+                return self._plans.arrow(sql, parameters)
             return self._connection.sql(sql, params=dict(parameters) if parameters else None).to_arrow_table()
+
+    def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        if not self._few:
+            return super().rows(sql, parameters)
+        with _told(sql):
+            return self._plans.run(sql, parameters).fetchall()
 
     def batches(
         self, sql: str, parameters: Parameters | None = None, rows: int = 65_536
     ) -> Iterator[pa.RecordBatch]:
+        if self._few:
+            yield from self.table(sql, parameters).to_batches(max_chunksize=rows)
+            return
         with _told(sql):
             relation = self._connection.sql(sql, params=dict(parameters) if parameters else None)
             yield from relation.to_arrow_reader(rows)
 
     @contextmanager
     def offer(self, name: str, data: pa.Table | pa.RecordBatch) -> Iterator[None]:
+        if self._few:
+            self._shelf.put(name, data if isinstance(data, pa.Table) else pa.Table.from_batches([data]), dict)
+            yield
+            self._shelf.empty(name)
+            return
+        self._make_way(name)
         self._connection.register(name, data)
         try:
             yield
@@ -73,19 +110,22 @@ class DuckEngine(Engine):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        tables = set(self._kept)
         self.execute("BEGIN TRANSACTION")
         try:
             yield
         except BaseException:
             self._connection.rollback()
+            self._kept = tables  # those that were made are gone, those that were dropped are back
+            self._shelf.clear()
+            self._plans.lost()
             raise
         self.execute("COMMIT")
 
     @contextmanager
     def views(self, definitions: Mapping[str, str]) -> Iterator[None]:
-        outer = self._views
-        self._define(definitions)
-        self._views = {**outer, **definitions}
+        outer = self._shelf.views
+        self._open({**outer, **definitions})
         try:
             yield
         except BaseException:
@@ -94,29 +134,103 @@ class DuckEngine(Engine):
             raise
         self._back_to(outer, definitions)
 
-    def _back_to(self, outer: Mapping[str, str], inner: Mapping[str, str]) -> None:
-        self._views = outer
-        for name in sorted(inner.keys() - outer.keys()):
-            self.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
-        self._define({name: select for name, select in outer.items() if name in inner})
+    def _open(self, views: Mapping[str, str]) -> None:
+        self._shelf.open(views)
+        if not self._few:
+            with _told("CREATE TEMP VIEW"):
+                self._plans.define_views()
 
-    def _define(self, views: Mapping[str, str]) -> None:
-        for name, select in views.items():
-            self.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {select}")
+    def _back_to(self, outer: Mapping[str, str], inner: Mapping[str, str]) -> None:
+        self._open(outer)
+        if not self._few:
+            with _told("DROP VIEW"):
+                self._plans.drop(inner.keys() - outer.keys())
 
     def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:
-        self.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}", parameters)
+        with _told(select):
+            if self._few:
+                self._give_up_tables([name])
+                self._plans.keep(name, select, parameters)
+                return
+            self._make_way(name)
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}", dict(parameters) if parameters else None
+            )
+        self._kept.add(name)
+
+    def keep_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
+        if not self._few:
+            super().keep_each(selects)
+            return
+        waiting = deque(selects)
+        self._give_up_tables([name for name, _, _ in waiting])
+        if len(waiting) < FEWEST_FOR_TWO:
+            _keep_all(self._plans, waiting.popleft)
+            return
+        if self._second is None:
+            second = self._connection.cursor()
+            if self._attached:
+                second.execute("USE installation")
+            self._second = Plans(second, self._shelf), ThreadPoolExecutor(1, "engine")
+        plans, helper = self._second
+        theirs = helper.submit(_keep_all, plans, waiting.pop)  # from the other end: most plans are needed on one side
+        try:
+            _keep_all(self._plans, waiting.popleft)
+        finally:
+            waiting.clear()
+            theirs.result()
+
+    def _give_up_tables(self, names: Sequence[str]) -> None:
+        for name in self._kept.intersection(names):
+            self._connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
+            self._kept.discard(name)
+
+    def _make_way(self, name: str) -> None:
+        """A table needs the name."""
+        self._plans.drop([name])
+        self._shelf.empty(name)
 
     def forget(self, *names: str) -> None:
         for name in names:
+            if name not in self._kept:
+                self._shelf.empty(name)
+                continue
             with suppress(duckdb.TransactionException):  # a transaction that has failed lets go of all by itself
                 self._connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
+            self._kept.discard(name)
+
+    @contextmanager
+    def few_rows(self) -> Iterator[None]:
+        """One thread, for to wake the others for a few rows takes longer than the rows; and plans that are kept."""
+        threads = self.value("SELECT current_setting('threads')")
+        self.execute("SET threads = 1")
+        self._few = self._passes_as_tables <= 0
+        self._passes_as_tables -= 1
+        try:
+            yield
+        finally:
+            self._few = False
+            with suppress(EngineError):  # in a transaction that has failed nothing can be set
+                self.execute(f"SET threads = {threads}")
 
     def close(self) -> None:
+        if self._second:
+            self._second[1].shutdown()
         self._connection.close()
         if self._spill:
             with suppress(OSError):  # another process still works there
                 self._spill.rmdir()
+
+
+def _keep_all(plans: Plans, take: Callable[[], tuple[str, str, Parameters | None]]) -> None:
+    """Take what waits, until nothing waits any more."""
+    while True:
+        try:
+            name, select, parameters = take()
+        except IndexError:
+            return
+        with _told(select):
+            plans.keep(name, select, parameters)
 
 
 def _spilling(folder: Path) -> dict[str, str | bool | int | float | list[str]]:

@@ -161,8 +161,7 @@ def _disasters(frames: Frames, through: Through, as_of: dt.date) -> pd.DataFrame
 
 
 def household_events(frames: Frames, through: Through, as_of: dt.date) -> pd.DataFrame:
-    homes = _homes(frames)
-    end = through_day(through, "help_requests", as_of)
+    homes, end = _homes(frames), pd.Timestamp(as_of)
     asked = _by_home(frames, frames["help_requests"])
     asked = asked[(asked["requested_on"] > end - pd.Timedelta(days=30)) & (asked["requested_on"] <= end)]
     urgent = asked[asked["matter"].isin(["care", "housing", "disaster"])]

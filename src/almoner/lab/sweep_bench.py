@@ -40,7 +40,7 @@ def indicator_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.d
     """What each indicator takes by itself, the dearest first. Best of three."""
     with open_scene(engine, pack, as_of, known_at) as scene:
         taken = {
-            indicator.id: min(_timed(partial(scenes.compute, scene, indicator)) for _ in range(3))
+            indicator.id: min(_timed(partial(scenes.compute, scene, [indicator])) for _ in range(3))
             for indicator in pack.indicators.values()
         }
     return dict(sorted(taken.items(), key=lambda item: -item[1]))

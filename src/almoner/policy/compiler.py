@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from almoner.policy import clocks, shapes, sources, units
 from almoner.policy.categories import CategoryReader
@@ -15,7 +16,17 @@ from almoner.policy.conditions import KnownColumn, Vocabulary
 from almoner.policy.contracts import ContractReader, Terms, check_unit
 from almoner.policy.document import Document, read
 from almoner.policy.indicators import IndicatorReader, ReadIndicator, tables
-from almoner.policy.model import Department, Feed, Pack, Panel, Parameter, Programme, ScenarioCase, Signal
+from almoner.policy.model import (
+    CONSOLE,
+    Department,
+    Feed,
+    Pack,
+    Panel,
+    Parameter,
+    Programme,
+    ScenarioCase,
+    Signal,
+)
 from almoner.policy.parameters import ParameterReader
 from almoner.policy.programmes import ProgrammeReader, head
 from almoner.policy.report import Report
@@ -176,7 +187,20 @@ class Compiler:
                 f"`{name}` closes before it opens.",
                 "Swap or correct the hours.",
             )
-        return Department(name, shape.label, shape.inbox, *times) if len(times) == 2 else None
+        self._inbox(name, document, shape.inbox)
+        if len(times) < 2:
+            return None
+        return Department(name, shape.label, shape.inbox, times[0], times[1], tuple(shape.identity))
+
+    def _inbox(self, name: str, document: Document, inbox: str) -> None:
+        try:
+            parts = urlsplit(inbox)
+            fits = parts.scheme == "https" and bool(parts.hostname) and not parts.username and not parts.fragment
+        except ValueError:
+            fits = False
+        if inbox != CONSOLE and not fits:
+            message = f"`{inbox}` is no inbox."
+            self.report.at(document, (name, "inbox"), "inbox", message, "Write `console`, or the https:// address of its system.")
 
     def _terms(self, head: Document | None, departments: Mapping[str, object]) -> Terms:
         own = list(head.mapping("units")) if head else []

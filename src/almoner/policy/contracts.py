@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -19,9 +19,10 @@ from almoner.policy.report import Report, instead
 _TYPES = get_args(PropertyType)
 _CLASSES = ("unconditional", "conditional", "not-shared")
 _CADENCES = ("daily", "weekly", "monthly", "yearly", "on_event")
+_DAYS = ("d", "day", "days")  # the standard's ways to write the unit
 _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern", "format"})
 _FEED_EXTRAS = frozenset({"label", "owner", "sharingClass", "purposes", "legalBasis", "shared", "membership"})
-_PROPERTY_EXTRAS = frozenset({"label", "role", "unit", "identifier", "purposes"})
+_PROPERTY_EXTRAS = frozenset({"label", "role", "unit", "identifier", "purposes", "words", "atDesk"})
 _RESERVED = frozenset({"person_id", "household_id", "known_from", "known_to", "delivery_id"})
 _ONCE = (Role.RESIDENT_ID, Role.HOUSEHOLD, Role.EVENT_TIME, Role.BIRTH_DATE)
 _ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -59,7 +60,7 @@ class ContractReader:
         cadence = self._cadence(contract)
         feed = None
         if len(self._report) == before and schema is not None:
-            feed = _feed(contract, extras, properties, cadence)
+            feed = _feed(contract, extras, properties, cadence, self._latency(contract))
             self._whole(feed)
         return feed if len(self._report) == before else None
 
@@ -252,6 +253,7 @@ class ContractReader:
         self._purposes(extras)
         self._unit(extras)
         self._identifier(extras)
+        self._at_desk(extras, _valid_values(prop))
         if prop.logicalType not in _TYPES:
             self._fault(
                 (*path, "logicalType"),
@@ -335,6 +337,32 @@ class ContractReader:
         )
         return None
 
+    def _at_desk(self, extras: Mapping[str, tuple[Any, Path]], values: Sequence[str]) -> None:
+        """`words` name each valid value for people; `atDesk` is the one that a request taken at the desk has."""
+        named, path = extras.get("words", ({}, ()))
+        if not isinstance(named, dict) or (named and {str(value) for value in named} != set(values)):
+            listed = ", ".join(values)
+            self._fault(path, "wrong-value", "`words` does not name each valid value, and no other.", f"Name {listed}.")
+        elif named:
+            for value in named:
+                shapes.words(self._document, (*path, value), self._terms.languages, self._report)
+        self._one_of(extras, "atDesk", values)
+
+    def _latency(self, contract: OpenDataContractStandard) -> int | None:
+        """Days after the last complete day when the next delivery should have been there; none: never late."""
+        for n, item in enumerate(contract.slaProperties or []):
+            if item.property == "latency":
+                days = item.value
+                if isinstance(days, int) and not isinstance(days, bool) and days > 0 and item.unit in _DAYS:
+                    return days
+                self._fault(
+                    ("slaProperties", n),
+                    "wrong-value",
+                    f"`latency: {days}` with the unit {item.unit!r} is no number of days.",
+                    "Write it as {property: latency, value: 41, unit: d}.",
+                )
+        return None
+
     def _whole(self, feed: Feed) -> None:
         """What a feed needs as a whole."""
         at: Path = ("schema", 0, "properties")
@@ -388,6 +416,22 @@ class ContractReader:
                 "Give one column the role `resident_id` and one the role `household`.",
             )
         self._narrower(feed)
+        self._for_desk(feed)
+
+    def _for_desk(self, feed: Feed) -> None:
+        """A request that is taken at the desk must be able to be a row of its feed."""
+        marked = [n for n, prop in enumerate(feed.properties) if prop.at_desk]
+        for n in marked:
+            lacking = [prop.name for prop in feed.properties if prop.required and not _known_at_desk(prop)]
+            path = self._extras(("schema", 0, "properties", n), _PROPERTY_EXTRAS)["atDesk"][1]
+            if n != marked[0]:
+                self._fault(path, "desk", "`atDesk` stands at two columns.", "Keep it at the one that says how people ask.")
+            elif lacking or feed.with_role(Role.RESIDENT_ID) is None:
+                told = f"nobody can say {', '.join(lacking)} at the desk" if lacking else "it does not say who asks"
+                self._fault(
+                    path, "desk", f"Requests cannot be taken into `{feed.id}`: {told}.",
+                    "Let each required column be who asks, the time, a text key, or one whose values have `words`.",
+                )  # fmt: skip
 
     def _shared(self, feed: Feed, at: Path) -> None:
         if any(p.role in IDENTITY_ROLES for p in feed.properties):
@@ -454,6 +498,8 @@ def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:
         format=options.get("format"),
         identifier=extras.get("identifier"),
         purposes=tuple(purposes) if purposes is not None else None,
+        value_labels={str(value): words for value, words in (extras.get("words") or {}).items()},
+        at_desk=extras.get("atDesk"),
     )
 
 
@@ -464,11 +510,19 @@ def _valid_values(prop: SchemaProperty) -> tuple[str, ...]:
     return ()
 
 
+def _known_at_desk(prop: Property) -> bool:
+    """Whether a request taken at the desk has a value of it: by its role, its own reference as key, or chosen there."""
+    if prop.role in {Role.RESIDENT_ID, Role.EVENT_TIME} or prop.at_desk or prop.value_labels:
+        return True
+    return prop.key and prop.type == "string"
+
+
 def _feed(
     contract: OpenDataContractStandard,
     extras: Mapping[str, tuple[Any, Path]],
     properties: tuple[Property, ...],
     cadence: Any,
+    latency: int | None,
 ) -> Feed:
     values = {k: v for k, (v, _) in extras.items()}
     return Feed(
@@ -481,6 +535,7 @@ def _feed(
         properties=properties,
         version=contract.version or "",
         cadence=cadence,
+        late_after_days=latency,
         shared=bool(values.get("shared")),
         membership=bool(values.get("membership")),
     )

@@ -65,6 +65,8 @@ class Property:
     format: str | None = None  # of dates in text files, in the letters of ODCS: yyyy-MM-dd
     identifier: str | None = None  # a module of python-stdnum that checks the number, e.g. "xx.yyy"
     purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
+    value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
+    at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
 
     @property
     def fact_column(self) -> str | None:
@@ -91,6 +93,7 @@ class Feed:
     cadence: Literal["daily", "weekly", "monthly", "yearly", "on_event"]
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
+    late_after_days: int | None = None  # after its last complete day; None: never late
 
     def property_named(self, name: str) -> Property | None:
         return next((p for p in self.properties if p.name == name), None)
@@ -237,13 +240,19 @@ class Programme:
     terms: Terms
 
 
+CONSOLE = "console"
+
+
 @dataclass(frozen=True)
 class Department:
+    """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a resident to deliver."""
+
     id: str
     label: Words
-    inbox: str = "console"
+    inbox: str = CONSOLE
     opens: dt.time = dt.time(9)
     closes: dt.time = dt.time(17)
+    identity: tuple[str, ...] = ("number", "name")  # fields of the vault
 
 
 @dataclass(frozen=True)

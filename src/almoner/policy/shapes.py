@@ -60,6 +60,7 @@ class Hours(Shape):
 class DepartmentShape(Shape):
     label: Words
     inbox: str = "console"
+    identity: list[Literal["number", "name", "phone", "address"]] = ["number", "name"]
     hours: Hours = Hours(opens="09:00", closes="17:00")
 
 

@@ -35,15 +35,16 @@ def place(engine: Engine, feed: Feed) -> None:
     engine.execute(f"CREATE OR REPLACE TEMP TABLE placed AS SELECT s.{LINE}, {columns} FROM {STAGE} s{joins}")
 
 
-def find_twins(engine: Engine, feed: Feed) -> None:
-    """Fill `twin` with the rows that share a key: `kinds` different ones, `first_line` the one to keep
-    if it is 1."""
+def find_twins(engine: Engine, feed: Feed) -> bool:
+    """Whether rows share a key. If so fill `twin` with them: `kinds` different ones, `first_line` the one to keep if it is 1."""
     key, vaulted = _key(feed), [p.name for p in feed.properties if p.role in VAULT_ROLES]
     values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
     engine.execute(
         f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {_list(key)} FROM placed GROUP BY ALL HAVING "
         f"count(*) > 1"
     )
+    if not engine.rows("SELECT 1 FROM doubled LIMIT 1"):
+        return False
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE twin AS
         WITH kin AS (SELECT p.* FROM placed p SEMI JOIN doubled d ON {_same("p", "d", key)}),
@@ -53,6 +54,7 @@ def find_twins(engine: Engine, feed: Feed) -> None:
         )
         SELECT p.{LINE}, k.kinds, k.first_line FROM kin p JOIN kinds k ON {_same("p", "k", key)}"""
     )
+    return True
 
 
 def drop_duplicates(engine: Engine) -> int:
@@ -118,7 +120,7 @@ def write(engine: Engine, feed: Feed, received_at: dt.datetime, delivery_id: int
     engine.execute(
         f"""INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
         SELECT {names}, $received_at::TIMESTAMP, 'infinity'::TIMESTAMP, $delivery_id
-        FROM judged WHERE NOT same ORDER BY {_cluster(feed)}""",
+        FROM judged WHERE NOT same ORDER BY {_list(cluster_columns(feed))}""",
         clock | {"delivery_id": delivery_id},
     )
     return written
@@ -175,11 +177,11 @@ def _key(feed: Feed) -> list[str]:
     return [p.fact_column for p in feed.key if p.fact_column] or list(fact_columns(feed))
 
 
-def _cluster(feed: Feed) -> str:
+def cluster_columns(feed: Feed) -> list[str]:
+    """The columns by which a feed's facts are put in order: the household's, the person's and the event's, those that it has."""
     columns = fact_columns(feed)
     time = [feed.event_time.name] if feed.event_time else []
-    wanted = [c for c in ("household_id", "person_id", *time) if c in columns]
-    return _list(wanted or list(columns))
+    return [c for c in ("household_id", "person_id", *time) if c in columns] or list(columns)
 
 
 def _list(columns: Iterable[str], of: str = "") -> str:

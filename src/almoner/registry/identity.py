@@ -30,8 +30,8 @@ def pads(vault: Vault) -> dict[str, bytes]:
     return {"ipad": bytes(b ^ 0x36 for b in key), "opad": bytes(b ^ 0x5C for b in key)}
 
 
-def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> None:
-    """Fill `number_seen` and `bad_number`. Only numbers that nobody has checked before are checked."""
+def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> bool:
+    """Fill `number_seen` and `bad_number`; whether any is bad. Only numbers that nobody has checked before are checked."""
     of = feed.with_role(Role.RESIDENT_ID)
     seen = (
         f"SELECT DISTINCT {quote(of.name)} AS number FROM {STAGE} WHERE number IS NOT NULL"
@@ -46,8 +46,7 @@ def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> None:
         pads(vault),
     )
     engine.execute("CREATE OR REPLACE TEMP TABLE bad_number (number VARCHAR, rule VARCHAR)")
-    if of:
-        _check(engine, vault, of)
+    return _check(engine, vault, of) if of else False
 
 
 def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
@@ -89,6 +88,11 @@ def see_persons(engine: Engine, feed: Feed) -> None:
     )
 
 
+def anybody_is_new(engine: Engine) -> bool:
+    """Whether a number of this delivery was never seen before."""
+    return bool(engine.rows("SELECT 1 FROM person_seen WHERE is_new LIMIT 1"))
+
+
 def keep_new(engine: Engine, feed: Feed) -> int:
     """Enter the new households and persons that facts of this delivery rest on. Gives the number of
     new persons."""
@@ -124,14 +128,16 @@ def _homes(feed: Feed) -> str:
     )
 
 
-def _check(engine: Engine, vault: Vault, of: Property) -> None:
+def _check(engine: Engine, vault: Vault, of: Property) -> bool:
     unchecked = engine.table(
         "SELECT number FROM number_seen WHERE checked_as IS DISTINCT FROM $identifier",
         {"identifier": of.identifier or ""},
     )
     verdicts = check_numbers(of.identifier, unchecked.column(0).to_pylist())
-    _insert_bad(engine, [v for v in verdicts if v.rule])
+    bad = [v for v in verdicts if v.rule]
+    _insert_bad(engine, bad)
     _respell(engine, vault, [v for v in verdicts if not v.rule])
+    return bool(bad)
 
 
 def _insert_bad(engine: Engine, bad: list[Verdict]) -> None:

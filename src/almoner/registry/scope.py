@@ -24,16 +24,16 @@ def scope_views(
     households: Sequence[int] | None,
     absent: Absent = MappingProxyType({}),
 ) -> dict[str, str]:
-    """SELECTs by view name: every feed, `member` and `feed`.
+    """SELECTs by view name: `member`, which those of some households read, every feed, and `feed`.
 
     With `households`, feeds of persons and households hold only theirs; then the caller offers the table
     `scope_household(household_id BIGINT)` with the same ids while the views are in use. Shared feeds
     stay whole. Columns that are `absent` from the facts (`schema.absent`) are empty, and so is a feed without a table.
     """
     chosen = _chosen(households)
-    members = _members(feeds, known_at, chosen, absent)
-    views = {feed.id: _facts(feed, known_at, members, chosen, absent) for feed in feeds.values()}
-    return views | {"member": members, "feed": _feeds(feeds, known_at)}
+    members = {"member": _members(feeds, known_at, chosen, absent)}
+    views = {feed.id: _facts(feed, known_at, chosen, absent) for feed in feeds.values()}
+    return members | views | {"feed": _feeds(feeds, known_at)}
 
 
 def up_to(views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date) -> dict[str, str]:
@@ -51,24 +51,23 @@ def up_to(views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date) -> 
 
 
 def within(views: Mapping[str, str], feeds: Mapping[str, Feed], households: str) -> dict[str, str]:
-    """`views` of those households only that are in the table `households`; shared feeds stay whole."""
+    """`views` of those households only that are in the table `households`; shared feeds stay whole, and who is not in view stays out."""
     chosen = f"household_id IN (SELECT household_id FROM {households})"
-    members = f"SELECT * FROM ({views['member']}) WHERE {chosen}"
-    persons = f"person_id IN (SELECT person_id FROM ({members}))"
-    narrowed = {"member": members}
-    for feed in feeds.values():
+    persons = "person_id IN (SELECT person_id FROM member)"
+    narrowed = {"member": f"SELECT * FROM ({views['member']}) WHERE {chosen}"}
+    for feed in (f for f in feeds.values() if f.id in views and not f.shared):
         columns = fact_columns(feed)
-        if not feed.shared and "household_id" in columns and (feed.membership or "person_id" not in columns):
+        if "household_id" in columns and (feed.membership or "person_id" not in columns):
             narrowed[feed.id] = f"SELECT * FROM ({views[feed.id]}) WHERE {chosen}"
-        elif not feed.shared and "person_id" in columns:
+        elif "person_id" in columns:
             narrowed[feed.id] = f"SELECT * FROM ({views[feed.id]}) WHERE {persons}"
-    return {**views, **narrowed}
+    return narrowed
 
 
 def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_at: dt.datetime) -> int:
     """Blind spot: persons with facts whom the membership feed does not place in a household."""
     known = [
-        f"SELECT person_id FROM ({_facts(f, known_at, '', None)})"
+        f"SELECT person_id FROM ({_facts(f, known_at, None)})"
         for f in feeds.values()
         if f.with_role(Role.RESIDENT_ID)
     ]
@@ -86,7 +85,6 @@ def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_a
 def _facts(
     feed: Feed,
     known_at: dt.datetime,
-    members: str,
     chosen: str | None,
     absent: Absent = MappingProxyType({}),
 ) -> str:
@@ -102,7 +100,7 @@ def _facts(
     if "household_id" in columns and (feed.membership or "person_id" not in columns):
         return f"{select} AND household_id IN ({chosen})"
     if "person_id" in columns:
-        return f"{select} AND person_id IN (SELECT person_id FROM ({members}))"
+        return f"{select} AND person_id IN (SELECT person_id FROM member)"
     return select
 
 

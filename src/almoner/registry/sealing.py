@@ -42,7 +42,7 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> None:
         if feed.membership
         else "r.identity_hash IS NULL AND NOT i.blank"
     )
-    told = _has_identity(feed)
+    told = names(feed)
     wanted = f"(is_new OR (i.person_id IS NOT NULL AND {spoken}))" if told else "true"
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE to_seal AS
@@ -59,7 +59,7 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> None:
 
 
 def _identities(feed: Feed) -> str:
-    if not _has_identity(feed):
+    if not names(feed):
         return (
             "SELECT 0::BIGINT AS person_id, NULL::VARCHAR AS name, NULL::VARCHAR AS phone, "
             "NULL::VARCHAR AS address, "
@@ -76,7 +76,8 @@ def _identities(feed: Feed) -> str:
         USING ({LINE})"""
 
 
-def _has_identity(feed: Feed) -> bool:
+def names(feed: Feed) -> bool:
+    """Whether the feed tells names, phones or addresses."""
     return any(feed.with_role(role) for role in _ROLES)
 
 

@@ -76,9 +76,10 @@ class Work:
         if self.settled:
             self._refuse_superseded()
         last = self._last_event()
-        new_persons = identity.keep_new(self.engine, self.feed)
+        anybody = identity.anybody_is_new(self.engine)
+        new_persons = identity.keep_new(self.engine, self.feed) if anybody or self.feed.with_role(Role.HOUSEHOLD) else 0
         written = facts.write(self.engine, self.feed, self.received_at, self.delivery_id)
-        if self.feed.with_role(Role.RESIDENT_ID):
+        if self.feed.with_role(Role.RESIDENT_ID) and (anybody or sealing.names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
         return Outcome(read, written, duplicates, new_persons, last)
 
@@ -92,9 +93,8 @@ class Work:
 
     def clean_up(self) -> None:
         """Drop what holds names and numbers."""
-        self.engine.execute("DROP VIEW IF EXISTS judged")
-        for table in _TEMPORARY:
-            self.engine.execute(f"DROP TABLE IF EXISTS {table}")
+        dropped = "; ".join(f"DROP TABLE IF EXISTS {table}" for table in _TEMPORARY)
+        self.engine.execute(f"DROP VIEW IF EXISTS judged; {dropped}")
 
     def _stage(self, slices: Iterable[Slice]) -> int:
         create_stage(self.engine, self.feed)
@@ -106,9 +106,9 @@ class Work:
         return read
 
     def _identify(self) -> None:
-        identity.see_numbers(self.engine, self.vault, self.feed)
+        bad = identity.see_numbers(self.engine, self.vault, self.feed)
         number = self.feed.with_role(Role.RESIDENT_ID)
-        if number:
+        if number and bad:
             named = quote(number.name)
             self._refuse(
                 f"SELECT {LINE}, rule FROM {STAGE} JOIN bad_number b ON b.number = {named}", number.name
@@ -120,7 +120,8 @@ class Work:
     def _untangle(self) -> int:
         """Rows that share a key: equal ones are one, different ones are nobody's guess."""
         facts.place(self.engine, self.feed)
-        facts.find_twins(self.engine, self.feed)
+        if not facts.find_twins(self.engine, self.feed):
+            return 0
         if self.ordered:
             return facts.keep_last(self.engine, self.feed)
         conflicts = f"SELECT {LINE}, 'conflicting_key' AS rule FROM twin WHERE kinds > 1"

@@ -1,4 +1,5 @@
-"""Landing folders: HOME/landing/<department>/ takes files; what was taken in moves to done/, what was not to refused/ with the reason.
+"""Landing folders: HOME/landing/<department>/ takes files. Of what was taken in done/ holds the receipt, and the file itself only where
+the installation says for how many days; what was not taken in moves to refused/ with the reason.
 
 A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some seconds; give it a name that ends in
 ``.part`` (or begins with a dot) while it is being written, and rename it at the end. A marker may hold one day, ``YYYY-MM-DD``: the last
@@ -8,8 +9,9 @@ one that the department vouches for.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import time
 
@@ -22,11 +24,12 @@ from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work
 
 FOLDER, DONE, REFUSED = "landing", "done", "refused"
-MARKER, REASON = ".done", ".reason.txt"
+MARKER, REASON, RECEIPT = ".done", ".reason.txt", ".receipt.json"
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", MARKER, REASON)
+RECEIPT_DAYS = 90  # in done/; counts only
 SETTLED_SECONDS = 5.0
-KEPT_DAYS = 7  # in done/: the files hold names and numbers
 MOST_TOUCHED = 50_000  # rows; from so many on everybody is looked at instead
+_NOT_TOLD = ("delivery_id", "unknown_columns", "new_persons")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Landing:
     vault: Vault
     store: IdentityStore
     settled_seconds: float = SETTLED_SECONDS
+    kept_days: int = 0  # of a file in done/: it holds names and numbers in clear
     _sizes: dict[Path, tuple[int, float]] = field(default_factory=dict)
 
     def make_folders(self) -> None:
@@ -65,15 +69,15 @@ class Landing:
         return None
 
     def forget_old(self) -> int:
-        """Delete from done/ what has lain there for KEPT_DAYS. Gives how many files that were."""
-        old = [
-            f
-            for f in (self.home / FOLDER).glob(f"*/{DONE}/*")
-            if f.stat().st_mtime < time() - KEPT_DAYS * 86_400
-        ]
+        """Delete from done/ what has lain there for long enough. Gives how many files that were."""
+        found = (self.home / FOLDER).glob(f"*/{DONE}/*")
+        old = [f for f in found if f.stat().st_mtime < time() - self._days(f) * 86_400]
         for file in old:
             file.unlink(missing_ok=True)
         return len(old)
+
+    def _days(self, file: Path) -> int:
+        return RECEIPT_DAYS if file.name.endswith(RECEIPT) else self.kept_days
 
     def _files(self) -> list[tuple[str, Path]]:
         """Files that may be complete, of all departments, the oldest first."""
@@ -102,10 +106,25 @@ class Landing:
             feed = self._feed_of(department, file)
             receipt = self._take_in(feed, file, at)
         except DeliveryRefused as refused:
-            _move(file, REFUSED, str(refused))
+            _refuse(file, str(refused))
             return Landed(department, feed, None, str(refused))
-        _move(file, DONE)
+        self._done(file, receipt)
         return Landed(department, feed, receipt)
+
+    def _done(self, file: Path, receipt: Receipt) -> None:
+        """The receipt stays; the file where it may."""
+        there = file.parent / DONE
+        there.mkdir(mode=0o700, exist_ok=True)
+        counted = {k: v for k, v in asdict(receipt).items() if k not in _NOT_TOLD}
+        name = _free(there, file.name, RECEIPT)
+        text = json.dumps(counted, default=str, ensure_ascii=False, indent=1)
+        (there / f"{name}{RECEIPT}").write_text(text + "\n", encoding="utf-8")
+        if self.kept_days:
+            file.replace(there / name)
+            os.utime(there / name)
+        else:
+            file.unlink()
+        _marker(file).unlink(missing_ok=True)
 
     def _feed_of(self, department: str, file: Path) -> str:
         own = sorted(f.id for f in self.pack.feeds.values() if f.owner == department)
@@ -149,15 +168,20 @@ def _vouched(file: Path) -> dt.date | None:
         raise DeliveryRefused(f"{marker.name} must be empty or hold one day, YYYY-MM-DD.") from None
 
 
-def _move(file: Path, folder: str, reason: str | None = None) -> None:
+def _refuse(file: Path, reason: str) -> None:
     """The reason first: a file in refused/ always has one."""
-    there = file.parent / folder
+    there = file.parent / REFUSED
     there.mkdir(mode=0o700, exist_ok=True)
-    name = file.name
-    while (there / name).exists():
-        name = f"{dt.datetime.now():%Y%m%d-%H%M%S-%f}-{file.name}"
-    if reason is not None:
-        (there / f"{name}{REASON}").write_text(reason + "\n", encoding="utf-8")
+    name = _free(there, file.name, REASON)
+    (there / f"{name}{REASON}").write_text(reason + "\n", encoding="utf-8")
     file.replace(there / name)
     os.utime(there / name)
     _marker(file).unlink(missing_ok=True)
+
+
+def _free(there: Path, wanted: str, beside: str) -> str:
+    """A name that neither a file nor what lies beside one has yet."""
+    name = wanted
+    while (there / name).exists() or (there / f"{name}{beside}").exists():
+        name = f"{dt.datetime.now():%Y%m%d-%H%M%S-%f}-{wanted}"
+    return name

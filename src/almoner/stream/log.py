@@ -6,6 +6,8 @@ import datetime as dt
 import json
 import logging
 
+from almoner.progress import silence
+
 LOGGER = logging.getLogger("almoner.stream")
 
 
@@ -16,7 +18,8 @@ def tell(what: str, **counts: object) -> None:
 
 
 def to_standard_error() -> None:
-    """Print what is told, without anything around it."""
+    """Print what is told, without anything around it, and nothing else."""
+    silence()
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     LOGGER.handlers = [handler]

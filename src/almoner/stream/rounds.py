@@ -10,7 +10,6 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from almoner.engines import Engine
 from almoner.intake.faults import Broken
@@ -24,6 +23,7 @@ from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work
 from almoner.stream import urgency
 from almoner.stream.inbox import Inbox, Waiting
+from almoner.stream.runs import in_runs
 
 NAME = "events"  # in place of a file's name, with the position in the inbox as the line
 SMALLEST, LARGEST = 2_000, 50_000  # events of a round
@@ -70,6 +70,7 @@ class Taken:
     oldest: dt.datetime
     urgent: bool
     left: bool
+    through: dict[str, int]  # by feed, the position of its last event
 
 
 @dataclass
@@ -109,7 +110,8 @@ class Rounds:
         self.inbox.purge({part.feed.id: part.last for part in parts})
         self.pace.fit(urgent=urgent, left=left)
         oldest = min(part.events[0].received_at for part in parts)
-        return Taken(sum(len(p.events) for p in parts), receipts, oldest, urgent, left)
+        through = {part.feed.id: part.last for part in parts}
+        return Taken(sum(len(p.events) for p in parts), receipts, oldest, urgent, left, through)
 
     def set_aside(self, at: dt.datetime) -> bool:
         """Put the one next event into quarantine as it is: it alone brings the engine down. False when nothing waits."""
@@ -140,10 +142,10 @@ class Rounds:
         return parts
 
     def _take_part(self, part: Part, at: dt.datetime) -> Iterator[Receipt]:
-        """Runs of rows and of withdrawals one after the other, as they came."""
+        """Runs of rows and of withdrawals one after the other."""
         before = stream_state.watermark(self.engine, part.feed.id)
-        for _, run in groupby(part.events, key=lambda e: e.withdrawn):
-            yield self._take_run(part.feed, list(run), at)
+        for run in in_runs(part.feed, part.events):
+            yield self._take_run(part.feed, run, at)
         stream_state.move_offset(self.engine, part.feed.id, part.last)
         after = stream_state.watermark(self.engine, part.feed.id)
         if after != before:
@@ -163,7 +165,7 @@ class Rounds:
         return take_rows(self.engine, self.vault, self.store, head, _slices(head, rows), note)
 
     def _head(self, feed: Feed, events: Sequence[Waiting], at: dt.datetime) -> Head:
-        named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq}"
+        named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
         through = max((e.complete_through for e in events if e.complete_through), default=None)
         received = max(at, last_received(self.engine, feed.id) or at)
         digest = hashlib.sha256(named.encode()).hexdigest()

@@ -29,11 +29,13 @@ from almoner.stream.landing import Landing
 from almoner.stream.log import tell
 from almoner.stream.rounds import Pace, Rounds, Taken
 from almoner.stream.status import Status
+from almoner.stream.upkeep import Upkeep
 
 IDLE_SECONDS = 0.05  # between two looks at an empty inbox
 LANDING_SECONDS = TIME_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 MOST_HOUSEHOLDS = 20_000  # of one cycle: bounds its memory
+PRACTICES, PRACTICE_HOUSEHOLDS = 5, 400  # as many as it takes until every plan is kept
 LONGEST_WAIT = dt.timedelta(minutes=10)  # of a sweep or a tick for a quiet moment
 TICK = "tick"  # the mark: the last day for which who is due was found
 
@@ -73,6 +75,9 @@ class AppliedLike(Protocol):
 class Casework(Protocol):
     """What the worker asks of casework."""
 
+    def show_feeds(self) -> None:
+        """Bring up to date what casework shows of how far feeds are complete."""
+
     def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> AppliedLike:
         """Bring cases up to date with the outbox, and the members of these households; None: of all, and all names. `doubtful` are those
         of whom nothing is known any more of what was said, because a record was corrected or withdrawn."""
@@ -99,14 +104,28 @@ class Worker:
         stream_state.ensure(self.engine)
         self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
+        self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds)
         self._waits_since: dt.datetime | None = None
         self._recover()
 
     def run(self, stop: Flag) -> None:
         """Work until `stop` is set; what is under way is brought to its end."""
+        self._practise(stop)
         while not stop.is_set():
             if not self.step():
                 stop.wait(IDLE_SECONDS)
+
+    def _practise(self, stop: Flag) -> None:
+        """Before anything comes: the first cycles over few households take many times as long as later ones."""
+        some = f"""SELECT household_id FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
+            ORDER BY hash(household_id) LIMIT {PRACTICE_HOUSEHOLDS}"""
+        households = [household for (household,) in self.engine.rows(some)]
+        started = perf_counter()
+        for _ in range(PRACTICES):
+            if not households or stop.is_set() or self._pack_is_new() or self._rounds.waits():
+                return
+            cycle.practise(self.engine, self.pack, self._day(self.clock()), self._known_at(), households)
+        tell("practised", seconds=round(perf_counter() - started, 3))
 
     def drain(self) -> None:
         """Work until nothing is left to do."""
@@ -131,6 +150,7 @@ class Worker:
         if taken:
             self._tell(taken, at)
         busy = bool(taken or landed or assessed)
+        self._upkeep.step(busy=busy)
         if busy or not self.status.idle or monotonic() - self._beat > BEAT_SECONDS:
             self._beat, self.status.idle = monotonic(), not busy
             self.status.write(self.engine, self.clock())
@@ -297,7 +317,7 @@ class Worker:
         now = self.clock()
         self.status.arrived(taken.events, (now - taken.oldest).total_seconds())
         tell(
-            "round", events=taken.events, feeds=sorted({r.feed for r in taken.receipts}), quarantined=sum(r.rows_quarantined for r in taken.receipts),
+            "round", events=taken.events, through=taken.through, quarantined=sum(r.rows_quarantined for r in taken.receipts),
             seconds=round((now - at).total_seconds(), 3), waited=round((now - taken.oldest).total_seconds(), 3), left=taken.left,
         )  # fmt: skip
 

@@ -31,8 +31,8 @@ class Change:
     [{area, started, at_risk}], evidence [condition]``. See `almoner.assessment.jumps` for counts and comparison.
 
     Body of a proposal: ``programme, label, subject, kind, department, amount, unit, within, participation, reference,
-    signals [id], steps [{id, label, value, sentence}], eligible [condition], exclusions [{label, holds, conditions}]``. A programme
-    adds ``proposes (support), causes [{label, holds, conditions}], goes_on {label, months, conditions}, pays_first, verify_within,
+    signals [id], steps [{id, label, value, sentence, columns [name]}], eligible [condition], exclusions [{label, holds, conditions}]``. A programme
+    adds ``proposes (support), causes [{label, holds, conditions}], goes_on {label, months, columns, conditions}, pays_first, verify_within,
     notice, lasts {amount, unit}, local_check {department, within}, authorises [words]``; the others ``proposes (recognition|exit|review),
     category, tier, check, guards [{label, holds, conditions}], valid_until, review_on``, and no amount. The label of an exit and of a
     review is the question that a person answers.

@@ -32,7 +32,7 @@ def find(scene: Scene) -> None:
     scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(p) for p in programmes) or EMPTY_FINDINGS)
     scene.engine.keep(
         REFUTED,
-        " UNION ALL ".join(_refuted(p) for p in programmes) or "SELECT NULL::VARCHAR AS key LIMIT 0",
+        " UNION ALL ".join(_refuted(scene, p) for p in programmes) or "SELECT NULL::VARCHAR AS key LIMIT 0",
     )
 
 
@@ -58,7 +58,7 @@ def _given(scene: Scene, programme: Programme) -> str:
     return (
         f"SELECT * EXCLUDE (evidence, whole, kept), CASE WHEN fits THEN whole WHEN keeps THEN kept END AS amount,"
         f" CASE WHEN fits THEN evidence WHEN keeps THEN md5(concat_ws('|', evidence, '{KEEPS}')) END AS digest"
-        f" FROM ({judged}){_spoken_of(scene.pack, programme)}"
+        f" FROM ({judged}){_spoken_of(scene, programme)}"
     )
 
 
@@ -68,12 +68,12 @@ def _evidence(scene: Scene, programme: Programme) -> str:
     return f"CASE WHEN {proposed} THEN {_digest(scene, programme)} END"
 
 
-def _spoken_of(pack: Pack, programme: Programme) -> str:
+def _spoken_of(scene: Scene, programme: Programme) -> str:
     if not lists_everybody(programme):
         return ""
-    used = any(programme.id in p.terms.uses for p in pack.programmes.values())
+    used = any(programme.id in p.terms.uses for p in scene.pack.programmes.values())
     standing = (
-        f"SELECT subject_id FROM assessment.standing WHERE kind = 'proposal' AND item = '{programme.id}'"
+        f"SELECT subject_id FROM {scene.standing} WHERE kind = 'proposal' AND item = '{programme.id}'"
     )
     return f" WHERE fits OR keeps OR subject_id IN ({standing})" + (" OR fits IS NULL" if used else "")
 
@@ -206,9 +206,9 @@ def _holding(programme: Programme) -> str:
     )
 
 
-def _refuted(programme: Programme) -> str:
+def _refuted(scene: Scene, programme: Programme) -> str:
     return (
-        f"SELECT s.key FROM assessment.standing AS s JOIN {quote(given(programme.id))} AS g ON g.subject_id = s.subject_id"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(given(programme.id))} AS g ON g.subject_id = s.subject_id"
         f" WHERE s.kind = 'proposal' AND s.item = '{programme.id}' AND (NOT (g.fits OR g.keeps) OR g.{_stands_back(programme)})"
     )
 

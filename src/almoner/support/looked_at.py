@@ -40,21 +40,20 @@ def held_as(category: str) -> str:
 def find(scene: Scene) -> None:
     """Keep `open_signals`, who holds which recognition, and the rows that are looked at."""
     engine = scene.engine
-    engine.keep(OPEN, _open_signals())
+    engine.keep(OPEN, _open_signals(scene))
     engine.keep(_OPEN_IN, f"SELECT household_id, list(DISTINCT item) AS items FROM {OPEN} GROUP BY household_id")
     for subject in SUBJECTS:
         engine.keep(held(subject), _held(scene, subject))
-    engine.keep(CONCERNED, _concerned())
+    engine.keep(CONCERNED, _concerned(scene))
     with scene.narrowed(CONCERNED):
-        for indicator in late(scene.pack):
-            compute(scene, indicator)
+        compute(scene, late(scene.pack))
         for subject in SUBJECTS:
             engine.keep(looked(subject), rows(scene, subject, among=CONCERNED))
 
 
-def _open_signals() -> str:
+def _open_signals(scene: Scene) -> str:
     return f"""SELECT DISTINCT item, household_id, person_id FROM {SIGNAL_FINDINGS}
-        UNION SELECT item, household_id, person_id FROM assessment.standing
+        UNION SELECT item, household_id, person_id FROM {scene.standing}
         WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})"""
 
 
@@ -74,10 +73,10 @@ def _held(scene: Scene, subject: Subject) -> str:
     return f"SELECT * FROM (SELECT {key}{columns} FROM {wide(subject)}) WHERE {holds}"
 
 
-def _concerned() -> str:
+def _concerned(scene: Scene) -> str:
     return f"""SELECT household_id FROM {OPEN}
         UNION SELECT household_id FROM {held("household")} UNION SELECT household_id FROM {held("person")}
-        UNION SELECT household_id FROM assessment.standing WHERE kind <> 'signal'"""
+        UNION SELECT household_id FROM {scene.standing} WHERE kind <> 'signal'"""
 
 
 def opened(scene: Scene, subject: Subject, signals: Iterable[str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from almoner.assessment.evidence import Explainer, Part, Sources
+from almoner.assessment.evidence import Explainer, Part, Sources, planned
+from almoner.assessment.expressions import names, parse
 from almoner.assessment.ledger import Told, moved_items, removed
 from almoner.assessment.scene import Scene
-from almoner.policy.model import Programme, Term
+from almoner.policy.model import Condition, Programme, Term
 from almoner.policy.support_model import GRANTED, Cause, GradualExit
 from almoner.support.entitlements import KEEPS, with_steps
 from almoner.support.looked_at import open_among
@@ -21,10 +23,14 @@ def told(scene: Scene, sources: Sources) -> Iterator[Told]:
     for item in moved_items(scene.engine, "proposal"):
         programme = scene.pack.programmes.get(item)
         yield (
-            _Arithmetic(scene, sources, programme).told()
+            planned(scene, sources, "proposal", item, partial(_told_of, scene, sources, programme))
             if programme
             else removed("proposal", item, {"programme": item})
         )
+
+
+def _told_of(scene: Scene, sources: Sources, programme: Programme) -> Told:
+    return _Arithmetic(scene, sources, programme).told()
 
 
 class _Arithmetic:
@@ -69,6 +75,7 @@ class _Arithmetic:
                 "label": dict(step.label),
                 "value": self._explainer.column(step.id),
                 "sentence": self._explainer.sentence(step.value, f"step{i}"),
+                "columns": _read_by(step.value),
             }
             for i, step in enumerate(self._programme.steps)
         ]
@@ -106,9 +113,16 @@ class _Arithmetic:
         told = {
             "label": dict(leaving.label),
             "months": self._explainer.truth(leaving.since, "since"),
+            "columns": _read_by(leaving.since),
             "conditions": self._explainer.condition(leaving.when, "leaving"),
         }
         return {"$choose": "state", "of": {KEEPS: told}}
+
+
+def _read_by(condition: Condition) -> list[str]:
+    """What an expression reads: columns, earlier steps, and what earlier programmes would give."""
+    columns, _parameters = names(parse(condition.sql))
+    return list(columns)
 
 
 def _of_whole(part: Sequence[Any] | Part) -> Part:

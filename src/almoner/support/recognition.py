@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from almoner.assessment.evidence import SEEN, Explainer, Sources
+from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
 from almoner.assessment.ledger import EMPTY_FINDINGS, Kind, Told, moved_items, removed
 from almoner.assessment.scene import Scene
 from almoner.assessment.signals import digest
@@ -69,7 +69,7 @@ def find(scene: Scene) -> list[Recognised]:
     for kind in KINDS:
         holding = (_holding(kind, c) for c in ordered)
         scene.engine.keep(findings(kind), " UNION ALL ".join(holding) or EMPTY_FINDINGS)
-        known_false = (_refuted(kind, c) for c in ordered)
+        known_false = (_refuted(scene, kind, c) for c in ordered)
         scene.engine.keep(refuted(kind), " UNION ALL ".join(known_false) or NONE_REFUTED)
     return [_counted(scene, c) for c in scene.pack.categories.values()]
 
@@ -141,9 +141,9 @@ def _holding(kind: Kind, category: Category) -> str:
     )
 
 
-def _refuted(kind: Kind, category: Category) -> str:
+def _refuted(scene: Scene, kind: Kind, category: Category) -> str:
     return (
-        f"SELECT s.key FROM assessment.standing AS s JOIN {quote(judged(category.id))} AS j ON j.subject_id = s.subject_id"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(judged(category.id))} AS j ON j.subject_id = s.subject_id"
         f" WHERE s.kind = '{kind}' AND s.item = '{category.id}' AND NOT j.{quote(kind)}"
     )
 
@@ -182,7 +182,11 @@ def _told(kind: Kind, scene: Scene, sources: Sources) -> Iterator[Told]:
         if category is None or (kind in {"exit", "review"} and getattr(category, kind) is None):
             yield removed(kind, item, {"programme": named(kind, item)})
         else:
-            yield _Reasons(scene, sources, kind, category).told()
+            yield planned(scene, sources, kind, item, partial(_told_of, scene, sources, kind, category))
+
+
+def _told_of(scene: Scene, sources: Sources, kind: Kind, category: Category) -> Told:
+    return _Reasons(scene, sources, kind, category).told()
 
 
 def named(kind: Kind, category: str) -> str:

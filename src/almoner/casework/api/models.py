@@ -7,6 +7,11 @@ from typing import ClassVar
 from django.db import models
 
 
+def events_only() -> list[str]:
+    """What tokens may do that were made before there were scopes."""
+    return ["events:write"]
+
+
 class Token(models.Model):
     """A department's bearer token, by its SHA-256: it is shown once and never again. 256 random bits need no slow hash."""
 
@@ -14,6 +19,8 @@ class Token(models.Model):
     department = models.CharField(max_length=80)
     sha256 = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField()
+    scopes = models.JSONField(default=events_only)
+    expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     last_used_on = models.DateField(null=True)
 
@@ -32,3 +39,22 @@ class AcceptedFeed(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class AnswerKept(models.Model):
+    """What a request with an Idempotency-Key was answered, for when it comes again. Holds no personal data."""
+
+    department = models.CharField(max_length=80)
+    key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of what was asked
+    answer = models.JSONField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["department", "key"], name="answer_once_a_key"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["at"], name="answer_kept_at")]
+
+    def __str__(self) -> str:
+        return f"{self.department} {self.key}"

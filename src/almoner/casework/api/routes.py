@@ -1,19 +1,24 @@
-"""`POST /api/events`: CloudEvents 1.0 in, a receipt out."""
+"""The API: departments send events, and read and answer their referrals."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI, Router, Schema, Status
-from ninja.errors import AuthenticationError, HttpError
-from ninja.security import HttpBearer
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import re_path
+from ninja import Header, Path, Query, Router, Schema, Status
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from almoner import __version__
-from almoner.casework.api import receiving, tokens
+from almoner.casework.api import bodies, receiving, referrals, shapes, tokens
+from almoner.casework.api.describing import DescribedAPI
 from almoner.casework.api.problems import Problem, answer
+from almoner.casework.api.security import DepartmentToken, caller
+from almoner.errors import AlmonerError
 
 _EVENT: dict[str, Any] = {
     "type": "object",
@@ -43,11 +48,17 @@ _EVENT: dict[str, Any] = {
         },
     },
 }
+_ONE = {
+    "specversion": "1.0", "id": "2026-11-09/17", "source": "/water/meters", "type": "elderly_meters",
+    "data": {"resident_no": "11010119900307803X", "day": "2026-11-09", "litres": 0}, "completethrough": "2026-11-09",
+}  # fmt: skip
 _BODY = {
     "required": True,
     "content": {
-        receiving.SINGLE: {"schema": _EVENT},
-        receiving.BATCH: {"schema": {"type": "array", "maxItems": receiving.MOST_EVENTS, "items": _EVENT}},
+        receiving.SINGLE: {"schema": _EVENT, "example": _ONE},
+        receiving.BATCH: {
+            "schema": {"type": "array", "maxItems": receiving.MOST_EVENTS, "items": _EVENT}, "example": [_ONE],
+        },
     },
 }
 
@@ -61,44 +72,82 @@ class Receipt(Schema):
     received_at: dt.datetime
 
 
-class Fault(Schema):
-    pointer: str
-    detail: str
-
-
-class ProblemDetails(Schema):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    errors: list[Fault] | None = None
-
-
-class DepartmentToken(HttpBearer):
-    """Gives the department whose token came."""
-
-    def authenticate(self, request: HttpRequest, token: str) -> str | None:
-        del request
-        return tokens.department_of(token)
-
-
 router = Router()
 
 
 @router.post(
-    "/events", auth=DepartmentToken(), operation_id="send_events", summary="Send one event or a batch", openapi_extra={"requestBody": _BODY},
-    response={202: Receipt, frozenset({401, 413, 415, 422, 429, 503}): ProblemDetails},
+    "/events", auth=DepartmentToken(tokens.EVENTS), operation_id="send_events", summary="Send one event or a batch", openapi_extra={"requestBody": _BODY},
+    response={202: Receipt, frozenset({401, 403, 413, 415, 422, 429, 503}): shapes.ProblemDetails},
 )  # fmt: skip
 def events(request: HttpRequest) -> Status[dict[str, Any]]:
     """Kept in order, each once by `source` and `id`; all of a batch or nothing."""
-    accepted = receiving.receive(request, str(request.auth))  # type: ignore[attr-defined]
-    return Status(202, asdict(accepted))
+    accepted = receiving.receive(request, caller(request).department)
+    return Status(202, asdict(accepted) | {"received_at": accepted.received_at.astimezone()})
 
 
-api = NinjaAPI(title="Almoner", version=__version__, docs_url=None, urls_namespace="api")
+_ANSWER = {
+    "required": True,
+    "content": {
+        bodies.JSON: {"schema": shapes.Answer.model_json_schema(), "example": {"version": 2, "note": ""}},
+    },
+}  # fmt: skip
+Reference = Annotated[str, Path(pattern="^[a-z0-9]{1,16}$", description="Of the referral.", example="k7f2mq9xwa")]
+
+
+@router.get(
+    "/referrals", auth=DepartmentToken(tokens.READ), operation_id="list_referrals", summary="The department's referrals",
+    response={200: shapes.Page, frozenset({401, 403, 422, 429, 503}): shapes.ProblemDetails},
+)  # fmt: skip
+def list_referrals(
+    request: HttpRequest,
+    state: Annotated[
+        list[shapes.State], Query(description="Only these; several by repeating it.", default_factory=list, max_length=4)
+    ],
+    since: Annotated[
+        shapes.Moment | None, Query(description="Only those that were sent or answered then or later (RFC 3339).")
+    ] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.", pattern="^[A-Za-z0-9_-]{1,32}$")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="How many on a page.")] = 50,
+) -> dict[str, Any]:
+    """In the order in which they were made, without personal data."""
+    bodies.know_all(request, {"state", "since", "cursor", "limit"})
+    return referrals.page(caller(request).department, state, since, cursor, limit)
+
+
+@router.get(
+    "/referrals/{reference}", auth=DepartmentToken(tokens.READ), operation_id="read_referral", summary="One referral", exclude_unset=True,
+    response={200: shapes.Referral, frozenset({401, 403, 404, 422, 429, 503}): shapes.ProblemDetails},
+)  # fmt: skip
+def read_referral(request: HttpRequest, reference: Reference) -> dict[str, Any]:
+    """With whom it is about and the facts that its programme reads. The family can see that it was read, and when."""
+    bodies.know_all(request, set())
+    return referrals.one(caller(request).department, reference)
+
+
+@router.post(
+    "/referrals/{reference}/{answer}", auth=DepartmentToken(tokens.ANSWER), operation_id="answer_referral",
+    summary="Accept, finish or return a referral", openapi_extra={"requestBody": _ANSWER},
+    response={200: shapes.Answered, frozenset({401, 403, 404, 409, 413, 415, 422, 429, 503}): shapes.ProblemDetails},
+)  # fmt: skip
+def answer_referral(
+    request: HttpRequest,
+    reference: Reference,
+    answer: Annotated[shapes.Name, Path(description="accept: it is taken on; done: it is delivered; return: with a reason in `note`.")],
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", pattern="^[!-~]{1,200}$", description="The same again within two days is answered alike and done once.")
+    ] = None,
+) -> dict[str, Any]:
+    """The answer is a line of the audit trail, in the name of the department's system."""
+    bodies.know_all(request, set())
+    told = bodies.read(request, shapes.Answer)
+    return referrals.answer(caller(request).department, reference, answer, told.version, told.note, idempotency_key)
+
+
+api = DescribedAPI(
+    title="Almoner", version=__version__, docs_url=None, urls_namespace="api",
+    description="Departments send events, and read and answer their referrals. Scopes of tokens: "
+    + "; ".join(f"`{scope}` to {words}" for scope, words in tokens.SCOPES.items()) + ".",
+)  # fmt: skip
 api.add_router("", router)
 
 
@@ -114,14 +163,55 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return answer(request, Problem(401, "unknown-token", "Unknown token", detail))
 
 
+@api.exception_handler(ValidationError)
+def _not_valid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    return answer(request, bodies.refused(error.errors, "#"))
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+@api.exception_handler(AlmonerError)
+def _away(request: HttpRequest, error: Exception) -> HttpResponse:
+    del error
+    detail = "The installation cannot do this now. Nothing was changed; send it again later."
+    return answer(request, Problem(503, "away", "Not now", detail, retry_after=receiving.RETRY_SECONDS))
+
+
 @api.exception_handler(HttpError)
 def _other(request: HttpRequest, error: HttpError) -> HttpResponse:
     return answer(request, Problem(error.status_code, "http", "Cannot be done", str(error)))
 
 
 def urls() -> Any:
-    """The addresses; they know tokens, not sessions."""
-    found = api.urls
-    for pattern in found[0]:
-        setattr(pattern.callback, "login_required", False)  # noqa: B010 - a function has no such attribute yet
-    return found
+    """The addresses; they know tokens, not sessions. What is no address is a problem too."""
+    patterns, *names = api.urls
+    patterns = [*patterns, re_path(r"", _nothing)]
+    for pattern in patterns:
+        assert pattern.callback is not None  # noqa: S101 - each of them has a view
+        pattern.callback = _in_problems(pattern.callback)
+    return (patterns, *names)
+
+
+def _nothing(request: HttpRequest) -> HttpResponse:
+    detail = "There is nothing at this address. See /api/openapi.json."
+    return answer(request, Problem(404, "not-found", "Not found", detail))
+
+
+def _in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view without sign-in, which says in a problem too that it has no such method."""
+
+    def respond(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **named)
+        except Http404:
+            return _nothing(request)
+        if response.status_code != 405:
+            return response
+        allowed = response.headers["Allow"]
+        told = answer(request, Problem(405, "method", "No such method", f"Here one can {allowed}."))
+        told["Allow"] = allowed
+        return told
+
+    respond.csrf_exempt = True  # type: ignore[attr-defined]
+    respond.login_required = False  # type: ignore[attr-defined]
+    return respond

@@ -1,13 +1,16 @@
-"""Tokens of departments, and which feeds each may send."""
+"""Tokens of departments: what each may do, and which feeds it may send."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from almoner.casework.api.models import AcceptedFeed, Token
 from almoner.casework.models import Department
@@ -16,16 +19,37 @@ from almoner.errors import AlmonerError
 if TYPE_CHECKING:
     from almoner.policy.model import Pack
 
+EVENTS, READ, ANSWER = "events:write", "referrals:read", "referrals:answer"
+SCOPES = {
+    EVENTS: "send events of the department's own feeds",
+    READ: "read the referrals that were sent to the department",
+    ANSWER: "accept, finish or return them",
+}
 PREFIX = "almoner_"  # so that scanners of leaked secrets can know one
 
 
-def issue(department: str, name: str) -> str:
-    """A new token of a department; kept as a hash only. Raises AlmonerError for an unknown department."""
+@dataclass(frozen=True)
+class Caller:
+    """Whose token came, and what it may do."""
+
+    token: int
+    department: str
+    scopes: frozenset[str]
+
+
+def issue(department: str, name: str, scopes: Sequence[str] = (EVENTS,), days: int | None = None) -> str:
+    """A new token of a department; kept as a hash only. Raises AlmonerError for an unknown department or scope."""
     if not Department.objects.filter(pk=department).exists():
         known = ", ".join(Department.objects.order_by("pk").values_list("pk", flat=True))
         raise AlmonerError(f"There is no department {department!r}. Choose one of: {known}.")
-    token = PREFIX + secrets.token_urlsafe(32)
-    Token.objects.create(name=name, department=department, sha256=_hash(token), created_at=dt.datetime.now())
+    unknown = next((scope for scope in scopes if scope not in SCOPES), None)
+    if unknown is not None or not scopes:
+        raise AlmonerError(f"There is no scope {unknown!r}. Choose of: {', '.join(SCOPES)}.")
+    token, now = PREFIX + secrets.token_urlsafe(32), dt.datetime.now()
+    Token.objects.create(
+        name=name, department=department, sha256=_hash(token), created_at=now, scopes=sorted(set(scopes)),
+        expires_at=None if days is None else now + dt.timedelta(days=days),
+    )  # fmt: skip
     return token
 
 
@@ -35,15 +59,22 @@ def revoke(department: str, name: str | None = None) -> int:
     return (found.filter(name=name) if name else found).update(revoked_at=dt.datetime.now())
 
 
-def department_of(token: str) -> str | None:
-    """Whose token this is; None for one that is unknown or ended."""
-    found = Token.objects.filter(sha256=_hash(token), revoked_at=None).first()
+def caller_of(token: str) -> Caller | None:
+    """Whose token this is; None for one that is unknown, ended or expired."""
+    now = dt.datetime.now()
+    valid = Token.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+    found = valid.filter(sha256=_hash(token)).first()
     if found is None:
         return None
-    today = dt.datetime.now().date()
-    if found.last_used_on != today:
-        Token.objects.filter(pk=found.pk).update(last_used_on=today)
-    return found.department
+    if found.last_used_on != now.date():
+        Token.objects.filter(pk=found.pk).update(last_used_on=now.date())
+    return Caller(found.pk, found.department, frozenset(found.scopes))
+
+
+def listed(department: str) -> list[dict[str, Any]]:
+    """A department's tokens, the latest first, without what they are."""
+    columns = ("name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_on")
+    return list(Token.objects.filter(department=department).order_by("-created_at", "-pk").values(*columns))
 
 
 def sync_feeds(pack: Pack) -> None:
@@ -57,4 +88,4 @@ def sync_feeds(pack: Pack) -> None:
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()

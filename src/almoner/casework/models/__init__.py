@@ -12,10 +12,15 @@ from almoner.casework.models.cases import (
     Referral,
     ReferralState,
 )
+from almoner.casework.models.files import CaseFile, FileAbout, FileContent
+from almoner.casework.models.outgoing import DueNotice, Endpoint, OutgoingEvent
 from almoner.casework.models.packs import Cadence, FeedState, PackInUse, Rule, SharingClass
 from almoner.casework.models.people import Department, HouseholdMember, Identity, Membership, RoleOf
 from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Label, OutboxPosition
+from almoner.casework.models.requests import HelpRequest, RequestEnding
 from almoner.casework.models.residents import Answer, Concern, ConcernKind, Ending, Notice, WrongTry
+from almoner.casework.models.sweeps import AreaOutline, Judged, Sweep, Tallied
+from almoner.casework.models.taking_part import Authorisation, Consent, How, LocalCheck, Said
 from almoner.casework.models.work import Check, Checked, FalseAlarm, Finding, Visit
 
 __all__ = [
@@ -23,11 +28,14 @@ __all__ = [
     "Answer",
     "Area",
     "AreaAlert",
+    "AreaOutline",
+    "Authorisation",
     "BodyForm",
     "Cadence",
     "CalendarDay",
     "Case",
     "CaseEvent",
+    "CaseFile",
     "CaseSignal",
     "CaseState",
     "Cause",
@@ -36,24 +44,38 @@ __all__ = [
     "Checked",
     "Concern",
     "ConcernKind",
+    "Consent",
     "Department",
+    "DueNotice",
     "Ending",
+    "Endpoint",
     "FalseAlarm",
     "FeedState",
+    "FileAbout",
+    "FileContent",
     "Finding",
+    "HelpRequest",
     "HouseholdMember",
+    "How",
     "Identity",
+    "Judged",
     "Label",
+    "LocalCheck",
     "Membership",
     "Notice",
     "OutboxPosition",
     "Outcome",
+    "OutgoingEvent",
     "PackInUse",
     "Referral",
     "ReferralState",
+    "RequestEnding",
     "RoleOf",
     "Rule",
+    "Said",
     "SharingClass",
+    "Sweep",
+    "Tallied",
     "Visit",
     "WrongTry",
 ]

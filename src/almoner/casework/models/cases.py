@@ -56,7 +56,7 @@ class Case(models.Model):
 
     `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time
     that a signal of it allows, so smaller is more urgent. `version` counts changes: a form sent from an
-    older version is told so.
+    older version is told so. `joined_to` is the case that goes on where both were of one household.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -73,8 +73,10 @@ class Case(models.Model):
     )
     opened_at = models.DateTimeField()
     opened_as_of = models.DateField()
+    decided_at = models.DateTimeField(null=True)  # when a person first said whether the need is there
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=20, choices=Outcome, blank=True)
+    joined_to = models.ForeignKey("self", models.PROTECT, null=True, related_name="joined")
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -94,9 +96,18 @@ class Case(models.Model):
                 condition=OPEN,
                 name="open_by_due",
             ),
-            models.Index(fields=["assignee", "due_at"], condition=OPEN, name="open_by_assignee"),
+            models.Index(
+                fields=["assignee", "due_at", "-severity", "id", "area", "held_until", "ended_at"],
+                condition=OPEN,
+                name="open_by_assignee",
+            ),
             models.Index(fields=["level", "due_at"], condition=OPEN, name="open_by_level"),
             models.Index(fields=["opened_at", "area"], name="case_opened"),
+            models.Index(fields=["ended_at", "area"], condition=Q(ended_at__isnull=False), name="case_ended"),
+            models.Index(fields=["area", "due_at", "ended_at"], condition=OPEN, name="open_by_area"),
+            models.Index(
+                fields=["held_until", "due_at", "area"], condition=OPEN & Q(held_until__isnull=False), name="open_and_held"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -148,6 +159,8 @@ class CaseSignal(models.Model):
                 fields=["theme", "watched", "case"], condition=Q(cleared_on=None), name="open_signal_by_layer"
             ),
             models.Index(fields=["signal", "case"], condition=Q(cleared_on=None), name="open_signal_by_kind"),
+            models.Index(fields=["watched", "case"], condition=Q(cleared_on=None), name="open_signal_listed"),
+            models.Index(fields=["case"], condition=Q(cleared_on__isnull=False), name="cleared_signal"),
         ]
 
     def __str__(self) -> str:
@@ -166,10 +179,15 @@ class ReferralState(models.TextChoices):
     DONE = "done", _("Done")
     RETURNED = "returned", _("Returned")
     WITHDRAWN = "withdrawn", _("Withdrawn by evidence")
+    TAKEN_BACK = "taken_back", _("Taken back")
 
 
 class Referral(models.Model):
-    """A support that one department is asked to give. Its clock starts when a person confirms the case."""
+    """A support that one department is asked to give. Its clock starts when a person confirms the case.
+
+    `participation` is how the family takes part, as the pack says; `checker` is the department that confirms a list on the spot, by
+    `check_due_at`.
+    """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
     case = models.ForeignKey(Case, models.PROTECT, related_name="referrals")
@@ -185,6 +203,9 @@ class Referral(models.Model):
     due_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=400, blank=True)
+    participation = models.CharField(max_length=20, blank=True)
+    checker = models.CharField(max_length=80, blank=True)
+    check_due_at = models.DateTimeField(null=True)
     evidence_cleared_on = models.DateField(null=True)
     form = models.CharField(max_length=64, blank=True)
     answers = models.JSONField()
@@ -198,10 +219,14 @@ class Referral(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["key"], name="referral_by_key"),
             models.Index(fields=["department", "state", "due_at"], name="referral_inbox"),
+            models.Index(fields=["state", "due_at"], name="referral_due"),
             models.Index(
                 fields=["state", "answered_at", "programme", "unit", "case", "amount"], name="referral_given"
             ),
             models.Index(fields=["programme", "state", "case"], name="referral_by_programme"),
+            models.Index(
+                fields=["checker", "state", "check_due_at"], condition=~Q(checker=""), name="referral_local_check"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -39,7 +39,8 @@ class Cadence(models.TextChoices):
 class FeedState(models.Model):
     """One feed: its agreement, its fields with what reads them, and how far it has been delivered.
 
-    `fields` are {name, label, role, purposes, signals, programmes, categories}; rows are counted over all deliveries.
+    `fields` are {name, label, role, purposes, signals, programmes, categories}; rows are counted over all deliveries. It is late
+    when its last complete day is more than `late_after_days` ago (none: never).
     """
 
     id = models.CharField(primary_key=True, max_length=80)
@@ -50,6 +51,7 @@ class FeedState(models.Model):
     purposes = models.JSONField(default=list)
     legal_basis = models.TextField(blank=True)
     cadence = models.CharField(max_length=20, choices=Cadence)
+    late_after_days = models.PositiveIntegerField(null=True)
     fields = models.JSONField(default=list)
     complete_through = models.DateField(null=True)
     delivered_at = models.DateTimeField(null=True)

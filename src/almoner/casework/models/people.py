@@ -47,18 +47,29 @@ class HouseholdMember(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["household_id", "person_id"], name="member_once_a_household"),
         ]
+        indexes: ClassVar = [models.Index(fields=["person_id"], name="member_by_person")]  # who came to the desk
 
     def __str__(self) -> str:
         return f"person {self.person_id} of household {self.household_id}"
 
 
+def needed_to_deliver() -> list[str]:
+    """What a department sees of a resident where the pack does not say more."""
+    return ["number", "name"]
+
+
 class Department(models.Model):
-    """Who acts, from the pack; clocks run in its opening hours."""
+    """Who acts, from the pack; clocks run in its opening hours.
+
+    `inbox` is `console` or the address of its own system; `identity` the fields of the vault that it needs to deliver.
+    """
 
     id = models.CharField(primary_key=True, max_length=80)
     label = models.JSONField(default=dict)
     opens = models.TimeField(default=dt.time(9))
     closes = models.TimeField(default=dt.time(17))
+    inbox = models.CharField(max_length=500, default="console")
+    identity = models.JSONField(default=needed_to_deliver)
 
     def __str__(self) -> str:
         return self.id
@@ -75,13 +86,24 @@ class RoleOf(models.TextChoices):
 
 
 class Membership(models.Model):
-    """What one user may see. `areas` are beginnings of area codes; "*" is everywhere; an empty list is
-    nowhere."""
+    """What one user may see. `areas` are beginnings of area codes; "*" is everywhere; an empty list is nowhere.
+
+    `outside_name` is who this is to the authority's own sign-in. A session holds the `epoch` that it began in; counting on ends all.
+    """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="membership")
     role = models.CharField(max_length=20, choices=RoleOf)
     areas = models.JSONField(default=list, blank=True)
     department = models.ForeignKey(Department, models.PROTECT, null=True, blank=True)
+    outside_name = models.CharField(max_length=191, blank=True)
+    epoch = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["outside_name"], condition=~models.Q(outside_name=""), name="outside_name_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.role}"

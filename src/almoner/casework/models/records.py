@@ -14,13 +14,15 @@ class CaseEvent(models.Model):
     """One line of the audit trail, chained by SHA-256. `data` is canonical JSON text: what was hashed is
     what is stored.
 
-    `number` counts from 1 without a gap over all cases; `actor` is none where the cycle acted.
+    `number` counts from 1 without a gap over all cases; `actor` is none where no person acted: the cycle, or the department's own system
+    that `system` names. `case` is none where the line is of no case but of who may sign in.
     """
 
     number = models.BigIntegerField(primary_key=True)
-    case = models.ForeignKey(Case, models.PROTECT, related_name="events")
+    case = models.ForeignKey(Case, models.PROTECT, null=True, related_name="events")
     at = models.DateTimeField()
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
+    system = models.CharField(max_length=80, null=True)  # noqa: DJ001 - added without making a long table anew
     kind = models.CharField(max_length=40)
     data = models.TextField()
     previous_hash = models.CharField(max_length=64)
@@ -76,16 +78,23 @@ class Label(models.Model):
 
 
 class AccessLog(models.Model):
-    """Who looked at a household's personal data, when, on which page."""
+    """Who looked at a household's personal data, when, on which page: a person, or the department's own system that `system` names."""
 
     at = models.DateTimeField()
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
+    system = models.CharField(max_length=80, null=True)  # noqa: DJ001 - see CaseEvent
     household_id = models.BigIntegerField(db_index=True)
     page = models.CharField(max_length=40)
     case = models.ForeignKey(Case, models.PROTECT, null=True)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["at", "id"], name="look_by_time")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=False, system=None) | models.Q(user=None, system__isnull=False),
+                name="somebody_looked",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at.isoformat()} {self.page}"

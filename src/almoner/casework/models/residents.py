@@ -70,6 +70,9 @@ class ConcernKind(models.TextChoices):
     CORRECTION = "correction", _("A fact is said to be wrong")
     APPEAL = "appeal", _("Appeal against the decision")
     PERSON = "person", _("The household asks for a person")
+    TOGETHER = "together", _("Two cases are said to be one household")
+    GONE = "gone", _("A person is said to live here no longer")
+    MISTAKEN = "mistaken", _("A record is said to be of another person")
 
 
 class Ending(models.TextChoices):
@@ -86,13 +89,22 @@ ENDINGS = {
     ConcernKind.CORRECTION: (Ending.CORRECTED, Ending.STANDS),
     ConcernKind.APPEAL: (Ending.CHANGED, Ending.UPHELD),
     ConcernKind.PERSON: (Ending.SPOKEN,),
+    ConcernKind.TOGETHER: (Ending.CORRECTED, Ending.STANDS),
+    ConcernKind.GONE: (Ending.CORRECTED, Ending.STANDS),
+    ConcernKind.MISTAKEN: (Ending.CORRECTED, Ending.STANDS),
 }
+
+
+OF_HOUSEHOLDS = (ConcernKind.CORRECTION, ConcernKind.APPEAL, ConcernKind.PERSON)
+OF_THE_REGISTER = (ConcernKind.TOGETHER, ConcernKind.GONE, ConcernKind.MISTAKEN)
+OF_DEPARTMENTS = (ConcernKind.CORRECTION, *OF_THE_REGISTER)
 
 
 class Concern(models.Model):
     """Something that a household asks for, with its clock. `text` is sealed under `person_id`, for households name people.
 
-    A correction names the fact (`fact`: sentence and feed by language) and goes to the department that supplied it.
+    A correction names the fact (`fact`: sentence and feed by language) and goes to the department that supplied it. What a worker (`asked_by`)
+    says of the household itself goes to the department that keeps the register; `other` is the second case.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -101,6 +113,8 @@ class Concern(models.Model):
     about = models.CharField(max_length=40, blank=True)  # which fact, so that it is said once
     fact = models.JSONField(default=dict)
     department = models.CharField(max_length=80, blank=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    other = models.ForeignKey(Case, models.PROTECT, null=True, related_name="+")
     person_id = models.BigIntegerField()
     text = models.BinaryField(null=True)
     asked_at = models.DateTimeField()

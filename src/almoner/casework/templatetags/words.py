@@ -8,6 +8,7 @@ from django import template
 from django.contrib.auth.models import AbstractBaseUser
 
 from almoner.casework import words
+from almoner.casework.charts import percent
 from almoner.casework.evidence import Fact
 
 register = template.Library()
@@ -16,6 +17,9 @@ register.filter("quantity", words.quantity)
 register.filter("day", words.day)
 register.filter("moment", words.moment)
 register.filter("level", words.level)
+register.filter("say", words.in_language)
+register.filter("percent", percent)
+register.filter("size", words.size)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import concerns, guards, second_person, words, workflow
+from almoner.casework import authorisations, concerns, guards, second_person, words, workflow
 from almoner.casework.access import case_for, colleagues_for
 from almoner.casework.areas import Areas
 from almoner.casework.audit import looked
@@ -20,11 +20,13 @@ from almoner.casework.evidence import Presenter, Proposal
 from almoner.casework.forms import ActForm
 from almoner.casework.history import history, looks
 from almoner.casework.models import Case, Concern, ConcernKind, Ending, FalseAlarm, Finding, Outcome, Visit
-from almoner.casework.models.residents import ENDINGS
+from almoner.casework.models.residents import ENDINGS, OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
 from almoner.casework.standing import RUNNING
+from almoner.casework.taking_part import HIDDEN
 from almoner.casework.timing import Clock, clock, clock_of
 from almoner.casework.vault_rows import people
+from almoner.casework.views.case_parts import more, part
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,20 @@ def sheet(request: HttpRequest, reference: str) -> HttpResponse:
         "clock": clock(found, dt.datetime.now()),
         "people": people(found.household_id),
         "reasons": [present.reason(signal) for signal in signals],
-        "proposals": [proposal for proposal, _clock in _proposals(found, present, dt.datetime.now())],
+        "proposals": [p for p, _clock in _proposals(found, present, dt.datetime.now()) if p.referral.participation != HIDDEN],
         "visit": _visit_ahead(found),
         "findings": Finding.choices,
         "false_alarms": FalseAlarm.choices,
+        "to_sign": _to_sign(found),
     }
     return render(request, "casework/sheet.html", context)
+
+
+def _to_sign(found: Case) -> list[tuple[str, list[authorisations.Word]]]:
+    """Texts that adults have still to answer, each with those who have not."""
+    asked = found.authorisations.filter(ended_at=None, settled_at=None).order_by("pk")
+    listed = [(authorisations.text_of(one), [w for w in authorisations.words_of(one) if w.last is None]) for one in asked]
+    return [(text, missing) for text, missing in listed if missing]
 
 
 @require_POST
@@ -94,6 +104,7 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
     now = dt.datetime.now()
     present = Presenter()
     can = workflow.possible(found, request.user)  # type: ignore[arg-type]
+    members = people(found.household_id)
     signals = found.signals.order_by("urgency_hours", "due_at", "id")
     reasons = [(present.reason(signal), signal.cleared_on) for signal in signals]
     return {
@@ -101,9 +112,9 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
         "clock": clock(found, now),
         "held": found.is_held(now.date()),
         "area": Areas().name(found.area),
-        "people": people(found.household_id),
+        "people": members,
         "reasons": sorted(reasons, key=lambda pair: pair[1] is not None),
-        "proposals": _proposals(found, present, now),
+        "proposals": [part(proposal, clock, found) for proposal, clock in _proposals(found, present, now)],
         "history": history(found),
         "looks": looks(found),
         "can": can,
@@ -111,6 +122,7 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
         "outcomes": Outcome.choices,
         "check": second_person.waiting(found),
         "today": now.date(),
+        **more(found, request, members),
         **_visits(found),
         **_household(found, request, now),
         **_colleagues(found, request, can),
@@ -131,14 +143,14 @@ def _visits(found: Case) -> dict[str, Any]:
 
 def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str, Any]:
     """What the household was told, what it says and what it asks for, in its own words."""
-    asked = found.concerns.select_related("answered_by").order_by("-answered_at", "due_at")
+    asked = found.concerns.select_related("answered_by", "asked_by", "other").order_by("-answered_at", "due_at")
     return {
         "notice": found.notices.filter(ended_at=None).first(),
         "may_tell": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
         "concerns": [
             Asked(
                 concern, concerns.said(concern), clock_of(concern.due_at, now),
-                [] if concern.answered_at or concern.kind == ConcernKind.CORRECTION else ENDINGS[ConcernKind(concern.kind)],
+                [] if concern.answered_at or concern.kind in OF_DEPARTMENTS else ENDINGS[ConcernKind(concern.kind)],
                 concerns.may_answer(request.user, concern),  # type: ignore[arg-type]
                 words.in_language(concern.fact.get("sentence")),
             )

@@ -49,7 +49,8 @@ def fact(request: HttpRequest, reference: str) -> HttpResponse:
         "feed": words.in_language(found.fact["feed"]),
         "people": concerns.subjects(found),
         "clock": clock_of(found.due_at, dt.datetime.now()),
-        "endings": ENDINGS[ConcernKind.CORRECTION],
+        "endings": ENDINGS[ConcernKind(found.kind)],
+        "ours": found.asked_by_id is not None,
     }
     return render(request, "casework/fact.html", context, status=409 if refused else 200)
 

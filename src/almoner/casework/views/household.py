@@ -9,7 +9,6 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,11 +16,15 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from almoner.casework import concerns, notices, words
+from almoner.casework import authorisations, concerns, notices, words
+from almoner.casework.case_forms import SignForm
 from almoner.casework.evidence import Presenter, Proposal
 from almoner.casework.forms import ConcernForm, OpenForm
 from almoner.casework.history import looks
-from almoner.casework.models import Answer, Case, ConcernKind, Notice, ReferralState
+from almoner.casework.models import Answer, Case, Notice, ReferralState
+from almoner.casework.models.residents import OF_HOUSEHOLDS
+from almoner.casework.origin import address_of
+from almoner.casework.taking_part import HIDDEN
 from almoner.casework.timing import Clock, clock_of
 from almoner.casework.workflow import Refused
 
@@ -46,6 +49,16 @@ class Asked:
     note: str
 
 
+@dataclass(frozen=True)
+class Asking:
+    """One authorisation; `people` are names with what each has said, empty when nothing yet."""
+
+    reference: str
+    text: str
+    clock: Clock | None
+    people: list[tuple[str, str]]
+
+
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
@@ -54,7 +67,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         return render(request, "casework/household_enter.html")
     found = None
     if form.is_valid():
-        found = notices.opened(form.cleaned_data["code"], form.cleaned_data["fact"], _address(request))
+        found = notices.opened(form.cleaned_data["code"], form.cleaned_data["fact"], address_of(request))
     if found is None:
         messages.error(
             request,
@@ -88,7 +101,7 @@ def say(request: HttpRequest, answer: str) -> HttpResponse:
 def ask(request: HttpRequest, kind: str) -> HttpResponse:
     notice = _mine(request)
     form = ConcernForm(request.POST)
-    if kind not in ConcernKind.values:
+    if kind not in OF_HOUSEHOLDS:
         raise Http404
     if not form.is_valid():
         messages.error(request, _("This text is too long."))
@@ -104,15 +117,26 @@ def ask(request: HttpRequest, kind: str) -> HttpResponse:
 
 @login_not_required
 @require_POST
+def authorise(request: HttpRequest, about: str) -> HttpResponse:
+    notice, form = _mine(request), SignForm(request.POST)
+    told = form.cleaned_data if form.is_valid() else {}
+    try:
+        notices.must_be_unlocked(notice)
+        authorisations.sign(notice, about, told.get("number", ""), told.get("said", ""))
+    except Refused as refusal:
+        if isinstance(refusal, authorisations.WrongNumber):
+            notices.count_wrong(notice, address_of(request))
+        messages.error(request, str(refusal))
+        return _show(request, notice, status=409)
+    messages.success(request, _("Thank you. Your answer has been recorded."))
+    return redirect("household")
+
+
+@login_not_required
+@require_POST
 def leave(request: HttpRequest) -> HttpResponse:
     request.session.pop(KEY, None)
     return redirect("household-enter")
-
-
-def _address(request: HttpRequest) -> str:
-    """Whose tries are counted. Behind TLS our own proxy stands before us, and it adds the last entry."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.HTTPS else ""
-    return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _remember(request: HttpRequest, notice: Notice) -> None:
@@ -138,8 +162,9 @@ def _show(request: HttpRequest, notice: Notice, status: int = 200) -> HttpRespon
         "notice": notice,
         "case": notice.case,
         "told": _told(notice, present),
-        "offers": offers(notice.case, present),
+        "offers": offers(notice.case, present, own_page=True),
         "asked": _asked(notice.case, now),
+        "authorisations": _authorisations(notice.case, now),
         "looks": looks(notice.case),
     }
     return render(request, "casework/household.html", context, status=status)
@@ -158,11 +183,30 @@ def _told(notice: Notice, present: Presenter) -> list[Told]:
     ]  # fmt: skip
 
 
-def offers(case: Case, present: Presenter) -> Sequence[Proposal]:
-    """What is offered: supports and recognitions; questions of officials to each other are none."""
+def _authorisations(case: Case, now: dt.datetime) -> list[Asking]:
+    """What the adults are asked to authorise, and who of them has answered; by name, so that each finds the own line."""
+    standing = case.authorisations.filter(ended_at=None, referral__state__in=OFFERED).order_by("pk")
+    return [
+        Asking(
+            one.reference, authorisations.text_of(one), None if one.settled_at else clock_of(one.due_at, now),
+            [(word.person.name or "–", word.last.get_said_display() if word.last else "") for word in authorisations.words_of(one)],
+        )
+        for one in standing
+    ]  # fmt: skip
+
+
+def offers(case: Case, present: Presenter, *, own_page: bool = False) -> Sequence[Proposal]:
+    """What is offered: supports and recognitions; questions of officials to each other are none.
+
+    What is given without others knowing stands on the household's own page only, never on paper.
+    """
     referrals = case.referrals.filter(state__in=OFFERED).order_by("id")
     found = [present.proposal(referral) for referral in referrals]
-    return [proposal for proposal in found if proposal.kind in {"support", "recognition"}]
+    return [
+        proposal
+        for proposal in found
+        if proposal.kind in {"support", "recognition"} and (own_page or proposal.referral.participation != HIDDEN)
+    ]
 
 
 def _asked(case: Case, now: dt.datetime) -> list[Asked]:
@@ -171,5 +215,5 @@ def _asked(case: Case, now: dt.datetime) -> list[Asked]:
             concern.get_kind_display(), words.in_language(concern.fact.get("sentence")), clock_of(concern.due_at, now),
             concern.get_ending_display() if concern.ending else "", concern.note,
         )
-        for concern in case.concerns.order_by("-asked_at")
+        for concern in case.concerns.filter(kind__in=OF_HOUSEHOLDS).order_by("-asked_at")
     ]  # fmt: skip

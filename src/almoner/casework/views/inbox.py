@@ -10,15 +10,22 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import words, workflow
-from almoner.casework.access import Right, concerns_of, may_or_404, referral_for, referrals_of
+from almoner.casework import minimal_data, words, workflow
+from almoner.casework.access import (
+    Right,
+    concerns_of,
+    lines_of,
+    may_or_404,
+    referral_for,
+    referrals_of,
+    requests_of,
+)
 from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter
 from almoner.casework.forms import ActForm
-from almoner.casework.models import Referral
+from almoner.casework.models import HelpRequest, Referral
 from almoner.casework.standing import RUNNING
 from almoner.casework.timing import clock, clock_of
-from almoner.casework.vault_rows import people
 
 PAGE = 25
 
@@ -32,17 +39,27 @@ def inbox(request: HttpRequest) -> HttpResponse:
     past = mine.exclude(state__in=RUNNING).order_by("-answered_at", "id")
     page = Paginator(past if answered else waiting, PAGE).get_page(request.GET.get("page"))
     now, present = dt.datetime.now(), Presenter()
-    rows = [(present.proposal(referral), None if answered else clock(referral, now)) for referral in page]
+    shows = minimal_data.lineages(page)
+    rows = [
+        (present.proposal(one, minimal_data.body_for(one, shows)), None if answered else clock(one, now)) for one in page
+    ]  # fmt: skip
     facts = concerns_of(request.user).filter(answered_at=None).order_by("due_at", "id")[:PAGE]
     asked = [(fact, words.in_language(fact.fact["feed"]), clock_of(fact.due_at, now)) for fact in facts]
     context = {
         "page": page,
         "rows": rows,
         "facts": [] if answered else asked,
+        "unknown": [] if answered else [(one, clock_of(one.due_at, now)) for one in _unknown(request)],
+        "lines": lines_of(request.user).count(),
         "answered": answered,
         "pages": _near(page, answered),
     }
     return render(request, "casework/inbox.html", context)
+
+
+def _unknown(request: HttpRequest) -> list[HelpRequest]:
+    """Requests of people whom the department's register does not know."""
+    return list(requests_of(request.user).filter(answered_at=None).order_by("due_at", "pk")[:PAGE])
 
 
 def _near(page: Page[Referral], answered: bool) -> dict[str, str]:
@@ -81,9 +98,9 @@ def answer(request: HttpRequest, reference: str, action: str) -> HttpResponse:
 def _show(request: HttpRequest, found: Referral, status: int = 200) -> HttpResponse:
     looked(request.user, found.case, "referral")  # type: ignore[arg-type]
     context = {
-        "proposal": Presenter().proposal(found),
+        "proposal": Presenter().proposal(found, minimal_data.body_for(found)),
         "clock": clock(found, dt.datetime.now()) if found.state in RUNNING else None,
-        "people": [p for p in people(found.case.household_id) if found.person_id in {None, p.person_id}],
+        "people": minimal_data.people_for(found),
         "can": [name for name, (sources, _target) in workflow.ANSWERS.items() if found.state in sources],
     }
     return render(request, "casework/referral.html", context, status=status)

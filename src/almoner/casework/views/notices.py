@@ -1,17 +1,22 @@
-"""Making a notice: the letter is shown once, with the code, to be printed and handed over."""
+"""Making a notice: the letter is shown once, with the code, as a page to print or as a PDF; it is not kept."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import get_language, override
 from django.views.decorators.http import require_POST
 
-from almoner.casework import concerns, notices, words, workflow
+from almoner.casework import concerns, letters, notices, words, workflow
 from almoner.casework.access import case_for
 from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter
 from almoner.casework.forms import NoticeForm
+from almoner.casework.models import Case, Department, Notice
 from almoner.casework.vault_rows import people
 from almoner.casework.views.cases import show
 from almoner.casework.views.household import offers
@@ -21,22 +26,57 @@ from almoner.casework.views.household import offers
 def make(request: HttpRequest, reference: str) -> HttpResponse:
     found = case_for(request.user, reference)
     form = NoticeForm(request.POST, signals=list(found.signals.values_list("pk", flat=True)))
-    version, told = (form.cleaned_data["version"], form.cleaned_data["told"]) if form.is_valid() else (0, [])
+    asked = form.cleaned_data if form.is_valid() else {}
+    as_pdf = asked.get("form") == "pdf"
+    lacking = letters.missing() if as_pdf else None
+    if lacking is not None:
+        return _refused(request, found, lacking)
     try:
-        notice, code = notices.make(request.user, found.reference, version, told)  # type: ignore[arg-type]
+        notice, code = notices.make(
+            request.user,  # type: ignore[arg-type]
+            found.reference, asked.get("version", 0), asked.get("told", []),
+        )  # fmt: skip
     except workflow.Refused as refusal:
-        messages.error(request, str(refusal))
-        return show(request, case_for(request.user, reference), status=409)
+        return _refused(request, found, str(refusal))
     looked(request.user, found, "letter")  # type: ignore[arg-type]
-    context = {
-        "case": found,
+    language = asked["language"] or get_language() or "en" if as_pdf else get_language() or "en"
+    with override(language):
+        context = _letter(request, found, notice, code)
+    if as_pdf:
+        return _file(letters.pdf(context, language, large=asked["large"]))
+    return render(request, "casework/letter.html", context)
+
+
+def _refused(request: HttpRequest, case: Case, why: str) -> HttpResponse:
+    messages.error(request, why)
+    return show(request, case_for(request.user, case.reference), status=409)
+
+
+def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict[str, Any]:
+    """What the letter says, in the language that is active."""
+    facts = concerns.told_facts(notice)
+    members = people(case.household_id)
+    first = members[0] if members else None
+    owner = Department.objects.filter(pk=facts[0][0].department).first() if facts else None
+    return {
+        "case": case,
         "notice": notice,
         "code": notices.readable(code),
-        "people": people(found.household_id),
+        "people": members,
+        "name": first.name if first else None,
+        "address": first.address if first else None,
+        "sender": words.in_language(owner.label) if owner else "",
+        "place": request.build_absolute_uri(reverse("household-enter")),
         "told": [
-            (words.in_language(signal.body["label"]), [words.in_language(fact.sentence) for fact in facts])
-            for signal, facts in concerns.told_facts(notice)
+            (words.in_language(signal.body["label"]), [words.in_language(fact.sentence) for fact in told])
+            for signal, told in facts
         ],
-        "offers": offers(found, Presenter()),
+        "offers": offers(case, Presenter()),
     }
-    return render(request, "casework/letter.html", context)
+
+
+def _file(content: bytes) -> HttpResponse:
+    """To be saved under a name that tells nothing."""
+    response = HttpResponse(content, content_type="application/pdf")
+    response.headers["Content-Disposition"] = 'attachment; filename="notice.pdf"'
+    return response

@@ -17,10 +17,13 @@ from django.views.decorators.http import require_http_methods
 from almoner.casework.access import Right, may_or_404
 from almoner.casework.audit import verify_chain
 from almoner.casework.forms import TrailForm
-from almoner.casework.history import PAGES, lines
+from almoner.casework.history import PAGES, departments, lines, system_of
 from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
+from almoner.casework.templatetags.words import person
+from almoner.policy.model import Words
 
 PAGE = 50
+SYSTEM = "system:"  # before a department, in place of a user name; no user name may hold a colon
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,7 +53,14 @@ def _events(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
 
 def _looks(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
     found = _asked(AccessLog.objects.all(), chosen, "user").select_related("user", "case")
-    return [(look.pk, look, PAGES.get(look.page, look.page)) for look in found[: PAGE + 1]]
+    names = departments()
+    return [(look.pk, _who_looked(look, names), PAGES.get(look.page, look.page)) for look in found[: PAGE + 1]]
+
+
+def _who_looked(look: AccessLog, names: Mapping[str, Words]) -> AccessLog:
+    """The record, with the name of who looked."""
+    look.who = person(look.user) if look.user else system_of(look.system or "", names)  # type: ignore[attr-defined]
+    return look
 
 
 def _asked(records: QuerySet[Any], chosen: Mapping[str, Any], who: str) -> QuerySet[Any]:
@@ -58,7 +68,9 @@ def _asked(records: QuerySet[Any], chosen: Mapping[str, Any], who: str) -> Query
     if chosen.get("case"):
         records = records.filter(case_id=_id(Case, reference=chosen["case"]))
     if chosen.get("who"):
-        records = records.filter(**{f"{who}_id": _id(User, username=chosen["who"])})
+        department = chosen["who"].removeprefix(SYSTEM)
+        named = {f"{who}_id": _id(User, username=chosen["who"])}
+        records = records.filter(**(named if department == chosen["who"] else {"system": department}))
     if chosen.get("since"):
         records = records.filter(at__gte=chosen["since"])
     if chosen.get("until"):

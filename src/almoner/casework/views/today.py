@@ -8,15 +8,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from almoner.casework import words
-from almoner.casework.access import Right, may_or_404, referrals_in_areas_of, visits_of
+from almoner.casework import area_map, figures, words
+from almoner.casework.access import Right, may_or_404, referrals_in_areas_of, requests_of, visits_of
 from almoner.casework.forms import LISTS
 from almoner.casework.freshness import late_feeds
 from almoner.casework.lists import GIVEN, condition, given_since, listed, start
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
 GROUPS = (  # heading, lists; the first of each is the figure of the group
     (_("Came in"), ("new",)),
-    (_("Waits"), ("unassigned", "mine", "team", "second", "asked", "unanswered", "returned", "held")),
-    (_("Late"), ("overdue",)),
+    (
+        _("Waits"),
+        ("unassigned", "mine", "team", "second", "asked", "telling", "unanswered", "returned", "withdrawn", "held"),
+    ),
+    (_("Late"), ("overdue", "departments")),
     (_("Given"), ("given",)),
 )
-OF_OPEN = ("unassigned", "mine", "team", "held", "overdue")  # counted in one pass over the open cases
 
 
 @dataclass(frozen=True)
@@ -54,28 +56,39 @@ class Given:
 
 @require_GET
 def today(request: HttpRequest) -> HttpResponse:
-    may_or_404(request.user, Right.CASES)
+    membership = may_or_404(request.user, Right.CASES)
     now = dt.datetime.now()
     counted = counts(request.user, now)
+    requests = requests_of(request.user).filter(answered_at=None)
     context = {
         "now": now,
         "groups": [(heading, [_figure(name, counted[name]) for name in names]) for heading, names in GROUPS],
         "given": given(request.user, now),
         "late": late_feeds(now.date()),
+        "waiting": figures.waiting(counted),
+        "weeks": figures.by_week(request.user, now.date()),
+        "map": area_map.shown(request.user, membership, now),
+        "requests": requests.count(),
+        "requests_late": requests.filter(due_at__lt=now).count(),
         "visits": visits_of(request.user).filter(planned_for__lte=now.date()).count(),
     }
     return render(request, "casework/today.html", context)
 
 
 def counts(user: Someone, now: dt.datetime) -> dict[str, int]:
-    """How many cases each list holds. `listed` takes what the user may see."""
-    me = int(str(user.pk))
-    found: dict[str, int] = (
-        listed(user)
-        .filter(OPEN)
-        .aggregate(**{name: Count("pk", filter=condition(me, name, now)) for name in OF_OPEN})
-    )
-    for name in ("new", "second", "asked", "unanswered", "returned", "given"):
+    """How many cases each list holds, and how many open ones are how late. `listed` takes what the user may see.
+
+    What most open cases are in is told by what is left: the others are counted by small parts of an index.
+    """
+    me, own = int(str(user.pk)), listed(user).filter(OPEN).order_by()
+    parts = {name: condition(me, name, now) for name in ("mine", "team")} | figures.lateness(now)
+    found = dict.fromkeys(parts, 0) | figures.counted({name: own.filter(which) for name, which in parts.items()})
+    held = own.filter(condition(me, "held", now))
+    found |= held.aggregate(held=Count("pk"), held_late=Count("pk", filter=Q(due_at__lt=now)))
+    late = [name for name, (_label, over) in figures.LATENESS.items() if over]
+    found["overdue"] = sum(found[name] for name in late) - found.pop("held_late")
+    found["unassigned"] = sum(found[name] for name in figures.LATENESS) - found["held"] - found["team"]
+    for name in ("new", "second", "asked", "telling", "unanswered", "returned", "departments", "withdrawn", "given"):
         found[name] = listed(user).filter(condition(me, name, now)).count()
     return found
 

@@ -1,0 +1,54 @@
+"""Small JSON bodies of requests, read by their schema; what is wrong is told with a pointer, and never quoted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import pydantic
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+
+from almoner.casework.api.problems import Problem
+
+LARGEST_BYTES = 16 * 1024
+JSON = "application/json"
+S = TypeVar("S", bound=pydantic.BaseModel)
+
+
+def read(request: HttpRequest, schema: type[S]) -> S:
+    """The body as `schema`. Raises Problem 413, 415 or 422."""
+    if request.content_type != JSON:
+        raise Problem(415, "content-type", "Unknown content type", f"Send {JSON}.")
+    try:
+        body = request.body if int(request.META.get("CONTENT_LENGTH") or 0) <= LARGEST_BYTES else None
+    except RequestDataTooBig:
+        body = None
+    if body is None or len(body) > LARGEST_BYTES:
+        raise Problem(413, "too-large", "Too large", f"This request may have {LARGEST_BYTES:,} bytes.")
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Problem(422, "not-json", "Not JSON", "The body is not valid JSON in UTF-8.") from None
+    try:
+        return schema.model_validate(found)
+    except pydantic.ValidationError as error:
+        raise refused(error.errors(include_url=False, include_input=False), "#") from None
+
+
+def know_all(request: HttpRequest, known: set[str]) -> None:
+    """Raises Problem 422 for a question that nobody knows: a slip in its name would otherwise be an answer to another question."""
+    unknown = sorted(set(request.GET) - known)
+    if unknown:
+        raise refused([{"loc": ("query", name[:40]), "msg": "There is no such parameter."} for name in unknown], "#")
+
+
+def refused(errors: Iterable[Mapping[str, Any]], root: str) -> Problem:
+    """What does not fit a schema: where, and what is expected there."""
+    told = [("/".join([root, *map(_part, error["loc"])]), str(error["msg"])) for error in errors]
+    return Problem(422, "not-valid", "Not valid", "The request does not fit its description in /api/openapi.json.", told[:20])
+
+
+def _part(step: object) -> str:
+    return str(step).replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,196 @@
+"""A department's referrals over the API: the list without personal data, one with what its programme reads, and the answer."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.http import Http404
+
+from almoner.casework import minimal_data, workflow
+from almoner.casework.access import referral_to, referrals_to
+from almoner.casework.api.models import AnswerKept
+from almoner.casework.api.problems import Problem
+from almoner.casework.audit import looked_by_system
+from almoner.casework.models import Department, Referral
+from almoner.casework.models.bodies import read_forms
+from almoner.casework.models.people import needed_to_deliver
+from almoner.casework.standing import RUNNING
+
+KEPT = dt.timedelta(days=2)  # answers for repeated requests
+Part = Mapping[str, Any]
+
+
+def page(department: str, states: Sequence[str], since: dt.datetime | None, cursor: str | None, limit: int) -> dict[str, Any]:
+    """One page, in the order in which referrals were made."""
+    found = referrals_to(department)
+    if states:
+        found = found.filter(state__in=states)
+    if since is not None:
+        at = _local(since)
+        found = found.filter(Q(sent_at__gte=at) | Q(answered_at__gte=at))
+    if cursor is not None:
+        found = found.filter(pk__gt=_place(cursor))
+    listed = list(found.order_by("pk")[: limit + 1])
+    read_forms(referral.form for referral in listed)
+    more = len(listed) > limit
+    return {"items": [_item(one) for one in listed[:limit]], "next": _cursor(listed[limit - 1].pk) if more else None}
+
+
+def one(department: str, reference: str) -> dict[str, Any]:
+    """One referral; the look is recorded."""
+    referral = _found(department, reference)
+    looked_by_system(department, referral.case, "referral")
+    return whole(referral)
+
+
+def whole(referral: Referral) -> dict[str, Any]:
+    """All that the department may see. Whoever shows it must record it."""
+    body = minimal_data.body_for(referral)
+    return _item(referral) | {
+        "within": body["within"], "people": _people(referral),
+        "steps": [{name: step[name] for name in ("id", "label", "sentence", "value")} for step in body["steps"]],
+        "eligible": [_fact(part) for part in body["eligible"]], "exclusions": [_named(part) for part in body["exclusions"]],
+        "guards": [_named(part) for part in body["guards"]], "check": body.get("check"), "legal_reference": body["reference"] or "",
+    }  # fmt: skip
+
+
+def answer(department: str, reference: str, name: str, version: int, note: str, key: str | None) -> dict[str, Any]:
+    """Answer it; with a key that came before, what was answered then. Raises Problem."""
+    if name == "return" and not note.strip():
+        raise Problem(422, "not-valid", "Not valid", "Say why it is returned.", [("#/note", "It must not be empty.")])
+    asked = json.dumps([reference, name, version, note])
+    fingerprint = hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()
+    try:
+        with transaction.atomic():
+            return _once(department, key, fingerprint, lambda: _answer(department, reference, name, version, note))
+    except IntegrityError:  # the same request came twice at one moment, and the other was first
+        return _kept(department, key or "", fingerprint) or _gone()
+
+
+def _once(department: str, key: str | None, fingerprint: str, do: Any) -> dict[str, Any]:
+    if key is None:
+        answered: dict[str, Any] = do()
+        return answered
+    now = dt.datetime.now()
+    AnswerKept.objects.filter(at__lt=now - KEPT).delete()
+    before = _kept(department, key, fingerprint)
+    if before is not None:
+        return before
+    row = AnswerKept.objects.create(department=department, key=key, fingerprint=fingerprint, answer={}, at=now)
+    row.answer = do()
+    row.save(update_fields=["answer"])
+    return dict(row.answer)
+
+
+def _kept(department: str, key: str, fingerprint: str) -> dict[str, Any] | None:
+    row = AnswerKept.objects.filter(department=department, key=key).first()
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
+        detail = "This Idempotency-Key came with another request before. Use a new one for each answer."
+        raise Problem(422, "key-used", "Idempotency-Key was used", detail)
+    return dict(row.answer)
+
+
+def _gone() -> dict[str, Any]:
+    raise Problem(409, "not-now", "Cannot be done now", "The same answer is being made. Send it again.")
+
+
+def _answer(department: str, reference: str, name: str, version: int, note: str) -> dict[str, Any]:
+    try:
+        referral = workflow.answer_of_system(department, reference, name, version, note)
+    except Http404:
+        raise _unknown() from None
+    except workflow.Stale as stale:
+        raise Problem(409, "stale", "It has changed", str(stale)) from None
+    except workflow.Refused as refused:
+        raise Problem(409, "not-now", "Cannot be done now", str(refused)) from None
+    return {
+        "reference": referral.reference, "version": referral.version, "state": str(referral.state),
+        "answered_at": _moment(referral.answered_at),
+    }  # fmt: skip
+
+
+def _found(department: str, reference: str) -> Referral:
+    try:
+        return referral_to(department, reference)
+    except Http404:
+        raise _unknown() from None
+
+
+def _unknown() -> Problem:
+    return Problem(404, "not-found", "Not found", "No referral of your department has this reference.")
+
+
+def _item(referral: Referral) -> dict[str, Any]:
+    body = referral.body
+    late = referral.state in RUNNING and referral.due_at is not None and referral.due_at < dt.datetime.now()
+    return {
+        "reference": referral.reference, "version": referral.version, "programme": referral.programme, "label": body["label"],
+        "kind": body.get("proposes", "support"), "state": str(referral.state),
+        "amount": None if referral.amount is None else str(referral.amount), "unit": referral.unit,
+        "sent_at": _moment(referral.sent_at), "due_at": _moment(referral.due_at), "overdue": late,
+        "answered_at": _moment(referral.answered_at), "note": referral.note,
+        "evidence_withdrawn_on": referral.evidence_cleared_on,
+    }  # fmt: skip
+
+
+def _people(referral: Referral) -> list[dict[str, str | None]]:
+    """Only the fields that the department needs are there at all."""
+    listed = Department.objects.filter(pk=referral.department).values_list("identity", flat=True).first()
+    fields = needed_to_deliver() if listed is None else listed
+    return [{field: getattr(person, field) for field in fields} for person in minimal_data.people_for(referral)]
+
+
+def _fact(part: Part) -> dict[str, Any]:
+    operands = part["operands"]
+    return {
+        "sentence": part["sentence"], "holds": part["holds"],
+        "values": [_quantity(o) for o in operands if o["kind"] == "indicator"],
+        "parameters": [_quantity(o) for o in operands if o["kind"] == "parameter"],
+    }  # fmt: skip
+
+
+def _quantity(operand: Part) -> dict[str, Any]:
+    return {
+        "name": operand["name"], "label": operand["label"], "value": operand["value"], "unit": operand.get("unit"),
+        "legal_reference": operand.get("reference") or "", "since": operand.get("since"),
+    }  # fmt: skip
+
+
+def _named(part: Part) -> dict[str, Any]:
+    return {"label": part["label"], "holds": part.get("holds", False), "facts": [_fact(c) for c in part["conditions"]]}
+
+
+def _moment(at: dt.datetime | None) -> str | None:
+    """A local time of the installation with its distance from UTC."""
+    return None if at is None else at.astimezone().isoformat(timespec="seconds")
+
+
+def _local(at: dt.datetime) -> dt.datetime:
+    """As the installation's clock shows it; a time without an offset is the installation's already."""
+    try:
+        return at.astimezone().replace(tzinfo=None) if at.tzinfo else at
+    except (OverflowError, ValueError, OSError):
+        raise Problem(422, "not-valid", "Not valid", "This time cannot be.", [("#/query/since", "Out of range.")]) from None
+
+
+def _cursor(place: int) -> str:
+    return base64.urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
+
+
+def _place(cursor: str) -> int:
+    try:
+        found = int(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        found = -1
+    if not 0 < found < 2**63 or _cursor(found) != cursor:
+        raise Problem(422, "not-valid", "Not valid", "Take the cursor from `next` of a page.", [("#/query/cursor", "Unknown cursor.")])
+    return found

@@ -1,0 +1,161 @@
+"""What an installation says by its environment: every variable of the console is read on this page.
+
+=========================== ==================== ==========================================================================
+variable                    when not set         means
+=========================== ==================== ==========================================================================
+ALMONER_HTTPS               0                    1: a proxy ends TLS; cookies are secure, HSTS is sent, forwarded headers count
+ALMONER_HOSTS               (loopback only)      names by which the console is reached, by blanks
+ALMONER_DATABASE_URL        (SQLite in HOME)     postgresql://user:password@host:port/name?sslmode=verify-full
+ALMONER_IDLE_MINUTES        30                   signed out after so long without a click
+ALMONER_SESSION_HOURS       10                   signed out so long after signing in, whatever is done
+ALMONER_SECOND_FACTOR       personal             who must have a second factor: personal, all, none, or roles by commas
+ALMONER_FILE_MIB            8                    how large a file of a case may be
+ALMONER_FILE_MEGAPIXELS     40                   how large a photo may be
+ALMONER_FILES_A_CASE        30                   how many files a case may have
+ALMONER_OIDC_ISSUER         (none)               the authority's OpenID Connect provider, https
+ALMONER_OIDC_CLIENT         (none)               our name at the provider
+ALMONER_OIDC_SECRET         (none)               our secret at the provider
+ALMONER_OIDC_NAME           OpenID Connect       what the sign-in page calls the provider
+ALMONER_OIDC_CLAIM          preferred_username   the claim that is compared with the name an administrator wrote
+ALMONER_OIDC_SECOND_FACTOR  0                    1: the provider asks for a second factor itself
+=========================== ==================== ==========================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from almoner.errors import HomeError
+from almoner.home import Home
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+SHORTEST_KEY = 40  # characters
+PROVIDER = "authority"  # of the authority's own sign-in, in addresses and in the database
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The authority's own sign-in."""
+
+    issuer: str
+    client: str
+    secret: str = field(repr=False)
+    name: str = "OpenID Connect"
+    claim: str = "preferred_username"
+    asks_second_factor: bool = False
+
+
+@dataclass(frozen=True)
+class Environment:
+    https: bool
+    hosts: tuple[str, ...]
+    idle_minutes: int
+    session_hours: int
+    second_factor: str  # empty: not said
+    provider: Provider | None
+    file_mib: int
+    file_megapixels: int
+    files_a_case: int
+
+
+def read(said: Mapping[str, str]) -> Environment:
+    """Raises HomeError for a value that means nothing."""
+    return Environment(
+        https=_flag(said, "ALMONER_HTTPS"),
+        hosts=tuple(said.get("ALMONER_HOSTS", "").split()),
+        idle_minutes=_number(said, "ALMONER_IDLE_MINUTES", 30, 24 * 60),
+        session_hours=_number(said, "ALMONER_SESSION_HOURS", 10, 24 * 7),
+        second_factor=said.get("ALMONER_SECOND_FACTOR", "").strip(),
+        provider=_provider(said),
+        file_mib=_number(said, "ALMONER_FILE_MIB", 8, 64),
+        file_megapixels=_number(said, "ALMONER_FILE_MEGAPIXELS", 40, 200),
+        files_a_case=_number(said, "ALMONER_FILES_A_CASE", 30, 1_000),
+    )
+
+
+def second_factor_of(home: Home | None, said: Mapping[str, str] | None = None) -> str:
+    """Who must have a second factor: what the environment says, else nobody in a demonstration."""
+    told = (os.environ if said is None else said).get("ALMONER_SECOND_FACTOR", "").strip()
+    return told or ("none" if home is None or home.settings.demo else "personal")
+
+
+def unsafe(said: Environment, home: Home, host: str, debug: bool) -> Iterator[str]:
+    """What must not be so when people outside this machine can reach the console, each in a sentence."""
+    if debug:
+        yield "DEBUG is on: it shows settings and data to everybody. Turn it off."
+    if any(name == "*" or name.startswith((".", "*")) for name in said.hosts):
+        yield "ALMONER_HOSTS has a wildcard: write the names by which the console is reached."
+    open_to_others = not _is_loopback(host)
+    if open_to_others and not said.https:
+        yield f"{host} can be reached from outside without TLS: put a proxy before the console and set ALMONER_HTTPS=1."
+    if said.https and not said.hosts:
+        yield "ALMONER_HTTPS=1 without ALMONER_HOSTS: write the names by which the console is reached."
+    if home.settings.demo and (open_to_others or said.https):
+        yield "A demonstration asks for no second factor: it is served on the loopback only. Make an installation with: almoner init HOME --pack PACK"
+    for key in (home.folder / "secrets" / "django.key", home.vault_key):
+        yield from _key_is_safe(key)
+
+
+def _key_is_safe(path: Path) -> Iterator[str]:
+    if not path.exists():
+        yield f"{path} is missing: restore it from the copy that you keep apart."
+    elif stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield f"{path} can be read by others: chmod 600 {path}"
+    elif len(path.read_bytes().strip()) < SHORTEST_KEY:
+        yield f"{path} is too short for a key: restore it from the copy that you keep apart."
+
+
+def _provider(said: Mapping[str, str]) -> Provider | None:
+    asked = ("ALMONER_OIDC_ISSUER", "ALMONER_OIDC_CLIENT", "ALMONER_OIDC_SECRET")
+    given = [said.get(name, "").strip() for name in asked]
+    if not any(given):
+        return None
+    if not all(given):
+        missing = ", ".join(name for name, value in zip(asked, given, strict=True) if not value)
+        raise HomeError(f"Sign-in by OpenID Connect needs {missing} as well.")
+    issuer = urlsplit(given[0])
+    if issuer.scheme != "https" and not (issuer.scheme == "http" and _is_loopback(issuer.hostname or "")):
+        raise HomeError("ALMONER_OIDC_ISSUER must begin with https://.")
+    return Provider(
+        issuer=given[0], client=given[1], secret=given[2], name=said.get("ALMONER_OIDC_NAME") or Provider.name,
+        claim=said.get("ALMONER_OIDC_CLAIM") or Provider.claim, asks_second_factor=_flag(said, "ALMONER_OIDC_SECOND_FACTOR"),
+    )  # fmt: skip
+
+
+def providers_of(provider: Provider | None) -> dict[str, Any]:
+    """The provider as django-allauth wants it: code flow with PKCE."""
+    if provider is None:
+        return {}
+    app = {
+        "provider_id": PROVIDER, "name": provider.name, "client_id": provider.client, "secret": provider.secret,
+        "settings": {"server_url": provider.issuer, "oauth_pkce_enabled": True},
+    }  # fmt: skip
+    return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
+
+
+def _flag(said: Mapping[str, str], name: str) -> bool:
+    value = said.get(name, "0").strip() or "0"
+    if value not in {"0", "1"}:
+        raise HomeError(f"{name} is 0 or 1, not {value!r}.")
+    return value == "1"
+
+
+def _number(said: Mapping[str, str], name: str, usual: int, most: int) -> int:
+    value = said.get(name, "").strip() or str(usual)
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= most:
+        raise HomeError(f"{name} is a whole number from 1 to {most}, not {value!r}.")
+    return int(value)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,63 @@
+"""Requests for help that are taken at the desk."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from almoner.casework.models.cases import new_reference
+
+
+class RequestEnding(models.TextChoices):
+    """How a request ended; which of them fit depends on whether the registers know the person."""
+
+    PROPOSED = "proposed", _("Support is proposed or under way")
+    NOTHING = "nothing", _("The rules give nothing, for the reason that is told")
+    REGISTERED = "registered", _("The register knows the person now")
+    NOT_REGISTERED = "not_registered", _("The register cannot enter the person, for the reason that is told")
+
+
+class HelpRequest(models.Model):
+    """One request, named by the `reference` on its receipt. Its person is found by the blind index of the number.
+
+    `text` is what the person said; `number` and `name` are kept for somebody the registers do not know only. All three are sealed.
+    `area` is the beginning of the area code for which it was taken; `department` keeps the register.
+    """
+
+    reference = models.CharField(max_length=16, unique=True, default=new_reference)
+    number_index = models.BinaryField(max_length=32)
+    known = models.BooleanField()  # to the registers, when it was taken
+    area = models.CharField(max_length=40, blank=True)
+    department = models.CharField(max_length=80, blank=True)
+    chosen = models.JSONField(default=dict)  # the matter, as the pack's values
+    text = models.BinaryField(null=True)
+    number = models.BinaryField(null=True)
+    name = models.BinaryField(null=True)
+    taken_at = models.DateTimeField()
+    taken_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    due_at = models.DateTimeField()
+    appeal_of = models.OneToOneField("self", models.PROTECT, null=True, related_name="appeal")
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    ending = models.CharField(max_length=20, choices=RequestEnding, blank=True)
+    note = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(answered_at=None, ending="", note="")
+                | Q(answered_at__isnull=False) & ~Q(ending="") & ~Q(note=""),
+                name="an_answered_request_says_why",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(answered_at=None), name="request_open"),
+            models.Index(fields=["number_index"], name="request_by_number"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -1,0 +1,28 @@
+"""Files on their way in stay in memory: none is ever written to a disk in clear. Of a file that is too large the beginning is kept only."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import InMemoryUploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+
+
+class InMemory(FileUploadHandler):
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._kept, self._size = BytesIO(), 0
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        self._size = start + len(raw_data)
+        if self._size <= settings.FILE_BYTES:
+            self._kept.write(raw_data)
+        return None
+
+    def file_complete(self, file_size: int) -> InMemoryUploadedFile:
+        self._kept.seek(0)
+        return InMemoryUploadedFile(
+            self._kept, self.field_name, self.file_name or "", self.content_type or "", file_size, self.charset
+        )

@@ -1,0 +1,118 @@
+"""Signing in, and what somebody does about their own account. What django-allauth could do beyond this has no address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.utils import perform_login
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView, PasswordChangeView, PasswordResetConfirmView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from almoner.casework import staff
+from almoner.casework.access import membership_of
+from almoner.casework.environment import PROVIDER
+from almoner.casework.signing_in import has_second_factor, roles_with_second_factor
+from almoner.casework.staff_forms import NewPasswordForm, OwnPasswordForm, SignInForm
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+class SignIn(LoginView):
+    """By user name and password; django-allauth then asks for the second factor of whom has one."""
+
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = perform_login(
+            self.request, form.get_user(), email_verification="none", redirect_url=self.get_success_url()
+        )
+        return response
+
+    def get_context_data(self, **more: Any) -> dict[str, Any]:
+        return super().get_context_data(**more) | {"provider": settings.PROVIDER, "demo": settings.DEMO}
+
+
+class FromAuthority(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
+    """Checks the signature of the provider's token too, which django-allauth leaves to TLS."""
+
+    def _decode_id_token(self, app: SocialApp, id_token: str) -> dict[str, Any]:
+        self.did_fetch_access_token = False
+        return dict(super()._decode_id_token(app, id_token))
+
+
+@login_not_required
+@require_GET
+def outside(request: HttpRequest) -> HttpResponse:
+    return _by_authority(OAuth2LoginView, request)
+
+
+@login_not_required
+@require_GET
+def outside_back(request: HttpRequest, provider_id: str) -> HttpResponse:
+    if provider_id != PROVIDER:
+        raise Http404
+    return _by_authority(OAuth2CallbackView, request)
+
+
+def _by_authority(view: Any, request: HttpRequest) -> HttpResponse:
+    if settings.PROVIDER is None:
+        raise Http404
+    response: HttpResponse = view.adapter_view(FromAuthority(request, PROVIDER))(request)
+    return response
+
+
+class Begin(PasswordResetConfirmView):
+    """A first password, by a link that works once."""
+
+    template_name = "registration/begin.html"
+    form_class = NewPasswordForm
+    success_url = reverse_lazy("sign-in")
+    reset_url_token = "now"  # noqa: S105 - stands in the address in place of the token
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        staff.password_set(form.user, form.user)
+        messages.success(self.request, _("Your password is set. Sign in with it."))
+        return response
+
+
+class OwnPassword(PasswordChangeView):
+    """Ends all other sessions: they hold a hash of the password."""
+
+    template_name = "registration/password.html"
+    form_class = OwnPasswordForm
+    success_url = reverse_lazy("account")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        staff.password_set(form.user, form.user)
+        messages.success(self.request, _("Your password is changed. Other sessions of yours have ended."))
+        return response
+
+
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    """What somebody is here, and the way to change their own password and second factor."""
+    user: User = request.user  # type: ignore[assignment]
+    member = membership_of(user)
+    codes = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
+    context = {
+        "member": member, "has_second": has_second_factor(user.pk),
+        "must_have": member is not None and member.role in roles_with_second_factor(),
+        "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0, "has_password": user.has_usable_password(),
+        "idle_minutes": settings.IDLE_SECONDS // 60, "hours": settings.SESSION_COOKIE_AGE // 3600,
+    }  # fmt: skip
+    return render(request, "registration/account.html", context)

@@ -1,0 +1,49 @@
+"""Asking the adults of a household for one authorisation, and recording what each of them says."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from almoner.casework import authorisations
+from almoner.casework.access import case_for
+from almoner.casework.case_forms import AuthoriseForm, ConsentForm
+from almoner.casework.refusals import Refused
+from almoner.casework.vault_rows import people
+from almoner.casework.views.cases import show
+
+
+@require_POST
+def ask(request: HttpRequest, reference: str) -> HttpResponse:
+    found = case_for(request.user, reference)
+    form = AuthoriseForm(request.POST, members=[person.person_id for person in people(found.household_id)])
+    if not form.is_valid():
+        messages.error(request, _("Choose the adults of the household."))
+        return show(request, found, status=400)
+    told = form.cleaned_data
+    try:
+        authorisations.ask(request.user, reference, told["version"], told["about"], told["adult"])  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return show(request, case_for(request.user, reference), status=409)
+    return redirect("case", reference=found.reference)
+
+
+@require_POST
+def record(request: HttpRequest, reference: str, about: str) -> HttpResponse:
+    found, form = case_for(request.user, reference), ConsentForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose what the person said, and how the person was identified."))
+        return show(request, found, status=400)
+    told = form.cleaned_data
+    try:
+        authorisations.record(
+            request.user, reference, told["version"], about, told["person"], told["said"], told["how"]  # type: ignore[arg-type]
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return show(request, case_for(request.user, reference), status=409)
+    return redirect("case", reference=found.reference)

@@ -1,0 +1,75 @@
+"""Parts of a case's page: how the family takes part in each proposal, files, questions to the register, and requests at the desk."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from almoner.casework import (
+    authorisations,
+    corrections,
+    files,
+    guards,
+    help_requests,
+    local_lists,
+    taking_part,
+)
+from almoner.casework.evidence import Proposal
+from almoner.casework.models import Authorisation, Case, Consent, FileAbout, Referral, ReferralState, Said
+from almoner.casework.timing import Clock, clock_of
+from almoner.casework.vault_rows import Person
+
+
+@dataclass(frozen=True)
+class Part:
+    """A proposal with its clock, what is missing before it is sent, and the authorisation that it needs."""
+
+    proposal: Proposal
+    clock: Clock | None
+    missing: str
+    authorises: bool
+    authorisation: Authorisation | None
+    text: str
+    asked_clock: Clock | None
+    words: list[authorisations.Word]
+    taken_back: Consent | None
+    doubted: bool  # those on the spot said that it is not right
+
+
+def part(proposal: Proposal, clock: Clock | None, case: Case) -> Part:
+    referral, now = proposal.referral, dt.datetime.now()
+    proposed = referral.state == ReferralState.PROPOSED and case.is_open
+    needs = referral.participation == taking_part.ONE
+    found = authorisations.standing(referral) if needs else None
+    return Part(
+        proposal, clock, (taking_part.missing(referral) or "") if proposed else "", needs and proposed, found,
+        authorisations.text_of(found) if found else "", clock_of(found.due_at, now) if found and not found.settled_at else None,
+        authorisations.words_of(found) if found else [], authorisations.taken_back(referral) if needs else None,
+        proposed and local_lists.is_doubted(referral),
+    )  # fmt: skip
+
+
+def more(found: Case, request: HttpRequest, members: list[Person]) -> dict[str, Any]:
+    """What the page needs for its files, its household and requests."""
+    mine = guards.is_mine_or_i_lead(found, request.user, {}) is None  # type: ignore[arg-type]
+    to_join = [(one, corrections.stays(one.case, one.other)) for one in corrections.to_join(found) if one.other]
+    return {
+        "files": files.of(found),
+        "file_abouts": FileAbout.choices,
+        "file_mib": f"{settings.FILE_BYTES / 1024**2:g}",
+        "may_add": found.is_open and guards.is_my_visit_or_case(found, request.user, {}) is None,  # type: ignore[arg-type]
+        "may_correct": found.is_open and mine,
+        "members": members,
+        "to_join": to_join,
+        "joined": found.joined.order_by("pk"),
+        "joined_running": Referral.objects.filter(
+            case__joined_to=found, state__in=[ReferralState.SENT, ReferralState.ACCEPTED]
+        ).count(),
+        "requests": help_requests.of_household(found.household_id),
+        "saids": Said.choices,
+        "hows": [(how.value, how.label) for how in authorisations.AT_DESK],
+    }

@@ -1,0 +1,42 @@
+"""What a worker says of a household itself, and joining two cases of one household."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from almoner.casework import corrections
+from almoner.casework.access import case_for
+from almoner.casework.case_forms import JoinForm, ReportForm
+from almoner.casework.refusals import Refused
+from almoner.casework.views.cases import show
+
+
+@require_POST
+def report(request: HttpRequest, reference: str) -> HttpResponse:
+    found, form = case_for(request.user, reference), ReportForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose what is wrong."))
+        return show(request, found, status=400)
+    try:
+        corrections.report(request.user, reference, form.cleaned_data["version"], form.told())  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return show(request, case_for(request.user, reference), status=409)
+    messages.success(request, _("The department that keeps the register has been asked."))
+    return redirect("case", reference=found.reference)
+
+
+@require_POST
+def join(request: HttpRequest, reference: str) -> HttpResponse:
+    found, form = case_for(request.user, reference), JoinForm(request.POST)
+    version, concern = (form.cleaned_data["version"], form.cleaned_data["concern"]) if form.is_valid() else (0, "")
+    try:
+        kept = corrections.join(request.user, reference, version, concern)  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return show(request, case_for(request.user, reference), status=409)
+    return redirect("case", reference=kept.reference if found.pk != kept.pk else found.reference)

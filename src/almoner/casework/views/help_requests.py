@@ -1,0 +1,138 @@
+"""Requests at the desk: taking one, its receipt, and its answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from almoner.casework import help_requests, words
+from almoner.casework.access import Right, cases_of, may_or_404, request_for, requests_of
+from almoner.casework.case_forms import DeskForm, RequestForm
+from almoner.casework.models import HelpRequest
+from almoner.casework.refusals import Refused
+from almoner.casework.timing import clock_of
+
+PAGE = 25
+
+
+@require_GET
+def requests(request: HttpRequest) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    answered = request.GET.get("list") == "answered"
+    mine = requests_of(request.user).filter(answered_at__isnull=not answered)
+    page = Paginator(mine.select_related("taken_by").order_by("-answered_at" if answered else "due_at", "pk"), PAGE).get_page(request.GET.get("page"))
+    now, kept, near = dt.datetime.now(), "list=answered&" if answered else "", {}
+    if page.has_previous():
+        near["previous"] = f"?{kept}page={page.previous_page_number()}"
+    if page.has_next():
+        near["next"] = f"?{kept}page={page.next_page_number()}"
+    rows = [(one, None if answered else clock_of(one.due_at, now)) for one in page]
+    context = {"page": page, "rows": rows, "answered": answered, "pages": near}
+    return render(request, "casework/requests.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    feed, form = help_requests.feed(), DeskForm(request.POST or None)
+    asked = help_requests.asked_for(feed) if feed else []
+    if request.method == "POST":
+        told = form.cleaned_data if form.is_valid() else {}
+        chosen = {name: request.POST.get(name, "") for name, _label, _values in asked}
+        try:
+            taken = help_requests.take(request.user, {**told, **chosen})  # type: ignore[arg-type]
+            return redirect("request", reference=taken.reference)
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+    choices = [
+        (name, words.in_language(label), [(value, words.in_language(said)) for value, said in values.items()], request.POST.get(name))
+        for name, label, values in asked
+    ]  # fmt: skip
+    context = {"possible": feed is not None, "choices": choices, "given": request.POST}
+    return render(request, "casework/request_new.html", context, status=409 if request.method == "POST" else 200)
+
+
+@require_GET
+def show(request: HttpRequest, reference: str) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    return _page(request, request_for(request.user, reference))
+
+
+@require_POST
+def answer(request: HttpRequest, reference: str) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    found = request_for(request.user, reference)
+    if found.department:
+        raise Http404
+    return _answered(request, found, "request")
+
+
+@require_POST
+def appeal(request: HttpRequest, reference: str) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    found, form = request_for(request.user, reference), RequestForm(request.POST)
+    try:
+        made = help_requests.appeal(request.user, reference, form.cleaned_data["text"] if form.is_valid() else "")  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return _page(request, found, status=409)
+    return redirect("request", reference=made.reference)
+
+
+@require_http_methods(["GET", "POST"])
+def unknown(request: HttpRequest, reference: str) -> HttpResponse:
+    """The register's department reads of somebody whom it does not know: number, name, and what was asked for."""
+    may_or_404(request.user, Right.REFERRALS)
+    found = request_for(request.user, reference)
+    return _answered(request, found, "unknown") if request.method == "POST" else _page(request, found)
+
+
+def _answered(request: HttpRequest, found: HelpRequest, page: str) -> HttpResponse:
+    form = RequestForm(request.POST)
+    told = form.cleaned_data if form.is_valid() else {}
+    try:
+        help_requests.answer(request.user, found.reference, told.get("ending", ""), told.get("note", ""))  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return _page(request, found, status=409)
+    return redirect(page, reference=found.reference)
+
+
+def _page(request: HttpRequest, found: HelpRequest, status: int = 200) -> HttpResponse:
+    help_requests.saw(request.user, found)  # type: ignore[arg-type]
+    case = help_requests.case_of(found)
+    return render(request, "casework/request.html", _told(request, found) | {
+        "case": case if case and cases_of(request.user).filter(pk=case.pk).exists() else None,
+    }, status=status)  # fmt: skip
+
+
+def _told(request: HttpRequest, found: HelpRequest) -> dict[str, Any]:
+    feed = help_requests.feed()
+    values = {name: values for name, _label, values in (help_requests.asked_for(feed) if feed else [])}
+    return {
+        "request_": found,
+        "clock": clock_of(found.due_at, dt.datetime.now()),
+        "matter": [words.in_language(values.get(name, {}).get(value) or value) for name, value in found.chosen.items()],
+        "said": help_requests.opened(found, "text"),
+        "number": help_requests.opened(found, "number"),
+        "name": help_requests.opened(found, "name"),
+        "endings": help_requests.endings(found),
+        "may_answer": help_requests.may_answer(request.user, found) if _is_mine(request, found) else False,  # type: ignore[arg-type]
+        "appealed": HelpRequest.objects.filter(appeal_of=found).first(),
+        "desk": not _is_department(request),
+    }
+
+
+def _is_department(request: HttpRequest) -> bool:
+    resolved = request.resolver_match
+    return resolved is not None and resolved.url_name == "unknown"
+
+
+def _is_mine(request: HttpRequest, found: HelpRequest) -> bool:
+    return bool(found.department) == _is_department(request)

@@ -1,0 +1,1 @@
+"""Telling departments' own systems of their referrals: CloudEvents, signed, at least once. They answer over the API."""

@@ -1,0 +1,59 @@
+"""`almoner compact`: facts clustered by household again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from almoner.cli import operations
+from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.running import Folder
+from almoner.errors import AlmonerError
+from almoner.progress import progress
+from almoner.registry.compacting import Compaction, Moved, checkpoint, digest
+from almoner.stream.lock import sole_worker
+
+
+def compact(folder: Folder, as_json: AsJson = False) -> None:
+    """Bring facts that arrived one after the other together by household, so that few households are read fast. A worker does it by itself."""
+    with told(), sole_worker(folder), operations.installation(folder) as inst:
+        found = _compact(inst)
+    if as_json:
+        emit_json(found)
+    else:
+        before, after = (found[f"{name}_bytes"] / 2**20 for name in ("before", "after"))
+        out.print(
+            f"{found['rows_moved']:,} rows of {found['feeds']} feeds moved in {found['seconds']:.1f} s; all facts are as they were. "
+            f"The file had {before:,.1f} MiB and has {after:,.1f}.",
+            markup=False,
+        )
+
+
+def _compact(inst: operations.Installation) -> dict[str, Any]:
+    before, file = digest(inst.engine, inst.pack.feeds.values()), inst.home.facts
+    checkpoint(inst.engine)
+    size, started = _size(file), perf_counter()
+    compaction = Compaction(inst.engine, inst.pack.feeds, fewest=1, share=0.0)
+    compaction.look()
+    moved: list[Moved] = []
+    with progress("Feeds", compaction.feeds_left) as advance:
+        while step := compaction.step():
+            moved.append(step)
+            advance(1 if step.done else 0)
+    checkpoint(inst.engine)
+    seconds = perf_counter() - started
+    after = digest(inst.engine, inst.pack.feeds.values())
+    if after != before:
+        raise AlmonerError(
+            f"The facts are not what they were ({before[:12]}, {after[:12]}). Restore the backup, and tell us."
+        )
+    return {
+        "rows_moved": sum(m.rows for m in moved), "feeds": sum(m.done for m in moved), "steps": len(moved),
+        "longest_step_seconds": round(max((m.seconds for m in moved), default=0.0), 3), "seconds": round(seconds, 3),
+        "before_bytes": size, "after_bytes": _size(file), "facts_sha256": after,
+    }  # fmt: skip
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size

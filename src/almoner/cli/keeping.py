@@ -1,0 +1,50 @@
+"""`almoner backup`, `restore` and `upgrade`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from almoner.cli import operations, safekeeping
+from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.running import Folder
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
+
+
+def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
+    """Write facts, inbox, cases and packs to one file. The console may work meanwhile; stop the worker first."""
+    with told():
+        manifest = safekeeping.backup(folder, file)
+    if as_json:
+        emit_json(manifest)
+        return
+    size = sum(entry["bytes"] for entry in manifest["files"].values())
+    out.print(f"{file}: {len(manifest['files'])} files, {size / 2**20:,.1f} MiB.", markup=False)
+    out.print(
+        f"The keys are not in it: keep a copy of {folder / 'secrets'} apart from the backups. Nor are files that wait in {folder / 'landing'}.",
+        markup=False,
+    )
+
+
+def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
+    """Make an installation anew from a backup, in a folder that is empty or not there."""
+    with told():
+        manifest = safekeeping.restore(file, folder)
+    if as_json:
+        emit_json(manifest)
+        return
+    out.print(f"Restored {folder} as it was at {manifest['made_at']}.", markup=False)
+    out.print(
+        f"Next: put your copy of the keys back as {folder / 'secrets'}, then almoner upgrade {folder}, then start the services.",
+        markup=False,
+    )
+
+
+def upgrade(folder: Folder) -> None:
+    """Bring an installation that an older Almoner made up to this version. Make a backup before."""
+    with told():
+        steps = operations.upgrade(folder)
+    out.print(f"{folder} is up to date: {len(steps)} steps were taken.", markup=False)

@@ -1,0 +1,229 @@
+"""Statements about few rows, run again and again: their plans are kept.
+
+To plan a statement takes DuckDB longer than to run it over some hundred rows, and it plans every statement anew that reads a table. One that
+reads Arrow data only keeps its plan for as long as the data are found at the same place. So what is kept of few rows lies in *slots*: a
+name that stands for an Arrow table, which is exchanged for another one with the same columns from one run to the next.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from almoner.engines.base import Parameters, quote
+
+MOST_PLANS = 4_000
+MOST_SEEN = 20_000  # statements of which it is remembered that they were run
+
+Key = tuple[str, int, int]  # a statement as it is run, the views that are open, and how often columns were exchanged
+
+_PARAMETER = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL
+)
+
+
+class Slot:
+    """The rows of one kept table, as DuckDB asks Arrow for them. Empty: nothing is kept now, and to read it is an error."""
+
+    def __init__(self, schema: pa.Schema, types: Mapping[str, str]) -> None:
+        self.schema = schema
+        self.types = types  # as the engine calls them, by column; empty for rows from outside
+        self.rows: pa.Table | None = None
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        if self.rows is None:
+            raise ValueError("this table is not kept any more")
+        return self.rows.__arrow_c_stream__(requested_schema)
+
+
+@dataclass
+class Shelf:
+    """Slots by name, and the views that are open: what the plans of all connections to one database read."""
+
+    slots: dict[str, Slot] = field(default_factory=dict)
+    exchanged: int = 0  # how often a slot was given other columns: plans from before do not fit any more
+    views: Mapping[str, str] = field(default_factory=dict)
+    world: int = 0  # stands for the views that are open
+    _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
+    _worlds: dict[frozenset[tuple[str, str]], int] = field(default_factory=lambda: {frozenset(): 0})
+
+    def open(self, views: Mapping[str, str]) -> None:
+        """From now on bare names mean these views. They are defined when a statement must be planned, and not before."""
+        self.views = dict(views)
+        self.world = self._worlds.setdefault(frozenset(views.items()), len(self._worlds))
+
+    def put(self, name: str, rows: pa.Table, types: Callable[[], Mapping[str, str]]) -> None:
+        """Let `name` stand for `rows`."""
+        slot = self.slots.get(name)
+        if slot is None or slot.schema != rows.schema:
+            self.exchanged += slot is not None
+            slot = self.slots[name] = Slot(rows.schema, types())
+        slot.rows = rows
+
+    def clear(self) -> None:
+        for name in self.slots:
+            self.empty(name)
+
+    def was_seen(self, key: Key) -> bool:
+        """Whether a statement was run before; from now on it was."""
+        if key in self._seen:
+            return True
+        self._seen[key] = None
+        if len(self._seen) > MOST_SEEN:
+            self._seen.popitem(last=False)
+        return False
+
+    def empty(self, name: str) -> None:
+        if name in self.slots:
+            self.slots[name].rows = None
+
+
+class Plans:
+    """The plans of one connection, and what is defined in it. Not shared between threads."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, shelf: Shelf) -> None:
+        self._connection, self._shelf = connection, shelf
+        self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
+        self._prepared: OrderedDict[Key, str] = OrderedDict()
+        self._bound_anew: OrderedDict[Key, None] = OrderedDict()
+        self._made = 0
+
+    def define(self) -> None:
+        """Bring the catalogue up to the slots and to the views that are open."""
+        for name, slot in list(self._shelf.slots.items()):
+            if self._defined.get(name) is not slot and slot.rows is not None:
+                self._define_slot(name, slot)
+        self.define_views()
+
+    def define_views(self) -> None:
+        """Bring the catalogue up to the views that are open."""
+        for name, select in self._shelf.views.items():
+            if self._defined.get(name) != select:
+                self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {select}")
+                self._defined[name] = select
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Take views out of the catalogue: somebody needs their names, or nobody any more."""
+        for name in sorted(self._defined.keys() & set(names)):
+            self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
+            del self._defined[name]
+
+    def lost(self) -> None:
+        """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
+        self._defined.clear()
+
+    def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
+        """Run a query; the first time as it is, and from the second time on by a plan of its own."""
+        key = (written_out(self._connection, sql, parameters), self._shelf.world, self._shelf.exchanged)
+        plan = self._prepared.get(key)
+        if plan is None:
+            self.define()
+            if not self._shelf.was_seen(key) or not self._keeps_its_plan(key):
+                return self._connection.execute(key[0])
+            plan = self._prepare(key)
+        self._prepared.move_to_end(key)
+        return self._connection.execute(f"EXECUTE {plan}")
+
+    def arrow(self, sql: str, parameters: Parameters | None) -> pa.Table:
+        """The rows of a query as an Arrow table."""
+        ran = self.run(sql, parameters)
+        with _without_advice():
+            return ran.to_arrow_table()
+
+    def keep(self, name: str, sql: str, parameters: Parameters | None) -> None:
+        """Compute `sql` and let `name` stand for its rows."""
+        rows = self.arrow(sql, parameters)
+        self._shelf.put(name, rows, lambda: self._columns(written_out(self._connection, sql, parameters)))
+
+    def _define_slot(self, name: str, slot: Slot) -> None:
+        """What Arrow knows under another type (HUGEINT, JSON) is given its own back."""
+        bare = f"bare {name}"
+        self._connection.register(bare, slot)
+        listed = ", ".join(
+            f"CAST({quote(c)} AS {slot.types[c]}) AS {quote(c)}" if slot.types.get(c, kind) != kind else quote(c)
+            for c, kind in self._columns(f"SELECT * FROM {quote(bare)}").items()
+        )
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT {listed} FROM {quote(bare)}")
+        self._defined[name] = slot
+
+    def _columns(self, sql: str) -> dict[str, str]:
+        return {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {sql}").fetchall()}
+
+    def _keeps_its_plan(self, key: Key) -> bool:
+        """DuckDB binds a statement that reads a table anew each time, and then to whatever its names mean at that time."""
+        if key in self._bound_anew:
+            return False
+        if self._reads_slots_only(key[0]):
+            return True
+        self._bound_anew[key] = None
+        if len(self._bound_anew) > MOST_SEEN:
+            self._bound_anew.popitem(last=False)
+        return False
+
+    def _reads_slots_only(self, sql: str) -> bool:
+        try:
+            names = {_unquoted(name) for name in self._connection.get_table_names(sql, qualified=True)}
+        except duckdb.Error:
+            return False
+        views, slots = self._shelf.views, self._shelf.slots
+        return all(self._reads_slots_only(views[n]) if n in views else n in slots for n in names)
+
+    def _prepare(self, key: Key) -> str:
+        self._made += 1
+        plan = f"plan_{self._made}"
+        self._connection.execute(f"PREPARE {plan} AS {key[0]}")
+        self._prepared[key] = plan
+        if len(self._prepared) > MOST_PLANS:
+            _, old = self._prepared.popitem(last=False)
+            self._connection.execute(f"DEALLOCATE {old}")
+        return plan
+
+
+def _unquoted(name: str) -> str:
+    """A table's name as `get_table_names` gives it: quoted where it must be, and with its alias."""
+    if name.startswith('"'):
+        return name[1:].partition('"')[0]
+    return name.partition(" AS ")[0]
+
+
+_LITERALS: dict[tuple[type, Any], str] = {}
+
+
+def written_out(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> str:
+    """`sql` with each parameter as a literal of the very type that it would have as a parameter."""
+    if not parameters:
+        return sql
+    literals = {name: _literal(connection, value) for name, value in parameters.items()}
+    return _PARAMETER.sub(lambda found: literals[found["name"]] if found["name"] else found[0], sql)
+
+
+def _literal(connection: duckdb.DuckDBPyConnection, value: Any) -> str:
+    if value is None:
+        return "NULL"
+    known = _LITERALS.get((type(value), value)) if value.__hash__ else None
+    if known is not None:
+        return known
+    text, kind = connection.execute("SELECT $value::VARCHAR, typeof($value)", {"value": value}).fetchall()[0]
+    literal = f"CAST('{text.replace(chr(39), chr(39) * 2)}' AS {kind})"
+    if value.__hash__ and len(_LITERALS) < MOST_SEEN:
+        _LITERALS[type(value), value] = literal
+    return literal
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """DuckDB advises against Arrow from a statement that it does not know as a relation; a plan is none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
+        yield

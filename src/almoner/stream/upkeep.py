@@ -1,0 +1,60 @@
+"""What keeps the facts quick to read, a bounded step at a time between other work: they are clustered by household again when enough came
+in behind, the many slices of a feed become one delivery a day, and casework is told how far feeds are complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from almoner.engines import Engine
+from almoner.policy.model import Pack
+from almoner.registry import stream_state
+from almoner.registry.compacting import Compaction
+from almoner.stream.log import tell
+from almoner.stream.rounds import NAME
+from almoner.stream.status import Status
+
+LOOK_SECONDS = 60.0  # between two looks at whether something is to be done
+BUSY_SECONDS = 30.0  # between two steps while there is no quiet moment
+
+
+@dataclass
+class Upkeep:
+    """The upkeep of one open installation."""
+
+    engine: Engine
+    pack: Pack
+    status: Status
+    show_feeds: Callable[[], None]
+    _looked: float = field(default_factory=monotonic, init=False)
+    _stepped: float = field(default=float("-inf"), init=False)
+
+    def __post_init__(self) -> None:
+        self.compaction = Compaction(self.engine, self.pack.feeds)
+
+    def step(self, *, busy: bool) -> None:
+        """One step, if there is one: at once in a quiet moment, seldom beside other work."""
+        if busy and monotonic() - self._stepped < BUSY_SECONDS:
+            return
+        if self.compaction.under_way or self._looks():
+            self._move()
+
+    def _looks(self) -> bool:
+        if monotonic() - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = monotonic()
+        self.show_feeds()
+        merged = stream_state.merge_slices(self.engine, NAME)
+        if merged:
+            tell("merged", slices=merged)
+        return self.compaction.look()
+
+    def _move(self) -> None:
+        moved = self.compaction.step()
+        self._stepped = monotonic()
+        if moved:
+            self.status.count("rows_moved", moved.rows)
+            self.status.spent("compacting", moved.seconds)
+            if moved.done:
+                tell("compacted", feed=moved.feed)

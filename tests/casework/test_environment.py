@@ -1,0 +1,127 @@
+"""What the environment says: each variable is in the documentation, and what is not safe is not served."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import time
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import waitress.server
+from django.core.wsgi import get_wsgi_application
+
+from almoner.casework import environment
+from almoner.casework.environment import read, second_factor_of, unsafe
+from almoner.casework.installation import database, secret_key
+from almoner.home import Home, create
+from almoner.registry.vault import create_key
+
+DOCS = Path(__file__).parents[2] / "docs"
+BEHIND_TLS = {"ALMONER_HTTPS": "1", "ALMONER_HOSTS": "console.example"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = create(tmp_path / "home", "base")
+    create_key(made.vault_key)
+    secret_key(made)
+    return made
+
+
+def problems(home: Home, said: dict[str, str], host: str = "127.0.0.1", debug: bool = False) -> list[str]:
+    return list(unsafe(read(said), home, host, debug))
+
+
+def test_what_is_safe_is_served(home: Home) -> None:
+    assert problems(home, {}) == []
+    assert problems(home, BEHIND_TLS, "0.0.0.0") == []  # noqa: S104
+
+
+@pytest.mark.parametrize(("said", "host", "told"), [
+    ({}, "0.0.0.0", "without TLS"), ({}, "10.0.0.7", "without TLS"), ({}, "::", "without TLS"),  # noqa: S104
+    ({"ALMONER_HOSTS": "*"}, "127.0.0.1", "wildcard"), ({"ALMONER_HOSTS": ".example"}, "127.0.0.1", "wildcard"),
+    ({"ALMONER_HTTPS": "1"}, "127.0.0.1", "without ALMONER_HOSTS"),
+])  # fmt: skip
+def test_what_is_not_safe_is_told_in_one_sentence(
+    home: Home, said: dict[str, str], host: str, told: str
+) -> None:
+    found = problems(home, said, host)
+    assert len(found) == 1
+    assert told in found[0]
+
+
+def test_debug_and_a_demonstration_are_not_for_others(home: Home, tmp_path: Path) -> None:
+    assert "DEBUG is on" in problems(home, {}, debug=True)[0]
+    demo = create(tmp_path / "demo", "base", demo=True)
+    create_key(demo.vault_key)
+    secret_key(demo)
+    assert problems(demo, {}) == []
+    assert "no second factor" in problems(demo, BEHIND_TLS)[0]
+    assert [second_factor_of(h, {}) for h in (home, demo, None)] == ["personal", "none", "none"]
+    assert second_factor_of(demo, {"ALMONER_SECOND_FACTOR": "all"}) == "all"
+
+
+@pytest.mark.parametrize("name", ["django.key", "vault.key"])
+def test_a_key_that_is_missing_short_or_open_to_others_is_told(home: Home, name: str) -> None:
+    key = home.folder / "secrets" / name
+    key.chmod(0o640)
+    assert "can be read by others" in problems(home, {})[0]
+    key.chmod(0o600)
+    key.write_bytes(b"short\n")
+    assert "too short" in problems(home, {})[0]
+    key.unlink()
+    assert "is missing" in problems(home, {})[0]
+
+
+def test_each_variable_is_read_in_one_place_and_documented() -> None:
+    page = (DOCS / "deployment.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"ALMONER_[A-Z_]+", str(environment.__doc__)))
+    source = Path(str(environment.__file__)).read_text(encoding="utf-8")
+    assert set(re.findall(r'"(ALMONER_[A-Z_]+)"', source)) | {"ALMONER_DATABASE_URL"} == told
+    assert [name for name in sorted(told) if f"`{name}`" not in page] == []
+
+
+def test_tls_to_the_database_is_asked_for_in_its_address(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "ALMONER_DATABASE_URL", "postgresql://me:secret@db.example/cases?sslmode=verify-full&x=1"
+    )
+    assert database(home)["OPTIONS"] == {"sslmode": "verify-full"}
+
+
+@pytest.mark.django_db
+def test_behind_tls_forms_come_through_and_cookies_are_secure(settings: Any) -> None:
+    """Over the real server: it must leave the headers that the proxy adds."""
+    from almoner.casework.server import options
+
+    settings.HTTPS = settings.CSRF_COOKIE_SECURE = settings.SESSION_COOKIE_SECURE = True
+    settings.SECURE_HSTS_SECONDS, settings.SECURE_PROXY_SSL_HEADER = 60, ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.ALLOWED_HOSTS = ["console.example"]
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = waitress.server.create_server(get_wsgi_application(), sockets=[listening], **options())
+        thread = Thread(target=server.run, daemon=True)
+        thread.start()
+        proxied = {"Host": "console.example", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+        time.sleep(0.1)
+        browser = http.client.HTTPConnection("127.0.0.1", listening.getsockname()[1])
+        browser.request("GET", "/sign-in/", headers=proxied)
+        page = browser.getresponse()
+        cookie = str(page.headers["Set-Cookie"])
+        token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page.read().decode())
+        assert page.headers["Strict-Transport-Security"] == "max-age=60"
+        assert "Secure" in cookie
+        assert token is not None
+        sent = proxied | {
+            "Cookie": cookie.partition(";")[0], "Origin": "https://console.example", "Content-Type": "application/x-www-form-urlencoded",
+        }  # fmt: skip
+        browser.request("POST", "/language/", f"csrfmiddlewaretoken={token[1]}&language=zh-hans", sent)
+        assert browser.getresponse().status == 302
+        browser.close()
+        server.task_dispatcher.shutdown()  # nobody answers any more, so the loop can end in its own thread
+        server.trigger.pull_trigger(server.close)
+        thread.join(10)
+        assert not thread.is_alive()

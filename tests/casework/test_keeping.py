@@ -1,0 +1,153 @@
+"""Backup, restore and upgrade by the commands, on SQLite as on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from almoner.cli import safekeeping
+from almoner.errors import AlmonerError
+from almoner.stream.lock import sole_worker
+
+SERVER = os.environ.get("ALMONER_TEST_DATABASE_URL")
+Almoner = Callable[..., str]
+CHAIN = """
+import sys; from pathlib import Path
+from almoner import casework, home
+casework.setup(home.load(Path(sys.argv[1])))
+from almoner.casework.models import CaseEvent
+check = casework.verify_chain()
+print(check.intact, check.events, list(CaseEvent.objects.order_by("number").values_list("hash", flat=True)))
+"""
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[list[str]]:
+    """Two empty databases of the test's server; none where casework is SQLite."""
+    if SERVER is None:
+        yield []
+        return
+    import psycopg
+
+    names = ["kept_from", "kept_to"]
+    base = urlsplit(SERVER)
+    with psycopg.connect(base._replace(path="/postgres").geturl(), autocommit=True) as server:
+        for name in names:
+            server.execute(f"CREATE DATABASE {name}")
+        yield [base._replace(path=f"/{name}").geturl() for name in names]
+        for name in names:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run(*words: object, database: str | None = None, code: int = 0, program: str | None = None) -> str:
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
+    given = {"ALMONER_DATABASE_URL": database} if database else {}
+    start = ["-c", program] if program else ["-m", "almoner"]
+    done = subprocess.run(
+        [sys.executable, *start, *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=outside | given,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, databases: list[str]) -> tuple[Path, Path, str | None]:
+    """An installation, its backup and its database."""
+    folder = tmp_path_factory.mktemp("kept")
+    first = databases[0] if databases else None
+    run("init", folder / "home", database=first)
+    run("user", folder / "home", "ada", "--role", "administrator", "--link", database=first)
+    told = run("backup", folder / "home", folder / "file", database=first)
+    assert "keep a copy" in told
+    return folder / "home", folder / "file", first
+
+
+def test_a_restored_installation_is_the_same_and_its_chain_fits(
+    kept: tuple[Path, Path, str | None], databases: list[str], tmp_path: Path
+) -> None:
+    home, file, first = kept
+    second = databases[1] if databases else None
+    key = (home / "secrets" / "vault.key").read_bytes()
+    assert key.strip() not in file.read_bytes()
+    assert file.stat().st_mode & 0o077 == 0
+    run("restore", file, tmp_path / "again", database=second)
+    assert "key is missing" in run("run", tmp_path / "again", database=second, code=1)
+    shutil.copytree(home / "secrets", tmp_path / "again" / "secrets", dirs_exist_ok=True)
+    chains = [run(h, program=CHAIN, database=d) for h, d in ((home, first), (tmp_path / "again", second))]
+    assert chains[0] == chains[1]
+    assert chains[0].startswith("True 2 ")
+    if databases:
+        assert "not empty" in run("restore", file, tmp_path / "third", database=second, code=1)
+        assert not (tmp_path / "third").exists()
+
+
+@pytest.mark.parametrize("harm", ["byte", "cut", "end", "other", "absent"])
+def test_a_backup_that_is_damaged_or_not_whole_is_refused_and_leaves_nothing(
+    kept: tuple[Path, Path, str | None], tmp_path: Path, harm: str
+) -> None:
+    data = bytearray(kept[1].read_bytes())
+    if harm == "byte":
+        data[data.rindex(b"DUCK") + 5000] ^= 1
+    damaged = {"cut": data[: len(data) // 2], "end": data[:-20_000], "other": b"no backup"}.get(harm, data)
+    if harm != "absent":
+        (tmp_path / "file").write_bytes(damaged)
+    told = "There is no file" if harm == "absent" else "damaged or not whole"
+    with pytest.raises(AlmonerError, match=told):
+        safekeeping.restore(tmp_path / "file", tmp_path / "home")
+    assert [p.name for p in tmp_path.iterdir() if p.name != "file"] == []
+
+
+def test_a_backup_waits_for_no_worker_and_overwrites_nothing(
+    kept: tuple[Path, Path, str | None], tmp_path: Path
+) -> None:
+    home, file, first = kept
+    with sole_worker(home):
+        assert "has a worker already" in run("backup", home, tmp_path / "file", database=first, code=1)
+    assert "is there already" in run("backup", home, file, database=first, code=1)
+    assert "is not empty" in run("restore", file, home, database=first, code=1)
+    assert "no folder" in run("backup", home, tmp_path / "nowhere" / "file", database=first, code=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+OLDER = """
+import sys; from pathlib import Path
+from almoner import casework, home
+from almoner.registry.vault import create_key
+made = home.create(Path(sys.argv[1]), "base"); create_key(made.vault_key)
+casework.setup(made)
+from django.core.management import call_command
+call_command("migrate", "casework", "0012", verbosity=0)
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("INSERT INTO casework_chainhead (id, number, hash) VALUES (1, 0, %s)", ["0" * 64])
+"""
+NEWER = """
+import sys; from pathlib import Path
+from almoner import casework, home
+casework.setup(home.load(Path(sys.argv[1])))
+from django.db.migrations.recorder import MigrationRecorder
+from django.db import connection
+MigrationRecorder(connection).record_applied("casework", "9999_later")
+"""
+
+
+def test_an_older_installation_says_what_to_do_and_is_brought_up(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run(home, program=OLDER)
+    assert f"almoner upgrade {home}" in run("run", home, code=1).replace("\n", " ")
+    assert "steps were taken" in run("upgrade", home)
+    run("user", home, "ada", "--link")
+    run(home, program=NEWER)
+    assert "newer Almoner" in run("run", home, code=1)

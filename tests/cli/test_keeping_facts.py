@@ -1,0 +1,55 @@
+"""What was decided is decided again in a restored installation; and the console is not served where that is not safe."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def almoner(*words: object, code: int = 0, **said: str) -> str:
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "almoner", *map(str, words)], capture_output=True, text=True, env=outside | said, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr + done.stdout
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_a_restored_installation_decides_the_same(tmp_path: Path) -> None:
+    told = json.loads(
+        almoner("demo", "--no-serve", "--json", "--residents", 600, "--folder", tmp_path / "demo")
+    )
+    home, again = tmp_path / "demo" / "home", tmp_path / "again"
+    almoner("backup", home, tmp_path / "file")
+    almoner("restore", tmp_path / "file", again)
+    shutil.copytree(home / "secrets", again / "secrets")
+    words = ("--as-of", told["as_of"], "--known-at", "2099-01-01", "--json")
+    replayed = json.loads(almoner("run", again, *words))
+    assert replayed["equal"] is True
+    assert replayed["decided_sha256"] == replayed["recorded_sha256"]
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("--host", "0.0.0.0"), "without TLS"), ((), "ALMONER_SECOND_FACTOR names no role: king"),  # noqa: S104
+])  # fmt: skip
+def test_the_console_is_not_served_where_that_is_not_safe(
+    installation: Path, words: tuple[str, ...], told: str
+) -> None:
+    """Each reason: tests/casework/test_environment.py."""
+    said = {} if words else {"ALMONER_SECOND_FACTOR": "king"}
+    answer = almoner("serve", installation, *words, "--no-worker", code=1, **said)
+    assert told in answer
+    assert len(answer.strip().splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("installation") / "home"
+    almoner("init", folder)
+    return folder

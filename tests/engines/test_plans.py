@@ -1,0 +1,158 @@
+"""Statements about few rows keep their plans: what they say stays the same as without."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from almoner.engines import Engine
+from almoner.engines.duck import DuckEngine
+from almoner.errors import EngineError
+
+TIMES = 4  # planned, prepared, and run by the plan
+EVERY_TYPE = """SELECT sum(n)::HUGEINT AS huge, '{"a": [1, null]}'::JSON AS text, max(n)::DECIMAL(18, 4) AS number, 'infinity'::TIMESTAMP AS ever,
+    'infinity'::DATE AS last, [1, NULL] AS list, {'a': 1, 'b': 'x'} AS pair, map {'k': 1.5} AS named, NULL::VARCHAR AS nothing,
+    max(n) > 1 AS more, 'é' AS letter, '6d3f0b1e-0000-4000-8000-000000000000'::UUID AS id FROM numbers"""
+
+
+@pytest.fixture(params=[False, True], ids=["in memory", "in a file"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    with DuckEngine(tmp_path / "facts.duckdb" if request.param else None, passes_as_tables=0) as opened:
+        opened.execute("CREATE TABLE base (n BIGINT)")
+        opened.execute("INSERT INTO base VALUES (1), (2), (3)")
+        yield opened
+
+
+def numbers(*values: int | None) -> pa.Table:
+    return pa.table({"n": pa.array(values, pa.int64())})
+
+
+def test_other_rows_under_the_same_name_give_other_answers(engine: Engine) -> None:
+    for count in range(TIMES):
+        with engine.few_rows(), engine.offer("numbers", numbers(*range(count))):
+            engine.keep("doubled", "SELECT n, 2 * n AS twice FROM numbers")
+            assert engine.rows("SELECT count(*), sum(twice)::BIGINT FROM doubled") == [
+                (count, sum(2 * n for n in range(count)) if count else None)
+            ]
+
+
+def test_every_type_survives(engine: Engine) -> None:
+    look = "SELECT * EXCLUDE (huge, ever, last, named, id), huge::VARCHAR, named::VARCHAR, id::VARCHAR, typeof(huge), typeof(text), typeof(id), json_array(text), ever = 'infinity', last = 'infinity' FROM kept"
+    with engine.offer("numbers", numbers(1, 2)):
+        engine.keep("kept", EVERY_TYPE)
+        plain = engine.rows(look)
+    engine.forget("kept")
+    for _ in range(TIMES):
+        with engine.few_rows(), engine.offer("numbers", numbers(1, 2)):
+            engine.keep("kept", EVERY_TYPE)
+            assert engine.rows(look) == plain
+            assert engine.table("SELECT huge, number FROM kept").to_pylist() == [{"huge": 3, "number": Decimal("2.0000")}]
+            engine.forget("kept")
+
+
+@pytest.mark.parametrize(
+    "value", [1, 2**40, 0.1, "it's $n", True, None, dt.date(2026, 11, 28), dt.datetime(2026, 11, 28, 7, 1, 2, 3), Decimal("1.50")]
+)
+def test_a_parameter_keeps_its_type(engine: Engine, value: object) -> None:
+    sql = "SELECT $n, typeof($n), '$n', /* $n */ \"$n\" FROM (SELECT 1 AS \"$n\") -- $n"
+    plain = engine.rows(sql, {"n": value})
+    for _ in range(TIMES):
+        with engine.few_rows():
+            assert engine.rows(sql, {"n": value}) == plain
+
+
+def test_a_name_means_the_views_that_are_open(engine: Engine) -> None:
+    for _ in range(TIMES):
+        with engine.few_rows(), engine.views({"few": "SELECT * FROM base"}):
+            engine.keep("all_of_them", "SELECT sum(n)::BIGINT AS total FROM few")
+            with engine.views({"few": "SELECT * FROM base WHERE n < 3"}):
+                engine.keep("fewer", "SELECT sum(n)::BIGINT AS total FROM few")
+                engine.keep("fewer_again", "SELECT sum(n)::BIGINT AS total FROM few")
+            assert engine.value("SELECT sum(n)::BIGINT AS total FROM few") == 6
+            totals = [engine.value(f"SELECT total FROM {name}") for name in ("all_of_them", "fewer", "fewer_again")]
+            assert totals == [6, 3, 3]
+
+
+def test_other_columns_under_the_same_name(engine: Engine) -> None:
+    for _ in range(TIMES):
+        for data in (numbers(1), pa.table({"n": ["x"], "m": [2]}), numbers(3)):
+            with engine.few_rows(), engine.offer("numbers", data):
+                assert engine.rows("SELECT * FROM numbers") == [tuple(data.to_pylist()[0].values())]
+
+
+def test_the_first_passes_and_later_ones_say_the_same(tmp_path: Path) -> None:
+    with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=2) as engine:
+        for n in range(2 + TIMES):
+            with engine.transaction(), engine.few_rows(), engine.offer("numbers", numbers(n)):
+                engine.keep("kept", "SELECT n + 1 AS n FROM numbers")
+                assert engine.value("SELECT n FROM kept") == n + 1
+
+
+def test_what_was_let_go_is_not_read(engine: Engine) -> None:
+    with engine.few_rows():
+        for _ in range(TIMES):
+            engine.keep("mine", "SELECT 1 AS n")
+            assert engine.value("SELECT n FROM mine") == 1
+            engine.forget("mine")
+            with pytest.raises(EngineError):
+                engine.value("SELECT n FROM mine")
+
+
+def test_many_rows_between_few_rows(engine: Engine) -> None:
+    for n in range(TIMES):
+        with engine.few_rows(), engine.views({"few": f"SELECT n + {n} AS n FROM base"}), engine.offer("numbers", numbers(n)):
+            engine.keep("kept", "SELECT n FROM numbers")
+            assert engine.value("SELECT n FROM kept") == n
+        with engine.views({"few": "SELECT 10 AS n"}), engine.offer("numbers", numbers(-n)):
+            engine.keep("kept", "SELECT n FROM numbers")
+            assert engine.rows("SELECT k.n, s.n FROM kept AS k, few AS s") == [(-n, 10)]
+        assert engine.rows("SELECT k.n FROM kept AS k") == [(-n,)]
+
+
+def test_a_transaction_that_was_undone_takes_nothing_along(engine: Engine) -> None:
+    def once(fails: bool) -> None:
+        with engine.transaction(), engine.few_rows(), engine.views({"few": "SELECT * FROM base"}):
+            engine.keep("kept", "SELECT max(n) AS n FROM few")
+            engine.execute("INSERT INTO base SELECT n + 1 FROM kept")
+            if fails:
+                engine.execute("SELECT no_such_column FROM kept")
+
+    for round_ in range(TIMES):
+        with pytest.raises(EngineError, match="no_such_column"):
+            once(fails=True)
+        once(fails=False)
+        assert engine.value("SELECT max(n) FROM base") == 4 + round_
+
+
+def test_a_table_that_came_back_with_an_undone_transaction_gives_way_again(tmp_path: Path) -> None:
+    with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=1) as engine:
+        with engine.few_rows():
+            engine.keep("kept", "SELECT 1 AS n")  # a table
+        for n in range(TIMES):
+            with suppress(ZeroDivisionError), engine.transaction(), engine.few_rows():
+                engine.keep("kept", "SELECT 2 AS n")
+                raise ZeroDivisionError
+            with engine.transaction(), engine.few_rows():
+                engine.keep("other", "SELECT 1 AS n")
+                engine.keep("kept", f"SELECT {n} AS n")
+                assert engine.value("SELECT n FROM kept") == n
+
+
+def test_many_at_once_and_the_first_error_carries_its_sql(engine: Engine) -> None:
+    names = [f"part {n}" for n in range(20)]
+    for times in range(TIMES):
+        with engine.few_rows(), engine.offer("numbers", numbers(times)):
+            engine.keep_each((name, f"SELECT n + {n} AS n FROM numbers", None) for n, name in enumerate(names))
+            assert [engine.value(f'SELECT n FROM "{name}"') for name in names] == [times + n for n in range(20)]
+            with pytest.raises(EngineError) as error:
+                engine.keep_each((f"bad {n}", "SELECT nothing FROM numbers" if n == 7 else "SELECT 1 AS n", None) for n in range(12))
+            assert error.value.sql == "SELECT nothing FROM numbers"
+    engine.forget(*names)
+    engine.keep_each((name, f"SELECT {n} AS n FROM base", None) for n, name in enumerate(names))
+    assert engine.value('SELECT count(*) FROM "part 3"') == 3

@@ -1,0 +1,116 @@
+"""Somebody comes to the desk: the whole way over the real server and worker, from the form to the page of the case."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+
+from almoner.stream.events import Event
+from county import number
+from stream.installation import inbox_of, made
+
+PASSWORD = "a long fictional password"
+WHO = number(1, dt.date(1984, 6, 1))
+WORDS = "My mother cannot be left alone any more."
+
+
+class Browser:
+    """Opens pages and sends forms, as a browser without script."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+
+    def get(self, path: str) -> str:
+        with self._opener.open(self.url + path, timeout=60) as answer:
+            return str(answer.read().decode())
+
+    def send(self, path: str, **fields: str) -> tuple[str, str]:
+        """The address where it ends, and the page there."""
+        token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', self.get(path))
+        assert token is not None
+        body = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
+        with self._opener.open(self.url + path, body, timeout=60) as answer:
+            return urllib.parse.urlsplit(answer.url).path, answer.read().decode()
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    """An installation of the base pack whose register knows one person, with a worker of that area signed in."""
+    monkeypatch.setenv("ALMONER_SECOND_FACTOR", "none")
+    home = made(tmp_path / "home")
+    register = {
+        "resident_no": WHO, "name": "Mei Fictional", "sex": "female", "birth_date": "1984-06-01", "household_no": "H1", "relation": "head",
+        "registration": "rural", "area_code": "710000001001", "status": "resident", "updated_on": "2025-01-01",
+    }  # fmt: skip
+    inbox = inbox_of(home)
+    inbox.put([Event("register", "1", "population_register", json.dumps(register))], dt.datetime.now())
+    inbox.close()
+    user = [sys.executable, "-m", "almoner", "user", str(home), "wang", "--role", "worker", "--areas", "71"]
+    subprocess.run(user, input=f"{PASSWORD}\n{PASSWORD}\n", text=True, check=True, capture_output=True, timeout=120)
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([sys.executable, "-m", "almoner", "serve", str(home), "--port", str(port)], stdout=log, stderr=log)
+    try:
+        browser = Browser(f"http://127.0.0.1:{port}")
+        until(lambda: _answers(port))
+        browser.send("/sign-in/", username="wang", password=PASSWORD)
+        yield browser
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+    told = (tmp_path / "log").read_text()
+    assert not [secret for secret in (WHO, "Mei", "mother") if secret in told]
+
+
+def _answers(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.3)
+
+
+def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one_extends_it(served: Browser, tmp_path: Path) -> None:
+    until(lambda: "Housing" in served.get("/requests/new/"))  # the worker has copied the pack
+    until(lambda: _is_known(tmp_path / "home"))
+    asked = {"number": WHO, "text": WORDS, "name": "Mei Fictional"}
+    receipt, page = served.send("/requests/new/", matter="income", **asked)
+    assert receipt.startswith("/requests/")
+    assert "If the rules find something, a case is opened" in page
+    until(lambda: "/cases/" in served.get(receipt))
+    case = re.search(r"/cases/[a-z0-9]+/", served.get(receipt))
+    assert case is not None
+    page = served.get(case[0])
+    for told in ("Somebody asked for help", "Orange", "Mei Fictional", "Requests at the desk", receipt.split("/")[2]):
+        assert told in page, told
+    assert WORDS not in page
+    second, _page = served.send("/requests/new/", matter="care", **asked)
+    until(lambda: "Red" in served.get(case[0]))
+    assert case[0] in served.get(second)
+    assert second.split("/")[2] in served.get(case[0])
+
+
+def _is_known(home: Path) -> bool:
+    """Whether the worker has taken the register in."""
+    status = json.loads((home / "worker.json").read_text()) if (home / "worker.json").exists() else {}
+    return bool(status.get("idle")) and status.get("to_assess") == 0
