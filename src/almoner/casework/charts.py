@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ BLUE, TEAL, PLUM, ORANGE = "#12436D", "#28A197", "#801650", "#F46A25"
 INK = "#0b0c0c"
 FONT = "Noto Sans, Noto Sans CJK SC, Noto Sans SC, sans-serif"
 WIDTH, KEPT = 330, 24 * 3600  # units of a drawing, so that it is readable on a phone; seconds
+
+PARTS = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # the picture is one image with one name; its parts have none
 
 Row = tuple[str, ...]
 
@@ -163,7 +166,7 @@ def _drawn(draw: Callable[[Any], Any]) -> str:
         .configure_view(stroke=None)
     )
     svg: str = vl_convert.vegalite_to_svg(chart.to_dict())
-    return svg
+    return PARTS.sub("", svg)
 
 
 def warm_up() -> None:
