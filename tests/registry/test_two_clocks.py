@@ -123,7 +123,8 @@ def test_a_scope_is_the_whole_place_filtered(place: Place, chosen: list[int]) ->
         "wages": f"person_id IN (SELECT person_id FROM ({whole['member']}) WHERE {within})",
         "register": within, "member": within, "meters": within, "areas": "true", "feed": "true",
     }  # fmt: skip
-    with place.engine.offer("scope_household", pa.table({"household_id": pa.array(chosen, pa.int64())})):
+    scope = pa.table({"household_id": pa.array(chosen, pa.int64())})
+    with place.engine.offer("scope_household", scope), place.engine.views({"member": part["member"]}):
         for name, only in filters.items():
             expected = place.engine.rows(f"SELECT * FROM ({whole[name]}) WHERE {only} ORDER BY ALL")
             assert place.engine.rows(f"SELECT * FROM ({part[name]}) ORDER BY ALL") == expected
