@@ -14,6 +14,7 @@ from typing import Any
 from almoner.engines import open_engine
 from almoner.stream.events import Event
 from county import number
+from stream.installation import almoner
 
 PEOPLE = [number(n, dt.date(1990, 1, 1)) for n in range(60)]
 FEEDS = ("people", "wages", "clinic", "listed")
@@ -115,4 +116,5 @@ def without_casework(home: Path, copy: Path) -> Path:
     shutil.copytree(home, copy)
     for file in copy.glob("casework.sqlite3*"):
         file.unlink()
+    almoner("upgrade", copy)
     return copy

@@ -96,6 +96,7 @@ def upgrade(folder: Path) -> list[str]:
         steps = casework.migrate()
     with installation(folder) as inst:
         casework.sync_departments(inst.pack)
+        casework.sync_calendar(inst.pack)
     return steps
 
 
