@@ -48,6 +48,7 @@ WITHOUT_ROWS = {  # forms, answers, and files; pages of oneself
     "begin", "account", "mfa_index", "password", "account_reauthenticate", "mfa_reauthenticate", "mfa_activate_totp",
     "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_generate_recovery_codes", "set_language", "queue-assign", "file-add", "file",
     "file-remove", "register", "join", "authorise", "consent", "request-new", "request-answer", "request-appeal", "unknown", "line",
+    "list-again",
     "notice", "concern", "household-enter", "household", "household-answer", "household-ask", "household-authorise", "household-leave",
     "case-action", "referral-action", "area-answer", "person-new", "person-action",
 }  # fmt: skip
