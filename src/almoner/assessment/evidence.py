@@ -21,7 +21,7 @@ from almoner.assessment.scene import Scene
 from almoner.assessment.wide import subject_key, wide
 from almoner.assessment.wording import COMPARISONS, Wording, slots
 from almoner.engines import quote
-from almoner.policy.model import Condition, Feed, Subject, Words
+from almoner.policy.model import Condition, Feed, Pack, Subject, Words
 
 SEEN = "seen"  # the blank that says whether the subject is still there to be judged
 Part = dict[str, Any]
@@ -68,6 +68,7 @@ class Sources:
 class _Planned:
     told: Told
     latest: tuple[tuple[str, Subject], ...]  # whose kept tables the query reads
+    pack: Pack  # held, so that no other one gets its identity
 
 
 _PLANNED: OrderedDict[tuple[Any, ...], _Planned] = OrderedDict()
@@ -76,12 +77,12 @@ _MOST_PLANNED = 1_000
 
 def planned(scene: Scene, sources: Sources, kind: Kind, item: str, plan: Callable[[], Told]) -> Told:
     """What `plan` gives for an item of the scene's pack: planned once for a pack, a day and what is complete, for a stream asks every second."""
-    key = (kind, item, scene.scoped, scene.pack.hash, *scene.circumstances, *sources.circumstances)
+    key = (kind, item, scene.scoped, id(scene.pack), *scene.circumstances, *sources.circumstances)
     known = _PLANNED.get(key)
     if known is None:
         sources.asked.clear()
         told = plan()
-        known = _PLANNED[key] = _Planned(told, tuple(sources.asked))
+        known = _PLANNED[key] = _Planned(told, tuple(sources.asked), scene.pack)
         if len(_PLANNED) > _MOST_PLANNED:
             _PLANNED.popitem(last=False)
     for feed, whose in known.latest:

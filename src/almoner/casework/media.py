@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from django.utils.translation import gettext as _
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 JPEG, PNG, PDF = "image/jpeg", "image/png", "application/pdf"
 ENDINGS = {JPEG: ".jpg", PNG: ".png", PDF: ".pdf"}
@@ -52,6 +52,7 @@ def fit(data: bytes, most_pixels: int) -> Medium:
 
 
 def _picture(data: bytes, most_pixels: int) -> Medium:
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # the maker of letters wants it otherwise, for the whole process
     try:
         with _without_notes(), Image.open(BytesIO(data), formats=("JPEG", "PNG")) as image:
             if image.width * image.height > most_pixels:
