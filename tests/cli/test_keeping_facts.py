@@ -23,7 +23,7 @@ def almoner(*words: object, code: int = 0, **said: str) -> str:
 
 def test_a_restored_installation_decides_the_same(tmp_path: Path) -> None:
     told = json.loads(
-        almoner("demo", "--no-serve", "--json", "--residents", 600, "--folder", tmp_path / "demo")
+        almoner("demo", "--no-serve", "--json", "--residents", 1000, "--folder", tmp_path / "demo")
     )
     home, again = tmp_path / "demo" / "home", tmp_path / "again"
     almoner("backup", home, tmp_path / "file")
