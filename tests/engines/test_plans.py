@@ -13,6 +13,7 @@ import pytest
 
 from almoner.engines import Engine
 from almoner.engines.duck import DuckEngine
+from almoner.engines.plans import MOST_WORLDS
 from almoner.errors import EngineError
 
 TIMES = 4  # planned, prepared, and run by the plan
@@ -77,6 +78,12 @@ def test_a_name_means_the_views_that_are_open(engine: Engine) -> None:
             assert engine.value("SELECT sum(n)::BIGINT AS total FROM few") == 6
             totals = [engine.value(f"SELECT total FROM {name}") for name in ("all_of_them", "fewer", "fewer_again")]
             assert totals == [6, 3, 3]
+
+
+def test_views_that_were_forgotten_do_not_lend_their_plans_to_others(engine: Engine) -> None:
+    for n in range(3 * MOST_WORLDS):
+        with engine.few_rows(), engine.offer("numbers", numbers(1, 2, 3)), engine.views({"few": f"SELECT n + {n % 150} AS n FROM numbers"}):
+            assert engine.value("SELECT max(n) FROM few") == 3 + n % 150
 
 
 def test_other_columns_under_the_same_name(engine: Engine) -> None:

@@ -21,6 +21,7 @@ import pyarrow as pa
 from almoner.engines.base import Parameters, quote
 
 MOST_PLANS = 4_000
+MOST_WORLDS = 100  # sets of views that are remembered; those of everybody name a moment, and are new each time
 MOST_SEEN = 20_000  # statements of which it is remembered that they were run
 
 Key = tuple[str, int, int]  # a statement as it is run, the views that are open, and how often columns were exchanged
@@ -56,12 +57,20 @@ class Shelf:
     views: Mapping[str, str] = field(default_factory=dict)
     world: int = 0  # stands for the views that are open
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
-    _worlds: dict[frozenset[tuple[str, str]], int] = field(default_factory=lambda: {frozenset(): 0})
+    _worlds: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
+    _opened: int = 0
 
     def open(self, views: Mapping[str, str]) -> None:
         """From now on bare names mean these views. They are defined when a statement must be planned, and not before."""
         self.views = dict(views)
-        self.world = self._worlds.setdefault(frozenset(views.items()), len(self._worlds))
+        names = frozenset(views.items())
+        if names not in self._worlds:
+            self._opened += 1  # no number stands for two sets of views, also when one was forgotten
+            self._worlds[names] = self._opened
+            if len(self._worlds) > MOST_WORLDS:
+                self._worlds.popitem(last=False)
+        self._worlds.move_to_end(names)
+        self.world = self._worlds[names]
 
     def put(self, name: str, rows: pa.Table, types: Callable[[], Mapping[str, str]]) -> None:
         """Let `name` stand for `rows`."""
