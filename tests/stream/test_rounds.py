@@ -11,7 +11,7 @@ import pytest
 from almoner.errors import EngineError
 from almoner.policy.model import Pack
 from almoner.registry import entries, stream_state
-from almoner.stream.rounds import LARGEST, SMALLEST, Pace
+from almoner.stream.rounds import BESIDE_URGENT, LARGEST, SMALLEST, Pace
 from county import number
 from stream.taking import AT, Stream, event
 
@@ -103,12 +103,17 @@ def test_urgent_feeds_come_before_bulk_and_each_keeps_its_order(base: Pack, tmp_
     stream.close()
 
 
-def test_the_pace_grows_with_bulk_and_falls_back_for_urgent_feeds() -> None:
+def test_the_pace_grows_while_more_waits_than_fits_and_less_beside_urgent_feeds() -> None:
     pace = Pace()
+    for _ in range(9):
+        pace.fit(urgent=True, left=True)
+    assert pace.size == BESIDE_URGENT
     for _ in range(9):
         pace.fit(urgent=False, left=True)
     assert pace.size == LARGEST
     pace.fit(urgent=True, left=True)
+    assert pace.size == BESIDE_URGENT
+    pace.fit(urgent=False, left=False)
     assert pace.size == SMALLEST
 
 
@@ -121,7 +126,7 @@ def test_the_offset_is_written_with_the_facts_or_not_at_all(
         raise EngineError("disk", "INSERT")
 
     with monkeypatch.context() as patch:
-        patch.setattr("almoner.registry.stream_state.move_offset", fail)
+        patch.setattr("almoner.registry.stream_state.move_offsets", fail)
         with pytest.raises(EngineError):
             stream.rounds.take(AT)
     assert stream.rows("insured_wages") == []

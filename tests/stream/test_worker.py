@@ -305,7 +305,7 @@ def test_an_urgent_event_does_not_wait_for_a_months_feed_that_came_at_once(
     base: Pack, tmp_path: Path
 ) -> None:
     """The worker rested for a day, a month's wages wait; what is urgent goes in with the next round, and no round is larger than allowed."""
-    stream, clock = Stream(tmp_path / "home", base, Pace(50, 50, 200)), Clock()
+    stream, clock = Stream(tmp_path / "home", base, Pace(50, 50, 200, beside_urgent=50)), Clock()
     wages = [
         event(
             "insured_wages",
@@ -329,7 +329,7 @@ def test_an_urgent_event_does_not_wait_for_a_months_feed_that_came_at_once(
         assert stream.rows("elderly_meters", "litres") == [(3,)]
         assert stream.inbox.backlog().keys() == {"insured_wages"}
         assert worker.status.counts["events"] - taken <= 200
-        assert worker._rounds.pace.size == 50  # small again while something urgent may come
+        assert worker._rounds.pace.size == 50
         worker.drain()
     assert len(stream.rows("insured_wages", "month")) == 600
     stream.close()

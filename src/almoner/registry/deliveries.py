@@ -19,7 +19,7 @@ from almoner.registry import schema, sealing
 from almoner.registry.facts import keys_only
 from almoner.registry.quarantine import Sink
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.writing import Outcome, Work
+from almoner.registry.writing import Outcome, Work, clean_up
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ def take_in(
     sealing.heal(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         receipt = take_rows(engine, vault, store, head, reading.slices, note)
+        clean_up(engine)
         return replace(receipt, unknown_columns=tuple(reading.unknown_columns))
 
 
@@ -123,7 +124,8 @@ def take_rows(
     slices: Iterable[Slice],
     note: Noted | None = None,
 ) -> Receipt:
-    """Take in rows that were read already, within the caller's transaction: the one way that every record goes."""
+    """Take in rows that were read already, within the caller's transaction: the one way that every record goes. The caller cleans up
+    after one or several (`writing.clean_up`)."""
     delivery_id = next_id(engine)
     sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
     feed = keys_only(head.feed) if head.withdraws else head.feed
@@ -138,7 +140,6 @@ def take_rows(
     enter(engine, receipt)
     if note:
         note(work, receipt)
-    work.clean_up()
     return receipt
 
 

@@ -16,6 +16,8 @@ from almoner.intake.validate import STAGE
 from almoner.policy.model import VAULT_ROLES, Feed, Property, Role
 from almoner.registry.schema import NUMBER, fact_columns, fact_table
 
+FEW = 5_000  # rows that are compared with what is known without asking first whether anything is
+
 
 @dataclass(frozen=True)
 class Written:
@@ -80,14 +82,14 @@ def drop_lines(engine: Engine, lines: str) -> None:
         engine.execute(f"DELETE FROM {table} WHERE {LINE} IN ({lines})")
 
 
-def judge(engine: Engine, feed: Feed) -> None:
-    """Fill `judged`: `old` is the open row with the same key, if any; `same` whether its values are equal."""
+def judge(engine: Engine, feed: Feed, rows: int) -> None:
+    """Fill `judged`: `old` is the open row with the same key, if any; `same` whether its values are equal. `rows`: about how many come."""
     columns, key = fact_columns(feed), _key(feed)
     known = (
         f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM "
         f"{fact_table(feed)} WHERE {_open(engine, feed)}"
     )
-    if not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
+    if rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
         engine.execute(
             "CREATE OR REPLACE TEMP VIEW judged AS SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS "
             "old_delivery_id, false AS same FROM placed"

@@ -8,6 +8,8 @@ household_id, is_new), `bad_number`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 
 from almoner.engines.base import Engine, quote
@@ -30,14 +32,20 @@ def pads(vault: Vault) -> dict[str, bytes]:
     return {"ipad": bytes(b ^ 0x36 for b in key), "opad": bytes(b ^ 0x5C for b in key)}
 
 
-def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> bool:
-    """Fill `number_seen` and `bad_number`; whether any is bad. Only numbers that nobody has checked before are checked."""
+@dataclass(frozen=True)
+class Numbers:
+    """What is known of a delivery's numbers at first sight: whether any was never `checked` before, and whether any is `bad`."""
+
+    unchecked: bool = False
+    bad: bool = False
+
+
+def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> Numbers:
+    """Fill `number_seen` and `bad_number`. Only numbers that nobody has checked before are checked. A feed without numbers fills neither."""
     of = feed.with_role(Role.RESIDENT_ID)
-    seen = (
-        f"SELECT DISTINCT {quote(of.name)} AS number FROM {STAGE} WHERE number IS NOT NULL"
-        if of
-        else "SELECT '' AS number LIMIT 0"
-    )
+    if of is None:
+        return Numbers()
+    seen = f"SELECT DISTINCT {quote(of.name)} AS number FROM {STAGE} WHERE number IS NOT NULL"
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE number_seen AS
         SELECT number, number AS canonical, number_index, person_id, checked_as
@@ -45,18 +53,22 @@ def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> bool:
         LEFT JOIN registry.person USING (number_index)""",
         pads(vault),
     )
+    unchecked = engine.table(
+        "SELECT number FROM number_seen WHERE checked_as IS DISTINCT FROM $identifier",
+        {"identifier": of.identifier or ""},
+    )
+    if not unchecked.num_rows:
+        return Numbers()
     engine.execute("CREATE OR REPLACE TEMP TABLE bad_number (number VARCHAR, rule VARCHAR)")
-    return _check(engine, vault, of) if of else False
+    return Numbers(unchecked=True, bad=_check(engine, vault, of, unchecked.column(0).to_pylist()))
 
 
 def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
-    """Fill `household_seen`; new households get the next ids in the order of their numbers."""
+    """Fill `household_seen`; new households get the next ids in the order of their numbers. A feed without households fills nothing."""
     of = feed.with_role(Role.HOUSEHOLD)
-    seen = (
-        f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {STAGE} WHERE household_no IS NOT NULL"
-        if of
-        else "SELECT '' AS household_no LIMIT 0"
-    )
+    if of is None:
+        return
+    seen = f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {STAGE} WHERE household_no IS NOT NULL"
     index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE household_seen AS
@@ -70,8 +82,15 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
     )
 
 
-def see_persons(engine: Engine, feed: Feed) -> None:
-    """Fill `person_seen`; new persons get the next ids, so that a household's members lie together."""
+def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
+    """Fill `person_seen`, and tell whether anybody is new; new persons get the next ids, so that a household's members lie together.
+    A feed without numbers fills nothing."""
+    if feed.with_role(Role.RESIDENT_ID) is None:
+        return False
+    if not numbers.unchecked:  # whoever was checked before is known
+        known = "SELECT number, canonical, number_index, person_id, false AS is_new FROM number_seen"
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE person_seen AS {known}")
+        return False
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE person_seen AS
         WITH fresh AS (
@@ -86,10 +105,6 @@ def see_persons(engine: Engine, feed: Feed) -> None:
                s.person_id IS NULL AS is_new
         FROM number_seen s LEFT JOIN numbered n USING (number_index) ANTI JOIN bad_number USING (number)"""
     )
-
-
-def anybody_is_new(engine: Engine) -> bool:
-    """Whether a number of this delivery was never seen before."""
     return bool(engine.rows("SELECT 1 FROM person_seen WHERE is_new LIMIT 1"))
 
 
@@ -128,12 +143,8 @@ def _homes(feed: Feed) -> str:
     )
 
 
-def _check(engine: Engine, vault: Vault, of: Property) -> bool:
-    unchecked = engine.table(
-        "SELECT number FROM number_seen WHERE checked_as IS DISTINCT FROM $identifier",
-        {"identifier": of.identifier or ""},
-    )
-    verdicts = check_numbers(of.identifier, unchecked.column(0).to_pylist())
+def _check(engine: Engine, vault: Vault, of: Property, unchecked: list[str]) -> bool:
+    verdicts = check_numbers(of.identifier, unchecked)
     bad = [v for v in verdicts if v.rule]
     _insert_bad(engine, bad)
     _respell(engine, vault, [v for v in verdicts if not v.rule])

@@ -21,7 +21,7 @@ from almoner.registry import deliveries, schema, sealing
 from almoner.registry.deliveries import Receipt
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.writing import Work
+from almoner.registry.writing import Work, clean_up
 
 
 class _NothingPassed(Exception):  # noqa: N818 - ends the transaction, is no error
@@ -114,7 +114,7 @@ def _write(
         new_persons=outcome.new_persons,
     )
     deliveries.enter(engine, receipt)
-    work.clean_up()
+    clean_up(engine)
     return receipt
 
 

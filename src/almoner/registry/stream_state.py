@@ -7,7 +7,8 @@ moved, or everybody. It is forgotten only after a cycle has looked, so a process
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -16,6 +17,7 @@ from almoner.policy.model import Feed
 from almoner.registry.schema import fact_columns, fact_table
 
 EVERYBODY = 0  # no household has this id
+_PERSONS = "touched_person"
 _TABLES = {
     "stream_offset": "feed VARCHAR, seq BIGINT",
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
@@ -28,6 +30,7 @@ def ensure(engine: Engine) -> None:
     """Create what is missing."""
     for name, columns in _TABLES.items():
         engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
+    engine.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_PERSONS} (person_id BIGINT, closed BOOLEAN)")
 
 
 def offsets(engine: Engine) -> dict[str, int]:
@@ -35,10 +38,12 @@ def offsets(engine: Engine) -> dict[str, int]:
     return dict(engine.rows("SELECT feed, max(seq) FROM registry.stream_offset GROUP BY feed"))
 
 
-def move_offset(engine: Engine, feed: str, seq: int) -> None:
-    parameters = {"feed": feed, "seq": seq}
-    engine.execute("DELETE FROM registry.stream_offset WHERE feed = $feed", {"feed": feed})
-    engine.execute("INSERT INTO registry.stream_offset VALUES ($feed, $seq)", parameters)
+def move_offsets(engine: Engine, through: Mapping[str, int]) -> None:
+    """Write down, by feed, the last event that is being taken in."""
+    rows = {"feed": pa.array(through.keys(), pa.string()), "seq": pa.array(through.values(), pa.int64())}
+    with engine.offer("offsets_moved", pa.table(rows)):
+        engine.execute("DELETE FROM registry.stream_offset WHERE feed IN (SELECT feed FROM offsets_moved)")
+        engine.execute("INSERT INTO registry.stream_offset SELECT feed, seq FROM offsets_moved")
 
 
 def mark(engine: Engine, name: str) -> str | None:
@@ -51,8 +56,9 @@ def set_mark(engine: Engine, name: str, value: str) -> None:
     engine.execute("INSERT INTO registry.stream_mark VALUES ($name, $value)", {"name": name, "value": value})
 
 
-def touch(engine: Engine, feed: Feed, register: Feed, *, withdrawn: bool = False) -> None:
-    """Note the households of the rows that were just written, or `withdrawn` (`judged` still holds them)."""
+def touch(engine: Engine, feed: Feed, *, withdrawn: bool = False) -> None:
+    """Note whom the rows concern that were just written, or `withdrawn` (`judged` still holds them). Persons wait for `place_touched`,
+    in the same transaction."""
     if feed.shared:
         touch_all(engine)
         return
@@ -60,11 +66,19 @@ def touch(engine: Engine, feed: Feed, register: Feed, *, withdrawn: bool = False
     if "household_id" in columns and (feed.membership or "person_id" not in columns):
         engine.execute(f"INSERT INTO registry.touched {_subjects(feed, 'household_id', withdrawn)}")
     elif "person_id" in columns:
-        engine.execute(
-            f"""INSERT INTO registry.touched SELECT DISTINCT r.household_id, s.closed
-                FROM ({_subjects(feed, "person_id", withdrawn)}) AS s JOIN {fact_table(register)} AS r ON r.person_id = s.subject
-                WHERE r.known_to = 'infinity' AND r.household_id IS NOT NULL"""
-        )
+        engine.execute(f"INSERT INTO {_PERSONS} {_subjects(feed, 'person_id', withdrawn)}")
+
+
+def place_touched(engine: Engine, register: Feed) -> None:
+    """Note the households in which the touched persons live."""
+    if not engine.rows(f"SELECT 1 FROM {_PERSONS} LIMIT 1"):
+        return
+    engine.execute(
+        f"""INSERT INTO registry.touched SELECT DISTINCT r.household_id, s.closed
+            FROM (SELECT DISTINCT person_id, closed FROM {_PERSONS}) AS s JOIN {fact_table(register)} AS r USING (person_id)
+            WHERE r.known_to = 'infinity' AND r.household_id IS NOT NULL"""
+    )
+    engine.execute(f"DELETE FROM {_PERSONS}")
 
 
 def _subjects(feed: Feed, column: str, withdrawn: bool) -> str:
@@ -107,14 +121,27 @@ def forget_touched(engine: Engine, households: Sequence[int] | None) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Of a feed: when its latest delivery came, and the last day that it is complete for."""
+
+    received_at: dt.datetime | None = None
+    complete_through: dt.date | None = None
+
+
+def standings(engine: Engine) -> dict[str, Standing]:
+    """By feed, how it stands; feeds of which nothing ever came are left out."""
+    sql = "SELECT feed, max(received_at), max(complete_through) FROM registry.delivery GROUP BY feed"
+    return {feed: Standing(received_at, through) for feed, received_at, through in engine.rows(sql)}
+
+
 def watermark(engine: Engine, feed: str) -> dt.date | None:
     """The last day that the feed is complete for."""
-    return engine.value(  # type: ignore[no-any-return]
-        "SELECT max(complete_through) FROM registry.delivery WHERE feed = $feed", {"feed": feed}
-    )
+    return standings(engine).get(feed, Standing()).complete_through
 
 
 def note_moved(engine: Engine, feed: str) -> None:
+    """Write down that a feed's watermark moved."""
     engine.execute("INSERT INTO registry.moved_watermark VALUES ($feed)", {"feed": feed})
 
 

@@ -51,6 +51,12 @@ class Outcome:
     last_event: dt.date | None
 
 
+def clean_up(engine: Engine) -> None:
+    """Drop what holds names and numbers."""
+    dropped = "; ".join(f"DROP TABLE IF EXISTS {table}" for table in _TEMPORARY)
+    engine.execute(f"DROP VIEW IF EXISTS judged; {dropped}")
+
+
 @dataclass(frozen=True)
 class Work:
     """One delivery under way. `settled` rows come from quarantine: they do not replace what came later. `ordered` rows came one
@@ -70,13 +76,12 @@ class Work:
     def run(self, slices: Iterable[Slice]) -> Outcome:
         """All stages. The caller's transaction undoes them together."""
         read = self._stage(slices)
-        self._identify()
+        anybody = self._identify()
         duplicates = self._untangle()
-        facts.judge(self.engine, self.feed)
+        facts.judge(self.engine, self.feed, read)
         if self.settled:
-            self._refuse_superseded()
+            self._refuse_superseded(read)
         last = self._last_event()
-        anybody = identity.anybody_is_new(self.engine)
         new_persons = identity.keep_new(self.engine, self.feed) if anybody or self.feed.with_role(Role.HOUSEHOLD) else 0
         written = facts.write(self.engine, self.feed, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (anybody or sealing.names(self.feed)):
@@ -88,13 +93,8 @@ class Work:
         read = self._stage(slices)
         self._identify()
         duplicates = self._untangle()
-        facts.judge(self.engine, self.feed)
+        facts.judge(self.engine, self.feed, read)
         return Outcome(read, facts.close(self.engine, self.feed, self.received_at), duplicates, 0, None)
-
-    def clean_up(self) -> None:
-        """Drop what holds names and numbers."""
-        dropped = "; ".join(f"DROP TABLE IF EXISTS {table}" for table in _TEMPORARY)
-        self.engine.execute(f"DROP VIEW IF EXISTS judged; {dropped}")
 
     def _stage(self, slices: Iterable[Slice]) -> int:
         create_stage(self.engine, self.feed)
@@ -105,17 +105,18 @@ class Work:
             read += part.rows
         return read
 
-    def _identify(self) -> None:
-        bad = identity.see_numbers(self.engine, self.vault, self.feed)
+    def _identify(self) -> bool:
+        """Whether a number of this delivery was never seen before."""
+        numbers = identity.see_numbers(self.engine, self.vault, self.feed)
         number = self.feed.with_role(Role.RESIDENT_ID)
-        if number and bad:
+        if number and numbers.bad:
             named = quote(number.name)
             self._refuse(
                 f"SELECT {LINE}, rule FROM {STAGE} JOIN bad_number b ON b.number = {named}", number.name
             )
             self.engine.execute(f"DELETE FROM {STAGE} WHERE {named} IN (SELECT number FROM bad_number)")
         identity.see_households(self.engine, self.vault, self.feed)
-        identity.see_persons(self.engine, self.feed)
+        return identity.see_persons(self.engine, self.feed, numbers)
 
     def _untangle(self) -> int:
         """Rows that share a key: equal ones are one, different ones are nobody's guess."""
@@ -129,7 +130,7 @@ class Work:
         facts.drop_lines(self.engine, f"SELECT {LINE} FROM ({conflicts})")
         return facts.drop_duplicates(self.engine)
 
-    def _refuse_superseded(self) -> None:
+    def _refuse_superseded(self, rows: int) -> None:
         lines = (
             f"SELECT {LINE}, 'superseded' AS rule FROM judged j JOIN registry.quarantine q ON "
             f"q.quarantine_id = j.{LINE} "
@@ -137,7 +138,7 @@ class Work:
         )
         self._refuse(lines, None)
         facts.drop_lines(self.engine, f"SELECT {LINE} FROM ({lines})")
-        facts.judge(self.engine, self.feed)
+        facts.judge(self.engine, self.feed, rows)
 
     def _refuse(self, lines: str, column: str | None) -> None:
         self.refused.add(self._bad_rows(lines, column))

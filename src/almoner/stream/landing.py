@@ -146,7 +146,8 @@ class Landing:
             if changed > MOST_TOUCHED:
                 stream_state.touch_all(self.engine)
             elif work and changed:
-                stream_state.touch(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
+                stream_state.touch(self.engine, self.pack.feeds[feed])
+                stream_state.place_touched(self.engine, self.pack.membership_feed)
 
         delivery = Delivery(file, feed, received, _vouched(file))
         return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)

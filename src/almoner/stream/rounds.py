@@ -17,16 +17,17 @@ from almoner.intake.json_lines import Objects
 from almoner.intake.slices import TEXT_ROWS, Slice
 from almoner.policy.model import Feed, Pack
 from almoner.registry import stream_state
-from almoner.registry.deliveries import Head, Receipt, last_received, take_rows, vouch
+from almoner.registry.deliveries import Head, Receipt, take_rows, vouch
 from almoner.registry.facts import keys_only
+from almoner.registry.stream_state import Standing
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.writing import Work
+from almoner.registry.writing import Work, clean_up
 from almoner.stream import urgency
 from almoner.stream.inbox import Inbox, Waiting
 from almoner.stream.runs import in_runs
 
 NAME = "events"  # in place of a file's name, with the position in the inbox as the line
-SMALLEST, LARGEST = 2_000, 50_000  # events of a round
+SMALLEST, BESIDE_URGENT, LARGEST = 2_000, 20_000, 50_000  # events of a round
 MOST_BYTES = 64 * 1024 * 1024  # of a slice, unsealed
 
 
@@ -44,17 +45,19 @@ class Part:
 
 @dataclass
 class Pace:
-    """How much one round takes. It grows while only bulk waits and more of it waits than fits, and is small again as soon as
-    something urgent comes: a bulk feed holds an urgent one up for one round at most."""
+    """How much one round takes. Most of what a round costs does not depend on its size, so it grows while more waits than fits, and is
+    small again when all of it does. What is urgent comes first in every round: a bulk feed holds it up for one round at most, and while
+    it keeps coming, rounds grow to `beside_urgent` only."""
 
     size: int = SMALLEST
     smallest: int = SMALLEST
     largest: int = LARGEST
+    beside_urgent: int = BESIDE_URGENT
 
     def fit(self, *, urgent: bool, left: bool) -> None:
         """After a round: whether something urgent was in it, and whether anything was left."""
-        wanted = self.largest if left and not urgent else self.smallest
-        self.size = min(self.size * 2, wanted)
+        most = min(self.largest, self.beside_urgent) if urgent else self.largest
+        self.size = min(self.size * 2, most if left else self.smallest)
 
     def halve(self) -> None:
         """After a failure: the smaller the slice, the nearer its cause."""
@@ -102,15 +105,18 @@ class Rounds:
         parts = self._parts(self._offsets)
         if not parts:
             return None
+        through = {part.feed.id: part.last for part in parts}
         with self.engine.transaction():
-            receipts = [r for part in parts for r in self._take_part(part, at)]
-        self._offsets |= {part.feed.id: part.last for part in parts}
+            receipts = list(self._take_parts(parts, at))
+            stream_state.place_touched(self.engine, self.pack.membership_feed)
+            stream_state.move_offsets(self.engine, through)
+            clean_up(self.engine)
+        self._offsets |= through
         left = self.waits()
         urgent = any(part.feed.id in self._urgent for part in parts)
-        self.inbox.purge({part.feed.id: part.last for part in parts})
+        self.inbox.purge(through)
         self.pace.fit(urgent=urgent, left=left)
         oldest = min(part.events[0].received_at for part in parts)
-        through = {part.feed.id: part.last for part in parts}
         return Taken(sum(len(p.events) for p in parts), receipts, oldest, urgent, left, through)
 
     def set_aside(self, at: dt.datetime) -> bool:
@@ -121,11 +127,12 @@ class Rounds:
             return False
         found = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
         with self.engine.transaction():
-            head = self._head(self.pack.feeds[feed], found, at)
+            head = self._head(self.pack.feeds[feed], found, stream_state.standings(self.engine).get(feed, Standing()), at)
             broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
             empty = Objects(self.pack.feeds[feed], []).slice(())
             take_rows(self.engine, self.vault, self.store, head, [Slice(empty.table, broken)])
-            stream_state.move_offset(self.engine, feed, found[-1].seq)
+            stream_state.move_offsets(self.engine, {feed: found[-1].seq})
+            clean_up(self.engine)
         self._offsets[feed] = found[-1].seq
         self.inbox.purge({feed: found[-1].seq})
         return True
@@ -141,18 +148,19 @@ class Rounds:
                 room -= len(events)
         return parts
 
-    def _take_part(self, part: Part, at: dt.datetime) -> Iterator[Receipt]:
-        """Runs of rows and of withdrawals one after the other."""
-        before = stream_state.watermark(self.engine, part.feed.id)
-        for run in in_runs(part.feed, part.events):
-            yield self._take_run(part.feed, run, at)
-        stream_state.move_offset(self.engine, part.feed.id, part.last)
-        after = stream_state.watermark(self.engine, part.feed.id)
-        if after != before:
-            stream_state.note_moved(self.engine, part.feed.id)
+    def _take_parts(self, parts: Sequence[Part], at: dt.datetime) -> Iterator[Receipt]:
+        """Of each part, runs of rows and of withdrawals one after the other."""
+        standings = stream_state.standings(self.engine)
+        for part in parts:
+            standing = standings.get(part.feed.id, Standing())
+            before = standing.complete_through
+            told = [self._take_run(part.feed, run, standing, at) for run in in_runs(part.feed, part.events)]
+            if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
+                stream_state.note_moved(self.engine, part.feed.id)
+            yield from told
 
-    def _take_run(self, feed: Feed, events: list[Waiting], at: dt.datetime) -> Receipt:
-        head = self._head(feed, events, at)
+    def _take_run(self, feed: Feed, events: list[Waiting], standing: Standing, at: dt.datetime) -> Receipt:
+        head = self._head(feed, events, standing, at)
         rows = [e for e in events if e.data is not None]
         if not rows:
             return vouch(self.engine, head)
@@ -160,14 +168,14 @@ class Rounds:
         def note(work: Work | None, receipt: Receipt) -> None:
             del work
             if receipt.rows_new or receipt.rows_corrected:
-                stream_state.touch(self.engine, feed, self.pack.membership_feed, withdrawn=head.withdraws)
+                stream_state.touch(self.engine, feed, withdrawn=head.withdraws)
 
         return take_rows(self.engine, self.vault, self.store, head, _slices(head, rows), note)
 
-    def _head(self, feed: Feed, events: Sequence[Waiting], at: dt.datetime) -> Head:
+    def _head(self, feed: Feed, events: Sequence[Waiting], standing: Standing, at: dt.datetime) -> Head:
         named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
         through = max((e.complete_through for e in events if e.complete_through), default=None)
-        received = max(at, last_received(self.engine, feed.id) or at)
+        received = max(at, standing.received_at or at)
         digest = hashlib.sha256(named.encode()).hexdigest()
         return Head(
             feed, NAME, digest, received, through, vouches=False, ordered=True, withdraws=events[0].withdrawn
