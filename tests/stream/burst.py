@@ -86,7 +86,10 @@ def held(home: Path) -> dict[str, Any]:
 
 
 def cases(home: Path, *, events: bool = True) -> dict[str, Any]:
-    """Cases, signals, referrals and (in order) the events of each household, without times and random names."""
+    """Cases, signals, referrals and (in order) the events of each household, without times and random names.
+
+    A mark that evidence was withdrawn is left out: it says that nothing stood between two slices, which a sweep never sees.
+    """
     with closing(sqlite3.connect(home / "casework.sqlite3")) as database:
         tables: dict[str, Any] = {
             "cases": database.execute(
@@ -103,7 +106,7 @@ def cases(home: Path, *, events: bool = True) -> dict[str, Any]:
             told = database.execute(
                 "SELECT c.household_id, e.kind, e.data FROM casework_caseevent e JOIN casework_case c ON c.id = e.case_id ORDER BY 1, e.number"
             )
-            tables["events"] = [(home_, kind, _without_own(data)) for home_, kind, data in told]
+            tables["events"] = [(home_, kind, _without_own(data)) for home_, kind, data in told if kind != "evidence_withdrawn"]
         return tables
 
 

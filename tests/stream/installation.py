@@ -91,13 +91,27 @@ def is_done(folder: Path, process: subprocess.Popen[str]) -> bool:
     with sqlite3.connect(folder / "inbox.sqlite3", timeout=30) as database:
         waits = database.execute("SELECT 1 FROM waiting LIMIT 1").fetchone()
     database.close()
-    try:
-        status = json.loads((folder / "worker.json").read_text())
-    except FileNotFoundError:
-        return False
+    status = _status_of(folder)
     return (
-        waits is None and status["process"] == process.pid and status.get("to_assess") == 0 and status["idle"]
+        waits is None and status.get("process") == process.pid and status.get("to_assess") == 0 and status["idle"]
     )
+
+
+def wait_until_at_work(folder: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Until this worker has seen that something waits."""
+    end = time.monotonic() + seconds
+    while _status_of(folder).get("process") != process.pid:
+        assert process.poll() is None, log_of(folder).read_text(encoding="utf-8")
+        assert time.monotonic() < end, "the worker did not begin"
+        time.sleep(0.01)
+
+
+def _status_of(folder: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((folder / "worker.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def wait_until_done(folder: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
