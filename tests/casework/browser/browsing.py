@@ -30,7 +30,7 @@ PASSWORD = "a long fictional password"
 def started_browser() -> Iterator[Browser]:
     with sync_playwright() as play:
         executable = os.environ.get("ALMONER_CHROMIUM", CHROMIUM)
-        chromium = play.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        chromium = play.chromium.launch(executable_path=executable, args=ARGUMENTS, env=os.environ | {"LANGUAGE": "en_US"})
         yield chromium
         chromium.close()
 

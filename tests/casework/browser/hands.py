@@ -44,7 +44,6 @@ WHERE = """e => {
     if (now === e || e.type === 'radio' && now.type === 'radio' && now.name === e.name && now.form === e.form) return 'here'
     return now.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_PRECEDING ? 'before' : 'after'
 }"""
-DATE_ORDER = "new Intl.DateTimeFormat(navigator.language).formatToParts().map(p => p.type).filter(t => t !== 'literal')"
 
 
 class Hands(ABC):
@@ -55,17 +54,23 @@ class Hands(ABC):
 
     def press(self, control: Locator) -> None:
         """A link or a button, which leads to a page."""
+        self._come_to(control)
         with self.page.expect_navigation():
-            self._press(control)
+            self._use(control)
 
     def unfold(self, inside: Locator) -> None:
         """What hides this; nothing where it is to be seen."""
         if not inside.is_visible():
-            self._press(inside.locator("xpath=ancestor::details[1]/summary"))
+            summary = inside.locator("xpath=ancestor::details[1]/summary")
+            self._come_to(summary)
+            self._use(summary)
             assert inside.is_visible()
 
     @abstractmethod
-    def _press(self, control: Locator) -> None: ...
+    def _come_to(self, control: Locator) -> None: ...
+
+    @abstractmethod
+    def _use(self, control: Locator) -> None: ...
 
     @abstractmethod
     def mark(self, choice: Locator) -> None:
@@ -83,30 +88,30 @@ class Hands(ABC):
 
 
 class Pointer(Hands):
-    def _press(self, control: Locator) -> None:
-        self._hits(control)
+    def _use(self, control: Locator) -> None:
         control.click()
 
     def mark(self, choice: Locator) -> None:
         label = self.page.locator(f"label[for='{choice.get_attribute('id')}']")
-        self._hits(label)
+        self._come_to(label)
         label.click()
         assert choice.is_checked()
 
     def write(self, field: Locator, text: str) -> None:
-        self._press(field)
+        self._come_to(field)
+        field.click()
         self.page.keyboard.type(text)
         assert field.input_value() == text
 
     def date(self, field: Locator, day: dt.date) -> None:
-        self._hits(field)
+        self._come_to(field)
         field.fill(day.isoformat())
 
     def choose(self, field: Locator, value: str) -> None:
-        self._hits(field)
+        self._come_to(field)
         field.select_option(value)
 
-    def _hits(self, control: Locator) -> None:
+    def _come_to(self, control: Locator) -> None:
         control.scroll_into_view_if_needed()
         box = control.bounding_box()
         assert box, control
@@ -117,12 +122,12 @@ class Pointer(Hands):
 class Keyboard(Hands):
     """Tab, Shift+Tab, Enter, Space, arrows and letters, and nothing else. Whatever has the focus on the way must show it."""
 
-    def _press(self, control: Locator) -> None:
-        self._reach(control)
+    def _use(self, control: Locator) -> None:
+        del control  # it has the focus
         self.page.keyboard.press("Enter")
 
     def mark(self, choice: Locator) -> None:
-        self._reach(choice)
+        self._come_to(choice)
         self.page.keyboard.press("Space")
         for _other in range(20):
             if choice.is_checked():
@@ -131,19 +136,17 @@ class Keyboard(Hands):
         raise AssertionError(f"cannot be marked: {choice}")
 
     def write(self, field: Locator, text: str) -> None:
-        self._reach(field)
+        self._come_to(field)
         self.page.keyboard.type(text)
         assert field.input_value() == text
 
     def date(self, field: Locator, day: dt.date) -> None:
-        self._reach(field)
-        typed = {"year": f"{day:%Y}", "month": f"{day:%m}", "day": f"{day:%d}"}
-        for part in self.page.evaluate(DATE_ORDER):
-            self.page.keyboard.type(typed[part])
+        self._come_to(field)
+        self.page.keyboard.type(f"{day:%m%d%Y}")  # the order of parts is that of the browser's own language, not of the page's
         assert field.input_value() == day.isoformat()
 
     def choose(self, field: Locator, value: str) -> None:
-        self._reach(field)
+        self._come_to(field)
         self.page.keyboard.press("Home")
         for _option in range(field.locator("option").count()):
             if field.input_value() == value:
@@ -151,7 +154,7 @@ class Keyboard(Hands):
             self.page.keyboard.press("ArrowDown")
         raise AssertionError(f"{value} cannot be chosen: {field}")
 
-    def _reach(self, control: Locator) -> None:
+    def _come_to(self, control: Locator) -> None:
         """By the skip link into the content of a page that is new, then by Tab, or Shift+Tab where it lies before."""
         self.page.evaluate(REMEMBER)
         in_content = control.evaluate("e => !!e.closest('main') && document.activeElement === document.body")
