@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, sync_playwright
 
+from once import copied
+
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic",
@@ -41,8 +43,9 @@ def outside() -> dict[str, str]:
     return said | {"ALMONER_SECOND_FACTOR": "none"}
 
 
-def build(script: str, folder: Path) -> None:
-    """`script` of this folder makes an installation in a process of its own, for Django has one database a process."""
+def build(script: str, empty: Path, folder: Path) -> None:
+    """`script` of this folder makes folder/home of an empty installation, in a process of its own, for Django has one database a process."""
+    copied(empty, folder / "home")
     subprocess.run([sys.executable, str(Path(__file__).with_name(script)), str(folder)], env=outside(), check=True, timeout=300)
 
 

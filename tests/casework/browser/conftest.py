@@ -21,8 +21,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def small_county(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return once(tmp_path_factory, "small_county", partial(build, "small_county.py"))
+def small_county(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "small_county", partial(build, "small_county.py", base_home))
 
 
 @pytest.fixture

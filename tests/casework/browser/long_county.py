@@ -1,5 +1,5 @@
-"""An installation in which everything that somebody can name is very long: ``python long_county.py FOLDER`` makes FOLDER/home, and FOLDER/code
-of a notice."""
+"""An installation in which everything that somebody can name is very long: ``python long_county.py FOLDER`` makes it of
+FOLDER/home, which is empty, and writes the code of a notice to FOLDER/code."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from almoner import casework
-from almoner.home import create
-from almoner.policy import compile_pack
-from almoner.registry.vault import SealedIdentity, create_key, open_vault
+from almoner.home import load
+from almoner.registry.vault import SealedIdentity, open_vault
 from casework.browser.browsing import PASSWORD
-from casework.browser.small_county import NUMBER, PACKS
+from casework.browser.small_county import NUMBER
 from casework.makers import Outbox, condition, words
 
 NOW = dt.datetime.now()
@@ -27,11 +26,8 @@ STAFF = {"worker": ["5201"], "lead": ["52"], "auditor": [], "administrator": [],
 
 
 def build(folder: Path) -> None:
-    home = create(folder / "home", "base")
-    create_key(home.vault_key)
+    home = load(folder / "home")
     casework.setup(home)
-    casework.migrate()
-    casework.sync_departments(compile_pack(PACKS / "base"))
     casework.sync_areas([("5201", NAME, None), ("520101", NAME, "5201"), ("520102", NAME, "5201"), ("520101201", NAME, "520101")])
     _residents(home.vault_key)
     _cases()

@@ -1,4 +1,4 @@
-"""A small installation with cases: ``python small_county.py FOLDER`` makes FOLDER/home."""
+"""A small installation with cases: ``python small_county.py FOLDER`` makes it of FOLDER/home, which is empty."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from almoner import casework
-from almoner.home import create
+from almoner.home import load
 from almoner.policy import compile_pack
-from almoner.registry.vault import SealedIdentity, create_key, open_vault
+from almoner.registry.vault import SealedIdentity, open_vault
 from casework.browser.browsing import PASSWORD
 from casework.makers import Outbox, authorised_by_all, condition, on_a_list, words
 
@@ -26,10 +26,8 @@ NUMBER = "11010119900307803X"
 
 
 def build(folder: Path) -> None:
-    home = create(folder / "home", "base")
-    create_key(home.vault_key)
+    home = load(folder / "home")
     casework.setup(home)
-    casework.migrate()
     _departments()
     _residents(home.vault_key)
     casework.sync_areas(AREAS)
@@ -61,7 +59,6 @@ def _departments() -> None:
 
     Department.objects.create(id="relief", label=words("Relief office of the county", "县救助办公室"))
     Department.objects.create(id="labour", label=words("Labour and social security", "人力资源和社会保障"))
-    Department.objects.create(id="public_security", label=words("Public security", "公安"))
 
 
 def _residents(key: Path) -> None:

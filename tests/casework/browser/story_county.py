@@ -1,4 +1,5 @@
-"""A fictional county whose departments have delivered and in which one sweep was run: ``python story_county.py FOLDER`` makes FOLDER/home.
+"""A fictional county whose departments have delivered and in which one sweep was run: ``python story_county.py FOLDER`` makes it of FOLDER/home,
+which is empty.
 
 Nothing of it is written into a database by hand: files were taken in, and the base pack decided.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from almoner import casework
 from almoner.cli import operations
-from almoner.policy import compile_pack
+from almoner.policy.model import Feed
 from almoner.registry import Delivery
 from casework.browser.browsing import PASSWORD
 from county import Rows, months, number
@@ -72,10 +74,9 @@ STAFF = {
 
 def build(folder: Path) -> None:
     home = folder / "home"
-    operations.make_home(home, "base", "en")
     today = dt.date.today()
     with operations.installation(home) as inst:
-        files = _delivered(folder / "deliveries", today)
+        files = _delivered(folder / "deliveries", today, inst.pack.feeds.values())
         for receipt in operations.take_in_all(inst, files):
             if isinstance(receipt, operations.Refusal) or receipt.rows_quarantined:
                 raise RuntimeError(receipt)
@@ -85,12 +86,12 @@ def build(folder: Path) -> None:
         casework.create_user(name, PASSWORD, role, areas, department, full_name)
 
 
-def _delivered(folder: Path, today: dt.date) -> list[Delivery]:
+def _delivered(folder: Path, today: dt.date, feeds: Iterable[Feed]) -> list[Delivery]:
     """What departments have sent up to yesterday: of most feeds, that nothing happened."""
     folder.mkdir()
     yesterday, found = today - dt.timedelta(days=1), []
     told = _told(today)
-    for feed in compile_pack("base").feeds.values():
+    for feed in feeds:
         file = folder / f"{feed.id}.csv"
         with file.open("w", encoding="utf-8", newline="") as out:
             writer = csv.DictWriter(out, [p.name for p in feed.properties])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -30,9 +31,9 @@ SEEN = {  # pages that the crawl must have come to
 
 
 @pytest.fixture(scope="module")
-def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def county(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The server's address, and the code of a notice."""
-    built, folder = once(tmp_path_factory, "long_county", partial(build, "long_county.py")), tmp_path_factory.mktemp("long")
+    built, folder = once(tmp_path_factory, "long_county", partial(build, "long_county.py", base_home)), tmp_path_factory.mktemp("long")
     with served(copied(built / "home", folder / "home"), folder / "log") as address:
         yield address, (built / "code").read_text()
 

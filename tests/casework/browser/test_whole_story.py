@@ -48,9 +48,9 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The county, served with its worker; the department that counts losses has a token."""
-    built, folder = once(tmp_path_factory, "story_county", partial(build, "story_county.py")), tmp_path_factory.mktemp("story")
+    built, folder = once(tmp_path_factory, "story_county", partial(build, "story_county.py", base_home)), tmp_path_factory.mktemp("story")
     home, log = copied(built / "home", folder / "home"), folder / "log"
     words = [sys.executable, "-m", "almoner", "token", str(home), "emergency_management"]
     token = subprocess.run(words, env=outside(), check=True, capture_output=True, text=True, timeout=120).stdout.strip()
