@@ -54,7 +54,7 @@ unit: install system ## The tests alone
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
 unit-postgres: install system ## Casework's tests once more, on a real PostgreSQL
-	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n 2 --dist loadfile --ignore tests/casework/test_browser.py
+	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n 2 --dist loadfile --ignore tests/casework/browser
 
 test: lint types imports check-packs unit unit-postgres ## Everything that a commit must pass
 

@@ -110,6 +110,13 @@ def test_columns_are_as_high_as_the_numbers_of_the_table() -> None:
     assert sorted(drawn) == pytest.approx([count * unit for count in flat], abs=0.6)
 
 
+@pytest.mark.parametrize("most", [0, 1, 2, 7, 40])
+def test_no_number_stands_twice_at_the_side_of_columns(most: int) -> None:
+    numbers = [text for text in texts(charts.columns("c", "Week", ["Opened"], [("a", (most,))], "Cases")) if text.isdecimal()]
+    assert numbers
+    assert len(numbers) == len(set(numbers))
+
+
 def test_the_same_figures_are_drawn_once_a_language(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[object] = []
     draw = charts._drawn

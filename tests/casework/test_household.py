@@ -18,7 +18,7 @@ from almoner.casework import concerns, notices
 from almoner.casework.models import AccessLog, Case, CaseEvent, CaseState, Concern, Notice, Referral, WrongTry
 from almoner.casework.workflow import Refused
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
-from casework.makers import Outbox
+from casework.makers import Outbox, condition, words
 from casework.moves import go
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +147,25 @@ def test_only_what_was_chosen_is_told(case: Case, worker: User, outbox: Outbox) 
     text = client.get(PAGE).content.decode()
     assert "Income of the last months" in text
     assert "danger" not in text
+
+
+def test_what_rests_on_several_feeds_is_said_once_and_can_be_called_wrong_for_each(case: Case, worker: User, signed_in: SignIn, outbox: Outbox) -> None:
+    fact = condition(1.5, 2.5)
+    fact["operands"][0]["feeds"].append({"feed": "pensions", "label": words("Pensions", "养老金"), "owner": "relief"})
+    casework.apply([[outbox.signal(1, change="changed", evidence=[fact])]])
+    go(case, worker, "take")
+    case.refresh_from_db()
+    told = {"version": case.version, "told": [case.signals.get().pk]}
+    letter = signed_in(worker).post(reverse("notice", args=[case.reference]), told).content.decode()
+    assert letter.count("Income of the last months, 1.5") == 1
+    code = re.search(r"app-code--big[^>]*>([^<]+)<", letter)
+    assert code is not None
+    client = Client()
+    client.post(ENTER, {"code": code[1], "fact": FACT})
+    page = client.get(PAGE).content.decode()
+    assert page.count("Income of the last months, 1.5") == 1
+    assert page.index("From: Insured wages") < page.index("From: Pensions")
+    assert page.count("This is wrong") == 2
 
 
 def test_the_page_says_what_from_whom_what_is_offered_and_who_looked(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from once import copied
+
 
 def almoner(*words: object, code: int = 0, **said: str) -> str:
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
@@ -49,7 +51,5 @@ def test_the_console_is_not_served_where_that_is_not_safe(
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("installation") / "home"
-    almoner("init", folder)
-    return folder
+def installation(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(base_home, tmp_path_factory.mktemp("installation") / "home")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from almoner.policy.model import Pack
-from stream.installation import Workers
+from once import once
+from policy.support_pack import FILES
+from stream.installation import Workers, almoner
 from stream.taking import Stream
 
 
@@ -24,3 +26,17 @@ def worker() -> Iterator[Workers]:
     started = Workers()
     yield started
     started.end()
+
+
+@pytest.fixture(scope="session")
+def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new installation on a small pack, which lies beside it. Take a copy of it (`once.copied`)."""
+    return once(tmp_path_factory, "small_home", _on_the_small_pack) / "home"
+
+
+def _on_the_small_pack(folder: Path) -> None:
+    for path, text in FILES.items():
+        file = folder / "pack" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    almoner("init", folder / "home", "--pack", folder / "pack")

@@ -20,7 +20,8 @@ import pytest
 
 from almoner.stream.events import Event
 from county import number
-from stream.installation import inbox_of, made
+from once import copied
+from stream.installation import inbox_of
 
 PASSWORD = "a long fictional password"
 WHO = number(1, dt.date(1984, 6, 1))
@@ -48,10 +49,10 @@ class Browser:
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     """An installation of the base pack whose register knows one person, with a worker of that area signed in."""
     monkeypatch.setenv("ALMONER_SECOND_FACTOR", "none")
-    home = made(tmp_path / "home")
+    home = copied(base_home, tmp_path / "home")
     register = {
         "resident_no": WHO, "name": "Mei Fictional", "sex": "female", "birth_date": "1984-06-01", "household_no": "H1", "relation": "head",
         "registration": "rural", "area_code": "710000001001", "status": "resident", "updated_on": "2025-01-01",

@@ -9,7 +9,6 @@ import datetime as dt
 import json
 import os
 import random
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from policy.support_pack import FILES
+from once import copied
 from stream.burst import burst, cases, held, without_casework
 from stream.installation import (
     Workers,
@@ -36,16 +35,10 @@ DAY = "2026-11-09"
 
 
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def homes(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two installations with the same key."""
     folder = tmp_path_factory.mktemp("killing")
-    for path, text in FILES.items():
-        file = folder / "pack" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    almoner("init", folder / "killed", "--pack", folder / "pack")
-    shutil.copytree(folder / "killed", folder / "calm")
-    return folder / "killed", folder / "calm"
+    return copied(small_home, folder / "killed"), copied(small_home, folder / "calm")
 
 
 def send(home: Path, events: list[Any]) -> None:

@@ -18,19 +18,14 @@ from typing import Any
 
 import pytest
 
-from policy.support_pack import FILES
+from once import copied
 from stream.burst import PEOPLE, registers
 from stream.installation import almoner
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    for path, text in FILES.items():
-        file = tmp_path / "pack" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    home = tmp_path / "home"
-    almoner("init", home, "--pack", tmp_path / "pack")
+def served(small_home: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    home = copied(small_home, tmp_path / "home")
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

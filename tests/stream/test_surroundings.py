@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import os
 import resource
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import psycopg
 import pytest
 
 from almoner.engines import open_engine
-from policy.support_pack import FILES
+from once import copied
 from stream.burst import PEOPLE, burst, held, registers
 from stream.installation import Workers, almoner, inbox_of, is_done, stop, told, wait_until_done
 from stream.postgres import Server
@@ -29,14 +28,8 @@ from stream.test_killing import send
 
 
 @pytest.fixture
-def homes(tmp_path: Path) -> tuple[Path, Path]:
-    for path, text in FILES.items():
-        file = tmp_path / "pack" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    almoner("init", tmp_path / "troubled", "--pack", tmp_path / "pack")
-    shutil.copytree(tmp_path / "troubled", tmp_path / "calm")
-    return tmp_path / "troubled", tmp_path / "calm"
+def homes(small_home: Path, tmp_path: Path) -> tuple[Path, Path]:
+    return copied(small_home, tmp_path / "troubled"), copied(small_home, tmp_path / "calm")
 
 
 def calm_end(worker: Workers, home: Path, events: list[object]) -> None:
@@ -179,7 +172,7 @@ def test_the_inbox_is_there_while_no_worker_is(homes: tuple[Path, Path], worker:
 
 
 def test_postgresql_may_be_stopped_and_started_again(
-    homes: tuple[Path, Path], worker: Workers, monkeypatch: pytest.MonkeyPatch
+    small_home: Path, worker: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped like a machine that loses its power, in the middle of the work; the worker goes on when it is back."""
     with TemporaryDirectory() as folder:
@@ -187,7 +180,7 @@ def test_postgresql_may_be_stopped_and_started_again(
         monkeypatch.setenv("ALMONER_DATABASE_URL", server.url)
         try:
             made, events = Path(folder) / "home", burst(800)
-            almoner("init", made, "--pack", homes[0].parent / "pack")
+            almoner("init", made, "--pack", small_home.parent / "pack")
             process = worker(made)
             send(made, events[:400])
             until(lambda: any(line["event"] == "cycle" for line in told(made)))

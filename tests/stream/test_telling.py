@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +19,8 @@ from typing import Any
 import pytest
 
 from casework.receiver import Receiver, is_signed, receiving
-from stream.installation import Workers, almoner, made, stop, told
+from once import copied
+from stream.installation import Workers, almoner, stop, told
 
 DOCS = Path(__file__).parents[2] / "docs" / "referrals.md"
 SEND = """
@@ -50,9 +50,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation with a department that the referrals of these tests go to."""
-    folder = made(tmp_path_factory.mktemp("installed") / "home")
+    folder = copied(base_home, tmp_path_factory.mktemp("installed") / "home")
     script = "import sys\nfrom pathlib import Path\nfrom almoner import casework\nfrom almoner.home import load\ncasework.setup(load(Path(sys.argv[1])))\n"
     run(folder, script + "from almoner.casework.models import Department\nDepartment.objects.create(id='relief', label={'en': 'Relief'})\n")
     return folder
@@ -60,7 +60,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(installed: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(installed, tmp_path / "home"))
+    return copied(installed, tmp_path / "home")
 
 
 def run(folder: Path, script: str) -> str:

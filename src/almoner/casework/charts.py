@@ -51,6 +51,8 @@ def columns(
         for name, count in zip(names, counts, strict=True)
     ]
 
+    most = max((count for _at, counts in rows for count in counts), default=0)
+
     def draw(alt: Any) -> Any:
         return (
             alt.Chart(alt.Data(values=data), width=WIDTH, height=200)
@@ -58,7 +60,7 @@ def columns(
             .encode(
                 x=alt.X("at:N", sort=None, title=None, axis=_thinned(alt, [at for at, _counts in rows])),
                 xOffset=alt.XOffset("name:N", sort=None),
-                y=alt.Y("count:Q", title=unit, axis=alt.Axis(tickMinStep=1, tickCount=5, format=",d")),
+                y=alt.Y("count:Q", title=unit, axis=alt.Axis(tickCount=max(min(most, 5), 1), format=",d")),
                 color=_colour(alt, names),
             )
         )

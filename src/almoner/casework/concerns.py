@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -79,6 +80,12 @@ def _facts(signal: CaseSignal) -> Iterator[ToldFact]:
                 f"{signal.pk}-{number}-{position}", condition["sentence"], feed["label"], str(feed["owner"]),
                 feed.get("latest") or "", tuple(_resting_on(feed["feed"], condition["operands"])), signal.person_id,
             )  # fmt: skip
+
+
+def by_sentence(facts: Sequence[ToldFact]) -> list[tuple[Mapping[str, str], list[ToldFact]]]:
+    """Each sentence once, with what it rests on."""
+    groups = groupby(facts, lambda fact: fact.about.rpartition("-")[0])
+    return [(rests[0].sentence, rests) for rests in (list(group) for _condition, group in groups)]
 
 
 def _resting_on(feed: str, operands: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -37,7 +37,7 @@ class Told:
     """One thing that was noticed, with the facts behind it."""
 
     label: str
-    facts: list[tuple[str, str, str, str, str]]  # about, sentence, feed, department, latest
+    facts: list[tuple[str, list[tuple[str, str, str, str]]]]  # a sentence, and what it rests on: about, feed, department, latest
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ def _told(notice: Notice, present: Presenter) -> list[Told]:
         Told(
             words.in_language(signal.body["label"]),
             [
-                (f.about, words.in_language(f.sentence), words.in_language(f.feed), present.department(f.department), words.day(f.latest))
-                for f in facts
+                (words.in_language(sentence), [(f.about, words.in_language(f.feed), present.department(f.department), words.day(f.latest)) for f in rests])
+                for sentence, rests in concerns.by_sentence(facts)
             ],
         )
         for signal, facts in concerns.told_facts(notice)

@@ -68,7 +68,7 @@ def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict
         "sender": words.in_language(owner.label) if owner else "",
         "place": request.build_absolute_uri(reverse("household-enter")),
         "told": [
-            (words.in_language(signal.body["label"]), [words.in_language(fact.sentence) for fact in told])
+            (words.in_language(signal.body["label"]), [words.in_language(sentence) for sentence, _rests in concerns.by_sentence(told)])
             for signal, told in facts
         ],
         "offers": offers(case, Presenter()),

@@ -1,23 +1,21 @@
-"""A small installation with cases, served by the real server: ``python small_county.py HOME PORT``."""
+"""A small installation with cases: ``python small_county.py FOLDER`` makes it of FOLDER/home, which is empty."""
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-os.environ.setdefault("ALMONER_SECOND_FACTOR", "none")
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from almoner import casework
-from almoner.home import create
+from almoner.home import load
 from almoner.policy import compile_pack
-from almoner.registry.vault import SealedIdentity, create_key, open_vault
+from almoner.registry.vault import SealedIdentity, open_vault
+from casework.browser.browsing import PASSWORD
 from casework.makers import Outbox, authorised_by_all, condition, on_a_list, words
 
-PACKS = Path(__file__).parents[2] / "packs"
-PASSWORD = "a long fictional password"
+PACKS = Path(__file__).parents[3] / "packs"
 NAMES = ("Mei Fictional", "欧阳虚构")
 AREAS = [
     ("5201", words("Fictional County", "虚构县"), None),
@@ -28,13 +26,10 @@ NUMBER = "11010119900307803X"
 
 
 def build(folder: Path) -> None:
-    home = create(folder, "base")
-    create_key(home.vault_key)
+    home = load(folder / "home")
     casework.setup(home)
-    casework.migrate()
     _departments()
     _residents(home.vault_key)
-    os.environ["ALMONER_HOME"] = str(home.folder)
     casework.sync_areas(AREAS)
     _cases()
     casework.create_user("worker", PASSWORD, areas=["5201"], full_name="Wang Worker")
@@ -45,7 +40,6 @@ def build(folder: Path) -> None:
     casework.create_user("administrator", PASSWORD, role="administrator", areas=[], full_name="Ada Administrator")
     casework.create_user("auditor", PASSWORD, role="auditor", areas=[], full_name="An Auditor")
     _policy()
-    casework.serve(home, "127.0.0.1", int(sys.argv[2]))
 
 
 def _policy() -> None:
@@ -65,7 +59,6 @@ def _departments() -> None:
 
     Department.objects.create(id="relief", label=words("Relief office of the county", "县救助办公室"))
     Department.objects.create(id="labour", label=words("Labour and social security", "人力资源和社会保障"))
-    Department.objects.create(id="public_security", label=words("Public security", "公安"))
 
 
 def _residents(key: Path) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -13,10 +12,10 @@ import pytest
 from django.urls import resolve
 from playwright.sync_api import Browser, Page
 
-from casework.long_county import STAFF
-from casework.small_county import NUMBER, PASSWORD
-from casework.test_browser import _free_port, _wait
-from casework.test_browser import browser as browser
+from casework.browser.browsing import PASSWORD, build, served
+from casework.browser.long_county import STAFF
+from casework.browser.small_county import NUMBER
+from once import copied, once
 
 WIDTHS = (390, 1280)
 SCREENSHOTS = os.environ.get("ALMONER_SCREENSHOTS")
@@ -32,19 +31,11 @@ SEEN = {  # pages that the crawl must have come to
 
 
 @pytest.fixture(scope="module")
-def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def county(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The server's address, and the code of a notice."""
-    folder, port = tmp_path_factory.mktemp("long"), _free_port()
-    script = str(Path(__file__).with_name("long_county.py"))
-    outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
-    with (folder / "code").open("w") as told, (folder / "log").open("w") as log:
-        server = subprocess.Popen([sys.executable, script, str(folder / "home"), str(port)], stdout=told, stderr=log, env=outside)
-        try:
-            _wait(port, server, seconds=300)
-            yield f"http://127.0.0.1:{port}", (folder / "code").read_text().strip()
-        finally:
-            server.terminate()
-            server.wait(10)
+    built, folder = once(tmp_path_factory, "long_county", partial(build, "long_county.py", base_home)), tmp_path_factory.mktemp("long")
+    with served(copied(built / "home", folder / "home"), folder / "log") as address:
+        yield address, (built / "code").read_text()
 
 
 class Looker:
