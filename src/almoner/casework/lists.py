@@ -134,11 +134,9 @@ def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str], key: str) -> Qu
     if chosen.get("theme"):
         cases = cases.filter(**{f"{key}__in": standing.filter(theme=chosen["theme"]).values("case_id")})
     group = chosen.get("watch")
-    if group == UNLISTED:
-        return cases.filter(**{f"{key}__in": standing.filter(watched="").values("case_id")})
+    if group in {LISTED, UNLISTED}:
+        return cases.filter(**{"listed" if group == LISTED else "unlisted": True})
     if group:
-        found = standing.filter(watched__gt="")  # a range of an index, which "not empty" would not be
-        if group != LISTED:
-            found = found.filter(watched__contains=f",{group},")
+        found = standing.filter(watched__gt="", watched__contains=f",{group},")  # first a range of an index
         cases = cases.filter(**{f"{key}__in": found.values("case_id")})
     return cases
