@@ -11,7 +11,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from almoner import casework
-from almoner.casework.access import covers, requests_of
+from almoner.casework import figures
+from almoner.casework.access import cases_of, covers, requests_of
 from almoner.casework.areas import Areas
 from almoner.casework.forms import LISTS
 from almoner.casework.lists import LISTED, UNLISTED, filtered
@@ -209,6 +210,8 @@ def test_the_figures_of_today_are_those_counts(place: Place) -> None:
         names = LISTS.keys() & counted.keys()
         assert len(names) == 14
         assert {name: counted[name] for name in names} == {name: len(plain.of(name)) for name in names}
+        for name, which in figures.lateness(NOW).items():
+            assert counted[name] == cases_of(user).filter(which, ended_at=None).count(), name
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -40,7 +40,10 @@ GIVEN = dt.timedelta(days=29)  # and today
 
 
 def condition(me: int, name: str, now: dt.datetime) -> Q:
-    """What the list `name` holds; over `listed(...)`, which adds `hand`."""
+    """What the list `name` holds; over `listed(...)`, which adds `hand`.
+
+    What is in one of two sets is a union of both: of two conditions joined by "or", PostgreSQL tries both on each open case.
+    """
     working = OPEN & (Q(held_until=None) | Q(held_until__lte=now.date()))
     return {
         "open": lambda: working & Q(hand=me),
@@ -50,14 +53,10 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "overdue": lambda: working & Q(due_at__lt=now),
         "second": lambda: OPEN & Q(pk__in=Check.objects.filter(decided_at=None).values("case_id")),
         "asked": lambda: Q(pk__in=asked().values("case_id")),
-        "unanswered": lambda: OPEN & (
-            Q(pk__in=unanswered(now).values("case_id")) | Q(pk__in=authorisations.unanswered(now).values("case_id"))
-        ),
+        "unanswered": lambda: OPEN & Q(pk__in=unanswered(now).values("case_id").union(authorisations.unanswered(now).values("case_id"))),
         "telling": lambda: OPEN & Q(pk__in=to_be_told().values("case_id")),
         "returned": lambda: OPEN & Q(state__in=DECIDED, pk__in=returned().values("case_id")),
-        "departments": lambda: OPEN & (
-            Q(pk__in=over(now).values("case_id")) | Q(pk__in=over(now).values("case__joined_to"))
-        ),
+        "departments": lambda: OPEN & Q(pk__in=over(now).values("case_id").union(over(now).filter(case__joined_to__isnull=False).values("case__joined_to"))),
         "withdrawn": lambda: OPEN & Q(pk__in=without_evidence().values("pk")),
         "held": lambda: OPEN & Q(held_until__gt=now.date()),
         "new": lambda: Q(opened_at__gte=start(now, NEW)),
