@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from almoner import casework
 from almoner.casework import figures
@@ -28,6 +29,7 @@ from almoner.casework.models import (
     Referral,
     Visit,
 )
+from almoner.casework.models.people import INDEXED
 from almoner.casework.views.today import counts
 from casework.makers import Outbox, words
 
@@ -257,3 +259,11 @@ def _is_mine(user: User, request: HelpRequest) -> bool:
     cases = Case.objects.filter(household_id__in=members.values("household_id"))
     own = request.taken_by_id == user.pk or (request.area and covers(user.membership, request.area))
     return bool(own or "*" in user.membership.areas or any(covers(user.membership, case.area) for case in cases))
+
+
+def test_a_number_is_looked_up_in_its_index(lead: User, worker: User) -> None:
+    """Without its condition SQLite reads all residents, for each request that waits."""
+    found = Identity.objects.filter(INDEXED, number_index=b"n" * 32)
+    if connection.vendor == "sqlite":
+        assert "identity_by_number" in found.explain()
+        assert "identity_by_number" in requests_of(worker).explain()

@@ -29,6 +29,7 @@ from almoner.casework.models import (
     RoleOf,
     Visit,
 )
+from almoner.casework.models.people import INDEXED
 from almoner.casework.models.residents import OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
 
@@ -195,7 +196,7 @@ def requests_of(user: Someone) -> QuerySet[HelpRequest]:
             return HelpRequest.objects.all()
         cases = Case.objects.filter(_inside(membership), household_id=OuterRef("household_id"))
         lives = HouseholdMember.objects.filter(Exists(cases), person_id=OuterRef("person_id"))
-        person = Identity.objects.filter(Exists(lives), number_index=OuterRef("number_index"))
+        person = Identity.objects.filter(INDEXED, Exists(lives), number_index=OuterRef("number_index"))
         return HelpRequest.objects.filter(Q(taken_by_id=user.pk) | _inside(membership) | Exists(person))
     return HelpRequest.objects.none()
 
