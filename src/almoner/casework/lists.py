@@ -62,7 +62,7 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "new": lambda: Q(opened_at__gte=start(now, NEW)),
         "given": lambda: Q(pk__in=Referral.objects.filter(given_since(start(now, GIVEN))).values("case_id")),
         "all": lambda: OPEN,
-        "ended": lambda: Q(state__in=[CaseState.DISMISSED, CaseState.CLOSED]),
+        "ended": lambda: Q(ended_at__isnull=False),
     }[name]()
 
 

@@ -29,5 +29,11 @@ class Migration(migrations.Migration):
                 fields=["held_until", "due_at", "area", "ended_at"], condition=OPEN & Q(held_until__isnull=False), name="open_and_held"
             ),
         ),
+        migrations.AddIndex(
+            "case",
+            models.Index(
+                fields=["due_at", "-severity", "id", "area", "ended_at"], condition=Q(ended_at__isnull=False), name="ended_by_due"
+            ),
+        ),
         migrations.AddIndex("referral", models.Index(fields=["state", "participation", "case"], name="referral_by_participation")),
     ]

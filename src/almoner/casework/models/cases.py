@@ -107,6 +107,9 @@ class Case(models.Model):
             models.Index(fields=["level", "due_at"], condition=OPEN, name="open_by_level"),
             models.Index(fields=["opened_at", "area"], name="case_opened"),
             models.Index(fields=["ended_at", "area"], condition=Q(ended_at__isnull=False), name="case_ended"),
+            models.Index(
+                fields=["due_at", "-severity", "id", "area", "ended_at"], condition=Q(ended_at__isnull=False), name="ended_by_due"
+            ),
             models.Index(fields=["area", "due_at", "ended_at"], condition=OPEN, name="open_by_area"),
             models.Index(
                 fields=["held_until", "due_at", "area", "ended_at"], condition=OPEN & Q(held_until__isnull=False), name="open_and_held"
