@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from django.db.models import F, Q, QuerySet, Value
@@ -27,7 +27,7 @@ from almoner.casework.models.residents import OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
 from almoner.casework.taking_part import to_be_told
 from almoner.casework.webhooks.overdue import over
-from almoner.casework.withdrawn import without_evidence
+from almoner.casework.withdrawn import is_without_evidence
 
 if TYPE_CHECKING:
     from almoner.casework.access import Someone
@@ -45,7 +45,7 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
     What is in one of two sets is a union of both: of two conditions joined by "or", PostgreSQL tries both on each open case.
     """
     working = OPEN & (Q(held_until=None) | Q(held_until__lte=now.date()))
-    return {
+    conditions: dict[str, Callable[[], Q]] = {
         "open": lambda: working & Q(hand=me),
         "mine": lambda: working & Q(assignee_id=me),
         "team": lambda: working & Q(assignee__isnull=False),
@@ -57,13 +57,14 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "telling": lambda: OPEN & Q(pk__in=to_be_told().values("case_id")),
         "returned": lambda: OPEN & Q(state__in=DECIDED, pk__in=returned().values("case_id")),
         "departments": lambda: OPEN & Q(pk__in=over(now).values("case_id").union(over(now).filter(case__joined_to__isnull=False).values("case__joined_to"))),
-        "withdrawn": lambda: OPEN & Q(pk__in=without_evidence().values("pk")),
+        "withdrawn": is_without_evidence,
         "held": lambda: OPEN & Q(held_until__gt=now.date()),
         "new": lambda: Q(opened_at__gte=start(now, NEW)),
         "given": lambda: Q(pk__in=Referral.objects.filter(given_since(start(now, GIVEN))).values("case_id")),
         "all": lambda: OPEN,
         "ended": lambda: Q(ended_at__isnull=False),
-    }[name]()
+    }
+    return conditions[name]()
 
 
 def start(now: dt.datetime, back: dt.timedelta) -> dt.datetime:

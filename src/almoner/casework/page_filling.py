@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -137,7 +138,7 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         for n, case in enumerate(asks)
     )
     doubts = Referral.objects.filter(state="sent", case__concerns=None).annotate(rest=F("case__household_id") % 200).filter(rest=24)
-    fact = {"sentence": {"en": "What was read.", "zh": "读取值。"}, "feed": {"en": "Feed", "zh": "数据"}, "values": [], "person": None}
+    fact: dict[str, Any] = {"sentence": {"en": "What was read.", "zh": "读取值。"}, "feed": {"en": "Feed", "zh": "数据"}, "values": [], "person": None}
     Concern.objects.bulk_create(
         Concern(
             case_id=case, kind="correction", department=department, fact=fact, person_id=household, asked_at=now, due_at=now + 9 * DAY
