@@ -6,7 +6,9 @@ department. What belongs to others does not exist for you: 404, never 403.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,6 +29,7 @@ from almoner.casework.models import (
     RoleOf,
     Visit,
 )
+from almoner.casework.models.people import INDEXED
 from almoner.casework.models.residents import OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
 
@@ -64,14 +67,33 @@ EVERYWHERE = "*"
 SEEN_BY_DEPARTMENTS = (ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE, ReferralState.RETURNED)
 
 
+_read: ContextVar[dict[int, Membership | None] | None] = ContextVar("memberships_read", default=None)
+
+
+@contextmanager
+def memberships_read_once() -> Iterator[None]:
+    """While one page is made, which asks a dozen times who its reader is. Nothing that changes memberships runs inside."""
+    before = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(before)
+
+
 def membership_of(user: Someone) -> Membership | None:
     if user.pk is None:
         return None
-    return (
-        Membership.objects.select_related("department", "user")
-        .filter(user_id=user.pk, user__is_active=True)
-        .first()
-    )
+    read = _read.get()
+    if read is None:
+        return _membership(user.pk)
+    if user.pk not in read:
+        read[user.pk] = _membership(user.pk)
+    return read[user.pk]
+
+
+def _membership(user: int) -> Membership | None:
+    found = Membership.objects.select_related("department", "user").filter(user_id=user, user__is_active=True)
+    return found.first()
 
 
 def rights_of(membership: Membership | None) -> frozenset[Right]:
@@ -174,7 +196,7 @@ def requests_of(user: Someone) -> QuerySet[HelpRequest]:
             return HelpRequest.objects.all()
         cases = Case.objects.filter(_inside(membership), household_id=OuterRef("household_id"))
         lives = HouseholdMember.objects.filter(Exists(cases), person_id=OuterRef("person_id"))
-        person = Identity.objects.filter(Exists(lives), number_index=OuterRef("number_index"))
+        person = Identity.objects.filter(INDEXED, Exists(lives), number_index=OuterRef("number_index"))
         return HelpRequest.objects.filter(Q(taken_by_id=user.pk) | _inside(membership) | Exists(person))
     return HelpRequest.objects.none()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from almoner.casework.access import Someone
 
 SHADES = 5
+ByArea = dict[str, tuple[int, int]]  # open cases, and those over their time
 MARGIN = 6.0  # units of the map around what is shown
 
 
@@ -56,11 +57,11 @@ class Map:
         return [place for place in self.places if place.outline is not None]
 
 
-def shown(user: Someone, membership: Membership, now: dt.datetime) -> Map | None:
+def shown(membership: Membership, by_area: ByArea) -> Map | None:
     """The areas that have outlines (else those under the whole), and cases elsewhere as places without one."""
     areas = Areas()
     outlines = AreaOutline.objects.in_bulk()
-    found = _counted(user, areas, outlines.keys() or areas.tops(), now)
+    found = _in_units(by_area, areas, outlines.keys() or areas.tops())
     codes = {code for code in outlines if covers(membership, code)} | found.keys()
     if not codes - {""}:
         return None
@@ -83,16 +84,20 @@ def shown(user: Someone, membership: Membership, now: dt.datetime) -> Map | None
     return Map(places, box, letters)
 
 
-def _counted(
-    user: Someone, areas: Areas, units: Iterable[str], now: dt.datetime
-) -> dict[str, tuple[int, int]]:
-    """Open and overdue cases by the smallest of `units` that their area lies in; what lies in none stays where it is."""
+def counted(user: Someone, now: dt.datetime) -> ByArea:
+    """Open cases, and those over their time, by their own area; of what somebody may see, all of them."""
+    rows = cases_of(user).filter(OPEN).order_by().values_list("area")
+    found = rows.annotate(cases=Count("*"), overdue=Count("due_at", filter=Q(due_at__lt=now)))
+    return {area: (cases, overdue) for area, cases, overdue in found}
+
+
+def _in_units(by_area: ByArea, areas: Areas, units: Iterable[str]) -> ByArea:
+    """By the smallest of `units` that the area lies in; what lies in none stays where it is."""
     known, cases, overdue = set(units), Counter[str](), Counter[str]()
-    rows = cases_of(user).filter(OPEN).order_by().values("area")
-    for row in rows.annotate(cases=Count("*"), overdue=Count("pk", filter=Q(due_at__lt=now))):
-        unit = next((code for code in areas.above(row["area"]) if code in known), row["area"])
-        cases[unit] += row["cases"]
-        overdue[unit] += row["overdue"]
+    for area, (count, late) in by_area.items():
+        unit = next((code for code in areas.above(area) if code in known), area)
+        cases[unit] += count
+        overdue[unit] += late
     return {code: (count, overdue[code]) for code, count in cases.items()}
 
 

@@ -28,6 +28,7 @@ LATENESS = {  # by name: what it is called, and whether its time is over
     "due_later": (gettext_lazy("Due later"), False),
     "no_clock": (gettext_lazy("No clock runs"), False),
 }
+COUNTED = ("over_weeks", "over_days", "due_week", "no_clock")
 
 
 def lateness(now: dt.datetime) -> dict[str, Q]:
@@ -40,6 +41,14 @@ def lateness(now: dt.datetime) -> dict[str, Q]:
         "due_week": Q(due_at__gte=now, due_at__lt=now + week),
         "due_later": Q(due_at__gte=now + week, due_at__lt=NO_CLOCK),
         "no_clock": Q(due_at=NO_CLOCK),
+    }
+
+
+def larger(found: Mapping[str, int], every: int, late: int) -> dict[str, int]:
+    """Those of `LATENESS` that are not in `COUNTED`: what is left of all open cases, of which `late` are over their time."""
+    return {
+        "over_long": late - found["over_weeks"] - found["over_days"],
+        "due_later": every - late - found["due_week"] - found["no_clock"],
     }
 
 

@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from almoner.casework.models import CaseState, Cause, Ending, FalseAlarm, Finding, Outcome
+from almoner.casework.selects import QuickSelect
 
 REFERENCE_AND_VERSION = re.compile(r"([a-z0-9]{1,16}):([0-9]{1,9})")
 BULK = 100  # cases that are given to somebody at once
@@ -39,14 +40,14 @@ LISTS = {
 class QueueForm(forms.Form):
     """The filters of the queue. `choices` of levels, signals, programmes, areas and layers of the watch are given by the caller."""
 
-    list = forms.ChoiceField(choices=list(LISTS.items()), required=False, label=_("List"))
-    level = forms.ChoiceField(required=False, label=_("Level"))
-    signal = forms.ChoiceField(required=False, label=_("Signal"))
-    state = forms.ChoiceField(required=False, label=_("State"), choices=[("", _("Any")), *CaseState.choices])
-    area = forms.ChoiceField(required=False, label=_("Area"))
-    programme = forms.ChoiceField(required=False, label=_("Programme"))
-    watch = forms.ChoiceField(required=False, label=_("Watch list"))
-    theme = forms.ChoiceField(required=False, label=_("Theme"))
+    list = forms.ChoiceField(choices=list(LISTS.items()), required=False, widget=QuickSelect, label=_("List"))
+    level = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Level"))
+    signal = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Signal"))
+    state = forms.ChoiceField(required=False, widget=QuickSelect, label=_("State"), choices=[("", _("Any")), *CaseState.choices])
+    area = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Area"))
+    programme = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Programme"))
+    watch = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Watch list"))
+    theme = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Theme"))
 
     def __init__(self, *args: Any, choices: Mapping[str, Sequence[Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

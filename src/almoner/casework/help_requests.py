@@ -32,6 +32,7 @@ from almoner.casework.models import (
     ReferralState,
     RequestEnding,
 )
+from almoner.casework.models.people import INDEXED
 from almoner.casework.refusals import Refused
 from almoner.casework.vault_rows import opened_vault
 from almoner.policy.model import Role
@@ -97,7 +98,7 @@ def _stored(
 ) -> HelpRequest:  # fmt: skip
     vault = opened_vault(str(settings.VAULT_KEY))
     index, kept = vault.index(number), register()
-    known = Identity.objects.filter(number_index=index).exists()
+    known = Identity.objects.filter(INDEXED, number_index=index).exists()
     area = next(iter(membership.areas), "")
     request = HelpRequest(
         number_index=index, known=known, area="" if area == "*" else area, chosen=dict(chosen), taken_at=now, taken_by=by,
@@ -140,7 +141,7 @@ def _send(request: HelpRequest, found: FeedState, number: str, chosen: Mapping[s
 
 
 def _households(request: HelpRequest) -> list[int]:
-    persons = Identity.objects.filter(number_index=bytes(request.number_index)).values("person_id")
+    persons = Identity.objects.filter(INDEXED, number_index=bytes(request.number_index)).values("person_id")
     return list(HouseholdMember.objects.filter(person_id__in=persons).values_list("household_id", flat=True))
 
 

@@ -21,6 +21,9 @@ SQLITE_OPTIONS = {
     "timeout": 30,
 }
 
+# Pages ask many small questions: to compile one costs more than it, and to start helpers for it too; pages of an index that is asked all
+# day lie in memory.
+POSTGRESQL_PLANS = "-c jit=off -c random_page_cost=1.1 -c max_parallel_workers_per_gather=0"
 POSTGRESQL_OPTIONS = {"sslmode", "sslrootcert", "sslcert", "sslkey"}
 
 
@@ -53,7 +56,8 @@ def _postgresql(url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
-        "OPTIONS": {
+        "OPTIONS": {"options": POSTGRESQL_PLANS}
+        | {
             name: values[-1] for name, values in parse_qs(parts.query).items() if name in POSTGRESQL_OPTIONS
         },
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from django.db.models import F, Q, QuerySet, Value
@@ -27,7 +27,7 @@ from almoner.casework.models.residents import OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
 from almoner.casework.taking_part import to_be_told
 from almoner.casework.webhooks.overdue import over
-from almoner.casework.withdrawn import without_evidence
+from almoner.casework.withdrawn import is_without_evidence
 
 if TYPE_CHECKING:
     from almoner.casework.access import Someone
@@ -40,9 +40,12 @@ GIVEN = dt.timedelta(days=29)  # and today
 
 
 def condition(me: int, name: str, now: dt.datetime) -> Q:
-    """What the list `name` holds; over `listed(...)`, which adds `hand`."""
+    """What the list `name` holds; over `listed(...)`, which adds `hand`.
+
+    What is in one of two sets is a union of both: of two conditions joined by "or", PostgreSQL tries both on each open case.
+    """
     working = OPEN & (Q(held_until=None) | Q(held_until__lte=now.date()))
-    return {
+    conditions: dict[str, Callable[[], Q]] = {
         "open": lambda: working & Q(hand=me),
         "mine": lambda: working & Q(assignee_id=me),
         "team": lambda: working & Q(assignee__isnull=False),
@@ -50,21 +53,18 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "overdue": lambda: working & Q(due_at__lt=now),
         "second": lambda: OPEN & Q(pk__in=Check.objects.filter(decided_at=None).values("case_id")),
         "asked": lambda: Q(pk__in=asked().values("case_id")),
-        "unanswered": lambda: OPEN & (
-            Q(pk__in=unanswered(now).values("case_id")) | Q(pk__in=authorisations.unanswered(now).values("case_id"))
-        ),
+        "unanswered": lambda: OPEN & Q(pk__in=unanswered(now).values("case_id").union(authorisations.unanswered(now).values("case_id"))),
         "telling": lambda: OPEN & Q(pk__in=to_be_told().values("case_id")),
         "returned": lambda: OPEN & Q(state__in=DECIDED, pk__in=returned().values("case_id")),
-        "departments": lambda: OPEN & (
-            Q(pk__in=over(now).values("case_id")) | Q(pk__in=over(now).values("case__joined_to"))
-        ),
-        "withdrawn": lambda: OPEN & Q(pk__in=without_evidence().values("pk")),
+        "departments": lambda: OPEN & Q(pk__in=over(now).values("case_id").union(over(now).filter(case__joined_to__isnull=False).values("case__joined_to"))),
+        "withdrawn": is_without_evidence,
         "held": lambda: OPEN & Q(held_until__gt=now.date()),
         "new": lambda: Q(opened_at__gte=start(now, NEW)),
         "given": lambda: Q(pk__in=Referral.objects.filter(given_since(start(now, GIVEN))).values("case_id")),
         "all": lambda: OPEN,
-        "ended": lambda: Q(state__in=[CaseState.DISMISSED, CaseState.CLOSED]),
-    }[name]()
+        "ended": lambda: Q(ended_at__isnull=False),
+    }
+    return conditions[name]()
 
 
 def start(now: dt.datetime, back: dt.timedelta) -> dt.datetime:
@@ -134,11 +134,9 @@ def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str], key: str) -> Qu
     if chosen.get("theme"):
         cases = cases.filter(**{f"{key}__in": standing.filter(theme=chosen["theme"]).values("case_id")})
     group = chosen.get("watch")
-    if group == UNLISTED:
-        return cases.filter(**{f"{key}__in": standing.filter(watched="").values("case_id")})
+    if group in {LISTED, UNLISTED}:
+        return cases.filter(**{"listed" if group == LISTED else "unlisted": True})
     if group:
-        found = standing.filter(watched__gt="")  # a range of an index, which "not empty" would not be
-        if group != LISTED:
-            found = found.filter(watched__contains=f",{group},")
+        found = standing.filter(watched__gt="", watched__contains=f",{group},")  # first a range of an index
         cases = cases.filter(**{f"{key}__in": found.values("case_id")})
     return cases

@@ -162,7 +162,7 @@ def by_area(now: dt.datetime) -> dict[str, Tally]:
 def by_list(now: dt.datetime) -> dict[bool, Tally]:
     """The same by whether a signal of the case is of somebody on the watch list."""
     listed = CaseSignal.objects.filter(case=OuterRef("pk"), watched__gt="")
-    return _groups(now, lambda row: bool(row["listed"]), "listed", listed=Exists(listed))
+    return _groups(now, lambda row: bool(row["was_listed"]), "was_listed", was_listed=Exists(listed))
 
 
 BY: Mapping[str, Callable[[dt.datetime], dict[Any, Tally]]] = {

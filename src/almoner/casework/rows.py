@@ -26,7 +26,7 @@ READ_AT_ONCE = 5_000
 class CaseRow:
     """A row of `Case`; `id` is none until it is stored."""
 
-    CHANGES: ClassVar = ("level", "urgency_hours", "severity", "due_at", "version")
+    CHANGES: ClassVar = ("level", "urgency_hours", "severity", "due_at", "listed", "unlisted", "version")
 
     household_id: int
     area: str
@@ -39,6 +39,8 @@ class CaseRow:
     urgency_hours: float | None = None
     severity: float = 0.0
     outcome: str = ""
+    listed: bool = False
+    unlisted: bool = False
     version: int = 1
     id: int | None = None
 

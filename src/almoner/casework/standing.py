@@ -30,13 +30,14 @@ def refresh(
     referrals: Iterable[Referral | ReferralRow],
     asked: dt.datetime = NO_CLOCK,
 ) -> None:
-    """Set level, urgency, severity and due time: the nearest thing that somebody must do.
+    """Set level, urgency, severity and due time, the nearest thing that somebody must do; and whether it is on the watch list, or outside.
 
     Before the decision that is what the signals allow; after it, what departments have to answer or have returned. What is `asked` of
     somebody (see `waits`) counts always. A case whose signals have all cleared keeps its clock and level, and so does a decided one
     with a proposal that was not sent: a person still has to decide.
     """
     standing = [signal for signal in signals if signal.cleared_on is None]
+    case.listed, case.unlisted = any(s.watched for s in standing), any(not s.watched for s in standing)
     if standing:
         worst = min(standing, key=lambda signal: (signal.urgency_hours, -(signal.severity or 0)))
         case.level, case.urgency_hours, case.severity = worst.level, worst.urgency_hours, worst.severity or 0

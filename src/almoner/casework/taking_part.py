@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from almoner.casework import authorisations, words
 from almoner.casework.clocks import installed_clocks
-from almoner.casework.models import Answer, Finding, Referral, ReferralState
+from almoner.casework.models import Answer, Finding, Notice, Referral, ReferralState
 
 HIDDEN, LIST, AHEAD_OF_TIME, ONE, VISIT = "hidden", "list", "pre_notify", "one_authorisation", "visit"
 TOLD = (AHEAD_OF_TIME, "push")  # whom somebody must tell
@@ -81,5 +81,5 @@ def _not_authorised(referral: Referral) -> str | None:
 
 def to_be_told() -> QuerySet[Referral]:
     """Proposals of which the household must be told, and has not been since they were made."""
-    told = Q(case__notices__ended_at=None, case__notices__isnull=False)
-    return Referral.objects.filter(state=ReferralState.PROPOSED, participation__in=TOLD).exclude(told)
+    told = Notice.objects.filter(case=OuterRef("case"), ended_at=None)
+    return Referral.objects.filter(~Exists(told), state=ReferralState.PROPOSED, participation__in=TOLD)

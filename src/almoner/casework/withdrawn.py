@@ -9,22 +9,22 @@ import datetime as dt
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Q
 
 from almoner.casework import audit
 from almoner.casework.audit import NewEvent
 from almoner.casework.batches import batched
 from almoner.casework.models import Case, CaseEvent, CaseSignal
+from almoner.casework.models.cases import OPEN
 
 KIND = "evidence_withdrawn"
 _AT_ONCE = 500
 
 
-def without_evidence() -> QuerySet[Case]:
-    """Open cases that had signals, none of which stands."""
+def is_without_evidence() -> Q:
+    """Of open cases that had signals, none of which stands: so neither one on the watch list nor one outside it."""
     cleared = CaseSignal.objects.filter(cleared_on__isnull=False)  # these are few, and have an index
-    stands = CaseSignal.objects.filter(case=OuterRef("pk"), cleared_on=None)
-    return Case.objects.filter(~Exists(stands), pk__in=cleared.values("case_id"), ended_at=None)
+    return OPEN & Q(listed=False, unlisted=False, pk__in=cleared.values("case_id"))
 
 
 def mark(households: Iterable[int], doubtful: Iterable[int], at: dt.datetime) -> int:
@@ -35,7 +35,7 @@ def mark(households: Iterable[int], doubtful: Iterable[int], at: dt.datetime) ->
     marked, unknown = 0, set(doubtful)
     for some in batched(list(households), _AT_ONCE):
         with transaction.atomic():
-            gone = without_evidence().filter(household_id__in=some)
+            gone = Case.objects.filter(is_without_evidence(), household_id__in=some)
             unsure = Case.objects.filter(household_id__in=unknown.intersection(some), ended_at=None)
             cases = {case.pk: case for case in (*gone, *unsure)}
             found = [cases[key] for key in sorted(cases) if not _is_marked(cases[key])]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from almoner.policy.model import Pack, Programme, Signal
+from almoner.policy.model import Pack, Programme, Signal, Term
 from almoner.support.changes import Change
 
 AT_ONCE = 10_000  # households whose changes are applied together
@@ -98,13 +98,20 @@ def _signal(signal: Signal) -> dict[str, Any]:
 
 
 def _programme(programme: Programme) -> dict[str, Any]:
-    sentence = {"en": "What the rule says.", "zh": "规则所述。"}
+    sentence, terms = {"en": "What the rule says.", "zh": "规则所述。"}, programme.terms
+    check = terms.local_check
     return {
         "programme": programme.id, "label": dict(programme.label), "subject": "household", "kind": "cash", "department": programme.department,
-        "unit": programme.unit, "within": {"amount": programme.within.amount, "unit": programme.within.unit}, "participation": "automatic",
+        "unit": programme.unit, "within": {"amount": programme.within.amount, "unit": programme.within.unit}, "participation": programme.participation,
         "reference": programme.reference, "signals": [], "steps": [{"id": "amount", "label": dict(programme.label), "value": 100.0, "sentence": sentence}],
-        "eligible": [_condition(programme.eligible.sql)], "exclusions": [],
+        "eligible": [_condition(programme.eligible.sql)], "exclusions": [], "notice": _term(terms.notice), "pays_first": terms.pays_first,
+        "verify_within": _term(terms.verify_within),
+        "local_check": {"department": check.department, "within": _term(check.within)} if check else None,
     }  # fmt: skip
+
+
+def _term(term: Term | None) -> dict[str, Any] | None:
+    return {"amount": term.amount, "unit": term.unit} if term else None
 
 
 def _condition(sql: str) -> dict[str, Any]:

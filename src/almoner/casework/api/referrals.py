@@ -40,7 +40,7 @@ def page(department: str, states: Sequence[str], since: dt.datetime | None, curs
     listed = list(found.order_by("pk")[: limit + 1])
     read_forms(referral.form for referral in listed)
     more = len(listed) > limit
-    return {"items": [_item(one) for one in listed[:limit]], "next": _cursor(listed[limit - 1].pk) if more else None}
+    return {"items": [_item(one) for one in listed[:limit]], "next": cursor_of(listed[limit - 1].pk) if more else None}
 
 
 def one(department: str, reference: str) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _local(at: dt.datetime) -> dt.datetime:
         raise Problem(422, "not-valid", "Not valid", "This time cannot be.", [("#/query/since", "Out of range.")]) from None
 
 
-def _cursor(place: int) -> str:
+def cursor_of(place: int) -> str:
     return base64.urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
 
 
@@ -191,6 +191,6 @@ def _place(cursor: str) -> int:
         found = int(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         found = -1
-    if not 0 < found < 2**63 or _cursor(found) != cursor:
+    if not 0 < found < 2**63 or cursor_of(found) != cursor:
         raise Problem(422, "not-valid", "Not valid", "Take the cursor from `next` of a page.", [("#/query/cursor", "Unknown cursor.")])
     return found

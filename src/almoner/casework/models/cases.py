@@ -57,6 +57,7 @@ class Case(models.Model):
     `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time
     that a signal of it allows, so smaller is more urgent. `version` counts changes: a form sent from an
     older version is told so. `joined_to` is the case that goes on where both were of one household.
+    `listed` and `unlisted` say whether it has a standing signal on the watch list, and one outside it; `standing.refresh` sets them.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -77,6 +78,8 @@ class Case(models.Model):
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=20, choices=Outcome, blank=True)
     joined_to = models.ForeignKey("self", models.PROTECT, null=True, related_name="joined")
+    listed = models.BooleanField(default=False)
+    unlisted = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -104,9 +107,19 @@ class Case(models.Model):
             models.Index(fields=["level", "due_at"], condition=OPEN, name="open_by_level"),
             models.Index(fields=["opened_at", "area"], name="case_opened"),
             models.Index(fields=["ended_at", "area"], condition=Q(ended_at__isnull=False), name="case_ended"),
+            models.Index(
+                fields=["due_at", "-severity", "id", "area", "ended_at"], condition=Q(ended_at__isnull=False), name="ended_by_due"
+            ),
             models.Index(fields=["area", "due_at", "ended_at"], condition=OPEN, name="open_by_area"),
             models.Index(
-                fields=["held_until", "due_at", "area"], condition=OPEN & Q(held_until__isnull=False), name="open_and_held"
+                fields=["held_until", "due_at", "area", "ended_at"], condition=OPEN & Q(held_until__isnull=False), name="open_and_held"
+            ),
+            *(
+                models.Index(
+                    fields=["due_at", "-severity", "id", "area", "assignee", "held_until", "ended_at", flag],
+                    condition=OPEN & Q(**{flag: True}), name=f"open_{flag}",
+                )
+                for flag in ("listed", "unlisted")
             ),
         ]
 
@@ -220,6 +233,7 @@ class Referral(models.Model):
             models.Index(fields=["key"], name="referral_by_key"),
             models.Index(fields=["department", "state", "due_at"], name="referral_inbox"),
             models.Index(fields=["state", "due_at"], name="referral_due"),
+            models.Index(fields=["state", "participation", "case"], name="referral_by_participation"),
             models.Index(
                 fields=["state", "answered_at", "programme", "unit", "case", "amount"], name="referral_given"
             ),

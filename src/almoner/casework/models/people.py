@@ -36,6 +36,10 @@ class Identity(models.Model):
         return f"person {self.person_id}"
 
 
+# Beside each look-up by number: the condition of the index. SQLite does not see that it always holds, and would read all residents.
+INDEXED = models.Q(number_index__isnull=False)
+
+
 class HouseholdMember(models.Model):
     """Who lived in a household that has a case, as of the last cycle."""
 

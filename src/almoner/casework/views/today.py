@@ -58,7 +58,8 @@ class Given:
 def today(request: HttpRequest) -> HttpResponse:
     membership = may_or_404(request.user, Right.CASES)
     now = dt.datetime.now()
-    counted = counts(request.user, now)
+    by_area = area_map.counted(request.user, now)
+    counted = counts(request.user, now, by_area)
     requests = requests_of(request.user).filter(answered_at=None)
     context = {
         "now": now,
@@ -67,27 +68,30 @@ def today(request: HttpRequest) -> HttpResponse:
         "late": late_feeds(now.date()),
         "waiting": figures.waiting(counted),
         "weeks": figures.by_week(request.user, now.date()),
-        "map": area_map.shown(request.user, membership, now),
-        "requests": requests.count(),
-        "requests_late": requests.filter(due_at__lt=now).count(),
+        "map": area_map.shown(membership, by_area),
+        **requests.aggregate(requests=Count("*"), requests_late=Count("due_at", filter=Q(due_at__lt=now))),
         "visits": visits_of(request.user).filter(planned_for__lte=now.date()).count(),
     }
     return render(request, "casework/today.html", context)
 
 
-def counts(user: Someone, now: dt.datetime) -> dict[str, int]:
+def counts(user: Someone, now: dt.datetime, by_area: area_map.ByArea | None = None) -> dict[str, int]:
     """How many cases each list holds, and how many open ones are how late. `listed` takes what the user may see.
 
-    What most open cases are in is told by what is left: the others are counted by small parts of an index.
+    What most open cases are in is told by what is left: of all of them, and of those that are late, which are counted by area anyway
+    (`area_map.counted`), the smaller parts are counted in an index.
     """
     me, own = int(str(user.pk)), listed(user).filter(OPEN).order_by()
-    parts = {name: condition(me, name, now) for name in ("mine", "team")} | figures.lateness(now)
+    by_area = area_map.counted(user, now) if by_area is None else by_area
+    every, late = (sum(pair[place] for pair in by_area.values()) for place in (0, 1))
+    classes = figures.lateness(now)
+    parts = {name: condition(me, name, now) for name in ("mine", "team")} | {name: classes[name] for name in figures.COUNTED}
     found = dict.fromkeys(parts, 0) | figures.counted({name: own.filter(which) for name, which in parts.items()})
+    found |= figures.larger(found, every, late)
     held = own.filter(condition(me, "held", now))
-    found |= held.aggregate(held=Count("pk"), held_late=Count("pk", filter=Q(due_at__lt=now)))
-    late = [name for name, (_label, over) in figures.LATENESS.items() if over]
-    found["overdue"] = sum(found[name] for name in late) - found.pop("held_late")
-    found["unassigned"] = sum(found[name] for name in figures.LATENESS) - found["held"] - found["team"]
+    found |= held.aggregate(held=Count("*"), held_late=Count("due_at", filter=Q(due_at__lt=now)))
+    found["overdue"] = late - found.pop("held_late")
+    found["unassigned"] = every - found["held"] - found["team"]
     for name in ("new", "second", "asked", "telling", "unanswered", "returned", "departments", "withdrawn", "given"):
         found[name] = listed(user).filter(condition(me, name, now)).count()
     return found
