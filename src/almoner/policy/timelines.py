@@ -65,7 +65,7 @@ class TimelineReader(StatementReader):
                 f"The SELECT gives {given}.",
                 f"A timeline gives exactly {listed}.",
             )
-        elif relation.unique is None or not relation.unique <= set(wanted[:2]):
+        elif names[0] == wanted[0] and (relation.unique is None or not relation.unique <= set(wanted[:2])):
             self._sql.fault(
                 self._sql.tree,
                 "timeline-months",
