@@ -6,7 +6,6 @@ Analysis Function's palette.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import re
@@ -25,7 +24,6 @@ from almoner.casework import words
 BLUE, TEAL, PLUM, ORANGE = "#12436D", "#28A197", "#801650", "#F46A25"
 INK = "#0b0c0c"
 FONT = "Noto Sans, Noto Sans CJK SC, Noto Sans SC, sans-serif"
-MOST_MONTHS = 4  # that are named at the foot
 WIDTH, KEPT = 330, 24 * 3600  # units of a drawing, so that it is readable on a phone; seconds
 
 PARTS = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # the picture is one image with one name; its parts have none
@@ -67,30 +65,6 @@ def columns(
 
     table = [(at, *(words.number(count) for count in counts)) for at, counts in rows]
     return Chart(label, _picture(label, ["columns", of, unit, data], draw), (of, *names), table)
-
-
-def over_months(
-    label: str, of: str, unit: str, rows: Sequence[tuple[dt.date, float | None]]
-) -> Chart:
-    """A line over months with a point for each that has a value. A month without one is a gap: none is not nothing."""
-    named = [(words.month(month), value) for month, value in rows]
-    data = [{"at": at, "value": value} for at, value in named]
-
-    def draw(alt: Any) -> Any:
-        ends = [at for at, _value in named][::-1][:: -(-len(named) // MOST_MONTHS)]
-        x = alt.X(
-            "at:N", sort=None, title=None, scale=alt.Scale(domain=[at for at, _value in named]),
-            axis=alt.Axis(values=ends, labelAngle=0, ticks=False),
-        )  # fmt: skip
-        y = alt.Y("value:Q", title=unit or None, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4, format=",~f"))
-        return (
-            alt.Chart(alt.Data(values=data), width=WIDTH, height=140)
-            .mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE, size=28), invalid="break-paths-show-path-domains")
-            .encode(x=x, y=y)
-        )
-
-    table = [(at, _("no value") if value is None else words.number(value)) for at, value in named]
-    return Chart(label, _picture(label, ["months", unit, data], draw), (_("Month"), f"{of}, {unit}" if unit else of), table)
 
 
 def bars(label: str, of: str, unit: str, rows: Sequence[tuple[str, int, bool]]) -> Chart:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from almoner.casework import charts, words
+from almoner.casework import line_chart, words
 from almoner.casework.charts import Chart
 from almoner.casework.models import HouseholdTimelines, Rule
 from almoner.casework.timelines import months_of
@@ -49,7 +49,7 @@ def _shown(line: Mapping[str, Any], body: Mapping[str, Any], person: str, presen
     label, unit = words.in_language(body["label"]), present.unit(body["unit"])
     rows = months_of(line)
     title = _("%(what)s: %(person)s") % {"what": label, "person": person} if person else label
-    chart = charts.over_months(_sentence(title, rows, body["unit"], present), label, unit, rows)
+    chart = line_chart.over_months(_sentence(title, rows, body["unit"], present), label, unit, rows)
     return Shown(title, unit, words.in_language(body["meaning"]), chart)
 
 
