@@ -40,7 +40,8 @@ def _picture(label: str, unit: str, rows: Sequence[Point]) -> SafeString:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers from at most `low` to at least `high`."""
-    rough = (high - low or 1.0) / TICKS
+    high = high if high > low else 1.0
+    rough = (high - low) / TICKS
     power = 10.0 ** floor(log10(rough))
     step = next(power * n for n in (1, 2, 2.5, 5, 10) if power * n >= rough * 0.999)
     return [round(step * n, 6) for n in range(floor(low / step), ceil(high / step) + 1)]
