@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -203,7 +204,7 @@ def test_a_drawing_has_a_point_for_each_value_a_path_for_each_run_and_round_numb
     assert (root.get("role"), root.get("aria-label")) == ("img", 'A & "<label>"')
     points = list(root.iter(f"{SVG}circle"))
     assert len(points) == sum(value is not None for value in values)
-    runs = 1 + sum(a is None and b is not None for a, b in zip(values, values[1:], strict=False)) - (values[0] is None)
+    runs = 1 + sum(a is None and b is not None for a, b in pairwise(values)) - (values[0] is None)
     assert sum(path.get("fill") == "none" for path in root.iter(f"{SVG}path")) == runs
     texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
     assert "<i>元" in texts
