@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import override
 
 from almoner import casework
 from almoner.assessment.timelines import Line
@@ -199,7 +200,8 @@ def test_more_lines_are_no_more_queries(
 @pytest.mark.parametrize("values", [[0], [5], [3, None, 9.5], [None, 1], [-4, 4], [1e7, 2], [0, 0]])
 def test_a_drawing_has_a_point_for_each_value_a_path_for_each_run_and_round_numbers(values: list[float | None]) -> None:
     rows = list(zip(MONTHS, values, strict=False))
-    chart = line_chart.over_months('A & "<label>"', "<of>", "<i>元", rows)
+    with override("en"):
+        chart = line_chart.over_months('A & "<label>"', "<of>", "<i>元", rows)
     root = ET.fromstring(chart.svg)  # noqa: S314 - what we drew ourselves
     assert (root.get("role"), root.get("aria-label")) == ("img", 'A & "<label>"')
     points = list(root.iter(f"{SVG}circle"))
