@@ -17,6 +17,7 @@ SHAPES = (
     shapes.PackShape,
     shapes.DepartmentShape,
     shapes.IndicatorShape,
+    shapes.TimelineShape,
     shapes.SignalShape,
     shapes.ProgrammeShape,
     watch_shapes.WatchShape,

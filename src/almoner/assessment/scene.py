@@ -20,8 +20,8 @@ from almoner.assessment.values import ParameterValues, area_table, values_at
 from almoner.assessment.wide import SPOKEN_OF, everybody, kept_as, spoken_of, wide
 from almoner.engines import Engine, Parameters, quote
 from almoner.policy import clocks
-from almoner.policy.model import Condition, Indicator, Pack, Signal
-from almoner.registry.scope import Absent, scope_views, up_to, within
+from almoner.policy.model import Condition, Indicator, Pack, Signal, Timeline
+from almoner.registry.scope import SCOPE_TABLE, Absent, scope_views, up_to, within
 
 STANDING = "standing_here"  # of some households, what stands already
 
@@ -92,21 +92,25 @@ def open_scene(
     with ExitStack() as stack:
         if households is not None:
             stack.enter_context(engine.few_rows())
-            scope = pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
-            stack.enter_context(engine.offer("scope_household", scope))
+            stack.enter_context(offered(engine, households))
         views = scope_views(pack.feeds, known_at, households, absent)
         if closed:
             views = up_to(views, pack.feeds, as_of)
         if households is not None:
             views = _kept(engine, stack, pack, views)
         stack.enter_context(engine.views(views))
-        values = values_at(pack, as_of).with_watermarks(_complete_through(engine))
+        values = values_at(pack, as_of).with_watermarks(complete_through(engine))
         scene = Scene(engine, pack, as_of, known_at, values, households is not None, views, evidence)
         indicators = (kept_as(i.id) for i in pack.indicators.values())
         stack.callback(engine.forget, *indicators, wide("household"), SPOKEN_OF)
         compute(scene, early(pack))
         _widen(scene, stack)
         yield scene
+
+
+def offered(engine: Engine, households: Sequence[int]) -> AbstractContextManager[None]:
+    """Within the block the table of households that `scope_views` asks for."""
+    return engine.offer(SCOPE_TABLE, pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())}))
 
 
 def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]) -> dict[str, str]:
@@ -124,7 +128,8 @@ def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]
     return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}
 
 
-def _complete_through(engine: Engine) -> dict[str, dt.date | None]:
+def complete_through(engine: Engine) -> dict[str, dt.date | None]:
+    """How far each feed of the open views is complete."""
     return dict(engine.rows("SELECT feed, complete_through FROM feed"))
 
 
@@ -144,11 +149,12 @@ def late(pack: Pack) -> list[Indicator]:
 
 def compute(scene: Scene, indicators: Iterable[Indicator]) -> None:
     """Compute indicators over the open scope."""
-    scene.engine.keep_each((kept_as(i.id), i.sql, _parameters(scene, i)) for i in indicators)
+    scene.engine.keep_each((kept_as(i.id), i.sql, parameters(scene.values, i)) for i in indicators)
 
 
-def _parameters(scene: Scene, indicator: Indicator) -> Parameters:
-    return scene.values.among([*indicator.parameters, *(["as_of"] if "$as_of" in indicator.sql else [])])
+def parameters(values: ParameterValues, read: Indicator | Timeline) -> Parameters:
+    """What the SQL of one is run with."""
+    return values.among([*read.parameters, *(["as_of"] if "$as_of" in read.sql else [])])
 
 
 def _widen(scene: Scene, stack: ExitStack) -> None:

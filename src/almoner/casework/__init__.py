@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from almoner.casework.audit import ChainCheck
     from almoner.casework.outlines import Loaded
+    from almoner.casework.timelines import LineLike, Wanted
     from almoner.casework.vault_rows import Person
     from almoner.home import Home
     from almoner.policy.model import Pack
@@ -149,6 +150,30 @@ def sync_tallies() -> None:
     from almoner.casework import quality
 
     quality.keep(dt.datetime.now())
+
+
+def sync_timelines(
+    pack: Pack, households: Sequence[int] | None, lines_of: Callable[[Wanted], Iterable[LineLike]]
+) -> int:
+    """Replace what is kept of what happened over months to `households`, or to all, that have an open case; `lines_of` is asked for
+    the lines of households by timeline. Gives of how many something is kept."""
+    from almoner.casework import timelines
+
+    return timelines.sync(pack, households, lines_of)
+
+
+def open_households() -> list[int]:
+    """Households with an open case."""
+    from almoner.casework import timelines
+
+    return timelines.open_ones(None)
+
+
+def without_timelines() -> list[int]:
+    """Households with an open case that `sync_timelines` has not been called for since it was opened."""
+    from almoner.casework import timelines
+
+    return timelines.without()
 
 
 def load_outlines(file: Path, key: str = "area_code") -> Loaded:

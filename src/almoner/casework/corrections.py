@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from almoner.casework import timelines
 from almoner.casework.access import case_for, cases_of
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.clocks import installed_clocks
@@ -142,6 +143,7 @@ def _end(ended: Case, kept: Case, by: User, now: dt.datetime) -> None:
     before = ended.state
     ended.state, ended.ended_at, ended.held_until, ended.joined_to = CaseState.CLOSED, now, None, kept
     ended.visits.filter(AHEAD).update(called_off_at=now)
+    timelines.forget(ended)
     stand(ended)
     ended.version += 1
     ended.save()

@@ -135,7 +135,7 @@ class Presenter:
         exclusions = ((words.in_language(e["label"]), e.get("holds", False)) for e in body["exclusions"])
         return Proposal(
             referral, words.in_language(body["label"]), self.department(referral.department),
-            self._amount(referral.amount, referral.unit), words.within(body["within"]), self._steps(body),
+            self.amount(referral.amount, referral.unit), words.within(body["within"]), self._steps(body),
             self.facts(body["eligible"]), tuple(exclusions), words.in_language(body["reference"]),
             body.get("proposes", "support"), tuple(terms(body, self.department)), self._guards(body),
             words.in_language(body.get("check")),
@@ -166,8 +166,11 @@ class Presenter:
             words.day(feed.get("complete_through")), words.day(feed.get("latest")),
         )  # fmt: skip
 
-    def _amount(self, value: object, unit: str | None) -> str:
+    def amount(self, value: object, unit: str | None) -> str:
         return words.quantity(value, unit, self._units)
+
+    def unit(self, code: str | None) -> str:
+        return words.unit(code, named=self._units)
 
     def _steps(self, body: Mapping[str, Any]) -> tuple[ProposalStep, ...]:
         """The last step is the amount and has its unit; those before say theirs in their sentences."""
@@ -175,13 +178,13 @@ class Presenter:
         return tuple(
             ProposalStep(
                 words.in_language(step["label"]), words.in_language(step["sentence"]),
-                self._amount(step["value"], body["unit"] if step.get("is_amount", step is steps[-1]) else None),
+                self.amount(step["value"], body["unit"] if step.get("is_amount", step is steps[-1]) else None),
             )
             for step in steps
         )  # fmt: skip
 
     def _quantity(self, operand: Mapping[str, Any]) -> Quantity:
-        value = self._amount(operand["value"], operand.get("unit"))
+        value = self.amount(operand["value"], operand.get("unit"))
         reference = words.in_language(operand.get("reference"))
         return Quantity(
             words.in_language(operand["label"]), value, reference, words.day(operand.get("since"))

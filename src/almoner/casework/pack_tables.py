@@ -15,7 +15,7 @@ from almoner.policy.references import standing
 from almoner.policy.support_model import GRANTED, Category
 
 if TYPE_CHECKING:
-    from almoner.policy.model import Condition, Feed, Pack, Parameter, Programme, Signal, Term
+    from almoner.policy.model import Condition, Feed, Pack, Parameter, Programme, Signal, Term, Timeline
 
 Field = tuple[str, str]  # feed, property
 Readers = Mapping[str, Mapping[str, frozenset[Field]]]  # kind -> id -> the fields that it reads
@@ -77,6 +77,7 @@ def _readers(pack: Pack) -> Readers:
         "signals": {s.id: _reads(pack, _of_signal(s)) for s in pack.signals.values()},
         "categories": {c.id: _reads(pack, _of_category(c)) for c in pack.categories.values()},
         "programmes": {p.id: _reads(pack, _of_programme(p)) for p in pack.programmes.values()},
+        "timelines": {t.id: t.reads for t in pack.timelines.values()},
     }
 
 
@@ -155,6 +156,7 @@ def _rules(pack: Pack) -> Iterator[Rule]:
         "category": ((c.id, _category(c, pack)) for c in pack.categories.values()),
         "programme": ((p.id, _programme(p, pack)) for p in pack.programmes.values()),
         "parameter": ((p.id, _parameter(p)) for p in pack.parameters.values()),
+        "timeline": ((t.id, _timeline(t, pack)) for t in pack.timelines.values()),
     }
     for kind, bodies in made.items():
         for position, (key, body) in enumerate(bodies):
@@ -203,6 +205,13 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         for dated in reversed(all_dated)
     ]  # fmt: skip
     return {"label": dict(parameter.label), "unit": parameter.unit or "", "values": values}
+
+
+def _timeline(timeline: Timeline, pack: Pack) -> dict[str, Any]:
+    return {
+        "label": dict(timeline.label), "meaning": dict(timeline.meaning), "unit": timeline.unit, "subject": timeline.subject,
+        "purposes": [dict(pack.purposes[purpose]) for purpose in timeline.purposes],
+    }  # fmt: skip
 
 
 def _condition(condition: Condition, pack: Pack) -> dict[str, Any]:

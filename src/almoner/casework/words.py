@@ -90,6 +90,10 @@ def short_day(value: dt.date) -> str:
     return date_format(value, "n月j日" if (get_language() or "").startswith("zh") else "j M")
 
 
+def month(value: dt.date) -> str:
+    return date_format(value, "Y年n月" if (get_language() or "").startswith("zh") else "M Y")
+
+
 def moment(value: dt.datetime) -> str:
     return f"{date_format(value, 'DATE_FORMAT')} {value:%H:%M}"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from almoner.casework import second_person, taking_part
+from almoner.casework import second_person, taking_part, timelines
 from almoner.casework.access import Right, case_for, may_or_404, referral_for, referral_to
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.clocks import installed_clocks
@@ -157,6 +157,7 @@ def _ended(act: Act, what: str, outcome: str) -> None:
     act.case.state = S.DISMISSED if what == Checked.DISMISS else S.CLOSED
     act.case.ended_at, act.case.held_until, act.case.outcome = act.now, None, outcome
     act.case.visits.filter(AHEAD).update(called_off_at=act.now)
+    timelines.forget(act.case)
 
 
 def _agree(act: Act) -> None:

@@ -13,7 +13,7 @@ from time import perf_counter
 import pyarrow as pa
 
 from almoner import casework, cycle, home
-from almoner.assessment import ledger, months
+from almoner.assessment import ledger, months, timelines
 from almoner.assessment.months import Counted
 from almoner.casework import Applied
 from almoner.cycle import Outcome
@@ -23,9 +23,10 @@ from almoner.home import Home
 from almoner.policy import archive, compile_pack, find_pack
 from almoner.policy.model import Pack, Role
 from almoner.progress import progress
-from almoner.registry import Delivery, Receipt, ensure, persons_without_household, take_in
+from almoner.registry import Delivery, Receipt, ensure, persons_without_household, stream_state, take_in
 from almoner.registry.vault import Vault, create_key, open_vault
 from almoner.stream.lock import sole_worker
+from almoner.stream.looking_back import TOLD
 from almoner.support.outbox import changes_after
 
 MANIFEST = "manifest.json"
@@ -192,6 +193,9 @@ def run_cycle(
     applied_from = perf_counter()
     applied = apply_outbox(inst)
     outcome.seconds["casework"] = perf_counter() - applied_from
+    shown_from = perf_counter()
+    show_timelines(inst, as_of, known_at)
+    outcome.seconds["timelines"] = perf_counter() - shown_from
     seconds = perf_counter() - started
     unplaced = persons_without_household(inst.engine, inst.pack.feeds, known_at)
     judged = [(w.signal, w.subjects, w.holds, w.unknown) for w in outcome.watched]
@@ -209,6 +213,26 @@ def apply_outbox(inst: Installation) -> Applied:
         applied = casework.apply(changes_after(inst.engine, casework.last_seq()))
         casework.sync_members(members_of_cases(inst))
     return applied
+
+
+def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> None:
+    """Bring up to date what happened over months to all households with an open case; nobody waits for it any more then."""
+    stream_state.ensure(inst.engine)
+    with progress("Timelines"):
+        timelines_of(inst, None, as_of, known_at)
+    with inst.engine.transaction():
+        stream_state.forget_untold(inst.engine, None)
+        told = timelines.circumstances(inst.engine, inst.pack, as_of, known_at)
+        stream_state.set_mark(inst.engine, TOLD, told)
+
+
+def timelines_of(
+    inst: Installation, households: Sequence[int] | None, as_of: dt.date, known_at: dt.datetime
+) -> int:
+    """Tell casework the timelines of those of `households`, or of all, that have an open case. Gives of how many."""
+    return casework.sync_timelines(
+        inst.pack, households, lambda wanted: timelines.lines(inst.engine, inst.pack, as_of, known_at, wanted)
+    )
 
 
 def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:

@@ -271,6 +271,14 @@ class Cases:
         self._seq = applied.last_seq
         return applied
 
+    def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
+        with _reachable():
+            return operations.timelines_of(self._inst, households, as_of, known_at)
+
+    def open_households(self, *, all_of_them: bool) -> list[int]:
+        with _reachable():
+            return casework.open_households() if all_of_them else casework.without_timelines()
+
     def show_feeds(self) -> None:
         found = operations.freshness(self._inst)
         if found != self._shown:

@@ -11,7 +11,7 @@ from almoner.policy.model import Condition, Pack, ParameterValue
 _NOT_POLICY = frozenset(
     {"hash", "scenarios"}
 )  # scenarios decide nothing; the hash says only that something differs
-_FIRST = ("parameters", "signals", "categories", "programmes", "indicators", "feeds", "watch")
+_FIRST = ("parameters", "signals", "categories", "programmes", "indicators", "timelines", "feeds", "watch")
 _DERIVED = frozenset({"reads", "feeds"})  # found by walking the SQL: they change with it
 _NAMES = ("id", "name", "level")  # what a member of a list is known by
 

@@ -35,6 +35,7 @@ from almoner.policy.scenarios import ScenarioReader
 from almoner.policy.sources import Sources
 from almoner.policy.sql_text import SqlText
 from almoner.policy.support_model import Category
+from almoner.policy.timelines import FOLDER, ReadTimeline, read_all
 from almoner.policy.trial import try_out
 from almoner.policy.watch import WatchReader, themes
 
@@ -61,6 +62,7 @@ class Compiler:
         feeds = self._feeds(terms)
         parameters = self._parameters(terms)
         indicators = self._indicators(feeds, parameters, terms)
+        timelines = self._timelines(feeds, parameters, terms)
         watching = self._watch_document(terms)
         ground = replace(self._ground(terms, feeds, parameters, indicators), themes=themes(watching))
         watch_reader = WatchReader(watching, ground, parameters, self.report) if watching else None
@@ -79,12 +81,14 @@ class Compiler:
             *programme_readers.values(),
             *(watch_reader.readers if watch_reader else ()),
         ]
-        self._in_force(parameters, indicators, readers)
+        self._in_force(parameters, indicators, timelines, readers)
         for reader in readers:
             clocks.check(reader.document, parameters, self.report)
         scenarios = self._scenarios(feeds, signals, programmes, categories)
         if None not in feeds.values():
-            try_out(_good(feeds), _good(parameters), indicators, iter(readers), self._as_of, self.report)
+            try_out(
+                _good(feeds), _good(parameters), indicators, timelines, iter(readers), self._as_of, self.report
+            )
         shape = shapes.fit(head, shapes.PackShape, Report()) if head else None
         if self.report.findings or shape is None:
             return None
@@ -99,7 +103,8 @@ class Compiler:
             _good(categories),
             scenarios,
         )
-        return clocks.on(replace(pack, watch=watch), self._as_of)
+        shown = {name: read.timeline for name, read in timelines.items() if read.timeline is not None}
+        return clocks.on(replace(pack, watch=watch, timelines=shown), self._as_of)
 
     def _watch_document(self, terms: Terms) -> Document | None:
         if sources.WATCH not in self._sources.layers:
@@ -310,6 +315,15 @@ class Compiler:
                 ).read()
         return found
 
+    def _timelines(
+        self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
+    ) -> dict[str, ReadTimeline]:
+        documents, files = (
+            self._documents(FOLDER, terms),
+            lambda suffix: self._sources.in_folder(FOLDER, suffix),
+        )
+        return read_all(documents, files, tables(feeds), feeds, parameters, terms.units, self.report)
+
     def _ground(
         self,
         terms: Terms,
@@ -341,6 +355,7 @@ class Compiler:
         self,
         parameters: Mapping[str, Parameter | None],
         indicators: Mapping[str, ReadIndicator],
+        timelines: Mapping[str, ReadTimeline],
         readers: list[RuleReader],
     ) -> None:
         """Every parameter that something reads has a value on the day."""
@@ -351,6 +366,9 @@ class Compiler:
         for read_indicator in indicators.values():
             if read_indicator.indicator is not None:
                 users |= dict.fromkeys(read_indicator.indicator.parameters, read_indicator.sql_file)
+        for read_timeline in timelines.values():
+            if read_timeline.timeline is not None:
+                users |= dict.fromkeys(read_timeline.timeline.parameters, read_timeline.sql_file)
         for name, user in users.items():
             parameter = parameters.get(name)
             if parameter is not None and all(

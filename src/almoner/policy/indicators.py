@@ -1,4 +1,4 @@
-"""Indicators: one SELECT and the meaning of its columns."""
+"""Indicators: one SELECT and the meaning of its columns. What any statement of a pack is checked for is `StatementReader`."""
 
 from __future__ import annotations
 
@@ -37,8 +37,11 @@ def tables(feeds: Mapping[str, Feed | None]) -> dict[str, Relation]:
     return found | {"member": of_member(membership) if membership else OPAQUE, "feed": FEED_TABLE}
 
 
-class IndicatorReader:
-    """Reads one indicator. Faults go to `report`."""
+class StatementReader:
+    """A YAML file with its SELECT: what an indicator and a timeline have in common. Faults go to `report`."""
+
+    what = "an indicator"
+    by_area_advice = "Put out the column and compare it in a signal or programme."
 
     def __init__(
         self,
@@ -57,24 +60,6 @@ class IndicatorReader:
         self._parameters = parameters
         self._atoms = atoms
         self._report = report
-
-    def read(self) -> ReadIndicator:
-        before = len(self._report)
-        shape = shapes.fit(self._document, shapes.IndicatorShape, self._report)
-        subject = self._document.get("subject")
-        lineage = Lineage(self._sql, self._tables)
-        relation = self._walk(lineage, self._sql.tree) if self._sql.tree is not None else OPAQUE
-        if not relation.opaque or relation.columns:
-            self._outputs(relation, str(subject))
-        columns = tuple(
-            self._column(name, str(subject), relation, lineage) for name in self._document.mapping("columns")
-        )
-        made = (
-            _indicator(self._name, shape, self._sql, columns, watermarks.names(self._tables))
-            if shape and self._sql.sound and len(self._report) == before
-            else None
-        )
-        return ReadIndicator(self._name, self._document, columns, made, self._sql.file)
 
     def _walk(self, lineage: Lineage, tree: exp.Query) -> Relation:
         relation = lineage.query(tree, {})
@@ -105,13 +90,13 @@ class IndicatorReader:
             return
         parameter = self._parameters[name]
         if parameter is not None and parameter.by_area:
-            message = f"`:{name}` differs by area, and an indicator's SQL runs once for all areas."
+            message = f"`:{name}` differs by area, and {self.what}'s SQL runs once for all areas."
             self._report.add(
                 self._sql.file,
                 line,
                 "parameter-by-area",
                 message,
-                "Put out the column and compare it in a signal or programme.",
+                self.by_area_advice,
             )
 
     def _feed_names(self, tree: exp.Expr) -> None:
@@ -127,9 +112,7 @@ class IndicatorReader:
                         side, "unknown-feed", f"There is no feed `{side.name}`.", instead(side.name, feeds)
                     )
 
-    def _outputs(self, relation: Relation, subject: str) -> None:
-        """What the SELECT gives is what the YAML describes, the subject's number first."""
-        names = list(relation.columns)
+    def _subject_first(self, names: list[str], subject: str) -> None:
         wanted = f"{subject}_id"
         if subject in {"person", "household"} and (not names or names[0] != wanted):
             first = names[0] if names else "nothing"
@@ -139,6 +122,40 @@ class IndicatorReader:
                 f"The first column is `{first}`.",
                 f"Put out `{wanted}` first: the subject is a {subject}.",
             )
+
+    def _projection(self, name: str) -> Any:
+        tree = self._sql.tree
+        while isinstance(tree, exp.SetOperation):
+            tree = tree.left
+        selects = tree.selects if tree is not None else []
+        return next((p for p in selects if p.alias_or_name.lower() == name), tree)
+
+
+class IndicatorReader(StatementReader):
+    """Reads one indicator."""
+
+    def read(self) -> ReadIndicator:
+        before = len(self._report)
+        shape = shapes.fit(self._document, shapes.IndicatorShape, self._report)
+        subject = self._document.get("subject")
+        lineage = Lineage(self._sql, self._tables)
+        relation = self._walk(lineage, self._sql.tree) if self._sql.tree is not None else OPAQUE
+        if not relation.opaque or relation.columns:
+            self._outputs(relation, str(subject))
+        columns = tuple(
+            self._column(name, str(subject), relation, lineage) for name in self._document.mapping("columns")
+        )
+        made = (
+            _indicator(self._name, shape, self._sql, columns, watermarks.names(self._tables))
+            if shape and self._sql.sound and len(self._report) == before
+            else None
+        )
+        return ReadIndicator(self._name, self._document, columns, made, self._sql.file)
+
+    def _outputs(self, relation: Relation, subject: str) -> None:
+        """What the SELECT gives is what the YAML describes, the subject's number first."""
+        names = list(relation.columns)
+        self._subject_first(names, subject)
         described = self._document.mapping("columns")
         for name in names:
             if name not in described and name not in IDS:
@@ -163,13 +180,6 @@ class IndicatorReader:
                 f"`{extra}` is put out besides the subject.",
                 "Leave it out: `member` knows who belongs where.",
             )
-
-    def _projection(self, name: str) -> Any:
-        tree = self._sql.tree
-        while isinstance(tree, exp.SetOperation):
-            tree = tree.left
-        selects = tree.selects if tree is not None else []
-        return next((p for p in selects if p.alias_or_name.lower() == name), tree)
 
     def _column(self, name: str, subject: str, relation: Relation, lineage: Lineage) -> KnownColumn:
         unit = self._document.get("columns", name, "unit")

@@ -135,6 +135,25 @@ class Indicator:
 
 
 @dataclass(frozen=True)
+class Timeline:
+    """A SELECT of what people look back on: at most one `value` a subject and `month`. Nothing is decided by it.
+
+    `purposes` are those that all it reads is shared for; a case sees it only where it is about one of them.
+    """
+
+    id: str
+    subject: Subject
+    sql: str
+    label: Words
+    unit: str | None
+    meaning: Words = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()  # without :as_of, :known_at
+    feeds: tuple[str, ...] = ()
+    reads: frozenset[tuple[str, str]] = frozenset()  # (feed, property) pairs, conditions and joins included
+    purposes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ParameterValue:
     since: dt.date
     value: float | int | str | bool | None  # None: ended
@@ -311,6 +330,7 @@ class Pack:
     )  # words for the letters of units: CNY, month, ...
     categories: Mapping[str, Category] = field(default_factory=dict)
     watch: Watch | None = None
+    timelines: Mapping[str, Timeline] = field(default_factory=dict)
 
     @property
     def membership_feed(self) -> Feed:

@@ -76,6 +76,13 @@ class IndicatorShape(Shape):
     columns: Annotated[dict[str, ColumnShape], Field(min_length=1)]
 
 
+class TimelineShape(Shape):
+    subject: Literal["person", "household"]
+    label: Words
+    unit: str | int | None = None
+    meaning: dict[str, str] = {}
+
+
 class TermShape(Shape):
     amount: Annotated[int, Field(ge=1)] | str  # ":name" is a parameter; see `almoner.policy.clocks`
     unit: Literal["hours", "days", "working_days"]

@@ -24,6 +24,7 @@ MERGED = {PACK: 2, DEPARTMENTS: 1, WATCH: 3}  # levels of keys that a child's fi
 FOLDERS: Mapping[str, frozenset[str]] = {
     "contracts": frozenset({".yaml"}),
     "indicators": frozenset({".sql", ".yaml"}),
+    "timelines": frozenset({".sql", ".yaml"}),
     "signals": frozenset({".yaml"}),
     "categories": frozenset({".yaml"}),
     "programmes": frozenset({".yaml"}),

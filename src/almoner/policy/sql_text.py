@@ -1,4 +1,4 @@
-"""The SQL file of an indicator: parsed once, with the line of every node, and its parameters."""
+"""The SQL file of an indicator or a timeline: parsed once, with the line of every node, and its parameters."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from almoner.policy.words_of_sql import forbidden_functions, orderless_aggregate
 
 
 class SqlText:
-    """One SQL file. `tree` is None when it does not parse as a single SELECT; the report then says why."""
+    """One SQL file of `what` it is. `tree` is None when it does not parse as a single SELECT; the report then says why."""
 
-    def __init__(self, file: str, content: bytes, report: Report) -> None:
+    def __init__(self, file: str, content: bytes, report: Report, what: str = "an indicator") -> None:
         self.file = file
+        self._what = what
         self._report = report
         self.text = content.decode("utf-8-sig", errors="replace")
         self.parameter_lines: dict[str, int] = {}
@@ -79,7 +80,7 @@ class SqlText:
                 found[0],
                 "sql-not-select",
                 f"This is {found[0].key.upper()}, not a SELECT.",
-                "An indicator only reads: write one SELECT.",
+                f"{self._what.capitalize()} only reads: write one SELECT.",
             )
             return None
         self._forbid(found[0])
@@ -109,7 +110,7 @@ class SqlText:
     def _stars(self, tree: exp.Query) -> None:
         for node in tree.find_all(exp.Columns):
             self.fault(node, "select-star", "COLUMNS(...) hides which columns are read.", "Name the columns.")
-        message = "`SELECT *` at the outside hides what the indicator gives."
+        message = f"`SELECT *` at the outside hides what {self._what.replace('an ', 'the ').replace('a ', 'the ')} gives."
         for projection in (p for outer in _outer_selects(tree) for p in outer.expressions if p.is_star):
             self.fault(projection, "select-star", message, "Name the columns.")
 

@@ -23,6 +23,7 @@ from almoner.policy.indicators import ReadIndicator
 from almoner.policy.model import Feed, Parameter
 from almoner.policy.report import Report
 from almoner.policy.rules import RuleReader
+from almoner.policy.timelines import ReadTimeline
 
 _TYPES = {
     "string": "VARCHAR",
@@ -70,22 +71,32 @@ class Trial:
 
     def indicator(self, read: ReadIndicator) -> None:
         """Try the indicator's SQL, and learn the types of its columns."""
-        if read.indicator is None:
-            return
-        used = {n: v for n, v in self._values.items() if re.search(rf"\${n}\b", read.indicator.sql)}
+        schema = self._schema(read.indicator.sql, read.sql_file) if read.indicator else None
+        self._columns |= {f.name.lower(): f.type for f in schema or ()}
+
+    def timeline(self, read: ReadTimeline) -> None:
+        """Try the timeline's SQL: it gives days and numbers."""
+        schema = self._schema(read.timeline.sql, read.sql_file) if read.timeline else None
+        for name, fits, wanted in (("month", pa.types.is_date, "a date"), ("value", _numeric, "a number")):
+            kind = schema.field(name).type if schema else None
+            if kind is not None and not fits(kind):
+                message, advice = f"`{name}` gives a {kind}, not {wanted}.", f"Write an expression that gives {wanted}."
+                self._report.add(read.sql_file, 1, "timeline-type", message, advice)
+
+    def _schema(self, sql: str, file: str) -> pa.Schema | None:
+        used = {n: v for n, v in self._values.items() if re.search(rf"\${n}\b", sql)}
         try:
-            schema = self._engine.table(read.indicator.sql, used).schema
+            return self._engine.table(sql, used).schema
         except EngineError as error:
             line, message = _said(error)
             self._report.add(
-                read.sql_file,
+                file,
                 line,
                 "sql-refused",
                 f"The engine refuses the SQL: {message}",
                 "Check names, functions and types.",
             )
-            return
-        self._columns |= {f.name.lower(): f.type for f in schema}
+            return None
 
     def rule(self, reader: RuleReader) -> None:
         """Try the conditions of a rule: what must be a number or a truth value is one."""
@@ -159,15 +170,18 @@ def try_out(
     feeds: Mapping[str, Feed],
     parameters: Mapping[str, Parameter],
     indicators: Mapping[str, ReadIndicator],
+    timelines: Mapping[str, ReadTimeline],
     readers: Iterator[RuleReader],
     as_of: dt.date,
     report: Report,
 ) -> None:
-    """Try every indicator, then every condition."""
+    """Try every indicator and timeline, then every condition."""
     with DuckEngine() as engine:
         trial = Trial(engine, feeds, parameters, as_of, report)
         for indicator in indicators.values():
             trial.indicator(indicator)
+        for timeline in timelines.values():
+            trial.timeline(timeline)
         for reader in readers:
             trial.rule(reader)
 

@@ -1,5 +1,6 @@
 """What keeps the facts quick to read, a bounded step at a time between other work: they are clustered by household again when enough came
-in behind, the many slices of a feed become one delivery a day, and casework is told how far feeds are complete."""
+in behind, the many slices of a feed become one delivery a day, and casework is told how far feeds are complete and what happened to
+households over months."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from almoner.policy.model import Pack
 from almoner.registry import stream_state
 from almoner.registry.compacting import Compaction
 from almoner.stream.log import tell
+from almoner.stream.looking_back import LookingBack
 from almoner.stream.rounds import NAME
 from almoner.stream.status import Status
 
@@ -27,6 +29,7 @@ class Upkeep:
     pack: Pack
     status: Status
     show_feeds: Callable[[], None]
+    looking_back: LookingBack
     _looked: float = field(default_factory=monotonic, init=False)
     _stepped: float = field(default=float("-inf"), init=False)
 
@@ -35,6 +38,7 @@ class Upkeep:
 
     def step(self, *, busy: bool) -> None:
         """One step, if there is one: at once in a quiet moment, seldom beside other work."""
+        self.looking_back.step(busy=busy)
         if busy and monotonic() - self._stepped < BUSY_SECONDS:
             return
         if self.compaction.under_way or self._looks():

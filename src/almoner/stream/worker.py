@@ -27,6 +27,7 @@ from almoner.stream import ticks
 from almoner.stream.inbox import Inbox
 from almoner.stream.landing import Landing
 from almoner.stream.log import tell
+from almoner.stream.looking_back import LookingBack, Told
 from almoner.stream.rounds import Pace, Rounds, Taken
 from almoner.stream.status import Status
 from almoner.stream.upkeep import Upkeep
@@ -72,7 +73,7 @@ class AppliedLike(Protocol):
     def last_seq(self) -> int: ...
 
 
-class Casework(Protocol):
+class Casework(Told, Protocol):
     """What the worker asks of casework."""
 
     def show_feeds(self) -> None:
@@ -104,7 +105,10 @@ class Worker:
         stream_state.ensure(self.engine)
         self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
-        self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds)
+        back = LookingBack(
+            self.engine, self.pack, self.status, self.casework, lambda: (self._day(self.clock()), self._known_at())
+        )
+        self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, back)
         self._waits_since: dt.datetime | None = None
         self._recover()
 

@@ -22,7 +22,7 @@ def say_what_stands(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None
 
 
 class Migration(migrations.Migration):
-    dependencies = [("casework", "0017_outgoing")]
+    dependencies = [("casework", "0018_timelines")]
 
     operations = [
         migrations.AddField("case", "listed", models.BooleanField(default=False)),

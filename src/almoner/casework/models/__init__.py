@@ -21,6 +21,7 @@ from almoner.casework.models.requests import HelpRequest, RequestEnding
 from almoner.casework.models.residents import Answer, Concern, ConcernKind, Ending, Notice, WrongTry
 from almoner.casework.models.sweeps import AreaOutline, Judged, Sweep, Tallied
 from almoner.casework.models.taking_part import Authorisation, Consent, How, LocalCheck, Said
+from almoner.casework.models.timelines import HouseholdTimelines
 from almoner.casework.models.work import Check, Checked, FalseAlarm, Finding, Visit
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Finding",
     "HelpRequest",
     "HouseholdMember",
+    "HouseholdTimelines",
     "How",
     "Identity",
     "Judged",

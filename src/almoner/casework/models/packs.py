@@ -39,7 +39,7 @@ class Cadence(models.TextChoices):
 class FeedState(models.Model):
     """One feed: its agreement, its fields with what reads them, and how far it has been delivered.
 
-    `fields` are {name, label, role, purposes, signals, programmes, categories}; rows are counted over all deliveries. It is late
+    `fields` are {name, label, role, purposes, signals, programmes, categories, timelines}; rows are counted over all deliveries. It is late
     when its last complete day is more than `late_after_days` ago (none: never).
     """
 
@@ -66,7 +66,7 @@ class FeedState(models.Model):
 
 
 class Rule(models.Model):
-    """A signal, category, programme or parameter of the pack in use."""
+    """A signal, category, programme, parameter or timeline of the pack in use."""
 
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=80)

@@ -19,6 +19,7 @@ from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter, Proposal
 from almoner.casework.forms import ActForm
 from almoner.casework.history import history, looks
+from almoner.casework.looking_back import over_months
 from almoner.casework.models import Case, Concern, ConcernKind, Ending, FalseAlarm, Finding, Outcome, Visit
 from almoner.casework.models.residents import ENDINGS, OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
@@ -114,6 +115,7 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
         "area": Areas().name(found.area),
         "people": members,
         "reasons": sorted(reasons, key=lambda pair: pair[1] is not None),
+        "months": over_months(found, members, present),
         "proposals": [part(proposal, clock, found) for proposal, clock in _proposals(found, present, now)],
         "history": history(found),
         "looks": looks(found),

@@ -1,4 +1,4 @@
-"""Policy: signals, categories, programmes and parameters of the pack in use, in words, with dates and references."""
+"""Policy: signals, categories, programmes, parameters and timelines of the pack in use, in words, with dates and references."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ KINDS = {
     "category": gettext_lazy("Categories"),
     "programme": gettext_lazy("Programmes"),
     "parameter": gettext_lazy("Parameters"),
+    "timeline": gettext_lazy("Shown over the months"),
 }
 STANDINGS = {  # of `almoner.policy.references`
     "general knowledge": gettext_lazy("general knowledge: nobody has read the document"),
@@ -57,7 +58,7 @@ def rule(request: HttpRequest, kind: str, key: str) -> HttpResponse:
         "department": departments.get(body.get("department", ""), body.get("department", "")),
         "within": words.within(body["within"]) if body.get("within") else "",
         "purposes": _(", ").join(words.in_language(purpose) for purpose in body.get("purposes", ())),
-        "check": words.in_language(body.get("check")), "why": words.in_language(body.get("why")),
+        "check": words.in_language(body.get("check")), "why": words.in_language(body.get("why")), "meaning": words.in_language(body.get("meaning")),
         "when": _condition(body["when"]) if body.get("when") else None,
         "levels": [_level(level) for level in body.get("levels", ())],
         "exclusions": [words.in_language(label) for label in body.get("exclusions", ())],
@@ -75,7 +76,7 @@ def _departments() -> dict[str, str]:
 def _row(found: Rule, departments: Mapping[str, str]) -> tuple[str, str, str]:
     """Key, label, and in a few words who acts or what holds now."""
     body = found.body
-    if found.kind == "parameter":
+    if "department" not in body:
         return found.key, words.in_language(body["label"]), ""
     return (
         found.key,

@@ -18,7 +18,7 @@ from almoner.casework.access import Right, may_or_404
 from almoner.casework.freshness import freshness
 from almoner.casework.models import Department, FeedState, Rule
 
-KINDS = ("signals", "categories", "programmes")  # that read fields
+KINDS = {"signal": "signals", "category": "categories", "programme": "programmes", "timeline": "timelines"}  # that read fields
 ROLES = {  # what the registry does with a field
     "resident_id": gettext_lazy("becomes a number of our own"),
     "household": gettext_lazy("becomes a number of our own"),
@@ -77,8 +77,8 @@ def _purposes(purposes: list[Mapping[str, str]]) -> str:
 def _field(field: Mapping[str, Any], labels: Mapping[tuple[str, str], str]) -> Field:
     readers = [
         (kind, key, labels.get((kind, key), key))
-        for kind, many in zip(("signal", "category", "programme"), KINDS, strict=True)
-        for key in field[many]
+        for kind, many in KINDS.items()
+        for key in field.get(many, ())
     ]
     label = words.in_language(field["label"]) if field["label"] else field["name"]
     own = _purposes(field["purposes"]) if field["purposes"] is not None else ""

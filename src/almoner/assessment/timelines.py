@@ -1,0 +1,89 @@
+"""What happened to households over months: the pack's timelines, for people who work on a case. Nothing is decided by them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from almoner.assessment.scene import complete_through, offered, parameters
+from almoner.assessment.values import values_at
+from almoner.engines import Engine
+from almoner.policy import clocks, watermarks
+from almoner.policy.model import Pack, Timeline
+from almoner.registry.scope import scope_views
+
+MONTHS = 24  # that are looked back on
+_WANTED = "timeline_wanted"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One timeline of a household, or of a person in it: the months that have a value, the oldest first."""
+
+    household_id: int
+    person_id: int | None
+    timeline: str
+    points: tuple[tuple[dt.date, float], ...]
+
+
+def lines(
+    engine: Engine,
+    pack: Pack,
+    as_of: dt.date,
+    known_at: dt.datetime,
+    wanted: Mapping[str, Sequence[int]],
+) -> Iterator[Line]:
+    """For each timeline the lines of the households that it is `wanted` for, by one statement. Only their records are in view."""
+    pack = clocks.on(pack, as_of)
+    households = sorted({household for some in wanted.values() for household in some})
+    if not households:
+        return
+    with ExitStack() as stack:
+        stack.enter_context(offered(engine, households))
+        stack.enter_context(engine.views(scope_views(pack.feeds, known_at, households)))
+        values = values_at(pack, as_of).with_watermarks(complete_through(engine))
+        for timeline in pack.timelines.values():
+            some = pa.table({"household_id": pa.array(sorted(set(wanted.get(timeline.id, ()))), pa.int64())})
+            if some.num_rows:
+                given = {**parameters(values, timeline), "since": _since(as_of), "until": as_of}
+                with engine.offer(_WANTED, some):
+                    for batch in engine.batches(_statement(timeline), given):
+                        yield from _lines(timeline, batch)
+
+
+def circumstances(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> str:
+    """A hash of everything but facts of households that the lines depend on: the pack, and how far the feeds that they read are complete."""
+    with engine.views(scope_views(pack.feeds, known_at, None)):
+        through = watermarks.values(complete_through(engine), as_of)
+    read = sorted({name for timeline in pack.timelines.values() for name in timeline.parameters})
+    told = [pack.hash, _since(as_of), *((name, through[name]) for name in read if name in through)]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+
+
+def _since(as_of: dt.date) -> dt.date:
+    """The first of the last `MONTHS` months, the present one included."""
+    months = as_of.year * 12 + as_of.month - MONTHS
+    return dt.date(months // 12, months % 12 + 1, 1)
+
+
+def _statement(timeline: Timeline) -> str:
+    of_household = timeline.subject == "household"
+    person = "NULL::BIGINT" if of_household else "t.person_id"
+    placed = "" if of_household else "JOIN member AS m ON m.person_id = t.person_id"
+    household = "t.household_id" if of_household else "m.household_id"
+    return f"""SELECT {household} AS household_id, {person} AS person_id,
+        list(t.month::DATE ORDER BY t.month) AS months, list(round(t.value::DOUBLE, 4) ORDER BY t.month) AS "values"
+        FROM ({timeline.sql}) AS t {placed}
+        SEMI JOIN {_WANTED} AS w ON w.household_id = {household}
+        WHERE t.month BETWEEN $since AND $until AND t.value IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"""
+
+
+def _lines(timeline: Timeline, batch: pa.RecordBatch) -> Iterator[Line]:
+    columns = (batch.column(name).to_pylist() for name in ("household_id", "person_id", "months", "values"))
+    for household, person, months, values in zip(*columns, strict=True):
+        yield Line(household, person, timeline.id, tuple(zip(months, values, strict=True)))

@@ -1,0 +1,87 @@
+"""What happened to households over months is computed anew beside the stream: the page of a case may wait a minute for it, a case may not.
+
+Whose facts changed is noted in the transaction that forgets that they were touched, and stays until casework was told. When a month has
+ended for a feed that timelines read, or the pack is another one, all open cases are noted. So a process that dies leaves nobody out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic, perf_counter
+from typing import Protocol
+
+from almoner.assessment import timelines
+from almoner.engines import Engine
+from almoner.policy.model import Pack
+from almoner.registry import stream_state
+from almoner.stream.log import tell
+from almoner.stream.status import Status
+
+EVERY_SECONDS = 60.0  # between two looks at who waits
+LONGEST_SECONDS = 600.0  # that they wait for a quiet moment
+AT_ONCE = 2_000  # households: bounds how long other work waits
+TOLD = "timelines"  # the mark: what the lines of all open cases were computed under
+
+
+class Told(Protocol):
+    """What this asks of casework."""
+
+    def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
+        """Compute and keep the timelines of those of `households` that have an open case; gives of how many."""
+
+    def open_households(self, *, all_of_them: bool) -> list[int]:
+        """Households with an open case: all of them, or those of which nothing was ever computed."""
+
+
+@dataclass
+class LookingBack:
+    """The timelines of one open installation. `now` gives the day that is decided for and the time that is known at."""
+
+    engine: Engine
+    pack: Pack
+    status: Status
+    casework: Told
+    now: Callable[[], tuple[dt.date, dt.datetime]]
+    _looked: float = field(default=float("-inf"), init=False)
+    _quiet: float = field(default_factory=monotonic, init=False)  # when nobody waited, as far as is known
+    _under_way: bool = field(default=False, init=False)
+
+    def step(self, *, busy: bool) -> None:
+        """Some households, if any wait: once a minute in a quiet moment, or when they have waited for long."""
+        if not self._is_time(busy=busy):
+            return
+        as_of, known_at = self.now()
+        if not self._under_way:
+            self._looked = monotonic()
+            self._note(as_of, known_at)
+        households = stream_state.untold(self.engine, AT_ONCE)
+        self._under_way = len(households) == AT_ONCE
+        if households:
+            self._tell(households, as_of, known_at)
+        if not self._under_way:
+            self._quiet = monotonic()
+
+    def _is_time(self, *, busy: bool) -> bool:
+        if busy and monotonic() - self._quiet < LONGEST_SECONDS:
+            return False
+        return self._under_way or monotonic() - self._looked >= EVERY_SECONDS
+
+    def _note(self, as_of: dt.date, known_at: dt.datetime) -> None:
+        """Who waits besides those whose facts changed."""
+        circumstances = timelines.circumstances(self.engine, self.pack, as_of, known_at)
+        changed = stream_state.mark(self.engine, TOLD) != circumstances
+        households = self.casework.open_households(all_of_them=changed)
+        with self.engine.transaction():
+            stream_state.note_untold(self.engine, households)
+            if changed:
+                stream_state.set_mark(self.engine, TOLD, circumstances)
+
+    def _tell(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> None:
+        started = perf_counter()
+        told = self.casework.timelines(households, as_of, known_at)
+        stream_state.forget_untold(self.engine, households)
+        self.status.spent("timelines", perf_counter() - started)
+        if told:
+            tell("timelines", households=told, seconds=round(perf_counter() - started, 3))
