@@ -52,7 +52,7 @@ def said(engine: Engine) -> list[Any]:
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10_000), data=st.data())
 def test_any_order_and_any_delivery_twice_give_the_same_signals_and_proposals(
     base: Pack, seed: int, data: st.DataObject
