@@ -15,6 +15,18 @@ from stream.installation import made
 PACKS = Path(__file__).parents[1] / "packs"
 
 
+LONGEST = (  # files that take minutes; each goes to one process, so they begin first
+    "cycle/test_order.py", "casework/browser/test_whole_story.py", "cli/test_tutorial.py", "lab/test_scenarios.py", "cli/test_keeping_facts.py",
+    "stream/test_telling.py", "stream/test_surroundings.py", "stream/test_equal_to_sweep.py", "stream/test_killing.py", "cli/test_story.py",
+    "assessment/test_scope.py", "stream/test_bench.py", "casework/browser/test_long_strings.py", "stream/test_desk_requests.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Nobody waits in the end for one process that began something long last."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def base() -> Pack:
     return compile_pack(PACKS / "base", as_of=dt.date(2026, 11, 9))

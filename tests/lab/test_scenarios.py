@@ -15,7 +15,7 @@ from almoner.policy.model import Pack
 PACKS = Path(__file__).parents[2] / "packs"
 
 
-@pytest.mark.parametrize("name", ["base", "guizhou", "gansu", "chongqing", "gsoep"])
+@pytest.mark.parametrize("name", ["base", "guizhou", "gansu", "chongqing", "gsoep", "cps"])
 def test_every_scenario_of_the_pack_passes(name: str) -> None:
     verdicts = scenarios.run(compile_pack(PACKS / name, as_of=dt.date(2026, 11, 9)))
     assert verdicts
