@@ -1,7 +1,7 @@
 """What the stream has open in the end is what one sweep finds on the same facts, evidence and all: whatever came, in whatever order,
 late, twice, corrected, withdrawn, in slices of any size, over days without events.
 
-ALMONER_EXAMPLES tries another number than 200 on the small pack, and a hundredth of it on the base pack, each of which takes a minute.
+ALMONER_EXAMPLES tries another number than 200 on the small pack, and a two-hundredth of it on the base pack, each of which takes a minute.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def test_a_stream_says_what_a_sweep_says(small: Pack, steps: list[Any], size: in
             stream.close()
 
 
-@settings(max_examples=max(1, EXAMPLES // 100), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(1, EXAMPLES // 200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 10_000),
     size=st.sampled_from([60, 150, 1000]),
