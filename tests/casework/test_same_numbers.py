@@ -51,10 +51,10 @@ class Place:
         self.area = {household: self.chance.choice(AREAS) for household in range(HOUSEHOLDS)}
         for _ in range(3):
             casework.apply([list(self.evidence())])
-            for case in Case.objects.filter(ended_at=None):
+            for case in Case.objects.filter(ended_at=None).order_by("pk"):
                 self.happens(case)
         casework.apply([list(self.evidence())])
-        for case in Case.objects.filter(ended_at__isnull=False):
+        for case in Case.objects.filter(ended_at__isnull=False).order_by("pk"):
             self.joined(case)
 
     def evidence(self) -> Iterable[Any]:
@@ -79,7 +79,7 @@ class Place:
         if chance.random() < 0.2:
             case.state, case.ended_at, case.decided_at = chance.choice(["closed", "dismissed"]), NOW - chance.randint(0, 9) * DAY, NOW
         case.save()
-        for referral in Referral.objects.filter(case=case, state="proposed"):
+        for referral in Referral.objects.filter(case=case, state="proposed").order_by("pk"):
             referral.state = chance.choice(["proposed", "sent", "accepted", "returned", "done"])
             referral.due_at, referral.answered_at = time(), time() - 20 * DAY
             referral.save()
@@ -94,13 +94,13 @@ class Place:
         if chance.random() < 0.3:
             kind = chance.choice(["appeal", "person", "correction"])
             Concern.objects.get_or_create(**some, kind=kind, about="", answered_at=None, defaults={"person_id": 1, "asked_at": NOW, "due_at": NOW + DAY})
-        for referral in Referral.objects.filter(case=case)[:1]:
+        for referral in Referral.objects.filter(case=case).order_by("pk")[:1]:
             if chance.random() < 0.4 and not Authorisation.objects.filter(referral=referral).exists():
                 settled = chance.choice([None, None, NOW])
                 Authorisation.objects.create(**some, referral=referral, asked=[], text={}, made_at=NOW, made_by=self.people[0], due_at=time(), settled_at=settled)
 
     def joined(self, case: Case) -> None:
-        others = Case.objects.filter(ended_at=None).exclude(household_id=case.household_id)
+        others = Case.objects.filter(ended_at=None).exclude(household_id=case.household_id).order_by("pk")
         if self.chance.random() < 0.7:
             Case.objects.filter(pk=case.pk).update(joined_to=self.chance.choice(list(others)))
 

@@ -275,6 +275,10 @@ class Proposals:
     def _propose(self, change: Change) -> None:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
         case = self._case_for(change, due)
+        carried = self.desk.referrals.get(change.key)
+        if carried is not None and carried.case is case:  # it was never decided, and came along as the case was opened
+            self._update(carried, change)
+            return
         if case.state in DECIDED and case.due_at == NO_CLOCK:
             case.due_at = due
         referral = ReferralRow(case, change.key, proposed_on=change.as_of)
