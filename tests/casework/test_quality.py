@@ -25,6 +25,7 @@ from almoner.casework.quality import (
     Tally,
     by_list,
     by_signal,
+    keep_daily,
     kept,
     median,
     together,
@@ -226,3 +227,12 @@ def test_a_sweep_keeps_what_it_counts_and_the_page_says_when(
     later = at + FRESH
     assert kept("signal", later) == (later, by_signal(later))
     assert by_signal(later)["lost_income"].confirmed == 17
+
+
+def test_a_worker_counts_once_a_day(case: Case) -> None:
+    at = dt.datetime(2026, 11, 10, 3)
+    assert keep_daily(at)
+    assert not keep_daily(at + dt.timedelta(hours=23))
+    assert kept("signal", at + dt.timedelta(hours=23))[0] == at
+    assert keep_daily(at + dt.timedelta(hours=25))
+    assert kept("signal", at + dt.timedelta(hours=26))[0] == at + dt.timedelta(hours=25)

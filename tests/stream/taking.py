@@ -82,6 +82,9 @@ class Reader:
     def show_feeds(self) -> None:
         """Nobody looks."""
 
+    def tally(self) -> bool:
+        return False
+
     def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
         del as_of, known_at
         return len(households)

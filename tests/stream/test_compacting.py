@@ -209,3 +209,20 @@ def test_slices_of_a_day_become_one_delivery_and_no_watermark_is_lost(stream: St
     stream.put(wage("again"))
     stream.drain(AT + dt.timedelta(days=3))
     assert stream.engine.value("SELECT max(delivery_id) FROM registry.delivery") == known[0][3] + 1
+
+
+def test_figures_are_looked_at_in_a_quiet_moment_once_an_hour(
+    base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, asked = Stream(tmp_path / "home", base), list[None]()
+    with working(stream, Clock()) as worker:
+        monkeypatch.setattr(worker._upkeep, "tally", lambda: asked.append(None) or False)
+        worker._upkeep.step(busy=True)
+        assert asked == []
+        worker._upkeep.step(busy=False)
+        worker._upkeep.step(busy=False)
+        assert len(asked) == 1
+        worker._upkeep._tallied -= upkeep.TALLY_SECONDS
+        worker._upkeep.step(busy=False)
+        assert len(asked) == 2
+    stream.close()

@@ -152,6 +152,13 @@ def sync_tallies() -> None:
     quality.keep(dt.datetime.now())
 
 
+def sync_tallies_daily() -> bool:
+    """`sync_tallies`, unless they were counted within a day. Whether they were."""
+    from almoner.casework import quality
+
+    return quality.keep_daily(dt.datetime.now())
+
+
 def sync_timelines(
     pack: Pack, households: Sequence[int] | None, lines_of: Callable[[Wanted], Iterable[LineLike]]
 ) -> int:

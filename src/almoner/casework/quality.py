@@ -20,6 +20,7 @@ from almoner.casework.models.cases import OPEN
 
 BACK = dt.timedelta(days=365)
 SMALLEST = 10  # cases that a share, or a group's figures, must rest on
+DAY = dt.timedelta(days=1)
 FRESH = dt.timedelta(hours=36)  # a nightly sweep that is late by half a day
 Z = 1.959964  # of the normal distribution, for 95 %
 
@@ -123,6 +124,14 @@ def keep(now: dt.datetime) -> None:
     for by, count in BY.items():
         groups = [[key, _as_stored(tally)] for key, tally in count(now).items()]
         Tallied.objects.update_or_create(by=by, defaults={"at": now, "groups": groups})
+
+
+def keep_daily(now: dt.datetime) -> bool:
+    """`keep`, unless it was done within a day. Whether it was."""
+    if Tallied.objects.filter(at__gt=now - DAY).exists():
+        return False
+    keep(now)
+    return True
 
 
 def kept(by: str, now: dt.datetime) -> tuple[dt.datetime, dict[Any, Tally]]:

@@ -279,6 +279,10 @@ class Cases:
         with _reachable():
             return casework.open_households() if all_of_them else casework.without_timelines()
 
+    def tally(self) -> bool:
+        with _reachable():
+            return casework.sync_tallies_daily()
+
     def show_feeds(self) -> None:
         found = operations.freshness(self._inst)
         if found != self._shown:

@@ -18,6 +18,7 @@ from almoner.stream.rounds import NAME
 from almoner.stream.status import Status
 
 LOOK_SECONDS = 60.0  # between two looks at whether something is to be done
+TALLY_SECONDS = 3600.0  # between two looks at whether a day has passed since figures were counted
 BUSY_SECONDS = 30.0  # between two steps while there is no quiet moment
 
 
@@ -29,9 +30,11 @@ class Upkeep:
     pack: Pack
     status: Status
     show_feeds: Callable[[], None]
+    tally: Callable[[], bool]
     looking_back: LookingBack
     _looked: float = field(default_factory=monotonic, init=False)
     _stepped: float = field(default=float("-inf"), init=False)
+    _tallied: float = field(default=float("-inf"), init=False)
 
     def __post_init__(self) -> None:
         self.compaction = Compaction(self.engine, self.pack.feeds)
@@ -39,6 +42,8 @@ class Upkeep:
     def step(self, *, busy: bool) -> None:
         """One step, if there is one: at once in a quiet moment, seldom beside other work."""
         self.looking_back.step(busy=busy)
+        if not busy:
+            self._tally()
         if busy and monotonic() - self._stepped < BUSY_SECONDS:
             return
         if self.compaction.under_way or self._looks():
@@ -53,6 +58,14 @@ class Upkeep:
         if merged:
             tell("merged", slices=merged)
         return self.compaction.look()
+
+    def _tally(self) -> None:
+        if monotonic() - self._tallied < TALLY_SECONDS:
+            return
+        self._tallied = started = monotonic()
+        if self.tally():
+            self.status.spent("tallies", monotonic() - started)
+            tell("tallied", seconds=round(monotonic() - started, 3))
 
     def _move(self) -> None:
         moved = self.compaction.step()

@@ -79,6 +79,9 @@ class Casework(Told, Protocol):
     def show_feeds(self) -> None:
         """Bring up to date what casework shows of how far feeds are complete."""
 
+    def tally(self) -> bool:
+        """Count what quality and fairness show, unless it was counted within a day; whether it was."""
+
     def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> AppliedLike:
         """Bring cases up to date with the outbox, and the members of these households; None: of all, and all names. `doubtful` are those
         of whom nothing is known any more of what was said, because a record was corrected or withdrawn."""
@@ -108,7 +111,7 @@ class Worker:
         back = LookingBack(
             self.engine, self.pack, self.status, self.casework, lambda: (self._day(self.clock()), self._known_at())
         )
-        self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, back)
+        self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, back)
         self._waits_since: dt.datetime | None = None
         self._recover()
 
