@@ -25,6 +25,11 @@ AXE_SCRIPT = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
 AXE = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
 LANGUAGES = ("en", "zh-hans")
 WIDTHS = (1280, 375)
+SCREENS = (  # both languages and both widths; every pair of them where somebody looks closer
+    [(language, width) for language in LANGUAGES for width in WIDTHS]
+    if os.environ.get("ALMONER_SCREENS") == "all"
+    else list(zip(LANGUAGES, WIDTHS, strict=True))
+)
 PASSWORD = "a long fictional password"
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from casework.browser.browsing import LANGUAGES, WIDTHS, SignIn, opened, press, red_case
+from casework.browser.browsing import SCREENS, SignIn, opened, press, red_case
 from casework.browser.small_county import NUMBER
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_somebody_comes_to_the_desk_is_answered_and_appeals(signed_in: SignIn, language: str, width: int) -> None:
     name = f"{language}-{width}-desk"
     worker = signed_in("worker", language, width)

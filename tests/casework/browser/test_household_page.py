@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from casework.browser.browsing import LANGUAGES, WIDTHS, SignIn, at_home, opened, press, red_case
+from casework.browser.browsing import SCREENS, SignIn, at_home, opened, press, red_case
 from casework.browser.small_county import NUMBER
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_a_household_reads_asks_and_appeals_and_another_person_decides(
     signed_in: SignIn, browser: Browser, address: str, language: str, width: int
 ) -> None:
@@ -59,8 +58,7 @@ def test_a_household_reads_asks_and_appeals_and_another_person_decides(
     assert not any(code in url for url in resident.addresses)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_an_adult_signs_on_the_households_own_page(
     signed_in: SignIn, browser: Browser, address: str, language: str, width: int
 ) -> None:

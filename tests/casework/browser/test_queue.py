@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from casework.browser.browsing import LANGUAGES, WIDTHS, SignIn, Watched, red_case
+from casework.browser.browsing import SCREENS, SignIn, Watched, red_case
 from casework.browser.small_county import NAMES
 
 WORDS = {  # of what the tests press and look for
@@ -17,8 +17,7 @@ WORDS = {  # of what the tests press and look for
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_a_case_goes_from_the_queue_to_the_department(signed_in: SignIn, language: str, width: int) -> None:
     """A worker takes the case, plans a visit, records what was seen and confirms; a second person agrees; the department
     accepts and delivers; the auditor verifies the chain."""
@@ -71,8 +70,7 @@ def _visit(worker: Watched, name: str) -> None:
     worker.shot(f"{name}-before-confirm")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_a_lead_reads_today_and_gives_cases(signed_in: SignIn, language: str, width: int) -> None:
     lead = signed_in("lead", language, width)
     page, name = lead.page, f"{language}-{width}"
