@@ -88,6 +88,7 @@ class Rounds:
     pace: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
+        stream_state.ensure(self.engine)
         self._order = urgency.in_order(self.pack)
         self._urgent = urgency.urgent_feeds(self.pack)
         self._offsets = stream_state.offsets(self.engine)
