@@ -110,7 +110,7 @@ class SqlText:
     def _stars(self, tree: exp.Query) -> None:
         for node in tree.find_all(exp.Columns):
             self.fault(node, "select-star", "COLUMNS(...) hides which columns are read.", "Name the columns.")
-        message = f"`SELECT *` at the outside hides what {self._what.replace('an ', 'the ').replace('a ', 'the ')} gives."
+        message = f"`SELECT *` at the outside hides what the {self._what.partition(' ')[2]} gives."
         for projection in (p for outer in _outer_selects(tree) for p in outer.expressions if p.is_star):
             self.fault(projection, "select-star", message, "Name the columns.")
 

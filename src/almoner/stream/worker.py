@@ -105,7 +105,6 @@ class Worker:
     most_households: int = MOST_HOUSEHOLDS
 
     def __post_init__(self) -> None:
-        stream_state.ensure(self.engine)
         self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
         back = LookingBack(
