@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from types import MappingProxyType
 
-from almoner.assessment import area_alerts, ledger, signals, watch
+from almoner.assessment import area_alerts, evidence, ledger, signals, watch
 from almoner.assessment.area_alerts import Jump
 from almoner.assessment.evidence import Sources
 from almoner.assessment.ledger import Kind, Told
@@ -224,13 +224,15 @@ def _record(scene: Scene, outcome: Outcome) -> None:
         _count(outcome.areas_moved if kind == "area" else outcome.moved, counts)
     ledger.keep_concerned(scene.engine, [stage.kind for stage in _STAGES])
     ledger.settle(scene.engine, findings(), scene.as_of)
+    if any(moved.values()):
+        evidence.keep_latest(scene)
     sources = Sources(scene)
     told = ledger.tell(
         scene.engine,
         ((stage.kind, told) for stage in _STAGES if moved[stage.kind] for told in stage.told(scene, sources)),
     )
     ledger.write_changes(scene.engine, outcome.cycle_id or 0, told)
-    sources.forget()
+    evidence.forget_latest(scene)
 
 
 def _count(counted: dict[str, dict[str, int]], moved: Mapping[str, Mapping[str, int]]) -> None:

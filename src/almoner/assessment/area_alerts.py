@@ -19,7 +19,7 @@ from almoner.assessment import months
 from almoner.assessment.area_words import evidence
 from almoner.assessment.evidence import Sources
 from almoner.assessment.jumps import Comparison, Counts, stand_out
-from almoner.assessment.ledger import EMPTY_FINDINGS, Told, moved_table
+from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, Told, moved_table
 from almoner.assessment.scene import Scene
 from almoner.engines import quote
 from almoner.policy.model import Pack, Role
@@ -250,7 +250,7 @@ def told(scene: Scene, sources: Sources) -> Iterator[Told]:
     told = pa.table({"key": pa.array([m.key for m in moved], pa.string()), "body": pa.array(bodies, pa.string())})
     with scene.engine.offer("told_alerts", told):
         scene.engine.keep(_BODIES, "SELECT key, body::JSON AS body FROM told_alerts")
-    yield Told(f"SELECT key, body FROM {_BODIES}")
+    yield Told(f"SELECT {', '.join(ABOUT)}, body FROM {moved_table('area')} JOIN {_BODIES} USING (key)")
 
 
 class _Moved(NamedTuple):

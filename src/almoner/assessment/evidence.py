@@ -16,13 +16,14 @@ from sqlglot import exp
 
 from almoner.assessment.expressions import DIALECT, area_column, atoms, literal, names, parse
 from almoner.assessment.forms import Form
-from almoner.assessment.ledger import CONCERNED, Kind, Told, moved_table
+from almoner.assessment.ledger import ABOUT, CONCERNED, Kind, Told, moved_table
 from almoner.assessment.scene import Scene
-from almoner.assessment.wide import subject_key, wide
+from almoner.assessment.wide import SUBJECTS, subject_key, wide
 from almoner.assessment.wording import COMPARISONS, Wording, slots
 from almoner.engines import quote
-from almoner.policy.model import Condition, Feed, Pack, Subject, Words
+from almoner.policy.model import Condition, Pack, Subject, Words
 
+_LATEST = "latest"  # the kept table of `keep_latest` in between: feed (its number), person_id, household_id, latest
 SEEN = "seen"  # the blank that says whether the subject is still there to be judged
 Part = dict[str, Any]
 
@@ -31,43 +32,62 @@ class Sources:
     """Where values come from: how far each feed is complete, and the latest event of the persons concerned."""
 
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
         self._through = dict(scene.engine.rows("SELECT feed, complete_through FROM feed"))
-        self._kept: set[str] = set()
-        self.asked: dict[tuple[str, Subject], None] = {}  # whose latest event somebody wanted to know
+        self._timed = frozenset(_timed(scene.pack))
         self.circumstances = tuple(sorted(self._through.items()))
 
     def through(self, feed: str) -> dt.date | None:
         return self._through.get(feed)
 
-    def latest(self, feed: Feed, whose: Subject) -> str | None:
-        """The kept table (`household_id` or `person_id`, `latest`) of a feed's latest event up to today, of the households
-        that `ledger.CONCERNED` lists. None where a feed is about nobody or has no time."""
-        if feed.event_time is None or feed.shared:
-            return None
-        table = f"latest:{feed.id}:{whose}"
-        self.asked[feed.id, whose] = None
-        if table not in self._kept:
-            time = quote(feed.event_time.name)
-            of = f"{'m' if whose == 'household' else 'f'}.{subject_key(whose)}"
-            self._scene.engine.keep(
-                table,
-                f"""SELECT {of}, max(f.{time})::DATE AS latest FROM {quote(feed.id)} AS f JOIN member AS m ON m.person_id = f.person_id
-                    WHERE m.household_id IN (SELECT household_id FROM {CONCERNED}) AND f.{time} <= $as_of GROUP BY {of}""",
-                {"as_of": self._scene.as_of},
-            )
-            self._kept.add(table)
-        return quote(table)
+    def has_time(self, feed: str) -> bool:
+        """Whether `latest_of` says when something last happened; no for a feed that is about nobody or has no time."""
+        return feed in self._timed
 
-    def forget(self) -> None:
-        self._scene.engine.forget(*self._kept)
-        self._kept.clear()
+
+def latest_of(whose: Subject) -> str:
+    """The kept table (`household_id` or `person_id`, and a column a feed) of the latest events up to today of those
+    households that `ledger.CONCERNED` lists, and of their members."""
+    return f"latest_of_{whose}"
+
+
+def keep_latest(scene: Scene) -> None:
+    """Keep `latest_of` each subject: all feeds side by side, for to join a table a feed takes longer than all else that is told."""
+    timed = _timed(scene.pack)
+    if not timed:
+        return
+    events = " UNION ALL ".join(
+        f"SELECT {n} AS feed, person_id, {quote(time)}::DATE AS at FROM {quote(feed)} WHERE {quote(time)} <= $as_of"
+        for n, (feed, time) in enumerate(timed.items())
+    )
+    scene.engine.keep(
+        _LATEST,
+        f"""SELECT e.feed, e.person_id, m.household_id, max(e.at) AS latest FROM ({events}) AS e JOIN member AS m ON m.person_id = e.person_id
+            WHERE m.household_id IN (SELECT household_id FROM {CONCERNED}) GROUP BY ALL""",
+        {"as_of": scene.as_of},
+    )
+    columns = ", ".join(f"max(latest) FILTER (feed = {n}) AS {quote(feed)}" for n, feed in enumerate(timed))
+    for whose in SUBJECTS:
+        key = subject_key(whose)
+        scene.engine.keep(latest_of(whose), f"SELECT {key}, {columns} FROM {_LATEST} GROUP BY {key}")
+    scene.engine.forget(_LATEST)
+
+
+def forget_latest(scene: Scene) -> None:
+    """Let go of what `keep_latest` kept."""
+    scene.engine.forget(*(latest_of(whose) for whose in SUBJECTS))
+
+
+def _timed(pack: Pack) -> dict[str, str]:
+    """Feeds of persons that indicators read, with the column that says when something happened."""
+    read = {feed for i in pack.indicators.values() for c in i.columns for feed in c.feeds}
+    return {
+        f.id: f.event_time.name for f in pack.feeds.values() if f.id in read and f.event_time and not f.shared
+    }
 
 
 @dataclass(frozen=True)
 class _Planned:
     told: Told
-    latest: tuple[tuple[str, Subject], ...]  # whose kept tables the query reads
     pack: Pack  # held, so that no other one gets its identity
 
 
@@ -80,13 +100,9 @@ def planned(scene: Scene, sources: Sources, kind: Kind, item: str, plan: Callabl
     key = (kind, item, scene.scoped, id(scene.pack), *scene.circumstances, *sources.circumstances)
     known = _PLANNED.get(key)
     if known is None:
-        sources.asked.clear()
-        told = plan()
-        known = _PLANNED[key] = _Planned(told, tuple(sources.asked), scene.pack)
+        known = _PLANNED[key] = _Planned(plan(), scene.pack)
         if len(_PLANNED) > _MOST_PLANNED:
             _PLANNED.popitem(last=False)
-    for feed, whose in known.latest:
-        sources.latest(scene.pack.feeds[feed], whose)
     return known.told
 
 
@@ -152,8 +168,8 @@ class Explainer:
         )
         answers = [*(f"w.{quote(blank)}" for blank in self._of_subject), *self._of_move.values()]
         select = (
-            f"SELECT m.key, json_array({', '.join(answers)}) AS body FROM {moved} AS m"
-            f" LEFT JOIN ({row}) AS w ON w.subject = m.subject_id {' '.join(self._joins)} WHERE m.item = '{item}'"
+            f"SELECT {', '.join(f'm.{c}' for c in ABOUT)}, json_array({', '.join(answers)}) AS body FROM {moved} AS m"
+            f" {' '.join(self._joins)} LEFT JOIN ({row}) AS w ON w.subject = m.subject_id WHERE m.item = '{item}'"
         )
         return Told(select, Form((*self._of_subject, *self._of_move), body))
 
@@ -198,14 +214,16 @@ class Explainer:
         """A source: id, label, owner, how far it is complete and its latest event of the persons concerned (ISO dates)."""
         feed = self._scene.pack.feeds[feed_id]
         whose: Subject = "person" if subject == self._subject == "person" else "household"
-        table, key = self._sources.latest(feed, whose), subject_key(whose)
         through = self.ask(f"complete through: {feed_id}", literal(self._sources.through(feed_id)))
-        latest = table and self.ask(
-            f"latest of {whose}: {feed_id}", f"{table}.latest", f"LEFT JOIN {table} ON {table}.{key} = m.{key}"
-        )
+        latest = self._latest(feed_id, whose) if self._sources.has_time(feed_id) else None
         return {
             "feed": feed_id, "label": dict(feed.label), "owner": feed.owner, "complete_through": through, "latest": latest,
         }  # fmt: skip
+
+    def _latest(self, feed: str, whose: Subject) -> Part:
+        table, key = latest_of(whose), subject_key(whose)
+        join = f"LEFT JOIN {table} ON {table}.{key} = m.{key}"
+        return self.ask(f"latest of {whose}: {feed}", f"{table}.{quote(feed)}", join)
 
     def _parameter(self, name: str) -> Part:
         parameter = self._scene.pack.parameters.get(name)

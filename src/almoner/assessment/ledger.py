@@ -23,6 +23,7 @@ from almoner.assessment.forms import Form
 from almoner.engines import Engine, quote
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
+ABOUT = ("key", "change", "household_id", "person_id", "area")  # of what moved, all that a change in the outbox repeats
 CONCERNED = "concerned"  # the kept table of the households about which something moved
 
 SCHEMA = """
@@ -53,7 +54,7 @@ EMPTY_FINDINGS = (
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of some moved findings: `select` gives their `key` and `body` (JSON); with a `form`, a body is a list of answers."""
+    """What is told of some moved findings: `select` gives the columns `ABOUT` and `body` (JSON); with a `form`, a body is a list of answers."""
 
     select: str
     form: Form | None = None
@@ -135,7 +136,7 @@ def moved_items(engine: Engine, kind: Kind) -> list[str]:
 def removed(kind: Kind, item: str, named: Mapping[str, str]) -> Told:
     """What is told where the pack no longer has an item: what stood is let go by its expiry."""
     told = {"body": json.dumps({**named, "reason": "removed"}), "item": item}
-    return Told(f"SELECT key, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item", parameters=told)
+    return Told(f"SELECT {', '.join(ABOUT)}, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item", parameters=told)
 
 
 def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
@@ -182,8 +183,7 @@ def tell(engine: Engine, told: Iterable[tuple[Kind, Told]]) -> list[Telling]:
     for kind, some in told:
         table = f"told:{some.form.digest if some.form else f'{kind}:{len(found)}'}"
         form = f"'{some.form.digest}'" if some.form else "NULL"
-        select = f"""SELECT '{kind}' AS kind, m.change, m.key, m.household_id, m.person_id, m.area, {form}::VARCHAR AS form, t.body
-            FROM {moved_table(kind)} AS m JOIN ({some.select}) AS t ON t.key = m.key"""
+        select = f"SELECT '{kind}' AS kind, {', '.join(ABOUT)}, {form}::VARCHAR AS form, body FROM ({some.select})"
         selects.append((table, select, some.parameters))
         found.append(Telling(table, some.form))
     engine.keep_each(selects)

@@ -22,7 +22,7 @@ from almoner.policy.model import Role, Signal
 from almoner.policy.watch_model import Group
 
 LISTED = "watch_listed"
-_GROUPS, _AREAS = "moved_groups", "moved_areas"
+_LAYERS = "moved_layers"
 _NOBODY = "SELECT NULL::VARCHAR AS grp, NULL::BIGINT AS household_id, NULL::BIGINT AS person_id LIMIT 0"
 
 
@@ -136,16 +136,21 @@ def keep_layers(scene: Scene) -> None:
     """Keep, of the signals that moved, the groups that their subjects are in and the areas that theirs lies in."""
     if scene.pack.watch is None:
         return
-    moved = f"SELECT key AS item, subject, subject_id, household_id, person_id FROM {moved_table('signal')}"
-    listed = f"SELECT item AS key, list(grp ORDER BY grp) AS groups FROM ({_on_list(f'({moved})')}) GROUP BY item"
-    scene.engine.keep(_GROUPS, listed)
+    moved = moved_table("signal")
+    subjects = f"SELECT key AS item, subject, subject_id, household_id, person_id FROM {moved}"
     above = Above(scene)
-    lived = [a for (a,) in scene.engine.rows(f"SELECT DISTINCT area FROM {moved_table('signal')} WHERE area IS NOT NULL ORDER BY 1")]
+    lived = [a for (a,) in scene.engine.rows(f"SELECT DISTINCT area FROM {moved} WHERE area IS NOT NULL ORDER BY 1")]
     codes = pa.table(
         {"area": pa.array(lived, pa.string()), "codes": pa.array([json.dumps(above.of(a)) for a in lived], pa.string())}
     )  # fmt: skip
     with scene.engine.offer("areas_above", codes):
-        scene.engine.keep(_AREAS, "SELECT area, codes::JSON AS codes FROM areas_above")
+        scene.engine.keep(
+            _LAYERS,
+            f"""SELECT m.key, l.groups, coalesce(a.codes, '{{}}')::JSON AS codes FROM {moved} AS m
+                LEFT JOIN areas_above AS a ON a.area = m.area
+                LEFT JOIN (SELECT item AS key, list(grp ORDER BY grp) AS groups FROM ({_on_list(f"({subjects})")}) GROUP BY item) AS l
+                  ON l.key = m.key""",
+        )
 
 
 def layers(scene: Scene, signal: Signal, explainer: Explainer) -> dict[str, Any] | None:
@@ -154,11 +159,12 @@ def layers(scene: Scene, signal: Signal, explainer: Explainer) -> dict[str, Any]
     if watch is None:
         return None
     line = watch.lines.get(signal.theme)
-    explainer.ask("points", "listed.groups", f"LEFT JOIN {_GROUPS} AS listed ON listed.key = m.key")
+    join = f"LEFT JOIN {_LAYERS} AS layers ON layers.key = m.key"
+    explainer.ask("points", "layers.groups", join)
     groups = [[[g], {"id": g, "label": dict(watch.groups[g].label)}] for g in watch.groups]
     return {
         "points": {"$among": "points", "of": groups},
         "line": {"id": line.id, "label": dict(line.label), "department": line.department} if line else None,
-        "areas": explainer.ask("areas", "coalesce(above.codes, '{}'::JSON)", f"LEFT JOIN {_AREAS} AS above ON above.area = m.area"),
-        "surface": explainer.ask("surface", "listed.groups IS NULL"),
+        "areas": explainer.ask("areas", "layers.codes", join),
+        "surface": explainer.ask("surface", "layers.groups IS NULL"),
     }

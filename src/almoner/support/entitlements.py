@@ -17,9 +17,10 @@ from almoner.assessment.wide import subject_key, wide
 from almoner.engines import quote
 from almoner.policy.model import Pack, Programme
 from almoner.policy.support_model import GRANTED, GradualExit
-from almoner.support.looked_at import holding, looked, opened
+from almoner.support.looked_at import HELD_HERE, OPEN_HERE, holding, looked, opened
 
 FINDINGS, REFUTED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
+_FITS, _KEEPS = quote("judged: fits"), quote("judged: keeps")  # columns beside the pack's own
 KEEPS = "keeps"  # the level of a proposal that goes on with aid while a household leaves it
 
 
@@ -50,22 +51,21 @@ def _given(scene: Scene, programme: Programme) -> str:
     """`fits`, `keeps`, `amount` and `digest` a subject. Of a list, which looks at everybody, only those whom it speaks of."""
     person = "person_id" if programme.subject == "person" else "NULL::BIGINT AS person_id"
     judged = (
-        f"SELECT {subject_key(programme.subject)} AS subject_id, household_id, {person}, area, {fits(scene, programme)} AS fits,"
-        f" {_keeps(scene, programme.terms.gradual_exit)} AS keeps, {_evidence(scene, programme)} AS evidence,"
-        f" {quote(programme.steps[-1].id)} AS whole, {_kept_amount(scene, programme)} AS kept"
+        f"SELECT *, {fits(scene, programme)} AS {_FITS}, {_keeps(scene, programme.terms.gradual_exit)} AS {_KEEPS}"
         f" FROM ({with_steps(scene, programme)})"
     )
     return (
-        f"SELECT * EXCLUDE (evidence, whole, kept), CASE WHEN fits THEN whole WHEN keeps THEN kept END AS amount,"
-        f" CASE WHEN fits THEN evidence WHEN keeps THEN md5(concat_ws('|', evidence, '{KEEPS}')) END AS digest"
-        f" FROM ({judged}){_spoken_of(scene, programme)}"
+        f"SELECT {subject_key(programme.subject)} AS subject_id, household_id, {person}, area, {_FITS} AS fits, {_KEEPS} AS keeps,"
+        f" CASE WHEN {_FITS} THEN {quote(programme.steps[-1].id)} WHEN {_KEEPS} THEN {_kept_amount(scene, programme)} END AS amount,"
+        f" {_evidence(scene, programme)} AS digest FROM ({judged}){_spoken_of(scene, programme)}"
     )
 
 
 def _evidence(scene: Scene, programme: Programme) -> str:
     """Only of what is proposed: to write numbers as text takes longer than all the rest."""
-    proposed = f"({fits(scene, programme)}) OR {_keeps(scene, programme.terms.gradual_exit)}"
-    return f"CASE WHEN {proposed} THEN {_digest(scene, programme)} END"
+    evidence = _digest(scene, programme)
+    kept = f" WHEN {_KEEPS} THEN md5(concat_ws('|', {evidence}, '{KEEPS}'))" if programme.terms.gradual_exit else ""
+    return f"CASE WHEN {_FITS} THEN {evidence}{kept} END"
 
 
 def _spoken_of(scene: Scene, programme: Programme) -> str:
@@ -75,7 +75,8 @@ def _spoken_of(scene: Scene, programme: Programme) -> str:
     standing = (
         f"SELECT subject_id FROM {scene.standing} WHERE kind = 'proposal' AND item = '{programme.id}'"
     )
-    return f" WHERE fits OR keeps OR subject_id IN ({standing})" + (" OR fits IS NULL" if used else "")
+    key = subject_key(programme.subject)
+    return f" WHERE {_FITS} OR {_KEEPS} OR {key} IN ({standing})" + (f" OR {_FITS} IS NULL" if used else "")
 
 
 def with_steps(scene: Scene, programme: Programme) -> str:
@@ -96,9 +97,10 @@ def _read(scene: Scene, programme: Programme) -> list[str]:
     """The columns of the wide table that a programme needs: binding hundreds at every step takes longer than the rows."""
     conditions = programme_conditions(programme)
     own = ["household_id", "area", *(["person_id"] if programme.subject == "person" else [])]
+    beside = [] if lists_everybody(programme) else [OPEN_HERE, HELD_HERE]
     columns = (name for c in conditions for name in c.columns)
     areas = (area_column(p) for c in conditions for p in c.parameters if p in scene.values.by_area)
-    return list(dict.fromkeys([*own, *columns, *areas]))
+    return list(dict.fromkeys([*own, *beside, *columns, *areas]))
 
 
 def _shared_key(earlier: Programme, later: Programme) -> str:
@@ -118,7 +120,7 @@ def _granted(earlier: Programme, later: Programme) -> str:
 def fits(scene: Scene, programme: Programme) -> str:
     """SQL in three values, over `with_steps`: whether the programme is proposed, whatever may be given beside it."""
     conditions = [
-        _triggered(scene, programme),
+        _triggered(programme),
         scene.sql(programme.eligible),
         *(f"NOT {scene.sql(e.when)}" for e in programme.exclusions),
         *_first_time(scene, programme),
@@ -128,11 +130,10 @@ def fits(scene: Scene, programme: Programme) -> str:
     return " AND ".join(conditions)
 
 
-def _triggered(scene: Scene, programme: Programme) -> str:
+def _triggered(programme: Programme) -> str:
     if lists_everybody(programme):
         return "true"
-    by_signal = opened(scene, programme.subject, programme.signals)
-    return f"({by_signal} OR {holding(scene, programme.subject, programme.terms.categories)})"
+    return f"({opened(programme.signals)} OR {holding(programme.terms.categories)})"
 
 
 def _first_time(scene: Scene, programme: Programme) -> list[str]:
@@ -140,7 +141,7 @@ def _first_time(scene: Scene, programme: Programme) -> list[str]:
     if programme.terms.once is None:
         return []
     causes = (
-        f"({opened(scene, programme.subject, c.signals)} AND NOT {scene.sql(c.helped)})"
+        f"({opened(c.signals)} AND NOT {scene.sql(c.helped)})"
         for c in programme.terms.once.causes
     )
     return [f"({' OR '.join(causes)})"]
@@ -174,7 +175,7 @@ def _digest(scene: Scene, programme: Programme) -> str:
     more = [f"coalesce({quote(GRANTED + other)}::VARCHAR, '?')" for other in programme.terms.uses]
     if programme.terms.once is not None:
         causes = programme.terms.once.causes
-        more += [f"{opened(scene, programme.subject, c.signals)}::VARCHAR" for c in causes]
+        more += [f"{opened(c.signals)}::VARCHAR" for c in causes]
     plain = digest(scene, programme_conditions(programme))
     return f"md5(concat_ws('|', {plain}, {', '.join(more)}))" if more else plain
 

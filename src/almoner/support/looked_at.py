@@ -1,6 +1,7 @@
 """Who is looked at: households with an open signal, a recognition, or something that already stands on their case.
 
-All others have nothing that support could answer, so rules over many columns are worked out for few rows.
+All others have nothing that support could answer, so rules over many columns are worked out for few rows. What is open and what is
+recognised stands beside each of these rows once, as lists: a subquery in every rule takes longer than the rows.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from almoner.assessment.signals import REFUTED as SIGNALS_REFUTED
 from almoner.assessment.wide import SUBJECTS, rows, subject_key, wide
 from almoner.engines import quote
 from almoner.policy.model import Subject
-from almoner.policy.support_model import Category
 
-OPEN = "open_signals"
+OPEN, HELD = "open_signals", "recognitions"  # kept tables: item, household_id, person_id (none where it is about the household)
+OPEN_HERE, HELD_HERE = "open here", "held here"  # columns of `looked`: lists of signals, and of categories
 _OPEN_IN = "open_signals_by_household"
 CONCERNED = "looked"  # the kept table of their households
 
@@ -27,28 +28,23 @@ def looked(subject: Subject) -> str:
     return f"{CONCERNED}_{subject}"
 
 
-def held(subject: Subject) -> str:
-    """The kept table of those who hold a recognition: a column `held:<id>` for each category of the subject."""
-    return f"held_{subject}"
-
-
-def held_as(category: str) -> str:
-    """The column of `held` that says so."""
-    return quote(f"held:{category}")
-
-
 def find(scene: Scene) -> None:
-    """Keep `open_signals`, who holds which recognition, and the rows that are looked at."""
+    """Keep `open_signals`, `recognitions` and the rows that are looked at."""
     engine = scene.engine
     engine.keep(OPEN, _open_signals(scene))
-    engine.keep(_OPEN_IN, f"SELECT household_id, list(DISTINCT item) AS items FROM {OPEN} GROUP BY household_id")
-    for subject in SUBJECTS:
-        engine.keep(held(subject), _held(scene, subject))
+    engine.keep(_OPEN_IN, _here("household", OPEN))
+    engine.keep(HELD, " UNION ALL ".join(_recognitions(scene, subject) for subject in SUBJECTS))
     engine.keep(CONCERNED, _concerned(scene))
     with scene.narrowed(CONCERNED):
         compute(scene, late(scene.pack))
         for subject in SUBJECTS:
-            engine.keep(looked(subject), rows(scene, subject, among=CONCERNED))
+            key, select = subject_key(subject), rows(scene, subject, among=CONCERNED)
+            engine.keep(
+                looked(subject),
+                f"SELECT r.*, o.items AS {quote(OPEN_HERE)}, h.items AS {quote(HELD_HERE)} FROM ({select}) AS r"
+                f" LEFT JOIN ({_here(subject, OPEN)}) AS o ON o.{key} = r.{key}"
+                f" LEFT JOIN ({_here(subject, HELD)}) AS h ON h.{key} = r.{key}",
+            )
 
 
 def _open_signals(scene: Scene) -> str:
@@ -57,49 +53,52 @@ def _open_signals(scene: Scene) -> str:
         WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})"""
 
 
-def open_among(explainer: Explainer, signals: Iterable[str], blank: str = "signals") -> dict[str, Any]:
-    """Of `signals`, those that are open in the household: a part of a form."""
-    listed = ", ".join(f"'{signal}'" for signal in signals)
-    join = f"LEFT JOIN {_OPEN_IN} AS open_here ON open_here.household_id = m.household_id"
-    return explainer.ask(blank, f"list_intersect(coalesce(open_here.items, []), [{listed}]::VARCHAR[]).list_sort()", join)
-
-
-def _held(scene: Scene, subject: Subject) -> str:
+def _recognitions(scene: Scene, subject: Subject) -> str:
     """One pass over the wide table for all categories of a subject."""
-    mine: list[Category] = [c for c in scene.pack.categories.values() if c.subject == subject]
-    columns = "".join(f", {scene.sql(c.held)} AS {held_as(c.id)}" for c in mine)
-    holds = " OR ".join(held_as(c.id) for c in mine) or "false"
-    key = "household_id" if subject == "household" else "household_id, person_id"
-    return f"SELECT * FROM (SELECT {key}{columns} FROM {wide(subject)}) WHERE {holds}"
+    held = {c.id: scene.sql(c.held) for c in scene.pack.categories.values() if c.subject == subject}
+    items = ", ".join(f"CASE WHEN {sql} THEN '{category}' END" for category, sql in held.items())
+    person = "person_id" if subject == "person" else "NULL::BIGINT AS person_id"
+    listed = f"SELECT unnest([{items}]::VARCHAR[]) AS item, household_id, {person} FROM {wide(subject)} WHERE {' OR '.join(held.values()) or 'false'}"
+    return f"SELECT * FROM ({listed}) WHERE item IS NOT NULL"
 
 
 def _concerned(scene: Scene) -> str:
-    return f"""SELECT household_id FROM {OPEN}
-        UNION SELECT household_id FROM {held("household")} UNION SELECT household_id FROM {held("person")}
+    return f"""SELECT household_id FROM {OPEN} UNION SELECT household_id FROM {HELD}
         UNION SELECT household_id FROM {scene.standing} WHERE kind <> 'signal'"""
 
 
-def opened(scene: Scene, subject: Subject, signals: Iterable[str]) -> str:
-    """SQL, true or false: one of `signals` is open for the subject, or for the household around it."""
-    own: list[str] = []
-    around: list[str] = []
-    for signal in signals:
-        about = scene.pack.signals[signal].subject
-        (own if about == subject else around).append(f"'{signal}'")
-    parts = []
-    if own:
-        key = subject_key(subject)
-        parts.append(f"{key} IN (SELECT {key} FROM {OPEN} WHERE item IN ({', '.join(own)}))")
-    if around:
-        parts.append(f"household_id IN (SELECT household_id FROM {OPEN} WHERE item IN ({', '.join(around)}))")
-    return f"({' OR '.join(parts)})" if parts else "false"
+def _here(subject: Subject, about: str) -> str:
+    """A SELECT of the items of `OPEN` or `HELD` that are there for each subject: its own, and of a household those of its members, of a person
+    those of the household around it."""
+    key, own = subject_key(subject), f"SELECT item, household_id, person_id FROM {about}"
+    if subject == "person":
+        around = "JOIN member AS m ON m.household_id = a.household_id WHERE a.person_id IS NULL"
+        own += f" WHERE person_id IS NOT NULL UNION ALL SELECT a.item, m.household_id, m.person_id FROM {about} AS a {around}"
+    return f"SELECT {key}, list(DISTINCT item) AS items FROM ({own}) GROUP BY {key}"
 
 
-def holding(scene: Scene, subject: Subject, categories: Iterable[str]) -> str:
-    """SQL, true or false: the subject, or the household around it, is recognised in one of `categories`."""
-    parts = []
-    for name in categories:
-        about = scene.pack.categories[name].subject
-        key = subject_key(subject) if about == subject else "household_id"
-        parts.append(f"{key} IN (SELECT {key} FROM {held(about)} WHERE {held_as(name)})")
-    return f"({' OR '.join(parts)})" if parts else "false"
+def open_among(explainer: Explainer, signals: Iterable[str], blank: str = "signals") -> dict[str, Any]:
+    """Of `signals`, those that are open in the household: a part of a form."""
+    join = f"LEFT JOIN {_OPEN_IN} AS open_here ON open_here.household_id = m.household_id"
+    sql = f"list_intersect(coalesce(open_here.items, []), {_listed(signals)}).list_sort()"
+    return explainer.ask(blank, sql, join)
+
+
+def opened(signals: Iterable[str]) -> str:
+    """SQL over `looked`, true or false: one of `signals` is open for the subject, or for the household around it."""
+    return _has_any(OPEN_HERE, signals)
+
+
+def holding(categories: Iterable[str]) -> str:
+    """SQL over `looked`, true or false: the subject, or the household around it, is recognised in one of `categories`."""
+    return _has_any(HELD_HERE, categories)
+
+
+def _has_any(items: str, wanted: Iterable[str]) -> str:
+    listed = list(wanted)
+    return f"coalesce(list_has_any({quote(items)}, {_listed(listed)}), false)" if listed else "false"
+
+
+def _listed(names: Iterable[str]) -> str:
+    quoted = ", ".join(f"'{name}'" for name in names)
+    return f"[{quoted}]::VARCHAR[]"

@@ -88,7 +88,7 @@ def _judged(scene: Scene, category: Category) -> str:
     )  # only of those whom the kind can be about: to write numbers as text takes longer than all the rest
     inner = (
         f"SELECT household_id, {person}, {subject_key(category.subject)} AS subject_id, area,"
-        f" {opened(scene, category.subject, category.signals)} AS looked_at, {scene.sql(category.held)} AS held,"
+        f" {opened(category.signals)} AS looked_at, {scene.sql(category.held)} AS held,"
         f" {scene.sql(category.when)} AS due, {leaving} AS leaves, {_review_sql(scene, category)} AS due_again,"
         f" {_blocked(scene, category)} AS deeper{guards}{digests} FROM {looked(category.subject)}"
     )
