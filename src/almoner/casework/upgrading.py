@@ -19,15 +19,12 @@ def pending() -> list[str]:
 
 
 def unknown() -> list[str]:
-    """Steps that were taken by a version that knew more than this one."""
+    """Steps that were taken and that this version does not know, nor has in one step that stands for several."""
     loader = MigrationExecutor(connection).loader
-    known = loader.disk_migrations or {}
+    known, applied = loader.disk_migrations or {}, set(loader.applied_migrations or {})
+    together = {step for one in known.values() if applied.issuperset(one.replaces) for step in one.replaces}
     ours = {app for app, _name in known}
-    return sorted(
-        f"{app}.{name}"
-        for app, name in loader.applied_migrations or {}
-        if app in ours and (app, name) not in known
-    )
+    return sorted(f"{app}.{name}" for app, name in applied - known.keys() - together if app in ours)
 
 
 def migrate() -> list[str]:
@@ -39,9 +36,10 @@ def migrate() -> list[str]:
 
 def refuse_other_version(folder: Path) -> None:
     """Raises HomeError when the tables are not those of this version."""
-    if unknown():
+    if others := unknown():
         raise HomeError(
-            f"{folder} was worked on by a newer Almoner. Install that version again, or restore a backup from before."
+            f"{folder} was worked on by another version of Almoner: it took the step {others[-1]}, which this one does not know."
+            " Install that version again, or restore a backup from before."
         )
     if pending():
         raise HomeError(
