@@ -25,7 +25,8 @@ from almoner.casework.quality import (
     Tally,
     by_list,
     by_signal,
-    keep_daily,
+    is_of_today,
+    keep,
     kept,
     median,
     together,
@@ -231,8 +232,10 @@ def test_a_sweep_keeps_what_it_counts_and_the_page_says_when(
 
 def test_a_worker_counts_once_a_day(case: Case) -> None:
     at = dt.datetime(2026, 11, 10, 3)
-    assert keep_daily(at)
-    assert not keep_daily(at + dt.timedelta(hours=23))
+    assert not is_of_today(at)
+    keep(at)
+    assert is_of_today(at + dt.timedelta(hours=23))
     assert kept("signal", at + dt.timedelta(hours=23))[0] == at
-    assert keep_daily(at + dt.timedelta(hours=25))
-    assert kept("signal", at + dt.timedelta(hours=26))[0] == at + dt.timedelta(hours=25)
+    assert not is_of_today(at + dt.timedelta(hours=25))
+    assert casework.sync_tallies_daily()
+    assert not casework.sync_tallies_daily()

@@ -216,6 +216,22 @@ def test_the_figures_of_today_are_those_counts(place: Place) -> None:
             assert counted[name] == cases_of(user).filter(which, ended_at=None).count(), name
 
 
+def test_weeks_that_are_over_are_kept_as_they_would_be_counted(place: Place) -> None:
+    for case in Case.objects.order_by("pk"):
+        opened = NOW - dt.timedelta(minutes=place.chance.randrange(120 * 24 * 60))
+        ended = case.ended_at and opened + dt.timedelta(minutes=place.chance.randrange(30 * 24 * 60))
+        Case.objects.filter(pk=case.pk).update(opened_at=opened, ended_at=ended)
+    days = [NOW.date() + dt.timedelta(days=later) for later in (0, 1, 6, 7, 20)]
+    counted = [[figures.by_week(user, day).rows for day in days] for user in place.people]
+    figures.keep_weeks(NOW)
+    assert [[figures.by_week(user, day).rows for day in days] for user in place.people] == counted
+    Case.objects.update(opened_at=NOW)
+    for user, (was, *_later) in zip(place.people, counted, strict=True):
+        *over, present = figures.by_week(user, NOW.date()).rows
+        assert over == list(was[:-1])
+        assert present != was[-1]
+
+
 @pytest.mark.parametrize("many", [False, True])
 def test_the_watch_list_by_cases_is_the_watch_list_by_signals(place: Place, many: bool) -> None:
     user, areas = place.people[0], Areas()

@@ -146,17 +146,23 @@ def sync_sweep(
 
 
 def sync_tallies() -> None:
-    """Count what became of the cases of the last 12 months, for the pages on quality and fairness. Takes seconds in a large county."""
-    from almoner.casework import quality
+    """Count what became of the cases of the last 12 months, for the pages on quality and fairness, and how many came and went by week, for
+    Today. Takes seconds in a large county."""
+    from almoner.casework import figures, quality
 
-    quality.keep(dt.datetime.now())
+    now = dt.datetime.now()
+    quality.keep(now)
+    figures.keep_weeks(now)
 
 
 def sync_tallies_daily() -> bool:
     """`sync_tallies`, unless they were counted within a day. Whether they were."""
     from almoner.casework import quality
 
-    return quality.keep_daily(dt.datetime.now())
+    if quality.is_of_today(dt.datetime.now()):
+        return False
+    sync_tallies()
+    return True
 
 
 def sync_timelines(

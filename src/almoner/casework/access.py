@@ -28,6 +28,7 @@ from almoner.casework.models import (
     ReferralState,
     RoleOf,
     Visit,
+    WeekTally,
 )
 from almoner.casework.models.people import INDEXED
 from almoner.casework.models.residents import OF_DEPARTMENTS
@@ -132,6 +133,14 @@ def cases_of(user: Someone) -> QuerySet[Case]:
     if membership is None or Right.CASES not in rights_of(membership):
         return Case.objects.none()
     return Case.objects.filter(_inside(membership))
+
+
+def tallies_of(user: Someone) -> QuerySet[WeekTally]:
+    """Counts of cases by week in the areas of who works cases."""
+    membership = membership_of(user)
+    if membership is None or Right.CASES not in rights_of(membership):
+        return WeekTally.objects.none()
+    return WeekTally.objects.filter(_inside(membership))
 
 
 def _of_cases(user: Someone, records: QuerySet[Record]) -> QuerySet[Record]:

@@ -112,7 +112,8 @@ def _links(choices: Iterable[Choice]) -> dict[str, str]:
         for value, inside in choices
         for code, _name in ([(value, "")] if isinstance(inside, str) else inside)
     )
-    return {code: f"{reverse('queue')}?{urlencode({'list': 'all', 'area': code})}" for code in codes}
+    queue = reverse("queue")
+    return {code: f"{queue}?{urlencode({'list': 'all', 'area': code})}" for code in codes}
 
 
 def _box(outlines: Sequence[AreaOutline]) -> tuple[str, float]:

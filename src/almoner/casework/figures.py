@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Q, QuerySet, Value
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet, Sum, Value
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from almoner.casework import charts, words
-from almoner.casework.access import cases_of
+from almoner.casework.access import cases_of, tallies_of
 from almoner.casework.charts import Chart
+from almoner.casework.models import Case, Tallied, WeekTally
 from almoner.casework.models.cases import NO_CLOCK
 
 if TYPE_CHECKING:
     from almoner.casework.access import Someone
-    from almoner.casework.models import Case
 
-WEEKS = 12
+WEEKS, WEEK = 12, dt.timedelta(weeks=1)
+KINDS = ("opened", "ended")
+KEPT = "weeks"  # the row of `Tallied` that says when weeks were kept
 LATENESS = {  # by name: what it is called, and whether its time is over
     "over_long": (gettext_lazy("Over by more than 14 days"), True),
     "over_weeks": (gettext_lazy("Over by 8 to 14 days"), True),
@@ -65,18 +68,34 @@ def waiting(counted: Mapping[str, int]) -> Chart:
 
 def by_week(user: Someone, today: dt.date) -> Chart:
     """Cases opened and ended in each of the last weeks, the present one included; weeks begin on Monday."""
-    monday = today - dt.timedelta(days=today.weekday())
-    mondays = [monday - dt.timedelta(weeks=back) for back in reversed(range(WEEKS))]
-    found = _counted(user, mondays)
-    rows = [
-        (words.short_day(day), (found.get((day, "opened"), 0), found.get((day, "ended"), 0)))
-        for day in mondays
-    ]
+    mondays = _mondays(today)
+    found = _weeks(user, mondays)
+    rows = [(words.short_day(day), found.get(day, (0, 0))) for day in mondays]
     opened, ended = (sum(counts[place] for _day, counts in rows) for place in (0, 1))
     label = _("Cases by week: %(opened)s opened and %(ended)s ended in the last %(weeks)s weeks.") % {
         "opened": f"{opened:,}", "ended": f"{ended:,}", "weeks": WEEKS,
     }  # fmt: skip
     return charts.columns(label, _("Week from"), [_("Opened"), _("Ended")], rows, _("Cases"))
+
+
+def keep_weeks(now: dt.datetime) -> None:
+    """Keep, by area, what was opened and ended in the weeks that are over: they are most of what `by_week` would count again for each page.
+
+    A case that moves to another area is counted there from the next time on.
+    """
+    over = _mondays(now.date())[:-1]
+    kept: dict[tuple[dt.date, str], list[int]] = {}
+    for place, kind in enumerate(KINDS):
+        for day in over:
+            cases = Case.objects.filter(**_within(kind, day)).order_by().values_list("area")
+            for area, count in cases.annotate(count=Count("*")):
+                kept.setdefault((day, area), [0, 0])[place] = count
+    with transaction.atomic():
+        WeekTally.objects.all().delete()
+        WeekTally.objects.bulk_create(
+            (WeekTally(week=day, area=area, opened=o, ended=e) for (day, area), (o, e) in kept.items()), batch_size=1_000
+        )
+        Tallied.objects.update_or_create(by=KEPT, defaults={"at": now, "groups": []})
 
 
 def counted(asked: Mapping[str, QuerySet[Case]]) -> dict[str, int]:
@@ -90,12 +109,30 @@ def counted(asked: Mapping[str, QuerySet[Case]]) -> dict[str, int]:
     return {row["part"]: row["count"] for row in parts[0].union(*parts[1:], all=True)}
 
 
-def _counted(user: Someone, mondays: list[dt.date]) -> dict[tuple[dt.date, str], int]:
-    own, asked = cases_of(user).order_by(), {}
+def _weeks(user: Someone, mondays: Sequence[dt.date]) -> dict[dt.date, tuple[int, int]]:
+    """By Monday, how many were opened and ended: as kept, and of the weeks since then counted now."""
+    kept = Tallied.objects.filter(by=KEPT).first()
+    known = [day for day in mondays if kept and day + WEEK <= kept.at.date()]
+    sums = tallies_of(user).filter(week__in=known).order_by().values_list("week").annotate(Sum("opened"), Sum("ended"))
+    found = {day: (opened, ended) for day, opened, ended in sums}
+    own = cases_of(user).order_by()
+    asked = {
+        f"{day.isoformat()} {kind}": own.filter(**_within(kind, day)) for day in mondays if day not in known for kind in KINDS
+    }
+    now = counted(asked)
     for day in mondays:
-        first = dt.datetime.combine(day, dt.time())
-        for kind in ("opened", "ended"):
-            within = {f"{kind}_at__gte": first, f"{kind}_at__lt": first + dt.timedelta(weeks=1)}
-            asked[f"{day.isoformat()} {kind}"] = own.filter(**within)
-    found = counted(asked).items()
-    return {(dt.date.fromisoformat(part[:10]), part[11:]): count for part, count in found}
+        if day not in known:
+            opened, ended = (now.get(f"{day.isoformat()} {kind}", 0) for kind in KINDS)
+            found[day] = (opened, ended)
+    return found
+
+
+def _within(kind: str, monday: dt.date) -> dict[str, dt.datetime]:
+    first = dt.datetime.combine(monday, dt.time())
+    return {f"{kind}_at__gte": first, f"{kind}_at__lt": first + WEEK}
+
+
+def _mondays(today: dt.date) -> list[dt.date]:
+    """Of the last weeks, the present one included, the oldest first."""
+    monday = today - dt.timedelta(days=today.weekday())
+    return [monday - back * WEEK for back in reversed(range(WEEKS))]

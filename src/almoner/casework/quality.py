@@ -126,12 +126,9 @@ def keep(now: dt.datetime) -> None:
         Tallied.objects.update_or_create(by=by, defaults={"at": now, "groups": groups})
 
 
-def keep_daily(now: dt.datetime) -> bool:
-    """`keep`, unless it was done within a day. Whether it was."""
-    if Tallied.objects.filter(at__gt=now - DAY).exists():
-        return False
-    keep(now)
-    return True
+def is_of_today(now: dt.datetime) -> bool:
+    """Whether it was counted and kept within a day."""
+    return Tallied.objects.filter(at__gt=now - DAY).exists()
 
 
 def kept(by: str, now: dt.datetime) -> tuple[dt.datetime, dict[Any, Tally]]:

@@ -19,7 +19,7 @@ from almoner.casework.models.people import Department, HouseholdMember, Identity
 from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Label, OutboxPosition
 from almoner.casework.models.requests import HelpRequest, RequestEnding
 from almoner.casework.models.residents import Answer, Concern, ConcernKind, Ending, Notice, WrongTry
-from almoner.casework.models.sweeps import AreaOutline, Judged, Sweep, Tallied
+from almoner.casework.models.sweeps import AreaOutline, Judged, Sweep, Tallied, WeekTally
 from almoner.casework.models.taking_part import Authorisation, Consent, How, LocalCheck, Said
 from almoner.casework.models.timelines import HouseholdTimelines
 from almoner.casework.models.work import Check, Checked, FalseAlarm, Finding, Visit
@@ -79,5 +79,6 @@ __all__ = [
     "Sweep",
     "Tallied",
     "Visit",
+    "WeekTally",
     "WrongTry",
 ]

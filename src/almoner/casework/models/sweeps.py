@@ -48,6 +48,21 @@ class Tallied(models.Model):
         return f"{self.by} {self.at.isoformat()}"
 
 
+class WeekTally(models.Model):
+    """Cases of an area that were opened and ended in a week (from Monday `week`) that is over. Kept with `Tallied`, whose row `weeks` says when."""
+
+    week = models.DateField()
+    area = models.CharField(max_length=40, blank=True)
+    opened = models.PositiveIntegerField()
+    ended = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["week", "area"], name="one_tally_a_week_and_area")]
+
+    def __str__(self) -> str:
+        return f"{self.week.isoformat()} {self.area}"
+
+
 class AreaOutline(models.Model):
     """An area on the map of the installation: SVG path data, the box around it and a point inside, in units of the map.
 
