@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from almoner.engines import Engine
+from almoner.engines import Beside, Engine, beside, with_columns
 from almoner.engines.duck import DuckEngine
 from almoner.engines.plans import MOST_WORLDS
 from almoner.errors import EngineError
@@ -163,3 +163,36 @@ def test_many_at_once_and_the_first_error_carries_its_sql(engine: Engine) -> Non
     engine.forget(*names)
     engine.keep_each((name, f"SELECT {n} AS n FROM base", None) for n, name in enumerate(names))
     assert engine.value('SELECT count(*) FROM "part 3"') == 3
+
+
+def test_tables_side_by_side_are_what_a_join_says(tmp_path: Path) -> None:
+    """Read from tables at first, and put together in memory later."""
+    spine = "SELECT n, n % 3 AS third FROM numbers"
+    squares = "SELECT n, sum(n * n) AS square, list(n::VARCHAR) AS said FROM numbers WHERE n % 2 = 0 GROUP BY n"
+    tables = [
+        Beside("squares", "n", "n", {"square": "the square", "said": "said"}, "is even"),
+        Beside("thirds", "id", "third", {"word": "word"}),
+    ]
+    more = {"large": '"the square" > 20', "of": "typeof(\"the square\")"}
+    seen = []
+    with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=2) as engine:
+        for n in (*range(2 + TIMES), 0):
+            with engine.transaction(), engine.few_rows(), engine.offer("numbers", numbers(*range(n, n + 9))):
+                engine.keep("squares", squares)
+                engine.keep("thirds", "SELECT 0 AS id, 'none' AS word UNION ALL SELECT 2, 'two' UNION ALL SELECT 7, 'never'")
+                engine.keep_beside("wide", spine, tables, more)
+                engine.keep_beside("plain", spine, tables)
+                seen = engine.rows("SELECT * FROM wide ORDER BY n")
+                assert seen == engine.rows(f"SELECT * FROM ({with_columns(beside(spine, tables), more)}) ORDER BY n")
+                assert [row[:-2] for row in seen] == engine.rows("SELECT * FROM plain ORDER BY n")
+    assert seen[0] == (0, 0, 0, ["0"], True, "none", False, "HUGEINT")
+    assert seen[1] == (1, 1, None, None, False, None, None, "HUGEINT")
+    assert seen[8] == (8, 2, 64, ["8"], True, "two", True, "HUGEINT")
+
+
+def test_side_by_side_with_what_was_let_go_is_refused(engine: Engine) -> None:
+    with engine.few_rows():
+        engine.keep("theirs", "SELECT 1 AS n, 2 AS m")
+        engine.forget("theirs")
+        with pytest.raises((EngineError, ValueError), match=r"not kept|theirs"):
+            engine.keep_beside("wide", "SELECT 1 AS n", [Beside("theirs", "n", "n", {"m": "m"})])

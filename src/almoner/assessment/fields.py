@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from almoner.assessment.rules import signal_conditions
-from almoner.assessment.wide import SPOKEN_OF, blank, holds, judged, kept_as, person_rows, wide
-from almoner.engines import quote
-from almoner.policy.model import Condition, Indicator, Pack, Signal, Subject
+from almoner.assessment.wide import SPOKEN_OF, blank, holds, kept_as, person_rows, wide
+from almoner.engines import quote, with_columns
+from almoner.policy.model import Indicator, Pack, Signal, Subject
 
 if TYPE_CHECKING:
     from almoner.assessment.scene import Scene
@@ -66,8 +66,8 @@ def judge(scene: Scene, field: Field) -> None:
     if field.subject == "person":
         columns = {c for s in field.signals for condition in signal_conditions(s) for c in condition.columns}
         persons = person_rows(scene, columns, _concerned(scene, field))
-        scene.engine.keep(field.table, judged(scene, persons, _whens(field)))
-    holds_any = " OR ".join(quote(name) for name in _whens(field))
+        scene.engine.keep_beside(field.table, persons.spine, persons.tables, _whens(scene, field))
+    holds_any = " OR ".join(quote(holds(s.id)) for s in field.signals)
     scene.engine.keep(field.held, f"SELECT * FROM {quote(field.table)} WHERE {holds_any}")
 
 
@@ -76,8 +76,8 @@ def forget(scene: Scene, found: Sequence[Field]) -> None:
     scene.engine.forget(*(f.held for f in found), *(f.table for f in found if f.subject == "person"))
 
 
-def _whens(field: Field) -> dict[str, Condition]:
-    return {holds(s.id): s.when for s in field.signals}
+def _whens(scene: Scene, field: Field) -> dict[str, str]:
+    return {holds(s.id): scene.sql(s.when) for s in field.signals}
 
 
 def _concerned(scene: Scene, field: Field) -> str:
@@ -94,8 +94,8 @@ def _concerned(scene: Scene, field: Field) -> str:
 
 def _may_hold_for_anybody(scene: Scene, field: Field) -> bool:
     """Whether a signal of the field holds in some household for a person of whom its indicators say nothing, as `coalesce(visits, 0) < 2` does."""
-    whens = _whens(field)
-    columns = {c for when in whens.values() for c in when.columns}
+    whens = _whens(scene, field)
+    columns = {c for s in field.signals for c in s.when.columns}
     found = ", ".join(f"bool_or({quote(name)})" for name in whens)
-    rows = scene.engine.rows(f"SELECT {found} FROM ({judged(scene, blank(scene, columns), whens)})")
+    rows = scene.engine.rows(f"SELECT {found} FROM ({with_columns(blank(scene, columns), whens)})")
     return any(rows[0])

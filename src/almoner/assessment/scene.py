@@ -17,10 +17,10 @@ import pyarrow as pa
 from almoner.assessment.expressions import bind
 from almoner.assessment.rules import asked_of_everybody
 from almoner.assessment.values import ParameterValues, area_table, values_at
-from almoner.assessment.wide import SPOKEN_OF, everybody, kept_as, spoken_of, wide
-from almoner.engines import Engine, Parameters, quote
+from almoner.assessment.wide import SPOKEN_OF, SUBJECTS, everybody, judgements, kept_as, spoken_of, wide
+from almoner.engines import Engine, Parameters, quote, with_columns
 from almoner.policy import clocks
-from almoner.policy.model import Condition, Indicator, Pack, Signal, Timeline
+from almoner.policy.model import Condition, Indicator, Pack, Signal, Subject, Timeline
 from almoner.registry.scope import SCOPE_TABLE, Absent, scope_views, up_to, within
 
 STANDING = "standing_here"  # of some households, what stands already
@@ -102,7 +102,7 @@ def open_scene(
         values = values_at(pack, as_of).with_watermarks(complete_through(engine))
         scene = Scene(engine, pack, as_of, known_at, values, households is not None, views, evidence)
         indicators = (kept_as(i.id) for i in pack.indicators.values())
-        stack.callback(engine.forget, *indicators, wide("household"), SPOKEN_OF)
+        stack.callback(engine.forget, *indicators, *map(wide, SUBJECTS), SPOKEN_OF)
         compute(scene, early(pack))
         _widen(scene, stack)
         yield scene
@@ -161,6 +161,15 @@ def _widen(scene: Scene, stack: ExitStack) -> None:
     if scene.values.by_area:
         areas = area_table(scene.engine, scene.pack, scene.values)
         stack.enter_context(scene.engine.offer("parameter_by_area", areas))
-    scene.engine.keep(wide("household"), everybody(scene, "household"))
+    _keep_rows(scene, "household")
     scene.engine.keep(SPOKEN_OF, spoken_of(scene))
-    stack.enter_context(scene.engine.views({wide("person"): everybody(scene, "person")}))
+    if scene.scoped:
+        _keep_rows(scene, "person")
+    else:  # most of its rows and columns are empty, and whoever reads it reads few of them
+        persons = with_columns(everybody(scene, "person").sql, judgements(scene, "person"))
+        stack.enter_context(scene.engine.views({wide("person"): persons}))
+
+
+def _keep_rows(scene: Scene, subject: Subject) -> None:
+    found = everybody(scene, subject)
+    scene.engine.keep_beside(wide(subject), found.spine, found.tables, judgements(scene, subject))

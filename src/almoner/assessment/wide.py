@@ -6,7 +6,8 @@ all columns for those who are looked at. That of persons is a view: most of its 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from almoner.assessment.expressions import area_column
@@ -16,7 +17,7 @@ from almoner.assessment.rules import (
     programme_conditions,
     signal_conditions,
 )
-from almoner.engines import quote
+from almoner.engines import Beside, beside, quote
 from almoner.policy.model import Condition, Indicator, Pack, Role, Subject
 
 if TYPE_CHECKING:
@@ -50,17 +51,27 @@ def holds(signal: str) -> str:
     return f"holds:{signal}"
 
 
-def everybody(scene: Scene, subject: Subject) -> str:
-    """A SELECT of everybody: what the rules for everybody read, and what each signal comes to."""
+@dataclass(frozen=True)
+class Rows:
+    """A row a subject: `spine` gives the subjects, and kept `tables` stand beside them."""
+
+    spine: str
+    tables: tuple[Beside, ...]
+
+    @property
+    def sql(self) -> str:
+        return beside(self.spine, self.tables)
+
+
+def everybody(scene: Scene, subject: Subject) -> Rows:
+    """Everybody, with what the rules for everybody read."""
     asked = _asked(scene.pack)
-    select = rows(scene, "household", asked) if subject == "household" else person_rows(scene, asked, f"FROM {SPOKEN_OF}")
-    return judged(scene, select, {holds(s.id): s.when for s in scene.pack.signals.values() if s.subject == subject})
+    return rows(scene, "household", asked) if subject == "household" else person_rows(scene, asked, f"SELECT * FROM {SPOKEN_OF}")
 
 
-def judged(scene: Scene, select: str, conditions: Mapping[str, Condition]) -> str:
-    """A SELECT with a column for each of the conditions beside the others."""
-    columns = "".join(f", {scene.sql(condition)} AS {quote(name)}" for name, condition in conditions.items())
-    return f"SELECT *{columns} FROM ({select})" if columns else select
+def judgements(scene: Scene, subject: Subject) -> dict[str, str]:
+    """By column, what each signal of the subject comes to."""
+    return {holds(s.id): scene.sql(s.when) for s in scene.pack.signals.values() if s.subject == subject}
 
 
 def spoken_of(scene: Scene) -> str:
@@ -72,8 +83,8 @@ def _asked(pack: Pack) -> set[str] | None:
     return None if pack.panel else {c for condition in asked_of_everybody(pack) for c in condition.columns}
 
 
-def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None, among: str = "") -> str:
-    """A SELECT with a row a subject: its household, its area and its indicators' `columns` (None: all).
+def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None, among: str = "") -> Rows:
+    """A row a subject: its household, its area and its indicators' `columns` (None: all).
 
     `among` is a kept table, to which the scene is narrowed; then only the households in it, and persons see the household's columns in the kept table
     `among_household`. Persons are those whom some indicator speaks of.
@@ -84,36 +95,34 @@ def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None,
     return person_rows(scene, columns, persons, f"{among}_household" if among else wide("household"))
 
 
-def _households(scene: Scene, columns: Collection[str] | None, among: str) -> str:
+def _households(scene: Scene, columns: Collection[str] | None, among: str) -> Rows:
     register = scene.pack.membership_feed
     area = register.with_role(Role.AREA)
-    listed, joins = _joined(scene.pack, "household", columns)
+    tables = _beside(scene.pack, "household", columns)
     if scene.values.by_area:
-        listed.append("parameter_by_area.* EXCLUDE (area)")
-        joins.append("LEFT JOIN parameter_by_area ON parameter_by_area.area = s.area")
+        local = {column: column for column in map(area_column, scene.values.by_area)}
+        tables.append(Beside("parameter_by_area", "area", "area", local))
     here = f"min({quote(area.name)})" if area else "NULL::VARCHAR"
     only = f" AND household_id IN (SELECT household_id FROM {among})" if among else ""
-    return (
-        f"SELECT s.household_id, s.area{_listed(listed)} FROM (SELECT household_id, {here} AS area"
-        f" FROM {quote(register.id)} WHERE household_id IS NOT NULL{only} GROUP BY household_id) AS s {' '.join(joins)}"
-    )
+    spine = f"SELECT household_id, {here} AS area FROM {quote(register.id)} WHERE household_id IS NOT NULL{only} GROUP BY household_id"
+    return Rows(spine, tuple(tables))
 
 
-def person_rows(scene: Scene, columns: Collection[str] | None, persons: str, around: str = "") -> str:
+def person_rows(scene: Scene, columns: Collection[str] | None, persons: str, around: str = "") -> Rows:
     """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the kept table `around`."""
-    own = _read(scene.pack, "person", columns)
-    listed, joins = _joined(scene.pack, "person", columns)
-    listed += [f"{quote(kept_as(i.id))}.person_id IS NOT NULL AS {quote(has(i.id))}" for i in own]
-    return (
-        f"SELECT s.person_id, {_of_household(scene, columns)}{_listed(listed)} FROM ({persons}) AS s"
-        f" JOIN {around or wide('household')} AS h ON h.household_id = s.household_id {' '.join(joins)}"
+    spine = (
+        f"SELECT s.person_id, {_of_household(scene, columns)} FROM ({persons}) AS s"
+        f" JOIN {around or wide('household')} AS h ON h.household_id = s.household_id"
     )
+    return Rows(spine, tuple(_beside(scene.pack, "person", columns)))
 
 
 def blank(scene: Scene, columns: Collection[str]) -> str:
     """A row a household, as for a person of whom no indicator says anything."""
-    listed, joins = _joined(scene.pack, "person", columns, "false")
-    return f"SELECT {_of_household(scene, columns)}{_listed(listed)} FROM {wide('household')} AS h {' '.join(joins)}"
+    tables = [(quote(kept_as(i.id)), _wanted(i, columns)) for i in _read(scene.pack, "person", columns)]
+    listed = "".join(f", {table}.{quote(c)}" for table, wanted in tables for c in wanted)
+    joins = "".join(f" LEFT JOIN {table} ON false" for table, _columns in tables)
+    return f"SELECT {_of_household(scene, columns)}{listed} FROM {wide('household')} AS h{joins}"
 
 
 def _spoken_of(indicators: Sequence[Indicator], only: str = "") -> str:
@@ -123,15 +132,14 @@ def _spoken_of(indicators: Sequence[Indicator], only: str = "") -> str:
     return f"SELECT p.person_id, member.household_id FROM ({persons}) AS p JOIN member ON member.person_id = p.person_id"
 
 
-def _joined(
-    pack: Pack, subject: Subject, columns: Collection[str] | None, on: str = ""
-) -> tuple[list[str], list[str]]:
-    listed, joins = [], []
-    for indicator in _read(pack, subject, columns):
-        table, key = quote(kept_as(indicator.id)), subject_key(subject)
-        listed += [f"{table}.{quote(c)}" for c in _wanted(indicator, columns)]
-        joins.append(f"LEFT JOIN {table} ON {on or f'{table}.{key} = s.{key}'}")
-    return listed, joins
+def _beside(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Beside]:
+    key = subject_key(subject)
+    return [
+        Beside(
+            kept_as(i.id), key, key, {c: c for c in _wanted(i, columns)}, has(i.id) if subject == "person" else ""
+        )
+        for i in _read(pack, subject, columns)
+    ]
 
 
 def _read(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Indicator]:
@@ -165,7 +173,3 @@ def _subject_of(pack: Pack, column: str) -> Subject | None:
         return pack.column(column)[0].subject
     except KeyError:  # an earlier step of an amount
         return None
-
-
-def _listed(columns: Sequence[str]) -> str:
-    return "".join(f", {column}" for column in columns)

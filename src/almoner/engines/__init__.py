@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from almoner.engines.base import Engine, Parameters, quote
+from almoner.engines.base import Beside, Engine, Parameters, beside, quote, with_columns
 from almoner.engines.duck import DuckEngine
 
-__all__ = ["Engine", "Parameters", "open_engine", "quote"]
+__all__ = ["Beside", "Engine", "Parameters", "beside", "open_engine", "quote", "with_columns"]
 
 
 def open_engine(

@@ -6,8 +6,10 @@ SQL is DuckDB's dialect on every engine (DESIGN section 6). Named parameters are
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +20,36 @@ Parameters = Mapping[str, Any]
 def quote(name: str) -> str:
     """An identifier, quoted."""
     return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A kept table to stand beside other rows: its row (there is at most one) whose column `key` has the value of their column `on`.
+
+    `columns` gives the name beside them of each of its columns; `found` names one more, which says whether there is a row.
+    """
+
+    table: str
+    key: str
+    on: str
+    columns: Mapping[str, str]
+    found: str = ""
+
+
+def beside(select: str, tables: Sequence[Beside]) -> str:
+    """A SELECT of the rows of `select` with the columns of `tables` beside them; empty where a table has no row."""
+    listed, joins = "", ""
+    for n, t in enumerate(tables):
+        listed += "".join(f", t{n}.{quote(column)} AS {quote(name)}" for column, name in t.columns.items())
+        listed += f", t{n}.{quote(t.key)} IS NOT NULL AS {quote(t.found)}" if t.found else ""
+        joins += f" LEFT JOIN {quote(t.table)} AS t{n} ON t{n}.{quote(t.key)} = s.{quote(t.on)}"
+    return f"SELECT s.*{listed} FROM ({select}) AS s{joins}"
+
+
+def with_columns(select: str, more: Mapping[str, str]) -> str:
+    """A SELECT with columns, by name SQL over the others, beside all others."""
+    columns = "".join(f", {sql} AS {quote(name)}" for name, sql in more.items())
+    return f"SELECT *{columns} FROM ({select})" if columns else select
 
 
 class Engine(ABC):
@@ -58,6 +90,10 @@ class Engine(ABC):
         """As `keep` for each name, SELECT and parameters, in any order or at once: none reads another, or what is not committed."""
         for name, select, parameters in selects:
             self.keep(name, select, parameters)
+
+    def keep_beside(self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})) -> None:
+        """As `keep` of `beside(select, tables)`; with `more`, columns (by name) that are SQL over all of these."""
+        self.keep(name, with_columns(beside(select, tables), more))
 
     @abstractmethod
     def forget(self, *names: str) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from almoner.engines.base import Engine, Parameters, quote
+from almoner.engines.base import Beside, Engine, Parameters, quote, with_columns
 from almoner.engines.plans import Plans, Shelf
 from almoner.errors import EngineError, HomeError
 
@@ -179,6 +180,19 @@ class DuckEngine(Engine):
         finally:
             waiting.clear()
             theirs.result()
+
+    def keep_beside(self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Few rows are put side by side as they lie in memory: each join of a wide row makes all of its columns anew."""
+        if not self._few:
+            super().keep_beside(name, select, tables, more)
+            return
+        bare = f"{name} bare" if more else name
+        with _told(select):
+            self._give_up_tables([bare])
+            self._plans.keep_beside(bare, select, tables)
+        if more:
+            self.keep(name, with_columns(f"SELECT * FROM {quote(bare)}", more))
+            self.forget(bare)
 
     def _give_up_tables(self, names: Sequence[str]) -> None:
         for name in self._kept.intersection(names):

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from almoner.engines.base import Parameters, quote
+from almoner.engines.base import Beside, Parameters, quote
 
 MOST_PLANS = 4_000
 MOST_WORLDS = 100  # sets of views that are remembered; those of everybody name a moment, and are new each time
@@ -154,6 +155,26 @@ class Plans:
         """Compute `sql` and let `name` stand for its rows."""
         rows = self.arrow(sql, parameters)
         self._shelf.put(name, rows, lambda: self._columns(written_out(self._connection, sql, parameters)))
+
+    def keep_beside(self, name: str, select: str, tables: Sequence[Beside]) -> None:
+        """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots, beside them."""
+        rows = self.arrow(select, None)
+        columns = dict(zip(rows.column_names, rows.columns, strict=True))
+        for t in tables:
+            slot = self._shelf.slots[t.table]
+            if slot.rows is None:
+                raise ValueError("this table is not kept any more")
+            places = pc.index_in(rows.column(t.on), value_set=slot.rows.column(t.key)).combine_chunks()
+            columns |= {new: slot.rows.column(column).take(places) for column, new in t.columns.items()}
+            columns |= {t.found: pc.is_valid(places)} if t.found else {}
+        self._shelf.put(name, pa.table(columns), lambda: self._types_beside(select, tables))
+
+    def _types_beside(self, select: str, tables: Sequence[Beside]) -> dict[str, str]:
+        types = self._columns(select)
+        for t in tables:
+            theirs = self._shelf.slots[t.table].types
+            types |= {new: theirs[column] for column, new in t.columns.items() if column in theirs}
+        return types
 
     def _define_slot(self, name: str, slot: Slot) -> None:
         """What Arrow knows under another type (HUGEINT, JSON) is given its own back."""

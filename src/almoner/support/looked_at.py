@@ -14,12 +14,11 @@ from almoner.assessment.scene import Scene, compute, late
 from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
 from almoner.assessment.signals import REFUTED as SIGNALS_REFUTED
 from almoner.assessment.wide import SUBJECTS, rows, subject_key, wide
-from almoner.engines import quote
+from almoner.engines import Beside, quote
 from almoner.policy.model import Subject
 
 OPEN, HELD = "open_signals", "recognitions"  # kept tables: item, household_id, person_id (none where it is about the household)
 OPEN_HERE, HELD_HERE = "open here", "held here"  # columns of `looked`: lists of signals, and of categories
-_OPEN_IN = "open_signals_by_household"
 CONCERNED = "looked"  # the kept table of their households
 
 
@@ -32,19 +31,20 @@ def find(scene: Scene) -> None:
     """Keep `open_signals`, `recognitions` and the rows that are looked at."""
     engine = scene.engine
     engine.keep(OPEN, _open_signals(scene))
-    engine.keep(_OPEN_IN, _here("household", OPEN))
     engine.keep(HELD, " UNION ALL ".join(_recognitions(scene, subject) for subject in SUBJECTS))
     engine.keep(CONCERNED, _concerned(scene))
     with scene.narrowed(CONCERNED):
         compute(scene, late(scene.pack))
         for subject in SUBJECTS:
-            key, select = subject_key(subject), rows(scene, subject, among=CONCERNED)
-            engine.keep(
-                looked(subject),
-                f"SELECT r.*, o.items AS {quote(OPEN_HERE)}, h.items AS {quote(HELD_HERE)} FROM ({select}) AS r"
-                f" LEFT JOIN ({_here(subject, OPEN)}) AS o ON o.{key} = r.{key}"
-                f" LEFT JOIN ({_here(subject, HELD)}) AS h ON h.{key} = r.{key}",
-            )
+            found = rows(scene, subject, among=CONCERNED)
+            here = [_keep_here(scene, subject, about, column) for about, column in ((OPEN, OPEN_HERE), (HELD, HELD_HERE))]
+            engine.keep_beside(looked(subject), found.spine, [*found.tables, *here])
+
+
+def _keep_here(scene: Scene, subject: Subject, about: str, column: str) -> Beside:
+    table, key = f"{about} of {subject}", subject_key(subject)
+    scene.engine.keep(table, _here(subject, about))
+    return Beside(table, key, key, {"items": column})
 
 
 def _open_signals(scene: Scene) -> str:
@@ -79,7 +79,7 @@ def _here(subject: Subject, about: str) -> str:
 
 def open_among(explainer: Explainer, signals: Iterable[str], blank: str = "signals") -> dict[str, Any]:
     """Of `signals`, those that are open in the household: a part of a form."""
-    join = f"LEFT JOIN {_OPEN_IN} AS open_here ON open_here.household_id = m.household_id"
+    join = f"LEFT JOIN {quote(f'{OPEN} of household')} AS open_here ON open_here.household_id = m.household_id"
     sql = f"list_intersect(coalesce(open_here.items, []), {_listed(signals)}).list_sort()"
     return explainer.ask(blank, sql, join)
 
