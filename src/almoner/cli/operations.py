@@ -26,7 +26,7 @@ from almoner.progress import progress
 from almoner.registry import Delivery, Receipt, ensure, persons_without_household, stream_state, take_in
 from almoner.registry.vault import Vault, create_key, open_vault
 from almoner.stream.lock import sole_worker
-from almoner.stream.looking_back import TOLD
+from almoner.stream.timelines_due import TOLD
 from almoner.support.outbox import changes_after
 
 MANIFEST = "manifest.json"
@@ -221,7 +221,7 @@ def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) ->
     with progress("Timelines"):
         timelines_of(inst, None, as_of, known_at)
     with inst.engine.transaction():
-        stream_state.forget_untold(inst.engine, None)
+        stream_state.forget_timelines_due(inst.engine, None)
         told = timelines.circumstances(inst.engine, inst.pack, as_of, known_at)
         stream_state.set_mark(inst.engine, TOLD, told)
 

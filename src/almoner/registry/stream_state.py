@@ -23,7 +23,7 @@ _TABLES = {
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
     "moved_watermark": "feed VARCHAR",
     "stream_mark": "name VARCHAR, value VARCHAR",
-    "untold": "household_id BIGINT",  # their timelines are to be computed anew
+    "timelines_due": "household_id BIGINT",  # their timelines are to be computed anew
 }
 
 
@@ -117,30 +117,30 @@ def forget_touched(engine: Engine, households: Sequence[int] | None) -> None:
         engine.execute("DELETE FROM registry.moved_watermark")
         return
     with engine.offer("looked_at_now", pa.table({"household_id": pa.array(households, pa.int64())})), engine.transaction():
-        engine.execute("INSERT INTO registry.untold SELECT household_id FROM looked_at_now")
+        engine.execute("INSERT INTO registry.timelines_due SELECT household_id FROM looked_at_now")
         engine.execute(
             "DELETE FROM registry.touched WHERE household_id IN (SELECT household_id FROM looked_at_now)"
         )
 
 
-def note_untold(engine: Engine, households: Sequence[int]) -> None:
-    with engine.offer("untold_now", pa.table({"household_id": pa.array(households, pa.int64())})):
-        engine.execute("INSERT INTO registry.untold SELECT household_id FROM untold_now")
+def note_timelines_due(engine: Engine, households: Sequence[int]) -> None:
+    with engine.offer("due_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+        engine.execute("INSERT INTO registry.timelines_due SELECT household_id FROM due_now")
 
 
-def untold(engine: Engine, most: int) -> list[int]:
+def timelines_due(engine: Engine, most: int) -> list[int]:
     """At most so many households whose timelines are to be computed anew, in the order of their ids."""
-    sql = "SELECT DISTINCT household_id FROM registry.untold ORDER BY 1 LIMIT $most"
+    sql = "SELECT DISTINCT household_id FROM registry.timelines_due ORDER BY 1 LIMIT $most"
     return [household for (household,) in engine.rows(sql, {"most": most})]
 
 
-def forget_untold(engine: Engine, households: Sequence[int] | None) -> None:
+def forget_timelines_due(engine: Engine, households: Sequence[int] | None) -> None:
     """Their timelines were told; None: those of everybody."""
     if households is None:
-        engine.execute("DELETE FROM registry.untold")
+        engine.execute("DELETE FROM registry.timelines_due")
         return
     with engine.offer("told_now", pa.table({"household_id": pa.array(households, pa.int64())})):
-        engine.execute("DELETE FROM registry.untold WHERE household_id IN (SELECT household_id FROM told_now)")
+        engine.execute("DELETE FROM registry.timelines_due WHERE household_id IN (SELECT household_id FROM told_now)")
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from almoner.policy.model import Pack
 from almoner.registry import stream_state
 from almoner.registry.compacting import Compaction
 from almoner.stream.log import tell
-from almoner.stream.looking_back import LookingBack
 from almoner.stream.rounds import NAME
 from almoner.stream.status import Status
+from almoner.stream.timelines_due import TimelinesDue
 
 LOOK_SECONDS = 60.0  # between two looks at whether something is to be done
 TALLY_SECONDS = 3600.0  # between two looks at whether a day has passed since figures were counted
@@ -31,7 +31,7 @@ class Upkeep:
     status: Status
     show_feeds: Callable[[], None]
     tally: Callable[[], bool]
-    looking_back: LookingBack
+    timelines: TimelinesDue
     _looked: float = field(default_factory=monotonic, init=False)
     _stepped: float = field(default=float("-inf"), init=False)
     _tallied: float = field(default=float("-inf"), init=False)
@@ -41,7 +41,7 @@ class Upkeep:
 
     def step(self, *, busy: bool) -> None:
         """One step, if there is one: at once in a quiet moment, seldom beside other work."""
-        self.looking_back.step(busy=busy)
+        self.timelines.step(busy=busy)
         if not busy:
             self._tally()
         if busy and monotonic() - self._stepped < BUSY_SECONDS:

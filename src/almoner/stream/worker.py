@@ -27,9 +27,9 @@ from almoner.stream import ticks
 from almoner.stream.inbox import Inbox
 from almoner.stream.landing import Landing
 from almoner.stream.log import tell
-from almoner.stream.looking_back import LookingBack, Told
 from almoner.stream.rounds import Pace, Rounds, Taken
 from almoner.stream.status import Status
+from almoner.stream.timelines_due import TimelinesDue, Told
 from almoner.stream.upkeep import Upkeep
 
 IDLE_SECONDS = 0.05  # between two looks at an empty inbox
@@ -107,7 +107,7 @@ class Worker:
     def __post_init__(self) -> None:
         self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
-        back = LookingBack(
+        back = TimelinesDue(
             self.engine, self.pack, self.status, self.casework, lambda: (self._day(self.clock()), self._known_at())
         )
         self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, back)

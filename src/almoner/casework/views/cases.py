@@ -19,12 +19,12 @@ from almoner.casework.audit import looked
 from almoner.casework.evidence import Presenter, Proposal
 from almoner.casework.forms import ActForm
 from almoner.casework.history import history, looks
-from almoner.casework.looking_back import over_months
 from almoner.casework.models import Case, Concern, ConcernKind, Ending, FalseAlarm, Finding, Outcome, Visit
 from almoner.casework.models.residents import ENDINGS, OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
 from almoner.casework.standing import RUNNING
 from almoner.casework.taking_part import HIDDEN
+from almoner.casework.timelines_shown import over_months
 from almoner.casework.timing import Clock, clock, clock_of
 from almoner.casework.vault_rows import people
 from almoner.casework.views.case_parts import more, part

@@ -36,7 +36,7 @@ class Told(Protocol):
 
 
 @dataclass
-class LookingBack:
+class TimelinesDue:
     """The timelines of one open installation. `now` gives the day that is decided for and the time that is known at."""
 
     engine: Engine
@@ -56,7 +56,7 @@ class LookingBack:
         if not self._under_way:
             self._looked = monotonic()
             self._note(as_of, known_at)
-        households = stream_state.untold(self.engine, AT_ONCE)
+        households = stream_state.timelines_due(self.engine, AT_ONCE)
         self._under_way = len(households) == AT_ONCE
         if households:
             self._tell(households, as_of, known_at)
@@ -74,14 +74,14 @@ class LookingBack:
         changed = stream_state.mark(self.engine, TOLD) != circumstances
         households = self.casework.open_households(all_of_them=changed)
         with self.engine.transaction():
-            stream_state.note_untold(self.engine, households)
+            stream_state.note_timelines_due(self.engine, households)
             if changed:
                 stream_state.set_mark(self.engine, TOLD, circumstances)
 
     def _tell(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> None:
         started = perf_counter()
         told = self.casework.timelines(households, as_of, known_at)
-        stream_state.forget_untold(self.engine, households)
+        stream_state.forget_timelines_due(self.engine, households)
         self.status.spent("timelines", perf_counter() - started)
         if told:
             tell("timelines", households=told, seconds=round(perf_counter() - started, 3))

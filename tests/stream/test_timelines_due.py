@@ -13,7 +13,7 @@ from almoner.assessment.timelines import Line, lines
 from almoner.engines import Engine
 from almoner.policy.model import Pack
 from almoner.registry import stream_state
-from almoner.stream import looking_back
+from almoner.stream import timelines_due
 from almoner.stream.events import Event
 from almoner.stream.landing import Landing
 from almoner.stream.status import Status
@@ -113,12 +113,12 @@ def wage(n: int, who: str, amount: float, month: str, through: dt.date | None = 
     return event("wages", n, through=through, withdrawn=withdrawn, **row)
 
 
-def untold(engine: Engine) -> list[int]:
-    return stream_state.untold(engine, 100)
+def due(engine: Engine) -> list[int]:
+    return stream_state.timelines_due(engine, 100)
 
 
 def a_minute_later(worker: Worker) -> None:
-    worker._upkeep.looking_back._looked -= looking_back.EVERY_SECONDS
+    worker._upkeep.timelines._looked -= timelines_due.EVERY_SECONDS
     worker.drain()
 
 
@@ -130,7 +130,7 @@ def test_after_the_first_start_the_open_cases_have_what_a_sweep_says(place: Plac
     a_minute_later(place.worker())
     assert place.cases.kept == place.swept()
     assert values(place, 1) == [(dt.date(2026, 8, 1), 900)]  # October is not complete
-    assert untold(place.stream.engine) == []
+    assert due(place.stream.engine) == []
 
 
 def test_a_correction_and_a_withdrawal_reach_the_lines_after_the_slice_and_not_in_it(place: Place) -> None:
@@ -141,20 +141,20 @@ def test_a_correction_and_a_withdrawal_reach_the_lines_after_the_slice_and_not_i
     place.clock.forward(seconds=1)
     worker.drain()
     assert len(place.cases.calls) == before  # it was looked at less than a minute ago
-    assert untold(place.stream.engine) == [1, 2]
+    assert due(place.stream.engine) == [1, 2]
     a_minute_later(worker)
     assert place.cases.kept == place.swept()
     assert (values(place, 1), values(place, 2)) == ([(dt.date(2026, 8, 1), 1000)], [])
 
 
 def test_beside_work_nobody_is_told_before_they_have_waited_long(place: Place) -> None:
-    back = place.worker()._upkeep.looking_back
+    back = place.worker()._upkeep.timelines
     back._looked = float("-inf")
     before = len(place.cases.calls)
-    stream_state.note_untold(place.stream.engine, [1])
+    stream_state.note_due(place.stream.engine, [1])
     back.step(busy=True)
     assert len(place.cases.calls) == before
-    back._quiet -= looking_back.LONGEST_SECONDS
+    back._quiet -= timelines_due.LONGEST_SECONDS
     back.step(busy=True)
     assert place.cases.calls[before:] == [[1]]
 
@@ -177,7 +177,7 @@ def test_a_kill_between_computing_and_forgetting_loses_nobody(place: Place) -> N
     worker = place.worker()
     with pytest.raises(Killed):
         a_minute_later(worker)
-    assert untold(place.stream.engine) == [1]
+    assert due(place.stream.engine) == [1]
     place.cases.dies = False
     a_minute_later(place.worker())
     assert place.cases.kept == place.swept()
@@ -193,13 +193,13 @@ def test_a_case_that_was_opened_again_is_found_without_a_new_record(place: Place
 
 
 def test_many_are_told_in_pieces_with_other_work_between(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking_back, "AT_ONCE", 1)
+    monkeypatch.setattr(timelines_due, "AT_ONCE", 1)
     worker = place.worker()
     place.cases.calls.clear()
     place.cases.kept.clear()
-    worker._upkeep.looking_back._looked = float("-inf")
-    worker._upkeep.looking_back.step(busy=False)
+    worker._upkeep.timelines._looked = float("-inf")
+    worker._upkeep.timelines.step(busy=False)
     assert place.cases.calls == [[1]]
-    worker._upkeep.looking_back.step(busy=False)
-    worker._upkeep.looking_back.step(busy=False)
-    assert (place.cases.calls, untold(place.stream.engine)) == ([[1], [2]], [])
+    worker._upkeep.timelines.step(busy=False)
+    worker._upkeep.timelines.step(busy=False)
+    assert (place.cases.calls, due(place.stream.engine)) == ([[1], [2]], [])
