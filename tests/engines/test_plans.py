@@ -196,3 +196,12 @@ def test_side_by_side_with_what_was_let_go_is_refused(engine: Engine) -> None:
         engine.forget("theirs")
         with pytest.raises((EngineError, ValueError), match=r"not kept|theirs"):
             engine.keep_beside("wide", "SELECT 1 AS n", [Beside("theirs", "n", "n", {"m": "m"})])
+
+
+def test_a_join_by_common_names_ends_no_transaction(tmp_path: Path) -> None:
+    """DuckDB cannot say which tables such a statement reads; to ask it within the transaction would end that."""
+    with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=0) as engine:
+        for _ in range(TIMES):
+            with engine.transaction(), engine.few_rows():
+                engine.execute("CREATE OR REPLACE TEMP TABLE own AS SELECT unnest([1, 2, 3]) AS n")
+                assert engine.rows("SELECT s.n FROM own AS s JOIN (SELECT n FROM own WHERE n > 1) AS b USING (n) ORDER BY s.n") == [(2,), (3,)]

@@ -51,7 +51,7 @@ def latest_of(whose: Subject) -> str:
 
 
 def keep_latest(scene: Scene) -> None:
-    """Keep `latest_of` each subject: all feeds side by side, for to join a table a feed takes longer than all else that is told."""
+    """Keep `latest_of` each subject, all feeds side by side: to join a table for each feed takes longer than all else that is told."""
     timed = _timed(scene.pack)
     if not timed:
         return

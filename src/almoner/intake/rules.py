@@ -6,7 +6,6 @@ it means.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ SQL_TYPES = {
     "timestamp": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
+RECEIVED = "_received_at"  # the column of a slice that says when its rows came
 LONGEST_CELL = 131_072  # characters
 LARGEST_NUMBER = 1e14  # facts keep 18 digits, 4 of them behind the point
 _BLANK = "' \u3000\u00a0\ufeff' || chr(9) || chr(10) || chr(13)"
@@ -52,9 +52,9 @@ class Check:
     rules: tuple[tuple[str, str], ...]
 
 
-def check(of: Property, kind: pa.DataType, place: int, received_at: dt.datetime) -> Check:
+def check(of: Property, kind: pa.DataType, place: int) -> Check:
     """The check of a column of type `kind`; `place` names its intermediate columns `c<place>` and
-    `v<place>`."""
+    `v<place>`. When the row came is in the column `RECEIVED`."""
     raw, cell, value = quote(of.name), f"c{place}", f"v{place}"
     textual = is_text(kind) or of.type == "string"
     as_cell = _trimmed(f"{raw}::VARCHAR") if textual else raw
@@ -62,7 +62,7 @@ def check(of: Property, kind: pa.DataType, place: int, received_at: dt.datetime)
     rules = (
         *_kind_rules(of, kind, textual, cell, value),
         *_agreed(of, cell, value),
-        *_time_rules(of, value, received_at),
+        *_time_rules(of, value),
     )
     return Check(of, as_cell, as_value, tuple(rules))
 
@@ -196,9 +196,9 @@ def _agreed(of: Property, cell: str, value: str) -> Iterator[tuple[str, str]]:
         yield "valid_values", f"{value}::VARCHAR NOT IN ({', '.join(map(_text, of.valid_values))})"
 
 
-def _time_rules(of: Property, value: str, received_at: dt.datetime) -> Iterator[tuple[str, str]]:
+def _time_rules(of: Property, value: str) -> Iterator[tuple[str, str]]:
     if of.role in (Role.EVENT_TIME, Role.BIRTH_DATE) and of.type in ("date", "timestamp"):
-        yield "future", f"{value} > TIMESTAMP '{received_at.isoformat(sep=' ')}'"
+        yield "future", f"{value} > {RECEIVED}"
         yield "too_old", f"{value} < DATE '1900-01-01'"
 
 

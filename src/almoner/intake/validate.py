@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.faults import BadRow, Broken, masked
-from almoner.intake.rules import SQL_TYPES, Check, check
+from almoner.intake.rules import RECEIVED, SQL_TYPES, Check, check
 from almoner.intake.slices import LINE, Slice
 from almoner.policy.model import Feed
 
@@ -30,9 +31,10 @@ def create_stage(engine: Engine, feed: Feed) -> None:
 def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime) -> tuple[int, Iterator[BadRow]]:
     """Put the good rows of a slice on the stage. Gives their count, and the bad rows with all their
     faults."""
-    checks = _checks(feed, part.table, received_at)
-    rest = _stage_good(engine, checks, part.table) if part.table.num_rows else part.table
-    return part.table.num_rows - rest.num_rows, _bad(engine, checks, part, rest)
+    checks = _checks(feed, part.table)
+    table = part.table.append_column(RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows))
+    rest = _stage_good(engine, checks, table) if table.num_rows else table
+    return table.num_rows - rest.num_rows, _bad(engine, checks, part, rest)
 
 
 def _bad(engine: Engine, checks: list[Check], part: Slice, rest: pa.Table) -> Iterator[BadRow]:
@@ -41,24 +43,20 @@ def _bad(engine: Engine, checks: list[Check], part: Slice, rest: pa.Table) -> It
         yield from _bad_rows(engine, checks, rest)
 
 
-def _checks(feed: Feed, table: pa.Table, received_at: dt.datetime) -> list[Check]:
+def _checks(feed: Feed, table: pa.Table) -> list[Check]:
     present = [p for p in feed.properties if p.name in table.column_names]
-    return [check(p, table.schema.field(p.name).type, place, received_at) for place, p in enumerate(present)]
+    return [check(p, table.schema.field(p.name).type, place) for place, p in enumerate(present)]
 
 
 def _stage_good(engine: Engine, checks: list[Check], table: pa.Table) -> pa.Table:
     """Gives the rows that stay behind."""
     names = ", ".join(quote(c.of.name) for c in checks)
     values = ", ".join(f"v{place}" for place in range(len(checks)))
-    with engine.offer("slice", table):
-        engine.execute(
-            f"INSERT INTO {STAGE} ({LINE}, {names}) SELECT {LINE}, {values} FROM ({_typed(checks)}) "
-            f"WHERE NOT ({_any(checks)})"
-        )
-    lines = table.column(LINE)
-    ends = pc.min_max(lines).as_py()
-    good = engine.table(f"SELECT {LINE} FROM {STAGE} WHERE {LINE} BETWEEN $min AND $max", ends).column(0)
-    return table.filter(pc.invert(pc.is_in(lines, value_set=good)))
+    with engine.offer(_named(table), table):
+        good = engine.table(f"SELECT {LINE}, {values} FROM ({_typed(checks, table)}) WHERE NOT ({_any(checks)})")
+    with engine.offer(_named(good), good):
+        engine.execute(f"INSERT INTO {STAGE} ({LINE}, {names}) SELECT * FROM {quote(_named(good))}")
+    return table.filter(pc.invert(pc.is_in(table.column(LINE), value_set=good.column(LINE))))
 
 
 def _bad_rows(engine: Engine, checks: list[Check], table: pa.Table) -> Iterator[BadRow]:
@@ -66,13 +64,18 @@ def _bad_rows(engine: Engine, checks: list[Check], table: pa.Table) -> Iterator[
     conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
     raws = [f"{quote(c.of.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
     sql = (
-        f"SELECT {', '.join([LINE, *raws, *conditions])} FROM ({_typed(checks)}) WHERE "
+        f"SELECT {', '.join([LINE, *raws, *conditions])} FROM ({_typed(checks, table)}) WHERE "
         f"{_any(checks)} ORDER BY {LINE}"
     )
     for start in range(0, table.num_rows, BAD_ROWS_AT_ONCE):
-        with engine.offer("slice", table.slice(start, BAD_ROWS_AT_ONCE)):
+        with engine.offer(_named(table), table.slice(start, BAD_ROWS_AT_ONCE)):
             found = engine.rows(sql)
         yield from (_bad_row(checks, row) for row in found)
+
+
+def _named(table: pa.Table) -> str:
+    """A name for all tables of the same columns: an engine may keep the plans of what reads them."""
+    return f"rows {hashlib.sha256(str(table.schema).encode()).hexdigest()[:16]}"
 
 
 def _bad_row(checks: list[Check], row: tuple[Any, ...]) -> BadRow:
@@ -103,7 +106,7 @@ def _any(checks: list[Check]) -> str:
     return " OR ".join(f"coalesce({sql}, false)" for _, _, sql in _rules(checks)) or "false"
 
 
-def _typed(checks: list[Check]) -> str:
+def _typed(checks: list[Check], table: pa.Table) -> str:
     cells = ", ".join(f"{c.cell} AS c{place}" for place, c in enumerate(checks))
     values = ", ".join(f"{c.value} AS v{place}" for place, c in enumerate(checks))
-    return f"SELECT *, {values} FROM (SELECT *, {cells} FROM slice)"
+    return f"SELECT *, {values} FROM (SELECT *, {cells} FROM {quote(_named(table))})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from almoner.engines import Engine
@@ -28,6 +29,7 @@ from almoner.stream.runs import in_runs
 
 NAME = "events"  # in place of a file's name, with the position in the inbox as the line
 SMALLEST, BESIDE_URGENT, LARGEST = 2_000, 20_000, 50_000  # events of a round
+FEW = 5_000  # events of a round, for which to begin statements costs more than to spread them over processors
 MOST_BYTES = 64 * 1024 * 1024  # of a slice, unsealed
 
 
@@ -107,7 +109,8 @@ class Rounds:
         if not parts:
             return None
         through = {part.feed.id: part.last for part in parts}
-        with self.engine.transaction():
+        few = sum(len(part.events) for part in parts) <= FEW
+        with self.engine.few_rows() if few else nullcontext(), self.engine.transaction():
             receipts = list(self._take_parts(parts, at))
             stream_state.place_touched(self.engine, self.pack.membership_feed)
             stream_state.move_offsets(self.engine, through)
