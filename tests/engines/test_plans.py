@@ -205,3 +205,13 @@ def test_a_join_by_common_names_ends_no_transaction(tmp_path: Path) -> None:
             with engine.transaction(), engine.few_rows():
                 engine.execute("CREATE OR REPLACE TEMP TABLE own AS SELECT unnest([1, 2, 3]) AS n")
                 assert engine.rows("SELECT s.n FROM own AS s JOIN (SELECT n FROM own WHERE n > 1) AS b USING (n) ORDER BY s.n") == [(2,), (3,)]
+
+
+def test_a_name_of_few_rows_is_free_for_many_after_a_transaction_failed(tmp_path: Path) -> None:
+    with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=0) as engine:
+        with engine.transaction(), engine.few_rows(), engine.offer("numbers", numbers(1)):
+            assert engine.value("SELECT n FROM numbers") == 1
+        with suppress(ArithmeticError), engine.transaction(), engine.few_rows():
+            raise ArithmeticError
+        with engine.offer("numbers", numbers(1, 2)):
+            assert engine.value("SELECT max(n) FROM numbers") == 2

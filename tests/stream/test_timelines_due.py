@@ -151,7 +151,7 @@ def test_beside_work_nobody_is_told_before_they_have_waited_long(place: Place) -
     back = place.worker()._upkeep.timelines
     back._looked = float("-inf")
     before = len(place.cases.calls)
-    stream_state.note_due(place.stream.engine, [1])
+    stream_state.note_timelines_due(place.stream.engine, [1])
     back.step(busy=True)
     assert len(place.cases.calls) == before
     back._quiet -= timelines_due.LONGEST_SECONDS

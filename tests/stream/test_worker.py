@@ -290,6 +290,34 @@ def test_trouble_around_it_is_waited_out_and_told_without_values(
     assert WHO not in caplog.text
 
 
+def test_a_worker_practises_before_it_works_and_says_nothing_of_it(
+    place: Stream, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, stop = Clock(), Flag()
+    settled(place, clock)
+    place.engine.execute(
+        f"""INSERT INTO assessment.standing VALUES ('signal:work_lost:person:1', 'signal', 'work_lost', 'person', 1, 1, 1, '520101',
+            'yellow', 0, 'as it was', '{clock().date()}', '{clock().date()}')"""
+    )
+    before = place.engine.rows("SELECT * FROM assessment.standing"), place.engine.rows("SELECT * FROM assessment.change")
+
+    @contextmanager
+    def opened(pace: Pace, status: Status) -> Iterator[Worker]:
+        del pace, status
+        with working(place, clock) as worker:
+            worker.step = stepped  # type: ignore[method-assign]
+            yield worker
+
+    def stepped() -> bool:
+        assert '"event": "practised"' in caplog.text
+        stop.set()
+        return False
+
+    with caplog.at_level("INFO", "almoner.stream"):
+        Supervisor(opened, Status(place.folder, clock()), clock=clock).run(stop)
+    assert (place.engine.rows("SELECT * FROM assessment.standing"), place.engine.rows("SELECT * FROM assessment.change")) == before
+
+
 def test_what_goes_wrong_at_the_very_start_is_raised() -> None:
     @contextmanager
     def opened(pace: Pace, status: Status) -> Iterator[Worker]:

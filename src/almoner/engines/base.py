@@ -104,6 +104,10 @@ class Engine(ABC):
         return nullcontext()
 
     @abstractmethod
+    def expect_repetition(self) -> None:
+        """From now on the same is asked of few rows again and again: what it costs to begin may be spent at once."""
+
+    @abstractmethod
     def close(self) -> None: ...
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:

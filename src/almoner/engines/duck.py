@@ -227,6 +227,9 @@ class DuckEngine(Engine):
             with suppress(EngineError):  # in a transaction that has failed nothing can be set
                 self.execute(f"SET threads = {threads}")
 
+    def expect_repetition(self) -> None:
+        self._passes_as_tables = 0
+
     def close(self) -> None:
         if self._second:
             self._second[1].shutdown()

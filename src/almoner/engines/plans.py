@@ -106,6 +106,7 @@ class Plans:
     def __init__(self, connection: duckdb.DuckDBPyConnection, shelf: Shelf) -> None:
         self._connection, self._shelf = connection, shelf
         self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
+        self._doubtful: set[str] = set()  # views that may be there still
         self._prepared: OrderedDict[Key, str] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
@@ -126,12 +127,14 @@ class Plans:
 
     def drop(self, names: Iterable[str]) -> None:
         """Take views out of the catalogue: somebody needs their names, or nobody any more."""
-        for name in sorted(self._defined.keys() & set(names)):
+        for name in sorted((self._defined.keys() | self._doubtful) & set(names)):
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
-            del self._defined[name]
+            self._defined.pop(name, None)
+            self._doubtful.discard(name)
 
     def lost(self) -> None:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
+        self._doubtful |= self._defined.keys()
         self._defined.clear()
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:

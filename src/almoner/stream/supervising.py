@@ -13,8 +13,9 @@ from almoner.stream.inbox import InboxAway
 from almoner.stream.log import tell
 from almoner.stream.rounds import Pace
 from almoner.stream.status import Status
-from almoner.stream.worker import IDLE_SECONDS, SliceFailed, Worker
+from almoner.stream.worker import SliceFailed, Worker
 
+IDLE_SECONDS = 0.05  # between two looks at an empty inbox
 FIRST_SECONDS, MOST_SECONDS = 0.5, 30.0
 TRIES_ALONE = 3  # of one event, before it is put aside
 
@@ -52,6 +53,7 @@ class Supervisor:
                 self._rest(error, stop)
 
     def _work(self, worker: Worker, stop: Flag) -> None:
+        worker.practise(stop)
         while not stop.is_set():
             try:
                 busy = worker.step()

@@ -32,11 +32,10 @@ from almoner.stream.status import Status
 from almoner.stream.timelines_due import TimelinesDue, Told
 from almoner.stream.upkeep import Upkeep
 
-IDLE_SECONDS = 0.05  # between two looks at an empty inbox
 LANDING_SECONDS = TIME_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 MOST_HOUSEHOLDS = 20_000  # of one cycle: bounds its memory
-PRACTICES, PRACTICE_HOUSEHOLDS = 5, 400  # as many as it takes until every plan is kept
+PRACTICES, PRACTICE_HOUSEHOLDS = 3, 400  # as many as it takes until every plan is kept
 LONGEST_WAIT = dt.timedelta(minutes=10)  # of a sweep or a tick for a quiet moment
 TICK = "tick"  # the mark: the last day for which who is due was found
 
@@ -105,6 +104,7 @@ class Worker:
     most_households: int = MOST_HOUSEHOLDS
 
     def __post_init__(self) -> None:
+        self.engine.expect_repetition()
         self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
         back = TimelinesDue(
@@ -114,24 +114,21 @@ class Worker:
         self._waits_since: dt.datetime | None = None
         self._recover()
 
-    def run(self, stop: Flag) -> None:
-        """Work until `stop` is set; what is under way is brought to its end."""
-        self._practise(stop)
-        while not stop.is_set():
-            if not self.step():
-                stop.wait(IDLE_SECONDS)
-
-    def _practise(self, stop: Flag) -> None:
-        """Before anything comes: the first cycles over few households take many times as long as later ones."""
+    def practise(self, stop: Flag) -> None:
+        """Before anything comes, and no longer: the first cycles over few households take many times as long as later ones."""
         some = f"""SELECT household_id FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
             ORDER BY hash(household_id) LIMIT {PRACTICE_HOUSEHOLDS}"""
+        self.status.write(self.engine, self.clock())
         households = [household for (household,) in self.engine.rows(some)]
         started = perf_counter()
         for _ in range(PRACTICES):
-            if not households or stop.is_set() or self._pack_is_new() or self._rounds.waits():
+            if not households or stop.is_set() or self._pack_is_new() or self._has_work():
                 return
             cycle.practise(self.engine, self.pack, self._day(self.clock()), self._known_at(), households)
         tell("practised", seconds=round(perf_counter() - started, 3))
+
+    def _has_work(self) -> bool:
+        return self._rounds.waits() or bool(stream_state.touched(self.engine, 1))
 
     def drain(self) -> None:
         """Work until nothing is left to do."""
