@@ -148,7 +148,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 steps = MigrationRecorder(connection)
 for (app, name), step in MigrationExecutor(connection).loader.disk_migrations.items():
-    if app == "casework":
+    if app == "casework" and step.replaces:
         steps.record_unapplied(app, name)
         for before in step.replaces[int(sys.argv[2]) :]:
             steps.record_unapplied(*before)
