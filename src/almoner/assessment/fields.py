@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from almoner.assessment.rules import signal_conditions
-from almoner.assessment.wide import SPOKEN_OF, blank, holds, kept_as, person_rows, wide
+from almoner.assessment.wide import SPOKEN_OF, blank, holds, judgements, kept_as, person_rows, wide
 from almoner.engines import quote, with_columns
 from almoner.policy.model import Indicator, Pack, Signal, Subject
 
@@ -66,7 +66,7 @@ def judge(scene: Scene, field: Field) -> None:
     if field.subject == "person":
         columns = {c for s in field.signals for condition in signal_conditions(s) for c in condition.columns}
         persons = person_rows(scene, columns, _concerned(scene, field))
-        scene.engine.keep_beside(field.table, persons.spine, persons.tables, _whens(scene, field))
+        scene.engine.keep_beside(field.table, persons.spine, persons.tables, judgements(scene, field.signals))
     holds_any = " OR ".join(quote(holds(s.id)) for s in field.signals)
     scene.engine.keep(field.held, f"SELECT * FROM {quote(field.table)} WHERE {holds_any}")
 
@@ -74,10 +74,6 @@ def judge(scene: Scene, field: Field) -> None:
 def forget(scene: Scene, found: Sequence[Field]) -> None:
     """Let go of what `judge` kept."""
     scene.engine.forget(*(f.held for f in found), *(f.table for f in found if f.subject == "person"))
-
-
-def _whens(scene: Scene, field: Field) -> dict[str, str]:
-    return {holds(s.id): scene.sql(s.when) for s in field.signals}
 
 
 def _concerned(scene: Scene, field: Field) -> str:
@@ -94,7 +90,7 @@ def _concerned(scene: Scene, field: Field) -> str:
 
 def _may_hold_for_anybody(scene: Scene, field: Field) -> bool:
     """Whether a signal of the field holds in some household for a person of whom its indicators say nothing, as `coalesce(visits, 0) < 2` does."""
-    whens = _whens(scene, field)
+    whens = judgements(scene, field.signals)
     columns = {c for s in field.signals for c in s.when.columns}
     found = ", ".join(f"bool_or({quote(name)})" for name in whens)
     rows = scene.engine.rows(f"SELECT {found} FROM ({with_columns(blank(scene, columns), whens)})")

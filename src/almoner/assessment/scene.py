@@ -166,10 +166,14 @@ def _widen(scene: Scene, stack: ExitStack) -> None:
     if scene.scoped:
         _keep_rows(scene, "person")
     else:  # most of its rows and columns are empty, and whoever reads it reads few of them
-        persons = with_columns(everybody(scene, "person").sql, judgements(scene, "person"))
+        persons = with_columns(everybody(scene, "person").sql, _judgements(scene, "person"))
         stack.enter_context(scene.engine.views({wide("person"): persons}))
 
 
 def _keep_rows(scene: Scene, subject: Subject) -> None:
     found = everybody(scene, subject)
-    scene.engine.keep_beside(wide(subject), found.spine, found.tables, judgements(scene, subject))
+    scene.engine.keep_beside(wide(subject), found.spine, found.tables, _judgements(scene, subject))
+
+
+def _judgements(scene: Scene, subject: Subject) -> dict[str, str]:
+    return judgements(scene, (s for s in scene.pack.signals.values() if s.subject == subject))

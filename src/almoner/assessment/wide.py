@@ -6,7 +6,7 @@ all columns for those who are looked at. That of persons is a view: most of its 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from almoner.assessment.rules import (
     signal_conditions,
 )
 from almoner.engines import Beside, beside, quote
-from almoner.policy.model import Condition, Indicator, Pack, Role, Subject
+from almoner.policy.model import Condition, Indicator, Pack, Role, Signal, Subject
 
 if TYPE_CHECKING:
     from almoner.assessment.scene import Scene
@@ -69,9 +69,9 @@ def everybody(scene: Scene, subject: Subject) -> Rows:
     return rows(scene, "household", asked) if subject == "household" else person_rows(scene, asked, f"SELECT * FROM {SPOKEN_OF}")
 
 
-def judgements(scene: Scene, subject: Subject) -> dict[str, str]:
-    """By column, what each signal of the subject comes to."""
-    return {holds(s.id): scene.sql(s.when) for s in scene.pack.signals.values() if s.subject == subject}
+def judgements(scene: Scene, signals: Iterable[Signal]) -> dict[str, str]:
+    """By column, what each of `signals` comes to."""
+    return {holds(s.id): scene.sql(s.when) for s in signals}
 
 
 def spoken_of(scene: Scene) -> str:

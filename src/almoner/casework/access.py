@@ -129,26 +129,25 @@ def _inside(membership: Membership, area: str = "area") -> Q:
 
 def cases_of(user: Someone) -> QuerySet[Case]:
     """Cases of the areas of who works cases; nothing for anybody else."""
-    membership = membership_of(user)
-    if membership is None or Right.CASES not in rights_of(membership):
-        return Case.objects.none()
-    return Case.objects.filter(_inside(membership))
+    return _in_areas_of(user, Case.objects.all(), "area")
 
 
 def tallies_of(user: Someone) -> QuerySet[WeekTally]:
     """Counts of cases by week in the areas of who works cases."""
-    membership = membership_of(user)
-    if membership is None or Right.CASES not in rights_of(membership):
-        return WeekTally.objects.none()
-    return WeekTally.objects.filter(_inside(membership))
+    return _in_areas_of(user, WeekTally.objects.all(), "area")
 
 
 def _of_cases(user: Someone, records: QuerySet[Record]) -> QuerySet[Record]:
     """Those of `records`, which belong to cases, whose case the user may see."""
+    return _in_areas_of(user, records, "case__area")
+
+
+def _in_areas_of(user: Someone, records: QuerySet[Record], area: str) -> QuerySet[Record]:
+    """Those of `records` whose field `area` is in the areas of who works cases; none for anybody else."""
     membership = membership_of(user)
     if membership is None or Right.CASES not in rights_of(membership):
         return records.none()
-    return records.filter(_inside(membership, "case__area"))
+    return records.filter(_inside(membership, area))
 
 
 def visits_of(user: Someone) -> QuerySet[Visit]:

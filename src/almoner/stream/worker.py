@@ -107,10 +107,10 @@ class Worker:
         self.engine.expect_repetition()
         self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
-        back = TimelinesDue(
+        timelines = TimelinesDue(
             self.engine, self.pack, self.status, self.casework, lambda: (self._day(self.clock()), self._known_at())
         )
-        self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, back)
+        self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, timelines)
         self._waits_since: dt.datetime | None = None
         self._recover()
 
