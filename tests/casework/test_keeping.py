@@ -93,6 +93,19 @@ def test_a_restored_installation_is_the_same_and_its_chain_fits(
         assert not (tmp_path / "third").exists()
 
 
+def test_a_database_that_does_not_answer_is_told_in_one_sentence_and_leaves_no_half_installation(tmp_path: Path) -> None:
+    nobody = "postgresql://almoner:secret@127.0.0.1:1/absent"
+    told = run("init", tmp_path / "home", database=nobody, code=1)
+    assert "cannot be reached" in told
+    assert "secret" not in told
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_installation_whose_database_is_gone_says_so(kept: tuple[Path, Path, str | None]) -> None:
+    gone = f"{SERVER}_gone" if SERVER else "postgresql://almoner@127.0.0.1:1/gone"
+    assert "cannot be reached" in run("run", kept[0], database=gone, code=1)
+
+
 @pytest.mark.parametrize("harm", ["byte", "cut", "end", "other", "absent"])
 def test_a_backup_that_is_damaged_or_not_whole_is_refused_and_leaves_nothing(
     kept: tuple[Path, Path, str | None], tmp_path: Path, harm: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from almoner.errors import HomeError
@@ -13,14 +13,14 @@ from almoner.errors import HomeError
 
 def pending() -> list[str]:
     """Steps that `migrate` would take."""
-    executor = MigrationExecutor(connection)
+    executor = _executor()
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{step.app_label}.{step.name}" for step, _backwards in plan]
 
 
 def unknown() -> list[str]:
     """Steps that were taken and that this version does not know, nor has in one step that stands for several."""
-    loader = MigrationExecutor(connection).loader
+    loader = _executor().loader
     known, applied = loader.disk_migrations or {}, set(loader.applied_migrations or {})
     together = {step for one in known.values() if applied.issuperset(one.replaces) for step in one.replaces}
     ours = {app for app, _name in known}
@@ -45,3 +45,14 @@ def refuse_other_version(folder: Path) -> None:
         raise HomeError(
             f"{folder} was made by an older Almoner. Stop what works on it, make a backup, then run: almoner upgrade {folder}"
         )
+
+
+def _executor() -> MigrationExecutor:
+    """Raises HomeError when the database does not answer, or does not let us in."""
+    try:
+        return MigrationExecutor(connection)
+    except OperationalError as error:
+        why = str(error).strip().splitlines()[-1].rpartition("FATAL:")[2].strip()
+        raise HomeError(
+            f"Casework's database cannot be reached: {why}. Start it, make it, or mend its address (ALMONER_DATABASE_URL)."
+        ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,19 +59,32 @@ def pack_folder(place: Home) -> Path:
 
 
 def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Home:
-    """A new installation with its key, databases, departments and calendar."""
+    """A new installation with its key, databases, departments and calendar. What cannot be made whole leaves no folder behind."""
     compiled = compile_pack(pack)
     named = str(Path(pack).resolve()) if Path(pack).is_dir() else pack
-    made = home.create(folder, named, language, demo)
-    create_key(made.vault_key)
-    with open_engine(made.facts, memory_limit=made.settings.memory_limit) as engine:
-        ensure(engine, compiled.feeds)
-        ledger.create(engine)
-    casework.setup(made)
-    casework.migrate()
-    casework.sync_departments(compiled)
-    casework.sync_calendar(compiled)
+    with _undone_on_failure(folder):
+        made = home.create(folder, named, language, demo)
+        create_key(made.vault_key)
+        with open_engine(made.facts, memory_limit=made.settings.memory_limit) as engine:
+            ensure(engine, compiled.feeds)
+            ledger.create(engine)
+        casework.setup(made)
+        casework.migrate()
+        casework.sync_departments(compiled)
+        casework.sync_calendar(compiled)
     return made
+
+
+@contextmanager
+def _undone_on_failure(folder: Path) -> Iterator[None]:
+    """A folder that was there before stays as it is: what lies in it may be somebody else's."""
+    was_there = folder.exists()
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @contextmanager
