@@ -15,6 +15,7 @@ from django.utils import translation
 
 from almoner import casework
 from almoner.casework.models import AreaAlert, Case, Department
+from almoner.casework.standing import NOTHING, around
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.makers import Outbox
 
@@ -41,6 +42,22 @@ def _own_language() -> Iterator[None]:
     """A language that a test or a request chose is not the next test's."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _cases_know_what_is_around_them(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever was done in a test: what a case keeps for lists is what its proposals, notices, authorisations and visits say now."""
+    marked = request.node.get_closest_marker("django_db")
+    if marked:
+        request.getfixturevalue("transactional_db" if marked.kwargs.get("transaction") else "db")
+    yield
+    if marked:
+        open_cases = {case.pk: case for case in Case.objects.filter(ended_at=None).prefetch_related("referrals")}
+        known = around(open_cases)
+        for case in open_cases.values():
+            it = known.get(case.pk, NOTHING)
+            proposed = any(r.state == "proposed" and r.participation in {"push", "pre_notify"} for r in case.referrals.all())
+            assert (case.untold, case.silent_since) == (proposed and not it.told, it.silent_since), case
 
 
 @pytest.fixture

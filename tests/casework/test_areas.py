@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework
+from almoner.casework.access import cases_of, covers
 from almoner.casework.areas import Areas
 from almoner.casework.models import Area, Case
 from casework.conftest import PASSWORD
@@ -92,3 +94,16 @@ def test_queue_case_and_explanation_show_the_name(
 def test_somebody_without_areas_is_offered_none(areas: None, departments: None, signed_in: SignIn) -> None:
     nobody = casework.create_user("nobody", PASSWORD, areas=[])
     assert "Long Township" not in signed_in(nobody).get(reverse("queue")).content.decode()
+
+
+@pytest.mark.parametrize(("own", "seen"), [
+    (["ab"], {"ab", "ab1", "ab%", "ab~", "ab一"}), (["ab1"], {"ab1"}), (["AB"], {"AB1"}), (["ab%"], {"ab%"}), (["ab_"], set()), (["a", "ab"], {"aa", "ab", "ab1", "ab%", "ab~", "ab一"}),
+])  # fmt: skip
+def test_who_sees_an_area_sees_what_lies_in_it_and_nothing_that_is_only_written_alike(own: list[str], seen: set[str]) -> None:
+    opened = dt.datetime(2026, 11, 6)
+    for number, area in enumerate(("", "ab", "ab1", "ab%", "ab~", "ab一", "AB1", "b", "aa")):
+        Case.objects.create(household_id=number, area=area, opened_at=opened, opened_as_of=opened.date())
+    user = casework.create_user("of_an_area", PASSWORD, areas=own)
+    found = set(cases_of(user).values_list("area", flat=True))
+    assert found == seen
+    assert found == {case.area for case in Case.objects.all() if covers(user.membership, case.area)}

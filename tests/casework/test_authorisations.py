@@ -174,7 +174,9 @@ def test_no_answer_is_not_a_no_but_a_visit(asked: Authorisation, worker: User, s
         return int(client.get("/queue/?list=unanswered").context["page"].paginator.count)
 
     assert listed() == 0
-    Authorisation.objects.update(due_at=dt.datetime.now() - dt.timedelta(days=1))
+    yesterday = dt.datetime.now() - dt.timedelta(days=1)
+    Authorisation.objects.update(due_at=yesterday)
+    Case.objects.update(silent_since=yesterday)
     assert listed() == 1
     for person in (11, 12):
         record(worker, asked, person, "declined")

@@ -202,7 +202,9 @@ def test_no_answer_is_not_a_no_but_a_visit(
 ) -> None:
     client = signed_in(worker)
     assert client.get("/queue/?list=unanswered").context["page"].paginator.count == 0
-    Notice.objects.update(answer_by=dt.datetime.now() - dt.timedelta(days=1))
+    yesterday = dt.datetime.now() - dt.timedelta(days=1)
+    Notice.objects.update(answer_by=yesterday)
+    Case.objects.update(silent_since=yesterday)
     assert client.get("/queue/?list=unanswered").context["page"].paginator.count == 1
     go(case, worker, "plan", day=dt.date.today())
     assert client.get("/queue/?list=unanswered").context["page"].paginator.count == 0

@@ -30,6 +30,7 @@ from almoner.casework.models import (
     Visit,
 )
 from almoner.casework.models.people import INDEXED
+from almoner.casework.standing import stand
 from almoner.casework.views.today import counts
 from casework.makers import Outbox, words
 
@@ -98,6 +99,8 @@ class Place:
             if chance.random() < 0.4 and not Authorisation.objects.filter(referral=referral).exists():
                 settled = chance.choice([None, None, NOW])
                 Authorisation.objects.create(**some, referral=referral, asked=[], text={}, made_at=NOW, made_by=self.people[0], due_at=time(), settled_at=settled)
+        stand(stood := Case.objects.get(pk=case.pk))
+        Case.objects.filter(pk=case.pk).update(untold=stood.untold, silent_since=stood.silent_since)  # the clock stays as chance chose it
 
     def joined(self, case: Case) -> None:
         others = Case.objects.filter(ended_at=None).exclude(household_id=case.household_id).order_by("pk")

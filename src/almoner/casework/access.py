@@ -123,7 +123,7 @@ def _inside(membership: Membership, area: str = "area") -> Q:
         return Q()
     inside = Q(pk__in=[])
     for prefix in filter(None, membership.areas):
-        inside |= Q(**{f"{area}__startswith": prefix})
+        inside |= Q(**{f"{area}__begins": prefix})
     return inside
 
 
@@ -137,7 +137,7 @@ def tallies_of(user: Someone) -> QuerySet[WeekTally]:
     return _in_areas_of(user, WeekTally.objects.all(), "area")
 
 
-def _of_cases(user: Someone, records: QuerySet[Record]) -> QuerySet[Record]:
+def of_cases(user: Someone, records: QuerySet[Record]) -> QuerySet[Record]:
     """Those of `records`, which belong to cases, whose case the user may see."""
     return _in_areas_of(user, records, "case__area")
 
@@ -152,12 +152,12 @@ def _in_areas_of(user: Someone, records: QuerySet[Record], area: str) -> QuerySe
 
 def visits_of(user: Someone) -> QuerySet[Visit]:
     """The user's own visits that are to be made, of cases that are still the user's to see."""
-    return _of_cases(user, Visit.objects.filter(AHEAD, visitor_id=user.pk))
+    return of_cases(user, Visit.objects.filter(AHEAD, visitor_id=user.pk))
 
 
 def checks_of(user: Someone) -> QuerySet[Check]:
     """Decisions in the user's areas that wait for a second person."""
-    return _of_cases(user, Check.objects.filter(decided_at=None))
+    return of_cases(user, Check.objects.filter(decided_at=None))
 
 
 def colleagues_for(areas: Iterable[str]) -> list[Membership]:
@@ -171,7 +171,7 @@ def colleagues_for(areas: Iterable[str]) -> list[Membership]:
 
 def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:
     """Referrals of the cases that the user may see."""
-    return _of_cases(user, Referral.objects.all())
+    return of_cases(user, Referral.objects.all())
 
 
 def concerns_of(user: Someone) -> QuerySet[Concern]:

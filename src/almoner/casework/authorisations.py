@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
@@ -32,9 +31,7 @@ from almoner.casework.models import (
     Referral,
     ReferralState,
     Said,
-    Visit,
 )
-from almoner.casework.models.work import AHEAD
 from almoner.casework.refusals import Refused, Stale
 from almoner.casework.standing import stand
 from almoner.casework.vault_rows import Person, people
@@ -87,12 +84,6 @@ def taken_back(referral: Referral) -> Consent | None:
     found = standing(referral)
     last = [c for c in last_words(found).values() if c.said == Said.REVOKED] if found else []
     return max(last, key=lambda consent: consent.pk, default=None)
-
-
-def unanswered(now: dt.datetime) -> QuerySet[Authorisation]:
-    """Those whose time is over: somebody visits. A visit that is planned is enough."""
-    ahead = Visit.objects.filter(AHEAD).values("case_id")
-    return Authorisation.objects.filter(ended_at=None, settled_at=None, due_at__lt=now).exclude(case_id__in=ahead)
 
 
 def ask(by: User, reference: str, version: int, about: str, adults: Collection[int]) -> Authorisation:

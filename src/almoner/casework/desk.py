@@ -16,7 +16,7 @@ from django.db.models.functions import Cast
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.batches import batched
 from almoner.casework.models import Case, CaseSignal, Label, Referral, ReferralState
-from almoner.casework.models.cases import NO_CLOCK, OPEN
+from almoner.casework.models.cases import OPEN
 from almoner.casework.rows import (
     CASES,
     READ_AT_ONCE,
@@ -26,7 +26,7 @@ from almoner.casework.rows import (
     ReferralRow,
     SignalRow,
 )
-from almoner.casework.standing import refresh, waits
+from almoner.casework.standing import NOTHING, around, refresh
 from almoner.casework.webhooks import queue
 
 
@@ -123,11 +123,11 @@ class Desk:
         self._write_labels()
 
     def _refresh_cases(self) -> None:
-        asked = {key: due for some in batched(self.changed, READ_AT_ONCE) for key, due in waits(some).items()}
+        found = {key: it for some in batched(self.changed, READ_AT_ONCE) for key, it in around(some).items()}
         for case in (*self.opened, *self.changed.values()):
             signals = [row for row in self._signals_of[case.household_id] if row.case is case]
             referrals = [row for row in self._referrals_of[case.household_id] if row.case is case]
-            refresh(case, signals, referrals, asked.get(case.id or 0, NO_CLOCK))
+            refresh(case, signals, referrals, found.get(case.id or 0, NOTHING))
         for case in self.changed.values():
             case.version += 1
 

@@ -15,9 +15,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from almoner.errors import HomeError
 from almoner.home import Home, load
 
+CACHE_KIB = 32 * 1024  # of each connection: with SQLite's own 2 MiB, a page of the console reads the same pages of indexes again and again
+
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-{CACHE_KIB};",
     "timeout": 30,
 }
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from almoner.casework import authorisations
 from almoner.casework.access import cases_of
 from almoner.casework.models import (
     Case,
@@ -17,15 +16,11 @@ from almoner.casework.models import (
     CaseState,
     Check,
     Concern,
-    Notice,
     Referral,
     ReferralState,
-    Visit,
 )
 from almoner.casework.models.cases import OPEN
 from almoner.casework.models.residents import OF_DEPARTMENTS
-from almoner.casework.models.work import AHEAD
-from almoner.casework.taking_part import to_be_told
 from almoner.casework.webhooks.overdue import over
 from almoner.casework.withdrawn import is_without_evidence
 
@@ -35,6 +30,7 @@ if TYPE_CHECKING:
 
 LISTED, UNLISTED = "*", "-"  # on the watch list at all, and found outside it
 DECIDED = (CaseState.CONFIRMED, CaseState.SUPPORTING)
+BY_RECORDS = {"second": Q(case__ended_at=None), "asked": Q(), "given": Q()}  # lists of cases that have some record, and of which cases
 NEW = dt.timedelta(days=6)  # and today
 GIVEN = dt.timedelta(days=29)  # and today
 
@@ -51,20 +47,27 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "team": lambda: working & Q(assignee__isnull=False),
         "unassigned": lambda: working & Q(assignee=None),
         "overdue": lambda: working & Q(due_at__lt=now),
-        "second": lambda: OPEN & Q(pk__in=Check.objects.filter(decided_at=None).values("case_id")),
-        "asked": lambda: Q(pk__in=asked().values("case_id")),
-        "unanswered": lambda: OPEN & Q(pk__in=unanswered(now).values("case_id").union(authorisations.unanswered(now).values("case_id"))),
-        "telling": lambda: OPEN & Q(pk__in=to_be_told().values("case_id")),
+        "second": lambda: OPEN & Q(pk__in=records("second", now).values("case_id")),
+        "asked": lambda: Q(pk__in=records("asked", now).values("case_id")),
+        "unanswered": lambda: OPEN & Q(silent_since__lt=now),
+        "telling": lambda: OPEN & Q(untold=True),
         "returned": lambda: OPEN & Q(state__in=DECIDED, pk__in=returned().values("case_id")),
         "departments": lambda: OPEN & Q(pk__in=over(now).values("case_id").union(over(now).filter(case__joined_to__isnull=False).values("case__joined_to"))),
         "withdrawn": is_without_evidence,
         "held": lambda: OPEN & Q(held_until__gt=now.date()),
         "new": lambda: Q(opened_at__gte=start(now, NEW)),
-        "given": lambda: Q(pk__in=Referral.objects.filter(given_since(start(now, GIVEN))).values("case_id")),
+        "given": lambda: Q(pk__in=records("given", now).values("case_id")),
         "all": lambda: OPEN,
         "ended": lambda: Q(ended_at__isnull=False),
     }
     return conditions[name]()
+
+
+def records(name: str, now: dt.datetime) -> QuerySet[Check] | QuerySet[Concern] | QuerySet[Referral]:
+    """What the cases of the lists of `BY_RECORDS` have."""
+    if name == "second":
+        return Check.objects.filter(decided_at=None)
+    return asked() if name == "asked" else Referral.objects.filter(given_since(start(now, GIVEN)))
 
 
 def start(now: dt.datetime, back: dt.timedelta) -> dt.datetime:
@@ -79,14 +82,6 @@ def given_since(moment: dt.datetime) -> Q:
 def asked() -> QuerySet[Concern]:
     """What households ask of who works cases, and has no answer; of ended cases too."""
     return Concern.objects.filter(answered_at=None).exclude(kind__in=OF_DEPARTMENTS)
-
-
-def unanswered(now: dt.datetime) -> QuerySet[Notice]:
-    """Notices whose time for an answer is over: no answer is not a no, so somebody visits. A visit that is planned is enough."""
-    ahead = Visit.objects.filter(AHEAD).values("case_id")
-    return Notice.objects.filter(ended_at=None, answered_at=None, answer_by__lt=now).exclude(
-        case_id__in=ahead
-    )
 
 
 def returned() -> QuerySet[Referral]:

@@ -21,6 +21,7 @@ from almoner.casework.clocks import installed_clocks
 from almoner.casework.guards import is_mine_or_i_lead
 from almoner.casework.models import Answer, Case, Notice, WrongTry
 from almoner.casework.models.cases import new_reference
+from almoner.casework.standing import stand
 from almoner.casework.vault_rows import opened_vault, people
 from almoner.casework.workflow import Refused, Stale
 
@@ -53,8 +54,9 @@ def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[N
         notice = Notice.objects.create(
             case=case, code_index=_index(code), told=signals, made_at=now, made_by=by, answer_by=due
         )
+        stand(case)
         case.version += 1  # so that a form that is sent twice makes one notice
-        case.save(update_fields=["version"])
+        case.save()
         append([NewEvent(case, "notice", {"notice": notice.reference, "told": len(signals)}, by.pk)], now)
     return notice, code
 
@@ -122,8 +124,9 @@ def answer(notice: Notice, said: str) -> None:
         notice.answer, notice.answered_at = Answer(said), now
         notice.save(update_fields=["answer", "answered_at"])
         case = Case.objects.select_for_update().get(pk=notice.case_id)
+        stand(case)
         case.version += 1
-        case.save(update_fields=["version"])
+        case.save()
         append([NewEvent(case, f"household_{said}", {"notice": notice.reference})], now)
 
 

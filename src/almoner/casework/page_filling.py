@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from almoner.casework import vault_rows
 from almoner.casework.models import (
@@ -31,6 +31,7 @@ from almoner.casework.models import (
     Visit,
 )
 from almoner.casework.models.cases import OPEN
+from almoner.casework.standing import TOLD, around
 from almoner.casework.taking_part import ONE
 from almoner.casework.vault_rows import opened_vault
 from almoner.errors import AlmonerError
@@ -71,6 +72,7 @@ def live(users: Mapping[str, User], first_past: int, now: dt.datetime) -> None:
     _residents(now)
     _asked(users, now)
     _at_the_desk(users["colleague"], now)
+    _around()
 
 
 def _sent(now: dt.datetime) -> None:
@@ -96,7 +98,7 @@ def _cleared(now: dt.datetime) -> None:
 def _mine(user: User, now: dt.datetime) -> None:
     """Cases of the user's own, with visits ahead."""
     area = user.membership.areas[0].strip("*")
-    own = list(Case.objects.filter(OPEN, area__startswith=area, state="detected", assignee=None, held_until=None)[:MINE])
+    own = list(Case.objects.filter(OPEN, area__begins=area, state="detected", assignee=None, held_until=None)[:MINE])
     Case.objects.filter(pk__in=[case.pk for case in own]).update(assignee=user)
     Visit.objects.bulk_create(
         Visit(case=case, planned_for=now.date() + n % 9 * DAY, visitor=user, planned_at=now) for n, case in enumerate(own)
@@ -158,6 +160,16 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         (AccessLog(user=users["colleague"], case_id=case, household_id=household, page="case", at=now - n % 300 * DAY)
         for n, (case, household) in enumerate(looked.iterator(AT_ONCE))), batch_size=AT_ONCE
     )
+
+
+def _around() -> None:
+    """What `standing.refresh` sets of a case by what is around it: people's work here went past it."""
+    proposed = Referral.objects.filter(case=OuterRef("pk"), state="proposed", participation__in=TOLD)
+    told = Notice.objects.filter(case=OuterRef("pk"), ended_at=None)
+    Case.objects.update(untold=Exists(proposed) & ~Exists(told))
+    for some in _some(list(Case.objects.filter(OPEN).values_list("pk", flat=True))):
+        silent = [Case(pk=pk, silent_since=it.silent_since) for pk, it in around(some).items()]
+        Case.objects.bulk_update(silent, ["silent_since"], batch_size=500)
 
 
 def _at_the_desk(taker: User, now: dt.datetime) -> None:

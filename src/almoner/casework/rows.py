@@ -26,7 +26,7 @@ READ_AT_ONCE = 5_000
 class CaseRow:
     """A row of `Case`; `id` is none until it is stored."""
 
-    CHANGES: ClassVar = ("level", "urgency_hours", "severity", "due_at", "listed", "unlisted", "version")
+    CHANGES: ClassVar = ("level", "urgency_hours", "severity", "due_at", "listed", "unlisted", "untold", "silent_since", "version")
 
     household_id: int
     area: str
@@ -41,6 +41,8 @@ class CaseRow:
     outcome: str = ""
     listed: bool = False
     unlisted: bool = False
+    untold: bool = False
+    silent_since: dt.datetime | None = None
     version: int = 1
     id: int | None = None
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from itertools import chain
 
 from almoner.casework.models import (
@@ -13,27 +15,47 @@ from almoner.casework.models import (
     CaseState,
     Check,
     Concern,
+    Notice,
     Referral,
     ReferralState,
+    Visit,
 )
 from almoner.casework.models.cases import NO_CLOCK
+from almoner.casework.models.work import AHEAD
 from almoner.casework.rows import CaseRow, ReferralRow, SignalRow
 
 BEFORE_DECISION = (CaseState.DETECTED, CaseState.VERIFYING)
 DECIDED = (CaseState.CONFIRMED, CaseState.SUPPORTING)
 RUNNING = (ReferralState.SENT, ReferralState.ACCEPTED)
+TOLD = ("pre_notify", "push")  # ways to take part of which somebody must tell the household
+
+
+@dataclass
+class Around:
+    """What there is about a case beside its signals and referrals.
+
+    `asked`: the earliest time by which somebody has to answer: a second person, who was asked for something, a family's authorisation, or a
+    department in a case that was joined to this one. `told`: a notice to the household stands. `silent_since`: as of `Case`.
+    """
+
+    asked: dt.datetime = NO_CLOCK
+    told: bool = False
+    silent_since: dt.datetime | None = None
+
+
+NOTHING = Around()
 
 
 def refresh(
     case: Case | CaseRow,
     signals: Iterable[CaseSignal | SignalRow],
     referrals: Iterable[Referral | ReferralRow],
-    asked: dt.datetime = NO_CLOCK,
+    around: Around = NOTHING,
 ) -> None:
-    """Set level, urgency, severity and due time, the nearest thing that somebody must do; and whether it is on the watch list, or outside.
+    """Set level, urgency, severity and due time, the nearest thing that somebody must do, and which lists the case is in.
 
-    Before the decision that is what the signals allow; after it, what departments have to answer or have returned. What is `asked` of
-    somebody (see `waits`) counts always. A case whose signals have all cleared keeps its clock and level, and so does a decided one
+    Before the decision that is what the signals allow; after it, what departments have to answer or have returned. What is asked of
+    somebody counts always. A case whose signals have all cleared keeps its clock and level, and so does a decided one
     with a proposal that was not sent: a person still has to decide.
     """
     standing = [signal for signal in signals if signal.cleared_on is None]
@@ -43,15 +65,17 @@ def refresh(
         case.level, case.urgency_hours, case.severity = worst.level, worst.urgency_hours, worst.severity or 0
     listed = list(referrals)
     proposed = [referral for referral in listed if referral.state == ReferralState.PROPOSED]
+    case.untold = not around.told and any(referral.participation in TOLD for referral in proposed)
+    case.silent_since = around.silent_since
     checks = [referral.check_due_at for referral in proposed if referral.check_due_at]
     if case.state in BEFORE_DECISION:
         due = _before_decision(case, standing, listed)
     else:
         counted = (*RUNNING, ReferralState.RETURNED) if case.state in DECIDED else RUNNING
-        due = min(_due(listed, counted), asked)
+        due = min(_due(listed, counted), around.asked)
         if due == NO_CLOCK and proposed and case.state in DECIDED:
             due = case.due_at
-    case.due_at = min([due, asked, *checks])
+    case.due_at = min([due, around.asked, *checks])
 
 
 def _before_decision(
@@ -69,23 +93,39 @@ def _due(referrals: Iterable[Referral | ReferralRow], states: Collection[str]) -
     )
 
 
-def waits(cases: Collection[int]) -> dict[int, dt.datetime]:
-    """By case the earliest time by which somebody has to answer: a second person, who was asked for something, a family's authorisation,
-    or a department in a case that was joined to this one."""
-    rows = chain(
+def around(cases: Collection[int]) -> dict[int, Around]:
+    """What there is about each of these cases; one that is missing has nothing."""
+    found: defaultdict[int, Around] = defaultdict(Around)
+    for case, due in _asked(cases):
+        if case is not None and due is not None:
+            found[case].asked = min(due, found[case].asked)
+    for case in Notice.objects.filter(case__in=cases, ended_at=None).values_list("case_id", flat=True):
+        found[case].told = True
+    for case, over in _unanswered(cases):
+        found[case].silent_since = min(over, found[case].silent_since or over)
+    for case in Visit.objects.filter(AHEAD, case__in=cases).values_list("case_id", flat=True):
+        found[case].silent_since = None
+    return found
+
+
+def _asked(cases: Collection[int]) -> Iterable[tuple[int | None, dt.datetime | None]]:
+    return chain(
         Check.objects.filter(case__in=cases, decided_at=None).values_list("case_id", "due_at"),
         Concern.objects.filter(case__in=cases, answered_at=None).values_list("case_id", "due_at"),
         Authorisation.objects.filter(case__in=cases, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
         Referral.objects.filter(case__joined_to__in=cases, state__in=RUNNING).values_list("case__joined_to", "due_at"),
     )  # fmt: skip
-    found: dict[int, dt.datetime] = {}
-    for case, due in rows:
-        if case is not None and due is not None:
-            found[case] = min(due, found.get(case, due))
-    return found
+
+
+def _unanswered(cases: Collection[int]) -> Iterable[tuple[int, dt.datetime]]:
+    """When the time is over for an answer that has not come. No answer is not a no, so somebody visits; a visit that is planned is enough."""
+    return chain(
+        Notice.objects.filter(case__in=cases, ended_at=None, answered_at=None).values_list("case_id", "answer_by"),
+        Authorisation.objects.filter(case__in=cases, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
+    )
 
 
 def stand(case: Case) -> None:
     """`refresh` on what is stored of the case now. The caller saves it."""
-    asked = waits([case.pk]).get(case.pk, NO_CLOCK) if case.is_open else NO_CLOCK
-    refresh(case, case.signals.all(), case.referrals.all(), asked)
+    found = around([case.pk]).get(case.pk, NOTHING) if case.is_open else NOTHING
+    refresh(case, case.signals.all(), case.referrals.all(), found)

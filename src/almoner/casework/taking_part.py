@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from almoner.casework import authorisations, words
 from almoner.casework.clocks import installed_clocks
-from almoner.casework.models import Answer, Finding, Notice, Referral, ReferralState
+from almoner.casework.models import Answer, Finding, Referral
 
 HIDDEN, LIST, AHEAD_OF_TIME, ONE, VISIT = "hidden", "list", "pre_notify", "one_authorisation", "visit"
-TOLD = (AHEAD_OF_TIME, "push")  # whom somebody must tell
 
 
 def missing(referral: Referral) -> str | None:
@@ -78,8 +77,3 @@ def _not_authorised(referral: Referral) -> str | None:
         return _("All adults of the household have to authorise the check first.")
     return None if authorisations.is_complete(standing) else _("Not all adults have authorised the check yet.")
 
-
-def to_be_told() -> QuerySet[Referral]:
-    """Proposals of which the household must be told, and has not been since they were made."""
-    told = Notice.objects.filter(case=OuterRef("case"), ended_at=None)
-    return Referral.objects.filter(~Exists(told), state=ReferralState.PROPOSED, participation__in=TOLD)

@@ -2,6 +2,7 @@
 
 from almoner.casework.models.area_alerts import AreaAlert, Cause
 from almoner.casework.models.areas import Area
+from almoner.casework.models.beginnings import Begins
 from almoner.casework.models.bodies import BodyForm
 from almoner.casework.models.calendar import CalendarDay
 from almoner.casework.models.cases import (
@@ -31,6 +32,7 @@ __all__ = [
     "AreaAlert",
     "AreaOutline",
     "Authorisation",
+    "Begins",
     "BodyForm",
     "Cadence",
     "CalendarDay",

@@ -57,12 +57,14 @@ class Case(models.Model):
     `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time
     that a signal of it allows, so smaller is more urgent. `version` counts changes: a form sent from an
     older version is told so. `joined_to` is the case that goes on where both were of one household.
-    `listed` and `unlisted` say whether it has a standing signal on the watch list, and one outside it; `standing.refresh` sets them.
+    `listed` and `unlisted` say whether it has a standing signal on the watch list, and one outside it. `untold`: something is proposed of
+    which the household must be told, and nobody has. `silent_since`: when the household's time for an answer is over, and nobody plans a
+    visit. `standing.refresh` sets all of them.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
     household_id = models.BigIntegerField(db_index=True)
-    area = models.CharField(max_length=40, blank=True, db_index=True)
+    area = models.CharField(max_length=40, blank=True)
     state = models.CharField(max_length=20, choices=CaseState, default=CaseState.DETECTED)
     level = models.CharField(max_length=40, blank=True)
     urgency_hours = models.FloatField(null=True)
@@ -80,6 +82,8 @@ class Case(models.Model):
     joined_to = models.ForeignKey("self", models.PROTECT, null=True, related_name="joined")
     listed = models.BooleanField(default=False)
     unlisted = models.BooleanField(default=False)
+    untold = models.BooleanField(default=False)
+    silent_since = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -110,7 +114,8 @@ class Case(models.Model):
             models.Index(
                 fields=["due_at", "-severity", "id", "area", "ended_at"], condition=Q(ended_at__isnull=False), name="ended_by_due"
             ),
-            models.Index(fields=["area", "due_at", "ended_at"], condition=OPEN, name="open_by_area"),
+            models.Index(fields=["area", "opened_at", "id"], name="case_by_area"),
+            models.Index(fields=["area", "due_at", "assignee", "held_until", "ended_at"], condition=OPEN, name="open_in_area"),
             models.Index(
                 fields=["held_until", "due_at", "area", "ended_at"], condition=OPEN & Q(held_until__isnull=False), name="open_and_held"
             ),
@@ -119,7 +124,10 @@ class Case(models.Model):
                     fields=["due_at", "-severity", "id", "area", "assignee", "held_until", "ended_at", flag],
                     condition=OPEN & Q(**{flag: True}), name=f"open_{flag}",
                 )
-                for flag in ("listed", "unlisted")
+                for flag in ("listed", "unlisted", "untold")
+            ),
+            models.Index(
+                fields=["silent_since", "area", "ended_at"], condition=OPEN & Q(silent_since__isnull=False), name="open_and_silent"
             ),
         ]
 

@@ -56,6 +56,7 @@ class HelpRequest(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=Q(answered_at=None), name="request_open"),
+            models.Index(fields=["-answered_at", "id"], condition=Q(answered_at__isnull=False), name="request_answered"),
             models.Index(fields=["number_index"], name="request_by_number"),
         ]
 

@@ -16,10 +16,18 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from almoner.casework import area_map, figures, words
-from almoner.casework.access import Right, may_or_404, referrals_in_areas_of, requests_of, visits_of
+from almoner.casework.access import (
+    Right,
+    cases_of,
+    may_or_404,
+    of_cases,
+    referrals_in_areas_of,
+    requests_of,
+    visits_of,
+)
 from almoner.casework.forms import LISTS
 from almoner.casework.freshness import late_feeds
-from almoner.casework.lists import GIVEN, condition, given_since, listed, start
+from almoner.casework.lists import BY_RECORDS, GIVEN, condition, given_since, records, start
 from almoner.casework.models import Label
 from almoner.casework.models.cases import OPEN
 
@@ -76,12 +84,12 @@ def today(request: HttpRequest) -> HttpResponse:
 
 
 def counts(user: Someone, now: dt.datetime, by_area: area_map.ByArea | None = None) -> dict[str, int]:
-    """How many cases each list holds, and how many open ones are how late. `listed` takes what the user may see.
+    """How many cases each list holds, and how many open ones are how late.
 
     What most open cases are in is told by what is left: of all of them, and of those that are late, which are counted by area anyway
     (`area_map.counted`), the smaller parts are counted in an index.
     """
-    me, own = int(str(user.pk)), listed(user).filter(OPEN).order_by()
+    me, own = int(str(user.pk)), cases_of(user).filter(OPEN).order_by()
     by_area = area_map.counted(user, now) if by_area is None else by_area
     every, late = (sum(pair[place] for pair in by_area.values()) for place in (0, 1))
     classes = figures.lateness(now)
@@ -92,8 +100,10 @@ def counts(user: Someone, now: dt.datetime, by_area: area_map.ByArea | None = No
     found |= held.aggregate(held=Count("*"), held_late=Count("due_at", filter=Q(due_at__lt=now)))
     found["overdue"] = late - found.pop("held_late")
     found["unassigned"] = every - found["held"] - found["team"]
-    for name in ("new", "second", "asked", "telling", "unanswered", "returned", "departments", "withdrawn", "given"):
-        found[name] = listed(user).filter(condition(me, name, now)).count()
+    for name in ("new", "telling", "unanswered", "returned", "departments", "withdrawn"):
+        found[name] = cases_of(user).filter(condition(me, name, now)).count()
+    for name, which in BY_RECORDS.items():  # fewer than there are cases
+        found[name] = of_cases(user, records(name, now)).filter(which).aggregate(cases=Count("case", distinct=True))["cases"]
     return found
 
 
