@@ -11,7 +11,7 @@ import pytest
 from almoner.errors import EngineError
 from almoner.policy.model import Pack
 from almoner.registry import entries, stream_state
-from almoner.stream.rounds import BESIDE_URGENT, LARGEST, SMALLEST, Pace
+from almoner.stream.rounds import LARGEST, SMALLEST, URGENT_SECONDS, Pace
 from county import number
 from stream.taking import AT, Stream, event
 
@@ -103,18 +103,43 @@ def test_urgent_feeds_come_before_bulk_and_each_keeps_its_order(base: Pack, tmp_
     stream.close()
 
 
-def test_the_pace_grows_while_more_waits_than_fits_and_less_beside_urgent_feeds() -> None:
-    pace = Pace()
+def test_the_pace_grows_while_more_waits_than_fits_and_beside_urgent_feeds_as_long_as_they_do_not_wait_long() -> None:
+    pace, quick, slow = Pace(), URGENT_SECONDS / 2, URGENT_SECONDS + 1
+    for size in (2 * SMALLEST, 4 * SMALLEST):
+        pace.fit(urgent=True, left=True, seconds=quick)
+        assert pace.size == size
+    pace.fit(urgent=True, left=True, seconds=slow)
+    assert pace.size == 2 * SMALLEST
     for _ in range(9):
-        pace.fit(urgent=True, left=True)
-    assert pace.size == BESIDE_URGENT
-    for _ in range(9):
-        pace.fit(urgent=False, left=True)
-    assert pace.size == LARGEST
-    pace.fit(urgent=True, left=True)
-    assert pace.size == BESIDE_URGENT
-    pace.fit(urgent=False, left=False)
+        pace.fit(urgent=True, left=True, seconds=slow)
     assert pace.size == SMALLEST
+    for _ in range(9):
+        pace.fit(urgent=False, left=True, seconds=slow)
+    assert pace.size == LARGEST
+    pace.fit(urgent=False, left=False, seconds=quick)
+    assert pace.size == SMALLEST
+
+
+def test_a_pace_that_a_failure_made_small_does_not_grow_by_what_is_urgent() -> None:
+    pace = Pace()
+    while pace.size > 1:
+        pace.halve()
+    pace.fit(urgent=True, left=True, seconds=URGENT_SECONDS + 1)
+    pace.fit(urgent=True, left=False, seconds=0)
+    assert pace.size == 1
+
+
+def test_a_round_knows_how_long_the_one_before_took_with_what_followed(
+    base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Stream(tmp_path / "home", base, Pace(2, 2, 8, urgent_seconds=10))
+    stream.put(*(meter(n, f"2026-11-{n + 1:02d}") for n in range(20)))
+    sizes = []
+    for at in (100.0, 109.0, 120.0, 130.0):
+        monkeypatch.setattr("almoner.stream.rounds.monotonic", lambda at=at: at)
+        sizes.append(stream.rounds.take(AT).events)  # type: ignore[union-attr]
+    assert sizes == [2, 4, 8, 4]
+    stream.close()
 
 
 def test_the_offset_is_written_with_the_facts_or_not_at_all(

@@ -290,6 +290,32 @@ def test_trouble_around_it_is_waited_out_and_told_without_values(
     assert WHO not in caplog.text
 
 
+def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(place: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    clock, stop, steps = Clock(), Flag(), list[bool]()
+    place.put(person("1", WHO, "A"), wage("3", WHO, 300))
+
+    @contextmanager
+    def opened(pace: Pace, status: Status) -> Iterator[Worker]:
+        del pace, status
+        with working(place, clock) as worker:
+            practise = worker.practise
+
+            def practised(stop: Flag) -> None:
+                practise(stop)
+                if '"event": "practised"' in caplog.text or len(steps) > 9:
+                    stop.set()
+
+            steps_of = worker.step
+            worker.step = lambda: steps.append(steps_of()) or steps[-1]  # type: ignore[method-assign, func-returns-value]
+            worker.practise = practised  # type: ignore[method-assign]
+            yield worker
+
+    with caplog.at_level("INFO", "almoner.stream"):
+        Supervisor(opened, Status(place.folder, clock()), clock=clock).run(stop)
+    assert steps[0]  # a sweep
+    assert '"event": "practised"' in caplog.text
+
+
 def test_a_worker_practises_before_it_works_and_says_nothing_of_it(
     place: Stream, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -333,7 +359,7 @@ def test_an_urgent_event_does_not_wait_for_a_months_feed_that_came_at_once(
     base: Pack, tmp_path: Path
 ) -> None:
     """The worker rested for a day, a month's wages wait; what is urgent goes in with the next round, and no round is larger than allowed."""
-    stream, clock = Stream(tmp_path / "home", base, Pace(50, 50, 200, beside_urgent=50)), Clock()
+    stream, clock = Stream(tmp_path / "home", base, Pace(50, 50, 200, urgent_seconds=0)), Clock()
     wages = [
         event(
             "insured_wages",
@@ -357,7 +383,7 @@ def test_an_urgent_event_does_not_wait_for_a_months_feed_that_came_at_once(
         assert stream.rows("elderly_meters", "litres") == [(3,)]
         assert stream.inbox.backlog().keys() == {"insured_wages"}
         assert worker.status.counts["events"] - taken <= 200
-        assert worker._rounds.pace.size == 50
+        assert worker._rounds.pace.size < 200
         worker.drain()
     assert len(stream.rows("insured_wages", "month")) == 600
     stream.close()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
+from time import monotonic
 
 from almoner.engines import Engine
 from almoner.intake.faults import Broken
@@ -28,8 +28,8 @@ from almoner.stream.inbox import Inbox, Waiting
 from almoner.stream.runs import in_runs
 
 NAME = "events"  # in place of a file's name, with the position in the inbox as the line
-SMALLEST, BESIDE_URGENT, LARGEST = 2_000, 20_000, 50_000  # events of a round
-FEW = 5_000  # events of a round, for which to begin statements costs more than to spread them over processors
+SMALLEST, LARGEST = 2_000, 100_000  # events of a round
+URGENT_SECONDS = 30.0  # so long a round holds up what is urgent, however much waits
 MOST_BYTES = 64 * 1024 * 1024  # of a slice, unsealed
 
 
@@ -49,17 +49,22 @@ class Part:
 class Pace:
     """How much one round takes. Most of what a round costs does not depend on its size, so it grows while more waits than fits, and is
     small again when all of it does. What is urgent comes first in every round: a bulk feed holds it up for one round at most, and while
-    it keeps coming, rounds grow to `beside_urgent` only."""
+    it keeps coming, rounds grow only as long as one takes less than `urgent_seconds`."""
 
     size: int = SMALLEST
     smallest: int = SMALLEST
     largest: int = LARGEST
-    beside_urgent: int = BESIDE_URGENT
+    urgent_seconds: float = URGENT_SECONDS
 
-    def fit(self, *, urgent: bool, left: bool) -> None:
-        """After a round: whether something urgent was in it, and whether anything was left."""
-        most = min(self.largest, self.beside_urgent) if urgent else self.largest
-        self.size = min(self.size * 2, most if left else self.smallest)
+    def fit(self, *, urgent: bool, left: bool, seconds: float) -> None:
+        """After a round: whether something urgent was in it, whether anything was left, and how long the one before took with all that
+        followed from it."""
+        if not left:
+            self.size = min(self.size, self.smallest)
+        elif urgent and seconds > self.urgent_seconds:
+            self.size = max(min(self.size, self.smallest), self.size // 2)
+        else:
+            self.size = min(self.size * 2, self.largest)
 
     def halve(self) -> None:
         """After a failure: the smaller the slice, the nearer its cause."""
@@ -94,6 +99,7 @@ class Rounds:
         self._order = urgency.in_order(self.pack)
         self._urgent = urgency.urgent_feeds(self.pack)
         self._offsets = stream_state.offsets(self.engine)
+        self._began: float | None = None  # the round before, where this one follows at once
 
     def recover(self) -> None:
         """Delete from the inbox what the facts hold already: a process may have died between the two."""
@@ -109,8 +115,8 @@ class Rounds:
         if not parts:
             return None
         through = {part.feed.id: part.last for part in parts}
-        few = sum(len(part.events) for part in parts) <= FEW
-        with self.engine.few_rows() if few else nullcontext(), self.engine.transaction():
+        began = monotonic()
+        with self.engine.few_rows(), self.engine.transaction():
             receipts = list(self._take_parts(parts, at))
             stream_state.place_touched(self.engine, self.pack.membership_feed)
             stream_state.move_offsets(self.engine, through)
@@ -119,7 +125,8 @@ class Rounds:
         left = self.waits()
         urgent = any(part.feed.id in self._urgent for part in parts)
         self.inbox.purge(through)
-        self.pace.fit(urgent=urgent, left=left)
+        self.pace.fit(urgent=urgent, left=left, seconds=began - (self._began or began))
+        self._began = began if left else None
         oldest = min(part.events[0].received_at for part in parts)
         return Taken(sum(len(p.events) for p in parts), receipts, oldest, urgent, left, through)
 

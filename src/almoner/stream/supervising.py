@@ -64,6 +64,7 @@ class Supervisor:
             if busy:
                 self._failures = self._alone = 0
             else:
+                worker.practise(stop)
                 stop.wait(IDLE_SECONDS)
 
     def _narrow(self, worker: Worker, failed: SliceFailed) -> None:

@@ -34,7 +34,7 @@ from almoner.stream.upkeep import Upkeep
 
 LANDING_SECONDS = TIME_SECONDS = 1.0
 BEAT_SECONDS = 5.0
-MOST_HOUSEHOLDS = 20_000  # of one cycle: bounds its memory
+MOST_HOUSEHOLDS = 100_000  # of one cycle: bounds its memory
 PRACTICES, PRACTICE_HOUSEHOLDS = 3, 400  # as many as it takes until every plan is kept
 LONGEST_WAIT = dt.timedelta(minutes=10)  # of a sweep or a tick for a quiet moment
 TICK = "tick"  # the mark: the last day for which who is due was found
@@ -112,19 +112,24 @@ class Worker:
         )
         self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, timelines)
         self._waits_since: dt.datetime | None = None
+        self._practised = False
         self._recover()
 
     def practise(self, stop: Flag) -> None:
-        """Before anything comes, and no longer: the first cycles over few households take many times as long as later ones."""
+        """Once, before anything comes and no longer: the first cycles over few households take many times as long as later ones. A
+        worker that has swept nobody with its pack has nobody to practise on."""
+        if self._practised or self._pack_is_new():
+            return
         some = f"""SELECT household_id FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
             ORDER BY hash(household_id) LIMIT {PRACTICE_HOUSEHOLDS}"""
         self.status.write(self.engine, self.clock())
         households = [household for (household,) in self.engine.rows(some)]
         started = perf_counter()
         for _ in range(PRACTICES):
-            if not households or stop.is_set() or self._pack_is_new() or self._has_work():
+            if not households or stop.is_set() or self._has_work():
                 return
             cycle.practise(self.engine, self.pack, self._day(self.clock()), self._known_at(), households)
+        self._practised = True
         tell("practised", seconds=round(perf_counter() - started, 3))
 
     def _has_work(self) -> bool:
