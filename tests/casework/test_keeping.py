@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+import command
 from almoner.cli import safekeeping
 from almoner.errors import AlmonerError
 from almoner.stream.lock import sole_worker
@@ -49,14 +48,7 @@ def databases() -> Iterator[list[str]]:
 def run(*words: object, database: str | None = None, code: int = 0, program: str | None = None) -> str:
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
     given = {"ALMONER_DATABASE_URL": database} if database else {}
-    start = ["-c", program] if program else ["-m", "almoner"]
-    done = subprocess.run(
-        [sys.executable, *start, *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=outside | given,
-        check=False,
-    )
+    done = command.run(*words, env=outside | given, program=program)
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import command
 from once import copied
 
 
 def almoner(*words: object, code: int = 0, **said: str) -> str:
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "almoner", *map(str, words)], capture_output=True, text=True, env=outside | said, check=False, timeout=300,
-    )  # fmt: skip
+    done = command.run(*words, env=outside | said)
     assert done.returncode == code, done.stderr + done.stdout
     return done.stdout if code == 0 else done.stderr
 

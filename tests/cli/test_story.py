@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
+import command
+
 
 def almoner(*words: object, code: int = 0, **environment: str) -> str:
     """Run the command in a process of its own; gives its standard output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "almoner", *map(str, words)], capture_output=True, text=True, encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment}, check=False, timeout=300,
-    )  # fmt: skip
+    done = command.run(*words, env={**os.environ, **environment})
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stdout + done.stderr
