@@ -20,11 +20,9 @@ def almoner(*words: object, code: int = 0, **said: str) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
-def test_a_restored_installation_decides_the_same(tmp_path: Path) -> None:
-    told = json.loads(
-        almoner("demo", "--no-serve", "--json", "--residents", 1000, "--folder", tmp_path / "demo")
-    )
-    home, again = tmp_path / "demo" / "home", tmp_path / "again"
+def test_a_restored_installation_decides_the_same(demo: Path, tmp_path: Path) -> None:
+    told = json.loads((demo / "told.json").read_text(encoding="utf-8"))
+    home, again = copied(demo / "demo" / "home", tmp_path / "home"), tmp_path / "again"
     almoner("backup", home, tmp_path / "file")
     almoner("restore", tmp_path / "file", again)
     shutil.copytree(home / "secrets", again / "secrets")
