@@ -40,7 +40,9 @@ class Process:
         files = {number: file.fileno() for number, file in ((1, stdout), (2, stderr)) if file}
         told = ["almoner", *map(str, words)]
         self._process = _context.Process(
-            target=_run, args=(told, dict(os.environ if env is None else env), _Files(files), program, limits), daemon=True
+            target=_run,
+            args=(told, dict(os.environ if env is None else env), _Files(files), program, limits),
+            daemon=True,
         )
         self._process.start()
         self.pid = self._process.pid or 0
@@ -76,7 +78,9 @@ class Done:
     stderr: str
 
 
-def run(*words: object, env: Mapping[str, str] | None = None, program: str | None = None, timeout: float = 300) -> Done:
+def run(
+    *words: object, env: Mapping[str, str] | None = None, program: str | None = None, timeout: float = 300
+) -> Done:
     """Run `almoner` with these words, or `program` in its place, to its end."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = Process(*words, stdout=out, stderr=err, env=env, program=program)
@@ -106,7 +110,13 @@ class _Files:
             os.dup2(file.detach(), number)
 
 
-def _run(words: list[str], environment: dict[str, str], files: _Files, program: str | None, limits: Callable[[], object] | None) -> None:
+def _run(
+    words: list[str],
+    environment: dict[str, str],
+    files: _Files,
+    program: str | None,
+    limits: Callable[[], object] | None,
+) -> None:
     del files
     os.environ.clear()
     os.environ.update(environment)

@@ -26,7 +26,11 @@ LONGEST = (  # files that take a minute and more, the longest first; each goes t
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Nobody waits in the end for one process that began something long last."""
-    items.sort(key=lambda item: next((n for n, file in enumerate(LONGEST) if item.path.as_posix().endswith(file)), len(LONGEST)))
+    items.sort(
+        key=lambda item: next(
+            (n for n, file in enumerate(LONGEST) if item.path.as_posix().endswith(file)), len(LONGEST)
+        )
+    )
 
 
 @pytest.fixture(scope="session")

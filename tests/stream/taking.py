@@ -35,7 +35,9 @@ def event(feed: str, n: object, withdrawn: bool = False, through: dt.date | None
 class Stream:
     """Opens what lies in `folder`, as a process does that starts (again); of an `engine` that is open already, the facts are used."""
 
-    def __init__(self, folder: Path, pack: Pack, pace: Pace | None = None, engine: Engine | None = None) -> None:
+    def __init__(
+        self, folder: Path, pack: Pack, pace: Pace | None = None, engine: Engine | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.pack, self.vault = folder, pack, Vault(KEY)
         self.engine = engine or open_engine(folder / "facts.duckdb")
