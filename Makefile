@@ -6,6 +6,9 @@ BIN := .venv/bin
 LOCALE := src/almoner/casework/locale/zh_Hans/LC_MESSAGES/django
 CSS := src/almoner/casework/static/casework/console.css
 
+# Set to anything, it would have each of the hundreds of commands that the tests start compile Almoner anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install styles messages system demo serve lint types imports unit test check-packs unit-postgres bench lock clean
 

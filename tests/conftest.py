@@ -15,16 +15,22 @@ from stream.installation import made
 PACKS = Path(__file__).parents[1] / "packs"
 
 
-LONGEST = (  # files that take minutes; each goes to one process, so they begin first
-    "cycle/test_order.py", "casework/browser/test_whole_story.py", "cli/test_tutorial.py", "lab/test_scenarios.py", "cli/test_keeping_facts.py",
-    "stream/test_telling.py", "stream/test_surroundings.py", "stream/test_equal_to_sweep.py", "stream/test_killing.py", "cli/test_story.py",
-    "assessment/test_scope.py", "stream/test_bench.py", "casework/browser/test_long_strings.py", "stream/test_desk_requests.py",
+LONGEST = (  # files that take a minute and more, the longest first; each goes to one process
+    "stream/test_equal_to_sweep.py", "casework/browser/test_whole_story.py", "cli/test_story.py", "casework/browser/test_queue.py",
+    "assessment/test_scope.py", "casework/browser/test_long_strings.py", "cli/test_tutorial.py", "cycle/test_order.py",
+    "casework/browser/test_household_page.py", "lab/test_scenarios.py", "casework/browser/test_at_the_desk.py",
+    "casework/browser/test_parts_of_a_case.py", "casework/test_rights.py", "stream/test_killing.py", "stream/test_surroundings.py",
+    "stream/test_bench.py", "stream/test_telling.py",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Nobody waits in the end for one process that began something long last."""
-    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+    items.sort(
+        key=lambda item: next(
+            (n for n, file in enumerate(LONGEST) if item.path.as_posix().endswith(file)), len(LONGEST)
+        )
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,16 @@
-"""Backup, restore and upgrade by the commands, on SQLite as on PostgreSQL."""
+"""Backup and restore by the commands, on SQLite as on PostgreSQL."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+import command
 from almoner.cli import safekeeping
 from almoner.errors import AlmonerError
 from almoner.stream.lock import sole_worker
@@ -49,14 +48,7 @@ def databases() -> Iterator[list[str]]:
 def run(*words: object, database: str | None = None, code: int = 0, program: str | None = None) -> str:
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
     given = {"ALMONER_DATABASE_URL": database} if database else {}
-    start = ["-c", program] if program else ["-m", "almoner"]
-    done = subprocess.run(
-        [sys.executable, *start, *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=outside | given,
-        check=False,
-    )
+    done = command.run(*words, env=outside | given, program=program)
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
@@ -132,57 +124,3 @@ def test_a_backup_waits_for_no_worker_and_overwrites_nothing(
     assert "is not empty" in run("restore", file, home, database=first, code=1)
     assert "no folder" in run("backup", home, tmp_path / "nowhere" / "file", database=first, code=1)
     assert list(tmp_path.iterdir()) == []
-
-
-OLDER = """
-import sys; from pathlib import Path
-from almoner import casework, home
-from almoner.registry.vault import create_key
-made = home.create(Path(sys.argv[1]), "base"); create_key(made.vault_key)
-casework.setup(made)
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-call_command("migrate", "casework_api", "0001", verbosity=0)
-"""
-NEWER = """
-import sys; from pathlib import Path
-from almoner import casework, home
-casework.setup(home.load(Path(sys.argv[1])))
-from django.db.migrations.recorder import MigrationRecorder
-from django.db import connection
-MigrationRecorder(connection).record_applied("casework", "9999_later")
-"""
-IN_STEPS = """
-import sys; from pathlib import Path
-from almoner import casework, home
-casework.setup(home.load(Path(sys.argv[1])))
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.recorder import MigrationRecorder
-steps = MigrationRecorder(connection)
-for (app, name), step in MigrationExecutor(connection).loader.disk_migrations.items():
-    if app == "casework" and step.replaces:
-        steps.record_unapplied(app, name)
-        for before in step.replaces[int(sys.argv[2]) :]:
-            steps.record_unapplied(*before)
-"""
-
-
-def test_an_older_installation_says_what_to_do_and_is_brought_up(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    run(home, program=OLDER)
-    assert f"almoner upgrade {home}" in run("run", home, code=1).replace("\n", " ")
-    assert "steps were taken" in run("upgrade", home)
-    run("user", home, "ada", "--link")
-    run(home, program=NEWER)
-    assert "casework.9999_later, which this one does not know" in run("run", home, code=1).replace("\n", " ")
-
-
-def test_tables_that_came_to_be_in_steps_are_those_of_the_one_step_that_stands_for_them(tmp_path: Path) -> None:
-    whole, half = tmp_path / "whole", tmp_path / "half"
-    for home, steps in ((whole, 99), (half, 3)):
-        run("init", home, "--pack", "base")
-        run(home, steps, program=IN_STEPS)
-    run("run", whole)
-    assert "is up to date" in run("upgrade", whole)
-    assert "which this one does not know" in run("run", half, code=1).replace("\n", " ")

@@ -5,29 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import command
 from once import copied
 
 
 def almoner(*words: object, code: int = 0, **said: str) -> str:
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "almoner", *map(str, words)], capture_output=True, text=True, env=outside | said, check=False, timeout=300,
-    )  # fmt: skip
+    done = command.run(*words, env=outside | said)
     assert done.returncode == code, done.stderr + done.stdout
     return done.stdout if code == 0 else done.stderr
 
 
-def test_a_restored_installation_decides_the_same(tmp_path: Path) -> None:
-    told = json.loads(
-        almoner("demo", "--no-serve", "--json", "--residents", 1000, "--folder", tmp_path / "demo")
-    )
-    home, again = tmp_path / "demo" / "home", tmp_path / "again"
+def test_a_restored_installation_decides_the_same(demo: Path, tmp_path: Path) -> None:
+    told = json.loads((demo / "told.json").read_text(encoding="utf-8"))
+    home, again = copied(demo / "demo" / "home", tmp_path / "home"), tmp_path / "again"
     almoner("backup", home, tmp_path / "file")
     almoner("restore", tmp_path / "file", again)
     shutil.copytree(home / "secrets", again / "secrets")

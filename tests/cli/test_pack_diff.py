@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import command
 import county
 from lab import effects_pack
 
@@ -20,15 +18,7 @@ NEW_BAR = effects_pack.FILES["parameters/bar.yaml"].replace("1000", "3000")
 
 
 def almoner(*words: object, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "almoner", *map(str, words)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        check=False,
-        timeout=300,
-    )
+    done = command.run(*words)
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stdout + done.stderr

@@ -6,27 +6,25 @@ import datetime as dt
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import command
 from almoner.home import load
 from almoner.registry.vault import open_vault
 from almoner.stream.events import Event
 from almoner.stream.inbox import Inbox
+from command import Process
 from county import AS_OF, DAILY, THROUGH, Book
 
 AT = dt.datetime(2026, 11, 9, 8)
 
 
 def almoner(*words: object, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "almoner", *map(str, words)], capture_output=True, text=True, encoding="utf-8", check=False, timeout=120,
-    )  # fmt: skip
+    done = command.run(*words, timeout=120)
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stdout + done.stderr
@@ -45,22 +43,11 @@ def inbox_of(folder: Path) -> Inbox:
 class Workers:
     """Starts workers; none outlives the test that started it."""
 
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    started: list[Process] = field(default_factory=list)
 
-    def __call__(self, folder: Path, limits: Any = None) -> subprocess.Popen[str]:
-        words = [
-            sys.executable,
-            "-m",
-            "almoner",
-            "work",
-            str(folder),
-            "--as-of",
-            str(AS_OF),
-            "--settled-seconds",
-            "0",
-        ]
+    def __call__(self, folder: Path, limits: Any = None) -> Process:
         with log_of(folder).open("a", encoding="utf-8") as log:  # a pipe that nobody reads would fill up
-            process = subprocess.Popen(words, stderr=log, text=True, preexec_fn=limits)
+            process = Process("work", folder, "--as-of", AS_OF, "--settled-seconds", 0, stderr=log, limits=limits)
         self.started.append(process)
         return process
 
@@ -81,12 +68,12 @@ def told(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+def stop(process: Process, number: int = signal.SIGTERM) -> int:
     process.send_signal(number)
     return process.wait(timeout=120)
 
 
-def is_done(folder: Path, process: subprocess.Popen[str]) -> bool:
+def is_done(folder: Path, process: Process) -> bool:
     """Whether the inbox is empty, all who were touched were assessed, and this worker had a quiet moment since."""
     with sqlite3.connect(folder / "inbox.sqlite3", timeout=30) as database:
         waits = database.execute("SELECT 1 FROM waiting LIMIT 1").fetchone()
@@ -97,7 +84,7 @@ def is_done(folder: Path, process: subprocess.Popen[str]) -> bool:
     )
 
 
-def wait_until_at_work(folder: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_until_at_work(folder: Path, process: Process, seconds: float = 120) -> None:
     """Until this worker has seen that something waits."""
     end = time.monotonic() + seconds
     while _status_of(folder).get("process") != process.pid:
@@ -114,7 +101,7 @@ def _status_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def wait_until_done(folder: Path, process: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_until_done(folder: Path, process: Process, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not is_done(folder, process):
         assert process.poll() is None, log_of(folder).read_text(encoding="utf-8")

@@ -33,12 +33,14 @@ def event(feed: str, n: object, withdrawn: bool = False, through: dt.date | None
 
 
 class Stream:
-    """Opens what lies in `folder`, as a process does that starts (again)."""
+    """Opens what lies in `folder`, as a process does that starts (again); of an `engine` that is open already, the facts are used."""
 
-    def __init__(self, folder: Path, pack: Pack, pace: Pace | None = None) -> None:
+    def __init__(
+        self, folder: Path, pack: Pack, pace: Pace | None = None, engine: Engine | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.pack, self.vault = folder, pack, Vault(KEY)
-        self.engine = open_engine(folder / "facts.duckdb")
+        self.engine = engine or open_engine(folder / "facts.duckdb")
         ensure(self.engine, pack.feeds)
         stream_state.ensure(self.engine)
         ledger.create(self.engine)
@@ -62,6 +64,10 @@ class Stream:
 
     def close(self) -> None:
         self.engine.close()
+        self.close_files()
+
+    def close_files(self) -> None:
+        """All but the facts."""
         self.inbox.close()
         self.store.connection.close()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from almoner.stream.events import Event
+from command import Process
 from county import number
 from once import copied
 from stream.installation import inbox_of
@@ -66,7 +67,7 @@ def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "-m", "almoner", "serve", str(home), "--port", str(port)], stdout=log, stderr=log)
+        process = Process("serve", home, "--port", port, stdout=log, stderr=log)
     try:
         browser = Browser(f"http://127.0.0.1:{port}")
         until(lambda: _answers(port))

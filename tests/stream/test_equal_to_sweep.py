@@ -9,16 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from almoner import cycle
-from almoner.engines import Engine
+from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model import Pack
 from almoner.stream.events import Event
 from almoner.stream.rounds import Pace
@@ -64,6 +66,47 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     return compiled(tmp_path_factory.mktemp("pack"), FILES)
 
 
+class Facts:
+    """One database for all examples, which is emptied for each. But after a restart, its engine has the plans of one that has worked for long:
+    to make them anew would take most of an example's time."""
+
+    def __init__(self, folder: Path, pack: Pack) -> None:
+        self._file, self._swept = folder / "facts.duckdb", dict[str, pa.Table]()
+        self.engine = open_engine(self._file)
+        stream, clock = Stream(folder, pack, engine=self.engine), Clock()
+        with working(stream, clock) as worker:
+            worker.drain()
+        stream.close_files()
+        for table in self._tables():
+            if (rows := self.engine.table(f"SELECT * FROM {table}")).num_rows:
+                self._swept[table] = rows
+
+    def empty(self, *, swept: bool) -> Engine:
+        """Without a record: a new one, or one in which a sweep found that nobody is there."""
+        for table in self._tables():
+            self.engine.execute(f"DELETE FROM {table}")
+        for table, rows in self._swept.items() if swept else ():
+            with self.engine.offer("rows_of_then", rows):
+                self.engine.execute(f"INSERT INTO {table} SELECT * FROM rows_of_then")
+        return self.engine
+
+    def reopened(self) -> Engine:
+        self.engine.close()
+        self.engine = open_engine(self._file)
+        return self.engine
+
+    def _tables(self) -> list[str]:
+        sql = "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'installation'"
+        return [f"{quote(schema)}.{quote(name)}" for schema, name in self.engine.rows(sql)]
+
+
+@pytest.fixture(scope="module")
+def facts(small: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
+    made = Facts(tmp_path_factory.mktemp("facts"), small)
+    yield made
+    made.engine.close()
+
+
 def said(engine: Engine, without: set[str]) -> dict[str, Any]:
     """The last word on each key, without the days of these names."""
     last = {c.key: c for batch in changes_after(engine, 0) for c in batch}
@@ -107,12 +150,12 @@ def as_event(n: int, record: tuple[str, dict[str, Any], bool]) -> Event:
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=st.lists(_steps, max_size=14), size=st.integers(1, 6))
-def test_a_stream_says_what_a_sweep_says(small: Pack, steps: list[Any], size: int) -> None:
+@given(steps=st.lists(_steps, max_size=14), size=st.integers(1, 6), swept=st.booleans())
+def test_a_stream_says_what_a_sweep_says(small: Pack, facts: Facts, steps: list[Any], size: int, swept: bool) -> None:
     with TemporaryDirectory() as folder:
         clock, home = Clock(), Path(folder) / "home"
         sent: list[Event] = []
-        stream = Stream(home, small, Pace(size, size, size))
+        stream = Stream(home, small, Pace(size, size, size), facts.empty(swept=swept))
         try:
             for n, step in enumerate(steps):
                 clock.forward(seconds=1)
@@ -129,8 +172,8 @@ def test_a_stream_says_what_a_sweep_says(small: Pack, steps: list[Any], size: in
                             worker.drain()
                         clock.forward(days=9)
                     case "restart":
-                        stream.close()
-                        stream = Stream(home, small, Pace(size, size, size))
+                        stream.close_files()
+                        stream = Stream(home, small, Pace(size, size, size), facts.reopened())
                     case _:
                         sent.append(as_event(n, step))
                         stream.put(sent[-1])
@@ -138,7 +181,7 @@ def test_a_stream_says_what_a_sweep_says(small: Pack, steps: list[Any], size: in
                 worker.drain()
             hold_together(stream, clock, one_day="tomorrow" not in steps)
         finally:
-            stream.close()
+            stream.close_files()
 
 
 @settings(max_examples=max(1, EXAMPLES // 200), deadline=None, suppress_health_check=list(HealthCheck))

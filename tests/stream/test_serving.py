@@ -6,8 +6,6 @@ import datetime as dt
 import json
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from command import Process
 from once import copied
 from stream.burst import PEOPLE, registers
 from stream.installation import almoner
@@ -30,8 +29,7 @@ def served(small_home: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (tmp_path / "log").open("w") as log:
-        words = [sys.executable, "-m", "almoner", "serve", str(home), "--port", str(port)]
-        process = subprocess.Popen(words, stdout=log, stderr=log)
+        process = Process("serve", home, "--port", port, stdout=log, stderr=log)
     yield home, f"http://127.0.0.1:{port}"
     process.terminate()
     assert process.wait(timeout=60) == 0

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import resource
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
 
+import command
 from almoner.engines import open_engine
 from once import copied
 from stream.burst import PEOPLE, burst, held, registers
@@ -47,7 +46,7 @@ def test_a_full_disk_is_waited_out(homes: tuple[Path, Path], worker: Workers) ->
     send(troubled, events)
     limit = (troubled / "facts.duckdb").stat().st_size + 40_000
 
-    process = worker(troubled, limits=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    process = worker(troubled, limits=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)))
     until(lambda: sum(line["event"] == "trouble" for line in told(troubled)) > 1)
     assert process.poll() is None
     assert not is_done(troubled, process)
@@ -85,10 +84,7 @@ def test_an_inbox_on_a_full_disk_keeps_what_it_gave_a_receipt_for_and_nothing_el
     homes: tuple[Path, Path],
 ) -> None:
     home, _ = homes
-    paths = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
-    done = subprocess.run(
-        [sys.executable, "-c", _SENDS, str(home)], capture_output=True, text=True, check=True, env=paths
-    )
+    done = command.run(home, program=_SENDS)
     box, kept = inbox_of(home), int(done.stdout)
     assert 0 < kept == sum(waits.events for waits in box.backlog().values())
     receipt = box.put(burst(4000), dt.datetime.now())

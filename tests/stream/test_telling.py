@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import command
 from casework.receiver import Receiver, is_signed, receiving
 from once import copied
 from stream.installation import Workers, almoner, stop, told
@@ -65,11 +66,7 @@ def home(installed: Path, tmp_path: Path) -> Path:
 
 def run(folder: Path, script: str) -> str:
     """A script beside the installation, in a process of its own."""
-    tests = str(Path(__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([tests, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=False, timeout=120, env=environment
-    )  # fmt: skip
+    done = command.run(folder, program=script, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -44,9 +44,9 @@ def demo(
         result, home = _tell(folder, residents, seed, pack, language, as_json)
         if as_json:
             emit_json(result)
-        password = secrets.token_urlsafe(9)
-        _people(home, password)
         if serve:
+            password = secrets.token_urlsafe(9)
+            _people(home, password)
             err.print(
                 "A demonstration: no second factor is asked for. An installation asks everybody who sees personal data for one.",
                 markup=False,

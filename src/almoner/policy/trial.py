@@ -134,7 +134,7 @@ class Trial:
         types |= {c: self._columns[c] for c in columns}
         sql = ", ".join(_PARAMETER.sub(_dollar, parsed.condition.sql) for parsed in reader.read.values())
         used = {n: v for n, v in self._values.items() if f"${n}" in sql}
-        table = pa.table({n: pa.array([], kind) for n, kind in types.items()} or {"nothing": pa.array([])})
+        table = _empty(types)
         try:
             with self._engine.offer("trial", table):
                 found = self._engine.table(f"SELECT {sql} FROM trial", used).schema.types
@@ -149,7 +149,7 @@ class Trial:
         types = self._columns | dict(steps)
         if any(n not in types for n in names):
             return None
-        table = pa.table({n: pa.array([], types[n]) for n in names} or {"nothing": pa.array([], pa.null())})
+        table = _empty({n: types[n] for n in names})
         sql = f"SELECT {_PARAMETER.sub(_dollar, parsed.condition.sql)} AS found FROM trial"
         used = {
             n: self._values[n]
@@ -184,6 +184,11 @@ def try_out(
             trial.timeline(timeline)
         for reader in readers:
             trial.rule(reader)
+
+
+def _empty(types: Mapping[str, pa.DataType]) -> pa.Table:
+    """A table without rows. To make an array of a list would load pandas where it is installed, for each command."""
+    return pa.Table.from_batches([], pa.schema(types or {"nothing": pa.null()}))
 
 
 def _dollar(found: re.Match[str]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +12,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, sync_playwright
 
+import command
+from command import Process
 from once import copied
 
 CHROMIUM = "/usr/bin/chromium"
@@ -22,7 +22,9 @@ ARGUMENTS = [
     "--no-first-run", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 AXE_SCRIPT = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
-AXE = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+AXE = """axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'], selectors: false,
+})"""  # the last two: what is in order is not written down, nor where each element stands
 LANGUAGES = ("en", "zh-hans")
 WIDTHS = (1280, 375)
 SCREENS = (  # both languages and both widths; every pair of them where somebody looks closer
@@ -51,16 +53,17 @@ def outside() -> dict[str, str]:
 def build(script: str, empty: Path, folder: Path) -> None:
     """`script` of this folder makes folder/home of an empty installation, in a process of its own, for Django has one database a process."""
     copied(empty, folder / "home")
-    subprocess.run([sys.executable, str(Path(__file__).with_name(script)), str(folder)], env=outside(), check=True, timeout=300)
+    program = f"import runpy; runpy.run_path({str(Path(__file__).with_name(script))!r}, run_name='__main__')"
+    done = command.run(folder, env=outside(), program=program)
+    assert done.returncode == 0, done.stderr
 
 
 @contextmanager
 def served(home: Path, log: Path, *, worker: bool = False) -> Iterator[str]:
     """The address of `almoner serve HOME`, as long as the block lasts."""
     port = _free_port()
-    words = [sys.executable, "-m", "almoner", "serve", str(home), "--port", str(port), "--worker" if worker else "--no-worker"]
     with log.open("w") as told:
-        server = subprocess.Popen(words, stdout=told, stderr=told, env=outside())
+        server = Process("serve", home, "--port", port, "--worker" if worker else "--no-worker", stdout=told, stderr=told, env=outside())
         try:
             _wait(port, server)
             yield f"http://127.0.0.1:{port}"
@@ -75,7 +78,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(port: int, server: subprocess.Popen[bytes], seconds: int = 120) -> None:
+def _wait(port: int, server: Process, seconds: int = 120) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if server.poll() is not None:

@@ -11,8 +11,6 @@ import datetime as dt
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
+import command
 from casework.browser.browsing import PASSWORD, Watched, build, outside, served, watched_in
 from casework.browser.hands import Hands, Keyboard, Pointer
 from casework.browser.story_county import SECRETS, STAFF, STRUCK, Family
@@ -52,8 +51,7 @@ def installation(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """The county, served with its worker; the department that counts losses has a token."""
     built, folder = once(tmp_path_factory, "story_county", partial(build, "story_county.py", base_home)), tmp_path_factory.mktemp("story")
     home, log = copied(built / "home", folder / "home"), folder / "log"
-    words = [sys.executable, "-m", "almoner", "token", str(home), "emergency_management"]
-    token = subprocess.run(words, env=outside(), check=True, capture_output=True, text=True, timeout=120).stdout.strip()
+    token = command.run("token", home, "emergency_management", env=outside()).stdout.strip()
     with served(home, log, worker=True) as url:
         yield Installation(home, url, token)
     told = log.read_text()
