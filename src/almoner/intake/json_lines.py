@@ -16,6 +16,7 @@ from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
 from almoner.policy.model import Feed, Property
 
 _Cells = dict[str, str | None]
+MOST_KEYS = 1_000  # ways to write a contract's properties that are remembered
 
 
 class _Doubled(ValueError):  # noqa: N818 - says what was found
@@ -49,6 +50,7 @@ class Objects:
 
     def __init__(self, feed: Feed, unknown: list[str]) -> None:
         self._known, self._unknown = headers.lookup(feed), unknown
+        self._met: dict[str, Property] = {}  # by key as it is written
         self._names = [p.name for p in feed.properties]
 
     def slice(self, found: Iterable[tuple[int, _Cells] | Broken]) -> Slice:
@@ -67,7 +69,7 @@ class Objects:
     def read(self, number: int, raw: str) -> tuple[int, _Cells] | Broken:
         """The cells of one object; `number` is its line."""
         try:
-            found = json.loads(raw, object_pairs_hook=_object_once)
+            found = _DECODER.decode(raw)
         except _Doubled:
             return Broken(number, "duplicate_column", raw)
         except (ValueError, RecursionError):
@@ -79,16 +81,24 @@ class Objects:
     def _cells(self, number: int, found: dict[str, Any], raw: str) -> tuple[int, _Cells] | Broken:
         cells: _Cells = {}
         for key, value in found.items():
-            of = self._known.get(key.strip().casefold())
+            of = self._met.get(key) or self._property(key)
             if of is None:
                 self._report(key)
             elif of.name in cells:
                 return Broken(number, "duplicate_column", raw, of.name)
+            elif type(value) is str and value.isascii():  # most
+                cells[of.name] = value
             elif isinstance(value, dict | list) or _surrogates(value):
                 return Broken(number, "json", raw, of.name, _shown(value, of))
             else:
                 cells[of.name] = _text(value)
         return number, cells
+
+    def _property(self, key: str) -> Property | None:
+        of = self._known.get(key.strip().casefold())
+        if of is not None and len(self._met) < MOST_KEYS:
+            self._met[key] = of
+        return of
 
     def _report(self, key: str) -> None:
         name = key.strip()[:40]
@@ -128,6 +138,9 @@ def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise _Doubled
     return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_once)  # `json.loads` with a hook makes one for each text
 
 
 def _text(value: object) -> str | None:
