@@ -286,3 +286,9 @@ def test_a_number_is_looked_up_in_its_index(lead: User, worker: User) -> None:
     if connection.vendor == "sqlite":
         assert "identity_by_number" in found.explain()
         assert "identity_by_number" in requests_of(worker).explain()
+
+
+def test_cases_of_somebodys_areas_are_a_range_of_an_index(worker: User) -> None:
+    """As a pattern, SQLite tries it on each case there is."""
+    if connection.vendor == "sqlite":
+        assert "area>? AND area<?" in cases_of(worker).filter(ended_at=None).explain()

@@ -51,7 +51,7 @@ def test_an_older_installation_says_what_to_do_and_is_brought_up(base_home: Path
     home = copied(base_home, tmp_path / "home")
     run(home, program=OLDER)
     assert f"almoner upgrade {home}" in run("run", home, code=1).replace("\n", " ")
-    assert "steps were taken" in run("upgrade", home)
+    assert "Steps taken: " in run("upgrade", home)
     run("user", home, "ada", "--link")
     run(home, program=NEWER)
     assert "casework.9999_later, which this one does not know" in run("run", home, code=1).replace("\n", " ")

@@ -50,7 +50,7 @@ def refresh(
     case: Case | CaseRow,
     signals: Iterable[CaseSignal | SignalRow],
     referrals: Iterable[Referral | ReferralRow],
-    around: Around = NOTHING,
+    beside: Around = NOTHING,
 ) -> None:
     """Set level, urgency, severity and due time, the nearest thing that somebody must do, and which lists the case is in.
 
@@ -65,17 +65,17 @@ def refresh(
         case.level, case.urgency_hours, case.severity = worst.level, worst.urgency_hours, worst.severity or 0
     listed = list(referrals)
     proposed = [referral for referral in listed if referral.state == ReferralState.PROPOSED]
-    case.untold = not around.told and any(referral.participation in TOLD for referral in proposed)
-    case.silent_since = around.silent_since
+    case.untold = not beside.told and any(referral.participation in TOLD for referral in proposed)
+    case.silent_since = beside.silent_since
     checks = [referral.check_due_at for referral in proposed if referral.check_due_at]
     if case.state in BEFORE_DECISION:
         due = _before_decision(case, standing, listed)
     else:
         counted = (*RUNNING, ReferralState.RETURNED) if case.state in DECIDED else RUNNING
-        due = min(_due(listed, counted), around.asked)
+        due = min(_due(listed, counted), beside.asked)
         if due == NO_CLOCK and proposed and case.state in DECIDED:
             due = case.due_at
-    case.due_at = min([due, around.asked, *checks])
+    case.due_at = min([due, beside.asked, *checks])
 
 
 def _before_decision(

@@ -47,4 +47,4 @@ def upgrade(folder: Folder) -> None:
     """Bring an installation that an older Almoner made up to this version. Make a backup before."""
     with told():
         steps = operations.upgrade(folder)
-    out.print(f"{folder} is up to date: {len(steps)} steps were taken.", markup=False)
+    out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

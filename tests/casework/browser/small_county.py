@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from almoner import casework
+from almoner.assessment.timelines import Line
 from almoner.home import load
 from almoner.policy import compile_pack
 from almoner.registry.vault import SealedIdentity, open_vault
@@ -52,6 +53,15 @@ def _policy() -> None:
         (feed, today - dt.timedelta(days=500 * (feed == late)), dt.datetime.now(), 1_000 * number, number % 3)
         for number, feed in enumerate(pack.feeds)
     )
+    casework.sync_timelines(pack, None, lambda _wanted: _over_months())
+
+
+def _over_months() -> list[Line]:
+    """Of the household with names: its income, with a month that nobody knows, and what each of the two used of water."""
+    months = [dt.date(2024 + n // 12, n % 12 + 1, 1) for n in range(11, 35)]
+    income = tuple((month, 2_400.0 - 60 * n) for n, month in enumerate(months) if n != 9)
+    water = [tuple((month, float(20 * n % 170)) for n, month in enumerate(months[first:])) for first in (0, 6)]
+    return [Line(1, None, "income_by_month", income), *(Line(1, who, "water_by_month", w) for who, w in zip((11, 12), water, strict=True))]
 
 
 def _departments() -> None:
