@@ -117,16 +117,19 @@ class Worker:
 
     def practise(self, stop: Flag) -> None:
         """Once, before anything comes and no longer: the first cycles over few households take many times as long as later ones. A
-        worker that has swept nobody with its pack has nobody to practise on."""
+        worker whose pack has not swept anybody yet waits until it has."""
         if self._practised or self._pack_is_new():
             return
         some = f"""SELECT household_id FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
             ORDER BY hash(household_id) LIMIT {PRACTICE_HOUSEHOLDS}"""
-        self.status.write(self.engine, self.clock())
         households = [household for (household,) in self.engine.rows(some)]
+        if not households:
+            self._practised = True  # nothing stands, so there is nobody to practise on
+            return
+        self.status.write(self.engine, self.clock())
         started = perf_counter()
         for _ in range(PRACTICES):
-            if not households or stop.is_set() or self._has_work():
+            if stop.is_set() or self._has_work():
                 return
             cycle.practise(self.engine, self.pack, self._day(self.clock()), self._known_at(), households)
         self._practised = True
