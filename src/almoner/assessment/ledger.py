@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS assessment.area_month (
 """
 
 FINDING_COLUMNS = "item, subject, subject_id, household_id, person_id, area, level, severity, digest"
+_SETTLED = ("level", "severity", "digest", "area", "household_id")  # of what stands, all that later findings may change
 EMPTY_FINDINGS = (
     "SELECT NULL::VARCHAR AS item, NULL::VARCHAR AS subject, NULL::BIGINT AS subject_id, NULL::BIGINT AS household_id,"
     " NULL::BIGINT AS person_id, NULL::VARCHAR AS area, NULL::VARCHAR AS level, NULL::DOUBLE AS severity, NULL::VARCHAR AS digest LIMIT 0"
@@ -145,15 +146,18 @@ def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
     engine.keep(CONCERNED, union)
 
 
-def settle(engine: Engine, findings: Mapping[Kind, str], as_of: dt.date) -> None:
-    """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind."""
+def settle(engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: dt.date) -> None:
+    """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind. `standing`: what stood in the scope before;
+    of most of it nothing is different, and is left as it is."""
     cleared = " UNION ALL ".join(f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'" for kind in findings)
     engine.execute(f"DELETE FROM assessment.standing WHERE key IN ({cleared})")
     found = " UNION ALL ".join(keyed(kind, table) for kind, table in findings.items())
     engine.execute(
-        f"""INSERT INTO assessment.standing SELECT key, kind, {FINDING_COLUMNS}, $as_of, $as_of FROM ({found})
-            ON CONFLICT (key) DO UPDATE SET level = excluded.level, severity = excluded.severity, digest = excluded.digest,
-              area = excluded.area, household_id = excluded.household_id, last_true = greatest(last_true, excluded.last_true)""",
+        f"""INSERT INTO assessment.standing SELECT key, kind, {FINDING_COLUMNS}, $as_of, $as_of FROM ({found}) AS f
+            ANTI JOIN {standing} AS s ON s.key = f.key AND s.last_true >= $as_of
+              AND {" AND ".join(f"s.{column} IS NOT DISTINCT FROM f.{column}" for column in _SETTLED)}
+            ON CONFLICT (key) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in _SETTLED)},
+              last_true = greatest(last_true, excluded.last_true)""",
         {"as_of": as_of},
     )
 

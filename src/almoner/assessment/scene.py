@@ -121,8 +121,8 @@ def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]
     stack.callback(engine.forget, STANDING, *kept.values())
     here = "household_id IN (SELECT household_id FROM scope_household)"
     engine.keep(kept["member"], views["member"])
-    moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])})"
-    engine.keep(STANDING, f"SELECT * FROM assessment.standing WHERE {here} OR {moved_here}")
+    moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
+    engine.keep(STANDING, " UNION ALL ".join(f"SELECT * FROM assessment.standing WHERE {those}" for those in (here, moved_here)))
     with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
         engine.keep_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
     return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}

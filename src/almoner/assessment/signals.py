@@ -38,7 +38,7 @@ def find(scene: Scene) -> list[Watched]:
         judge(scene, field)
     holding = (_holding(scene, s, f.held) for f in found for s in f.signals)
     scene.engine.keep(FINDINGS, " UNION ALL ".join(holding) or EMPTY_FINDINGS)
-    refuted = (_refuted(scene, s, f.table) for f in found for s in f.signals)
+    refuted = (_refuted(scene, f) for f in found)
     scene.engine.keep(REFUTED, " UNION ALL ".join(refuted) or "SELECT NULL::VARCHAR AS key LIMIT 0")
     watch.find(scene, FINDINGS)
     counted = {w.signal: w for f in found for w in _watched(scene, f)}
@@ -79,11 +79,13 @@ def _level(scene: Scene, signal: Signal) -> str:
     return f"CASE{whens} ELSE '{last.id}' END" if whens else f"'{last.id}'"
 
 
-def _refuted(scene: Scene, signal: Signal, table: str) -> str:
-    key = subject_key(signal.subject)
+def _refuted(scene: Scene, field: Field) -> str:
+    """All signals of a field in one join: most of what stands is of a few subjects, and a field has many columns."""
+    is_false = " ".join(f"WHEN '{s.id}' THEN NOT w.{quote(holds(s.id))}" for s in field.signals)
+    listed = ", ".join(f"'{s.id}'" for s in field.signals)
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(table)} AS w ON w.{key} = s.subject_id"
-        f" WHERE s.kind = 'signal' AND s.item = '{signal.id}' AND NOT w.{quote(holds(signal.id))}"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(field.table)} AS w ON w.{subject_key(field.subject)} = s.subject_id"
+        f" WHERE s.kind = 'signal' AND s.item IN ({listed}) AND CASE s.item {is_false} END"
     )
 
 

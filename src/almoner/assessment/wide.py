@@ -91,7 +91,7 @@ def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None,
     """
     if subject == "household":
         return _households(scene, columns, among)
-    persons = _spoken_of(_read(scene.pack, "person", columns), " SEMI JOIN member USING (person_id)" if among else "")
+    persons = _spoken_of(_read(scene.pack, "person", columns), " AS i SEMI JOIN member ON member.person_id = i.person_id" if among else "")
     return person_rows(scene, columns, persons, f"{among}_household" if among else wide("household"))
 
 

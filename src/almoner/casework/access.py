@@ -32,7 +32,7 @@ from almoner.casework.models import (
 )
 from almoner.casework.models.people import INDEXED
 from almoner.casework.models.residents import OF_DEPARTMENTS
-from almoner.casework.models.work import AHEAD
+from almoner.casework.models.work import AHEAD, WAITING
 
 Record = TypeVar("Record", bound=Model)
 
@@ -157,7 +157,7 @@ def visits_of(user: Someone) -> QuerySet[Visit]:
 
 def checks_of(user: Someone) -> QuerySet[Check]:
     """Decisions in the user's areas that wait for a second person."""
-    return of_cases(user, Check.objects.filter(decided_at=None))
+    return of_cases(user, Check.objects.filter(WAITING))
 
 
 def colleagues_for(areas: Iterable[str]) -> list[Membership]:

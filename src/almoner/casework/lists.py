@@ -21,6 +21,7 @@ from almoner.casework.models import (
 )
 from almoner.casework.models.cases import OPEN
 from almoner.casework.models.residents import OF_DEPARTMENTS
+from almoner.casework.models.work import WAITING
 from almoner.casework.webhooks.overdue import over
 from almoner.casework.withdrawn import is_without_evidence
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 LISTED, UNLISTED = "*", "-"  # on the watch list at all, and found outside it
 DECIDED = (CaseState.CONFIRMED, CaseState.SUPPORTING)
-BY_RECORDS = {"second": Q(case__ended_at=None), "asked": Q(), "given": Q()}  # lists of cases that have some record, and of which cases
 NEW = dt.timedelta(days=6)  # and today
 GIVEN = dt.timedelta(days=29)  # and today
 
@@ -47,8 +47,8 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "team": lambda: working & Q(assignee__isnull=False),
         "unassigned": lambda: working & Q(assignee=None),
         "overdue": lambda: working & Q(due_at__lt=now),
-        "second": lambda: OPEN & Q(pk__in=records("second", now).values("case_id")),
-        "asked": lambda: Q(pk__in=records("asked", now).values("case_id")),
+        "second": lambda: OPEN & Q(pk__in=waiting().values("case_id")),
+        "asked": lambda: Q(pk__in=asked().values("case_id")),
         "unanswered": lambda: OPEN & Q(silent_since__lt=now),
         "telling": lambda: OPEN & Q(untold=True),
         "returned": lambda: OPEN & Q(state__in=DECIDED, pk__in=returned().values("case_id")),
@@ -56,18 +56,26 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "withdrawn": is_without_evidence,
         "held": lambda: OPEN & Q(held_until__gt=now.date()),
         "new": lambda: Q(opened_at__gte=start(now, NEW)),
-        "given": lambda: Q(pk__in=records("given", now).values("case_id")),
+        "given": lambda: Q(pk__in=given(now).values("case_id")),
         "all": lambda: OPEN,
         "ended": lambda: Q(ended_at__isnull=False),
     }
     return conditions[name]()
 
 
-def records(name: str, now: dt.datetime) -> QuerySet[Check] | QuerySet[Concern] | QuerySet[Referral]:
-    """What the cases of the lists of `BY_RECORDS` have."""
-    if name == "second":
-        return Check.objects.filter(decided_at=None)
-    return asked() if name == "asked" else Referral.objects.filter(given_since(start(now, GIVEN)))
+def records(now: dt.datetime) -> dict[str, QuerySet[Check] | QuerySet[Concern] | QuerySet[Referral]]:
+    """By list, where it holds the cases that have some record: those records, which are fewer than cases."""
+    return {"second": waiting().filter(case__ended_at=None), "asked": asked(), "given": given(now)}
+
+
+def waiting() -> QuerySet[Check]:
+    """What waits for a second person."""
+    return Check.objects.filter(WAITING)
+
+
+def given(now: dt.datetime) -> QuerySet[Referral]:
+    """What departments have delivered of late."""
+    return Referral.objects.filter(given_since(start(now, GIVEN)))
 
 
 def start(now: dt.datetime, back: dt.timedelta) -> dt.datetime:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from almoner.casework import words
 from almoner.casework.clocks import installed_clocks
 from almoner.casework.models import Case, Check, Checked, Referral, ReferralState
+from almoner.casework.models.work import WAITING
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -30,7 +31,7 @@ def ends_by_two(case: Case) -> bool:
 
 def waiting(case: Case) -> Check | None:
     """What waits for a second person in this case."""
-    return case.checks.filter(decided_at=None).select_related("asked_by").first()
+    return case.checks.filter(WAITING).select_related("asked_by").first()
 
 
 def asked_amounts(referrals: Iterable[Referral]) -> dict[str, str]:

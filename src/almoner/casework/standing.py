@@ -21,7 +21,7 @@ from almoner.casework.models import (
     Visit,
 )
 from almoner.casework.models.cases import NO_CLOCK
-from almoner.casework.models.work import AHEAD
+from almoner.casework.models.work import AHEAD, WAITING
 from almoner.casework.rows import CaseRow, ReferralRow, SignalRow
 
 BEFORE_DECISION = (CaseState.DETECTED, CaseState.VERIFYING)
@@ -110,7 +110,7 @@ def around(cases: Collection[int]) -> dict[int, Around]:
 
 def _asked(cases: Collection[int]) -> Iterable[tuple[int | None, dt.datetime | None]]:
     return chain(
-        Check.objects.filter(case__in=cases, decided_at=None).values_list("case_id", "due_at"),
+        Check.objects.filter(WAITING, case__in=cases).values_list("case_id", "due_at"),
         Concern.objects.filter(case__in=cases, answered_at=None).values_list("case_id", "due_at"),
         Authorisation.objects.filter(case__in=cases, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
         Referral.objects.filter(case__joined_to__in=cases, state__in=RUNNING).values_list("case__joined_to", "due_at"),

@@ -24,6 +24,7 @@ from almoner.engines.base import Beside, Parameters, quote
 
 MOST_PLANS = 4_000
 MOST_WORLDS = 100  # sets of views that are remembered; those of everybody name a moment, and are new each time
+NOT_DEFINED = -1
 MOST_SEEN = 20_000  # statements of which it is remembered that they were run
 
 Key = tuple[str, int, int]  # a statement as it is run, the views that are open, and how often columns were exchanged
@@ -107,6 +108,7 @@ class Plans:
         self._connection, self._shelf = connection, shelf
         self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
         self._doubtful: set[str] = set()  # views that may be there still
+        self._world = NOT_DEFINED  # the set of views for which the catalogue is right
         self._prepared: OrderedDict[Key, str] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
@@ -114,16 +116,19 @@ class Plans:
     def define(self) -> None:
         """Bring the catalogue up to the slots and to the views that are open."""
         for name, slot in list(self._shelf.slots.items()):
-            if self._defined.get(name) is not slot and slot.rows is not None:
+            if slot.rows is not None and self._defined.get(name) is not slot:
                 self._define_slot(name, slot)
         self.define_views()
 
     def define_views(self) -> None:
         """Bring the catalogue up to the views that are open."""
+        if self._world == self._shelf.world:
+            return
         for name, select in self._shelf.views.items():
             if self._defined.get(name) != select:
                 self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {select}")
                 self._defined[name] = select
+        self._world = self._shelf.world
 
     def drop(self, names: Iterable[str]) -> None:
         """Take views out of the catalogue: somebody needs their names, or nobody any more."""
@@ -131,11 +136,13 @@ class Plans:
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
             self._doubtful.discard(name)
+            self._world = NOT_DEFINED
 
     def lost(self) -> None:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
         self._doubtful |= self._defined.keys()
         self._defined.clear()
+        self._world = NOT_DEFINED
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
         """Run a query; the first time as it is, and from the second time on by a plan of its own."""
@@ -190,6 +197,7 @@ class Plans:
         )
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT {listed} FROM {quote(bare)}")
         self._defined[name] = slot
+        self._world = NOT_DEFINED
 
     def _columns(self, sql: str) -> dict[str, str]:
         return {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {sql}").fetchall()}

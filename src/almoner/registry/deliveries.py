@@ -60,7 +60,8 @@ class Receipt:
 @dataclass(frozen=True)
 class Head:
     """What is known of a delivery before its rows are read. `ordered`: rows came one after the other, so the last word on a key
-    holds. `withdraws`: the rows name keys of facts that no longer hold.
+    holds. `withdraws`: the rows name keys of facts that no longer hold. `expected`: whose numbers they name was looked up before, with those of
+    other deliveries (`identity.expect`).
     """
 
     feed: Feed
@@ -71,6 +72,7 @@ class Head:
     vouches: bool = True  # without a stated `complete_through` the latest event counts for one
     ordered: bool = False
     withdraws: bool = False
+    expected: bool = False
 
 
 Noted = Callable[
@@ -129,7 +131,7 @@ def take_rows(
     delivery_id = next_id(engine)
     sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
     feed = keys_only(head.feed) if head.withdraws else head.feed
-    work = Work(engine, vault, store, feed, head.received_at, delivery_id, sink, ordered=head.ordered)
+    work = Work(engine, vault, store, feed, head.received_at, delivery_id, sink, ordered=head.ordered, expected=head.expected)
     outcome = work.withdraw(slices) if head.withdraws else work.run(slices)
     sink.flush()
     receipt = Receipt(

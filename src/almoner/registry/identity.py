@@ -3,11 +3,12 @@
 Temporary tables, one delivery long: `number_seen` (number, canonical, number_index, and
 person_id and checked_as of those who are known), `person_seen`
 (number, canonical, number_index, person_id, is_new), `household_seen` (household_no, key_index,
-household_id, is_new), `bad_number`.
+household_id, is_new), `bad_number`. `person_expected` is for several deliveries at once (`expect`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from almoner.registry.vault import Vault
 
 HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
 _BLOCK_BYTES = 64
+_EXPECTED = "person_expected"
 
 
 def hmac_sql(text: str) -> str:
@@ -40,27 +42,50 @@ class Numbers:
     bad: bool = False
 
 
-def see_numbers(engine: Engine, vault: Vault, feed: Feed) -> Numbers:
-    """Fill `number_seen` and `bad_number`. Only numbers that nobody has checked before are checked. A feed without numbers fills neither."""
+def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray]) -> None:
+    """Find at once whose numbers, as they were delivered, these are: to look at everybody for each of several small deliveries takes longer
+    than all else that is done with them. Only a hint: whoever is not found is looked for again."""
+    with engine.offer("numbers_expected", pa.table({"number": pa.chunked_array([c for n in numbers for c in n.chunks], pa.string())})):
+        engine.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {_EXPECTED} AS
+            SELECT number_index, person_id, checked_as FROM registry.person SEMI JOIN
+            (SELECT DISTINCT {hmac_sql("number")} AS number_index FROM numbers_expected WHERE number IS NOT NULL) USING (number_index)""",
+            pads(vault),
+        )
+
+
+def see_numbers(engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False) -> Numbers:
+    """Fill `number_seen` and `bad_number`. Only numbers that nobody has checked before are checked. A feed without numbers fills neither.
+    `expected`: whose they may be was found before."""
     of = feed.with_role(Role.RESIDENT_ID)
     if of is None:
         return Numbers()
+    unchecked = _see_among(engine, vault, of, _EXPECTED if expected else "registry.person")
+    verdicts = check_numbers(of.identifier, unchecked)
+    if expected and set(unchecked) - {v.number for v in verdicts if v.rule}:  # somebody new perhaps, or who came with an earlier delivery of these
+        unchecked = _see_among(engine, vault, of, "registry.person")
+        verdicts = check_numbers(of.identifier, unchecked)
+    if not unchecked:
+        return Numbers()
+    bad = [v for v in verdicts if v.rule]
+    engine.execute("CREATE OR REPLACE TEMP TABLE bad_number (number VARCHAR, rule VARCHAR)")
+    _insert_bad(engine, bad)
+    _respell(engine, vault, [v for v in verdicts if not v.rule])
+    return Numbers(unchecked=True, bad=bool(bad))
+
+
+def _see_among(engine: Engine, vault: Vault, of: Property, known: str) -> list[str]:
+    """Fill `number_seen` by the table of persons `known`. Gives the numbers that were never checked so."""
     seen = f"SELECT DISTINCT {quote(of.name)} AS number FROM {STAGE} WHERE number IS NOT NULL"
     engine.execute(
         f"""CREATE OR REPLACE TEMP TABLE number_seen AS
         SELECT number, number AS canonical, number_index, person_id, checked_as
         FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({seen}))
-        LEFT JOIN registry.person USING (number_index)""",
+        LEFT JOIN {known} USING (number_index)""",
         pads(vault),
     )
-    unchecked = engine.table(
-        "SELECT number FROM number_seen WHERE checked_as IS DISTINCT FROM $identifier",
-        {"identifier": of.identifier or ""},
-    )
-    if not unchecked.num_rows:
-        return Numbers()
-    engine.execute("CREATE OR REPLACE TEMP TABLE bad_number (number VARCHAR, rule VARCHAR)")
-    return Numbers(unchecked=True, bad=_check(engine, vault, of, unchecked.column(0).to_pylist()))
+    unchecked = "SELECT number FROM number_seen WHERE checked_as IS DISTINCT FROM $identifier"
+    return engine.table(unchecked, {"identifier": of.identifier or ""}).column(0).to_pylist()  # type: ignore[no-any-return]
 
 
 def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
@@ -141,14 +166,6 @@ def _homes(feed: Feed) -> str:
         f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM {STAGE} s "
         f"JOIN household_seen h ON h.household_no = s.{quote(home.name)} GROUP BY ALL"
     )
-
-
-def _check(engine: Engine, vault: Vault, of: Property, unchecked: list[str]) -> bool:
-    verdicts = check_numbers(of.identifier, unchecked)
-    bad = [v for v in verdicts if v.rule]
-    _insert_bad(engine, bad)
-    _respell(engine, vault, [v for v in verdicts if not v.rule])
-    return bool(bad)
 
 
 def _insert_bad(engine: Engine, bad: list[Verdict]) -> None:

@@ -57,17 +57,17 @@ def set_mark(engine: Engine, name: str, value: str) -> None:
     engine.execute("INSERT INTO registry.stream_mark VALUES ($name, $value)", {"name": name, "value": value})
 
 
-def touch(engine: Engine, feed: Feed, *, withdrawn: bool = False) -> None:
-    """Note whom the rows concern that were just written, or `withdrawn` (`judged` still holds them). Persons wait for `place_touched`,
-    in the same transaction."""
+def touch(engine: Engine, feed: Feed, *, corrected: bool, withdrawn: bool = False) -> None:
+    """Note whom the rows concern that were just written, or `withdrawn` (`judged` still holds them). `corrected`: some took the place of
+    others. Persons wait for `place_touched`, in the same transaction."""
     if feed.shared:
         touch_all(engine)
         return
     columns = fact_columns(feed)
     if "household_id" in columns and (feed.membership or "person_id" not in columns):
-        engine.execute(f"INSERT INTO registry.touched {_subjects(feed, 'household_id', withdrawn)}")
+        engine.execute(f"INSERT INTO registry.touched {_subjects(feed, 'household_id', corrected, withdrawn)}")
     elif "person_id" in columns:
-        engine.execute(f"INSERT INTO {_PERSONS} {_subjects(feed, 'person_id', withdrawn)}")
+        engine.execute(f"INSERT INTO {_PERSONS} {_subjects(feed, 'person_id', corrected, withdrawn)}")
 
 
 def place_touched(engine: Engine, register: Feed) -> None:
@@ -82,13 +82,13 @@ def place_touched(engine: Engine, register: Feed) -> None:
     engine.execute(f"DELETE FROM {_PERSONS}")
 
 
-def _subjects(feed: Feed, column: str, withdrawn: bool) -> str:
+def _subjects(feed: Feed, column: str, corrected: bool, withdrawn: bool) -> str:
     """Of what is new, and of what it took the place of."""
     name = quote(column)
     closed = f"""SELECT DISTINCT {name} AS subject, true AS closed FROM {fact_table(feed)} WHERE {name} IS NOT NULL
         AND rowid IN (SELECT old FROM judged WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
-    added = f"SELECT DISTINCT {name} AS subject, false AS closed FROM judged WHERE NOT same AND {name} IS NOT NULL UNION ALL "
-    return closed if withdrawn else added + closed
+    added = f"SELECT DISTINCT {name} AS subject, false AS closed FROM judged WHERE NOT same AND {name} IS NOT NULL"
+    return " UNION ALL ".join([added] * (not withdrawn) + [closed] * corrected)
 
 
 def touch_all(engine: Engine) -> None:

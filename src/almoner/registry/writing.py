@@ -21,6 +21,7 @@ from almoner.registry.vault import IdentityStore, Vault
 
 _TEMPORARY = (
     "number_seen",
+    "person_expected",
     "bad_number",
     "household_seen",
     "person_seen",
@@ -60,7 +61,7 @@ def clean_up(engine: Engine) -> None:
 @dataclass(frozen=True)
 class Work:
     """One delivery under way. `settled` rows come from quarantine: they do not replace what came later. `ordered` rows came one
-    after the other: of several with one key the last holds.
+    after the other: of several with one key the last holds. `expected`: whose numbers they may be was found before (`identity.expect`).
     """
 
     engine: Engine
@@ -72,6 +73,7 @@ class Work:
     refused: Refused
     settled: bool = False
     ordered: bool = False
+    expected: bool = False
 
     def run(self, slices: Iterable[Slice]) -> Outcome:
         """All stages. The caller's transaction undoes them together."""
@@ -107,7 +109,7 @@ class Work:
 
     def _identify(self) -> bool:
         """Whether a number of this delivery was never seen before."""
-        numbers = identity.see_numbers(self.engine, self.vault, self.feed)
+        numbers = identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected)
         number = self.feed.with_role(Role.RESIDENT_ID)
         if number and numbers.bad:
             named = quote(number.name)

@@ -146,7 +146,7 @@ class Landing:
             if changed > MOST_TOUCHED:
                 stream_state.touch_all(self.engine)
             elif work and changed:
-                stream_state.touch(self.engine, self.pack.feeds[feed])
+                stream_state.touch(self.engine, self.pack.feeds[feed], corrected=receipt.rows_corrected > 0)
                 stream_state.place_touched(self.engine, self.pack.membership_feed)
 
         delivery = Delivery(file, feed, received, _vouched(file))

@@ -9,15 +9,17 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
+
+import pyarrow as pa
 
 from almoner.engines import Engine
 from almoner.intake.faults import Broken
 from almoner.intake.json_lines import Objects
 from almoner.intake.slices import TEXT_ROWS, Slice
-from almoner.policy.model import Feed, Pack
-from almoner.registry import stream_state
+from almoner.policy.model import Feed, Pack, Role
+from almoner.registry import identity, stream_state
 from almoner.registry.deliveries import Head, Receipt, take_rows, vouch
 from almoner.registry.facts import keys_only
 from almoner.registry.stream_state import Standing
@@ -69,6 +71,18 @@ class Pace:
     def halve(self) -> None:
         """After a failure: the smaller the slice, the nearer its cause."""
         self.size = max(1, self.size // 2)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Rows or withdrawals of a part, read; no slices where it only vouches for days."""
+
+    head: Head
+    slices: list[Slice]
+
+    def numbers(self) -> list[pa.ChunkedArray]:
+        of = self.head.feed.with_role(Role.RESIDENT_ID)
+        return [s.table.column(of.name) for s in self.slices if of.name in s.table.column_names] if of else []
 
 
 @dataclass(frozen=True)
@@ -162,26 +176,30 @@ class Rounds:
     def _take_parts(self, parts: Sequence[Part], at: dt.datetime) -> Iterator[Receipt]:
         """Of each part, runs of rows and of withdrawals one after the other."""
         standings = stream_state.standings(self.engine)
-        for part in parts:
-            standing = standings.get(part.feed.id, Standing())
-            before = standing.complete_through
-            told = [self._take_run(part.feed, run, standing, at) for run in in_runs(part.feed, part.events)]
+        read = [(part, self._read(part, standings.get(part.feed.id, Standing()), at)) for part in parts]
+        identity.expect(self.engine, self.vault, [numbers for _, runs in read for run in runs for numbers in run.numbers()])
+        for part, runs in read:
+            before = standings.get(part.feed.id, Standing()).complete_through
+            told = [self._take_run(run) for run in runs]
             if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
                 stream_state.note_moved(self.engine, part.feed.id)
             yield from told
 
-    def _take_run(self, feed: Feed, events: list[Waiting], standing: Standing, at: dt.datetime) -> Receipt:
-        head = self._head(feed, events, standing, at)
-        rows = [e for e in events if e.data is not None]
-        if not rows:
+    def _read(self, part: Part, standing: Standing, at: dt.datetime) -> list[_Run]:
+        heads = ((replace(self._head(part.feed, run, standing, at), expected=True), run) for run in in_runs(part.feed, part.events))
+        return [_Run(head, list(_slices(head, [e for e in run if e.data is not None]))) for head, run in heads]
+
+    def _take_run(self, run: _Run) -> Receipt:
+        head = run.head
+        if not run.slices:
             return vouch(self.engine, head)
 
         def note(work: Work | None, receipt: Receipt) -> None:
             del work
             if receipt.rows_new or receipt.rows_corrected:
-                stream_state.touch(self.engine, feed, withdrawn=head.withdraws)
+                stream_state.touch(self.engine, head.feed, corrected=receipt.rows_corrected > 0, withdrawn=head.withdraws)
 
-        return take_rows(self.engine, self.vault, self.store, head, _slices(head, rows), note)
+        return take_rows(self.engine, self.vault, self.store, head, run.slices, note)
 
     def _head(self, feed: Feed, events: Sequence[Waiting], standing: Standing, at: dt.datetime) -> Head:
         named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"

@@ -20,6 +20,7 @@ from almoner.policy.support_model import GRANTED, GradualExit
 from almoner.support.looked_at import HELD_HERE, OPEN_HERE, holding, looked, opened
 
 FINDINGS, REFUTED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
+_SAME_ITEM = "g.item = {0}.item AND g.subject_id = {0}.subject_id"
 _FITS, _KEEPS = quote("judged: fits"), quote("judged: keeps")  # columns beside the pack's own
 KEEPS = "keeps"  # the level of a proposal that goes on with aid while a household leaves it
 
@@ -30,11 +31,8 @@ def find(scene: Scene) -> None:
     for programme in programmes:
         scene.engine.keep(given(programme.id), _given(scene, programme))
     scene.engine.keep(GIVES_WAY, _gives_way(programmes))
-    scene.engine.keep(FINDINGS, " UNION ALL ".join(_holding(p) for p in programmes) or EMPTY_FINDINGS)
-    scene.engine.keep(
-        REFUTED,
-        " UNION ALL ".join(_refuted(scene, p) for p in programmes) or "SELECT NULL::VARCHAR AS key LIMIT 0",
-    )
+    scene.engine.keep(FINDINGS, _holding(programmes))
+    scene.engine.keep(REFUTED, _refuted(scene, programmes))
 
 
 def ordered(pack: Pack) -> list[Programme]:
@@ -195,22 +193,25 @@ def _gives_way(programmes: Sequence[Programme]) -> str:
     return " UNION ".join(parts) or "SELECT NULL::VARCHAR AS item, NULL::BIGINT AS subject_id LIMIT 0"
 
 
-def _stands_back(programme: Programme) -> str:
-    return f"subject_id IN (SELECT subject_id FROM {GIVES_WAY} WHERE item = '{programme.id}')"
-
-
-def _holding(programme: Programme) -> str:
-    return (
-        f"SELECT '{programme.id}' AS item, '{programme.subject}' AS subject, subject_id, household_id, person_id, area,"
+def _holding(programmes: Sequence[Programme]) -> str:
+    """What fits or goes on, without what stands back."""
+    held = " UNION ALL ".join(
+        f"SELECT '{p.id}' AS item, '{p.subject}' AS subject, subject_id, household_id, person_id, area,"
         f" CASE WHEN NOT coalesce(fits, false) THEN '{KEEPS}' END AS level, amount::DOUBLE AS severity, digest"
-        f" FROM {quote(given(programme.id))} WHERE (fits OR keeps) AND NOT {_stands_back(programme)}"
+        f" FROM {quote(given(p.id))} WHERE fits OR keeps"
+        for p in programmes
     )
+    return f"SELECT h.* FROM ({held}) AS h ANTI JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('h')}" if held else EMPTY_FINDINGS
 
 
-def _refuted(scene: Scene, programme: Programme) -> str:
+def _refuted(scene: Scene, programmes: Sequence[Programme]) -> str:
+    """What stands and is known not to fit, or stands back."""
+    judged = " UNION ALL ".join(f"SELECT '{p.id}' AS item, subject_id, fits OR keeps AS stands FROM {quote(given(p.id))}" for p in programmes)
+    if not judged:
+        return "SELECT NULL::VARCHAR AS key LIMIT 0"
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(given(programme.id))} AS g ON g.subject_id = s.subject_id"
-        f" WHERE s.kind = 'proposal' AND s.item = '{programme.id}' AND (NOT (g.fits OR g.keeps) OR g.{_stands_back(programme)})"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id = s.subject_id"
+        f" LEFT JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('s')} WHERE s.kind = 'proposal' AND (NOT j.stands OR g.item IS NOT NULL)"
     )
 
 

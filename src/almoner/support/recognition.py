@@ -69,8 +69,7 @@ def find(scene: Scene) -> list[Recognised]:
     for kind in KINDS:
         holding = (_holding(kind, c) for c in ordered)
         scene.engine.keep(findings(kind), " UNION ALL ".join(holding) or EMPTY_FINDINGS)
-        known_false = (_refuted(scene, kind, c) for c in ordered)
-        scene.engine.keep(refuted(kind), " UNION ALL ".join(known_false) or NONE_REFUTED)
+        scene.engine.keep(refuted(kind), _refuted(scene, kind, ordered))
     return [_counted(scene, c) for c in scene.pack.categories.values()]
 
 
@@ -141,10 +140,15 @@ def _holding(kind: Kind, category: Category) -> str:
     )
 
 
-def _refuted(scene: Scene, kind: Kind, category: Category) -> str:
+def _refuted(scene: Scene, kind: Kind, categories: Sequence[Category]) -> str:
+    judgements = " UNION ALL ".join(
+        f"SELECT '{c.id}' AS item, subject_id, {quote(kind)} AS stands FROM {quote(judged(c.id))}" for c in categories
+    )
+    if not judgements:
+        return NONE_REFUTED
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(judged(category.id))} AS j ON j.subject_id = s.subject_id"
-        f" WHERE s.kind = '{kind}' AND s.item = '{category.id}' AND NOT j.{quote(kind)}"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN ({judgements}) AS j ON j.item = s.item AND j.subject_id = s.subject_id"
+        f" WHERE s.kind = '{kind}' AND NOT j.stands"
     )
 
 

@@ -70,7 +70,8 @@ class Visit(models.Model):
         return self.reference
 
 
-AHEAD = Q(made_on=None, called_off_at=None)
+AHEAD = Q(made_on=None, called_off_at=None)  # visits that are to be made
+WAITING = Q(decided_at=None)  # decisions that wait for a second person
 
 
 class Checked(models.TextChoices):
@@ -101,7 +102,7 @@ class Check(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["case"], condition=Q(decided_at=None), name="one_check_waits"),
+            models.UniqueConstraint(fields=["case"], condition=WAITING, name="one_check_waits"),
             models.CheckConstraint(
                 condition=~Q(agreed=True) | ~Q(decided_by=models.F("asked_by")), name="two_people_agree"
             ),

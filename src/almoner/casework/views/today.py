@@ -27,7 +27,7 @@ from almoner.casework.access import (
 )
 from almoner.casework.forms import LISTS
 from almoner.casework.freshness import late_feeds
-from almoner.casework.lists import BY_RECORDS, GIVEN, condition, given_since, records, start
+from almoner.casework.lists import GIVEN, condition, given_since, records, start
 from almoner.casework.models import Label
 from almoner.casework.models.cases import OPEN
 
@@ -102,8 +102,8 @@ def counts(user: Someone, now: dt.datetime, by_area: area_map.ByArea | None = No
     found["unassigned"] = every - found["held"] - found["team"]
     for name in ("new", "telling", "unanswered", "returned", "departments", "withdrawn"):
         found[name] = cases_of(user).filter(condition(me, name, now)).count()
-    for name, which in BY_RECORDS.items():  # fewer than there are cases
-        found[name] = of_cases(user, records(name, now)).filter(which).aggregate(cases=Count("case", distinct=True))["cases"]
+    for name, some in records(now).items():
+        found[name] = of_cases(user, some).aggregate(cases=Count("case", distinct=True))["cases"]
     return found
 
 
