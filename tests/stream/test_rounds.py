@@ -67,6 +67,27 @@ def test_in_one_slice_the_last_word_on_a_key_holds(stream: Stream) -> None:
     assert receipt == [(5, 2, 2, 1)]
 
 
+def test_whose_numbers_a_round_brings_is_the_same_as_for_one_feed_after_the_other(stream: Stream) -> None:
+    """Somebody who is known, somebody who comes with the register in the same round, an odd spelling of both, a wrong number, and nobody."""
+    new, odd = number(3, dt.date(1999, 5, 5)), f"{WHO[:6]} {WHO[6:14]} {WHO[14:]}"
+    stream.put(person(1, WHO))
+    stream.drain()
+    wrong = WHO[:-1] + ("0" if WHO[-1] != "0" else "1")
+    stream.put(
+        person(2, new, "H2"), wage(3, 100, who=odd), wage(4, 200, who=new), wage(5, 300, who=wrong), wage(6, 400, who=""),
+        meter(7, who=f"{new[:6]} {new[6:]}"), meter(8, who=OTHER), meter(9, who=f"{OTHER[:6]}-{OTHER[6:]}"),
+    )  # fmt: skip
+    assert stream.rounds.take(AT + dt.timedelta(seconds=1)) is not None
+    ids = dict(stream.rows("population_register", "household_id, person_id"))
+    assert len(set(ids.values())) == 2
+    assert stream.rows("insured_wages", "wage, person_id") == [(100, ids[1]), (200, ids[2])]
+    everybody = stream.engine.rows("SELECT person_id, (SELECT count(DISTINCT number_index) FROM registry.person) FROM registry.person")
+    assert len(everybody) == everybody[0][1] == 3
+    (other,) = {who for (who, _) in everybody} - set(ids.values())
+    assert {who for (who,) in stream.rows("elderly_meters", "person_id")} == {ids[2], other}
+    assert sorted(f.rule for e in entries(stream.engine) for f in e.faults) == ["identifier_checksum", "identifier_length", "required"]
+
+
 def test_a_withdrawal_closes_the_facts_row_and_nothing_else(stream: Stream) -> None:
     stream.put(person(1, WHO), wage(2, 100), wage(3, 90, month="2026-08"))
     stream.drain()
