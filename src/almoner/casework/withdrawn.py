@@ -6,7 +6,7 @@ Such a case is not closed and not deleted: it is marked in its history, once eac
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 from django.db.models import Q
@@ -18,7 +18,7 @@ from almoner.casework.models import Case, CaseEvent, CaseSignal
 from almoner.casework.models.cases import OPEN
 
 KIND = "evidence_withdrawn"
-_AT_ONCE = 500
+_AT_ONCE = 5_000  # households
 
 
 def is_without_evidence() -> Q:
@@ -38,12 +38,15 @@ def mark(households: Iterable[int], doubtful: Iterable[int], at: dt.datetime) ->
             gone = Case.objects.filter(is_without_evidence(), household_id__in=some)
             unsure = Case.objects.filter(household_id__in=unknown.intersection(some), ended_at=None)
             cases = {case.pk: case for case in (*gone, *unsure)}
-            found = [cases[key] for key in sorted(cases) if not _is_marked(cases[key])]
+            marked_before = _marked(cases)
+            found = [cases[key] for key in sorted(cases) if key not in marked_before]
             audit.append([NewEvent(case, KIND, {}) for case in found], at)
             marked += len(found)
     return marked
 
 
-def _is_marked(case: Case) -> bool:
-    told = CaseEvent.objects.filter(case=case, kind__in=("signal_raised", KIND)).order_by("-number")
-    return told.values_list("kind", flat=True).first() == KIND
+def _marked(cases: Collection[int]) -> set[int]:
+    """Those of the cases that were marked after their last signal was raised."""
+    told = CaseEvent.objects.filter(case_id__in=cases, kind__in=("signal_raised", KIND)).order_by("case_id", "number")
+    last = dict(told.values_list("case_id", "kind"))
+    return {case for case, kind in last.items() if kind == KIND}
