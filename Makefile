@@ -54,10 +54,10 @@ check-packs: install ## Compile the packs and run their scenarios
 	for pack in base guizhou gansu chongqing gsoep cps; do $(BIN)/almoner pack check $$pack && $(BIN)/almoner pack test $$pack || exit 1; done
 
 unit: install system ## The tests alone
-	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 unit-postgres: install system ## Casework's tests once more, on a real PostgreSQL
-	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n 3 --dist loadfile --ignore tests/casework/browser
+	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n 2 --dist loadfile --ignore tests/casework/browser
 
 test: lint types imports unit unit-postgres ## Everything that a commit must pass (the packs' scenarios are among the tests)
 
