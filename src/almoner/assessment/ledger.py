@@ -51,6 +51,7 @@ EMPTY_FINDINGS = (
     "SELECT NULL::VARCHAR AS item, NULL::VARCHAR AS subject, NULL::BIGINT AS subject_id, NULL::BIGINT AS household_id,"
     " NULL::BIGINT AS person_id, NULL::VARCHAR AS area, NULL::VARCHAR AS level, NULL::DOUBLE AS severity, NULL::VARCHAR AS digest LIMIT 0"
 )
+NONE_REFUTED = "SELECT NULL::VARCHAR AS key LIMIT 0"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import partial
 from almoner.assessment import watch
 from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
 from almoner.assessment.fields import Field, fields, forget, judge, own_indicators
-from almoner.assessment.ledger import EMPTY_FINDINGS, Told, moved_items, removed
+from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Told, moved_items, removed
 from almoner.assessment.rules import signal_conditions
 from almoner.assessment.scene import Scene
 from almoner.assessment.wide import has, holds, subject_key
@@ -39,7 +39,7 @@ def find(scene: Scene) -> list[Watched]:
     holding = (_holding(scene, s, f.held) for f in found for s in f.signals)
     scene.engine.keep(FINDINGS, " UNION ALL ".join(holding) or EMPTY_FINDINGS)
     refuted = (_refuted(scene, f) for f in found)
-    scene.engine.keep(REFUTED, " UNION ALL ".join(refuted) or "SELECT NULL::VARCHAR AS key LIMIT 0")
+    scene.engine.keep(REFUTED, " UNION ALL ".join(refuted) or NONE_REFUTED)
     watch.find(scene, FINDINGS)
     counted = {w.signal: w for f in found for w in _watched(scene, f)}
     forget(scene, found)

@@ -24,7 +24,6 @@ from almoner.engines.base import Beside, Parameters, quote
 
 MOST_PLANS = 4_000
 MOST_WORLDS = 100  # sets of views that are remembered; those of everybody name a moment, and are new each time
-NOT_DEFINED = -1
 MOST_SEEN = 20_000  # statements of which it is remembered that they were run
 
 Key = tuple[str, int, int]  # a statement as it is run, the views that are open, and how often columns were exchanged
@@ -108,7 +107,7 @@ class Plans:
         self._connection, self._shelf = connection, shelf
         self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
         self._doubtful: set[str] = set()  # views that may be there still
-        self._world = NOT_DEFINED  # the set of views for which the catalogue is right
+        self._world: int | None = None  # the set of views for which the catalogue is right, if any
         self._prepared: OrderedDict[Key, str] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
@@ -136,13 +135,13 @@ class Plans:
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
             self._doubtful.discard(name)
-            self._world = NOT_DEFINED
+            self._world = None
 
     def lost(self) -> None:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
         self._doubtful |= self._defined.keys()
         self._defined.clear()
-        self._world = NOT_DEFINED
+        self._world = None
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
         """Run a query; the first time as it is, and from the second time on by a plan of its own."""
@@ -197,7 +196,7 @@ class Plans:
         )
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT {listed} FROM {quote(bare)}")
         self._defined[name] = slot
-        self._world = NOT_DEFINED
+        self._world = None
 
     def _columns(self, sql: str) -> dict[str, str]:
         return {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {sql}").fetchall()}

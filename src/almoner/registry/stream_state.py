@@ -88,7 +88,7 @@ def _subjects(feed: Feed, column: str, corrected: bool, withdrawn: bool) -> str:
     closed = f"""SELECT DISTINCT {name} AS subject, true AS closed FROM {fact_table(feed)} WHERE {name} IS NOT NULL
         AND rowid IN (SELECT old FROM judged WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
     added = f"SELECT DISTINCT {name} AS subject, false AS closed FROM judged WHERE NOT same AND {name} IS NOT NULL"
-    return " UNION ALL ".join([added] * (not withdrawn) + [closed] * corrected)
+    return " UNION ALL ".join(([] if withdrawn else [added]) + ([closed] if corrected else []))
 
 
 def touch_all(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from almoner.assessment.expressions import area_column
-from almoner.assessment.ledger import EMPTY_FINDINGS
+from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED
 from almoner.assessment.rules import lists_everybody, programme_conditions
 from almoner.assessment.scene import Scene
 from almoner.assessment.signals import digest
@@ -208,7 +208,7 @@ def _refuted(scene: Scene, programmes: Sequence[Programme]) -> str:
     """What stands and is known not to fit, or stands back."""
     judged = " UNION ALL ".join(f"SELECT '{p.id}' AS item, subject_id, fits OR keeps AS stands FROM {quote(given(p.id))}" for p in programmes)
     if not judged:
-        return "SELECT NULL::VARCHAR AS key LIMIT 0"
+        return NONE_REFUTED
     return (
         f"SELECT s.key FROM {scene.standing} AS s JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id = s.subject_id"
         f" LEFT JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('s')} WHERE s.kind = 'proposal' AND (NOT j.stands OR g.item IS NOT NULL)"

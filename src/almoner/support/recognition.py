@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
-from almoner.assessment.ledger import EMPTY_FINDINGS, Kind, Told, moved_items, removed
+from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Kind, Told, moved_items, removed
 from almoner.assessment.scene import Scene
 from almoner.assessment.signals import digest
 from almoner.assessment.wide import subject_key
@@ -24,7 +24,6 @@ from almoner.policy.support_model import Category
 from almoner.support.looked_at import looked, open_among, opened
 
 KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
-NONE_REFUTED = "SELECT NULL::VARCHAR AS key LIMIT 0"
 
 
 @dataclass(frozen=True)
