@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from almoner.policy import clocks, shapes, sources, units
 from almoner.policy.categories import CategoryReader
 from almoner.policy.conditions import KnownColumn, Vocabulary
-from almoner.policy.contracts import ContractReader, Terms, check_unit
+from almoner.policy.contracts import ContractReader, Terms
 from almoner.policy.document import Document, read
 from almoner.policy.indicators import IndicatorReader, ReadIndicator, tables
 from almoner.policy.model import (
@@ -35,7 +35,7 @@ from almoner.policy.scenarios import ScenarioReader
 from almoner.policy.sources import Sources
 from almoner.policy.sql_text import SqlText
 from almoner.policy.support_model import Category
-from almoner.policy.timelines import FOLDER, ReadTimeline, read_all
+from almoner.policy.timelines import FOLDER, ReadTimeline, TimelineReader
 from almoner.policy.trial import try_out
 from almoner.policy.watch import WatchReader, themes
 
@@ -291,38 +291,36 @@ class Compiler:
     def _indicators(
         self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
     ) -> dict[str, ReadIndicator]:
-        sql = {Path(f.name).stem: f for f in self._sources.in_folder("indicators", ".sql")}
-        described = {Path(f.name).stem: f.shown for f in self._sources.in_folder("indicators")}
-        for name in sql.keys() - described.keys():
-            self.report.add(
-                sql[name].shown,
-                1,
-                "missing-file",
-                f"The indicator has no {name}.yaml.",
-                "Add it: subject, label and the meaning of every column.",
-            )
-        for name in described.keys() - sql.keys():
-            self.report.add(
-                described[name], 1, "missing-file", f"The indicator has no {name}.sql.", "Add the SELECT."
-            )
-        known = tables(feeds)
-        found: dict[str, ReadIndicator] = {}
-        for name, document in self._documents("indicators", terms):
-            if name in sql:
-                text = SqlText(sql[name].shown, sql[name].content, self.report)
-                found[name] = IndicatorReader(
-                    name, document, text, known, parameters, terms.units, self.report
-                ).read()
+        known, found = tables(feeds), dict[str, ReadIndicator]()
+        described = "subject, label and the meaning of every column"
+        for name, document, file in self._statements("indicators", "indicator", described, terms):
+            text = SqlText(file.shown, file.content, self.report)
+            found[name] = IndicatorReader(name, document, text, known, parameters, terms.units, self.report).read()
         return found
 
     def _timelines(
         self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
     ) -> dict[str, ReadTimeline]:
-        documents, files = (
-            self._documents(FOLDER, terms),
-            lambda suffix: self._sources.in_folder(FOLDER, suffix),
-        )
-        return read_all(documents, files, tables(feeds), feeds, parameters, terms.units, self.report)
+        known, found = tables(feeds), dict[str, ReadTimeline]()
+        for name, document, file in self._statements(FOLDER, "timeline", "subject, label and unit", terms):
+            text = SqlText(file.shown, file.content, self.report, TimelineReader.what)
+            reader = TimelineReader(name, document, text, known, parameters, terms.units, self.report)
+            found[name] = reader.read(feeds)
+        return found
+
+    def _statements(
+        self, folder: str, what: str, described: str, terms: Terms
+    ) -> Iterator[tuple[str, Document, sources.SourceFile]]:
+        """What a folder describes, each with its SQL. One file without the other is a finding."""
+        sql = {Path(f.name).stem: f for f in self._sources.in_folder(folder, ".sql")}
+        yaml = {Path(f.name).stem: f for f in self._sources.in_folder(folder)}
+        for name in sql.keys() - yaml.keys():
+            lacks = f"The {what} has no {name}.yaml."
+            self.report.add(sql[name].shown, 1, "missing-file", lacks, f"Add it: {described}.")
+        for name in yaml.keys() - sql.keys():
+            lacks = f"The {what} has no {name}.sql."
+            self.report.add(yaml[name].shown, 1, "missing-file", lacks, "Add the SELECT.")
+        yield from ((name, document, sql[name]) for name, document in self._documents(folder, terms) if name in sql)
 
     def _ground(
         self,
@@ -450,4 +448,4 @@ def _good(found: Mapping[str, T | None]) -> dict[str, T]:
 def _unit(document: Document, terms: Terms, quiet: Report) -> units.Unit:
     if "unit" not in document.mapping("metadata"):
         return units.UNKNOWN
-    return check_unit(document, ("metadata", "unit"), document.get("metadata", "unit"), terms.units, quiet)
+    return shapes.unit(document, ("metadata", "unit"), document.get("metadata", "unit"), terms.units, quiet)

@@ -11,9 +11,10 @@ from typing import Any, get_args
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
-from almoner.policy import shapes, units
+from almoner.policy import shapes
 from almoner.policy.document import Document, Path
-from almoner.policy.model import IDENTITY_ROLES, Feed, Property, PropertyType, Role
+from almoner.policy.feed_rules import FeedRules
+from almoner.policy.model import Feed, Property, PropertyType, Role
 from almoner.policy.report import Report, instead
 
 _TYPES = get_args(PropertyType)
@@ -24,7 +25,6 @@ _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern",
 _FEED_EXTRAS = frozenset({"label", "owner", "sharingClass", "purposes", "legalBasis", "shared", "membership"})
 _PROPERTY_EXTRAS = frozenset({"label", "role", "unit", "identifier", "purposes", "words", "atDesk"})
 _RESERVED = frozenset({"person_id", "household_id", "known_from", "known_to", "delivery_id"})
-_ONCE = (Role.RESIDENT_ID, Role.HOUSEHOLD, Role.EVENT_TIME, Role.BIRTH_DATE)
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -61,8 +61,12 @@ class ContractReader:
         feed = None
         if len(self._report) == before and schema is not None:
             feed = _feed(contract, extras, properties, cadence, self._latency(contract))
-            self._whole(feed)
+            FeedRules(self._document, feed, self._where, self._report).check()
         return feed if len(self._report) == before else None
+
+    def _where(self, column: int, name: str) -> Path:
+        """Where the addition `name` of a column is written."""
+        return self._extras(("schema", 0, "properties", column), _PROPERTY_EXTRAS)[name][1]
 
     def _fault(self, path: Path, rule: str, message: str, advice: str) -> None:
         self._report.at(self._document, path, rule, message, advice)
@@ -268,7 +272,7 @@ class ContractReader:
 
     def _unit(self, extras: Mapping[str, tuple[Any, Path]]) -> None:
         unit, path = extras.get("unit", (None, ()))
-        check_unit(self._document, path, unit, self._terms.units, self._report)
+        shapes.unit(self._document, path, unit, self._terms.units, self._report)
 
     def _identifier(self, extras: Mapping[str, tuple[Any, Path]]) -> None:
         name, path = extras.get("identifier", (None, ()))
@@ -363,120 +367,6 @@ class ContractReader:
                 )
         return None
 
-    def _whole(self, feed: Feed) -> None:
-        """What a feed needs as a whole."""
-        at: Path = ("schema", 0, "properties")
-        for role in _ONCE:
-            names = [p.name for p in feed.properties if p.role is role]
-            if len(names) > 1:
-                self._fault(
-                    at,
-                    "role-twice",
-                    f"Several columns have the role `{role}`: {', '.join(names)}.",
-                    "Keep it at one column.",
-                )
-        if not feed.key:
-            self._fault(
-                at,
-                "no-key",
-                f"The feed `{feed.id}` has no key.",
-                "Set `primaryKey: true` at the columns that identify a row.",
-            )
-        if feed.shared:
-            self._shared(feed, at)
-            return
-        if feed.event_time is None:
-            self._fault(
-                at,
-                "no-event-time",
-                f"The feed `{feed.id}` does not say when something was true.",
-                "Give one date column the role `event_time`.",
-            )
-        elif feed.event_time.type not in {"date", "timestamp"}:
-            self._fault(
-                at,
-                "no-event-time",
-                f"The event time `{feed.event_time.name}` is no date.",
-                "Set its logicalType to date or timestamp.",
-            )
-        if feed.with_role(Role.RESIDENT_ID) is None and feed.with_role(Role.HOUSEHOLD) is None:
-            self._fault(
-                at,
-                "no-subject",
-                f"The feed `{feed.id}` does not say whom a row is about.",
-                "Give a column the role `resident_id` or `household`, or mark the feed `shared`.",
-            )
-        if feed.membership and (
-            feed.with_role(Role.RESIDENT_ID) is None or feed.with_role(Role.HOUSEHOLD) is None
-        ):
-            self._fault(
-                at,
-                "membership",
-                f"`{feed.id}` does not say who lives with whom.",
-                "Give one column the role `resident_id` and one the role `household`.",
-            )
-        self._narrower(feed)
-        self._for_desk(feed)
-
-    def _for_desk(self, feed: Feed) -> None:
-        """A request that is taken at the desk must be able to be a row of its feed."""
-        marked = [n for n, prop in enumerate(feed.properties) if prop.at_desk]
-        for n in marked:
-            lacking = [prop.name for prop in feed.properties if prop.required and not _known_at_desk(prop)]
-            path = self._extras(("schema", 0, "properties", n), _PROPERTY_EXTRAS)["atDesk"][1]
-            if n != marked[0]:
-                self._fault(path, "desk", "`atDesk` stands at two columns.", "Keep it at the one that says how people ask.")
-            elif lacking or feed.with_role(Role.RESIDENT_ID) is None:
-                told = f"nobody can say {', '.join(lacking)} at the desk" if lacking else "it does not say who asks"
-                self._fault(
-                    path, "desk", f"Requests cannot be taken into `{feed.id}`: {told}.",
-                    "Let each required column be who asks, the time, a text key, or one whose values have `words`.",
-                )  # fmt: skip
-
-    def _shared(self, feed: Feed, at: Path) -> None:
-        if any(p.role in IDENTITY_ROLES for p in feed.properties):
-            self._fault(
-                at,
-                "shared-with-persons",
-                f"`{feed.id}` is marked `shared` but has a column about persons.",
-                "Remove `shared`, or the column.",
-            )
-
-    def _narrower(self, feed: Feed) -> None:
-        for n, prop in enumerate(feed.properties):
-            wider = [p for p in prop.purposes or () if p not in feed.purposes]
-            if wider:
-                listed = ", ".join(wider)
-                message = (
-                    f"`{prop.name}` is for {listed}, which the agreement for `{feed.id}` does not cover."
-                )
-                extras = self._extras(("schema", 0, "properties", n), _PROPERTY_EXTRAS)
-                self._fault(
-                    extras["purposes"][1],
-                    "purpose-wider",
-                    message,
-                    "A column's purposes only narrow the feed's.",
-                )
-
-
-def check_unit(document: Document, path: Path, unit: Any, atoms: Iterable[str], report: Report) -> units.Unit:
-    """The unit written at `path`; UNKNOWN, and a finding, when it is none."""
-    known = frozenset(atoms)
-    try:
-        return units.parse(None if unit is None else str(unit), known)
-    except ValueError as error:
-        word = str(error)
-        close = units.closest(word, known)
-        advice = f"Write `{close}` instead?" if close else instead(word, units.ATOMS | known)
-        report.at(
-            document,
-            path,
-            "unknown-unit",
-            f"`{word}` is no unit.",
-            f"{advice} New ones go under `units` in pack.yaml.",
-        )
-        return units.UNKNOWN
-
 
 def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:
     options = prop.logicalTypeOptions or {}
@@ -508,13 +398,6 @@ def _valid_values(prop: SchemaProperty) -> tuple[str, ...]:
         if (rule.metric or rule.rule) == "invalidValues":
             return tuple(str(v) for v in (rule.arguments or {}).get("validValues") or ())
     return ()
-
-
-def _known_at_desk(prop: Property) -> bool:
-    """Whether a request taken at the desk has a value of it: by its role, its own reference as key, or chosen there."""
-    if prop.role in {Role.RESIDENT_ID, Role.EVENT_TIME} or prop.at_desk or prop.value_labels:
-        return True
-    return prop.key and prop.type == "string"
 
 
 def _feed(

@@ -10,7 +10,6 @@ from sqlglot import exp
 
 from almoner.policy import shapes, watermarks
 from almoner.policy.conditions import KnownColumn
-from almoner.policy.contracts import check_unit
 from almoner.policy.document import Document
 from almoner.policy.lineage import Lineage
 from almoner.policy.model import Column, Feed, Indicator, Parameter
@@ -183,7 +182,7 @@ class IndicatorReader(StatementReader):
 
     def _column(self, name: str, subject: str, relation: Relation, lineage: Lineage) -> KnownColumn:
         unit = self._document.get("columns", name, "unit")
-        parsed = check_unit(self._document, ("columns", name, "unit"), unit, self._atoms, self._report)
+        parsed = shapes.unit(self._document, ("columns", name, "unit"), unit, self._atoms, self._report)
         reads = relation.columns.get(name, NOTHING) | relation.rows
         return KnownColumn(name, self._name, subject, parsed, reads, self._sql.file, lineage.sites)
 

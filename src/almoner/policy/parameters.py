@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from almoner.policy import shapes
-from almoner.policy.contracts import check_unit
 from almoner.policy.document import Document, Path
 from almoner.policy.model import Parameter, ParameterValue
 from almoner.policy.report import Report, instead
@@ -75,7 +74,7 @@ class ParameterReader:
                 "`unit` is missing in `metadata`.",
                 'Add unit:, for example CNY/month, or "1" for a plain number.',
             )
-        check_unit(self._document, ("metadata", "unit"), metadata.get("unit"), self._atoms, self._report)
+        shapes.unit(self._document, ("metadata", "unit"), metadata.get("unit"), self._atoms, self._report)
 
     def _written_unit(self) -> str | None:
         unit = self._document.get("metadata", "unit")

@@ -10,7 +10,6 @@ from sqlglot import exp
 
 from almoner.policy import shapes, units
 from almoner.policy.conditions import Parsed, parse
-from almoner.policy.contracts import check_unit
 from almoner.policy.document import Document
 from almoner.policy.model import Condition, Exclusion, Programme, Step
 from almoner.policy.report import Report
@@ -112,7 +111,7 @@ class ProgrammeReader(RuleReader):
             if isinstance(name, str):
                 self._step_name(name, ("amount", n, "id"), known)
                 known[name] = last.unit if last else None
-        unit = check_unit(self.document, ("unit",), self.document.get("unit"), self.ground.units, self.report)
+        unit = shapes.unit(self.document, ("unit",), self.document.get("unit"), self.ground.units, self.report)
         self._same_unit(last, unit, "The amount comes out", "the programme pays", "correct `unit`")
         self._addons(known, unit)
         self._gradual_exit(unit)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from almoner.policy import units
 from almoner.policy.document import Document, Path
 from almoner.policy.report import Report, instead
 from almoner.policy.support_model import Participation
@@ -365,3 +366,22 @@ def all_words(document: Document, languages: Iterable[str], report: Report, name
     for path in list(document.positions):
         if path and path[-1] in wanted and isinstance(document.get(*path), Mapping):
             words(document, path, languages, report)
+
+
+def unit(document: Document, path: Path, value: Any, atoms: Iterable[str], report: Report) -> units.Unit:
+    """The unit written at `path`; UNKNOWN, and a finding, when it is none."""
+    known = frozenset(atoms)
+    try:
+        return units.parse(None if value is None else str(value), known)
+    except ValueError as error:
+        word = str(error)
+        close = units.closest(word, known)
+        advice = f"Write `{close}` instead?" if close else instead(word, units.ATOMS | known)
+        report.at(
+            document,
+            path,
+            "unknown-unit",
+            f"`{word}` is no unit.",
+            f"{advice} New ones go under `units` in pack.yaml.",
+        )
+        return units.UNKNOWN

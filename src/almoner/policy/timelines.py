@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from almoner.policy import shapes, watermarks
-from almoner.policy.contracts import check_unit
-from almoner.policy.document import Document
 from almoner.policy.indicators import StatementReader
 from almoner.policy.lineage import Lineage
-from almoner.policy.model import Feed, Parameter, Role, Timeline
+from almoner.policy.model import Feed, Role, Timeline
 from almoner.policy.relation import OPAQUE, Reads, Relation
-from almoner.policy.report import Report
-from almoner.policy.sources import SourceFile
-from almoner.policy.sql_text import SqlText
 
 FOLDER = "timelines"
 _REST = ("month", "value")
@@ -38,7 +33,7 @@ class TimelineReader(StatementReader):
         before = len(self._report)
         shape = shapes.fit(self._document, shapes.TimelineShape, self._report)
         unit = self._document.get("unit")
-        check_unit(self._document, ("unit",), unit, self._atoms, self._report)
+        shapes.unit(self._document, ("unit",), unit, self._atoms, self._report)
         relation = OPAQUE
         lineage = Lineage(self._sql, self._tables)
         if self._sql.tree is not None:
@@ -112,33 +107,3 @@ class TimelineReader(StatementReader):
             reads=reads,
             purposes=purposes,
         )
-
-
-def read_all(
-    documents: Iterable[tuple[str, Document]],
-    files: Callable[[str], Iterable[SourceFile]],
-    known: Mapping[str, Relation],
-    feeds: Mapping[str, Feed | None],
-    parameters: Mapping[str, Parameter | None],
-    atoms: frozenset[str],
-    report: Report,
-) -> dict[str, ReadTimeline]:
-    """Every timeline of a pack; `files` gives those with an ending."""
-    sql = {_stem(file): file for file in files(".sql")}
-    described = {_stem(file): file for file in files(".yaml")}
-    for name in sql.keys() - described.keys():
-        report.add(
-            sql[name].shown, 1, "missing-file", f"The timeline has no {name}.yaml.", "Add it: subject, label and unit."
-        )
-    for name in described.keys() - sql.keys():
-        report.add(described[name].shown, 1, "missing-file", f"The timeline has no {name}.sql.", "Add the SELECT.")
-    found: dict[str, ReadTimeline] = {}
-    for name, document in documents:
-        if name in sql:
-            text = SqlText(sql[name].shown, sql[name].content, report, TimelineReader.what)
-            found[name] = TimelineReader(name, document, text, known, parameters, atoms, report).read(feeds)
-    return found
-
-
-def _stem(file: SourceFile) -> str:
-    return file.name.removeprefix(f"{FOLDER}/").rpartition(".")[0]
