@@ -100,3 +100,14 @@ def test_members_of_a_household_are_replaced_whole() -> None:
     casework.sync_members([(1, 11, day), (1, 12, day), (2, 21, day), (2, 21, day)])
     casework.sync_members([(1, 13, day)])
     assert set(HouseholdMember.objects.values_list("household_id", "person_id")) == {(1, 13), (2, 21)}
+
+
+def test_members_who_stayed_are_not_written_anew() -> None:
+    day, later = dt.date(2026, 11, 6), dt.date(2026, 11, 7)
+    casework.sync_members([(1, 11, day), (1, 12, day), (2, 21, day)])
+    before = dict(HouseholdMember.objects.values_list("person_id", "pk"))
+    casework.sync_members([(1, 12, day), (1, 11, day), (2, 21, later)])
+    after = dict(HouseholdMember.objects.values_list("person_id", "pk"))
+    assert (after[11], after[12]) == (before[11], before[12])
+    assert after[21] != before[21]
+    assert HouseholdMember.objects.get(person_id=21).as_of == later
