@@ -20,8 +20,11 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import connections
 
+from almoner.cli import COMMANDS
+
 LOADED = [
-    "pandas", "almoner.cli.operations", "almoner.lab.evaluation", "almoner.lab.scenarios", "almoner.policy.compiler", "almoner.stream.worker",
+    *(f"almoner.cli.{module}" for module in sorted(set(COMMANDS.values()))), "almoner.cli.comparing", "almoner.lab.scenarios", "almoner.policy.compiler",
+    "openpyxl", "pandas", "pyarrow.compute",
     "cryptography.fernet", "django.contrib.auth.hashers", "django.contrib.staticfiles.finders", "django.core.management.commands.migrate",
     "django.db.backends.sqlite3.base", "django.forms", "django.shortcuts", "django.template.loader", "PIL.Image",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from almoner.assessment.area_alerts import Jump
 from almoner.assessment.scene import open_scene
 from almoner.engines import Engine, open_engine
 from almoner.policy.model import Pack
-from almoner.registry import ensure
+from almoner.registry.schema import ensure
 
 AS_OF = dt.date(2026, 11, 9)
 KNOWN_AT = dt.datetime(2026, 11, 9, 20)

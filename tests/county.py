@@ -17,7 +17,8 @@ from typing import Any
 from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine
 from almoner.policy.model import Pack
-from almoner.registry import Delivery, ensure, take_in
+from almoner.registry.deliveries import Delivery, take_in
+from almoner.registry.schema import ensure
 from almoner.registry.vault import SealedIdentity, Vault
 
 AS_OF = dt.date(2026, 11, 9)

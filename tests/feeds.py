@@ -13,7 +13,7 @@ from typing import Any
 
 from almoner.engines.duck import DuckEngine
 from almoner.policy.model import Feed, Property, Role
-from almoner.registry import Delivery, Receipt, take_in
+from almoner.registry.deliveries import Delivery, Receipt, take_in
 from almoner.registry.vault import SealedIdentity, Vault
 
 KEY = bytes(range(32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,6 +49,11 @@ class Home:
     def pack_archive(self) -> Path:
         """Every version of the pack that ever decided something, by hash: what replay reads."""
         return self.folder / "packs"
+
+
+def now() -> dt.datetime:
+    """Local time of the installation, to the second."""
+    return dt.datetime.now().replace(microsecond=0)
 
 
 def create(folder: Path, pack: str, language: str = "en", demo: bool = False) -> Home:

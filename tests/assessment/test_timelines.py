@@ -12,7 +12,7 @@ import pytest
 from almoner.assessment.timelines import Line, circumstances, lines
 from almoner.engines import Engine
 from almoner.policy.model import Pack
-from almoner.registry import Delivery
+from almoner.registry.deliveries import Delivery
 from county import AREA, AS_OF, KNOWN_AT, Book, deliveries, draw, months, number, taken_in
 
 EARNER, ELDER, PUPIL = (number(n, dt.date(1990 - n, 1, 1)) for n in range(3))

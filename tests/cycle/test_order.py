@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from almoner import cycle
 from almoner.engines import Engine
 from almoner.policy.model import Pack
-from almoner.registry import Delivery
+from almoner.registry.deliveries import Delivery
 from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 
 

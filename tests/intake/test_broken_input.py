@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from almoner.errors import DeliveryRefused
-from almoner.registry import entries
+from almoner.registry.quarantine import entries
 from feeds import FEEDS, Place, number, with_check_digit, write_csv
 
 WAGE_HEADER = ["resident_no", "month", "employer_code", "wage"]

@@ -11,8 +11,9 @@ import pytest
 
 from almoner.assessment.scene import compute as compute_indicator
 from almoner.assessment.scene import open_scene
-from almoner.cli.operations import deliveries_in, now
+from almoner.cli.operations import deliveries_in
 from almoner.engines import Engine, quote
+from almoner.home import now
 from almoner.lab import evaluation, peer_pandas, sweep_bench
 from almoner.lab.place import build
 from almoner.policy.model import Pack, Role

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from almoner.cli.operations import deliveries_in, now
+from almoner.cli.operations import deliveries_in
 from almoner.engines import Engine, quote
+from almoner.home import now
 from almoner.lab.place import build
 from almoner.policy.model import Pack
 from county import taken_in

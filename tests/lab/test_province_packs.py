@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from almoner import cycle
-from almoner.cli.operations import deliveries_in, now
+from almoner.cli.operations import deliveries_in
 from almoner.engines import Engine
+from almoner.home import now
 from almoner.lab.place import build
 from almoner.policy import compile_pack
 from almoner.policy.model import Pack, Term

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from almoner.errors import AlmonerError
-from almoner.registry import Receipt, dismiss, entries, export_csv, retry
+from almoner.registry.deliveries import Receipt
+from almoner.registry.quarantine import dismiss, entries, export_csv
+from almoner.registry.retrying import retry
 from feeds import FEEDS, Place, number, write_csv
 
 NAMES = ["resident_no", "month", "employer_code", "wage"]

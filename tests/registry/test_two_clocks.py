@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from almoner.registry import persons_without_household, scope_views
+from almoner.registry.scope import persons_without_household, scope_views
 from feeds import FEEDS, Place, number, write_csv
 
 NAMES = ["resident_no", "month", "employer_code", "wage"]

@@ -13,7 +13,8 @@ from typing import Any
 from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine
 from almoner.policy.model import Pack
-from almoner.registry import ensure, stream_state
+from almoner.registry import stream_state
+from almoner.registry.schema import ensure
 from almoner.registry.vault import Vault
 from almoner.stream.events import Event
 from almoner.stream.inbox import Inbox

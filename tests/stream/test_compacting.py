@@ -16,8 +16,9 @@ import pytest
 from almoner import cycle
 from almoner.engines import Engine, open_engine
 from almoner.policy.model import Pack
-from almoner.registry import ensure, stream_state
+from almoner.registry import stream_state
 from almoner.registry.compacting import Compaction, checkpoint, digest
+from almoner.registry.schema import ensure
 from almoner.stream import upkeep
 from almoner.stream.rounds import NAME
 from county import draw, number

@@ -10,7 +10,8 @@ import pytest
 
 from almoner.errors import EngineError
 from almoner.policy.model import Pack
-from almoner.registry import entries, stream_state
+from almoner.registry import stream_state
+from almoner.registry.quarantine import entries
 from almoner.stream.rounds import LARGEST, SMALLEST, URGENT_SECONDS, Pace
 from county import number
 from stream.taking import AT, Stream, event

@@ -16,7 +16,8 @@ import pytest
 from almoner.errors import EngineError
 from almoner.intake.json_lines import Objects
 from almoner.policy.model import Pack
-from almoner.registry import entries, stream_state
+from almoner.registry import stream_state
+from almoner.registry.quarantine import entries
 from almoner.stream import ticks
 from almoner.stream.events import Event
 from almoner.stream.rounds import Pace

@@ -1,34 +1,86 @@
-"""The command line. `almoner --help` lists the commands."""
+"""The command line. `almoner --help` lists the commands.
+
+A command's module is imported when the command is called: each needs a part of Almoner, and all of it takes seconds to load.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from almoner import __version__
-from almoner.cli import (
-    areas,
-    benchmark,
-    compacting,
-    demonstration,
-    evaluating,
-    keeping,
-    place,
-    policy_files,
-    quarantine,
-    running,
-    streaming,
-    webhooks,
-)
+
+# Each command's module in this package. It has a function of the command's name, whose docstring is the help; where the command
+# is a group of others it has `app` too, and the function is the callback of that.
+COMMANDS = {
+    "demo": "demonstration",
+    "init": "running",
+    "intake": "running",
+    "run": "running",
+    "explain": "console",
+    "serve": "console",
+    "user": "console",
+    "backup": "keeping",
+    "restore": "keeping",
+    "upgrade": "keeping",
+    "areas": "areas",
+    "work": "streaming",
+    "status": "standing",
+    "compact": "compacting",
+    "token": "streaming",
+    "evaluate": "evaluating",
+    "pack": "policy_files",
+    "webhook": "webhooks",
+    "quarantine": "quarantine",
+    "lab": "place",
+    "bench": "benchmark",
+}
+
+
+class _Listed(TyperCommand):
+    """A command in the list of commands: its help is read from its module's file, without loading what it needs."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        source = Path(__file__).with_name(f"{COMMANDS[str(self.name)]}.py").read_text(encoding="utf-8")
+        functions = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+        self.help = next(ast.get_docstring(function) for function in functions if function.name == self.name)
+        return super().get_short_help_str(limit)
+
+
+class _Commands(TyperGroup):
+    """Lists commands without their modules, and loads the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed and _load(str(listed.name)), rest
+
+
+def _load(name: str) -> Any:
+    module = import_module(f"{__name__}.{COMMANDS[name]}")
+    loaded = typer.Typer(rich_markup_mode=None)
+    if hasattr(module, "app"):
+        loaded.add_typer(module.app, name=name)
+    else:
+        loaded.command(name)(getattr(module, name))
+    return get_group(loaded).commands[name]
+
 
 app = typer.Typer(
     name="almoner",
+    cls=_Commands,
     help="Almoner notices need in linked records and moves help before anyone has to ask.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+for _name in COMMANDS:
+    app.command(_name, cls=_Listed)(lambda: None)
 
 
 def _version(wanted: bool) -> None:
@@ -44,29 +96,6 @@ def _options(
     ] = False,
 ) -> None:
     del version
-
-
-app.command("demo")(demonstration.demo)
-app.command("init")(running.init)
-app.command("intake")(running.intake)
-app.command("run")(running.run)
-app.command("explain")(running.explain)
-app.command("serve")(running.serve)
-app.command("user")(running.user)
-app.command("backup")(keeping.backup)
-app.command("restore")(keeping.restore)
-app.command("upgrade")(keeping.upgrade)
-app.command("areas")(areas.areas)
-app.command("work")(streaming.work)
-app.command("status")(streaming.status)
-app.command("compact")(compacting.compact)
-app.command("token")(streaming.token)
-app.command("evaluate")(evaluating.evaluate)
-app.add_typer(policy_files.app, name="pack")
-app.add_typer(webhooks.app, name="webhook")
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(place.app, name="lab")
-app.add_typer(benchmark.app, name="bench")
 
 
 def main() -> None:

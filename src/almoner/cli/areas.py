@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from almoner import casework, home
+from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, out, told
-from almoner.cli.running import Folder
 
 NAMED = 5  # areas without an outline that are named
 

@@ -12,19 +12,18 @@ import typer
 from almoner.cli import console_benchmark, operations, stream_benchmark
 from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.errors import AlmonerError
+from almoner.home import now
 from almoner.lab import entitlements_bench, panels, sweep_bench
 from almoner.lab.place import build
 from almoner.policy import compile_pack, find_pack
 from almoner.progress import progress
-from almoner.registry import Receipt
+from almoner.registry.deliveries import Receipt
 
-app = typer.Typer(
-    help="Speed and memory, with a lower bound and a peer in the same run.", no_args_is_help=True
-)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
-def _bench() -> None:
+def bench() -> None:
     """Speed and memory, with a lower bound and a peer in the same run."""
 
 
@@ -106,7 +105,7 @@ def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> di
     with operations.installation(home.folder, as_of=summary.as_of) as inst:
         started = perf_counter()
         wanted = operations.deliveries_in(
-            [folder / "place" / "deliveries"], list(inst.pack.feeds), None, operations.now(), None
+            [folder / "place" / "deliveries"], list(inst.pack.feeds), None, now(), None
         )
         taken = list(operations.take_in_all(inst, wanted))
         intake_seconds = perf_counter() - started

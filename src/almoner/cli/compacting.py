@@ -7,8 +7,8 @@ from time import perf_counter
 from typing import Any
 
 from almoner.cli import operations
+from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, out, told
-from almoner.cli.running import Folder
 from almoner.errors import AlmonerError
 from almoner.progress import progress
 from almoner.registry.compacting import Compaction, Moved, checkpoint, digest

@@ -7,16 +7,13 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from almoner import home
-from almoner.cli import operations
-from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
+from almoner.cli.output import emit_json, err, out, show_table, told
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
-from almoner.home import Home
+from almoner.home import Home, now
 from almoner.lab import pack_effects
 from almoner.lab.affected_groups import SMALL
 from almoner.lab.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffect
@@ -30,26 +27,8 @@ _LISTED = ("kind", "item", "change", "household_id", "person_id", "area", "level
            "amount_before", "amount_after")  # fmt: skip
 
 
-def diff(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="A pack, a folder, or a hash that HOME keeps.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The same, of the pack to compare with.")],
-    folder: Annotated[Path, typer.Option("--home", help="The installation whose facts are used.")],
-    as_of: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="The day that both decide for; the last cycle's when not given."
-        ),
-    ] = None,
-    level: Annotated[
-        str | None, typer.Option(help="The level of areas for the money, as the areas' feed names it.")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--list", help="Write ids of all that changes to this CSV file; no names.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Who would newly be noticed and who no longer, and the money, if NEW took the place of OLD."""
-    day = as_of.date() if as_of else None
+def compare(old: str, new: str, folder: Path, day: dt.date | None, level: str | None, file: Path | None, as_json: bool) -> None:
+    """Print what `new` in place of `old` would change, and list it in `file` where one is named."""
     with told():
         place = home.load(folder)
         with _compared(place, old, new, day, level) as (effects, engine):
@@ -68,19 +47,14 @@ def _compared(
     with open_engine(place.facts, read_only=True, memory_limit=place.settings.memory_limit) as engine:
         day = as_of or _last_day(engine)
         first, second = _pack(place, old, day), _pack(place, new, day)
-        yield (
-            pack_effects.compare(
-                engine, first, second, day, operations.now(), level, place.settings.language
-            ),
-            engine,
-        )
+        yield pack_effects.compare(engine, first, second, day, now(), level, place.settings.language), engine
 
 
 def _last_day(engine: Engine) -> dt.date:
     found = engine.value(
         "SELECT as_of FROM assessment.cycle WHERE scope = 'everybody' ORDER BY cycle_id DESC LIMIT 1"
     )
-    return found if isinstance(found, dt.date) else operations.now().date()
+    return found if isinstance(found, dt.date) else now().date()
 
 
 def _pack(place: Home, text: str, day: dt.date) -> Pack:

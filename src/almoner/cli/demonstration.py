@@ -17,7 +17,7 @@ from almoner.cli import operations, report
 from almoner.cli.evaluating import quality
 from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
 from almoner.errors import AlmonerError
-from almoner.home import Home
+from almoner.home import Home, now
 from almoner.lab import evaluation
 from almoner.lab.place import build
 from almoner.policy import compile_pack
@@ -80,7 +80,7 @@ def _tell(
     with operations.installation(home.folder, as_of=summary.as_of) as inst:
         taken = perf_counter()
         wanted = operations.deliveries_in(
-            [place / "deliveries"], list(inst.pack.feeds), None, operations.now(), None
+            [place / "deliveries"], list(inst.pack.feeds), None, now(), None
         )
         results = list(operations.take_in_all(inst, wanted))
         if not quiet:

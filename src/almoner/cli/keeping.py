@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from almoner.cli import operations, safekeeping
+from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, out, told
-from almoner.cli.running import Folder
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 

@@ -24,18 +24,16 @@ from almoner.home import Home
 from almoner.policy import archive, compile_pack, find_pack
 from almoner.policy.model import Pack, Role
 from almoner.progress import progress
-from almoner.registry import Delivery, Receipt, ensure, persons_without_household, stream_state, take_in
+from almoner.registry import stream_state
+from almoner.registry.deliveries import Delivery, Receipt, take_in
+from almoner.registry.schema import ensure
+from almoner.registry.scope import persons_without_household
 from almoner.registry.vault import Vault, create_key, open_vault
 from almoner.stream.lock import sole_worker
 from almoner.stream.timelines_due import TOLD
 from almoner.support.outbox import changes_after
 
 MANIFEST = "manifest.json"
-
-
-def now() -> dt.datetime:
-    """Local time of the installation, to the second."""
-    return dt.datetime.now().replace(microsecond=0)
 
 
 def end_of(day: dt.date) -> dt.datetime:

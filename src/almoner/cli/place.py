@@ -15,11 +15,11 @@ from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.lab.place import build
 from almoner.progress import progress
 
-app = typer.Typer(help="Fictional places with known truth.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
-def _lab() -> None:
+def lab() -> None:
     """Fictional places with known truth."""
 
 

@@ -10,14 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from almoner.cli import comparing, operations
 from almoner.cli.output import AsJson, emit_json, err, out, told
 from almoner.errors import AlmonerError
-from almoner.lab import scenarios
+from almoner.home import now
 from almoner.policy import check_pack, compile_pack, new_pack
 from almoner.policy.references import STANDINGS, Reference, Standing, references
 
-app = typer.Typer(help="Check and test a pack of policy files.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Pack = Annotated[str, typer.Argument(help="A pack that comes with Almoner, or a folder.")]
 _HEADINGS: dict[Standing, str] = {
     "general knowledge": "General knowledge: nobody has read the document. Replace before use",
@@ -31,6 +30,11 @@ Day = Annotated[
         formats=["%Y-%m-%d"], help="The day on which parameters must have a value; today when not given."
     ),
 ]
+
+
+@app.callback()
+def pack() -> None:
+    """Check and test a pack of policy files."""
 
 
 @app.command()
@@ -97,6 +101,8 @@ def test(
     as_json: AsJson = False,
 ) -> None:
     """Run the pack's scenarios."""
+    from almoner.lab import scenarios  # loads the whole assessment, which checking a pack does without
+
     with told():
         compiled = compile_pack(pack)
         cases = [c for c in compiled.scenarios if only is None or only in Path(c.file).name or only in c.name]
@@ -131,12 +137,32 @@ def new(
     folder = to or Path(name)
     with told():
         parent = compile_pack(extends)
-        written = new_pack.create(
-            name, parent, new_pack.named_from(folder, extends), folder, operations.now().date()
-        )
+        written = new_pack.create(name, parent, new_pack.named_from(folder, extends), folder, now().date())
     for file in written:
         out.print(f"  {file}", markup=False)
     out.print(f"Next: read {folder / 'README.md'}, then almoner pack check {folder}", markup=False)
 
 
-app.command()(comparing.diff)
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A pack, a folder, or a hash that HOME keeps.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The same, of the pack to compare with.")],
+    folder: Annotated[Path, typer.Option("--home", help="The installation whose facts are used.")],
+    as_of: Annotated[
+        dt.datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The day that both decide for; the last cycle's when not given."
+        ),
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(help="The level of areas for the money, as the areas' feed names it.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--list", help="Write ids of all that changes to this CSV file; no names.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who would newly be noticed and who no longer, and the money, if NEW took the place of OLD."""
+    from almoner.cli import comparing
+
+    comparing.compare(old, new, folder, as_of.date() if as_of else None, level, file, as_json)

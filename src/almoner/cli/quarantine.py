@@ -8,21 +8,29 @@ from typing import Annotated
 
 import typer
 
-from almoner import casework, registry
+from almoner import casework
 from almoner.cli import operations
+from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, out, show_table, told
-from almoner.cli.running import Folder
+from almoner.home import now
 from almoner.policy.model import say
+from almoner.registry import quarantine as held
+from almoner.registry import retrying
 
-app = typer.Typer(help="List, export, retry and dismiss rows in quarantine.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Feed = Annotated[str | None, typer.Option(help="Only this feed.")]
+
+
+@app.callback()
+def quarantine() -> None:
+    """List, export, retry and dismiss rows in quarantine."""
 
 
 @app.command("list")
 def list_(folder: Folder, feed: Feed = None, limit: int = 50, as_json: AsJson = False) -> None:
     """Rows in quarantine with file, line, column, masked value, rule and advice."""
     with told(), operations.installation(folder) as inst:
-        found = registry.entries(inst.engine, feed=feed, limit=limit)
+        found = held.entries(inst.engine, feed=feed, limit=limit)
         language = inst.home.settings.language
     if as_json:
         emit_json({"rows": found})
@@ -43,7 +51,7 @@ def export(
 ) -> None:
     """Write what is wrong as CSV for the department that delivered."""
     with told(), operations.installation(folder) as inst:
-        text = registry.export_csv(registry.entries(inst.engine, feed=feed, limit=1_000_000))
+        text = held.export_csv(held.entries(inst.engine, feed=feed, limit=1_000_000))
     if target:
         target.write_text(text, encoding="utf-8-sig", newline="")
     else:
@@ -54,8 +62,8 @@ def export(
 def retry(folder: Folder, as_json: AsJson = False) -> None:
     """Try the rows again against the contracts as they are now."""
     with told(), operations.installation(folder) as inst:
-        receipts = registry.retry(
-            inst.engine, inst.vault, casework.identities(), inst.pack.feeds, operations.now()
+        receipts = retrying.retry(
+            inst.engine, inst.vault, casework.identities(), inst.pack.feeds, now()
         )
     went_in = sum(r.rows_new + r.rows_corrected + r.rows_unchanged for r in receipts)
     if as_json:
@@ -72,5 +80,5 @@ def dismiss(
 ) -> None:
     """Settle rows that will never go in, with the reason."""
     with told(), operations.installation(folder) as inst:
-        count = registry.dismiss(inst.engine, ids, reason, operations.now())
+        count = held.dismiss(inst.engine, ids, reason, now())
     out.print(f"{count:,} rows dismissed.")

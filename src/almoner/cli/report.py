@@ -11,7 +11,7 @@ from almoner.cli.operations import CycleResult, Refusal
 from almoner.cli.output import out, show_table
 from almoner.cycle import Outcome
 from almoner.policy.model import Pack, say
-from almoner.registry import Receipt
+from almoner.registry.deliveries import Receipt
 
 
 def intake_json(results: Sequence[Receipt | Refusal], seconds: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Running an installation: init, intake, run, explain, user, serve."""
+"""Running an installation: init, intake, run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from typing import Annotated
 
 import typer
 
-from almoner import casework, home
 from almoner.cli import operations, report
-from almoner.cli.beside import beside
+from almoner.cli.arguments import DAY, MOMENT, Folder
 from almoner.cli.output import AsJson, emit_json, out, told
-
-Folder = Annotated[Path, typer.Argument(metavar="HOME", help="The folder of the installation.")]
-DAY, MOMENT = ["%Y-%m-%d"], ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
+from almoner.home import now
 
 
 def init(
@@ -53,7 +50,7 @@ def intake(
     with told(), operations.installation(folder) as inst:
         through = complete_through.date() if complete_through else None
         wanted = operations.deliveries_in(
-            files, list(inst.pack.feeds), feed, received_at or operations.now(), through
+            files, list(inst.pack.feeds), feed, received_at or now(), through
         )
         results = list(operations.take_in_all(inst, wanted))
     seconds = perf_counter() - started
@@ -85,12 +82,12 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run one cycle over everybody: indicators, signals, signals of areas, entitlements, cases."""
-    day = as_of.date() if as_of else operations.now().date()
+    day = as_of.date() if as_of else now().date()
     if known_at is not None:
         _replay(folder, day, known_at, as_json)
         return
     with told(), operations.installation(folder, as_of=day) as inst:
-        result = operations.run_cycle(inst, day, operations.now(), history)
+        result = operations.run_cycle(inst, day, now(), history)
         if as_json:
             emit_json(report.cycle_json(result))
         else:
@@ -117,66 +114,3 @@ def _replay(folder: Path, as_of: dt.date, known_at: dt.datetime, as_json: bool) 
             out.print(f"{w.signal}: holds for {w.holds:,}, unknown for {w.unknown:,} of {w.subjects:,}")
     if replayed.equal is False:
         raise typer.Exit(1)
-
-
-def explain(
-    folder: Folder,
-    case: Annotated[str, typer.Argument(help="The case's reference, as the console shows it.")],
-    language: Annotated[str | None, typer.Option(help="en or zh; the installation's when not given.")] = None,
-) -> None:
-    """Why a case is there: each reason in a sentence, with numbers, units, source and date."""
-    with told():
-        place = home.load(folder)
-        casework.setup(place)
-        text = casework.explain(case, language or place.settings.language)
-    out.print(text, markup=False)
-
-
-def user(
-    folder: Folder,
-    name: Annotated[str, typer.Argument(help="The name to sign in with.")],
-    role: Annotated[str, typer.Option(help="worker, lead, department, policy, data, auditor or administrator.")] = "worker",
-    areas: Annotated[
-        str, typer.Option(help="Area codes that the person works for, by commas; * for all.")
-    ] = "*",
-    department: Annotated[str | None, typer.Option(help="For the role department: which.")] = None,
-    password: Annotated[
-        str | None, typer.Option(envvar="ALMONER_PASSWORD", help="Asked for when not given.")
-    ] = None,
-    link: Annotated[
-        bool,
-        typer.Option(
-            "--link",
-            help="Print an address in place of asking for a password: it sets one, once. For somebody there is already: a new one, and no second factor.",
-        ),
-    ] = False,
-) -> None:
-    """Add somebody who can sign in to the console, or let them begin anew."""
-    with told():
-        place = home.load(folder)
-        casework.setup(place)
-        casework.refuse_other_version(place)
-        chosen = [a.strip() for a in areas.split(",")]
-        if link:
-            out.print(f"On the console: {casework.link_for(name, role, chosen, department)}", markup=False)
-            return
-        secret = password or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-        casework.create_user(name, secret, role, chosen, department)
-    out.print(f"{name} can sign in.", markup=False)
-
-
-def serve(
-    folder: Folder,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
-    worker: Annotated[bool, typer.Option(help="Take in events and landed files meanwhile.")] = True,
-) -> None:
-    """Serve the console and the API, with a worker beside them, until it is stopped."""
-    with told():
-        place = home.load(folder)
-        casework.setup(place)
-        casework.refuse_other_version(place)
-        casework.refuse_unsafe(place, host)
-        out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
-        with beside(folder, worker):
-            casework.serve(place, host, port)

@@ -20,6 +20,7 @@ from almoner.cli import operations
 from almoner.cli.operations import Installation
 from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.errors import AlmonerError
+from almoner.home import now
 from almoner.lab import peer_bytewax, stream_bench, stream_events
 from almoner.lab.place import PlaceSummary, build
 from almoner.lab.stream_bench import Sent
@@ -155,7 +156,7 @@ class _Run:
 def _load(inst: Installation, place: Path, summary: PlaceSummary) -> int:
     """First load and sweep; gives the last delivery's number."""
     deliveries = operations.deliveries_in(
-        [place / "deliveries"], list(inst.pack.feeds), None, operations.now(), None
+        [place / "deliveries"], list(inst.pack.feeds), None, now(), None
     )
     for _ in operations.take_in_all(inst, deliveries):
         pass

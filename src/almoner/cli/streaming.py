@@ -1,4 +1,4 @@
-"""`almoner work`, `status` and `token`: real time."""
+"""`almoner work` and `token`: real time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -18,13 +17,13 @@ import typer
 from almoner import casework, home
 from almoner.casework import Applied
 from almoner.cli import operations
+from almoner.cli.arguments import DAY, Folder
 from almoner.cli.operations import Installation
 from almoner.cli.output import AsJson, emit_json, out, show_table, told
-from almoner.cli.running import DAY, Folder
+from almoner.home import now
 from almoner.policy import archive, compile_pack
 from almoner.registry.vault import IdentityStore, SealedIdentity, open_vault
 from almoner.stream import log
-from almoner.stream import status as worker_status
 from almoner.stream.inbox import Inbox
 from almoner.stream.kafka import Topics, refuse_without_package
 from almoner.stream.landing import SETTLED_SECONDS, Landing
@@ -62,7 +61,7 @@ def work(
         home.load(folder)
         with sole_worker(folder):
             day = as_of.date() if as_of else None
-            status_of = Status(folder, operations.now())
+            status_of = Status(folder, now())
             log.tell("started", process=os.getpid())
             supervisor = Supervisor(
                 lambda pace, kept: _opened(folder, day, settled_seconds, pace, kept), status_of
@@ -70,25 +69,6 @@ def work(
             with _topics(folder, day, kafka, kafka_prefix, stop), _webhooks(folder, stop):
                 supervisor.run(stop)
             log.tell("stopped", process=os.getpid())
-
-
-def status(folder: Folder, as_json: AsJson = False) -> None:
-    """How it goes: the worker, what waits, how far each feed is complete."""
-    with told():
-        found = _state(folder)
-    if as_json:
-        emit_json(found)
-        return
-    worker = found["worker"]
-    out.print(f"Worker: {_in_words(worker)}", markup=False)
-    out.print(f"Events: {found['accepted']:,} kept, {found['waiting']:,} wait.")
-    rows = [
-        (feed, waits["events"], waits["complete_through"], waits["received_at"]) for feed, waits in sorted(found["feeds"].items())
-    ]  # fmt: skip
-    show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
-    told_to = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (found["webhooks"] or {}).items()]
-    if told_to:
-        show_table("Webhooks", ["department", "wait", "given up", "oldest"], told_to)
 
 
 def token(
@@ -139,50 +119,6 @@ def _show_tokens(found: list[dict[str, Any]], as_json: bool) -> None:
         (t["name"], " ".join(t["scopes"]), t["created_at"], t["expires_at"], t["revoked_at"], t["last_used_on"]) for t in found
     ]  # fmt: skip
     show_table("Tokens", ["name", "scopes", "made", "ends", "ended", "last used"], rows)
-
-
-def _state(folder: Path) -> dict[str, Any]:
-    place = home.load(folder)
-    inbox = Inbox(folder, open_vault(place.vault_key))
-    try:
-        waiting, totals = inbox.backlog(), inbox.totals()
-    finally:
-        inbox.close()
-    worker = worker_status.read(folder) or {}
-    through, received = worker.get("watermarks", {}), worker.get("received", {})
-    feeds = {
-        feed: {
-            "events": waiting[feed].events if feed in waiting else 0, "complete_through": through.get(feed), "received_at": received.get(feed),
-        }
-        for feed in sorted({*waiting, *through})
-    }  # fmt: skip
-    alive = worker_status.is_alive(worker or None, operations.now())
-    kept = {k: v for k, v in worker.items() if k not in ("watermarks", "received")}
-    return {
-        "worker": kept | {"alive": alive}, "accepted": totals["accepted"], "repeated": totals["repeated"],
-        "waiting": sum(b.events for b in waiting.values()), "feeds": feeds, "webhooks": _webhook_backlog(place),
-    }  # fmt: skip
-
-
-def _webhook_backlog(place: home.Home) -> dict[str, Any] | None:
-    """What waits for departments' own systems; None where casework does not answer."""
-    casework.setup(place)
-    from django.db import Error
-
-    from almoner.casework.webhooks import sending
-
-    try:
-        left = sending.backlog()
-    except Error:
-        return None
-    return {department: asdict(waits) for department, waits in sorted(left.items())}
-
-
-def _in_words(worker: dict[str, Any]) -> str:
-    if not worker["alive"]:
-        return "none works. Start one with: almoner work HOME"
-    trouble = f"; in trouble ({worker['trouble']}), tries again" if worker["trouble"] else ""
-    return f"process {worker['process']}, since {worker['started_at']}{trouble}"
 
 
 @contextmanager
@@ -266,7 +202,7 @@ class Cases:
                 applied = operations.apply_outbox(self._inst)
             else:
                 applied = self._apply_new()
-                mark(households, doubtful, operations.now())
+                mark(households, doubtful, now())
                 casework.sync_members(operations.members_of_cases(self._inst, households))
         self._seq = applied.last_seq
         return applied

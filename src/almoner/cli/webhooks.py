@@ -10,13 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework, home
-from almoner.cli.operations import now
+from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
-from almoner.cli.running import Folder
+from almoner.home import now
 
-app = typer.Typer(no_args_is_help=True, help="Tell departments' own systems of their referrals.", rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True)
 DepartmentId = Annotated[str, typer.Argument(metavar="DEPARTMENT", help="The department, by its id in the pack.")]
 SHOWN_ONCE = "Give this secret to the department; it is not shown again. Each event is signed with it (Standard Webhooks)."
+
+
+@app.callback()
+def webhook() -> None:
+    """Tell departments' own systems of their referrals."""
 
 
 @app.command("set")

@@ -18,7 +18,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from almoner.engines.base import Beside, Parameters, quote
 
@@ -168,6 +167,8 @@ class Plans:
 
     def keep_beside(self, name: str, select: str, tables: Sequence[Beside]) -> None:
         """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots, beside them."""
+        import pyarrow.compute as pc  # takes long to load, and most commands keep nothing so
+
         rows = self.arrow(select, None)
         columns = dict(zip(rows.column_names, rows.columns, strict=True))
         for t in tables:

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from almoner.errors import DeliveryRefused
 from almoner.intake import headers
 from almoner.intake.faults import Broken, masked
@@ -22,7 +19,7 @@ from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
 from almoner.policy.model import Feed, Property
 
 EXACT_BELOW = 10**15  # a spreadsheet keeps 15 digits of a number
-DAMAGED = (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, ParseError, TypeError)
+DAMAGED = (zipfile.BadZipFile, KeyError, ValueError, OSError, ParseError, TypeError)
 
 
 def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
@@ -37,6 +34,9 @@ def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], Non
 
 def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, Sequence[Any]]]:
     """Rows of cells with their numbers. What openpyxl cannot read is refused, also half way."""
+    import openpyxl  # takes long to load, and few deliveries are workbooks
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         book = openpyxl.load_workbook(stream, read_only=True)
         sheet = next((s for s in book.worksheets if s.sheet_state == "visible"), None)
@@ -44,7 +44,7 @@ def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, Sequence[Any]]]:
             return
         sheet.reset_dimensions()
         yield from enumerate(sheet.iter_rows(), start=1)
-    except DAMAGED:
+    except (*DAMAGED, InvalidFileException):
         raise DeliveryRefused(
             f"{path.name} is not a readable .xlsx workbook. Save it again as .xlsx or .csv."
         ) from None

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.faults import BadRow, Broken, masked
@@ -50,6 +49,8 @@ def _checks(feed: Feed, table: pa.Table) -> list[Check]:
 
 def _stage_good(engine: Engine, checks: list[Check], table: pa.Table) -> pa.Table:
     """Gives the rows that stay behind."""
+    import pyarrow.compute as pc  # takes long to load, and every command that opens the facts would wait
+
     names = ", ".join(quote(c.of.name) for c in checks)
     values = ", ".join(f"v{place}" for place in range(len(checks)))
     with engine.offer(_named(table), table):

@@ -27,7 +27,8 @@ from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
 from almoner.lab import panels
 from almoner.policy.model import Pack, Panel
-from almoner.registry import ensure, take_in
+from almoner.registry.deliveries import take_in
+from almoner.registry.schema import ensure
 from almoner.registry.vault import Vault
 
 RULES = "openfisca_rules.py"

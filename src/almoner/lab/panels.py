@@ -28,7 +28,8 @@ from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model import Pack, Panel
 from almoner.progress import progress
-from almoner.registry import Delivery, ensure, take_in
+from almoner.registry.deliveries import Delivery, take_in
+from almoner.registry.schema import ensure
 from almoner.registry.vault import SealedIdentity, Vault
 
 BUDGET = 0.20  # share of persons that can be helped

@@ -17,7 +17,7 @@ from almoner.assessment.scene import open_scene
 from almoner.engines import Engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model import Feed, Pack, Role
-from almoner.registry import scope_views
+from almoner.registry.scope import scope_views
 
 
 def peak_memory_mib() -> float:

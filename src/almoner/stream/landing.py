@@ -18,8 +18,8 @@ from time import time
 from almoner.engines import Engine
 from almoner.errors import DeliveryRefused
 from almoner.policy.model import Pack
-from almoner.registry import Delivery, Receipt, stream_state, take_in
-from almoner.registry.deliveries import last_received
+from almoner.registry import stream_state
+from almoner.registry.deliveries import Delivery, Receipt, last_received, take_in
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work
 

@@ -10,9 +10,10 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from almoner.engines import Engine
+if TYPE_CHECKING:
+    from almoner.engines import Engine
 
 FILE = "worker.json"
 STALE = dt.timedelta(seconds=60)  # without a beat; a long cycle is announced by its beginning

@@ -21,7 +21,8 @@ from almoner.assessment import ledger, months
 from almoner.engines import Engine
 from almoner.errors import AlmonerError, EngineError
 from almoner.policy.model import Pack
-from almoner.registry import Receipt, sealing, stream_state
+from almoner.registry import sealing, stream_state
+from almoner.registry.deliveries import Receipt
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.stream import ticks
 from almoner.stream.inbox import Inbox

@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from almoner import casework
 from almoner.cli import operations
+from almoner.home import now
 from almoner.policy.model import Feed
-from almoner.registry import Delivery
+from almoner.registry.deliveries import Delivery
 from casework.browser.browsing import PASSWORD
 from county import Rows, months, number
 
@@ -80,7 +81,7 @@ def build(folder: Path) -> None:
         for receipt in operations.take_in_all(inst, files):
             if isinstance(receipt, operations.Refusal) or receipt.rows_quarantined:
                 raise RuntimeError(receipt)
-        operations.run_cycle(inst, today, operations.now())
+        operations.run_cycle(inst, today, now())
     for name, (role, full_name, department) in STAFF.items():
         areas = ["71"] if role in {"worker", "lead"} else []
         casework.create_user(name, PASSWORD, role, areas, department, full_name)
@@ -97,7 +98,7 @@ def _delivered(folder: Path, today: dt.date, feeds: Iterable[Feed]) -> list[Deli
             writer = csv.DictWriter(out, [p.name for p in feed.properties])
             writer.writeheader()
             writer.writerows(told.get(feed.id, []))
-        found.append(Delivery(file, feed.id, operations.now(), yesterday))
+        found.append(Delivery(file, feed.id, now(), yesterday))
     return found
 
 

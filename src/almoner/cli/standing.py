@@ -1,0 +1,78 @@
+"""`almoner status`: how real time goes. Asked often, so it loads no engine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from almoner import casework, home
+from almoner.cli.arguments import Folder
+from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.home import now
+from almoner.registry.vault import open_vault
+from almoner.stream import status as worker_status
+from almoner.stream.inbox import Inbox
+
+
+def status(folder: Folder, as_json: AsJson = False) -> None:
+    """How it goes: the worker, what waits, how far each feed is complete."""
+    with told():
+        found = _state(folder)
+    if as_json:
+        emit_json(found)
+        return
+    worker = found["worker"]
+    out.print(f"Worker: {_in_words(worker)}", markup=False)
+    out.print(f"Events: {found['accepted']:,} kept, {found['waiting']:,} wait.")
+    rows = [
+        (feed, waits["events"], waits["complete_through"], waits["received_at"]) for feed, waits in sorted(found["feeds"].items())
+    ]  # fmt: skip
+    show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
+    told_to = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (found["webhooks"] or {}).items()]
+    if told_to:
+        show_table("Webhooks", ["department", "wait", "given up", "oldest"], told_to)
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    place = home.load(folder)
+    inbox = Inbox(folder, open_vault(place.vault_key))
+    try:
+        waiting, totals = inbox.backlog(), inbox.totals()
+    finally:
+        inbox.close()
+    worker = worker_status.read(folder) or {}
+    through, received = worker.get("watermarks", {}), worker.get("received", {})
+    feeds = {
+        feed: {
+            "events": waiting[feed].events if feed in waiting else 0, "complete_through": through.get(feed), "received_at": received.get(feed),
+        }
+        for feed in sorted({*waiting, *through})
+    }  # fmt: skip
+    alive = worker_status.is_alive(worker or None, now())
+    kept = {k: v for k, v in worker.items() if k not in ("watermarks", "received")}
+    return {
+        "worker": kept | {"alive": alive}, "accepted": totals["accepted"], "repeated": totals["repeated"],
+        "waiting": sum(b.events for b in waiting.values()), "feeds": feeds, "webhooks": _webhook_backlog(place),
+    }  # fmt: skip
+
+
+def _webhook_backlog(place: home.Home) -> dict[str, Any] | None:
+    """What waits for departments' own systems; None where casework does not answer."""
+    casework.setup(place)
+    from django.db import Error
+
+    from almoner.casework.webhooks import sending
+
+    try:
+        left = sending.backlog()
+    except Error:
+        return None
+    return {department: asdict(waits) for department, waits in sorted(left.items())}
+
+
+def _in_words(worker: dict[str, Any]) -> str:
+    if not worker["alive"]:
+        return "none works. Start one with: almoner work HOME"
+    trouble = f"; in trouble ({worker['trouble']}), tries again" if worker["trouble"] else ""
+    return f"process {worker['process']}, since {worker['started_at']}{trouble}"
