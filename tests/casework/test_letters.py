@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as installed
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from fontTools.ttLib import TTFont
 from pypdf import PdfReader
-from pypdf.generic import DictionaryObject
+from pypdf.generic import ContentStream, DictionaryObject
 
 from almoner import casework
 from almoner.casework import letters, notices
-from almoner.casework.models import AccessLog, Case, Notice
+from almoner.casework.models import AccessLog, Case, Identity, Notice
 from almoner.registry.vault import SealedIdentity, open_vault
 from casework.conftest import NAME, NUMBER
 from casework.moves import go
@@ -41,6 +43,11 @@ def at_home(case: Case, worker: User, settings: Any) -> Case:
     sealed = {field: vault.seal(11, field, text) for field, text in {"number": NUMBER, "name": NAME, "address": ADDRESS}.items()}
     casework.identities().write([SealedIdentity(person_id=11, number_index=vault.index(NUMBER), **sealed)])
     return go(case, worker, "take")
+
+
+def named(person_id: int, name: str) -> None:
+    vault = open_vault(Path(installed.VAULT_KEY))
+    Identity.objects.filter(person_id=person_id).update(name=vault.seal(person_id, "name", name))
 
 
 def post(client: Client, case: Case, **more: str) -> HttpResponse:
@@ -118,6 +125,54 @@ def test_every_sign_has_a_font_that_came_along(at_home: Case, worker: User, sign
         descriptor = font["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()
         assert {"/FontFile2", "/FontFile3"} & descriptor.keys()
         assert "/ToUnicode" in font
+
+
+def shown(reader: PdfReader) -> Iterator[tuple[TTFont, int]]:
+    """Each glyph that a letter shows, with the font that came along."""
+    for page in reader.pages:
+        fonts: Any = page["/Resources"]["/Font"]  # type: ignore[index]
+        embedded = {}
+        for name, font in fonts.items():
+            descriptor = font["/DescendantFonts"][0].get_object()["/FontDescriptor"]
+            file = descriptor.get("/FontFile3") or descriptor["/FontFile2"]
+            embedded[name] = TTFont(io.BytesIO(file.get_object().get_data()))
+        used = None
+        for operands, operator in ContentStream(page["/Contents"], reader).operations:
+            if operator == b"Tf":
+                used = embedded[operands[0]]
+            elif operator in {b"Tj", b"TJ"}:
+                assert used is not None
+                parts = operands[0] if operator == b"TJ" else operands
+                codes = b"".join(part.original_bytes for part in parts if not isinstance(part, (int, float)))
+                yield from ((used, int.from_bytes(codes[at : at + 2])) for at in range(0, len(codes), 2))
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_sign_that_is_shown_is_drawn(at_home: Case, worker: User, signed_in: SignIn, language: str) -> None:
+    """Rare signs of names too; the validator's rules 7.21.4.1, 7.21.5 and 7.21.8 of ISO 14289-1."""
+    named(11, "𰻞㐱")
+    found = list(shown(pdf(signed_in(worker), at_home, language=language)))
+    assert len(found) > 200
+    assert all(0 < glyph < font["maxp"].numGlyphs for font, glyph in found)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_sign_without_a_font_is_told_and_the_older_notice_stays(
+    at_home: Case, worker: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    client = signed_in(worker)
+    pdf(client, at_home, language=language)
+    before, events = Notice.objects.get(), list(at_home.events.values_list("kind", flat=True))
+    named(11, "王\u0378\u0379")  # nobody has given them a meaning, so no font has them
+    monkeypatch.setattr("almoner.casework.views.notices._refused", lambda *said: HttpResponse(said[-1], status=409))
+    answer = post(client, at_home, language=language)
+    assert answer.status_code == 409
+    assert "this server has no font for U+0378, U+0379. Install one" in answer.content.decode()
+    again = Notice.objects.get()
+    assert (again, again.ended_at) == (before, None)
+    assert list(at_home.events.values_list("kind", flat=True)) == events
+    assert AccessLog.objects.filter(page="letter").count() == 1
+    assert post(client, at_home, form="page").status_code == 200
 
 
 def test_the_code_of_the_letter_opens_the_page(at_home: Case, worker: User, signed_in: SignIn) -> None:

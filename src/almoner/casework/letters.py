@@ -13,7 +13,10 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from almoner.casework.refusals import Refused
+
 LANG = {"en": "en", "zh-hans": "zh-Hans"}  # as the PDF says it (BCP 47)
+NAMED = 8  # signs without a font, at most, in a refusal
 
 
 @cache
@@ -36,16 +39,37 @@ def missing() -> str | None:
 
 
 def pdf(context: Mapping[str, Any], language: str, *, large: bool) -> bytes:
-    """The letter of a notice. What is in words in the context must be in `language` already. Nothing outside is fetched."""
+    """The letter of a notice. What is in words in the context must be in `language` already. Nothing outside is fetched.
+
+    Raises Refused, in the language of who asks, when no font here has a sign of it.
+    """
     from weasyprint import HTML
 
     with override(language):
         text = render_to_string(
             "casework/letter_pdf.html", {**context, "lang": LANG.get(language, language), "large": large}
         )
-    made: bytes | None = HTML(string=text, url_fetcher=_nothing).write_pdf(pdf_variant="pdf/ua-1")
+    made: bytes | None = HTML(string=text, url_fetcher=_nothing).write_pdf(pdf_variant="pdf/ua-1", finisher=_written)
     assert made is not None  # noqa: S101 - without a target the bytes are given back
     return made
+
+
+def _written(document: Any, _pdf: Any) -> None:
+    """A sign without a font would be a box or nothing, in a name above all; PDF/UA forbids it (ISO 14289-1, 7.21.8)."""
+    lacking = sorted({sign for font in document.fonts.values() for sign in font.missing})
+    if lacking:
+        named = ", ".join(_sign(sign) for sign in lacking[:NAMED]) + (" …" if len(lacking) > NAMED else "")
+        raise Refused(
+            _(
+                "No letter was made: this server has no font for %(signs)s. Install one (on Debian: fonts-noto-core "
+                "fonts-babelstone-han), or make the notice as a page and print it."
+            )
+            % {"signs": named}
+        )
+
+
+def _sign(code: int) -> str:
+    return f"{chr(code)} (U+{code:04X})" if chr(code).isprintable() else f"U+{code:04X}"
 
 
 def _nothing(url: str, *_args: Any, **_more: Any) -> dict[str, Any]:

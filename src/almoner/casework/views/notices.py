@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -31,19 +32,20 @@ def make(request: HttpRequest, reference: str) -> HttpResponse:
     lacking = letters.missing() if as_pdf else None
     if lacking is not None:
         return _refused(request, found, lacking)
+    language = asked["language"] or get_language() or "en" if as_pdf else get_language() or "en"
     try:
-        notice, code = notices.make(
-            request.user,  # type: ignore[arg-type]
-            found.reference, asked.get("version", 0), asked.get("told", []),
-        )  # fmt: skip
+        with transaction.atomic():  # a letter that cannot be written leaves all as it was
+            notice, code = notices.make(
+                request.user,  # type: ignore[arg-type]
+                found.reference, asked.get("version", 0), asked.get("told", []),
+            )  # fmt: skip
+            looked(request.user, found, "letter")  # type: ignore[arg-type]
+            with override(language):
+                context = _letter(request, found, notice, code)
+            if as_pdf:
+                return _file(letters.pdf(context, language, large=asked["large"]))
     except workflow.Refused as refusal:
         return _refused(request, found, str(refusal))
-    looked(request.user, found, "letter")  # type: ignore[arg-type]
-    language = asked["language"] or get_language() or "en" if as_pdf else get_language() or "en"
-    with override(language):
-        context = _letter(request, found, notice, code)
-    if as_pdf:
-        return _file(letters.pdf(context, language, large=asked["large"]))
     return render(request, "casework/letter.html", context)
 
 
