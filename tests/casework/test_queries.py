@@ -54,7 +54,7 @@ WITHOUT_ROWS = {  # forms, answers, and files; pages of oneself
 }  # fmt: skip
 SEARCHED = {  # what else is looked for on a page
     "queue": ["?list=all", "?list=given", "?list=ended", "?list=all&watch=*", "?list=all&area=520101", "?list=all&page=2"],
-    "inbox": ["?list=answered"], "requests": ["?list=answered"], "oversight": ["?trail=looks", "?who=lead", "?since=2020-01-01"],
+    "inbox": ["?list=answered"], "requests": ["?list=answered", "?list=answered&before=2999-01-01"], "oversight": ["?trail=looks", "?who=lead", "?since=2020-01-01"],
 }  # fmt: skip
 
 

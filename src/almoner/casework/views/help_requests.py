@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from almoner.casework import help_requests, words
+from almoner.casework import answered_requests, help_requests, words
 from almoner.casework.access import Right, cases_of, may_or_404, request_for, requests_of
+from almoner.casework.answered_requests import Stretch
 from almoner.casework.case_forms import DeskForm, RequestForm
 from almoner.casework.models import HelpRequest
 from almoner.casework.refusals import Refused
@@ -25,16 +28,39 @@ PAGE = 25
 def requests(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
     answered = request.GET.get("list") == "answered"
-    mine = requests_of(request.user).filter(answered_at__isnull=not answered)
-    page = Paginator(mine.select_related("taken_by").order_by("-answered_at" if answered else "due_at", "pk"), PAGE).get_page(request.GET.get("page"))
-    now, kept, near = dt.datetime.now(), "list=answered&" if answered else "", {}
+    mine, now = requests_of(request.user), dt.datetime.now()
+    stretch = answered_requests.stretch(answered_requests.moment(request.GET.get("before"))) if answered else None
+    page, found = _answered_ones(request, stretch.of(mine)) if stretch else _waiting(request, mine)
+    rows = [(one, None if answered else clock_of(one.due_at, now)) for one in found]
+    context = {"page": page, "rows": rows, "answered": answered, "stretch": stretch, "now": now, "pages": _near(page, stretch)}
+    return render(request, "casework/requests.html", context)
+
+
+def _waiting(request: HttpRequest, mine: QuerySet[HelpRequest]) -> tuple[Page[HelpRequest], Iterable[HelpRequest]]:
+    waiting = mine.filter(answered_at=None).select_related("taken_by").order_by("due_at", "pk")
+    page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
+    return page, page
+
+
+def _answered_ones(request: HttpRequest, mine: QuerySet[HelpRequest]) -> tuple[Page[int], Iterable[HelpRequest]]:
+    """Keys first: whose requests they are is looked up once, and not for the count and the page."""
+    page = Paginator(list(mine.order_by("-answered_at", "pk").values_list("pk", flat=True)), PAGE).get_page(request.GET.get("page"))
+    return page, HelpRequest.objects.filter(pk__in=list(page)).select_related("taken_by").order_by("-answered_at", "pk")
+
+
+def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
+    """Addresses of the neighbouring pages, and of earlier and of the latest answers."""
+    kept = f"list=answered&{f'before={stretch.until.isoformat()}&' if stretch.until else ''}" if stretch else ""
+    near = {}
     if page.has_previous():
         near["previous"] = f"?{kept}page={page.previous_page_number()}"
     if page.has_next():
         near["next"] = f"?{kept}page={page.next_page_number()}"
-    rows = [(one, None if answered else clock_of(one.due_at, now)) for one in page]
-    context = {"page": page, "rows": rows, "answered": answered, "pages": near}
-    return render(request, "casework/requests.html", context)
+    if stretch and stretch.earlier:
+        near["earlier"] = f"?list=answered&before={stretch.first.isoformat()}"
+    if stretch and stretch.until:
+        near["latest"] = "?list=answered"
+    return near
 
 
 @require_http_methods(["GET", "POST"])

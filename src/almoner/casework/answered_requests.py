@@ -1,0 +1,52 @@
+"""Requests at the desk that were answered, a stretch of time at once. For somebody with few areas each of them is looked up by resident
+and household, and over the years they become many: a page goes through one stretch, whatever lies before it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from almoner.casework.models import HelpRequest
+
+AT_ONCE = 2_000  # answered requests of a stretch, of all areas
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Requests that were answered from `first` on, and before `until` where there are later stretches. `earlier`: there are earlier ones."""
+
+    first: dt.datetime
+    until: dt.datetime | None
+    earlier: bool
+
+    @property
+    def is_all(self) -> bool:
+        return self.until is None and not self.earlier
+
+    def of(self, requests: QuerySet[HelpRequest]) -> QuerySet[HelpRequest]:
+        return _before(self.until, requests).filter(answered_at__gte=self.first)
+
+
+def stretch(until: dt.datetime | None) -> Stretch:
+    """The stretch before `until`, or the latest one. What was answered in one moment is in one stretch."""
+    times = _before(until, HelpRequest.objects.all()).order_by("-answered_at").values_list("answered_at", flat=True)
+    last = list(times[AT_ONCE - 1 : AT_ONCE + 1])
+    oldest = last[0] if last else times.last()
+    return Stretch(oldest or dt.datetime.now(), until, earlier=len(last) > 1)
+
+
+def _before(until: dt.datetime | None, requests: QuerySet[HelpRequest]) -> QuerySet[HelpRequest]:
+    """The condition of the index is said, for a database does not always see that the others hold it."""
+    answered = requests.filter(answered_at__isnull=False)
+    return answered.filter(answered_at__lt=until) if until else answered
+
+
+def moment(typed: str | None) -> dt.datetime | None:
+    """Of an address; none of what is no time."""
+    try:
+        found = dt.datetime.fromisoformat(typed or "")
+    except ValueError:
+        return None
+    return found.replace(tzinfo=None)
