@@ -6,7 +6,7 @@ It is written by a few statements: what people do one by one is not measured her
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -38,7 +38,8 @@ from almoner.errors import AlmonerError
 from almoner.registry.vault import SealedIdentity
 
 MINE = 40  # cases that each of the people who look has
-DAY = dt.timedelta(days=1)
+CAME_BEFORE = 4  # times that each household which came to the desk had come before
+DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
 AT_ONCE = 5_000
 NUMBER = "71000019900101001X"  # is issued to nobody
 
@@ -173,7 +174,8 @@ def _around() -> None:
 
 
 def _at_the_desk(taker: User, now: dt.datetime) -> None:
-    """One household in ten came to the desk within three months, and one in ten of them has no answer yet. Who took them sees all areas."""
+    """One household in ten came to the desk within three months, and one in ten of them has no answer yet. Each had come before, and has
+    its answers. Who took them sees all areas."""
     vault = opened_vault(str(settings.VAULT_KEY))
     came = Case.objects.filter(OPEN).annotate(rest=F("household_id") % 10).filter(rest=3).values_list("household_id", flat=True)
     known = {bytes(index) for index in HelpRequest.objects.values_list("number_index", flat=True)}
@@ -182,14 +184,21 @@ def _at_the_desk(taker: User, now: dt.datetime) -> None:
         index = vault.index(f"bench {household}")
         if index in known:
             continue
-        answered = {"answered_at": now - n % 90 * DAY, "answered_by": taker, "ending": "nothing", "note": "The rules give nothing."}
-        rows.append(
-            HelpRequest(
-                number_index=index, known=True, chosen={}, taken_at=now - n % 20 * DAY, taken_by=taker, due_at=now + (n % 20 - 5) * DAY,
-                **(answered if n % 10 else {}),
-            )
-        )
+        rows += _requests(taker, index, n, now)
     HelpRequest.objects.bulk_create(rows, batch_size=AT_ONCE)
+
+
+def _requests(taker: User, index: bytes, n: int, now: dt.datetime) -> Iterator[HelpRequest]:
+    """The last one of a household, and those before. No two are answered in the same moment."""
+    if n % 10 == 0:
+        taken = now - n % 20 * DAY
+        yield HelpRequest(number_index=index, known=True, taken_at=taken, taken_by=taker, due_at=taken + 15 * DAY)
+    for before in range(n % 10 == 0, CAME_BEFORE + 1):
+        answered = now - (90 * before + n % 90) * DAY - n * SECOND
+        yield HelpRequest(
+            number_index=index, known=True, taken_at=answered - 9 * DAY, taken_by=taker, due_at=answered + 6 * DAY, answered_at=answered,
+            answered_by=taker, ending="nothing", note="The rules give nothing.",
+        )  # fmt: skip
 
 
 def draw_map() -> None:
@@ -203,7 +212,8 @@ def draw_map() -> None:
 
 
 def settle() -> None:
-    """What PostgreSQL does by itself within minutes of such a load."""
+    """What PostgreSQL does by itself within minutes of such a load; and a connection as a server opens it, without the large cache of who fills."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
+    connection.close()

@@ -18,12 +18,24 @@ from django.urls import reverse
 
 from almoner.casework.api import tokens
 from almoner.casework.api.referrals import cursor_of
-from almoner.casework.models import Case, CaseEvent, CaseSignal, HelpRequest, Notice, Referral
+from almoner.casework.models import (
+    Case,
+    CaseEvent,
+    CaseSignal,
+    HelpRequest,
+    HouseholdMember,
+    HouseholdTimelines,
+    Identity,
+    Notice,
+    Referral,
+)
 from almoner.casework.models.cases import OPEN
+from almoner.casework.models.people import INDEXED
 from almoner.casework.views.household import KEY
 from almoner.errors import AlmonerError
 
 TIMES = 7  # each page, after once to warm up
+SOME = 2_000  # requests of whose people the case with most to show is chosen
 HOUSEHOLD, SYSTEM = "household", "system"  # who looks without an account: a family, and a department's own system
 
 
@@ -90,7 +102,12 @@ def pages(township: str, department: str) -> list[Page]:
 
 def _of_requests() -> list[Page]:
     requests = reverse("requests")
-    asked = {"": "", " answered": "?list=answered", " last page": "?page=999999"}
+    answered = HelpRequest.objects.filter(answered_at__isnull=False).order_by("-answered_at")
+    before = answered[answered.count() // 2].answered_at if answered else None
+    asked = {
+        "": "", " last page": "?page=999999", " answered": "?list=answered", " answered, last page": "?list=answered&page=999999",
+        " answered, earlier": f"?list=answered&before={before.isoformat() if before else ''}",
+    }  # fmt: skip
     found = [Page(f"requests{name}", by, requests + more) for name, more in asked.items() for by in ("everywhere", "township")]
     one = HelpRequest.objects.filter(answered_at=None).order_by("pk").values_list("reference", flat=True).first()
     return [*found, Page("request", "everywhere", reverse("request", args=[one]))]
@@ -120,9 +137,14 @@ def _of_oversight() -> list[Page]:
 
 
 def _a_case() -> str:
-    """The open case with most to show."""
-    busy = Case.objects.filter(OPEN, referrals__isnull=False, signals__isnull=False)
-    return str(busy.order_by("pk").values_list("reference", flat=True).first())
+    """The open case with most to show: of those whose people came to the desk first, the one with most lines over the months."""
+    came = list(HelpRequest.objects.order_by("pk").values_list("number_index", flat=True)[:SOME])
+    persons = list(Identity.objects.filter(INDEXED, number_index__in=came).values_list("person_id", flat=True))
+    households = list(HouseholdMember.objects.filter(person_id__in=persons).values_list("household_id", flat=True))
+    busy = Case.objects.filter(OPEN, household_id__in=households, referrals__isnull=False, signals__isnull=False)
+    found = dict(busy.order_by("pk").values_list("household_id", "reference"))
+    lines = dict(HouseholdTimelines.objects.filter(household_id__in=found).values_list("household_id", "lines"))
+    return found[max(found, key=lambda household: len(lines[household]))]
 
 
 def _a_referral(department: str) -> str:

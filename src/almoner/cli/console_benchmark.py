@@ -68,6 +68,7 @@ class _Console:
                 self.seq = casework.apply([batch]).last_seq
                 advance(len(batch) / (2 * len(new)))
         page_filling.live(self.users, PAST, now)
+        casework.sync_timelines(self.pack, None, lambda wanted: console_bench.lines(self.pack, wanted, self.seed, now.date()))
         page_filling.settle()
         started = perf_counter()
         casework.sync_tallies()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from almoner.assessment.timelines import MONTHS, Line
 from almoner.policy.model import Pack, Programme, Signal, Term
 from almoner.support.changes import Change
 
@@ -15,6 +16,7 @@ AT_ONCE = 10_000  # households whose changes are applied together
 DAYS = 60  # within which open cases came in
 YEAR = 400
 SECOND, PROPOSED, LISTED = 0.35, 0.6, 0.3  # shares of households with a second signal, a proposal, somebody on the watch list
+HAVE_RECORDS, ARE_SUBJECT, GAP = 0.9, 0.5, 0.08  # shares: of households with records of a timeline, of residents one is about, of months without
 TOWNSHIPS, VILLAGES = 20, 8  # of the county, and of each township
 COUNTY = "710000"
 
@@ -42,6 +44,26 @@ def changes(pack: Pack, households: Sequence[Household], seed: int, after: int, 
     teller = _Teller(pack, seed, after, now)
     for start in range(0, len(households), AT_ONCE):
         yield [change for household in households[start : start + AT_ONCE] for change in teller.of(household)]
+
+
+def lines(pack: Pack, wanted: Mapping[str, Sequence[int]], seed: int, today: dt.date) -> Iterator[Line]:
+    """A value by month for the households that each timeline is wanted for; of a resident, who has the number of the household."""
+    months = [_month(today, back) for back in range(MONTHS, 0, -1)]  # complete ones
+    for timeline in pack.timelines.values():
+        chance = random.Random(f"{seed} {timeline.id}")  # noqa: S311 - no secret
+        of_household = timeline.subject == "household"
+        for household in wanted.get(timeline.id, ()):
+            if chance.random() >= (HAVE_RECORDS if of_household else ARE_SUBJECT):
+                continue
+            usual = chance.uniform(2, 20) if timeline.unit == "percent" else chance.uniform(50, 6_000)
+            values = [None if chance.random() < GAP else round(usual * chance.uniform(0.5, 1.5), 4) for _ in months]
+            points = tuple((month, value) for month, value in zip(months, values, strict=True) if value is not None)
+            yield Line(household, None if of_household else household, timeline.id, points)
+
+
+def _month(today: dt.date, back: int) -> dt.date:
+    count = today.year * 12 + today.month - 1 - back
+    return dt.date(count // 12, count % 12 + 1, 1)
 
 
 class _Teller:
