@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -30,22 +30,19 @@ def requests(request: HttpRequest) -> HttpResponse:
     answered = request.GET.get("list") == "answered"
     mine, now = requests_of(request.user), dt.datetime.now()
     stretch = answered_requests.stretch(answered_requests.moment(request.GET.get("before"))) if answered else None
-    page, found = _answered_ones(request, stretch.of(mine)) if stretch else _waiting(request, mine)
+    if stretch:
+        page, found = _page(request, stretch.of(mine), ("-answered_at", "pk"))
+    else:
+        page, found = _page(request, mine.filter(answered_at=None), ("due_at", "pk"))
     rows = [(one, None if answered else clock_of(one.due_at, now)) for one in found]
     context = {"page": page, "rows": rows, "answered": answered, "stretch": stretch, "now": now, "pages": _near(page, stretch)}
     return render(request, "casework/requests.html", context)
 
 
-def _waiting(request: HttpRequest, mine: QuerySet[HelpRequest]) -> tuple[Page[HelpRequest], Iterable[HelpRequest]]:
-    waiting = mine.filter(answered_at=None).select_related("taken_by").order_by("due_at", "pk")
-    page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
-    return page, page
-
-
-def _answered_ones(request: HttpRequest, mine: QuerySet[HelpRequest]) -> tuple[Page[int], Iterable[HelpRequest]]:
+def _page(request: HttpRequest, mine: QuerySet[HelpRequest], order: Sequence[str]) -> tuple[Page[int], Iterable[HelpRequest]]:
     """Keys first: whose requests they are is looked up once, and not for the count and the page."""
-    page = Paginator(list(mine.order_by("-answered_at", "pk").values_list("pk", flat=True)), PAGE).get_page(request.GET.get("page"))
-    return page, HelpRequest.objects.filter(pk__in=list(page)).select_related("taken_by").order_by("-answered_at", "pk")
+    page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(request.GET.get("page"))
+    return page, HelpRequest.objects.filter(pk__in=list(page)).select_related("taken_by").order_by(*order)
 
 
 def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
