@@ -31,15 +31,15 @@ def requests(request: HttpRequest) -> HttpResponse:
     mine, now = requests_of(request.user), dt.datetime.now()
     stretch = answered_requests.stretch(answered_requests.moment(request.GET.get("before"))) if answered else None
     if stretch:
-        page, found = _page(request, stretch.of(mine), ("-answered_at", "pk"))
+        page, found = _listed(request, stretch.of(mine), ("-answered_at", "pk"))
     else:
-        page, found = _page(request, mine.filter(answered_at=None), ("due_at", "pk"))
+        page, found = _listed(request, mine.filter(answered_at=None), ("due_at", "pk"))
     rows = [(one, None if answered else clock_of(one.due_at, now)) for one in found]
     context = {"page": page, "rows": rows, "answered": answered, "stretch": stretch, "now": now, "pages": _near(page, stretch)}
     return render(request, "casework/requests.html", context)
 
 
-def _page(request: HttpRequest, mine: QuerySet[HelpRequest], order: Sequence[str]) -> tuple[Page[int], Iterable[HelpRequest]]:
+def _listed(request: HttpRequest, mine: QuerySet[HelpRequest], order: Sequence[str]) -> tuple[Page[int], Iterable[HelpRequest]]:
     """Keys first: whose requests they are is looked up once, and not for the count and the page."""
     page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(request.GET.get("page"))
     return page, HelpRequest.objects.filter(pk__in=list(page)).select_related("taken_by").order_by(*order)
