@@ -45,9 +45,11 @@ class Workers:
 
     started: list[Process] = field(default_factory=list)
 
-    def __call__(self, folder: Path, limits: Any = None) -> Process:
+    def __call__(self, folder: Path, limits: Any = None, topics: tuple[str, str] | None = None) -> Process:
+        """`topics` are the brokers of a Kafka cluster and what its topics' names begin with."""
+        words = ("--kafka", topics[0], "--kafka-prefix", topics[1]) if topics else ()
         with log_of(folder).open("a", encoding="utf-8") as log:  # a pipe that nobody reads would fill up
-            process = Process("work", folder, "--as-of", AS_OF, "--settled-seconds", 0, stderr=log, limits=limits)
+            process = Process("work", folder, "--as-of", AS_OF, "--settled-seconds", 0, *words, stderr=log, limits=limits)
         self.started.append(process)
         return process
 

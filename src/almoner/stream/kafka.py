@@ -1,7 +1,8 @@
 """A Kafka topic a feed: CloudEvents (structured JSON, one a message) go into the inbox, and only then count as read.
 
 The group's position is committed after the inbox has the events on the disk; what is read twice because a process died in between is known by
-its source and id. A message that is no event is told with its place and passed over: it stays in the topic.
+its source and id. A message that is no event is told with its place and passed over: it stays in the topic. When a broker refuses or goes away,
+the group is joined anew until it answers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from threading import Event as Flag
+from time import monotonic
 from typing import Any, Protocol
 
 from almoner.errors import AlmonerError
@@ -23,6 +25,13 @@ PACKAGE = "confluent_kafka"
 GROUP = "almoner"
 MESSAGES = 2_000  # at a time
 POLL_SECONDS, REST_SECONDS = 0.2, 5.0
+AGAIN_SECONDS = 60.0  # until the same trouble with a broker is told again
+DEFAULTS = {
+    "group.id": GROUP,
+    "session.timeout.ms": "10000",  # a worker that was killed keeps its partitions from the next one for so long
+    "reconnect.backoff.ms": "1000",  # twenty times a second otherwise
+    "log_level": "2",  # what it says of brokers comes by `error_cb` too, and is told there
+}
 
 
 def refuse_without_package() -> None:
@@ -50,9 +59,21 @@ class Topics:
     inbox: Inbox
     prefix: str = ""
     refused: int = field(default=0, init=False)
+    _quiet_until: dict[str, float] = field(default_factory=dict, init=False)
 
     def run(self, stop: Flag) -> None:
         """Read until `stop` is set."""
+        from confluent_kafka import KafkaException
+
+        while not stop.is_set():
+            try:
+                self._read(stop)
+            except Exception as error:  # noqa: BLE001 - the worker beside goes on, and this loop with it
+                what = str(error) if isinstance(error, KafkaException) else type(error).__name__
+                tell("trouble", error=what, about="kafka", wait=REST_SECONDS)
+                stop.wait(REST_SECONDS)
+
+    def _read(self, stop: Flag) -> None:
         consumer = self._consumer()
         try:
             consumer.subscribe([f"{self.prefix}{feed}" for feed in sorted(self.feeds)])
@@ -64,8 +85,14 @@ class Topics:
     def _consumer(self) -> Any:
         from confluent_kafka import Consumer
 
-        ours = {"auto.offset.reset": "earliest", "enable.auto.commit": False}
-        return Consumer({"group.id": GROUP, **self.configuration, **ours})
+        ours = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "error_cb": self._tell_trouble}
+        return Consumer({**DEFAULTS, **self.configuration, **ours})
+
+    def _tell_trouble(self, error: Any) -> None:
+        """Once in a while: a broker that is away is looked for every second."""
+        if monotonic() >= self._quiet_until.get(error.name(), 0.0):
+            self._quiet_until[error.name()] = monotonic() + AGAIN_SECONDS
+            tell("kafka", error=str(error))
 
     def _take(self, consumer: Any, stop: Flag) -> None:
         messages = consumer.consume(MESSAGES, POLL_SECONDS)
