@@ -13,22 +13,23 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from almoner.errors import AlmonerError
 from almoner.registry.vault import Vault
 from almoner.stream.events import Event
 from almoner.stream.inbox import Inbox
-from almoner.stream.kafka import GROUP, Topics
+from almoner.stream.kafka import GROUP, Topics, settings_in
 from county import KEY
 from once import copied
 from stream.burst import FEEDS as SMALL
 from stream.burst import burst, held
-from stream.installation import Workers, inbox_of, stop, told, wait_until_done
+from stream.installation import Workers, almoner, inbox_of, stop, told, wait_until_done
 
 kafka = pytest.importorskip("confluent_kafka")
 admin = pytest.importorskip("confluent_kafka.admin")
@@ -274,8 +275,7 @@ def test_a_broker_that_is_away_is_told_now_and_then(
     assert capfd.readouterr().err == ""  # standard error holds what the worker tells, one JSON object a line
 
 
-@pytest.mark.skipif(ADDRESS is None, reason="takes a minute, and a real cluster: ALMONER_KAFKA")
-def test_a_worker_that_is_killed_loses_and_doubles_nothing(
+def a_worker_that_is_killed_loses_and_doubles_nothing(
     cluster: Cluster, small_home: Path, worker: Workers, tmp_path: Path
 ) -> None:
     killed, calm = copied(small_home, tmp_path / "killed"), copied(small_home, tmp_path / "calm")
@@ -313,7 +313,53 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(
     assert {feed: cluster.behind(prefix, feed, GROUP) for feed in SMALL} == dict.fromkeys(SMALL, 0)
 
 
+if ADDRESS:  # takes a minute, and a cluster that outlives its clients
+    test_a_worker_that_is_killed_loses_and_doubles_nothing = a_worker_that_is_killed_loses_and_doubles_nothing
+
+
 def as_message(event: Event) -> dict[str, Any]:
     kind = f"{event.feed}.withdrawn" if event.withdrawn else event.feed
     row = json.loads(event.data or "")
     return {"specversion": "1.0", "id": event.id, "source": event.source, "type": kind, "data": row}
+
+
+def test_settings_say_how_brokers_are_reached(tmp_path: Path) -> None:
+    file = tmp_path / "kafka.properties"
+    file.write_text("# who we are\nsecurity.protocol = SASL_SSL\n\nsasl.password=a=b\ngroup.id=county-7\n", encoding="utf-8")
+    assert settings_in(file) == {"security.protocol": "SASL_SSL", "sasl.password": "a=b", "group.id": "county-7"}
+
+
+@pytest.mark.parametrize("line", ["sasl.password hunter2", "enable.auto.commit=true"])
+def test_settings_that_are_none_are_told_by_line_without_what_they_say(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "kafka.properties"
+    file.write_text(f"group.id=county-7\n{line}\n", encoding="utf-8")
+    with pytest.raises(AlmonerError, match="line 2") as refused:
+        settings_in(file)
+    assert "hunter2" not in str(refused.value)
+    with pytest.raises(AlmonerError, match="cannot be read"):
+        settings_in(tmp_path / "none")
+
+
+def test_a_setting_that_nobody_knows_is_refused_before_anything_is_read(inbox: Inbox) -> None:
+    with pytest.raises(AlmonerError, match=r"No such configuration property.*sasl\.pasword"):
+        Topics({"bootstrap.servers": "127.0.0.1:1", "sasl.pasword": "hunter2"}, FEEDS, inbox).refuse_wrong_settings()
+    Topics({"bootstrap.servers": "127.0.0.1:1"}, FEEDS, inbox).refuse_wrong_settings()
+
+
+def test_a_group_of_its_own_reads_all_that_another_group_read(cluster: Cluster, inbox: Inbox, tmp_path: Path) -> None:
+    prefix = cluster.topics()
+    cluster.send(f"{prefix}insured_wages", *(an_event(n) for n in range(5)))
+    reading(cluster, inbox, prefix, 5)
+    file = tmp_path / "kafka.properties"
+    file.write_text(f"group.id={prefix}second\nbootstrap.servers={cluster.address}\n", encoding="utf-8")
+    (tmp_path / "second").mkdir()
+    with closing(Inbox(tmp_path / "second", Vault(KEY))) as second, reader(Topics(settings_in(file), FEEDS, second, prefix)):
+        wait_for(lambda: second.position() >= 5)
+
+
+def test_the_command_names_what_is_missing(small_home: Path, tmp_path: Path) -> None:
+    home, file = copied(small_home, tmp_path / "home"), tmp_path / "kafka.properties"
+    file.write_text("group.id=county-7\n", encoding="utf-8")
+    assert "No broker is named" in almoner("work", home, "--kafka-settings", file, code=1)
+    file.write_text("security.protocoll=SSL\n", encoding="utf-8")
+    assert "security.protocoll" in almoner("work", home, "--kafka", "127.0.0.1:1", "--kafka-settings", file, code=1)

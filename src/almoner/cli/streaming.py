@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -20,12 +20,13 @@ from almoner.cli import operations
 from almoner.cli.arguments import DAY, Folder
 from almoner.cli.operations import Installation
 from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.policy import archive, compile_pack
 from almoner.registry.vault import IdentityStore, SealedIdentity, open_vault
 from almoner.stream import log
 from almoner.stream.inbox import Inbox
-from almoner.stream.kafka import Topics, refuse_without_package
+from almoner.stream.kafka import Topics, refuse_without_package, settings_in
 from almoner.stream.landing import SETTLED_SECONDS, Landing
 from almoner.stream.lock import sole_worker
 from almoner.stream.rounds import Pace
@@ -51,6 +52,10 @@ def work(
     kafka_prefix: Annotated[
         str, typer.Option(help="What the topics' names begin with, before the feed's.")
     ] = "",
+    kafka_settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="How to reach the brokers, with a name=value of librdkafka a line: TLS, log-in, group.id."),
+    ] = None,
 ) -> None:
     """Take in events and landed files, assess whom they touch, open cases; until it is stopped (SIGTERM or Ctrl+C)."""
     stop = Flag()
@@ -66,7 +71,8 @@ def work(
             supervisor = Supervisor(
                 lambda pace, kept: _opened(folder, day, settled_seconds, pace, kept), status_of
             )
-            with _topics(folder, day, kafka, kafka_prefix, stop), _webhooks(folder, stop):
+            reached = _reached(kafka, kafka_settings)
+            with _topics(folder, day, reached, kafka_prefix, stop), _webhooks(folder, stop):
                 supervisor.run(stop)
             log.tell("stopped", process=os.getpid())
 
@@ -121,28 +127,36 @@ def _show_tokens(found: list[dict[str, Any]], as_json: bool) -> None:
     show_table("Tokens", ["name", "scopes", "made", "ends", "ended", "last used"], rows)
 
 
+def _reached(brokers: str | None, file: Path | None) -> dict[str, str]:
+    """How the brokers are reached; empty where nobody asked for Kafka."""
+    reached = settings_in(file) if file else {}
+    reached |= {"bootstrap.servers": brokers} if brokers else {}
+    if file and not reached.get("bootstrap.servers"):
+        raise AlmonerError(f"No broker is named. Give --kafka host:port, or write bootstrap.servers=host:port in {file}.")
+    return reached
+
+
 @contextmanager
 def _topics(
-    folder: Path, day: dt.date | None, brokers: str | None, prefix: str, stop: Flag
+    folder: Path, day: dt.date | None, reached: Mapping[str, str], prefix: str, stop: Flag
 ) -> Iterator[None]:
     """Reads Kafka beside the block, where somebody asked for it."""
-    if brokers is None:
+    if not reached:
         yield
         return
     refuse_without_package()
     place = home.load(folder)
-    inbox = Inbox(folder, open_vault(place.vault_key))
     feeds = compile_pack(operations.pack_folder(place), as_of=day).feeds
-    reader = Thread(
-        target=Topics({"bootstrap.servers": brokers}, list(feeds), inbox, prefix).run, args=(stop,)
-    )
-    reader.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        reader.join()
-        inbox.close()
+    with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
+        topics = Topics(reached, list(feeds), inbox, prefix)
+        topics.refuse_wrong_settings()
+        reader = Thread(target=topics.run, args=(stop,))
+        reader.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            reader.join()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Event as Flag
 from time import monotonic
 from typing import Any, Protocol
@@ -33,11 +34,33 @@ DEFAULTS = {
     "log_level": "2",  # what it says of brokers comes by `error_cb` too, and is told there
 }
 
+OURS = {"auto.offset.reset": "earliest", "enable.auto.commit": "false"}
+
 
 def refuse_without_package() -> None:
     """Raises AlmonerError where the package for Kafka is missing."""
     if find_spec(PACKAGE) is None:
         raise AlmonerError("Kafka needs another package. Install it with: pip install 'almoner[kafka]'")
+
+
+def settings_in(file: Path) -> dict[str, str]:
+    """librdkafka's settings (TLS, how to log in, the group) of a file with a `name=value` a line, as Kafka's own clients have them. Raises
+    AlmonerError with the line that is none; what stands in it is not quoted, for it may be a password."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AlmonerError(f"{file} cannot be read ({type(error).__name__}).") from None
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not name or name.startswith("#"):
+            continue
+        if not equals:
+            raise AlmonerError(f"{file}, line {number}: write name=value, or # before a remark.")
+        if name in OURS:
+            raise AlmonerError(f"{file}, line {number}: {name} is Almoner's own affair, for nothing may be lost. Take the line out.")
+        found[name] = value
+    return found
 
 
 class Message(Protocol):
@@ -60,6 +83,15 @@ class Topics:
     prefix: str = ""
     refused: int = field(default=0, init=False)
     _quiet_until: dict[str, float] = field(default_factory=dict, init=False)
+
+    def refuse_wrong_settings(self) -> None:
+        """Raises AlmonerError when librdkafka does not know a setting, or not so. Whether brokers answer is another matter."""
+        from confluent_kafka import KafkaException
+
+        try:
+            self._consumer().close()
+        except KafkaException as error:
+            raise AlmonerError(f"These settings of Kafka cannot be used: {error.args[0].str()}.") from None
 
     def run(self, stop: Flag) -> None:
         """Read until `stop` is set."""
@@ -85,8 +117,7 @@ class Topics:
     def _consumer(self) -> Any:
         from confluent_kafka import Consumer
 
-        ours = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "error_cb": self._tell_trouble}
-        return Consumer({**DEFAULTS, **self.configuration, **ours})
+        return Consumer({**DEFAULTS, **self.configuration, **OURS, "error_cb": self._tell_trouble})
 
     def _tell_trouble(self, error: Any) -> None:
         """Once in a while: a broker that is away is looked for every second."""
