@@ -31,7 +31,7 @@ COMMANDS = {
     "upgrade": "keeping",
     "areas": "areas",
     "work": "streaming",
-    "status": "standing",
+    "status": "status",
     "compact": "compacting",
     "token": "streaming",
     "evaluate": "evaluating",

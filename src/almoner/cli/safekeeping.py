@@ -5,7 +5,6 @@ A tar whose last member is the manifest: names, sizes and SHA-256 of all others.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import io
 import json
@@ -128,8 +127,7 @@ class _Tar:
         self._files[name] = {"bytes": info.size, "sha256": hashed.digest()}
 
     def finish(self) -> dict[str, Any]:
-        made = dt.datetime.now().replace(microsecond=0).isoformat()
-        manifest = {"format": FORMAT, "almoner": __version__, "made_at": made, "files": self._files}
+        manifest = {"format": FORMAT, "almoner": __version__, "made_at": home.now().isoformat(), "files": self._files}
         text = json.dumps(manifest, indent=1).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.mode, info.size = 0o600, len(text)

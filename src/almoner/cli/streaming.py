@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from threading import Event as Flag
@@ -64,6 +64,7 @@ def work(
     log.to_standard_error()
     with told():
         home.load(folder)
+        reached = _reached(kafka, kafka_settings)
         with sole_worker(folder):
             day = as_of.date() if as_of else None
             status_of = Status(folder, now())
@@ -71,7 +72,6 @@ def work(
             supervisor = Supervisor(
                 lambda pace, kept: _opened(folder, day, settled_seconds, pace, kept), status_of
             )
-            reached = _reached(kafka, kafka_settings)
             with _topics(folder, day, reached, kafka_prefix, stop), _webhooks(folder, stop):
                 supervisor.run(stop)
             log.tell("stopped", process=os.getpid())
@@ -150,13 +150,8 @@ def _topics(
     with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
         topics = Topics(reached, list(feeds), inbox, prefix)
         topics.refuse_wrong_settings()
-        reader = Thread(target=topics.run, args=(stop,))
-        reader.start()
-        try:
+        with _beside(topics.run, stop):
             yield
-        finally:
-            stop.set()
-            reader.join()
 
 
 @contextmanager
@@ -168,13 +163,20 @@ def _webhooks(folder: Path, stop: Flag) -> Iterator[None]:
         casework.refuse_other_version(place)
     from almoner.casework.webhooks import sending
 
-    teller = Thread(target=sending.run, args=(stop,))
-    teller.start()
+    with _beside(sending.run, stop):
+        yield
+
+
+@contextmanager
+def _beside(run: Callable[[Flag], None], stop: Flag) -> Iterator[None]:
+    """`run` in a thread of its own while the block lasts; after it everything is told to stop."""
+    thread = Thread(target=run, args=(stop,))
+    thread.start()
     try:
         yield
     finally:
         stop.set()
-        teller.join()
+        thread.join()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from almoner.assessment.months import month_end, months_before
 from almoner.assessment.timelines import MONTHS, Line
 from almoner.policy.model import Pack, Programme, Signal, Term
 from almoner.support.changes import Change
@@ -48,7 +49,7 @@ def changes(pack: Pack, households: Sequence[Household], seed: int, after: int, 
 
 def lines(pack: Pack, wanted: Mapping[str, Sequence[int]], seed: int, today: dt.date) -> Iterator[Line]:
     """A value by month for the households that each timeline is wanted for; of a resident, who has the number of the household."""
-    months = [_month(today, back) for back in range(MONTHS, 0, -1)]  # complete ones
+    months = [end.replace(day=1) for end in months_before(month_end(today), MONTHS - 1)]  # complete ones
     for timeline in pack.timelines.values():
         chance = random.Random(f"{seed} {timeline.id}")  # noqa: S311 - no secret
         of_household = timeline.subject == "household"
@@ -59,11 +60,6 @@ def lines(pack: Pack, wanted: Mapping[str, Sequence[int]], seed: int, today: dt.
             values = [None if chance.random() < GAP else round(usual * chance.uniform(0.5, 1.5), 4) for _ in months]
             points = tuple((month, value) for month, value in zip(months, values, strict=True) if value is not None)
             yield Line(household, None if of_household else household, timeline.id, points)
-
-
-def _month(today: dt.date, back: int) -> dt.date:
-    count = today.year * 12 + today.month - 1 - back
-    return dt.date(count // 12, count % 12 + 1, 1)
 
 
 class _Teller:

@@ -33,8 +33,7 @@ DEFAULTS = {
     "reconnect.backoff.ms": "1000",  # twenty times a second otherwise
     "log_level": "2",  # what it says of brokers comes by `error_cb` too, and is told there
 }
-
-OURS = {"auto.offset.reset": "earliest", "enable.auto.commit": "false"}
+OURS = {"auto.offset.reset": "earliest", "enable.auto.commit": "false"}  # what no settings change, for then something could be lost
 
 
 def refuse_without_package() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,8 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
 def _state(folder: Path) -> dict[str, Any]:
     place = home.load(folder)
-    inbox = Inbox(folder, open_vault(place.vault_key))
-    try:
+    with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
         waiting, totals = inbox.backlog(), inbox.totals()
-    finally:
-        inbox.close()
     worker = worker_status.read(folder) or {}
     through, received = worker.get("watermarks", {}), worker.get("received", {})
     feeds = {
