@@ -158,7 +158,7 @@ def test_every_sign_that_is_shown_is_drawn(at_home: Case, worker: User, signed_i
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_a_sign_without_a_font_is_told_and_the_older_notice_stays(
-    at_home: Case, worker: User, signed_in: SignIn, language: str
+    at_home: Case, worker: User, signed_in: SignIn, caplog: pytest.LogCaptureFixture, language: str
 ) -> None:
     client = signed_in(worker)
     pdf(client, at_home, language=language)
@@ -167,6 +167,7 @@ def test_a_sign_without_a_font_is_told_and_the_older_notice_stays(
     answer = post(client, at_home, language=language)
     assert answer.status_code == 409
     assert "this server has no font for U+0378, U+0379. Install one" in answer.content.decode()
+    assert "0378" not in ascii(caplog.text)  # it is part of a name
     again = Notice.objects.get()
     assert (again, again.ended_at) == (before, None)
     assert list(at_home.events.values_list("kind", flat=True)) == events

@@ -5,6 +5,7 @@ WeasyPrint draws them with Pango, which the system has or has not; `missing` say
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from almoner.casework.refusals import Refused
 
 LANG = {"en": "en", "zh-hans": "zh-Hans"}  # as the PDF says it (BCP 47)
 NAMED = 8  # signs without a font, at most, in a refusal
+logging.getLogger("weasyprint").disabled = True  # it quotes what it cannot draw, names too
 
 
 @cache
@@ -62,7 +64,7 @@ def _written(document: Any, _pdf: Any) -> None:
         raise Refused(
             _(
                 "No letter was made: this server has no font for %(signs)s. Install one (on Debian: fonts-noto-core "
-                "fonts-babelstone-han), or make the notice as a page and print it."
+                "fonts-noto-cjk fonts-babelstone-han), or make the notice as a page and print it."
             )
             % {"signs": named}
         )
