@@ -83,8 +83,17 @@ class Engine(ABC):
         Blocks may be nested; the inner one's hide the outer one's."""
 
     @abstractmethod
-    def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:
-        """Compute `select` once and keep it as a table called `name` until the engine is closed or it is kept anew."""
+    def keep(self, name: str, select: str, parameters: Parameters | None = None) -> int:
+        """Compute `select` once and keep it as a table called `name` until the engine is closed or it is kept anew; it may read what was
+        kept under that name before. Gives how many rows it has."""
+
+    @abstractmethod
+    def keep_more(self, name: str, select: str) -> int:
+        """Add the rows of `select`, which has the same columns in the same order, to a kept table. Gives how many it added."""
+
+    @abstractmethod
+    def take_out(self, name: str, condition: str) -> None:
+        """Take the rows out of a kept table for which `condition` holds."""
 
     def keep_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
         """As `keep` for each name, SELECT and parameters, in any order or at once: none reads another, or what is not committed."""

@@ -147,17 +147,30 @@ class DuckEngine(Engine):
             with _told("DROP VIEW"):
                 self._plans.drop(inner.keys() - outer.keys())
 
-    def keep(self, name: str, select: str, parameters: Parameters | None = None) -> None:
+    def keep(self, name: str, select: str, parameters: Parameters | None = None) -> int:
         with _told(select):
             if self._few:
                 self._give_up_tables([name])
-                self._plans.keep(name, select, parameters)
-                return
+                return self._plans.keep(name, select, parameters)
             self._make_way(name)
-            self._connection.execute(
+            made = self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}", dict(parameters) if parameters else None
             )
         self._kept.add(name)
+        return _count(made)
+
+    def keep_more(self, name: str, select: str) -> int:
+        with _told(select):
+            if self._few and name not in self._kept:
+                return self._plans.keep_more(name, select)
+            return _count(self._connection.execute(f"INSERT INTO temp.{quote(name)} {select}"))
+
+    def take_out(self, name: str, condition: str) -> None:
+        with _told(condition):
+            if self._few and name not in self._kept:
+                self._plans.keep(name, f"SELECT * FROM {quote(name)} WHERE ({condition}) IS NOT true", None)
+                return
+            self._connection.execute(f"DELETE FROM temp.{quote(name)} WHERE {condition}")
 
     def keep_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
         if not self._few:
@@ -237,6 +250,12 @@ class DuckEngine(Engine):
         if self._spill:
             with suppress(OSError):  # another process still works there
                 self._spill.rmdir()
+
+
+def _count(ran: duckdb.DuckDBPyConnection) -> int:
+    """How many rows a statement wrote."""
+    found = ran.fetchone()
+    return int(found[0]) if found else 0
 
 
 def _keep_all(plans: Plans, take: Callable[[], tuple[str, str, Parameters | None]]) -> None:

@@ -55,6 +55,7 @@ class Shelf:
 
     slots: dict[str, Slot] = field(default_factory=dict)
     exchanged: int = 0  # how often a slot was given other columns: plans from before do not fit any more
+    filled: int = 0  # how often a slot was made, or had rows again
     views: Mapping[str, str] = field(default_factory=dict)
     world: int = 0  # stands for the views that are open
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
@@ -79,6 +80,7 @@ class Shelf:
         if slot is None or slot.schema != rows.schema:
             self.exchanged += slot is not None
             slot = self.slots[name] = Slot(rows.schema, types())
+        self.filled += slot.rows is None
         slot.rows = rows
 
     def clear(self) -> None:
@@ -107,15 +109,18 @@ class Plans:
         self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
         self._doubtful: set[str] = set()  # views that may be there still
         self._world: int | None = None  # the set of views for which the catalogue is right, if any
+        self._filled = -1  # how often slots had been filled when the catalogue was brought up to them
         self._prepared: OrderedDict[Key, str] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
 
     def define(self) -> None:
         """Bring the catalogue up to the slots and to the views that are open."""
-        for name, slot in list(self._shelf.slots.items()):
-            if slot.rows is not None and self._defined.get(name) is not slot:
-                self._define_slot(name, slot)
+        if self._filled != self._shelf.filled or self._world != self._shelf.world:
+            self._filled = self._shelf.filled
+            for name, slot in list(self._shelf.slots.items()):
+                if slot.rows is not None and self._defined.get(name) is not slot:
+                    self._define_slot(name, slot)
         self.define_views()
 
     def define_views(self) -> None:
@@ -134,13 +139,13 @@ class Plans:
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
             self._doubtful.discard(name)
-            self._world = None
+            self._world, self._filled = None, -1
 
     def lost(self) -> None:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
         self._doubtful |= self._defined.keys()
         self._defined.clear()
-        self._world = None
+        self._world, self._filled = None, -1
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
         """Run a query; the first time as it is, and from the second time on by a plan of its own."""
@@ -160,10 +165,20 @@ class Plans:
         with _without_advice():
             return ran.to_arrow_table()
 
-    def keep(self, name: str, sql: str, parameters: Parameters | None) -> None:
-        """Compute `sql` and let `name` stand for its rows."""
+    def keep(self, name: str, sql: str, parameters: Parameters | None) -> int:
+        """Compute `sql` and let `name` stand for its rows. Gives how many these are."""
         rows = self.arrow(sql, parameters)
         self._shelf.put(name, rows, lambda: self._columns(written_out(self._connection, sql, parameters)))
+        return int(rows.num_rows)
+
+    def keep_more(self, name: str, sql: str) -> int:
+        """Compute `sql` and let `name` stand for its rows too. Gives how many came to it."""
+        slot = self._shelf.slots[name]
+        if slot.rows is None:
+            raise ValueError("this table is not kept any more")
+        rows = self.arrow(sql, None)
+        slot.rows = pa.concat_tables([slot.rows, rows.rename_columns(slot.schema.names).cast(slot.schema)])
+        return int(rows.num_rows)
 
     def keep_beside(self, name: str, select: str, tables: Sequence[Beside]) -> None:
         """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots, beside them."""

@@ -16,30 +16,40 @@ from almoner.intake.rules import RECEIVED, SQL_TYPES, Check, check
 from almoner.intake.slices import LINE, Slice
 from almoner.policy.model import Feed
 
-STAGE = "staged"
 AS_IT_WAS = "_raw"  # the key of a quarantined row that never became cells
 BAD_ROWS_AT_ONCE = 50_000
 
 
-def create_stage(engine: Engine, feed: Feed) -> None:
-    """A temporary table for a delivery's good rows: `_line` and every property, typed."""
-    columns = ", ".join(f"{quote(p.name)} {SQL_TYPES[p.type]}" for p in feed.properties)
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE {STAGE} ({LINE} BIGINT, {columns})")
+def name_of(what: str, feed: Feed) -> str:
+    """The name of a table of a feed's delivery under way. Each feed has its own, so that an engine may keep the plans of what reads it; and so
+    has a feed of which the key alone is told."""
+    return f"{what} {feed.id} {len(feed.properties)}"
 
 
-def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime) -> tuple[int, Iterator[BadRow]]:
-    """Put the good rows of a slice on the stage. Gives their count, and the bad rows with all their
+def stage_of(feed: Feed) -> str:
+    """The name of the table of a delivery's good rows: `_line` and every property, typed."""
+    return name_of("staged", feed)
+
+
+def empty_stage(engine: Engine, feed: Feed) -> None:
+    """Begin a stage without rows."""
+    columns = ", ".join(f"NULL::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties)
+    engine.keep(stage_of(feed), f"SELECT NULL::BIGINT AS {LINE}, {columns} LIMIT 0")
+
+
+def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime, *, first: bool) -> tuple[int, Iterator[BadRow]]:
+    """Put the good rows of a slice on the stage: on a new one when it is the `first`. Gives their count, and the bad rows with all their
     faults."""
-    checks = _checks(feed, part.table)
     table = part.table.append_column(RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows))
-    rest = _stage_good(engine, checks, table) if table.num_rows else table
-    return table.num_rows - rest.num_rows, _bad(engine, checks, part, rest)
+    checks = _checks(feed, part.table)
+    good = _stage_good(engine, feed, checks, table, first)
+    return good, _bad(engine, feed, checks, part, table, good)
 
 
-def _bad(engine: Engine, checks: list[Check], part: Slice, rest: pa.Table) -> Iterator[BadRow]:
+def _bad(engine: Engine, feed: Feed, checks: list[Check], part: Slice, table: pa.Table, good: int) -> Iterator[BadRow]:
     yield from (_from_broken(row) for row in part.broken)
-    if rest.num_rows:
-        yield from _bad_rows(engine, checks, rest)
+    if good < table.num_rows:
+        yield from _bad_rows(engine, checks, _left_behind(engine, feed, table))
 
 
 def _checks(feed: Feed, table: pa.Table) -> list[Check]:
@@ -47,17 +57,22 @@ def _checks(feed: Feed, table: pa.Table) -> list[Check]:
     return [check(p, table.schema.field(p.name).type, place) for place, p in enumerate(present)]
 
 
-def _stage_good(engine: Engine, checks: list[Check], table: pa.Table) -> pa.Table:
-    """Gives the rows that stay behind."""
+def _stage_good(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table, first: bool) -> int:
+    value = {c.of.name: f"v{place}" for place, c in enumerate(checks)}
+    columns = ", ".join(f"{value.get(p.name, 'NULL')}::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties)
+    select = f"SELECT {LINE}, {columns} FROM ({_typed(checks, table)}) WHERE NOT ({_any(checks)})"
+    with engine.offer(_named(table), table):
+        return engine.keep(stage_of(feed), select) if first else engine.keep_more(stage_of(feed), select)
+
+
+def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
+    """The rows of a slice, in the order of their lines, that are not on the stage."""
     import pyarrow.compute as pc  # takes long to load, and every command that opens the facts would wait
 
-    names = ", ".join(quote(c.of.name) for c in checks)
-    values = ", ".join(f"v{place}" for place in range(len(checks)))
-    with engine.offer(_named(table), table):
-        good = engine.table(f"SELECT {LINE}, {values} FROM ({_typed(checks, table)}) WHERE NOT ({_any(checks)})")
-    with engine.offer(_named(good), good):
-        engine.execute(f"INSERT INTO {STAGE} ({LINE}, {names}) SELECT * FROM {quote(_named(good))}")
-    return table.filter(pc.invert(pc.is_in(table.column(LINE), value_set=good.column(LINE))))
+    lines = table.column(LINE)
+    bounds = {"low": pc.min(lines).as_py(), "high": pc.max(lines).as_py()}
+    staged = engine.table(f"SELECT {LINE} FROM {quote(stage_of(feed))} WHERE {LINE} BETWEEN $low AND $high", bounds)
+    return table.filter(pc.invert(pc.is_in(lines, value_set=staged.column(LINE))))
 
 
 def _bad_rows(engine: Engine, checks: list[Check], table: pa.Table) -> Iterator[BadRow]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.errors import DeliveryRefused
@@ -75,11 +77,39 @@ class Head:
     expected: bool = False
 
 
-Noted = Callable[
-    [Work | None, "Receipt"], None
-]  # called in the transaction; None: it brought a watermark only
+Noted = Callable[[Outcome | None, Receipt], None]  # called in the transaction; None: it brought a watermark only
 _STORED = tuple(list(Receipt.__dataclass_fields__)[:13])
 _COUNTS = _STORED[6:]
+
+
+class DeliveryLog:
+    """Numbers deliveries, and writes their rows all at once at the end (`write`), within the caller's transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._last = int(engine.value("SELECT coalesce(max(delivery_id), 0) FROM registry.delivery"))
+        self._entered: list[Receipt] = []
+
+    def number(self) -> int:
+        """The next delivery's."""
+        self._last += 1
+        return self._last
+
+    def enter(self, receipt: Receipt) -> None:
+        self._entered.append(receipt)
+
+    def write(self) -> None:
+        columns = {name: [getattr(receipt, name) for receipt in self._entered] for name in _STORED}
+        with self._engine.offer("entered", pa.table(columns, schema=_SCHEMA)):
+            self._engine.execute(f"INSERT INTO registry.delivery ({', '.join(_STORED)}) SELECT {', '.join(_STORED)} FROM entered")
+        self._entered.clear()
+
+
+_TYPES = {
+    "delivery_id": pa.int32(), "feed": pa.string(), "sha256": pa.string(), "file": pa.string(), "received_at": pa.timestamp("us"),
+    "complete_through": pa.date32(),
+}  # fmt: skip
+_SCHEMA = pa.schema([(name, _TYPES.get(name, pa.int64())) for name in _STORED])
 
 
 def take_in(
@@ -107,14 +137,18 @@ def take_in(
     head = Head(feed, delivery.file.name, digest, delivery.received_at, delivery.complete_through)
     if taken:
         with engine.transaction():
-            receipt = vouch(engine, head)
+            log = DeliveryLog(engine)
+            receipt = vouch(log, head)
+            log.write()
             if note:
                 note(None, receipt)
             return receipt
     sealing.heal(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
-        receipt = take_rows(engine, vault, store, head, reading.slices, note)
-        clean_up(engine)
+        log = DeliveryLog(engine)
+        receipt = take_rows(engine, vault, store, log, head, reading.slices, note)
+        log.write()
+        clean_up(engine, feed)
         return replace(receipt, unknown_columns=tuple(reading.unknown_columns))
 
 
@@ -122,13 +156,14 @@ def take_rows(
     engine: Engine,
     vault: Vault,
     store: IdentityStore,
+    log: DeliveryLog,
     head: Head,
     slices: Iterable[Slice],
     note: Noted | None = None,
 ) -> Receipt:
-    """Take in rows that were read already, within the caller's transaction: the one way that every record goes. The caller cleans up
-    after one or several (`writing.clean_up`)."""
-    delivery_id = next_id(engine)
+    """Take in rows that were read already, within the caller's transaction: the one way that every record goes. The caller writes the
+    `log` and cleans up after one or several (`writing.clean_up`)."""
+    delivery_id = log.number()
     sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
     feed = keys_only(head.feed) if head.withdraws else head.feed
     work = Work(engine, vault, store, feed, head.received_at, delivery_id, sink, ordered=head.ordered, expected=head.expected)
@@ -139,9 +174,9 @@ def take_rows(
         **_counts(outcome, sink),
         new_persons=outcome.new_persons,
     )
-    enter(engine, receipt)
+    log.enter(receipt)
     if note:
-        note(work, receipt)
+        note(outcome, receipt)
     return receipt
 
 
@@ -149,20 +184,6 @@ def last_received(engine: Engine, feed: str) -> dt.datetime | None:
     """When the feed's latest delivery came."""
     return engine.value(  # type: ignore[no-any-return]
         "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": feed}
-    )
-
-
-def next_id(engine: Engine) -> int:
-    return int(engine.value("SELECT coalesce(max(delivery_id), 0) + 1 FROM registry.delivery"))
-
-
-def enter(engine: Engine, receipt: Receipt) -> None:
-    """Write a delivery's row."""
-    row = {name: value for name, value in asdict(receipt).items() if name in _STORED}
-    engine.execute(
-        f"INSERT INTO registry.delivery ({', '.join(_STORED)}) VALUES "
-        f"({', '.join(f'${name}' for name in _STORED)})",
-        row,
     )
 
 
@@ -219,11 +240,11 @@ def _vouches_for_more(delivery: Delivery, taken: Receipt) -> bool:
     return through is not None and (taken.complete_through is None or through > taken.complete_through)
 
 
-def vouch(engine: Engine, head: Head) -> Receipt:
-    """Enter a delivery that brings no row, only a later watermark, within the caller's transaction."""
+def vouch(log: DeliveryLog, head: Head) -> Receipt:
+    """Enter a delivery that brings no row, only a later watermark."""
     counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
-    receipt = Receipt(**_head(next_id(engine), head, None), **counts)
-    enter(engine, receipt)
+    receipt = Receipt(**_head(log.number(), head, None), **counts)
+    log.enter(receipt)
     return receipt
 
 

@@ -1,7 +1,6 @@
 """Facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
 
-`placed` holds a delivery's good rows with `person_id` and `household_id`; `judged` adds what is known
-already.
+Of a delivery under way, `placed` holds the good rows with `person_id` and `household_id`; `judged` adds what is known already.
 """
 
 from __future__ import annotations
@@ -12,11 +11,24 @@ from dataclasses import dataclass, replace
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
-from almoner.intake.validate import STAGE
+from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model import VAULT_ROLES, Feed, Property, Role
 from almoner.registry.schema import NUMBER, fact_columns, fact_table
 
 FEW = 5_000  # rows that are compared with what is known without asking first whether anything is
+
+
+TWIN = "twin"
+KEPT = ("staged", "placed", "judged")  # of a delivery, by feed (`name_of`)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows that are placed, and the first and last of their event times; None without rows, or where the feed has none."""
+
+    rows: int
+    first: dt.date | dt.datetime | None
+    last: dt.date | dt.datetime | None
 
 
 @dataclass(frozen=True)
@@ -34,108 +46,110 @@ def place(engine: Engine, feed: Feed) -> None:
     joins = f" LEFT JOIN person_seen p ON p.number = s.{quote(person.name)}" if person else ""
     joins += f" LEFT JOIN household_seen h ON h.household_no = s.{quote(home.name)}" if home else ""
     columns = ", ".join(_placed(p) for p in feed.properties if p.fact_column)
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE placed AS SELECT s.{LINE}, {columns} FROM {STAGE} s{joins}")
+    engine.keep(name_of("placed", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}")
 
 
 def find_twins(engine: Engine, feed: Feed) -> bool:
     """Whether rows share a key. If so fill `twin` with them: `kinds` different ones, `first_line` the one to keep if it is 1."""
-    key, vaulted = _key(feed), [p.name for p in feed.properties if p.role in VAULT_ROLES]
-    values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
-    engine.execute(
-        f"CREATE OR REPLACE TEMP TABLE doubled AS SELECT {_list(key)} FROM placed GROUP BY ALL HAVING "
-        f"count(*) > 1"
-    )
-    if not engine.rows("SELECT 1 FROM doubled LIMIT 1"):
+    key, vaulted, placed = _key(feed), [p.name for p in feed.properties if p.role in VAULT_ROLES], quote(name_of("placed", feed))
+    doubled = f"SELECT {_list(key)} FROM {placed} GROUP BY ALL HAVING count(*) > 1"
+    if not engine.rows(f"SELECT 1 FROM ({doubled}) LIMIT 1"):
         return False
-    engine.execute(
-        f"""CREATE OR REPLACE TEMP TABLE twin AS
-        WITH kin AS (SELECT p.* FROM placed p SEMI JOIN doubled d ON {_same("p", "d", key)}),
+    values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
+    engine.keep(
+        TWIN,
+        f"""WITH kin AS (SELECT p.* FROM {placed} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}),
         kinds AS (
             SELECT {_list(key, "p")}, count(DISTINCT row({values})) AS kinds, min(p.{LINE}) AS first_line
-            FROM kin p JOIN {STAGE} s USING ({LINE}) GROUP BY {_list(key, "p")}
+            FROM kin p JOIN {quote(stage_of(feed))} s USING ({LINE}) GROUP BY {_list(key, "p")}
         )
-        SELECT p.{LINE}, k.kinds, k.first_line FROM kin p JOIN kinds k ON {_same("p", "k", key)}"""
+        SELECT p.{LINE}, k.kinds, k.first_line FROM kin p JOIN kinds k ON {_same("p", "k", key)}""",
     )
     return True
 
 
-def drop_duplicates(engine: Engine) -> int:
+def drop_duplicates(engine: Engine, feed: Feed) -> int:
     """Keep one of several equal rows. Gives how many were dropped."""
-    same = f"SELECT {LINE} FROM twin WHERE kinds = 1 AND {LINE} <> first_line"
-    drop_lines(engine, same)
+    same = f"SELECT {LINE} FROM {TWIN} WHERE kinds = 1 AND {LINE} <> first_line"
+    drop_lines(engine, feed, same)
     return int(engine.value(f"SELECT count(*) FROM ({same})"))
 
 
 def keep_last(engine: Engine, feed: Feed) -> int:
     """Of several rows with one key keep the last. Gives how many were dropped."""
-    key = _list(_key(feed), "p")
-    earlier = f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM placed p SEMI JOIN twin t USING ({LINE})) WHERE {LINE} < last"
+    key, placed = _list(_key(feed), "p"), quote(name_of("placed", feed))
+    earlier = f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM {placed} p SEMI JOIN {TWIN} t USING ({LINE})) WHERE {LINE} < last"
     dropped = engine.rows(earlier)
     if dropped:
-        drop_lines(engine, ", ".join(str(line) for (line,) in dropped))
+        drop_lines(engine, feed, ", ".join(str(line) for (line,) in dropped))
     return len(dropped)
 
 
-def drop_lines(engine: Engine, lines: str) -> None:
-    """Take rows off the stage; `lines` is a SELECT of their `_line`."""
-    for table in ("placed", STAGE):
-        engine.execute(f"DELETE FROM {table} WHERE {LINE} IN ({lines})")
+def drop_lines(engine: Engine, feed: Feed, lines: str) -> None:
+    """Take rows off the stage; `lines` is a SELECT of their `_line`, or a list of them."""
+    for table in (name_of("placed", feed), stage_of(feed)):
+        engine.take_out(table, f"{LINE} IN ({lines})")
 
 
-def judge(engine: Engine, feed: Feed, rows: int) -> None:
-    """Fill `judged`: `old` is the open row with the same key, if any; `same` whether its values are equal. `rows`: about how many come."""
-    columns, key = fact_columns(feed), _key(feed)
+def span(engine: Engine, feed: Feed) -> Span:
+    time = quote(feed.event_time.name) if feed.event_time else "NULL::DATE"
+    return Span(*engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('placed', feed))}")[0])
+
+
+def judge(engine: Engine, feed: Feed, rows: Span) -> str:
+    """What is known of the rows that are placed, as a table to read: `old` is the open row with the same key, if any; `same` whether its
+    values are equal."""
+    columns, key, placed = fact_columns(feed), _key(feed), quote(name_of("placed", feed))
     known = (
         f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM "
-        f"{fact_table(feed)} WHERE {_open(engine, feed)}"
+        f"{fact_table(feed)} WHERE {_open(feed, rows)}"
     )
-    if rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
-        engine.execute(
-            "CREATE OR REPLACE TEMP VIEW judged AS SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS "
-            "old_delivery_id, false AS same FROM placed"
-        )
-        return
-    engine.execute(
-        f"""CREATE OR REPLACE TEMP TABLE judged_rows AS
-        SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
-        FROM placed p LEFT JOIN ({known}) f ON {_same("p", "f", key)}"""
+    if rows.rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
+        return f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {placed})"
+    judged = name_of("judged", feed)
+    engine.keep(
+        judged,
+        f"""SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
+        FROM {placed} p LEFT JOIN ({known}) f ON {_same("p", "f", key)}""",
     )
-    engine.execute("CREATE OR REPLACE TEMP VIEW judged AS FROM judged_rows")
+    return quote(judged)
 
 
-def write(engine: Engine, feed: Feed, received_at: dt.datetime, delivery_id: int) -> Written:
-    """Close what `judged` corrects and add what is new, clustered by household and person."""
+def write(engine: Engine, feed: Feed, judged: str, received_at: dt.datetime, delivery_id: int) -> Written:
+    """Close what the `judged` rows correct and add what is new, clustered by household and person."""
     counts = engine.rows(
-        """SELECT count(*) FILTER (old IS NULL), count(*) FILTER (old IS NOT NULL AND NOT same),
+        f"""SELECT count(*) FILTER (old IS NULL), count(*) FILTER (old IS NOT NULL AND NOT same),
         count(*) FILTER (same)
-        FROM judged"""
+        FROM {judged}"""
     )[0]
     written = Written(*counts)
     clock = {"received_at": received_at}
     if written.corrected:
         engine.execute(
             f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM "
-            f"judged WHERE old IS NOT NULL AND NOT same)",
+            f"{judged} WHERE old IS NOT NULL AND NOT same)",
             clock,
         )
+    if written.new + written.corrected == 0:
+        return written
     names = _list(fact_columns(feed))
     engine.execute(
         f"""INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
         SELECT {names}, $received_at::TIMESTAMP, 'infinity'::TIMESTAMP, $delivery_id
-        FROM judged WHERE NOT same ORDER BY {_list(cluster_columns(feed))}""",
+        FROM {judged} WHERE NOT same ORDER BY {_list(cluster_columns(feed))}""",
         clock | {"delivery_id": delivery_id},
     )
     return written
 
 
-def close(engine: Engine, feed: Feed, received_at: dt.datetime) -> Written:
-    """Close the open rows that `judged` found. `corrected` counts them, `unchanged` the keys that nobody knows."""
+def close(engine: Engine, feed: Feed, judged: str, received_at: dt.datetime) -> Written:
+    """Close the open rows of the `judged` ones. `corrected` counts them, `unchanged` the keys that nobody knows."""
     found, unknown = engine.rows(
-        "SELECT count(*) FILTER (old IS NOT NULL), count(*) FILTER (old IS NULL) FROM judged"
+        f"SELECT count(*) FILTER (old IS NOT NULL), count(*) FILTER (old IS NULL) FROM {judged}"
     )[0]
     if found:
         engine.execute(
-            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM judged WHERE old IS NOT NULL)",
+            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL)",
             {"received_at": received_at},
         )
     return Written(0, found, unknown)
@@ -159,19 +173,15 @@ def _placed(of: Property) -> str:
             return f"s.{quote(of.name)}"
 
 
-def _open(engine: Engine, feed: Feed) -> str:
-    """Open rows that can have a key of this delivery: only its span of time, where time is part of the
-    key."""
+def _open(feed: Feed, rows: Span) -> str:
+    """Open rows that can have a key of these: only their span of time, where time is part of the key."""
     time = feed.event_time
     if time is None or not time.key:
         return "known_to = 'infinity'"
-    low, high = engine.rows(
-        f"SELECT min({quote(time.name)})::VARCHAR, max({quote(time.name)})::VARCHAR FROM placed"
-    )[0]
-    if low is None:
+    if rows.first is None:
         return "false"
     kind = fact_columns(feed)[time.name]
-    return f"known_to = 'infinity' AND {quote(time.name)} BETWEEN {kind} '{low}' AND {kind} '{high}'"
+    return f"known_to = 'infinity' AND {quote(time.name)} BETWEEN {kind} '{rows.first}' AND {kind} '{rows.last}'"
 
 
 def _key(feed: Feed) -> list[str]:

@@ -1,9 +1,8 @@
 """Who is who: numbers of a delivery become `person_id` and `household_id` by their blind indexes.
 
-Temporary tables, one delivery long: `number_seen` (number, canonical, number_index, and
-person_id and checked_as of those who are known), `person_seen`
-(number, canonical, number_index, person_id, is_new), `household_seen` (household_no, key_index,
-household_id, is_new), `bad_number`. `person_expected` is for several deliveries at once (`expect`).
+Tables that are kept for one delivery: `number_seen` (number, canonical, number_index, and person_id and checked_as of those who are
+known), `person_seen` (number, canonical, number_index, person_id, is_new), `household_seen` (household_no, key_index, household_id,
+is_new), `bad_number` where there is one. `person_expected` is for several deliveries at once (`expect`).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from almoner.engines.base import Engine, quote
-from almoner.intake.validate import STAGE
+from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model import Feed, Property, Role
 from almoner.registry.numbers import Verdict, check_numbers
 from almoner.registry.vault import Vault
@@ -22,6 +21,7 @@ from almoner.registry.vault import Vault
 HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
 _BLOCK_BYTES = 64
 _EXPECTED = "person_expected"
+KEPT = ("number_seen", "bad_number", "household_seen", "person_seen", "person_kept")  # of one delivery
 
 
 def hmac_sql(text: str) -> str:
@@ -36,9 +36,9 @@ def pads(vault: Vault) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is known of a delivery's numbers at first sight: whether any was never `checked` before, and whether any is `bad`."""
+    """What is known of a delivery's numbers at first sight: whether any may be of somebody `new`, and whether any is `bad`."""
 
-    unchecked: bool = False
+    new: bool = False
     bad: bool = False
 
 
@@ -46,44 +46,69 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray]) -> 
     """Find at once whose numbers, as they were delivered, these are: to look at everybody for each of several small deliveries takes longer
     than all else that is done with them. Only a hint: whoever is not found is looked for again."""
     with engine.offer("numbers_expected", pa.table({"number": pa.chunked_array([c for n in numbers for c in n.chunks], pa.string())})):
-        engine.execute(
-            f"""CREATE OR REPLACE TEMP TABLE {_EXPECTED} AS
-            SELECT number_index, person_id, checked_as FROM registry.person SEMI JOIN
-            (SELECT DISTINCT {hmac_sql("number")} AS number_index FROM numbers_expected WHERE number IS NOT NULL) USING (number_index)""",
+        engine.keep(
+            _EXPECTED,
+            f"""SELECT number, number_index, person_id, checked_as FROM registry.person JOIN
+            (SELECT number, {hmac_sql("number")} AS number_index FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL))
+            USING (number_index)""",
             pads(vault),
         )
 
 
+def forget_expected(engine: Engine) -> None:
+    engine.forget(_EXPECTED)
+
+
 def see_numbers(engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False) -> Numbers:
-    """Fill `number_seen` and `bad_number`. Only numbers that nobody has checked before are checked. A feed without numbers fills neither.
-    `expected`: whose they may be was found before."""
+    """Fill `number_seen`, and `bad_number` where one is. Only numbers that nobody has checked before are checked. A feed without numbers
+    fills neither. `expected`: whose they may be was found before."""
     of = feed.with_role(Role.RESIDENT_ID)
     if of is None:
         return Numbers()
-    unchecked = _see_among(engine, vault, of, _EXPECTED if expected else "registry.person")
+    unchecked = _see_expected(engine, feed, of) if expected else _see(engine, vault, feed, of)
     verdicts = check_numbers(of.identifier, unchecked)
-    if expected and set(unchecked) - {v.number for v in verdicts if v.rule}:  # somebody new perhaps, or who came with an earlier delivery of these
-        unchecked = _see_among(engine, vault, of, "registry.person")
+    if expected and _others(unchecked, verdicts):  # somebody new perhaps, or who came with an earlier delivery of these
+        unchecked = _see(engine, vault, feed, of)
         verdicts = check_numbers(of.identifier, unchecked)
-    if not unchecked:
-        return Numbers()
     bad = [v for v in verdicts if v.rule]
-    engine.execute("CREATE OR REPLACE TEMP TABLE bad_number (number VARCHAR, rule VARCHAR)")
-    _insert_bad(engine, bad)
+    if bad:
+        with engine.offer("bad", pa.table({"number": [v.number for v in bad], "rule": [v.rule for v in bad]})):
+            engine.keep("bad_number", "FROM bad")
     _respell(engine, vault, [v for v in verdicts if not v.rule])
-    return Numbers(unchecked=True, bad=bool(bad))
+    return Numbers(new=_others(unchecked, verdicts), bad=bool(bad))
 
 
-def _see_among(engine: Engine, vault: Vault, of: Property, known: str) -> list[str]:
-    """Fill `number_seen` by the table of persons `known`. Gives the numbers that were never checked so."""
-    seen = f"SELECT DISTINCT {quote(of.name)} AS number FROM {STAGE} WHERE number IS NOT NULL"
-    engine.execute(
-        f"""CREATE OR REPLACE TEMP TABLE number_seen AS
-        SELECT number, number AS canonical, number_index, person_id, checked_as
-        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({seen}))
-        LEFT JOIN {known} USING (number_index)""",
+def _others(numbers: Sequence[str], verdicts: Sequence[Verdict]) -> bool:
+    """Whether there are numbers that nothing is wrong with."""
+    return len(numbers) > sum(v.rule is not None for v in verdicts)
+
+
+def _see(engine: Engine, vault: Vault, feed: Feed, of: Property) -> list[str]:
+    """Fill `number_seen`. Gives the numbers that were never checked as the feed says."""
+    engine.keep(
+        "number_seen",
+        f"""SELECT number, number AS canonical, number_index, person_id, checked_as
+        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, of)})) LEFT JOIN registry.person USING (number_index)""",
         pads(vault),
     )
+    return _unchecked(engine, of)
+
+
+def _see_expected(engine: Engine, feed: Feed, of: Property) -> list[str]:
+    """As `_see`, among those who were expected; of others the index is not found out."""
+    engine.keep(
+        "number_seen",
+        f"""SELECT s.number, s.number AS canonical, e.number_index, e.person_id, e.checked_as
+        FROM ({_staged(feed, of)}) s LEFT JOIN {_EXPECTED} e ON e.number = s.number""",
+    )
+    return _unchecked(engine, of)
+
+
+def _staged(feed: Feed, of: Property) -> str:
+    return f"SELECT DISTINCT {quote(of.name)} AS number FROM {quote(stage_of(feed))} WHERE number IS NOT NULL"
+
+
+def _unchecked(engine: Engine, of: Property) -> list[str]:
     unchecked = "SELECT number FROM number_seen WHERE checked_as IS DISTINCT FROM $identifier"
     return engine.table(unchecked, {"identifier": of.identifier or ""}).column(0).to_pylist()  # type: ignore[no-any-return]
 
@@ -93,11 +118,11 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
     of = feed.with_role(Role.HOUSEHOLD)
     if of is None:
         return
-    seen = f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {STAGE} WHERE household_no IS NOT NULL"
+    seen = f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {quote(stage_of(feed))} WHERE household_no IS NOT NULL"
     index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
-    engine.execute(
-        f"""CREATE OR REPLACE TEMP TABLE household_seen AS
-        WITH indexed AS (SELECT household_no, {index} AS key_index FROM ({seen}))
+    engine.keep(
+        "household_seen",
+        f"""WITH indexed AS (SELECT household_no, {index} AS key_index FROM ({seen}))
         SELECT household_no, key_index, h.household_id IS NULL AS is_new,
                coalesce(h.household_id, (SELECT coalesce(max(household_id), 0) FROM registry.household)
                         + row_number() OVER (PARTITION BY h.household_id IS NULL ORDER BY
@@ -112,13 +137,13 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
     A feed without numbers fills nothing."""
     if feed.with_role(Role.RESIDENT_ID) is None:
         return False
-    if not numbers.unchecked:  # whoever was checked before is known
-        known = "SELECT number, canonical, number_index, person_id, false AS is_new FROM number_seen"
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE person_seen AS {known}")
+    good = " ANTI JOIN bad_number USING (number)" if numbers.bad else ""
+    if not numbers.new:
+        engine.keep("person_seen", f"SELECT number, canonical, number_index, person_id, false AS is_new FROM number_seen{good}")
         return False
-    engine.execute(
-        f"""CREATE OR REPLACE TEMP TABLE person_seen AS
-        WITH fresh AS (
+    engine.keep(
+        "person_seen",
+        f"""WITH fresh AS (
             SELECT number_index, min(household_id) AS household_id
             FROM number_seen LEFT JOIN ({_homes(feed)}) USING (number) WHERE person_id IS NULL GROUP BY ALL
         ), numbered AS (
@@ -128,7 +153,7 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
         )
         SELECT number, canonical, number_index, coalesce(s.person_id, n.person_id) AS person_id,
                s.person_id IS NULL AS is_new
-        FROM number_seen s LEFT JOIN numbered n USING (number_index) ANTI JOIN bad_number USING (number)"""
+        FROM number_seen s LEFT JOIN numbered n USING (number_index){good}""",
     )
     return bool(engine.rows("SELECT 1 FROM person_seen WHERE is_new LIMIT 1"))
 
@@ -136,18 +161,18 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
 def keep_new(engine: Engine, feed: Feed) -> int:
     """Enter the new households and persons that facts of this delivery rest on. Gives the number of
     new persons."""
-    columns = {p.fact_column for p in feed.properties}
+    columns, placed = {p.fact_column for p in feed.properties}, quote(name_of("placed", feed))
     if "household_id" in columns:
         engine.execute(
-            """INSERT INTO registry.household SELECT household_id, key_index FROM household_seen
-            WHERE is_new AND household_id IN (SELECT household_id FROM placed) ORDER BY household_id"""
+            f"""INSERT INTO registry.household SELECT household_id, key_index FROM household_seen
+            WHERE is_new AND household_id IN (SELECT household_id FROM {placed}) ORDER BY household_id"""
         )
     if "person_id" not in columns:
         return 0
-    engine.execute(
-        """CREATE OR REPLACE TEMP TABLE person_kept AS
-        SELECT person_id, any_value(number_index) AS number_index FROM person_seen
-        WHERE is_new AND person_id IN (SELECT person_id FROM placed) GROUP BY person_id"""
+    persons = engine.keep(
+        "person_kept",
+        f"""SELECT person_id, any_value(number_index) AS number_index FROM person_seen
+        WHERE is_new AND person_id IN (SELECT person_id FROM {placed}) GROUP BY person_id""",
     )
     of = feed.with_role(Role.RESIDENT_ID)
     engine.execute(
@@ -155,7 +180,7 @@ def keep_new(engine: Engine, feed: Feed) -> int:
         FROM person_kept ORDER BY person_id""",
         {"checked_as": (of.identifier if of else None) or ""},
     )
-    return int(engine.value("SELECT count(*) FROM person_kept"))
+    return persons
 
 
 def _homes(feed: Feed) -> str:
@@ -163,17 +188,9 @@ def _homes(feed: Feed) -> str:
     if not number or not home:
         return "SELECT ''::VARCHAR AS number, 0::BIGINT AS household_id LIMIT 0"
     return (
-        f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM {STAGE} s "
+        f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM {quote(stage_of(feed))} s "
         f"JOIN household_seen h ON h.household_no = s.{quote(home.name)} GROUP BY ALL"
     )
-
-
-def _insert_bad(engine: Engine, bad: list[Verdict]) -> None:
-    if bad:
-        with engine.offer(
-            "bad", pa.table({"number": [v.number for v in bad], "rule": [v.rule for v in bad]})
-        ):
-            engine.execute("INSERT INTO bad_number FROM bad")
 
 
 def _respell(engine: Engine, vault: Vault, odd: list[Verdict]) -> None:
@@ -182,9 +199,10 @@ def _respell(engine: Engine, vault: Vault, odd: list[Verdict]) -> None:
         return
     data = {"number": [v.number for v in odd], "canonical": [v.canonical for v in odd]}
     with engine.offer("odd", pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
-        engine.execute(
-            """UPDATE number_seen SET canonical = o.canonical, number_index = o.number_index,
-            person_id = o.person_id
-            FROM (SELECT odd.*, p.person_id FROM odd LEFT JOIN registry.person p USING (number_index)) AS o
-            WHERE o.number = number_seen.number"""
+        engine.keep(
+            "number_seen",
+            """SELECT s.number, coalesce(o.canonical, s.canonical) AS canonical, coalesce(o.number_index, s.number_index) AS number_index,
+            CASE WHEN o.number IS NULL THEN s.person_id ELSE o.person_id END AS person_id, s.checked_as
+            FROM number_seen s LEFT JOIN (SELECT odd.*, p.person_id FROM odd LEFT JOIN registry.person p USING (number_index)) AS o
+            ON o.number = s.number""",
         )

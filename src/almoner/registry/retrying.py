@@ -18,7 +18,7 @@ from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
 from almoner.intake.validate import AS_IT_WAS
 from almoner.policy.model import Feed
 from almoner.registry import deliveries, schema, sealing
-from almoner.registry.deliveries import Receipt
+from almoner.registry.deliveries import DeliveryLog, Receipt
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work, clean_up
@@ -83,7 +83,8 @@ def _write(
     received_at: dt.datetime,
     rows: dict[int, dict[str, Any]],
 ) -> Receipt:
-    delivery_id, again = deliveries.next_id(engine), _Again()
+    log, again = DeliveryLog(engine), _Again()
+    delivery_id = log.number()
     work = Work(engine, vault, store, feed, received_at, delivery_id, again, settled=True)
     outcome = work.run(_slices(feed, rows))
     passed = [id_ for id_ in rows if id_ not in again.rows]
@@ -113,8 +114,9 @@ def _write(
         rules=dict(rules),
         new_persons=outcome.new_persons,
     )
-    deliveries.enter(engine, receipt)
-    clean_up(engine)
+    log.enter(receipt)
+    log.write()
+    clean_up(engine, feed)
     return receipt
 
 

@@ -6,12 +6,13 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
-from almoner.intake.validate import STAGE
+from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model import Feed, Role
 from almoner.registry.identity import hmac_sql, pads
 from almoner.registry.vault import FIELDS, IdentityStore, SealedIdentity, Vault
 
 PERSONS_AT_ONCE = 200_000  # a transaction of the vault; the console waits that long to write
+KEPT = "to_seal"
 _ROLES = (Role.NAME, Role.PHONE, Role.ADDRESS)
 _IDENTITY_PREFIX = "identity\x1f"
 
@@ -19,13 +20,12 @@ _IDENTITY_PREFIX = "identity\x1f"
 def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None:
     """Write to the vault who is new or has changed. Needs `person_seen` and the new rows of
     `registry.person`."""
-    _see_identities(engine, vault, feed)
-    with store.expecting(int(engine.value("SELECT count(*) FROM to_seal"))):
-        for batch in engine.batches("FROM to_seal ORDER BY person_id", rows=PERSONS_AT_ONCE):
+    with store.expecting(_see_identities(engine, vault, feed)):
+        for batch in engine.batches(f"FROM {KEPT} ORDER BY person_id", rows=PERSONS_AT_ONCE):
             store.write(_sealed(vault, batch))
     if feed.membership:
         engine.execute(
-            """UPDATE registry.person SET identity_hash = s.identity_hash FROM to_seal s
+            f"""UPDATE registry.person SET identity_hash = s.identity_hash FROM {KEPT} s
             WHERE s.person_id = person.person_id"""
         )
 
@@ -35,8 +35,8 @@ def heal(engine: Engine, store: IdentityStore) -> None:
     store.discard_above(int(engine.value("SELECT coalesce(max(person_id), 0) FROM registry.person")))
 
 
-def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> None:
-    """Fill `to_seal`, one row a person. Where the register has spoken, what another feed says of a name does not count."""
+def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
+    """Fill `to_seal`, one row a person; gives how many. Where the register has spoken, what another feed says of a name does not count."""
     spoken = (
         "i.identity_hash IS DISTINCT FROM r.identity_hash"
         if feed.membership
@@ -44,9 +44,9 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> None:
     )
     told = names(feed)
     wanted = f"(is_new OR (i.person_id IS NOT NULL AND {spoken}))" if told else "true"
-    engine.execute(
-        f"""CREATE OR REPLACE TEMP TABLE to_seal AS
-        WITH identity AS ({_identities(feed)}), seen AS (
+    return engine.keep(
+        KEPT,
+        f"""WITH identity AS ({_identities(feed)}), seen AS (
             SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
             FROM person_seen {"" if told else "WHERE is_new"} GROUP BY person_id, is_new
         )
@@ -72,7 +72,7 @@ def _identities(feed: Feed) -> str:
     shown = ", ".join(f"{f} AS {role.value}" for f, role in zip(fields, _ROLES, strict=True))
     return f"""SELECT person_id, {shown}, {hmac_sql(text)} AS identity_hash,
         coalesce({", ".join(fields)}) IS NULL AS blank
-        FROM {STAGE} s JOIN (SELECT person_id, max({LINE}) AS {LINE} FROM placed GROUP BY person_id)
+        FROM {quote(stage_of(feed))} s JOIN (SELECT person_id, max({LINE}) AS {LINE} FROM {quote(name_of("placed", feed))} GROUP BY person_id)
         USING ({LINE})"""
 
 

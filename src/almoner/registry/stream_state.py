@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from almoner.engines.base import Engine, quote
+from almoner.engines.base import Engine
 from almoner.policy.model import Feed
 from almoner.registry.schema import fact_columns, fact_table
 
 EVERYBODY = 0  # no household has this id
-_PERSONS = "touched_person"
 _TABLES = {
     "stream_offset": "feed VARCHAR, seq BIGINT",
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
@@ -31,7 +30,6 @@ def ensure(engine: Engine) -> None:
     """Create what is missing."""
     for name, columns in _TABLES.items():
         engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
-    engine.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_PERSONS} (person_id BIGINT, closed BOOLEAN)")
 
 
 def offsets(engine: Engine) -> dict[str, int]:
@@ -57,38 +55,51 @@ def set_mark(engine: Engine, name: str, value: str) -> None:
     engine.execute("INSERT INTO registry.stream_mark VALUES ($name, $value)", {"name": name, "value": value})
 
 
-def touch(engine: Engine, feed: Feed, *, corrected: bool, withdrawn: bool = False) -> None:
-    """Note whom the rows concern that were just written, or `withdrawn` (`judged` still holds them). `corrected`: some took the place of
-    others. Persons wait for `place_touched`, in the same transaction."""
-    if feed.shared:
-        touch_all(engine)
-        return
-    columns = fact_columns(feed)
-    if "household_id" in columns and (feed.membership or "person_id" not in columns):
-        engine.execute(f"INSERT INTO registry.touched {_subjects(feed, 'household_id', corrected, withdrawn)}")
-    elif "person_id" in columns:
-        engine.execute(f"INSERT INTO {_PERSONS} {_subjects(feed, 'person_id', corrected, withdrawn)}")
+class Touched:
+    """Whom rows concern that are being written: gathered delivery by delivery (`add`), noted at once (`write`), in one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._everybody = False
+        self._found: dict[str, list[pa.Table]] = {"household_id": [], "person_id": []}
+
+    def add(self, feed: Feed, judged: str, *, corrected: bool, withdrawn: bool = False) -> None:
+        """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `judged` says what was known before.
+        `corrected`: some took the place of others."""
+        columns = fact_columns(feed)
+        if feed.shared:
+            self._everybody = True
+        elif "household_id" in columns and (feed.membership or "person_id" not in columns):
+            self._gather(feed, "household_id", judged, corrected, withdrawn)
+        elif "person_id" in columns:
+            self._gather(feed, "person_id", judged, corrected, withdrawn)
+
+    def _gather(self, feed: Feed, column: str, judged: str, corrected: bool, withdrawn: bool) -> None:
+        """Of what is new, and of what it took the place of."""
+        added = f"SELECT DISTINCT {column} AS subject, false AS closed FROM {judged} WHERE NOT same AND {column} IS NOT NULL"
+        closed = f"""SELECT DISTINCT {column} AS subject, true AS closed FROM {fact_table(feed)} WHERE {column} IS NOT NULL
+            AND rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
+        self._found[column] += [self._engine.table(sql) for sql, asked in ((added, not withdrawn), (closed, corrected)) if asked]
+
+    def write(self, register: Feed) -> None:
+        """Note the households, those too in which the persons live."""
+        if self._everybody:
+            touch_all(self._engine)
+        parts = [self._offered(column) for column in self._found]
+        if not any(rows.num_rows for rows in parts):
+            return
+        with self._engine.offer("households_written", parts[0]), self._engine.offer("persons_written", parts[1]):
+            self._engine.execute(
+                f"""INSERT INTO registry.touched SELECT subject, closed FROM households_written UNION
+                SELECT r.household_id, s.closed FROM persons_written AS s JOIN {fact_table(register)} AS r ON r.person_id = s.subject
+                WHERE r.known_to = 'infinity' AND r.household_id IS NOT NULL"""
+            )
+
+    def _offered(self, column: str) -> pa.Table:
+        return pa.concat_tables([_SUBJECTS.empty_table(), *self._found[column]])
 
 
-def place_touched(engine: Engine, register: Feed) -> None:
-    """Note the households in which the touched persons live."""
-    if not engine.rows(f"SELECT 1 FROM {_PERSONS} LIMIT 1"):
-        return
-    engine.execute(
-        f"""INSERT INTO registry.touched SELECT DISTINCT r.household_id, s.closed
-            FROM (SELECT DISTINCT person_id, closed FROM {_PERSONS}) AS s JOIN {fact_table(register)} AS r USING (person_id)
-            WHERE r.known_to = 'infinity' AND r.household_id IS NOT NULL"""
-    )
-    engine.execute(f"DELETE FROM {_PERSONS}")
-
-
-def _subjects(feed: Feed, column: str, corrected: bool, withdrawn: bool) -> str:
-    """Of what is new, and of what it took the place of."""
-    name = quote(column)
-    closed = f"""SELECT DISTINCT {name} AS subject, true AS closed FROM {fact_table(feed)} WHERE {name} IS NOT NULL
-        AND rowid IN (SELECT old FROM judged WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
-    added = f"SELECT DISTINCT {name} AS subject, false AS closed FROM judged WHERE NOT same AND {name} IS NOT NULL"
-    return " UNION ALL ".join(([] if withdrawn else [added]) + ([closed] if corrected else []))
+_SUBJECTS = pa.schema([("subject", pa.int64()), ("closed", pa.bool_())])
 
 
 def touch_all(engine: Engine) -> None:

@@ -21,7 +21,7 @@ from almoner.policy.model import Pack
 from almoner.registry import stream_state
 from almoner.registry.deliveries import Delivery, Receipt, last_received, take_in
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.writing import Work
+from almoner.registry.writing import Outcome
 
 FOLDER, DONE, REFUSED = "landing", "done", "refused"
 MARKER, REASON, RECEIPT = ".done", ".reason.txt", ".receipt.json"
@@ -139,15 +139,16 @@ class Landing:
         received = max(at, last_received(self.engine, feed) or at)
         before = stream_state.watermark(self.engine, feed)
 
-        def note(work: Work | None, receipt: Receipt) -> None:
+        def note(outcome: Outcome | None, receipt: Receipt) -> None:
             if receipt.complete_through and (before is None or receipt.complete_through > before):
                 stream_state.note_moved(self.engine, feed)
             changed = receipt.rows_new + receipt.rows_corrected
             if changed > MOST_TOUCHED:
                 stream_state.touch_all(self.engine)
-            elif work and changed:
-                stream_state.touch(self.engine, self.pack.feeds[feed], corrected=receipt.rows_corrected > 0)
-                stream_state.place_touched(self.engine, self.pack.membership_feed)
+            elif outcome and changed:
+                touched = stream_state.Touched(self.engine)
+                touched.add(self.pack.feeds[feed], outcome.judged, corrected=receipt.rows_corrected > 0)
+                touched.write(self.pack.membership_feed)
 
         delivery = Delivery(file, feed, received, _vouched(file))
         return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)

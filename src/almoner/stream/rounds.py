@@ -20,11 +20,11 @@ from almoner.intake.json_lines import Objects
 from almoner.intake.slices import TEXT_ROWS, Slice
 from almoner.policy.model import Feed, Pack, Role
 from almoner.registry import identity, stream_state
-from almoner.registry.deliveries import Head, Receipt, take_rows, vouch
+from almoner.registry.deliveries import DeliveryLog, Head, Receipt, take_rows, vouch
 from almoner.registry.facts import keys_only
-from almoner.registry.stream_state import Standing
+from almoner.registry.stream_state import Standing, Touched
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.writing import Work, clean_up
+from almoner.registry.writing import Outcome, clean_up
 from almoner.stream import urgency
 from almoner.stream.inbox import Inbox, Waiting
 from almoner.stream.runs import in_runs
@@ -131,10 +131,12 @@ class Rounds:
         through = {part.feed.id: part.last for part in parts}
         began = monotonic()
         with self.engine.few_rows(), self.engine.transaction():
-            receipts = list(self._take_parts(parts, at))
-            stream_state.place_touched(self.engine, self.pack.membership_feed)
+            log, touched = DeliveryLog(self.engine), Touched(self.engine)
+            receipts = list(self._take_parts(parts, at, log, touched))
+            log.write()
+            touched.write(self.pack.membership_feed)
             stream_state.move_offsets(self.engine, through)
-            clean_up(self.engine)
+            self._clean_up(parts)
         self._offsets |= through
         left = self.waits()
         urgent = any(part.feed.id in self._urgent for part in parts)
@@ -155,9 +157,11 @@ class Rounds:
             head = self._head(self.pack.feeds[feed], found, stream_state.standings(self.engine).get(feed, Standing()), at)
             broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
             empty = Objects(self.pack.feeds[feed], []).slice(())
-            take_rows(self.engine, self.vault, self.store, head, [Slice(empty.table, broken)])
+            log = DeliveryLog(self.engine)
+            take_rows(self.engine, self.vault, self.store, log, head, [Slice(empty.table, broken)])
+            log.write()
             stream_state.move_offsets(self.engine, {feed: found[-1].seq})
-            clean_up(self.engine)
+            clean_up(self.engine, head.feed)
         self._offsets[feed] = found[-1].seq
         self.inbox.purge({feed: found[-1].seq})
         return True
@@ -173,14 +177,19 @@ class Rounds:
                 room -= len(events)
         return parts
 
-    def _take_parts(self, parts: Sequence[Part], at: dt.datetime) -> Iterator[Receipt]:
+    def _clean_up(self, parts: Sequence[Part]) -> None:
+        identity.forget_expected(self.engine)
+        for part in parts:
+            clean_up(self.engine, part.feed)
+
+    def _take_parts(self, parts: Sequence[Part], at: dt.datetime, log: DeliveryLog, touched: Touched) -> Iterator[Receipt]:
         """Of each part, runs of rows and of withdrawals one after the other."""
         standings = stream_state.standings(self.engine)
         read = [(part, self._read(part, standings.get(part.feed.id, Standing()), at)) for part in parts]
         identity.expect(self.engine, self.vault, [numbers for _, runs in read for run in runs for numbers in run.numbers()])
         for part, runs in read:
             before = standings.get(part.feed.id, Standing()).complete_through
-            told = [self._take_run(run) for run in runs]
+            told = [self._take_run(run, log, touched) for run in runs]
             if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
                 stream_state.note_moved(self.engine, part.feed.id)
             yield from told
@@ -189,17 +198,16 @@ class Rounds:
         heads = ((replace(self._head(part.feed, run, standing, at), expected=True), run) for run in in_runs(part.feed, part.events))
         return [_Run(head, list(_slices(head, [e for e in run if e.data is not None]))) for head, run in heads]
 
-    def _take_run(self, run: _Run) -> Receipt:
+    def _take_run(self, run: _Run, log: DeliveryLog, touched: Touched) -> Receipt:
         head = run.head
         if not run.slices:
-            return vouch(self.engine, head)
+            return vouch(log, head)
 
-        def note(work: Work | None, receipt: Receipt) -> None:
-            del work
-            if receipt.rows_new or receipt.rows_corrected:
-                stream_state.touch(self.engine, head.feed, corrected=receipt.rows_corrected > 0, withdrawn=head.withdraws)
+        def note(outcome: Outcome | None, receipt: Receipt) -> None:
+            if outcome and (receipt.rows_new or receipt.rows_corrected):
+                touched.add(head.feed, outcome.judged, corrected=receipt.rows_corrected > 0, withdrawn=head.withdraws)
 
-        return take_rows(self.engine, self.vault, self.store, head, run.slices, note)
+        return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note)
 
     def _head(self, feed: Feed, events: Sequence[Waiting], standing: Standing, at: dt.datetime) -> Head:
         named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
