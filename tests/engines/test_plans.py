@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -215,3 +215,40 @@ def test_a_name_of_few_rows_is_free_for_many_after_a_transaction_failed(tmp_path
             raise ArithmeticError
         with engine.offer("numbers", numbers(1, 2)):
             assert engine.value("SELECT max(n) FROM numbers") == 2
+
+
+@pytest.mark.parametrize("few", [False, True], ids=["many", "few"])
+def test_a_kept_table_grows_and_shrinks_and_says_by_how_many(engine: Engine, few: bool) -> None:
+    for count in range(TIMES):
+        with engine.few_rows() if few else nullcontext(), engine.offer("numbers", numbers(*range(count), None)):
+            assert engine.keep("here", EVERY_TYPE) == 1
+            assert engine.keep("kept", "SELECT n, 'a' AS letter, NULL::JSON AS body FROM numbers") == count + 1
+            assert engine.keep_more("kept", """SELECT n::SMALLINT, NULL, '{"b": 1}'::JSON FROM numbers WHERE n > 0""") == max(count - 1, 0)
+            assert engine.keep_more("here", EVERY_TYPE) == 1
+            engine.take_out("kept", "n IN (SELECT 1)")
+            engine.take_out("kept", "n > 100")
+            assert engine.keep("kept", "SELECT *, typeof(body) AS kind FROM kept ORDER BY ALL NULLS LAST") == count + 1 + max(count - 1, 0) - 2 * (count > 1)
+            low = [n for n in range(count) if n != 1]
+            again = [n for n in low if n > 0]
+            wanted = sorted([(n, "a", None, "JSON") for n in low] + [(n, None, '{"b": 1}', "JSON") for n in again], key=lambda row: (row[0], row[1] is None))
+            assert engine.rows("SELECT * FROM kept") == [*wanted, (None, "a", None, "JSON")]
+            assert engine.rows("SELECT count(*), count(DISTINCT last) FROM here") == [(2, 1)]
+            engine.forget("kept", "here")
+
+
+def test_what_was_let_go_does_not_grow(engine: Engine) -> None:
+    with engine.few_rows(), engine.offer("numbers", numbers(1)):
+        engine.keep("kept", "SELECT n FROM numbers")
+        engine.forget("kept")
+        with pytest.raises((EngineError, ValueError)):
+            engine.keep_more("kept", "SELECT n FROM numbers")
+
+
+def test_where_repetition_is_expected_the_first_time_is_planned_for_good(engine: Engine) -> None:
+    asked = "SELECT count(*) FROM numbers WHERE n > 0"
+    for expected, plans in ((False, 0), (True, 1)):
+        if expected:
+            engine.expect_repetition()
+        with engine.few_rows(), engine.offer("numbers", numbers(1, 2)):
+            assert engine.rows(f"{asked} AND {expected}") == [(2 if expected else 0,)]
+        assert engine.value("SELECT count(*) FROM duckdb_prepared_statements()") == plans

@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS assessment.area_month (
 """
 
 FINDING_COLUMNS = "item, subject, subject_id, household_id, person_id, area, level, severity, digest"
+_CLEARED, _DIFFERENT = "standing_cleared", "standing_different"  # kept tables, while the state is brought up to date
 _SETTLED = ("level", "severity", "digest", "area", "household_id")  # of what stands, all that later findings may change
 EMPTY_FINDINGS = (
     "SELECT NULL::VARCHAR AS item, NULL::VARCHAR AS subject, NULL::BIGINT AS subject_id, NULL::BIGINT AS household_id,"
@@ -151,16 +152,19 @@ def settle(engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: d
     """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind. `standing`: what stood in the scope before;
     of most of it nothing is different, and is left as it is."""
     cleared = " UNION ALL ".join(f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'" for kind in findings)
-    engine.execute(f"DELETE FROM assessment.standing WHERE key IN ({cleared})")
+    if engine.keep(_CLEARED, cleared):
+        engine.execute(f"DELETE FROM assessment.standing WHERE key IN (SELECT key FROM {_CLEARED})")
     found = " UNION ALL ".join(keyed(kind, table) for kind, table in findings.items())
-    engine.execute(
-        f"""INSERT INTO assessment.standing SELECT key, kind, {FINDING_COLUMNS}, $as_of, $as_of FROM ({found}) AS f
-            ANTI JOIN {standing} AS s ON s.key = f.key AND s.last_true >= $as_of
-              AND {" AND ".join(f"s.{column} IS NOT DISTINCT FROM f.{column}" for column in _SETTLED)}
-            ON CONFLICT (key) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in _SETTLED)},
-              last_true = greatest(last_true, excluded.last_true)""",
-        {"as_of": as_of},
-    )
+    different = f"""SELECT key, kind, {FINDING_COLUMNS}, $as_of AS opened, $as_of AS last_true FROM ({found}) AS f
+        ANTI JOIN {standing} AS s ON s.key = f.key AND s.last_true >= $as_of
+          AND {" AND ".join(f"s.{column} IS NOT DISTINCT FROM f.{column}" for column in _SETTLED)}"""
+    if engine.keep(_DIFFERENT, different, {"as_of": as_of}):  # by itself: to plan it takes longer than to run it
+        engine.execute(
+            f"""INSERT INTO assessment.standing FROM {_DIFFERENT}
+                ON CONFLICT (key) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in _SETTLED)},
+                  last_true = greatest(last_true, excluded.last_true)"""
+        )
+    engine.forget(_CLEARED, _DIFFERENT)
 
 
 def decided(engine: Engine, *findings: tuple[Kind, str]) -> str:

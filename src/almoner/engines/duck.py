@@ -241,7 +241,7 @@ class DuckEngine(Engine):
                 self.execute(f"SET threads = {threads}")
 
     def expect_repetition(self) -> None:
-        self._passes_as_tables = 0
+        self._passes_as_tables, self._shelf.repeats = 0, True
 
     def close(self) -> None:
         if self._second:

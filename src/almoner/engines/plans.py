@@ -58,6 +58,7 @@ class Shelf:
     filled: int = 0  # how often a slot was made, or had rows again
     views: Mapping[str, str] = field(default_factory=dict)
     world: int = 0  # stands for the views that are open
+    repeats: bool = False  # whether statements are expected to be run again
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
     _worlds: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
     _opened: int = 0
@@ -148,12 +149,12 @@ class Plans:
         self._world, self._filled = None, -1
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
-        """Run a query; the first time as it is, and from the second time on by a plan of its own."""
+        """Run a query; the first time as it is, unless repetition is expected, and from the second time on by a plan of its own."""
         key = (written_out(self._connection, sql, parameters), self._shelf.world, self._shelf.exchanged)
         plan = self._prepared.get(key)
         if plan is None:
             self.define()
-            if not self._shelf.was_seen(key) or not self._keeps_its_plan(key):
+            if not (self._shelf.repeats or self._shelf.was_seen(key)) or not self._keeps_its_plan(key):
                 return self._connection.execute(key[0])
             plan = self._prepare(key)
         self._prepared.move_to_end(key)

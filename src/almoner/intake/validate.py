@@ -66,13 +66,13 @@ def _stage_good(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table
 
 
 def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
-    """The rows of a slice, in the order of their lines, that are not on the stage."""
+    """The rows of a slice that are not on the stage."""
     import pyarrow.compute as pc  # takes long to load, and every command that opens the facts would wait
 
-    lines = table.column(LINE)
-    bounds = {"low": pc.min(lines).as_py(), "high": pc.max(lines).as_py()}
-    staged = engine.table(f"SELECT {LINE} FROM {quote(stage_of(feed))} WHERE {LINE} BETWEEN $low AND $high", bounds)
-    return table.filter(pc.invert(pc.is_in(lines, value_set=staged.column(LINE))))
+    lines = table.select([LINE])
+    with engine.offer("lines_delivered", lines):
+        staged = engine.table(f"SELECT {LINE} FROM {quote(stage_of(feed))} SEMI JOIN lines_delivered USING ({LINE})")
+    return table.filter(pc.invert(pc.is_in(table.column(LINE), value_set=staged.column(LINE))))
 
 
 def _bad_rows(engine: Engine, checks: list[Check], table: pa.Table) -> Iterator[BadRow]:

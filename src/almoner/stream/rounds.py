@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
@@ -97,6 +98,10 @@ class Taken:
     through: dict[str, int]  # by feed, the position of its last event
 
 
+class _Undone(Exception):  # noqa: N818 - ends a transaction on purpose
+    """Raised to undo a practice."""
+
+
 @dataclass
 class Rounds:
     """Takes slices out of an inbox into the facts."""
@@ -145,6 +150,24 @@ class Rounds:
         self._began = began if left else None
         oldest = min(part.events[0].received_at for part in parts)
         return Taken(sum(len(p.events) for p in parts), receipts, oldest, urgent, left, through)
+
+    def practise(self, at: dt.datetime) -> None:
+        """Go through a round of every feed without a row, and undo it: an engine that keeps plans has them from then on."""
+        feeds = [feed for feed in self.pack.feeds.values() if feed.sharing_class != "not-shared"]
+        with suppress(_Undone), self.engine.few_rows(), self.engine.transaction():
+            log, touched = DeliveryLog(self.engine), Touched(self.engine)
+            identity.expect(self.engine, self.vault, [])
+            for feed in feeds:
+                head = replace(_head(feed, at, f"{NAME} {feed.id}"), expected=True)
+
+                def note(outcome: Outcome | None, receipt: Receipt, feed: Feed = feed) -> None:
+                    del receipt
+                    if outcome:
+                        touched.add(feed, outcome.judged, corrected=False)
+
+                take_rows(self.engine, self.vault, self.store, log, head, [Objects(feed, []).slice(())], note)
+                clean_up(self.engine, feed)
+            raise _Undone
 
     def set_aside(self, at: dt.datetime) -> bool:
         """Put the one next event into quarantine as it is: it alone brings the engine down. False when nothing waits."""
@@ -213,10 +236,11 @@ class Rounds:
         named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
         through = max((e.complete_through for e in events if e.complete_through), default=None)
         received = max(at, standing.received_at or at)
-        digest = hashlib.sha256(named.encode()).hexdigest()
-        return Head(
-            feed, NAME, digest, received, through, vouches=False, ordered=True, withdraws=events[0].withdrawn
-        )
+        return replace(_head(feed, received, named), complete_through=through, withdraws=events[0].withdrawn)
+
+
+def _head(feed: Feed, received: dt.datetime, named: str) -> Head:
+    return Head(feed, NAME, hashlib.sha256(named.encode()).hexdigest(), received, vouches=False, ordered=True)
 
 
 def _slices(head: Head, events: Sequence[Waiting]) -> Iterator[Slice]:

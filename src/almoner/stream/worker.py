@@ -117,7 +117,7 @@ class Worker:
         self._recover()
 
     def practise(self, stop: Flag) -> None:
-        """Once, before anything comes and no longer: the first cycles over few households take many times as long as later ones. A
+        """Once, before anything comes and no longer: the first rounds and cycles over few households take many times as long as later ones. A
         worker whose pack has not swept anybody yet waits until it has."""
         if self._practised or self._pack_is_new():
             return
@@ -129,6 +129,8 @@ class Worker:
             return
         self.status.write(self.engine, self.clock())
         started = perf_counter()
+        if not stop.is_set() and not self._has_work():
+            self._rounds.practise(self.clock())
         for _ in range(PRACTICES):
             if stop.is_set() or self._has_work():
                 return
