@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -25,7 +25,6 @@ from almoner.assessment.values import values_at
 from almoner.assessment.wide import holds, wide
 from almoner.engines import Engine, quote
 from almoner.policy.model import Condition, Feed, Pack, Signal
-from almoner.policy.watch_model import Alarm
 
 TABLE = "assessment.area_month"  # one of the ledger's
 _STATE, _BEFORE, _COUNTS = "month_state", "month_before", "month_counts"
@@ -118,51 +117,65 @@ def count(
     With `months`, so many months are counted anew, corrections of the past included; 0 counts none.
     """
     started = perf_counter()
+    wanted = due(engine, pack, as_of, known_at, months)
+    count_due(engine, pack, wanted, known_at)
+    signals = {signal for listed in wanted.values() for signal in listed}
+    return Counted(tuple(sorted(wanted)), len(signals), perf_counter() - started)
+
+
+def due(
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, months: int | None = None
+) -> dict[dt.date, list[str]]:
+    """By month, the signals to be counted; for `months` see `count`."""
     layer = pack.watch.areas if pack.watch else None
     if layer is None or layer.alarm is None or months == 0:
-        return Counted((), 0, 0.0)
-    due = _due(engine, pack, layer.alarm, as_of, known_at, months)
-    with engine.transaction():
-        _count_all(engine, pack, due, known_at)
-    signals = {signal for listed in due.values() for signal in listed}
-    return Counted(tuple(sorted(due)), len(signals), perf_counter() - started)
-
-
-def _due(
-    engine: Engine, pack: Pack, alarm: Alarm, as_of: dt.date, known_at: dt.datetime, months: int | None
-) -> dict[dt.date, list[str]]:
-    """By month, the signals to be counted."""
+        return {}
     through = watermarks(engine, known_at)
-    back = int(threshold(engine, pack, alarm.months, as_of) or 0) if months is None else months - 1
+    back = int(threshold(engine, pack, layer.alarm.months, as_of) or 0) if months is None else months - 1
     done = set() if months is not None else _done(engine)
-    due: dict[dt.date, list[str]] = {}
+    found: dict[dt.date, list[str]] = {}
     for signal in pack.signals.values():
         last = last_month(pack, signal, through, as_of)
         rule = rule_of(pack, signal)
         for month in months_before(last, back) if last else ():
             if (signal.id, rule, month) not in done:
-                due.setdefault(month, []).append(signal.id)
-    return due
+                found.setdefault(month, []).append(signal.id)
+    return found
+
+
+def count_due(
+    engine: Engine,
+    pack: Pack,
+    wanted: Mapping[dt.date, list[str]],
+    known_at: dt.datetime,
+    until: Callable[[], bool] = lambda: False,
+) -> int:
+    """Count what `due` gave, each month in a transaction, the oldest first, `until` something else must be done; gives how many months went.
+
+    Looked at are the end of each month and of the one before it; neighbours share their looks.
+    """
+    before: dt.date | None = None
+    counted = 0
+    for month in sorted(wanted):
+        if counted and until():
+            break
+        previous = month.replace(day=1) - dt.timedelta(days=1)
+        if before != previous:
+            _look(engine, pack, _wanted(wanted, previous, month), previous, known_at)
+        engine.keep(_BEFORE, f"SELECT * FROM {quote(_STATE)}")
+        following = (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
+        _look(engine, pack, _wanted(wanted, month, following), month, known_at)
+        with engine.transaction():
+            _store(engine, pack, wanted[month], month, known_at)
+        before = month
+        counted += 1
+    engine.forget(_STATE, _BEFORE, _COUNTS)
+    return counted
 
 
 def _done(engine: Engine) -> set[tuple[str, str, dt.date]]:
     found = engine.rows(f"SELECT DISTINCT item, rule, month FROM {TABLE} WHERE known_to = 'infinity'::TIMESTAMP")
     return {(item, rule, month) for item, rule, month in found}
-
-
-def _count_all(engine: Engine, pack: Pack, due: Mapping[dt.date, list[str]], known_at: dt.datetime) -> None:
-    """Look at the end of each month and of the one before it, the oldest first; neighbours share their looks."""
-    before: dt.date | None = None
-    for month in sorted(due):
-        previous = month.replace(day=1) - dt.timedelta(days=1)
-        if before != previous:
-            _look(engine, pack, _wanted(due, previous, month), previous, known_at)
-        engine.keep(_BEFORE, f"SELECT * FROM {quote(_STATE)}")
-        following = (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
-        _look(engine, pack, _wanted(due, month, following), month, known_at)
-        _store(engine, pack, due[month], month, known_at)
-        before = month
-    engine.forget(_STATE, _BEFORE, _COUNTS)
 
 
 def _wanted(due: Mapping[dt.date, list[str]], *months: dt.date) -> list[str]:

@@ -6,15 +6,16 @@ SQL is DuckDB's dialect on every engine (DESIGN section 6). Named parameters are
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 Parameters = Mapping[str, Any]
+T = TypeVar("T")
 
 
 def quote(name: str) -> str:
@@ -99,6 +100,11 @@ class Engine(ABC):
         """As `keep` for each name, SELECT and parameters, in any order or at once: none reads another, or what is not committed."""
         for name, select, parameters in selects:
             self.keep(name, select, parameters)
+
+    def share(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
+        """What each task gives, in their order; they are done in any order or at once. Each is handed the engine that it is to ask. They
+        keep and offer tables of their own names, and read none but those, what was kept before, and what is committed."""
+        return [task(self) for task in tasks]
 
     def keep_beside(self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})) -> None:
         """As `keep` of `beside(select, tables)`; with `more`, columns (by name) that are SQL over all of these."""

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from copy import copy
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from almoner.engines.base import Beside, Engine, Parameters, quote, with_columns
+from almoner.engines.base import Beside, Engine, Parameters, T, quote, with_columns
 from almoner.engines.plans import Plans, Shelf
 from almoner.errors import EngineError, HomeError
 
@@ -44,7 +46,7 @@ class DuckEngine(Engine):
         self._connection = duckdb.connect(":memory:", config=config)
         self._shelf = Shelf()
         self._plans = Plans(self._connection, self._shelf)
-        self._second: tuple[Plans, ThreadPoolExecutor] | None = None  # of a second connection, on another processor
+        self._second: tuple[Plans, duckdb.DuckDBPyConnection, ThreadPoolExecutor] | None = None  # of another processor
         self._kept: set[str] = set()  # names of temporary tables
         self._few = False  # whether statements are about few rows now, and plans are kept
         self._passes_as_tables = passes_as_tables
@@ -176,23 +178,34 @@ class DuckEngine(Engine):
         if not self._few:
             super().keep_each(selects)
             return
-        waiting = deque(selects)
+        waiting = list(selects)
         self._give_up_tables([name for name, _, _ in waiting])
-        if len(waiting) < FEWEST_FOR_TWO:
-            _keep_all(self._plans, waiting.popleft)
-            return
+        self.share([partial(_keep, *one) for one in waiting])
+
+    def share(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
+        """Over few rows on two connections, which take from either end: so most plans are needed on one side."""
+        if not self._few or len(tasks) < FEWEST_FOR_TWO:
+            return super().share(tasks)
+        waiting, done = deque(enumerate(tasks)), dict[int, T]()
+        other, helper = self._beside()
+        theirs = helper.submit(_do_all, other, waiting.pop, done)
+        try:
+            _do_all(self, waiting.popleft, done)
+        finally:
+            waiting.clear()
+            theirs.result()
+        return [done[n] for n in range(len(tasks))]
+
+    def _beside(self) -> tuple[DuckEngine, ThreadPoolExecutor]:
+        """The same for a second thread, with a connection of its own; it is good for what `share` asks only."""
         if self._second is None:
             second = self._connection.cursor()
             if self._attached:
                 second.execute("USE installation")
-            self._second = Plans(second, self._shelf), ThreadPoolExecutor(1, "engine")
-        plans, helper = self._second
-        theirs = helper.submit(_keep_all, plans, waiting.pop)  # from the other end: most plans are needed on one side
-        try:
-            _keep_all(self._plans, waiting.popleft)
-        finally:
-            waiting.clear()
-            theirs.result()
+            self._second = Plans(second, self._shelf), second, ThreadPoolExecutor(1, "engine")
+        other = copy(self)
+        other._plans, other._connection, helper = self._second
+        return other, helper
 
     def keep_beside(self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})) -> None:
         """Few rows are put side by side as they lie in memory: each join of a wide row makes all of its columns anew."""
@@ -245,7 +258,7 @@ class DuckEngine(Engine):
 
     def close(self) -> None:
         if self._second:
-            self._second[1].shutdown()
+            self._second[2].shutdown()
         self._connection.close()
         if self._spill:
             with suppress(OSError):  # another process still works there
@@ -258,15 +271,18 @@ def _count(ran: duckdb.DuckDBPyConnection) -> int:
     return int(found[0]) if found else 0
 
 
-def _keep_all(plans: Plans, take: Callable[[], tuple[str, str, Parameters | None]]) -> None:
-    """Take what waits, until nothing waits any more."""
+def _keep(name: str, select: str, parameters: Parameters | None, engine: Engine) -> None:
+    engine.keep(name, select, parameters)
+
+
+def _do_all(engine: Engine, take: Callable[[], tuple[int, Callable[[Engine], T]]], done: dict[int, T]) -> None:
+    """Do what waits, until nothing waits any more."""
     while True:
         try:
-            name, select, parameters = take()
+            n, task = take()
         except IndexError:
             return
-        with _told(select):
-            plans.keep(name, select, parameters)
+        done[n] = task(engine)
 
 
 def _spilling(folder: Path) -> dict[str, str | bool | int | float | list[str]]:

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -62,6 +63,7 @@ class Shelf:
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
     _worlds: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
     _opened: int = 0
+    _lock: Lock = field(default_factory=Lock)
 
     def open(self, views: Mapping[str, str]) -> None:
         """From now on bare names mean these views. They are defined when a statement must be planned, and not before."""
@@ -77,12 +79,13 @@ class Shelf:
 
     def put(self, name: str, rows: pa.Table, types: Callable[[], Mapping[str, str]]) -> None:
         """Let `name` stand for `rows`."""
-        slot = self.slots.get(name)
-        if slot is None or slot.schema != rows.schema:
-            self.exchanged += slot is not None
-            slot = self.slots[name] = Slot(rows.schema, types())
-        self.filled += slot.rows is None
-        slot.rows = rows
+        with self._lock:  # two connections put
+            slot = self.slots.get(name)
+            if slot is None or slot.schema != rows.schema:
+                self.exchanged += slot is not None
+                slot = self.slots[name] = Slot(rows.schema, types())
+            before, slot.rows = slot.rows, rows
+            self.filled += before is None  # after the rows: whoever sees the number finds them
 
     def clear(self) -> None:
         for name in self.slots:

@@ -49,7 +49,7 @@ def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime, *, 
 def _bad(engine: Engine, feed: Feed, checks: list[Check], part: Slice, table: pa.Table, good: int) -> Iterator[BadRow]:
     yield from (_from_broken(row) for row in part.broken)
     if good < table.num_rows:
-        yield from _bad_rows(engine, checks, _left_behind(engine, feed, table))
+        yield from _bad_rows(engine, feed, checks, _left_behind(engine, feed, table))
 
 
 def _checks(feed: Feed, table: pa.Table) -> list[Check]:
@@ -60,8 +60,8 @@ def _checks(feed: Feed, table: pa.Table) -> list[Check]:
 def _stage_good(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table, first: bool) -> int:
     value = {c.of.name: f"v{place}" for place, c in enumerate(checks)}
     columns = ", ".join(f"{value.get(p.name, 'NULL')}::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties)
-    select = f"SELECT {LINE}, {columns} FROM ({_typed(checks, table)}) WHERE NOT ({_any(checks)})"
-    with engine.offer(_named(table), table):
+    select = f"SELECT {LINE}, {columns} FROM ({_typed(feed, checks, table)}) WHERE NOT ({_any(checks)})"
+    with engine.offer(_named(feed, table), table):
         return engine.keep(stage_of(feed), select) if first else engine.keep_more(stage_of(feed), select)
 
 
@@ -70,28 +70,29 @@ def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
     import pyarrow.compute as pc  # takes long to load, and every command that opens the facts would wait
 
     lines = table.select([LINE])
-    with engine.offer("lines_delivered", lines):
-        staged = engine.table(f"SELECT {LINE} FROM {quote(stage_of(feed))} SEMI JOIN lines_delivered USING ({LINE})")
+    delivered = name_of("lines", feed)
+    with engine.offer(delivered, lines):
+        staged = engine.table(f"SELECT {LINE} FROM {quote(stage_of(feed))} SEMI JOIN {quote(delivered)} USING ({LINE})")
     return table.filter(pc.invert(pc.is_in(table.column(LINE), value_set=staged.column(LINE))))
 
 
-def _bad_rows(engine: Engine, checks: list[Check], table: pa.Table) -> Iterator[BadRow]:
+def _bad_rows(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table) -> Iterator[BadRow]:
     """In portions, so that a delivery that is bad throughout needs no more memory than another."""
     conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
     raws = [f"{quote(c.of.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
     sql = (
-        f"SELECT {', '.join([LINE, *raws, *conditions])} FROM ({_typed(checks, table)}) WHERE "
+        f"SELECT {', '.join([LINE, *raws, *conditions])} FROM ({_typed(feed, checks, table)}) WHERE "
         f"{_any(checks)} ORDER BY {LINE}"
     )
     for start in range(0, table.num_rows, BAD_ROWS_AT_ONCE):
-        with engine.offer(_named(table), table.slice(start, BAD_ROWS_AT_ONCE)):
+        with engine.offer(_named(feed, table), table.slice(start, BAD_ROWS_AT_ONCE)):
             found = engine.rows(sql)
         yield from (_bad_row(checks, row) for row in found)
 
 
-def _named(table: pa.Table) -> str:
-    """A name for all tables of the same columns: an engine may keep the plans of what reads them."""
-    return f"rows {hashlib.sha256(str(table.schema).encode()).hexdigest()[:16]}"
+def _named(feed: Feed, table: pa.Table) -> str:
+    """A name for all of a feed's tables of the same columns: an engine may keep the plans of what reads them."""
+    return f"rows {feed.id} {hashlib.sha256(str(table.schema).encode()).hexdigest()[:16]}"
 
 
 def _bad_row(checks: list[Check], row: tuple[Any, ...]) -> BadRow:
@@ -122,7 +123,7 @@ def _any(checks: list[Check]) -> str:
     return " OR ".join(f"coalesce({sql}, false)" for _, _, sql in _rules(checks)) or "false"
 
 
-def _typed(checks: list[Check], table: pa.Table) -> str:
+def _typed(feed: Feed, checks: list[Check], table: pa.Table) -> str:
     cells = ", ".join(f"{c.cell} AS c{place}" for place, c in enumerate(checks))
     values = ", ".join(f"{c.value} AS v{place}" for place, c in enumerate(checks))
-    return f"SELECT *, {values} FROM (SELECT *, {cells} FROM {quote(_named(table))})"
+    return f"SELECT *, {values} FROM (SELECT *, {cells} FROM {quote(_named(feed, table))})"

@@ -19,6 +19,7 @@ from almoner.policy.model import Feed
 from almoner.progress import Advance
 from almoner.registry import schema, sealing
 from almoner.registry.facts import keys_only
+from almoner.registry.looking import Look, Looked
 from almoner.registry.quarantine import Sink
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Outcome, Work, clean_up
@@ -75,6 +76,11 @@ class Head:
     ordered: bool = False
     withdraws: bool = False
     expected: bool = False
+
+    @property
+    def told(self) -> Feed:
+        """The feed as its rows tell it: of what is withdrawn, the key alone."""
+        return keys_only(self.feed) if self.withdraws else self.feed
 
 
 Noted = Callable[[Outcome | None, Receipt], None]  # called in the transaction; None: it brought a watermark only
@@ -160,14 +166,18 @@ def take_rows(
     head: Head,
     slices: Iterable[Slice],
     note: Noted | None = None,
+    looked: Looked | None = None,
 ) -> Receipt:
     """Take in rows that were read already, within the caller's transaction: the one way that every record goes. The caller writes the
-    `log` and cleans up after one or several (`writing.clean_up`)."""
-    delivery_id = log.number()
+    `log` and cleans up after one or several (`writing.clean_up`). `looked`: what `looking.look_ahead` gave of them."""
+    delivery_id, feed = log.number(), head.told
     sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
-    feed = keys_only(head.feed) if head.withdraws else head.feed
-    work = Work(engine, vault, store, feed, head.received_at, delivery_id, sink, ordered=head.ordered, expected=head.expected)
-    outcome = work.withdraw(slices) if head.withdraws else work.run(slices)
+    if looked:
+        sink.add(looked.bad)
+    else:
+        looked = Look(engine, vault, feed, head.received_at, sink, ordered=head.ordered, expected=head.expected).at(slices)
+    work = Work(engine, vault, store, feed, head.received_at, delivery_id)
+    outcome = work.withdraw(looked) if head.withdraws else work.write(looked)
     sink.flush()
     receipt = Receipt(
         **_head(delivery_id, head, outcome.last_event),
@@ -200,11 +210,11 @@ def _head(delivery_id: int, head: Head, last_event: dt.date | None) -> dict[str,
 
 def _counts(outcome: Outcome, sink: Sink) -> dict[str, Any]:
     return {
-        "rows_read": outcome.read,
+        "rows_read": outcome.looked.read,
         "rows_new": outcome.written.new,
         "rows_corrected": outcome.written.corrected,
         "rows_unchanged": outcome.written.unchanged,
-        "rows_duplicate": outcome.duplicates,
+        "rows_duplicate": outcome.looked.duplicates,
         "rows_quarantined": sink.rows,
         "faults": sink.rules.total(),
         "rules": dict(sink.rules),

@@ -18,8 +18,7 @@ from almoner.registry.schema import NUMBER, fact_columns, fact_table
 FEW = 5_000  # rows that are compared with what is known without asking first whether anything is
 
 
-TWIN = "twin"
-KEPT = ("staged", "placed", "judged")  # of a delivery, by feed (`name_of`)
+KEPT = ("staged", "placed", "twin", "judged")  # of a delivery, by feed (`name_of`)
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class Written:
 def place(engine: Engine, feed: Feed) -> None:
     """Fill `placed` from the stage, with ids for numbers."""
     person, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
-    joins = f" LEFT JOIN person_seen p ON p.number = s.{quote(person.name)}" if person else ""
-    joins += f" LEFT JOIN household_seen h ON h.household_no = s.{quote(home.name)}" if home else ""
+    joins = f" LEFT JOIN {quote(name_of('person_seen', feed))} p ON p.number = s.{quote(person.name)}" if person else ""
+    joins += f" LEFT JOIN {quote(name_of('household_seen', feed))} h ON h.household_no = s.{quote(home.name)}" if home else ""
     columns = ", ".join(_placed(p) for p in feed.properties if p.fact_column)
     engine.keep(name_of("placed", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}")
 
@@ -57,7 +56,7 @@ def find_twins(engine: Engine, feed: Feed) -> bool:
         return False
     values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
     engine.keep(
-        TWIN,
+        name_of("twin", feed),
         f"""WITH kin AS (SELECT p.* FROM {placed} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}),
         kinds AS (
             SELECT {_list(key, "p")}, count(DISTINCT row({values})) AS kinds, min(p.{LINE}) AS first_line
@@ -68,9 +67,14 @@ def find_twins(engine: Engine, feed: Feed) -> bool:
     return True
 
 
+def twins(feed: Feed) -> str:
+    """The table that `find_twins` fills."""
+    return quote(name_of("twin", feed))
+
+
 def drop_duplicates(engine: Engine, feed: Feed) -> int:
     """Keep one of several equal rows. Gives how many were dropped."""
-    same = f"SELECT {LINE} FROM {TWIN} WHERE kinds = 1 AND {LINE} <> first_line"
+    same = f"SELECT {LINE} FROM {twins(feed)} WHERE kinds = 1 AND {LINE} <> first_line"
     drop_lines(engine, feed, same)
     return int(engine.value(f"SELECT count(*) FROM ({same})"))
 
@@ -78,7 +82,7 @@ def drop_duplicates(engine: Engine, feed: Feed) -> int:
 def keep_last(engine: Engine, feed: Feed) -> int:
     """Of several rows with one key keep the last. Gives how many were dropped."""
     key, placed = _list(_key(feed), "p"), quote(name_of("placed", feed))
-    earlier = f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM {placed} p SEMI JOIN {TWIN} t USING ({LINE})) WHERE {LINE} < last"
+    earlier = f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM {placed} p SEMI JOIN {twins(feed)} t USING ({LINE})) WHERE {LINE} < last"
     dropped = engine.rows(earlier)
     if dropped:
         drop_lines(engine, feed, ", ".join(str(line) for (line,) in dropped))

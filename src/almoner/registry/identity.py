@@ -21,7 +21,7 @@ from almoner.registry.vault import Vault
 HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
 _BLOCK_BYTES = 64
 _EXPECTED = "person_expected"
-KEPT = ("number_seen", "bad_number", "household_seen", "person_seen", "person_kept")  # of one delivery
+KEPT = ("number_seen", "bad_number", "household_seen", "person_seen", "person_kept")  # of a delivery, by feed (`name_of`)
 
 
 def hmac_sql(text: str) -> str:
@@ -59,22 +59,25 @@ def forget_expected(engine: Engine) -> None:
     engine.forget(_EXPECTED)
 
 
-def see_numbers(engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False) -> Numbers:
+def see_numbers(engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False, ahead: bool = False) -> Numbers:
     """Fill `number_seen`, and `bad_number` where one is. Only numbers that nobody has checked before are checked. A feed without numbers
-    fills neither. `expected`: whose they may be was found before."""
+    fills neither. `expected`: whose they may be was found before; `ahead`: and nobody else is looked for, so where one may be `new`
+    nothing is filled."""
     of = feed.with_role(Role.RESIDENT_ID)
     if of is None:
         return Numbers()
     unchecked = _see_expected(engine, feed, of) if expected else _see(engine, vault, feed, of)
     verdicts = check_numbers(of.identifier, unchecked)
+    if ahead and _others(unchecked, verdicts):
+        return Numbers(new=True)
     if expected and _others(unchecked, verdicts):  # somebody new perhaps, or who came with an earlier delivery of these
         unchecked = _see(engine, vault, feed, of)
         verdicts = check_numbers(of.identifier, unchecked)
     bad = [v for v in verdicts if v.rule]
     if bad:
-        with engine.offer("bad", pa.table({"number": [v.number for v in bad], "rule": [v.rule for v in bad]})):
-            engine.keep("bad_number", "FROM bad")
-    _respell(engine, vault, [v for v in verdicts if not v.rule])
+        with engine.offer(name_of("bad", feed), pa.table({"number": [v.number for v in bad], "rule": [v.rule for v in bad]})):
+            engine.keep(name_of("bad_number", feed), f"FROM {_table('bad', feed)}")
+    _respell(engine, vault, feed, [v for v in verdicts if not v.rule])
     return Numbers(new=_others(unchecked, verdicts), bad=bool(bad))
 
 
@@ -86,30 +89,34 @@ def _others(numbers: Sequence[str], verdicts: Sequence[Verdict]) -> bool:
 def _see(engine: Engine, vault: Vault, feed: Feed, of: Property) -> list[str]:
     """Fill `number_seen`. Gives the numbers that were never checked as the feed says."""
     engine.keep(
-        "number_seen",
+        name_of("number_seen", feed),
         f"""SELECT number, number AS canonical, number_index, person_id, checked_as
         FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, of)})) LEFT JOIN registry.person USING (number_index)""",
         pads(vault),
     )
-    return _unchecked(engine, of)
+    return _unchecked(engine, feed, of)
 
 
 def _see_expected(engine: Engine, feed: Feed, of: Property) -> list[str]:
     """As `_see`, among those who were expected; of others the index is not found out."""
     engine.keep(
-        "number_seen",
+        name_of("number_seen", feed),
         f"""SELECT s.number, s.number AS canonical, e.number_index, e.person_id, e.checked_as
         FROM ({_staged(feed, of)}) s LEFT JOIN {_EXPECTED} e ON e.number = s.number""",
     )
-    return _unchecked(engine, of)
+    return _unchecked(engine, feed, of)
 
 
 def _staged(feed: Feed, of: Property) -> str:
     return f"SELECT DISTINCT {quote(of.name)} AS number FROM {quote(stage_of(feed))} WHERE number IS NOT NULL"
 
 
-def _unchecked(engine: Engine, of: Property) -> list[str]:
-    unchecked = "SELECT number FROM number_seen WHERE checked_as IS DISTINCT FROM $identifier"
+def _table(what: str, feed: Feed) -> str:
+    return quote(name_of(what, feed))
+
+
+def _unchecked(engine: Engine, feed: Feed, of: Property) -> list[str]:
+    unchecked = f"SELECT number FROM {_table('number_seen', feed)} WHERE checked_as IS DISTINCT FROM $identifier"
     return engine.table(unchecked, {"identifier": of.identifier or ""}).column(0).to_pylist()  # type: ignore[no-any-return]
 
 
@@ -121,7 +128,7 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
     seen = f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {quote(stage_of(feed))} WHERE household_no IS NOT NULL"
     index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
     engine.keep(
-        "household_seen",
+        name_of("household_seen", feed),
         f"""WITH indexed AS (SELECT household_no, {index} AS key_index FROM ({seen}))
         SELECT household_no, key_index, h.household_id IS NULL AS is_new,
                coalesce(h.household_id, (SELECT coalesce(max(household_id), 0) FROM registry.household)
@@ -137,15 +144,15 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
     A feed without numbers fills nothing."""
     if feed.with_role(Role.RESIDENT_ID) is None:
         return False
-    good = " ANTI JOIN bad_number USING (number)" if numbers.bad else ""
+    seen, good = _table("number_seen", feed), f" ANTI JOIN {_table('bad_number', feed)} USING (number)" if numbers.bad else ""
     if not numbers.new:
-        engine.keep("person_seen", f"SELECT number, canonical, number_index, person_id, false AS is_new FROM number_seen{good}")
+        engine.keep(name_of("person_seen", feed), f"SELECT number, canonical, number_index, person_id, false AS is_new FROM {seen}{good}")
         return False
     engine.keep(
-        "person_seen",
+        name_of("person_seen", feed),
         f"""WITH fresh AS (
             SELECT number_index, min(household_id) AS household_id
-            FROM number_seen LEFT JOIN ({_homes(feed)}) USING (number) WHERE person_id IS NULL GROUP BY ALL
+            FROM {seen} LEFT JOIN ({_homes(feed)}) USING (number) WHERE person_id IS NULL GROUP BY ALL
         ), numbered AS (
             SELECT number_index, (SELECT coalesce(max(person_id), 0) FROM registry.person)
                    + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id
@@ -153,31 +160,31 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
         )
         SELECT number, canonical, number_index, coalesce(s.person_id, n.person_id) AS person_id,
                s.person_id IS NULL AS is_new
-        FROM number_seen s LEFT JOIN numbered n USING (number_index){good}""",
+        FROM {seen} s LEFT JOIN numbered n USING (number_index){good}""",
     )
-    return bool(engine.rows("SELECT 1 FROM person_seen WHERE is_new LIMIT 1"))
+    return bool(engine.rows(f"SELECT 1 FROM {_table('person_seen', feed)} WHERE is_new LIMIT 1"))
 
 
 def keep_new(engine: Engine, feed: Feed) -> int:
     """Enter the new households and persons that facts of this delivery rest on. Gives the number of
     new persons."""
-    columns, placed = {p.fact_column for p in feed.properties}, quote(name_of("placed", feed))
+    columns, placed = {p.fact_column for p in feed.properties}, _table("placed", feed)
     if "household_id" in columns:
         engine.execute(
-            f"""INSERT INTO registry.household SELECT household_id, key_index FROM household_seen
+            f"""INSERT INTO registry.household SELECT household_id, key_index FROM {_table('household_seen', feed)}
             WHERE is_new AND household_id IN (SELECT household_id FROM {placed}) ORDER BY household_id"""
         )
     if "person_id" not in columns:
         return 0
     persons = engine.keep(
-        "person_kept",
-        f"""SELECT person_id, any_value(number_index) AS number_index FROM person_seen
+        name_of("person_kept", feed),
+        f"""SELECT person_id, any_value(number_index) AS number_index FROM {_table('person_seen', feed)}
         WHERE is_new AND person_id IN (SELECT person_id FROM {placed}) GROUP BY person_id""",
     )
     of = feed.with_role(Role.RESIDENT_ID)
     engine.execute(
-        """INSERT INTO registry.person SELECT person_id, number_index, $checked_as, NULL::BLOB
-        FROM person_kept ORDER BY person_id""",
+        f"""INSERT INTO registry.person SELECT person_id, number_index, $checked_as, NULL::BLOB
+        FROM {_table('person_kept', feed)} ORDER BY person_id""",
         {"checked_as": (of.identifier if of else None) or ""},
     )
     return persons
@@ -189,20 +196,21 @@ def _homes(feed: Feed) -> str:
         return "SELECT ''::VARCHAR AS number, 0::BIGINT AS household_id LIMIT 0"
     return (
         f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM {quote(stage_of(feed))} s "
-        f"JOIN household_seen h ON h.household_no = s.{quote(home.name)} GROUP BY ALL"
+        f"JOIN {_table('household_seen', feed)} h ON h.household_no = s.{quote(home.name)} GROUP BY ALL"
     )
 
 
-def _respell(engine: Engine, vault: Vault, odd: list[Verdict]) -> None:
+def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[Verdict]) -> None:
     """Numbers with separators mean the same person as those without."""
     if not odd:
         return
     data = {"number": [v.number for v in odd], "canonical": [v.canonical for v in odd]}
-    with engine.offer("odd", pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
+    named, seen = name_of("odd", feed), name_of("number_seen", feed)
+    with engine.offer(named, pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
         engine.keep(
-            "number_seen",
-            """SELECT s.number, coalesce(o.canonical, s.canonical) AS canonical, coalesce(o.number_index, s.number_index) AS number_index,
+            seen,
+            f"""SELECT s.number, coalesce(o.canonical, s.canonical) AS canonical, coalesce(o.number_index, s.number_index) AS number_index,
             CASE WHEN o.number IS NULL THEN s.person_id ELSE o.person_id END AS person_id, s.checked_as
-            FROM number_seen s LEFT JOIN (SELECT odd.*, p.person_id FROM odd LEFT JOIN registry.person p USING (number_index)) AS o
+            FROM {quote(seen)} s LEFT JOIN (SELECT odd.*, p.person_id FROM {quote(named)} AS odd LEFT JOIN registry.person p USING (number_index)) AS o
             ON o.number = s.number""",
         )

@@ -19,6 +19,7 @@ from almoner.intake.validate import AS_IT_WAS
 from almoner.policy.model import Feed
 from almoner.registry import deliveries, schema, sealing
 from almoner.registry.deliveries import DeliveryLog, Receipt
+from almoner.registry.looking import Look
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work, clean_up
@@ -85,8 +86,8 @@ def _write(
 ) -> Receipt:
     log, again = DeliveryLog(engine), _Again()
     delivery_id = log.number()
-    work = Work(engine, vault, store, feed, received_at, delivery_id, again, settled=True)
-    outcome = work.run(_slices(feed, rows))
+    looked = Look(engine, vault, feed, received_at, again, settled=True).at(_slices(feed, rows))
+    outcome = Work(engine, vault, store, feed, received_at, delivery_id).write(looked)
     passed = [id_ for id_ in rows if id_ not in again.rows]
     if not passed:
         raise _NothingPassed
@@ -104,11 +105,11 @@ def _write(
         file="quarantine",
         received_at=received_at,
         complete_through=None,
-        rows_read=outcome.read,
+        rows_read=looked.read,
         rows_new=written.new,
         rows_corrected=written.corrected,
         rows_unchanged=written.unchanged,
-        rows_duplicate=outcome.duplicates,
+        rows_duplicate=looked.duplicates,
         rows_quarantined=len(again.rows),
         faults=rules.total(),
         rules=dict(rules),

@@ -48,7 +48,7 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
         KEPT,
         f"""WITH identity AS ({_identities(feed)}), seen AS (
             SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
-            FROM person_seen {"" if told else "WHERE is_new"} GROUP BY person_id, is_new
+            FROM {quote(name_of('person_seen', feed))} {"" if told else "WHERE is_new"} GROUP BY person_id, is_new
         )
         SELECT person_id, s.number_index, CASE WHEN is_new THEN canonical END AS number,
                i.name, i.phone, i.address, i.identity_hash

@@ -51,6 +51,7 @@ def mark(engine: Engine, name: str) -> str | None:
 
 
 def set_mark(engine: Engine, name: str, value: str) -> None:
+    """Remember a value, within the caller's transaction."""
     engine.execute("DELETE FROM registry.stream_mark WHERE name = $name", {"name": name})
     engine.execute("INSERT INTO registry.stream_mark VALUES ($name, $value)", {"name": name, "value": value})
 

@@ -147,7 +147,7 @@ class Landing:
                 stream_state.touch_all(self.engine)
             elif outcome and changed:
                 touched = stream_state.Touched(self.engine)
-                touched.add(self.pack.feeds[feed], outcome.judged, corrected=receipt.rows_corrected > 0)
+                touched.add(self.pack.feeds[feed], outcome.looked.judged, corrected=receipt.rows_corrected > 0)
                 touched.write(self.pack.membership_feed)
 
         delivery = Delivery(file, feed, received, _vouched(file))

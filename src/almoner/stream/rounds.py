@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import monotonic
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from almoner.intake.slices import TEXT_ROWS, Slice
 from almoner.policy.model import Feed, Pack, Role
 from almoner.registry import identity, stream_state
 from almoner.registry.deliveries import DeliveryLog, Head, Receipt, take_rows, vouch
-from almoner.registry.facts import keys_only
+from almoner.registry.looking import Looked, look_ahead
 from almoner.registry.stream_state import Standing, Touched
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Outcome, clean_up
@@ -154,19 +155,18 @@ class Rounds:
     def practise(self, at: dt.datetime) -> None:
         """Go through a round of every feed without a row, and undo it: an engine that keeps plans has them from then on."""
         feeds = [feed for feed in self.pack.feeds.values() if feed.sharing_class != "not-shared"]
+        heads = [replace(_head(feed, at, f"{NAME} {feed.id}"), expected=True) for feed in feeds]
+        runs = [_Run(head, [Objects(head.feed, []).slice(())]) for head in heads]
         with suppress(_Undone), self.engine.few_rows(), self.engine.transaction():
             log, touched = DeliveryLog(self.engine), Touched(self.engine)
             identity.expect(self.engine, self.vault, [])
-            for feed in feeds:
-                head = replace(_head(feed, at, f"{NAME} {feed.id}"), expected=True)
-
-                def note(outcome: Outcome | None, receipt: Receipt, feed: Feed = feed) -> None:
-                    del receipt
-                    if outcome:
-                        touched.add(feed, outcome.judged, corrected=False)
-
-                take_rows(self.engine, self.vault, self.store, log, head, [Objects(feed, []).slice(())], note)
-                clean_up(self.engine, feed)
+            for order in (runs[::-1], runs):  # so that whoever takes from either end had most of them
+                looked = self._look_ahead(order)
+            for run in runs:
+                found = looked.get(id(run))
+                self._take_run(run, log, touched, found)
+                if found:
+                    touched.add(run.head.feed, found.judged, corrected=False)
             raise _Undone
 
     def set_aside(self, at: dt.datetime) -> bool:
@@ -210,27 +210,33 @@ class Rounds:
         standings = stream_state.standings(self.engine)
         read = [(part, self._read(part, standings.get(part.feed.id, Standing()), at)) for part in parts]
         identity.expect(self.engine, self.vault, [numbers for _, runs in read for run in runs for numbers in run.numbers()])
+        looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
             before = standings.get(part.feed.id, Standing()).complete_through
-            told = [self._take_run(run, log, touched) for run in runs]
+            told = [self._take_run(run, log, touched, looked.get(id(run))) for run in runs]
             if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
                 stream_state.note_moved(self.engine, part.feed.id)
             yield from told
+
+    def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, Looked | None]:
+        """By the first run of each feed, what can be found out of it before any other is written."""
+        tasks = [partial(_look, self.vault, run) for run in runs]
+        return dict(zip(map(id, runs), self.engine.share(tasks), strict=True))
 
     def _read(self, part: Part, standing: Standing, at: dt.datetime) -> list[_Run]:
         heads = ((replace(self._head(part.feed, run, standing, at), expected=True), run) for run in in_runs(part.feed, part.events))
         return [_Run(head, list(_slices(head, [e for e in run if e.data is not None]))) for head, run in heads]
 
-    def _take_run(self, run: _Run, log: DeliveryLog, touched: Touched) -> Receipt:
+    def _take_run(self, run: _Run, log: DeliveryLog, touched: Touched, looked: Looked | None = None) -> Receipt:
         head = run.head
         if not run.slices:
             return vouch(log, head)
 
         def note(outcome: Outcome | None, receipt: Receipt) -> None:
             if outcome and (receipt.rows_new or receipt.rows_corrected):
-                touched.add(head.feed, outcome.judged, corrected=receipt.rows_corrected > 0, withdrawn=head.withdraws)
+                touched.add(head.feed, outcome.looked.judged, corrected=receipt.rows_corrected > 0, withdrawn=head.withdraws)
 
-        return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note)
+        return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, looked)
 
     def _head(self, feed: Feed, events: Sequence[Waiting], standing: Standing, at: dt.datetime) -> Head:
         named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
@@ -239,11 +245,15 @@ class Rounds:
         return replace(_head(feed, received, named), complete_through=through, withdraws=events[0].withdrawn)
 
 
+def _look(vault: Vault, run: _Run, engine: Engine) -> Looked | None:
+    return look_ahead(engine, vault, run.head.told, run.head.received_at, run.slices)
+
+
 def _head(feed: Feed, received: dt.datetime, named: str) -> Head:
     return Head(feed, NAME, hashlib.sha256(named.encode()).hexdigest(), received, vouches=False, ordered=True)
 
 
 def _slices(head: Head, events: Sequence[Waiting]) -> Iterator[Slice]:
-    reader = Objects(keys_only(head.feed) if head.withdraws else head.feed, [])
+    reader = Objects(head.told, [])
     for start in range(0, len(events), TEXT_ROWS):
         yield reader.slice(reader.read(e.seq, e.data or "") for e in events[start : start + TEXT_ROWS])

@@ -39,6 +39,7 @@ MOST_HOUSEHOLDS = 100_000  # of one cycle: bounds its memory
 PRACTICES, PRACTICE_HOUSEHOLDS = 3, 400  # as many as it takes until every plan is kept
 LONGEST_WAIT = dt.timedelta(minutes=10)  # of a sweep or a tick for a quiet moment
 TICK = "tick"  # the mark: the last day for which who is due was found
+MONTHS, DUE, COUNTED = "months", "due", "counted"  # the mark: past months may have to be counted; some were, so a sweep is due after the last
 
 
 _SURROUNDINGS = (
@@ -233,7 +234,7 @@ class Worker:
         everybody = stream_state.everybody_is_touched(self.engine) or self._pack_is_new()
         moved, day = stream_state.moved(self.engine), self._day(at)
         tick = stream_state.mark(self.engine, TICK) != day.isoformat()
-        if not (everybody or moved or tick):
+        if not (everybody or moved or tick or stream_state.mark(self.engine, MONTHS)):
             self._waits_since = None
             return False
         self._waits_since = self._waits_since or at
@@ -241,8 +242,10 @@ class Worker:
             return False
         if everybody:
             self._sweep(day)
-        else:
+        elif moved or tick:
             self._find_due(day, moved)
+        elif not self._count_months(day):
+            return True  # the others wait on
         self._waits_since = None
         return True
 
@@ -255,6 +258,7 @@ class Worker:
         with self.engine.transaction():
             stream_state.forget_touched(self.engine, None)
             stream_state.set_mark(self.engine, TICK, day.isoformat())
+            stream_state.set_mark(self.engine, MONTHS, "")
 
     def _find_due(self, day: dt.date, moved: Sequence[str]) -> None:
         """Whom the day or a moved watermark concerns: they are touched, and assessed by the next steps."""
@@ -271,16 +275,33 @@ class Worker:
             signals |= ticks.changed_by_time(self.pack, since, day, held_back)
             self._tidy(day)
         due = ticks.due(self.engine, self.pack, signals, day, self._known_at())
-        months_ended = months.count(self.engine, self.pack, day, self._known_at()).months
         with self.engine.transaction():
-            if months_ended:  # signals of areas are judged in a sweep
-                stream_state.touch_all(self.engine)
+            if stream_state.mark(self.engine, MONTHS) != COUNTED:
+                stream_state.set_mark(self.engine, MONTHS, DUE)
             stream_state.touch_households(self.engine, due)
             stream_state.forget_moved(self.engine, moved)
             stream_state.set_mark(self.engine, TICK, day.isoformat())
         self.status.count("ticks", 1)
         self.status.spent("ticks", perf_counter() - started)
         tell("tick", day=day.isoformat(), feeds=list(moved), signals=len(signals), households=len(due))
+
+    def _count_months(self, day: dt.date) -> bool:
+        """Past months that signals of areas compare with: until something comes, one at least. True when none is left."""
+        wanted = months.due(self.engine, self.pack, day, self._known_at())
+        if wanted:
+            with self.engine.transaction():
+                stream_state.set_mark(self.engine, MONTHS, COUNTED)
+        started = perf_counter()
+        counted = months.count_due(self.engine, self.pack, wanted, self._known_at(), self._rounds.waits)
+        if counted:
+            tell("months", counted=counted, left=len(wanted) - counted, seconds=round(perf_counter() - started, 3))
+        if counted < len(wanted):
+            return False
+        with self.engine.transaction():
+            if stream_state.mark(self.engine, MONTHS) == COUNTED:  # signals of areas are judged in a sweep
+                stream_state.touch_all(self.engine)
+            stream_state.set_mark(self.engine, MONTHS, "")
+        return True
 
     def _tidy(self, day: dt.date) -> None:
         """Once a day: let go of what was kept for a while."""

@@ -1,0 +1,92 @@
+"""A worker counts past months, which signals of areas compare with, while nothing else waits; the sweep that judges them comes after the last."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from almoner.assessment import months
+from almoner.policy.model import Pack
+from almoner.registry import stream_state
+from almoner.stream.worker import COUNTED, MONTHS
+from county import AS_OF, KNOWN_AT, deliveries, draw, number, taken_in
+from lesser import with_signals
+from stream.taking import Clock, Stream, event, working
+
+
+@pytest.fixture(scope="module")
+def few(base: Pack) -> Pack:
+    return with_signals(base, "income_shock", "elder_unsupported")
+
+
+@pytest.fixture
+def swept(base: Pack, few: Pack, tmp_path: Path) -> Iterator[Stream]:
+    """Everybody was assessed and every month counted; then the counts were lost, and a day passed."""
+    with taken_in(base, deliveries(tmp_path, draw(3, households=40))) as engine:
+        stream = Stream(tmp_path / "home", few, engine=engine)
+        with working(stream, Clock(KNOWN_AT), day=AS_OF) as worker:
+            worker.drain()
+        assert len(counted(stream)) > 12
+        assert sweeps(stream) == 1
+        engine.execute("DELETE FROM assessment.area_month")
+        stream_state.set_mark(engine, MONTHS, "due")
+        yield stream
+        stream.close_files()
+
+
+def counted(stream: Stream) -> list[tuple[Any, ...]]:
+    return stream.engine.rows("SELECT month, list(row(item, area, started, at_risk) ORDER BY ALL) FROM assessment.area_month GROUP BY month ORDER BY month")
+
+
+def sweeps(stream: Stream) -> int:
+    return int(stream.engine.value("SELECT count(*) FROM assessment.cycle WHERE scope = 'everybody'"))
+
+
+def test_months_wait_for_what_comes_and_the_sweep_for_the_months(swept: Stream, few: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that comes while the first month is counted is taken in after it, before the second."""
+    look, looks = months._look, list[int]()
+
+    def looked(*asked: Any) -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            swept.put(event("elderly_meters", 1, resident_no=number(1, dt.date(1950, 1, 1)), day="2026-11-08", litres=3))
+        look(*asked)
+
+    monkeypatch.setattr(months, "_look", looked)
+    with working(swept, Clock(KNOWN_AT), day=AS_OF) as worker:
+        assert worker.step()
+        assert len(counted(swept)) == 1
+        assert swept.inbox.backlog()
+        assert worker.step()
+        assert len(counted(swept)) == 1
+        assert not swept.inbox.backlog()
+        assert sweeps(swept) == 1
+        worker.drain()
+    assert sweeps(swept) == 2
+    found = counted(swept)
+    swept.engine.execute("DELETE FROM assessment.area_month")
+    months.count(swept.engine, few, AS_OF, KNOWN_AT)
+    assert counted(swept) == found
+
+
+def test_a_worker_that_was_killed_between_the_months_and_the_sweep_sweeps(swept: Stream, few: Pack) -> None:
+    months.count(swept.engine, few, AS_OF, KNOWN_AT)
+    stream_state.set_mark(swept.engine, MONTHS, COUNTED)
+    with working(swept, Clock(KNOWN_AT), day=AS_OF) as worker:
+        worker.drain()
+    assert sweeps(swept) == 2
+    with working(swept, Clock(KNOWN_AT), day=AS_OF) as worker:
+        worker.drain()
+    assert sweeps(swept) == 2
+
+
+def test_no_sweep_follows_where_no_month_was_counted(swept: Stream, few: Pack) -> None:
+    months.count(swept.engine, few, AS_OF, KNOWN_AT)
+    with working(swept, Clock(KNOWN_AT), day=AS_OF) as worker:
+        worker.drain()
+    assert sweeps(swept) == 1
+    assert not stream_state.mark(swept.engine, MONTHS)
