@@ -223,7 +223,7 @@ def _record(scene: Scene, outcome: Outcome) -> None:
     for kind, counts in moved.items():
         _count(outcome.areas_moved if kind == "area" else outcome.moved, counts)
     ledger.keep_concerned(scene.engine, [stage.kind for stage in _STAGES])
-    ledger.settle(scene.engine, findings(), scene.standing, scene.as_of)
+    ledger.settle(scene.engine, findings(), scene.standing, scene.as_of, scoped=scene.scoped)
     if any(moved.values()):
         evidence.keep_latest(scene)
     sources = Sources(scene)

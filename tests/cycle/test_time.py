@@ -170,12 +170,30 @@ def test_other_evidence_for_the_same_signal_is_a_change(engine: Engine, base: Pa
     assert outcome.moved["income_shock"] == {"raised": 0, "changed": 1, "cleared": 0}
 
 
+@pytest.mark.parametrize("scoped", [False, True], ids=["sweep", "some"])
+def test_what_stands_keeps_its_first_day_and_tells_its_last(engine: Engine, base: Pack, tmp_path: Path, scoped: bool) -> None:
+    """With the same evidence or other, and neither twice nor gone when the day is looked at again."""
+    sql = "SELECT key, digest, opened, last_true FROM assessment.standing ORDER BY key"
+    before = engine.rows(sql)
+    assert {row[2:] for row in before} == {(DAY_1, DAY_1)}
+    more = [{"resident_no": WHO, "month": "2026-09", "employer_code": "E2", "wage": 500}]
+    deliver(engine, base, tmp_path, "insured_wages", more, at(dt.date(2026, 11, 10)), dt.date(2026, 10, 31))
+    for _ in range(2):
+        cycle.run(engine, base, DAY_2, at(DAY_2), [1] if scoped else None)
+        after = engine.rows(sql)
+        assert [row[0] for row in after] == [row[0] for row in before]
+        assert {row[2:] for row in after} == {(DAY_1, DAY_2)}
+    assert [key for (key, digest, *_), (_, was, *_) in zip(after, before, strict=True) if digest != was]
+    cycle.run(engine, base, DAY_1, at(DAY_2), [1] if scoped else None)
+    assert {row[2:] for row in engine.rows(sql)} == {(DAY_1, DAY_2)}
+
+
 def test_a_failing_cycle_leaves_nothing_behind(
     base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with taken_in(base, deliveries(tmp_path, draw(2))) as engine:
         monkeypatch.setattr(
-            "almoner.assessment.ledger.settle", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+            "almoner.assessment.ledger.settle", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full"))
         )
         with pytest.raises(OSError, match="disk full"):
             cycle.run(engine, base, DAY_1, at(DAY_1))

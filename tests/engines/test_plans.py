@@ -8,12 +8,13 @@ from contextlib import nullcontext, suppress
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from almoner.engines import Beside, Engine, beside, with_columns
 from almoner.engines.duck import DuckEngine
-from almoner.engines.plans import MOST_WORLDS
+from almoner.engines.plans import MOST_WORLDS, as_arrow
 from almoner.errors import EngineError
 
 TIMES = 4  # planned, prepared, and run by the plan
@@ -252,3 +253,36 @@ def test_where_repetition_is_expected_the_first_time_is_planned_for_good(engine:
         with engine.few_rows(), engine.offer("numbers", numbers(1, 2)):
             assert engine.rows(f"{asked} AND {expected}") == [(2 if expected else 0,)]
         assert engine.value("SELECT count(*) FROM duckdb_prepared_statements()") == plans
+
+
+@pytest.mark.parametrize("sql", [EVERY_TYPE, "SELECT n, 'a' AS letter FROM numbers WHERE n > 9"])
+def test_rows_are_the_same_whichever_way_duckdb_is_asked_for_them(sql: str) -> None:
+    with duckdb.connect() as connection:
+        connection.register("numbers", numbers(1, 2))
+        connection.execute(f"PREPARE plan AS {sql}")
+        plain = connection.sql(sql).to_arrow_table()
+        for statement in (sql, "EXECUTE plan"):
+            for directly in (True, False):
+                assert as_arrow(connection, statement, directly=directly).equals(plain)
+        for directly in (True, False):
+            with pytest.raises(duckdb.Error):
+                as_arrow(connection, "EXECUTE none", directly=directly)
+
+
+def test_threads_that_rest_over_few_rows_are_there_for_many(engine: Engine) -> None:
+    asked = "SELECT current_setting('threads')::INTEGER"
+    engine.execute("SET threads = 3")
+    with engine.few_rows():
+        assert engine.value(asked) == 1
+    assert engine.value(asked) == 3
+    engine.expect_repetition()
+    for _ in range(2):
+        with engine.few_rows():
+            assert engine.value(asked) == 1
+        assert engine.value(asked) == 1
+    engine.keep("kept", "SELECT n FROM base")
+    assert engine.value(asked) == 3
+    with suppress(ZeroDivisionError), engine.few_rows(), engine.transaction():
+        raise ZeroDivisionError
+    assert list(engine.batches("SELECT * FROM base"))
+    assert engine.value(asked) == 3

@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS assessment.area_month (
 """
 
 FINDING_COLUMNS = "item, subject, subject_id, household_id, person_id, area, level, severity, digest"
-_CLEARED, _DIFFERENT = "standing_cleared", "standing_different"  # kept tables, while the state is brought up to date
+_OVER, _DIFFERENT = "standing_over", "standing_different"  # kept tables, while the state is brought up to date
 _SETTLED = ("level", "severity", "digest", "area", "household_id")  # of what stands, all that later findings may change
 EMPTY_FINDINGS = (
     "SELECT NULL::VARCHAR AS item, NULL::VARCHAR AS subject, NULL::BIGINT AS subject_id, NULL::BIGINT AS household_id,"
@@ -148,23 +148,28 @@ def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
     engine.keep(CONCERNED, union)
 
 
-def settle(engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: dt.date) -> None:
-    """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind. `standing`: what stood in the scope before;
-    of most of it nothing is different, and is left as it is."""
+def settle(engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: dt.date, *, scoped: bool) -> None:
+    """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind. `standing`: what stood in the scope before
+    (`standing_of`, where it is `scoped`); of most of it nothing is different, and is left as it is."""
+    row = "s.row" if scoped else "s.rowid"
     cleared = " UNION ALL ".join(f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'" for kind in findings)
-    if engine.keep(_CLEARED, cleared):
-        engine.execute(f"DELETE FROM assessment.standing WHERE key IN (SELECT key FROM {_CLEARED})")
     found = " UNION ALL ".join(keyed(kind, table) for kind, table in findings.items())
-    different = f"""SELECT key, kind, {FINDING_COLUMNS}, $as_of AS opened, $as_of AS last_true FROM ({found}) AS f
-        ANTI JOIN {standing} AS s ON s.key = f.key AND s.last_true >= $as_of
-          AND {" AND ".join(f"s.{column} IS NOT DISTINCT FROM f.{column}" for column in _SETTLED)}"""
-    if engine.keep(_DIFFERENT, different, {"as_of": as_of}):  # by itself: to plan it takes longer than to run it
-        engine.execute(
-            f"""INSERT INTO assessment.standing FROM {_DIFFERENT}
-                ON CONFLICT (key) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in _SETTLED)},
-                  last_true = greatest(last_true, excluded.last_true)"""
-        )
-    engine.forget(_CLEARED, _DIFFERENT)
+    columns = ("key", "kind", *FINDING_COLUMNS.split(", "))
+    different = f"""SELECT {", ".join(f"f.{column}" for column in columns)}, coalesce(s.opened, $as_of) AS opened,
+        greatest(s.last_true, $as_of) AS last_true, {row} AS row
+        FROM ({found}) AS f LEFT JOIN {standing} AS s ON s.key = f.key
+        WHERE s.key IS NULL OR s.last_true < $as_of OR {" OR ".join(f"s.{column} IS DISTINCT FROM f.{column}" for column in _SETTLED)}"""
+    engine.keep(_DIFFERENT, different, {"as_of": as_of})
+    over = f"SELECT {row} AS row FROM {standing} AS s WHERE s.key IN ({cleared}) UNION ALL SELECT row FROM {_DIFFERENT} WHERE row IS NOT NULL"
+    if engine.keep(_OVER, over):  # rows are found by their places: to look for keys takes as long as there are many
+        engine.execute(f"DELETE FROM assessment.standing WHERE rowid IN (SELECT row FROM {_OVER})")
+    engine.execute(f"INSERT INTO assessment.standing SELECT * EXCLUDE (row) FROM {_DIFFERENT}")
+    engine.forget(_OVER, _DIFFERENT)
+
+
+def standing_of(condition: str) -> str:
+    """A SELECT of what stands and fulfils the condition, with the place of each row."""
+    return f"SELECT *, rowid AS row FROM assessment.standing WHERE {condition}"
 
 
 def decided(engine: Engine, *findings: tuple[Kind, str]) -> str:

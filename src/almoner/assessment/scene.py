@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from almoner.assessment.expressions import bind
+from almoner.assessment.ledger import standing_of
 from almoner.assessment.rules import asked_of_everybody
 from almoner.assessment.values import ParameterValues, area_table, values_at
 from almoner.assessment.wide import SPOKEN_OF, SUBJECTS, everybody, judgements, kept_as, spoken_of, wide
@@ -122,7 +123,7 @@ def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]
     here = "household_id IN (SELECT household_id FROM scope_household)"
     engine.keep(kept["member"], views["member"])
     moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
-    engine.keep(STANDING, " UNION ALL ".join(f"SELECT * FROM assessment.standing WHERE {those}" for those in (here, moved_here)))
+    engine.keep(STANDING, " UNION ALL ".join(standing_of(those) for those in (here, moved_here)))
     with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
         engine.keep_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
     return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}

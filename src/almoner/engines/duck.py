@@ -50,6 +50,7 @@ class DuckEngine(Engine):
         self._kept: set[str] = set()  # names of temporary tables
         self._few = False  # whether statements are about few rows now, and plans are kept
         self._passes_as_tables = passes_as_tables
+        self._threads: int | None = None  # how many there are for many rows, while they rest
         self._attached = path is not None
         if path:
             self._attach(path, read_only)
@@ -90,6 +91,7 @@ class DuckEngine(Engine):
         if self._few:
             yield from self.table(sql, parameters).to_batches(max_chunksize=rows)
             return
+        self._wake()
         with _told(sql):
             relation = self._connection.sql(sql, params=dict(parameters) if parameters else None)
             yield from relation.to_arrow_reader(rows)
@@ -155,6 +157,7 @@ class DuckEngine(Engine):
                 self._give_up_tables([name])
                 return self._plans.keep(name, select, parameters)
             self._make_way(name)
+            self._wake()
             made = self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}", dict(parameters) if parameters else None
             )
@@ -242,16 +245,24 @@ class DuckEngine(Engine):
     @contextmanager
     def few_rows(self) -> Iterator[None]:
         """One thread, for to wake the others for a few rows takes longer than the rows; and plans that are kept."""
-        threads = self.value("SELECT current_setting('threads')")
-        self.execute("SET threads = 1")
+        if self._threads is None:
+            self._threads = int(self.value("SELECT current_setting('threads')"))
+            self.execute("SET threads = 1")
         self._few = self._passes_as_tables <= 0
         self._passes_as_tables -= 1
         try:
             yield
         finally:
             self._few = False
+            if not self._shelf.repeats:  # where few rows follow, threads rest until there are many: to wake them takes a while
+                self._wake()
+
+    def _wake(self) -> None:
+        """For many rows: the threads that rested over few."""
+        if self._threads is not None:
             with suppress(EngineError):  # in a transaction that has failed nothing can be set
-                self.execute(f"SET threads = {threads}")
+                self.execute(f"SET threads = {self._threads}")
+                self._threads = None
 
     def expect_repetition(self) -> None:
         self._passes_as_tables, self._shelf.repeats = 0, True

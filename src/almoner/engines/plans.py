@@ -11,8 +11,7 @@ import functools
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -22,6 +21,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Beside, Parameters, quote
 
+ROWS_AT_ONCE = 1_000_000  # of an Arrow table's batch
 MOST_PLANS = 4_000
 MOST_WORLDS = 100  # sets of views that are remembered; those of everybody name a moment, and are new each time
 MOST_SEEN = 20_000  # statements of which it is remembered that they were run
@@ -152,22 +152,24 @@ class Plans:
         self._world, self._filled = None, -1
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
-        """Run a query; the first time as it is, unless repetition is expected, and from the second time on by a plan of its own."""
+        """Run a query."""
+        return self._connection.execute(self._planned(sql, parameters))
+
+    def arrow(self, sql: str, parameters: Parameters | None) -> pa.Table:
+        """The rows of a query as an Arrow table."""
+        return as_arrow(self._connection, self._planned(sql, parameters))
+
+    def _planned(self, sql: str, parameters: Parameters | None) -> str:
+        """What to run for a query: the first time itself, unless repetition is expected, and from the second time on a plan of its own."""
         key = (written_out(self._connection, sql, parameters), self._shelf.world, self._shelf.exchanged)
         plan = self._prepared.get(key)
         if plan is None:
             self.define()
             if not (self._shelf.repeats or self._shelf.was_seen(key)) or not self._keeps_its_plan(key):
-                return self._connection.execute(key[0])
+                return key[0]
             plan = self._prepare(key)
         self._prepared.move_to_end(key)
-        return self._connection.execute(f"EXECUTE {plan}")
-
-    def arrow(self, sql: str, parameters: Parameters | None) -> pa.Table:
-        """The rows of a query as an Arrow table."""
-        ran = self.run(sql, parameters)
-        with _without_advice():
-            return ran.to_arrow_table()
+        return f"EXECUTE {plan}"
 
     def keep(self, name: str, sql: str, parameters: Parameters | None) -> int:
         """Compute `sql` and let `name` stand for its rows. Gives how many these are."""
@@ -288,9 +290,15 @@ def _literal(connection: duckdb.DuckDBPyConnection, value: Any) -> str:
     return literal
 
 
-@contextmanager
-def _without_advice() -> Iterator[None]:
-    """DuckDB advises against Arrow from a statement that it does not know as a relation; a plan is none."""
+def as_arrow(connection: duckdb.DuckDBPyConnection, statement: str, *, directly: bool = True) -> pa.Table:
+    """Run a statement; its rows as an Arrow table.
+
+    DuckDB writes rows as Arrow `directly` for what it knows as a relation, and a plan is none: what `execute` gives is copied by a second
+    statement, which takes a sixth of a round. The relations' own way to ask is private; where it is missing it is done without.
+    """
+    ask = getattr(connection, "_submit", None) if directly else None
+    if ask is not None:
+        return ask(statement, None, "arrow", ROWS_AT_ONCE).arrow_table()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
-        yield
+        return connection.execute(statement).to_arrow_table()
