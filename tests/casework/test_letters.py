@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import logging
+import logging.config
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,6 +161,7 @@ def test_every_sign_that_is_shown_is_drawn(at_home: Case, worker: User, signed_i
 def test_a_sign_without_a_font_is_told_and_the_older_notice_stays(
     at_home: Case, worker: User, signed_in: SignIn, caplog: pytest.LogCaptureFixture, language: str
 ) -> None:
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Django does when it is set up
     client = signed_in(worker)
     pdf(client, at_home, language=language)
     before, events = Notice.objects.get(), list(at_home.events.values_list("kind", flat=True))

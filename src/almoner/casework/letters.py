@@ -18,7 +18,7 @@ from almoner.casework.refusals import Refused
 
 LANG = {"en": "en", "zh-hans": "zh-Hans"}  # as the PDF says it (BCP 47)
 NAMED = 8  # signs without a font, at most, in a refusal
-logging.getLogger("weasyprint").disabled = True  # it quotes what it cannot draw, names too
+logging.getLogger("weasyprint").addFilter(lambda _: False)  # it quotes what it cannot draw, names too; to set up logging again undoes `disabled`
 
 
 @cache

@@ -96,6 +96,7 @@ def drop_lines(engine: Engine, feed: Feed, lines: str) -> None:
 
 
 def span(engine: Engine, feed: Feed) -> Span:
+    """How many rows are placed, and of what time."""
     time = quote(feed.event_time.name) if feed.event_time else "NULL::DATE"
     return Span(*engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('placed', feed))}")[0])
 
