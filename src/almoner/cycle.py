@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import MappingProxyType
@@ -107,10 +107,6 @@ def run(
     return outcome
 
 
-class _Undone(Exception):  # noqa: N818 - ends a transaction on purpose
-    """Raised to undo a practice."""
-
-
 def practise(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int]
 ) -> None:
@@ -118,13 +114,12 @@ def practise(
     has them from then on."""
     ledger.create(engine)
     listed = ", ".join(str(int(household)) for household in households)
-    with suppress(_Undone), engine.transaction():
+    with engine.practice():
         engine.execute(f"DELETE FROM assessment.standing WHERE household_id IN ({listed})")
         with _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
             outcome = _assess(scene, seconds)
             outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
             _record(scene, outcome)
-        raise _Undone
 
 
 def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> Outcome:

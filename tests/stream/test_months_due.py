@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,30 @@ def test_no_sweep_follows_where_no_month_was_counted(swept: Stream, few: Pack) -
         worker.drain()
     assert sweeps(swept) == 1
     assert not stream_state.mark(swept.engine, MONTHS)
+
+
+def test_where_something_always_waits_months_hold_nobody_up_twice(swept: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After ten minutes without a quiet moment one month is counted; whom the events touched is assessed by the next step."""
+    look, clock, numbers = months._look, Clock(KNOWN_AT), count(1)
+
+    def came() -> None:
+        n = next(numbers)
+        swept.put(event("elderly_meters", n, resident_no=number(1, dt.date(1950, 1, 1)), day=f"2026-11-0{n}", litres=3))
+
+    def looked(*asked: Any) -> None:
+        came()
+        look(*asked)
+
+    monkeypatch.setattr(months, "_look", looked)
+    with working(swept, clock, day=AS_OF) as worker:
+        came()
+        worker.step()
+        clock.forward(minutes=11)
+        came()
+        stream_state.touch_households(swept.engine, [1])
+        worker.step()
+        assert len(counted(swept)) == 1
+        assert swept.inbox.backlog()
+        worker.step()
+        assert len(counted(swept)) == 1
+        assert stream_state.touched(swept.engine, 9) == []

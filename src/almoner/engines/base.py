@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -53,6 +53,10 @@ def with_columns(select: str, more: Mapping[str, str]) -> str:
     return f"SELECT *{columns} FROM ({select})" if columns else select
 
 
+class _Undone(Exception):  # noqa: N818 - ends a transaction on purpose
+    """Raised to undo a practice."""
+
+
 class Engine(ABC):
     """One open database. Not shared between threads; `close` it or use it in a `with` block."""
 
@@ -77,6 +81,13 @@ class Engine(ABC):
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
         """Within the block all statements belong together: an exception undoes them all."""
+
+    @contextmanager
+    def practice(self) -> Iterator[None]:
+        """A transaction that is undone at the end of the block."""
+        with suppress(_Undone), self.transaction():
+            yield
+            raise _Undone
 
     @abstractmethod
     def views(self, definitions: Mapping[str, str]) -> AbstractContextManager[None]:

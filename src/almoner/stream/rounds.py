@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
@@ -99,10 +98,6 @@ class Taken:
     through: dict[str, int]  # by feed, the position of its last event
 
 
-class _Undone(Exception):  # noqa: N818 - ends a transaction on purpose
-    """Raised to undo a practice."""
-
-
 @dataclass
 class Rounds:
     """Takes slices out of an inbox into the facts."""
@@ -157,7 +152,7 @@ class Rounds:
         feeds = [feed for feed in self.pack.feeds.values() if feed.sharing_class != "not-shared"]
         heads = [replace(_head(feed, at, f"{NAME} {feed.id}"), expected=True) for feed in feeds]
         runs = [_Run(head, [Objects(head.feed, []).slice(())]) for head in heads]
-        with suppress(_Undone), self.engine.few_rows(), self.engine.transaction():
+        with self.engine.few_rows(), self.engine.practice():
             log, touched = DeliveryLog(self.engine), Touched(self.engine)
             identity.expect(self.engine, self.vault, [])
             for order in (runs[::-1], runs):  # so that whoever takes from either end had most of them
@@ -167,7 +162,6 @@ class Rounds:
                 self._take_run(run, log, touched, found)
                 if found:
                     touched.add(run.head.feed, found.judged, corrected=False)
-            raise _Undone
 
     def set_aside(self, at: dt.datetime) -> bool:
         """Put the one next event into quarantine as it is: it alone brings the engine down. False when nothing waits."""

@@ -244,8 +244,8 @@ class Worker:
             self._sweep(day)
         elif moved or tick:
             self._find_due(day, moved)
-        elif not self._count_months(day):
-            return True  # the others wait on
+        else:
+            self._count_months(day)
         self._waits_since = None
         return True
 
@@ -285,8 +285,8 @@ class Worker:
         self.status.spent("ticks", perf_counter() - started)
         tell("tick", day=day.isoformat(), feeds=list(moved), signals=len(signals), households=len(due))
 
-    def _count_months(self, day: dt.date) -> bool:
-        """Past months that signals of areas compare with: until something comes, one at least. True when none is left."""
+    def _count_months(self, day: dt.date) -> None:
+        """Past months that signals of areas compare with: until something comes, one at least; the others wait for the next moment."""
         wanted = months.due(self.engine, self.pack, day, self._known_at())
         if wanted:
             with self.engine.transaction():
@@ -296,12 +296,11 @@ class Worker:
         if counted:
             tell("months", counted=counted, left=len(wanted) - counted, seconds=round(perf_counter() - started, 3))
         if counted < len(wanted):
-            return False
+            return
         with self.engine.transaction():
             if stream_state.mark(self.engine, MONTHS) == COUNTED:  # signals of areas are judged in a sweep
                 stream_state.touch_all(self.engine)
             stream_state.set_mark(self.engine, MONTHS, "")
-        return True
 
     def _tidy(self, day: dt.date) -> None:
         """Once a day: let go of what was kept for a while."""
