@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from once import once
 from stream.installation import made
 
 PACKS = Path(__file__).parents[1] / "packs"
+os.environ.setdefault("GLIBC_TUNABLES", "")  # a worker that is forked cannot start itself anew (cli/test_memory.py has one that does)
 
 
 LONGEST = (  # files that take a minute and more, the longest first; each goes to one process

@@ -73,7 +73,8 @@ class Proposed:
 
 @dataclass
 class Outcome:
-    """What a cycle found and changed. `seconds` by phase."""
+    """What a cycle found and changed. `seconds` by phase. `watched`, `proposed`, `recognised` and `layers` are counts of everybody: a cycle
+    over some households has none."""
 
     cycle_id: int | None
     as_of: dt.date
@@ -186,10 +187,10 @@ def _assess(scene: Scene, seconds: dict[str, float]) -> Outcome:
         households,
         persons,
         watched,
-        _proposed(scene),
+        [] if scene.scoped else _proposed(scene),
         recognised,
         jumps,
-        watch.count(scene, signals.FINDINGS),
+        None if scene.scoped else watch.count(scene, signals.FINDINGS),
         seconds=seconds,
     )
 

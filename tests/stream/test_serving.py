@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import socket
 import sqlite3
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -62,6 +63,13 @@ def cases(home: Path) -> int:
         return int(database.execute("SELECT count(*) FROM casework_case").fetchone()[0])
 
 
+def log_is_moved(home: Path) -> bool:
+    """Whether all of SQLite's log is in the database file too, as its index says: of how many frames, and how many were moved."""
+    index = (home / "casework.sqlite3-shm").read_bytes()
+    frames, moved = (int.from_bytes(index[at : at + 4], sys.byteorder) for at in (16, 96))
+    return 0 < frames == moved
+
+
 def test_an_event_becomes_a_case(served: tuple[Path, str]) -> None:
     home, url = served
     until(
@@ -88,6 +96,7 @@ def test_an_event_becomes_a_case(served: tuple[Path, str]) -> None:
     status, receipt = ask(f"{url}/api/events", [event, event], token)
     assert (status, receipt["accepted"], receipt["repeated"]) == (202, 1, 1)
     until(lambda: cases(home) == 1)
+    until(lambda: log_is_moved(home))
     assert ask(f"{url}/api/events", [event], "almoner_wrong")[0] == 401
     almoner("token", home, "bureau", "--revoke")
     assert ask(f"{url}/api/events", [event], token)[0] == 401

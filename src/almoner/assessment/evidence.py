@@ -65,10 +65,9 @@ def keep_latest(scene: Scene) -> None:
             WHERE m.household_id IN (SELECT household_id FROM {CONCERNED}) GROUP BY ALL""",
         {"as_of": scene.as_of},
     )
-    columns = ", ".join(f"max(latest) FILTER (feed = {n}) AS {quote(feed)}" for n, feed in enumerate(timed))
-    for whose in SUBJECTS:
-        key = subject_key(whose)
-        scene.engine.keep(latest_of(whose), f"SELECT {key}, {columns} FROM {_LATEST} GROUP BY {key}")
+    columns = ", ".join(f"max(CASE WHEN feed = {n} THEN latest END) AS {quote(feed)}" for n, feed in enumerate(timed))
+    keys = {whose: subject_key(whose) for whose in SUBJECTS}
+    scene.engine.keep_each((latest_of(whose), f"SELECT {key}, {columns} FROM {_LATEST} GROUP BY {key}", None) for whose, key in keys.items())
     scene.engine.forget(_LATEST)
 
 

@@ -123,9 +123,10 @@ def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]
     here = "household_id IN (SELECT household_id FROM scope_household)"
     engine.keep(kept["member"], views["member"])
     moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
-    engine.keep(STANDING, " UNION ALL ".join(standing_of(those) for those in (here, moved_here)))
+    standing = " UNION ALL ".join(standing_of(those) for those in (here, moved_here))
     with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
-        engine.keep_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
+        records = ((kept[name], views[name], None) for name in kept.keys() - {"member"})
+        engine.keep_each([(STANDING, standing, None), *records])
     return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}
 
 

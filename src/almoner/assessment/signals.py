@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from almoner.assessment import watch
@@ -15,7 +15,7 @@ from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Told, moved_
 from almoner.assessment.rules import signal_conditions
 from almoner.assessment.scene import Scene
 from almoner.assessment.wide import has, holds, subject_key
-from almoner.engines import quote
+from almoner.engines import Engine, quote
 from almoner.policy.model import Condition, Pack, Signal
 
 FINDINGS, REFUTED = "signal_findings", "signal_refuted"
@@ -32,18 +32,20 @@ class Watched:
 
 
 def find(scene: Scene) -> list[Watched]:
-    """Keep what holds (`signal_findings`) and which standing signals are known to be false (`signal_refuted`)."""
+    """Keep what holds (`signal_findings`) and which standing signals are known to be false (`signal_refuted`). Counts only everybody."""
     found = fields(scene.pack)
-    for field in found:
-        judge(scene, field)
-    holding = (_holding(scene, s, f.held) for f in found for s in f.signals)
-    scene.engine.keep(FINDINGS, " UNION ALL ".join(holding) or EMPTY_FINDINGS)
-    refuted = (_refuted(scene, f) for f in found)
-    scene.engine.keep(REFUTED, " UNION ALL ".join(refuted) or NONE_REFUTED)
+    scene.engine.share([partial(_judge, scene, field) for field in found])
+    holding = " UNION ALL ".join(_holding(scene, s, f.held) for f in found for s in f.signals) or EMPTY_FINDINGS
+    refuted = " UNION ALL ".join(_refuted(scene, f) for f in found) or NONE_REFUTED
+    scene.engine.keep_each([(FINDINGS, holding, None), (REFUTED, refuted, None)])
     watch.find(scene, FINDINGS)
-    counted = {w.signal: w for f in found for w in _watched(scene, f)}
+    counted = {} if scene.scoped else {w.signal: w for f in found for w in _watched(scene, f)}
     forget(scene, found)
-    return [counted[s] for s in scene.pack.signals]
+    return [counted[s] for s in scene.pack.signals if s in counted]
+
+
+def _judge(scene: Scene, field: Field, engine: Engine) -> None:
+    judge(replace(scene, engine=engine), field)
 
 
 def digest(scene: Scene, conditions: Sequence[Condition]) -> str:
@@ -52,14 +54,10 @@ def digest(scene: Scene, conditions: Sequence[Condition]) -> str:
         return "NULL::VARCHAR"
     present = [c for c in conditions if c is not None]
     columns = dict.fromkeys(name for c in present for name in c.columns)
-    known = [name for name in columns if _is_indicator(scene, name)]
+    known = [name for name in columns if name in scene.pack.columns]
     rule = hashlib.sha256("|".join(scene.sql(c) for c in present).encode()).hexdigest()[:16]
     parts = ", ".join(f"coalesce({quote(name)}::VARCHAR, '?')" for name in known)
     return f"md5(concat_ws('|', '{rule}'{', ' + parts if parts else ''}))"
-
-
-def _is_indicator(scene: Scene, name: str) -> bool:
-    return any(column.name == name for i in scene.pack.indicators.values() for column in i.columns)
 
 
 def _holding(scene: Scene, signal: Signal, table: str) -> str:

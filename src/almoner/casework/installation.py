@@ -16,10 +16,14 @@ from almoner.errors import HomeError
 from almoner.home import Home, load
 
 CACHE_KIB = 32 * 1024  # of each connection: with SQLite's own 2 MiB, a page of the console reads the same pages of indexes again and again
+LOG_PAGES = 16 * 1024  # 64 MiB of SQLite's log, before a commit moves it into the file; a worker moves it beside its work (`checkpoints`)
 
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
-    "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-{CACHE_KIB};",
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        f" PRAGMA cache_size=-{CACHE_KIB}; PRAGMA wal_autocheckpoint={LOG_PAGES};"
+    ),
     "timeout": 30,
 }
 

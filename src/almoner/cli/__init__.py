@@ -6,6 +6,7 @@ A command's module is imported when the command is called: each needs a part of 
 from __future__ import annotations
 
 import ast
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from almoner import __version__
+from almoner.cli.memory import keep_more_at_hand
 
 # Each command's module in this package. It has a function of the command's name, whose docstring is the help; where the command
 # is a group of others it has `app` too, and the function is the callback of that.
@@ -100,4 +102,6 @@ def _options(
 
 def main() -> None:
     """The entry point of the command `almoner`."""
+    if sys.argv[1:2] == ["work"]:
+        keep_more_at_hand()
     app()

@@ -279,9 +279,9 @@ def members_of_cases(
     """Who lives in the households that something was ever said of (among `households` only, where given): household, person, since."""
     membership = inst.pack.membership_feed
     day = f'f."{membership.event_time.name}"' if membership.event_time else "current_date"
-    only = "" if households is None else "AND f.household_id IN (SELECT household_id FROM asked_about)"
+    only = "" if households is None else "WHERE household_id IN (SELECT household_id FROM asked_about)"
     sql = f"""SELECT f.household_id, f.person_id, {day}::DATE FROM facts."{membership.id}" AS f
-              WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change) {only}
+              WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change {only})
               ORDER BY 1, 2"""
     with inst.engine.offer("asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})):
         return [(household, person, as_of) for household, person, as_of in inst.engine.rows(sql)]

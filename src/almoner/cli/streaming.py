@@ -72,7 +72,7 @@ def work(
             supervisor = Supervisor(
                 lambda pace, kept: _opened(folder, day, settled_seconds, pace, kept), status_of
             )
-            with _topics(folder, day, reached, kafka_prefix, stop), _webhooks(folder, stop):
+            with _topics(folder, day, reached, kafka_prefix, stop), _of_casework(folder, stop):
                 supervisor.run(stop)
             log.tell("stopped", process=os.getpid())
 
@@ -155,15 +155,16 @@ def _topics(
 
 
 @contextmanager
-def _webhooks(folder: Path, stop: Flag) -> Iterator[None]:
-    """Tells departments' own systems beside the block: what they are to be told waits in casework's database."""
+def _of_casework(folder: Path, stop: Flag) -> Iterator[None]:
+    """What casework's database has done beside the block: departments' own systems are told what waits for them in it, and SQLite moves its log."""
     place = home.load(folder)
     casework.setup(place)
     with _reachable():
         casework.refuse_other_version(place)
+    from almoner.casework import checkpoints
     from almoner.casework.webhooks import sending
 
-    with _beside(sending.run, stop):
+    with _beside(sending.run, stop), _beside(checkpoints.run, stop):
         yield
 
 
@@ -210,16 +211,20 @@ class Cases:
         self._shown: list[Any] = []
 
     def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> Applied:
-        """Apply what the outbox has beyond what was applied. None: names of areas and members of all cases too."""
+        """Apply what the outbox has beyond what was applied, in one transaction. None: names of areas and members of all cases too."""
+        from django.db import transaction
+
         from almoner.casework.withdrawn import mark
 
         with _reachable():
             if households is None:
                 applied = operations.apply_outbox(self._inst)
             else:
-                applied = self._apply_new()
-                mark(households, doubtful, now())
-                casework.sync_members(operations.members_of_cases(self._inst, households))
+                members = operations.members_of_cases(self._inst, households)
+                with transaction.atomic():
+                    applied = self._apply_new()
+                    mark(households, doubtful, now())
+                    casework.sync_members(members)
         self._seq = applied.last_seq
         return applied
 

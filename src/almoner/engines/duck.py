@@ -19,7 +19,7 @@ from almoner.engines.base import Beside, Engine, Parameters, T, quote, with_colu
 from almoner.engines.plans import Plans, Shelf
 from almoner.errors import EngineError, HomeError
 
-FEWEST_FOR_TWO = 4  # statements that a second thread is woken for
+FEWEST_FOR_TWO = 2  # statements that a second thread is woken for
 PASSES_AS_TABLES = 2  # over few rows before plans are kept: to keep them costs as much as to plan twice
 
 
@@ -80,10 +80,10 @@ class DuckEngine(Engine):
             return self._connection.sql(sql, params=dict(parameters) if parameters else None).to_arrow_table()
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
-        if not self._few:
-            return super().rows(sql, parameters)
         with _told(sql):
-            return self._plans.run(sql, parameters).fetchall()
+            if self._few:
+                return self._plans.run(sql, parameters).fetchall()
+            return self._connection.execute(sql, dict(parameters) if parameters else None).fetchall()
 
     def batches(
         self, sql: str, parameters: Parameters | None = None, rows: int = 65_536

@@ -32,6 +32,8 @@ _PARAMETER = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL
 )
 
+_OF_A_SCHEMA = re.compile(r'\b(?:FROM|JOIN)\s+(?:\w+|"[^"]*")\.')  # a table, which shows without parsing a statement that is new each time
+
 
 class Slot:
     """The rows of one kept table, as DuckDB asks Arrow for them. Empty: nothing is kept now, and to read it is an error."""
@@ -56,7 +58,7 @@ class Shelf:
 
     slots: dict[str, Slot] = field(default_factory=dict)
     exchanged: int = 0  # how often a slot was given other columns: plans from before do not fit any more
-    filled: int = 0  # how often a slot was made, or had rows again
+    made: int = 0  # how many slots were made
     views: Mapping[str, str] = field(default_factory=dict)
     world: int = 0  # stands for the views that are open
     repeats: bool = False  # whether statements are expected to be run again
@@ -84,8 +86,8 @@ class Shelf:
             if slot is None or slot.schema != rows.schema:
                 self.exchanged += slot is not None
                 slot = self.slots[name] = Slot(rows.schema, types())
-            before, slot.rows = slot.rows, rows
-            self.filled += before is None  # after the rows: whoever sees the number finds them
+                self.made += 1  # after the slot: whoever sees the number finds it
+            slot.rows = rows
 
     def clear(self) -> None:
         for name in self.slots:
@@ -113,18 +115,21 @@ class Plans:
         self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
         self._doubtful: set[str] = set()  # views that may be there still
         self._world: int | None = None  # the set of views for which the catalogue is right, if any
-        self._filled = -1  # how often slots had been filled when the catalogue was brought up to them
+        self._made_by = -1  # how many slots had been made when it was last looked which of them are not in the catalogue
+        self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
         self._prepared: OrderedDict[Key, str] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
 
     def define(self) -> None:
         """Bring the catalogue up to the slots and to the views that are open."""
-        if self._filled != self._shelf.filled or self._world != self._shelf.world:
-            self._filled = self._shelf.filled
-            for name, slot in list(self._shelf.slots.items()):
-                if slot.rows is not None and self._defined.get(name) is not slot:
-                    self._define_slot(name, slot)
+        slots = self._shelf.slots
+        if self._made_by != self._shelf.made:
+            self._made_by = self._shelf.made
+            self._undefined = {name for name, slot in list(slots.items()) if self._defined.get(name) is not slot}
+        for name in [n for n in self._undefined if slots[n].rows is not None]:
+            self._define_slot(name, slots[name])
+            self._undefined.discard(name)
         self.define_views()
 
     def define_views(self) -> None:
@@ -143,13 +148,13 @@ class Plans:
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
             self._doubtful.discard(name)
-            self._world, self._filled = None, -1
+            self._world, self._made_by = None, -1
 
     def lost(self) -> None:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
         self._doubtful |= self._defined.keys()
         self._defined.clear()
-        self._world, self._filled = None, -1
+        self._world, self._made_by = None, -1
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
         """Run a query."""
@@ -235,6 +240,8 @@ class Plans:
         return False
 
     def _reads_slots_only(self, sql: str) -> bool:
+        if _OF_A_SCHEMA.search(sql):
+            return False
         try:
             names = {_unquoted(name) for name in _parser().get_table_names(sql, qualified=True)}
         except duckdb.Error:  # it binds joins with USING to tables without columns

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -336,10 +337,11 @@ class Pack:
     def membership_feed(self) -> Feed:
         return next(f for f in self.feeds.values() if f.membership)
 
+    @cached_property
+    def columns(self) -> Mapping[str, tuple[Indicator, Column]]:
+        """By bare name, the indicator and column behind it."""
+        return {column.name: (indicator, column) for indicator in self.indicators.values() for column in indicator.columns}
+
     def column(self, name: str) -> tuple[Indicator, Column]:
         """The indicator and column behind a bare name. KeyError when no indicator has it."""
-        for indicator in self.indicators.values():
-            for column in indicator.columns:
-                if column.name == name:
-                    return indicator, column
-        raise KeyError(name)
+        return self.columns[name]

@@ -6,13 +6,15 @@ Of a delivery under way, `placed` holds the good rows with `person_id` and `hous
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
 from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model import VAULT_ROLES, Feed, Property, Role
+from almoner.registry.holders import Holders
 from almoner.registry.schema import NUMBER, fact_columns, fact_table
 
 FEW = 5_000  # rows that are compared with what is known without asking first whether anything is
@@ -101,9 +103,9 @@ def span(engine: Engine, feed: Feed) -> Span:
     return Span(*engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('placed', feed))}")[0])
 
 
-def judge(engine: Engine, feed: Feed, rows: Span) -> str:
+def judge(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None) -> str:
     """What is known of the rows that are placed, as a table to read: `old` is the open row with the same key, if any; `same` whether its
-    values are equal."""
+    values are equal. `holders` find few rows sooner."""
     columns, key, placed = fact_columns(feed), _key(feed), quote(name_of("placed", feed))
     known = (
         f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM "
@@ -112,11 +114,12 @@ def judge(engine: Engine, feed: Feed, rows: Span) -> str:
     if rows.rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
         return f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {placed})"
     judged = name_of("judged", feed)
-    engine.keep(
-        judged,
-        f"""SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
-        FROM {placed} p LEFT JOIN ({known}) f ON {_same("p", "f", key)}""",
-    )
+    with _whose(engine, feed, rows, holders) as whose:
+        engine.keep(
+            judged,
+            f"""SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
+            FROM {placed} p LEFT JOIN ({known}{whose}) f ON {_same("p", "f", key)}""",
+        )
     return quote(judged)
 
 
@@ -187,6 +190,21 @@ def _open(feed: Feed, rows: Span) -> str:
         return "false"
     kind = fact_columns(feed)[time.name]
     return f"known_to = 'infinity' AND {quote(time.name)} BETWEEN {kind} '{rows.first}' AND {kind} '{rows.last}'"
+
+
+@contextmanager
+def _whose(engine: Engine, feed: Feed, rows: Span, holders: Holders | None) -> Iterator[str]:
+    """Within the block, a further condition on those rows where no time says where they lie: facts lie by person. Key columns are never empty."""
+    placed = name_of("placed", feed)
+    if not feed.key or rows.rows > FEW or (feed.event_time and feed.event_time.key):
+        yield ""
+    elif "person_id" in _key(feed):
+        yield f" AND person_id IN (SELECT person_id FROM {quote(placed)})"
+    elif (found := holders.of_facts(engine, feed, placed) if holders else None) is not None:
+        with engine.offer(name_of("holders", feed), found):
+            yield f" AND person_id IN (SELECT person_id FROM {quote(name_of('holders', feed))})"
+    else:
+        yield ""
 
 
 def _key(feed: Feed) -> list[str]:

@@ -8,6 +8,7 @@ is_new), `bad_number` where there is one. `person_expected` is for several deliv
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,12 +16,13 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model import Feed, Property, Role
+from almoner.registry.holders import Holders
 from almoner.registry.numbers import Verdict, check_numbers
 from almoner.registry.vault import Vault
 
 HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
 _BLOCK_BYTES = 64
-_EXPECTED = "person_expected"
+_EXPECTED, _INDEXED = "person_expected", "number_indexed"
 KEPT = ("number_seen", "bad_number", "household_seen", "person_seen", "person_kept")  # of a delivery, by feed (`name_of`)
 
 
@@ -42,21 +44,27 @@ class Numbers:
     bad: bool = False
 
 
-def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray]) -> None:
-    """Find at once whose numbers, as they were delivered, these are: to look at everybody for each of several small deliveries takes longer
-    than all else that is done with them. Only a hint: whoever is not found is looked for again."""
+def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], holders: Holders) -> None:
+    """Find at once whose numbers, as they were delivered, these are, before anything is written: to look at everybody for each of several small
+    deliveries takes longer than all else that is done with them. Only a hint: whoever is not found is looked for again."""
     with engine.offer("numbers_expected", pa.table({"number": pa.chunked_array([c for n in numbers for c in n.chunks], pa.string())})):
         engine.keep(
-            _EXPECTED,
-            f"""SELECT number, number_index, person_id, checked_as FROM registry.person JOIN
-            (SELECT number, {hmac_sql("number")} AS number_index FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL))
-            USING (number_index)""",
+            _INDEXED,
+            f"""SELECT number, {hmac_sql("number")} AS number_index FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)""",
             pads(vault),
+        )
+    persons = holders.of_numbers(engine, _INDEXED)
+    with engine.offer("persons_holding", persons) if persons is not None else nullcontext():
+        among = " WHERE person_id IN (SELECT person_id FROM persons_holding)" if persons is not None else ""
+        engine.keep(
+            _EXPECTED,
+            f"""SELECT number, number_index, person_id, checked_as FROM {_INDEXED}
+            JOIN (SELECT number_index, person_id, checked_as FROM registry.person{among}) AS p USING (number_index)""",
         )
 
 
 def forget_expected(engine: Engine) -> None:
-    engine.forget(_EXPECTED)
+    engine.forget(_EXPECTED, _INDEXED)
 
 
 def see_numbers(engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False, ahead: bool = False) -> Numbers:

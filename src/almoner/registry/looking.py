@@ -13,6 +13,7 @@ from almoner.intake.slices import LINE, Slice
 from almoner.intake.validate import empty_stage, name_of, raw_row, stage, stage_of
 from almoner.policy.model import Feed, Role
 from almoner.registry import facts, identity
+from almoner.registry.holders import Holders
 from almoner.registry.identity import Numbers
 from almoner.registry.vault import Vault
 
@@ -41,6 +42,7 @@ class Looked:
 class Look:
     """A look at one delivery. `settled` rows come from quarantine: they do not replace what came later. `ordered` rows came one
     after the other: of several with one key the last holds. `expected`: whose numbers they may be was found before (`identity.expect`).
+    `holders` may be given while nothing is written in the transaction.
     """
 
     engine: Engine
@@ -51,6 +53,7 @@ class Look:
     settled: bool = False
     ordered: bool = False
     expected: bool = False
+    holders: Holders | None = None
 
     def at(self, slices: Iterable[Slice]) -> Looked:
         """All stages."""
@@ -70,10 +73,10 @@ class Look:
         anybody = self._identify(numbers)
         duplicates = self._untangle()
         rows = facts.span(self.engine, self.feed)
-        judged = facts.judge(self.engine, self.feed, rows)
+        judged = facts.judge(self.engine, self.feed, rows, self.holders)
         if self.settled and self._refuse_superseded(judged):
             rows = facts.span(self.engine, self.feed)
-            judged = facts.judge(self.engine, self.feed, rows)
+            judged = facts.judge(self.engine, self.feed, rows, self.holders)
         return Looked(read, duplicates, anybody, rows, judged)
 
     def _stage(self, slices: Iterable[Slice]) -> int:
@@ -150,8 +153,10 @@ class _Held:
         self.rows += rows
 
 
-def look_ahead(engine: Engine, vault: Vault, feed: Feed, received_at: dt.datetime, slices: Iterable[Slice]) -> Looked | None:
+def look_ahead(
+    engine: Engine, vault: Vault, feed: Feed, received_at: dt.datetime, slices: Iterable[Slice], holders: Holders
+) -> Looked | None:
     """`Look.ahead` of rows that came one after the other; what cannot go in is in what it gives."""
     held = _Held()
-    found = Look(engine, vault, feed, received_at, held, ordered=True, expected=True).ahead(slices)
+    found = Look(engine, vault, feed, received_at, held, ordered=True, expected=True, holders=holders).ahead(slices)
     return found and replace(found, bad=tuple(held.rows))

@@ -22,6 +22,7 @@ from almoner.intake.slices import TEXT_ROWS, Slice
 from almoner.policy.model import Feed, Pack, Role
 from almoner.registry import identity, stream_state
 from almoner.registry.deliveries import DeliveryLog, Head, Receipt, take_rows, vouch
+from almoner.registry.holders import Holders
 from almoner.registry.looking import Looked, look_ahead
 from almoner.registry.stream_state import Standing, Touched
 from almoner.registry.vault import IdentityStore, Vault
@@ -114,6 +115,7 @@ class Rounds:
         self._order = urgency.in_order(self.pack)
         self._urgent = urgency.urgent_feeds(self.pack)
         self._offsets = stream_state.offsets(self.engine)
+        self._holders = Holders()
         self._began: float | None = None  # the round before, where this one follows at once
 
     def recover(self) -> None:
@@ -154,7 +156,7 @@ class Rounds:
         runs = [_Run(head, [Objects(head.feed, []).slice(())]) for head in heads]
         with self.engine.few_rows(), self.engine.practice():
             log, touched = DeliveryLog(self.engine), Touched(self.engine)
-            identity.expect(self.engine, self.vault, [])
+            identity.expect(self.engine, self.vault, [], self._holders)
             for order in (runs[::-1], runs):  # so that whoever takes from either end had most of them
                 looked = self._look_ahead(order)
             for run in runs:
@@ -203,7 +205,7 @@ class Rounds:
         """Of each part, runs of rows and of withdrawals one after the other."""
         standings = stream_state.standings(self.engine)
         read = [(part, self._read(part, standings.get(part.feed.id, Standing()), at)) for part in parts]
-        identity.expect(self.engine, self.vault, [numbers for _, runs in read for run in runs for numbers in run.numbers()])
+        identity.expect(self.engine, self.vault, [numbers for _, runs in read for run in runs for numbers in run.numbers()], self._holders)
         looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
             before = standings.get(part.feed.id, Standing()).complete_through
@@ -214,7 +216,7 @@ class Rounds:
 
     def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, Looked | None]:
         """By the first run of each feed, what can be found out of it before any other is written."""
-        tasks = [partial(_look, self.vault, run) for run in runs]
+        tasks = [partial(_look, self.vault, self._holders, run) for run in runs]
         return dict(zip(map(id, runs), self.engine.share(tasks), strict=True))
 
     def _read(self, part: Part, standing: Standing, at: dt.datetime) -> list[_Run]:
@@ -239,8 +241,8 @@ class Rounds:
         return replace(_head(feed, received, named), complete_through=through, withdraws=events[0].withdrawn)
 
 
-def _look(vault: Vault, run: _Run, engine: Engine) -> Looked | None:
-    return look_ahead(engine, vault, run.head.told, run.head.received_at, run.slices)
+def _look(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> Looked | None:
+    return look_ahead(engine, vault, run.head.told, run.head.received_at, run.slices, holders)
 
 
 def _head(feed: Feed, received: dt.datetime, named: str) -> Head:

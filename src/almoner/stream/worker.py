@@ -8,6 +8,7 @@ read the outbox.
 from __future__ import annotations
 
 import datetime as dt
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
@@ -137,6 +138,7 @@ class Worker:
                 return
             cycle.practise(self.engine, self.pack, self._day(self.clock()), self._known_at(), households)
         self._practised = True
+        gc.freeze()  # what is there by now stays: nothing of it is worth looking through again
         tell("practised", seconds=round(perf_counter() - started, 3))
 
     def _has_work(self) -> bool:

@@ -17,6 +17,7 @@ from almoner.assessment.wide import subject_key, wide
 from almoner.engines import quote
 from almoner.policy.model import Pack, Programme
 from almoner.policy.support_model import GRANTED, GradualExit
+from almoner.support.in_turn import keep_in_turn
 from almoner.support.looked_at import HELD_HERE, OPEN_HERE, holding, looked, opened
 
 FINDINGS, REFUTED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
@@ -28,11 +29,10 @@ KEEPS = "keeps"  # the level of a proposal that goes on with aid while a househo
 def find(scene: Scene) -> None:
     """Keep what is proposed (`proposal_findings`) and which standing proposals are known not to fit (`proposal_refuted`)."""
     programmes = ordered(scene.pack)
-    for programme in programmes:
-        scene.engine.keep(given(programme.id), _given(scene, programme))
+    before = {given(p.id): map(given, (*p.terms.uses, *_given_instead(scene.pack, p))) for p in programmes}
+    keep_in_turn(scene.engine, {given(p.id): _given(scene, p) for p in programmes}, before)
     scene.engine.keep(GIVES_WAY, _gives_way(programmes))
-    scene.engine.keep(FINDINGS, _holding(programmes))
-    scene.engine.keep(REFUTED, _refuted(scene, programmes))
+    scene.engine.keep_each([(FINDINGS, _holding(programmes), None), (REFUTED, _refuted(scene, programmes), None)])
 
 
 def ordered(pack: Pack) -> list[Programme]:
@@ -148,12 +148,15 @@ def _first_time(scene: Scene, programme: Programme) -> list[str]:
 def _not_replaced(pack: Pack, programme: Programme) -> list[str]:
     """No programme that is given instead is known to fit; an unknown one stands in nobody's way."""
     found = []
-    for other in pack.programmes.values():
-        if programme.id in other.terms.instead_of:
-            same = other.subject == programme.subject
-            mine, theirs = (subject_key(programme.subject), "subject_id") if same else ("household_id",) * 2
-            found.append(f"{mine} NOT IN (SELECT {theirs} FROM {quote(given(other.id))} WHERE fits)")
+    for name in _given_instead(pack, programme):
+        same = pack.programmes[name].subject == programme.subject
+        mine, theirs = (subject_key(programme.subject), "subject_id") if same else ("household_id",) * 2
+        found.append(f"{mine} NOT IN (SELECT {theirs} FROM {quote(given(name))} WHERE fits)")
     return found
+
+
+def _given_instead(pack: Pack, programme: Programme) -> list[str]:
+    return [other.id for other in pack.programmes.values() if programme.id in other.terms.instead_of]
 
 
 def _keeps(scene: Scene, leaving: GradualExit | None) -> str:

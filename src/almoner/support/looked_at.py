@@ -30,21 +30,21 @@ def looked(subject: Subject) -> str:
 def find(scene: Scene) -> None:
     """Keep `open_signals`, `recognitions` and the rows that are looked at."""
     engine = scene.engine
-    engine.keep(OPEN, _open_signals(scene))
-    engine.keep(HELD, " UNION ALL ".join(_recognitions(scene, subject) for subject in SUBJECTS))
+    recognised = " UNION ALL ".join(_recognitions(scene, subject) for subject in SUBJECTS)
+    engine.keep_each([(OPEN, _open_signals(scene), None), (HELD, recognised, None)])
     engine.keep(CONCERNED, _concerned(scene))
     with scene.narrowed(CONCERNED):
         compute(scene, late(scene.pack))
+        engine.keep_each((_of(subject, about), _here(subject, about), None) for subject in SUBJECTS for about in (OPEN, HELD))
         for subject in SUBJECTS:
-            found = rows(scene, subject, among=CONCERNED)
-            here = [_keep_here(scene, subject, about, column) for about, column in ((OPEN, OPEN_HERE), (HELD, HELD_HERE))]
+            found, key = rows(scene, subject, among=CONCERNED), subject_key(subject)
+            here = [Beside(_of(subject, about), key, key, {"items": column}) for about, column in ((OPEN, OPEN_HERE), (HELD, HELD_HERE))]
             engine.keep_beside(looked(subject), found.spine, [*found.tables, *here])
 
 
-def _keep_here(scene: Scene, subject: Subject, about: str, column: str) -> Beside:
-    table, key = f"{about} of {subject}", subject_key(subject)
-    scene.engine.keep(table, _here(subject, about))
-    return Beside(table, key, key, {"items": column})
+def _of(subject: Subject, about: str) -> str:
+    """The kept table of `_here`."""
+    return f"{about} of {subject}"
 
 
 def _open_signals(scene: Scene) -> str:
@@ -79,7 +79,7 @@ def _here(subject: Subject, about: str) -> str:
 
 def open_among(explainer: Explainer, signals: Iterable[str], blank: str = "signals") -> dict[str, Any]:
     """Of `signals`, those that are open in the household: a part of a form."""
-    join = f"LEFT JOIN {quote(f'{OPEN} of household')} AS open_here ON open_here.household_id = m.household_id"
+    join = f"LEFT JOIN {quote(_of('household', OPEN))} AS open_here ON open_here.household_id = m.household_id"
     sql = f"list_intersect(coalesce(open_here.items, []), {_listed(signals)}).list_sort()"
     return explainer.ask(blank, sql, join)
 

@@ -21,6 +21,7 @@ from almoner.assessment.wide import subject_key
 from almoner.engines import quote
 from almoner.policy.model import Condition, Pack, Term
 from almoner.policy.support_model import Category
+from almoner.support.in_turn import keep_in_turn
 from almoner.support.looked_at import looked, open_among, opened
 
 KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
@@ -61,15 +62,14 @@ def judged(category: str) -> str:
 
 
 def find(scene: Scene) -> list[Recognised]:
-    """Judge every category, the deepest first, and keep findings and refuted keys of each kind."""
+    """Judge every category, the deepest first, and keep findings and refuted keys of each kind. Counts only everybody."""
     ordered = sorted(scene.pack.categories.values(), key=lambda c: (c.tier, c.id))
-    for category in ordered:
-        scene.engine.keep(judged(category.id), _judged(scene, category))
-    for kind in KINDS:
-        holding = (_holding(kind, c) for c in ordered)
-        scene.engine.keep(findings(kind), " UNION ALL ".join(holding) or EMPTY_FINDINGS)
-        scene.engine.keep(refuted(kind), _refuted(scene, kind, ordered))
-    return [_counted(scene, c) for c in scene.pack.categories.values()]
+    selects = {judged(c.id): _judged(scene, c) for c in ordered}
+    keep_in_turn(scene.engine, selects, {judged(c.id): map(judged, c.unless) for c in ordered})
+    found = {findings(kind): " UNION ALL ".join(_holding(kind, c) for c in ordered) or EMPTY_FINDINGS for kind in KINDS}
+    found |= {refuted(kind): _refuted(scene, kind, ordered) for kind in KINDS}
+    scene.engine.keep_each((name, select, None) for name, select in found.items())
+    return [] if scene.scoped else [_counted(scene, c) for c in scene.pack.categories.values()]
 
 
 def _judged(scene: Scene, category: Category) -> str:
