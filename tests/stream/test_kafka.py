@@ -10,8 +10,11 @@ import datetime as dt
 import json
 import os
 import signal
+import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,6 +28,7 @@ from almoner.registry.vault import Vault
 from almoner.stream.events import Event
 from almoner.stream.inbox import Inbox
 from almoner.stream.kafka import GROUP, Topics, settings_in
+from command import Process
 from county import KEY
 from once import copied
 from stream.burst import FEEDS as SMALL
@@ -268,11 +272,52 @@ def test_a_broker_that_is_away_is_told_now_and_then(
     inbox: Inbox, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = {"bootstrap.servers": "127.0.0.1:1"}
-    with caplog.at_level("INFO", "almoner.stream"), reader(Topics(nowhere, FEEDS, inbox)):
+    with caplog.at_level("INFO", "almoner.stream"), reader(Topics(nowhere, FEEDS, inbox)) as topics:
         wait_for(lambda: "ALL_BROKERS_DOWN" in caplog.text)
         time.sleep(3)
+        assert not topics.answers
     assert caplog.text.count("ALL_BROKERS_DOWN") == 1
     assert capfd.readouterr().err == ""  # standard error holds what the worker tells, one JSON object a line
+
+
+def a_console_with_topics_says_whether_brokers_answer(small_home: Path, tmp_path: Path) -> None:
+    home, own = copied(small_home, tmp_path / "home"), Cluster()
+    prefix, events, box = own.topics(SMALL), burst(20), inbox_of(home)
+    for e in events:
+        own.send(f"{prefix}{e.feed}", as_message(e))
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def health() -> Any:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as answer:
+                return answer.status, json.loads(answer.read())["checks"].get("kafka")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())["checks"].get("kafka")
+        except urllib.error.URLError:
+            return None
+
+    process = Process("serve", home, "--port", port, "--kafka", own.address, "--kafka-prefix", prefix)
+    try:
+        wait_for(lambda: box.position() > 0, 90)
+        wait_for(lambda: health() == (200, True))
+        del own.producer  # and with it the cluster
+        wait_for(lambda: health() == (503, False))
+        assert "Kafka does not answer" in almoner("status", home)
+    finally:
+        process.terminate()
+        box.close()
+    assert process.wait(60) == 0
+
+
+if not ADDRESS:  # a cluster that goes away
+    test_a_console_with_topics_says_whether_brokers_answer = a_console_with_topics_says_whether_brokers_answer
+
+
+def test_a_console_without_a_worker_reads_no_topics(small_home: Path, tmp_path: Path) -> None:
+    home = copied(small_home, tmp_path / "home")
+    assert "The worker reads Kafka" in almoner("serve", home, "--no-worker", "--kafka", "127.0.0.1:1", code=1)
 
 
 def a_worker_that_is_killed_loses_and_doubles_nothing(

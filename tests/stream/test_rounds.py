@@ -128,17 +128,31 @@ def test_urgent_feeds_come_before_bulk_and_each_keeps_its_order(base: Pack, tmp_
 def test_the_pace_grows_while_more_waits_than_fits_and_beside_urgent_feeds_as_long_as_they_do_not_wait_long() -> None:
     pace, quick, slow = Pace(), URGENT_SECONDS / 2, URGENT_SECONDS + 1
     for size in (2 * SMALLEST, 4 * SMALLEST):
-        pace.fit(urgent=True, left=True, seconds=quick)
+        pace.fit(taken=0, urgent=True, left=True, seconds=quick)
         assert pace.size == size
-    pace.fit(urgent=True, left=True, seconds=slow)
+    pace.fit(taken=0, urgent=True, left=True, seconds=slow)
     assert pace.size == 2 * SMALLEST
     for _ in range(9):
-        pace.fit(urgent=True, left=True, seconds=slow)
+        pace.fit(taken=0, urgent=True, left=True, seconds=slow)
     assert pace.size == SMALLEST
     for _ in range(9):
-        pace.fit(urgent=False, left=True, seconds=slow)
+        pace.fit(taken=0, urgent=False, left=True, seconds=slow)
     assert pace.size == LARGEST
-    pace.fit(urgent=False, left=False, seconds=quick)
+    pace.fit(taken=0, urgent=False, left=False, seconds=quick)
+    assert pace.size == SMALLEST
+
+
+def test_a_steady_rate_leaves_nothing_over_once_the_pace_has_grown_to_it() -> None:
+    pace, came = Pace(), SMALLEST + 100
+    waiting, rounds_with_a_rest = 0, 0
+    for _ in range(20):
+        waiting += came
+        taken = min(waiting, pace.size)
+        waiting -= taken
+        rounds_with_a_rest += waiting > 0
+        pace.fit(taken=taken, urgent=True, left=waiting > 0, seconds=1)
+    assert rounds_with_a_rest == 1
+    pace.fit(taken=10, urgent=True, left=False, seconds=1)
     assert pace.size == SMALLEST
 
 
@@ -146,8 +160,8 @@ def test_a_pace_that_a_failure_made_small_does_not_grow_by_what_is_urgent() -> N
     pace = Pace()
     while pace.size > 1:
         pace.halve()
-    pace.fit(urgent=True, left=True, seconds=URGENT_SECONDS + 1)
-    pace.fit(urgent=True, left=False, seconds=0)
+    pace.fit(taken=0, urgent=True, left=True, seconds=URGENT_SECONDS + 1)
+    pace.fit(taken=0, urgent=True, left=False, seconds=0)
     assert pace.size == 1
 
 

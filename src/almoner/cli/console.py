@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from almoner import casework, home
-from almoner.cli.arguments import Folder
+from almoner.cli.arguments import Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
 from almoner.cli.beside import beside
 from almoner.cli.output import out, told
+from almoner.errors import AlmonerError
 
 
 def explain(
@@ -63,13 +64,20 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
     worker: Annotated[bool, typer.Option(help="Take in events and landed files meanwhile.")] = True,
+    kafka: KafkaBrokers = None,
+    kafka_prefix: KafkaPrefix = "",
+    kafka_settings: KafkaSettings = None,
 ) -> None:
     """Serve the console and the API, with a worker beside them, until it is stopped."""
+    asked = {"--kafka": kafka, "--kafka-prefix": kafka_prefix, "--kafka-settings": kafka_settings}
+    options = [word for name, value in asked.items() if value for word in (name, str(value))]
     with told():
+        if options and not worker:
+            raise AlmonerError("The worker reads Kafka. Leave out --no-worker, or give the options to the worker that is started apart: almoner work.")
         place = home.load(folder)
         casework.setup(place)
         casework.refuse_other_version(place)
         casework.refuse_unsafe(place, host)
         out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
-        with beside(folder, worker):
+        with beside(folder, worker, options):
             casework.serve(place, host, port)

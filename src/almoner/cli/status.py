@@ -73,4 +73,5 @@ def _in_words(worker: dict[str, Any]) -> str:
     if not worker["alive"]:
         return "none works. Start one with: almoner work HOME"
     trouble = f"; in trouble ({worker['trouble']}), tries again" if worker["trouble"] else ""
-    return f"process {worker['process']}, since {worker['started_at']}{trouble}"
+    away = "; Kafka does not answer" if worker.get("kafka") is False else ""
+    return f"process {worker['process']}, since {worker['started_at']}{trouble}{away}"

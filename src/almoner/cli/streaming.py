@@ -17,7 +17,7 @@ import typer
 from almoner import casework, home
 from almoner.casework import Applied
 from almoner.cli import operations
-from almoner.cli.arguments import DAY, Folder
+from almoner.cli.arguments import DAY, Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
 from almoner.cli.operations import Installation
 from almoner.cli.output import AsJson, emit_json, out, show_table, told
 from almoner.errors import AlmonerError
@@ -45,17 +45,9 @@ def work(
     settled_seconds: Annotated[
         float, typer.Option(min=0, help="A landed file is complete when it has not changed for so long.")
     ] = SETTLED_SECONDS,
-    kafka: Annotated[
-        str | None,
-        typer.Option(metavar="BROKERS", help="Read a topic for each feed too: host:port, several by commas."),
-    ] = None,
-    kafka_prefix: Annotated[
-        str, typer.Option(help="What the topics' names begin with, before the feed's.")
-    ] = "",
-    kafka_settings: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="How to reach the brokers, with a name=value of librdkafka a line: TLS, log-in, group.id."),
-    ] = None,
+    kafka: KafkaBrokers = None,
+    kafka_prefix: KafkaPrefix = "",
+    kafka_settings: KafkaSettings = None,
 ) -> None:
     """Take in events and landed files, assess whom they touch, open cases; until it is stopped (SIGTERM or Ctrl+C)."""
     stop = Flag()
@@ -72,7 +64,7 @@ def work(
             supervisor = Supervisor(
                 lambda pace, kept: _opened(folder, day, settled_seconds, pace, kept), status_of
             )
-            with _topics(folder, day, reached, kafka_prefix, stop), _of_casework(folder, stop):
+            with _topics(folder, day, reached, kafka_prefix, stop, status_of), _of_casework(folder, stop):
                 supervisor.run(stop)
             log.tell("stopped", process=os.getpid())
 
@@ -138,9 +130,9 @@ def _reached(brokers: str | None, file: Path | None) -> dict[str, str]:
 
 @contextmanager
 def _topics(
-    folder: Path, day: dt.date | None, reached: Mapping[str, str], prefix: str, stop: Flag
+    folder: Path, day: dt.date | None, reached: Mapping[str, str], prefix: str, stop: Flag, kept: Status
 ) -> Iterator[None]:
-    """Reads Kafka beside the block, where somebody asked for it."""
+    """Reads Kafka beside the block, where somebody asked for it; the status says whether brokers answer."""
     if not reached:
         yield
         return
@@ -150,6 +142,7 @@ def _topics(
     with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
         topics = Topics(reached, list(feeds), inbox, prefix)
         topics.refuse_wrong_settings()
+        kept.kafka = lambda: topics.answers
         with _beside(topics.run, stop):
             yield
 

@@ -27,6 +27,7 @@ GROUP = "almoner"
 MESSAGES = 2_000  # at a time
 POLL_SECONDS, REST_SECONDS = 0.2, 5.0
 AGAIN_SECONDS = 60.0  # until the same trouble with a broker is told again
+ASK_SECONDS, ANSWER_SECONDS = 5.0, 1.0  # while it is not known whether brokers answer: how often they are asked, and how long they have
 DEFAULTS = {
     "group.id": GROUP,
     "session.timeout.ms": "10000",  # a worker that was killed keeps its partitions from the next one for so long
@@ -81,6 +82,8 @@ class Topics:
     inbox: Inbox
     prefix: str = ""
     refused: int = field(default=0, init=False)
+    answers: bool = field(default=False, init=False)  # whether brokers answer, as far as is known
+    _ask_at: float = field(default=0.0, init=False)
     _quiet_until: dict[str, float] = field(default_factory=dict, init=False)
 
     def refuse_wrong_settings(self) -> None:
@@ -110,6 +113,7 @@ class Topics:
             consumer.subscribe([f"{self.prefix}{feed}" for feed in sorted(self.feeds)])
             while not stop.is_set():
                 self._take(consumer, stop)
+                self._ask(consumer)
         finally:
             consumer.close()
 
@@ -118,8 +122,26 @@ class Topics:
 
         return Consumer({**DEFAULTS, **self.configuration, **OURS, "error_cb": self._tell_trouble})
 
+    def _ask(self, consumer: Any) -> None:
+        """Ask brokers that did not answer, now and then, until they do."""
+        from confluent_kafka import KafkaException
+
+        if self.answers or monotonic() < self._ask_at:
+            return
+        try:
+            consumer.list_topics(timeout=ANSWER_SECONDS)
+        except KafkaException:
+            self._ask_at = monotonic() + ASK_SECONDS
+        else:
+            self.answers = True
+            tell("kafka", answers=True)
+
     def _tell_trouble(self, error: Any) -> None:
         """Once in a while: a broker that is away is looked for every second."""
+        from confluent_kafka import KafkaError
+
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.answers = False
         if monotonic() >= self._quiet_until.get(error.name(), 0.0):
             self._quiet_until[error.name()] = monotonic() + AGAIN_SECONDS
             tell("kafka", error=str(error))

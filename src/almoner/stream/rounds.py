@@ -51,8 +51,9 @@ class Part:
 
 @dataclass
 class Pace:
-    """How much one round takes. Most of what a round costs does not depend on its size, so it grows while more waits than fits, and is
-    small again when all of it does. What is urgent comes first in every round: a bulk feed holds it up for one round at most, and while
+    """How much one round takes. Most of what a round costs does not depend on its size, so it grows while more waits than fits. Once all of it
+    does it has room for twice as much as came: at a steady rate nothing is left over for the round after, and a rest of some events would wait
+    as long as all. What is urgent comes first in every round: a bulk feed holds it up for one round at most, and while
     it keeps coming, rounds grow only as long as one takes less than `urgent_seconds`."""
 
     size: int = SMALLEST
@@ -60,11 +61,11 @@ class Pace:
     largest: int = LARGEST
     urgent_seconds: float = URGENT_SECONDS
 
-    def fit(self, *, urgent: bool, left: bool, seconds: float) -> None:
-        """After a round: whether something urgent was in it, whether anything was left, and how long the one before took with all that
-        followed from it."""
+    def fit(self, *, taken: int, urgent: bool, left: bool, seconds: float) -> None:
+        """After a round: how many it took, whether something urgent was in it, whether anything was left, and how long the one before took
+        with all that followed from it."""
         if not left:
-            self.size = min(self.size, self.smallest)
+            self.size = min(self.size, max(self.smallest, 2 * taken))
         elif urgent and seconds > self.urgent_seconds:
             self.size = max(min(self.size, self.smallest), self.size // 2)
         else:
@@ -144,10 +145,11 @@ class Rounds:
         left = self.waits()
         urgent = any(part.feed.id in self._urgent for part in parts)
         self.inbox.purge(through)
-        self.pace.fit(urgent=urgent, left=left, seconds=began - (self._began or began))
+        events = sum(len(part.events) for part in parts)
+        self.pace.fit(taken=events, urgent=urgent, left=left, seconds=began - (self._began or began))
         self._began = began if left else None
         oldest = min(part.events[0].received_at for part in parts)
-        return Taken(sum(len(p.events) for p in parts), receipts, oldest, urgent, left, through)
+        return Taken(events, receipts, oldest, urgent, left, through)
 
     def practise(self, at: dt.datetime) -> None:
         """Go through a round of every feed without a row, and undo it: an engine that keeps plans has them from then on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ class Status:
     waited_seconds: float = 0.0
     trouble: str | None = None
     idle: bool = False  # whether nothing was left to do
+    kafka: Callable[[], bool] | None = None  # whether brokers answer, where topics are read
 
     def count(self, name: str, more: int) -> None:
         self.counts[name] = self.counts.get(name, 0) + more
@@ -60,6 +62,7 @@ class Status:
             "process": os.getpid(), "started_at": self.started_at.isoformat(timespec="seconds"), "beat_at": at.isoformat(timespec="milliseconds"),
             "counts": self.counts, "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
             "waited": self.waited, "waited_seconds": round(self.waited_seconds, 3), "trouble": self.trouble, "idle": self.idle,
+            **({"kafka": self.kafka()} if self.kafka else {}),
         }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ Sample = tuple[Mapping[str, str], float]
 def health(request: HttpRequest) -> JsonResponse:
     """200 when events are taken and worked on, 503 when not. Where no worker ever worked, as in a demo, nothing is amiss while nothing waits."""
     del request
-    checks = {"casework": _casework(), "inbox": _inbox(), "worker": _worker()}
+    checks = {"casework": _casework(), "inbox": _inbox(), "worker": _worker(), **_kafka()}
     well = all(checks.values()) if checks["worker"] is not None else checks["casework"] and _nothing_waits()
     return JsonResponse(
         {"status": "ok" if well else "degraded", "checks": checks}, status=200 if well else 503
@@ -82,6 +82,15 @@ def _worker() -> bool | None:
     return status.is_alive(found, dt.datetime.now()) and (found or {}).get("trouble") is None
 
 
+def _kafka() -> dict[str, bool]:
+    """Whether brokers answer, where the worker reads topics."""
+    try:
+        found = status.read(home().folder) or {}
+    except Problem:
+        return {}
+    return {"kafka": bool(found["kafka"])} if "kafka" in found else {}
+
+
 def _of_inbox() -> Iterator[str]:
     totals, waiting, now = inbox().totals(), inbox().backlog(), dt.datetime.now()
 
@@ -113,6 +122,8 @@ def _of_worker(found: Mapping[str, Any]) -> Iterator[str]:
         if day
     }
     yield from _metric("worker_up", "gauge", "1 while a worker works.", [({}, float(_worker() or 0))])
+    if "kafka" in found:
+        yield from _metric("kafka_up", "gauge", "1 while brokers of Kafka answer.", [({}, float(found["kafka"]))])
     for name, words in _COUNTS.items():
         yield from _metric(f"{name}_total", "counter", words, [({}, counts.get(name, 0))])
     yield from _metric(
