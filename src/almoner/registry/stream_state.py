@@ -207,7 +207,7 @@ def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
     """Make one delivery a feed and day of the slices that came under `name`, once at least `fewest` are too many. Gives how many went.
 
     A slice that moved its feed's watermark stays, so every watermark is known as of every moment as before. Of the others the last
-    stays, with the sums of all.
+    stays, with the sums of all, so that the largest number of a delivery never falls (`holders` and `compacting` count on it).
     """
     sums = ", ".join(f"sum({c})::BIGINT AS {c}" for c in _SUMMED)
     before = "max(complete_through) OVER (PARTITION BY feed ORDER BY delivery_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
