@@ -123,10 +123,9 @@ def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]
     here = "household_id IN (SELECT household_id FROM scope_household)"
     engine.keep(kept["member"], views["member"])
     moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
-    standing = " UNION ALL ".join(standing_of(those) for those in (here, moved_here))
+    engine.keep(STANDING, " UNION ALL ".join(standing_of(those) for those in (here, moved_here)))  # a practice deleted some: not committed
     with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
-        records = ((kept[name], views[name], None) for name in kept.keys() - {"member"})
-        engine.keep_each([(STANDING, standing, None), *records])
+        engine.keep_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
     return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}
 
 

@@ -64,7 +64,7 @@ def work(
             supervisor = Supervisor(
                 lambda pace, kept: _opened(folder, day, settled_seconds, pace, kept), status_of
             )
-            with _topics(folder, day, reached, kafka_prefix, stop, status_of), _of_casework(folder, stop):
+            with _topics(folder, day, reached, kafka_prefix, stop, status_of), _casework_upkeep(folder, stop):
                 supervisor.run(stop)
             log.tell("stopped", process=os.getpid())
 
@@ -148,7 +148,7 @@ def _topics(
 
 
 @contextmanager
-def _of_casework(folder: Path, stop: Flag) -> Iterator[None]:
+def _casework_upkeep(folder: Path, stop: Flag) -> Iterator[None]:
     """What casework's database has done beside the block: departments' own systems are told what waits for them in it, and SQLite moves its log."""
     place = home.load(folder)
     casework.setup(place)

@@ -115,7 +115,7 @@ class Plans:
         self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
         self._doubtful: set[str] = set()  # views that may be there still
         self._world: int | None = None  # the set of views for which the catalogue is right, if any
-        self._made_by = -1  # how many slots had been made when it was last looked which of them are not in the catalogue
+        self._slots_seen = -1  # how many slots had been made when it was last looked which of them are not in the catalogue
         self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
         self._prepared: OrderedDict[Key, str] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
@@ -124,8 +124,8 @@ class Plans:
     def define(self) -> None:
         """Bring the catalogue up to the slots and to the views that are open."""
         slots = self._shelf.slots
-        if self._made_by != self._shelf.made:
-            self._made_by = self._shelf.made
+        if self._slots_seen != self._shelf.made:
+            self._slots_seen = self._shelf.made
             self._undefined = {name for name, slot in list(slots.items()) if self._defined.get(name) is not slot}
         for name in [n for n in self._undefined if slots[n].rows is not None]:
             self._define_slot(name, slots[name])
@@ -148,13 +148,13 @@ class Plans:
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
             self._doubtful.discard(name)
-            self._world, self._made_by = None, -1
+            self._world, self._slots_seen = None, -1
 
     def lost(self) -> None:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
         self._doubtful |= self._defined.keys()
         self._defined.clear()
-        self._world, self._made_by = None, -1
+        self._world, self._slots_seen = None, -1
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
         """Run a query."""

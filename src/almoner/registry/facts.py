@@ -14,7 +14,7 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
 from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model import VAULT_ROLES, Feed, Property, Role
-from almoner.registry.holders import Holders
+from almoner.registry.holders import Holders, held_by
 from almoner.registry.schema import NUMBER, fact_columns, fact_table
 
 FEW = 5_000  # rows that are compared with what is known without asking first whether anything is
@@ -118,7 +118,7 @@ def judge(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None
         engine.keep(
             judged,
             f"""SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
-            FROM {placed} p LEFT JOIN ({known}{whose}) f ON {_same("p", "f", key)}""",
+            FROM {placed} p LEFT JOIN ({known} AND {whose}) f ON {_same("p", "f", key)}""",
         )
     return quote(judged)
 
@@ -197,14 +197,12 @@ def _whose(engine: Engine, feed: Feed, rows: Span, holders: Holders | None) -> I
     """Within the block, a further condition on those rows where no time says where they lie: facts lie by person. Key columns are never empty."""
     placed = name_of("placed", feed)
     if not feed.key or rows.rows > FEW or (feed.event_time and feed.event_time.key):
-        yield ""
+        yield "true"
     elif "person_id" in _key(feed):
-        yield f" AND person_id IN (SELECT person_id FROM {quote(placed)})"
-    elif (found := holders.of_facts(engine, feed, placed) if holders else None) is not None:
-        with engine.offer(name_of("holders", feed), found):
-            yield f" AND person_id IN (SELECT person_id FROM {quote(name_of('holders', feed))})"
+        yield f"person_id IN (SELECT person_id FROM {quote(placed)})"
     else:
-        yield ""
+        with held_by(engine, name_of("holders", feed), holders.of_facts(engine, feed, placed) if holders else None) as whose:
+            yield whose
 
 
 def _key(feed: Feed) -> list[str]:

@@ -7,6 +7,9 @@ brought up to it before each look, by a number that only grows with its rows. So
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -64,7 +67,7 @@ class Holders:
 
     def of_facts(self, engine: Engine, feed: Feed, rows: str) -> pa.Table | None:
         """`person_id` of all who may have facts with a key of the kept table `rows`. None: they cannot be found so."""
-        if not feed.key or feed.with_role(Role.RESIDENT_ID) is None:
+        if feed.with_role(Role.RESIDENT_ID) is None:
             return None
         columns = fact_columns(feed)
         key = [(p.fact_column, columns[p.fact_column]) for p in feed.key if p.fact_column]
@@ -74,6 +77,17 @@ class Holders:
     def of_numbers(self, engine: Engine, rows: str) -> pa.Table | None:
         """`person_id` of all who may have a `number_index` of the kept table `rows`. None: they cannot be found so."""
         return _found(engine, self._numbers, "number_index", rows)
+
+
+@contextmanager
+def held_by(engine: Engine, name: str, persons: pa.Table | None) -> Iterator[str]:
+    """Within the block, a condition on rows: that they are of the `persons` whom `Holders` found, who are offered as `name`; none where it found
+    out nothing."""
+    if persons is None:
+        yield "true"
+        return
+    with engine.offer(name, persons):
+        yield f"person_id IN (SELECT person_id FROM {quote(name)})"
 
 
 def _found(engine: Engine, index: _Index, key: str, rows: str) -> pa.Table | None:

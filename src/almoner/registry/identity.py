@@ -8,7 +8,6 @@ is_new), `bad_number` where there is one. `person_expected` is for several deliv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -16,7 +15,7 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model import Feed, Property, Role
-from almoner.registry.holders import Holders
+from almoner.registry.holders import Holders, held_by
 from almoner.registry.numbers import Verdict, check_numbers
 from almoner.registry.vault import Vault
 
@@ -53,13 +52,11 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
             f"""SELECT number, {hmac_sql("number")} AS number_index FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)""",
             pads(vault),
         )
-    persons = holders.of_numbers(engine, _INDEXED)
-    with engine.offer("persons_holding", persons) if persons is not None else nullcontext():
-        among = " WHERE person_id IN (SELECT person_id FROM persons_holding)" if persons is not None else ""
+    with held_by(engine, "persons_holding", holders.of_numbers(engine, _INDEXED)) as whose:
         engine.keep(
             _EXPECTED,
             f"""SELECT number, number_index, person_id, checked_as FROM {_INDEXED}
-            JOIN (SELECT number_index, person_id, checked_as FROM registry.person{among}) AS p USING (number_index)""",
+            JOIN (SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose}) AS p USING (number_index)""",
         )
 
 

@@ -120,7 +120,7 @@ class Topics:
     def _consumer(self) -> Any:
         from confluent_kafka import Consumer
 
-        return Consumer({**DEFAULTS, **self.configuration, **OURS, "error_cb": self._tell_trouble})
+        return Consumer({**DEFAULTS, **self.configuration, **OURS, "error_cb": self._on_error})
 
     def _ask(self, consumer: Any) -> None:
         """Ask brokers that did not answer, now and then, until they do."""
@@ -136,8 +136,8 @@ class Topics:
             self.answers = True
             tell("kafka", answers=True)
 
-    def _tell_trouble(self, error: Any) -> None:
-        """Once in a while: a broker that is away is looked for every second."""
+    def _on_error(self, error: Any) -> None:
+        """What librdkafka says of brokers is told once in a while: one that is away is looked for every second."""
         from confluent_kafka import KafkaError
 
         if error.code() == KafkaError._ALL_BROKERS_DOWN:

@@ -83,12 +83,12 @@ def _worker() -> bool | None:
 
 
 def _kafka() -> dict[str, bool]:
-    """Whether brokers answer, where the worker reads topics."""
+    """Whether brokers answer a worker that works, where it reads topics."""
     try:
         found = status.read(home().folder) or {}
     except Problem:
         return {}
-    return {"kafka": bool(found["kafka"])} if "kafka" in found else {}
+    return {"kafka": found["kafka"] and status.is_alive(found, dt.datetime.now())} if "kafka" in found else {}
 
 
 def _of_inbox() -> Iterator[str]:
@@ -122,8 +122,8 @@ def _of_worker(found: Mapping[str, Any]) -> Iterator[str]:
         if day
     }
     yield from _metric("worker_up", "gauge", "1 while a worker works.", [({}, float(_worker() or 0))])
-    if "kafka" in found:
-        yield from _metric("kafka_up", "gauge", "1 while brokers of Kafka answer.", [({}, float(found["kafka"]))])
+    for up in _kafka().values():
+        yield from _metric("kafka_up", "gauge", "1 while brokers of Kafka answer.", [({}, float(up))])
     for name, words in _COUNTS.items():
         yield from _metric(f"{name}_total", "counter", words, [({}, counts.get(name, 0))])
     yield from _metric(
