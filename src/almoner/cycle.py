@@ -95,16 +95,20 @@ class Outcome:
 
 
 def run(
-    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None
-) -> Outcome:
-    """Assess the scope and write what changed. All or nothing."""
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None,
+    also: Callable[[int], None] | None = None,
+) -> Outcome:  # fmt: skip
+    """Assess the scope and write what changed. All or nothing: with it what `also`, which is handed the cycle's number, writes in the end."""
     ledger.create(engine)
-    with engine.transaction(), _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
-        outcome = _assess(scene, seconds)
-        started = perf_counter()
-        outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
-        _record(scene, outcome)
-        seconds["record"] = perf_counter() - started
+    with engine.transaction():
+        with _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
+            outcome = _assess(scene, seconds)
+            started = perf_counter()
+            cycle_id = outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
+            _record(scene, outcome)
+            seconds["record"] = perf_counter() - started
+        if also:
+            also(cycle_id)
     return outcome
 
 

@@ -265,3 +265,17 @@ def test_what_evidence_changes_of_a_row_leaves_all_else_of_it(outbox: Outbox) ->
     assert Referral.objects.values().get() == before | {"evidence_cleared_on": FRIDAY.date()}
     assert Case.objects.get().held_until == FRIDAY.date()
     assert CaseSignal.objects.get().body["signal"] == "lost_income"
+
+
+def test_only_what_has_changed_is_written(outbox: Outbox) -> None:
+    """SQLite makes each entry of an index anew of which a column is named; so what stayed as it was is not named."""
+    casework.apply([[outbox.signal(1), outbox.proposal(1, amount=900)]])
+    with CaptureQueriesContext(connection) as asked:
+        casework.apply([[outbox.signal(1, "changed", severity=0.7), outbox.proposal(1, "changed", amount=910)]])
+    written = {table: sql for sql in (q["sql"] for q in asked) for table in ("case", "casesignal", "referral") if f"UPDATE casework_{table} " in sql}
+    named = {table: [part.split("=")[0].strip() for part in sql.split(" SET ")[1].split(" WHERE ")[0].split(", ") if "=" in part] for table, sql in written.items()}
+    assert {"version", "severity"} == set(named["case"])
+    assert {"severity", "answers"} <= set(named["casesignal"]) <= {"severity", "answers", "form", "pack_hash"}
+    assert {"amount", "answers"} <= set(named["referral"]) <= {"amount", "answers", "form", "pack_hash"}
+    case, signal, referral = Case.objects.get(), CaseSignal.objects.get(), Referral.objects.get()
+    assert (case.severity, signal.severity, referral.amount) == (0.7, 0.7, 910)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from almoner.registry import stream_state
 from almoner.registry.schema import ensure
 from almoner.registry.vault import Vault
 from almoner.stream.events import Event
+from almoner.stream.following import Following
 from almoner.stream.inbox import Inbox
 from almoner.stream.landing import Landing
 from almoner.stream.rounds import Pace, Rounds
@@ -100,11 +101,18 @@ class Reader:
         del all_of_them
         return []
 
-    def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> Reader:
-        del households, doubtful
+    def apply_all(self) -> Reader:
         for batch in changes_after(self.engine, self.seq):
             self.seq = batch[-1].seq
         return self
+
+    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], Reader]]:
+        del households, doubtful
+        self.apply_all()
+        yield lambda: self
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 @dataclass
@@ -124,7 +132,9 @@ def working(stream: Stream, clock: Clock, **options: Any) -> Iterator[Worker]:
         stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0
     )
     status = Status(stream.folder, clock())
+    cases = Following(Reader(stream.engine))
     yield Worker(
-        stream.engine, stream.pack, stream.vault, stream.store, stream.inbox, landing, Reader(stream.engine), status,
+        stream.engine, stream.pack, stream.vault, cases.in_turn(stream.store), stream.inbox, landing, cases, status,
         stream.rounds.pace, clock, **options,
     )  # fmt: skip
+    cases.close()

@@ -92,7 +92,7 @@ def test_whose_numbers_a_round_brings_is_the_same_as_for_one_feed_after_the_othe
 def test_a_withdrawal_closes_the_facts_row_and_nothing_else(stream: Stream) -> None:
     stream.put(person(1, WHO), wage(2, 100), wage(3, 90, month="2026-08"))
     stream.drain()
-    stream_state.forget_touched(stream.engine, None)
+    stream_state.forget_everybody(stream.engine)
     key = {"resident_no": WHO, "month": "2026-09", "employer_code": "E1"}
     stream.put(
         event("insured_wages", 4, withdrawn=True, **key),
@@ -135,6 +135,8 @@ def test_the_pace_grows_while_more_waits_than_fits_and_beside_urgent_feeds_as_lo
     for _ in range(9):
         pace.fit(taken=0, urgent=True, left=True, seconds=slow)
     assert pace.size == SMALLEST
+    pace.fit(taken=0, urgent=True, left=True, seconds=URGENT_SECONDS / 5)
+    assert pace.size == 4 * SMALLEST
     for _ in range(9):
         pace.fit(taken=0, urgent=False, left=True, seconds=slow)
     assert pace.size == LARGEST
@@ -169,12 +171,12 @@ def test_a_round_knows_how_long_the_one_before_took_with_what_followed(
     base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = Stream(tmp_path / "home", base, Pace(2, 2, 8, urgent_seconds=10))
-    stream.put(*(meter(n, f"2026-11-{n + 1:02d}") for n in range(20)))
+    stream.put(*(meter(n, f"2026-11-{n + 1:02d}") for n in range(24)))
     sizes = []
     for at in (100.0, 109.0, 120.0, 130.0):
         monkeypatch.setattr("almoner.stream.rounds.monotonic", lambda at=at: at)
         sizes.append(stream.rounds.take(AT).events)  # type: ignore[union-attr]
-    assert sizes == [2, 4, 8, 4]
+    assert sizes == [2, 8, 8, 4]
     stream.close()
 
 
@@ -229,15 +231,16 @@ def test_touched_are_the_households_that_a_row_is_about_before_and_after(stream:
     stream.put(person(1, WHO, "H1"), person(2, OTHER, "H2"))
     stream.drain()
     assert stream_state.touched(stream.engine, 9) == [1, 2]
-    stream_state.forget_touched(stream.engine, None)
+    stream_state.forget_everybody(stream.engine)
     stream.put(wage(3), meter(4))
     stream.drain()
     assert stream_state.touched(stream.engine, 9) == [1, 2]
-    stream_state.forget_touched(stream.engine, [1, 2])
+    stream_state.hand_on(stream.engine, 1, [1, 2], [2])
+    assert stream_state.untold(stream.engine) == {1: False, 2: True}
     stream.put(person(5, OTHER, "H1"))  # moves from one to the other
     stream.drain(AT + dt.timedelta(hours=1))
     assert stream_state.touched(stream.engine, 9) == [1, 2]
-    stream_state.forget_touched(stream.engine, None)
+    stream_state.forget_everybody(stream.engine)
     stream.put(person(6, OTHER, "H1"))  # the same again
     stream.drain(AT + dt.timedelta(hours=2))
     assert stream_state.touched(stream.engine, 9) == []

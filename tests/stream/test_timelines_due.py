@@ -15,6 +15,7 @@ from almoner.policy.model import Pack
 from almoner.registry import stream_state
 from almoner.stream import timelines_due
 from almoner.stream.events import Event
+from almoner.stream.following import Following
 from almoner.stream.landing import Landing
 from almoner.stream.status import Status
 from almoner.stream.worker import Worker
@@ -73,7 +74,7 @@ class Place:
         landing = Landing(stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0)
         status = Status(stream.folder, self.clock())
         return Worker(
-            stream.engine, stream.pack, stream.vault, stream.store, stream.inbox, landing, self.cases, status, stream.rounds.pace, self.clock
+            stream.engine, stream.pack, stream.vault, stream.store, stream.inbox, landing, Following(self.cases), status, stream.rounds.pace, self.clock
         )  # fmt: skip
 
     def swept(self) -> dict[int, list[Line]]:

@@ -84,7 +84,8 @@ def test_an_event_is_assessed_in_the_step_that_takes_it_in(place: Stream) -> Non
         place.put(wage("5", WHO, 300))
         assert worker.step()
         assert "signal:poor:household:1" in standing(place)
-        assert worker.casework.last_seq == place.engine.value("SELECT max(seq) FROM assessment.change")  # type: ignore[attr-defined]
+        worker.casework.wait()
+        assert worker._told == place.engine.value("SELECT max(cycle_id) FROM assessment.cycle")
     assert scopes(place)[-1] == "households"
 
 

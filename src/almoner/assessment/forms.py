@@ -17,7 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -48,6 +48,10 @@ class Form:
         form = cls(tuple(told["blanks"]), told["body"])
         form.__dict__["text"] = text
         return form
+
+    def __reduce__(self) -> tuple[Callable[[str], Form], tuple[str]]:
+        """As text to another process."""
+        return Form.of, (self.text,)
 
     @cached_property
     def alike(self) -> dict[str, Any]:

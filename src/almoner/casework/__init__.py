@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 
     from almoner.casework.audit import ChainCheck
     from almoner.casework.outlines import Loaded
+    from almoner.casework.own_process import OwnProcess
     from almoner.casework.timelines import LineLike, Wanted
     from almoner.casework.vault_rows import Person
     from almoner.home import Home
     from almoner.policy.model import Pack
     from almoner.registry.vault import IdentityStore
     from almoner.support.changes import Change
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Whom a cycle looked at. `doubtful`: those of whom nothing is known any more of what was said. `members`: household, person, since."""
+
+    households: Sequence[int]
+    doubtful: Sequence[int]
+    members: Sequence[tuple[int, int, dt.date]]
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,27 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
     from almoner.casework.outbox import apply as apply_changes
 
     return apply_changes(batches)
+
+
+def follow(batches: Sequence[Sequence[Change]], seen: Seen | None = None) -> Applied:
+    """Apply the outbox's changes; with `seen`, in the same transaction, mark cases that have no evidence any more, and replace members."""
+    from django.db import transaction
+
+    from almoner.casework.withdrawn import mark
+
+    with transaction.atomic():
+        applied = apply(batches)
+        if seen:
+            mark(seen.households, seen.doubtful, dt.datetime.now())
+            sync_members(seen.members)
+    return applied
+
+
+def work_beside(home: Home) -> OwnProcess:
+    """A process that works on casework's database while this one goes on."""
+    from almoner.casework.own_process import OwnProcess
+
+    return OwnProcess(home.folder)
 
 
 def last_seq() -> int:

@@ -1,13 +1,14 @@
 """Rows of the tables that a cycle fills, by the thousand and without model objects: making one of those takes
 longer than all else that is done with it.
 
-`CHANGES` of a row names the columns that evidence may change once the row is there; all others stay as written.
+`CHANGES` of a row names the columns that evidence may change once the row is there; all others stay as written. `stored` is what these were
+when it was read.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from operator import attrgetter
@@ -45,6 +46,7 @@ class CaseRow:
     silent_since: dt.datetime | None = None
     version: int = 1
     id: int | None = None
+    stored: tuple[Any, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -77,6 +79,7 @@ class SignalRow:
     id: int | None = None
     form: str = ""
     answers: str | None = None
+    stored: tuple[Any, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -109,6 +112,7 @@ class ReferralRow:
     id: int | None = None
     form: str = ""
     answers: str | None = None
+    stored: tuple[Any, ...] = ()
 
     @property
     def pk(self) -> int | None:
@@ -123,13 +127,19 @@ class Table(Generic[R]):
 
     def __init__(self, model: type[Model], row: type[R]) -> None:
         self._name = model._meta.db_table
-        self._names = [f.name for f in fields(row)]
+        self._names = [f.name for f in fields(row) if f.name != "stored"]
         self._changes: tuple[str, ...] = row.CHANGES
+        self._changing = _values(self._changes)
 
     def read(self, found: QuerySet[Any, Any]) -> Iterator[tuple[Any, ...]]:
         """What the rows are made of, in the order of their fields, without answers; `case` is the case's id."""
         columns = [_column(name) for name in self._names if name != "answers"]
         return found.values_list(*columns).iterator(READ_AT_ONCE)
+
+    def keep(self, row: R) -> R:
+        """`row`, which was just read, with what is stored of it."""
+        row.stored = self._changing(row)
+        return row
 
     def insert(self, rows: Iterable[R]) -> None:
         names = [name for name in self._names if name != "id"]
@@ -137,16 +147,28 @@ class Table(Generic[R]):
         self._write(f"INSERT INTO {self._name} ({columns}) VALUES ({places})", names, rows)
 
     def update(self, rows: Iterable[R]) -> None:
-        """Write what evidence may change. Answers that were not read stay."""
-        places = (f"{_column(n)} = " + ("COALESCE(%s, answers)" if n == "answers" else "%s") for n in self._changes)
-        sql = f"UPDATE {self._name} SET {', '.join(places)} WHERE id = %s"
-        self._write(sql, [*self._changes, "id"], rows)
+        """Write what has changed, and nothing else: SQLite makes the entries of an index anew whose columns are named, whether they change or
+        not, and of the two dozen indexes hardly one has a column that changes every time."""
+        written: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+        for row in rows:
+            now: tuple[Any, ...] = self._changing(row)
+            changed: list[int] = [n for n, (value, stored) in enumerate(zip(now, row.stored, strict=True)) if value != stored]
+            columns = tuple(_column(self._changes[n]) for n in changed)
+            written.setdefault(columns, []).append((*(now[n] for n in changed), row.id))
+        with connection.cursor() as cursor:
+            for columns, values in written.items():
+                if columns:
+                    places = ", ".join(f"{column} = %s" for column in columns)
+                    cursor.executemany(f"UPDATE {self._name} SET {places} WHERE id = %s", values)
 
     def _write(self, sql: str, names: list[str], rows: Iterable[R]) -> None:
-        values = attrgetter(*("case.id" if name == "case" else name for name in names))
-        if written := [values(row) for row in rows]:
+        if written := list(map(_values(names), rows)):
             with connection.cursor() as cursor:
                 cursor.executemany(sql, written)
+
+
+def _values(names: Sequence[str]) -> attrgetter[Any]:
+    return attrgetter(*("case.id" if name == "case" else name for name in names))
 
 
 def _column(name: str) -> str:

@@ -20,6 +20,7 @@ from almoner.casework.models import (
     ReferralState,
     Visit,
 )
+from almoner.casework.models.among import Numbers
 from almoner.casework.models.cases import NO_CLOCK
 from almoner.casework.models.work import AHEAD, WAITING
 from almoner.casework.rows import CaseRow, ReferralRow, SignalRow
@@ -96,32 +97,33 @@ def _due(referrals: Iterable[Referral | ReferralRow], states: Collection[str]) -
 def around(cases: Collection[int]) -> dict[int, Around]:
     """What there is about each of these cases; one that is missing has nothing."""
     found: defaultdict[int, Around] = defaultdict(Around)
-    for case, due in _asked(cases):
+    ids = Numbers(cases)
+    for case, due in _asked(ids):
         if case is not None and due is not None:
             found[case].asked = min(due, found[case].asked)
-    for case in Notice.objects.filter(case__in=cases, ended_at=None).values_list("case_id", flat=True):
+    for case in Notice.objects.filter(case__among=ids, ended_at=None).values_list("case_id", flat=True):
         found[case].told = True
-    for case, over in _unanswered(cases):
+    for case, over in _unanswered(ids):
         found[case].silent_since = min(over, found[case].silent_since or over)
-    for case in Visit.objects.filter(AHEAD, case__in=cases).values_list("case_id", flat=True):
+    for case in Visit.objects.filter(AHEAD, case__among=ids).values_list("case_id", flat=True):
         found[case].silent_since = None
     return found
 
 
-def _asked(cases: Collection[int]) -> Iterable[tuple[int | None, dt.datetime | None]]:
+def _asked(ids: Numbers) -> Iterable[tuple[int | None, dt.datetime | None]]:
     return chain(
-        Check.objects.filter(WAITING, case__in=cases).values_list("case_id", "due_at"),
-        Concern.objects.filter(case__in=cases, answered_at=None).values_list("case_id", "due_at"),
-        Authorisation.objects.filter(case__in=cases, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
-        Referral.objects.filter(case__joined_to__in=cases, state__in=RUNNING).values_list("case__joined_to", "due_at"),
+        Check.objects.filter(WAITING, case__among=ids).values_list("case_id", "due_at"),
+        Concern.objects.filter(case__among=ids, answered_at=None).values_list("case_id", "due_at"),
+        Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
+        Referral.objects.filter(case__joined_to__among=ids, state__in=RUNNING).values_list("case__joined_to", "due_at"),
     )  # fmt: skip
 
 
-def _unanswered(cases: Collection[int]) -> Iterable[tuple[int, dt.datetime]]:
+def _unanswered(ids: Numbers) -> Iterable[tuple[int, dt.datetime]]:
     """When the time is over for an answer that has not come. No answer is not a no, so somebody visits; a visit that is planned is enough."""
     return chain(
-        Notice.objects.filter(case__in=cases, ended_at=None, answered_at=None).values_list("case_id", "answer_by"),
-        Authorisation.objects.filter(case__in=cases, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
+        Notice.objects.filter(case__among=ids, ended_at=None, answered_at=None).values_list("case_id", "answer_by"),
+        Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
     )
 
 

@@ -15,6 +15,7 @@ from almoner.casework import audit
 from almoner.casework.audit import NewEvent
 from almoner.casework.batches import batched
 from almoner.casework.models import Case, CaseEvent, CaseSignal
+from almoner.casework.models.among import Numbers
 from almoner.casework.models.cases import OPEN
 
 KIND = "evidence_withdrawn"
@@ -35,8 +36,8 @@ def mark(households: Iterable[int], doubtful: Iterable[int], at: dt.datetime) ->
     marked, unknown = 0, set(doubtful)
     for some in batched(list(households), _AT_ONCE):
         with transaction.atomic():
-            gone = Case.objects.filter(is_without_evidence(), household_id__in=some)
-            unsure = Case.objects.filter(household_id__in=unknown.intersection(some), ended_at=None)
+            gone = Case.objects.filter(is_without_evidence(), household_id__among=Numbers(some))
+            unsure = Case.objects.filter(household_id__among=Numbers(unknown.intersection(some)), ended_at=None)
             cases = {case.pk: case for case in (*gone, *unsure)}
             marked_before = _marked(cases)
             found = [cases[key] for key in sorted(cases) if key not in marked_before]
@@ -47,6 +48,6 @@ def mark(households: Iterable[int], doubtful: Iterable[int], at: dt.datetime) ->
 
 def _marked(cases: Collection[int]) -> set[int]:
     """Those of the cases that were marked after their last signal was raised."""
-    told = CaseEvent.objects.filter(case_id__in=cases, kind__in=("signal_raised", KIND)).order_by("case_id", "number")
+    told = CaseEvent.objects.filter(case__among=Numbers(cases), kind__in=("signal_raised", KIND)).order_by("case_id", "number")
     last = dict(told.values_list("case_id", "kind"))
     return {case for case, kind in last.items() if kind == KIND}

@@ -7,6 +7,8 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -15,7 +17,8 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework, home
-from almoner.casework import Applied
+from almoner.casework import Applied, Seen
+from almoner.casework.own_process import ProcessEnded
 from almoner.cli import operations
 from almoner.cli.arguments import DAY, Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
 from almoner.cli.operations import Installation
@@ -25,6 +28,7 @@ from almoner.home import now
 from almoner.policy import archive, compile_pack
 from almoner.registry.vault import IdentityStore, SealedIdentity, open_vault
 from almoner.stream import log
+from almoner.stream.following import Following
 from almoner.stream.inbox import Inbox
 from almoner.stream.kafka import Topics, refuse_without_package, settings_in
 from almoner.stream.landing import SETTLED_SECONDS, Landing
@@ -33,7 +37,10 @@ from almoner.stream.rounds import Pace
 from almoner.stream.status import Status
 from almoner.stream.supervising import CaseworkAway, Supervisor
 from almoner.stream.worker import Worker
+from almoner.support.changes import Change
 from almoner.support.outbox import changes_after
+
+SLICES_AT_ONCE = 4  # of the outbox, in one transaction of casework: bounds what is held of it in memory
 
 
 def work(
@@ -182,17 +189,12 @@ def _opened(
         from almoner.casework.api.tokens import sync_feeds
 
         archive(operations.pack_folder(inst.home), inst.home.pack_archive)
-        inbox, store = Inbox(folder, inst.vault), _Reachable(casework.identities())
-        kept_days = inst.home.settings.landing_kept_days
-        landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds, kept_days)
-        sync_feeds(inst.pack)
-        cases = Cases(inst)
-        try:
-            yield Worker(
-                inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, kept, pace, day=day
-            )
-        finally:
-            inbox.close()
+        with closing(Inbox(folder, inst.vault)) as inbox, closing(Following(Cases(inst))) as cases:
+            store = cases.in_turn(_Reachable(casework.identities()))
+            kept_days = inst.home.settings.landing_kept_days
+            landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds, kept_days)
+            sync_feeds(inst.pack)
+            yield Worker(inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, kept, pace, day=day)
 
 
 class Cases:
@@ -200,26 +202,36 @@ class Cases:
 
     def __init__(self, inst: Installation) -> None:
         self._inst = inst
-        self._seq = -1
+        self._beside = casework.work_beside(inst.home)
+        self._seq = -1  # how far the outbox was read
         self._shown: list[Any] = []
 
-    def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> Applied:
-        """Apply what the outbox has beyond what was applied, in one transaction. None: names of areas and members of all cases too."""
-        from django.db import transaction
-
-        from almoner.casework.withdrawn import mark
-
+    def apply_all(self) -> Applied:
         with _reachable():
-            if households is None:
-                applied = operations.apply_outbox(self._inst)
-            else:
-                members = operations.members_of_cases(self._inst, households)
-                with transaction.atomic():
-                    applied = self._apply_new()
-                    mark(households, doubtful, now())
-                    casework.sync_members(members)
+            applied = operations.apply_outbox(self._inst)
         self._seq = applied.last_seq
         return applied
+
+    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], Applied]]:
+        seen = Seen(households, doubtful, operations.members_of_cases(self._inst, households))
+        waiting = changes_after(self._inst.engine, self._seq)
+        while True:
+            changes = list(islice(waiting, SLICES_AT_ONCE))
+            self._seq = changes[-1][-1].seq if changes else self._seq
+            if len(changes) < SLICES_AT_ONCE:
+                yield partial(self._follow, changes, seen)
+                return
+            yield partial(self._follow, changes)
+
+    def close(self) -> None:
+        self._beside.close()
+
+    def _follow(self, changes: Sequence[Sequence[Change]], seen: Seen | None = None) -> Applied:
+        with _reachable():
+            try:
+                return self._beside.call(casework.follow, changes, seen)
+            except ProcessEnded as error:
+                raise CaseworkAway(str(error)) from error
 
     def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
         with _reachable():
@@ -239,14 +251,6 @@ class Cases:
             with _reachable():
                 casework.sync_freshness(found)
             self._shown = found
-
-    def _apply_new(self) -> Applied:
-        if self._seq == self._last():
-            return Applied(0, 0, 0, 0, self._seq)
-        return casework.apply(changes_after(self._inst.engine, casework.last_seq()))
-
-    def _last(self) -> int:
-        return int(self._inst.engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
 
 
 class _Reachable:

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter, sleep
@@ -159,7 +160,20 @@ def draw(file: Path, series: Sequence[Point]) -> None:
 
 
 def memory_mib(process: int, peak: bool = False) -> float:
-    """What a process holds now, or held at most; 0 where the system does not tell."""
+    """What a process and those that it started hold now, or held at most; 0 where the system does not tell."""
+    return _held(process, peak) + sum(memory_mib(one, peak) for one in started_by(process))
+
+
+def started_by(process: int) -> list[int]:
+    """Processes that this one's threads started and that live."""
+    found: list[int] = []
+    for listed in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended since
+            found += map(int, listed.read_text(encoding="ascii").split())
+    return found
+
+
+def _held(process: int, peak: bool) -> float:
     name = "VmHWM:" if peak else "VmRSS:"
     try:
         lines = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace").splitlines()

@@ -1,7 +1,8 @@
 """How far a stream was taken in, and whom it touched: written in the transaction of the facts themselves.
 
 `offset_of` is the last event of each feed that the facts hold. What is touched waits to be assessed: households, feeds whose watermark
-moved, or everybody. It is forgotten only after a cycle has looked, so a process that dies in between leaves nobody out.
+moved, or everybody. The cycle that looks forgets it, and notes in the same transaction whom casework is to be told of; that is forgotten after it
+was. So a process that dies in between leaves nobody out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _TABLES = {
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
     "moved_watermark": "feed VARCHAR",
     "stream_mark": "name VARCHAR, value VARCHAR",
+    "untold": "cycle_id BIGINT, household_id BIGINT, doubtful BOOLEAN",  # casework may not have what this cycle found of them
     "timelines_due": "household_id BIGINT",  # their timelines are to be computed anew
 }
 
@@ -122,17 +124,33 @@ def touched(engine: Engine, most: int) -> list[int]:
     return [household for (household,) in engine.rows(sql, {"most": most})]
 
 
-def forget_touched(engine: Engine, households: Sequence[int] | None) -> None:
-    """They were looked at, and wait for their timelines; None: all of them were looked at."""
-    if households is None:
-        engine.execute("DELETE FROM registry.touched")
-        engine.execute("DELETE FROM registry.moved_watermark")
-        return
-    with engine.offer("looked_at_now", pa.table({"household_id": pa.array(households, pa.int64())})), engine.transaction():
+def hand_on(engine: Engine, cycle_id: int, households: Sequence[int], doubtful: Sequence[int], *, told: int = 0) -> None:
+    """Within a cycle's transaction: it looked at these, so they wait for casework and for their timelines. `doubtful` ones among them have open
+    signals of which nothing is known any more. Of cycles up to `told` casework has everything."""
+    unsure = set(doubtful)
+    looked_at = {"household_id": pa.array(households, pa.int64()), "doubtful": pa.array([h in unsure for h in households], pa.bool_())}
+    with engine.offer("looked_at_now", pa.table(looked_at)):
+        engine.execute("DELETE FROM registry.touched WHERE household_id IN (SELECT household_id FROM looked_at_now)")
+        engine.execute("DELETE FROM registry.untold WHERE cycle_id <= $told", {"told": told})
+        engine.execute("INSERT INTO registry.untold SELECT $cycle_id, household_id, doubtful FROM looked_at_now", {"cycle_id": cycle_id})
         engine.execute("INSERT INTO registry.timelines_due SELECT household_id FROM looked_at_now")
-        engine.execute(
-            "DELETE FROM registry.touched WHERE household_id IN (SELECT household_id FROM looked_at_now)"
-        )
+
+
+def forget_everybody(engine: Engine) -> None:
+    """All were looked at, and casework has what was found."""
+    for name in ("touched", "moved_watermark", "untold"):
+        engine.execute(f"DELETE FROM registry.{name}")
+
+
+def untold(engine: Engine) -> dict[int, bool]:
+    """Households of which casework may not have what the last cycles found, and whether what was said of them is in doubt."""
+    return dict(engine.rows("SELECT household_id, bool_or(doubtful) FROM registry.untold GROUP BY household_id ORDER BY household_id"))
+
+
+def forget_untold(engine: Engine, told: int | None) -> None:
+    """Casework has what cycles up to `told` found, or (None) all of them."""
+    up_to = "" if told is None else f" WHERE cycle_id <= {int(told)}"
+    engine.execute(f"DELETE FROM registry.untold{up_to}")
 
 
 def note_timelines_due(engine: Engine, households: Sequence[int]) -> None:

@@ -30,6 +30,7 @@ NAMES_KEPT_DAYS = (
 )
 LARGEST_BYTES = 4 * 1024**3  # of what waits; more is refused until the worker has caught up
 _WAIT_SECONDS = 30.0
+NAMES_AT_ONCE = 500  # in one statement
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS waiting (
@@ -103,22 +104,24 @@ class Inbox:
         names = [self._vault.index(f"{INDEX_PREFIX}{e.source}\x1f{e.id}")[:INDEX_BYTES] for e in events]
         handles = [int.from_bytes(name[:8]) >> 1 for name in names]
         sealed = self._vault.seal_all(handles, SEALED_FIELD, [e.data for e in events])
+        day, received = at.date().toordinal(), at.isoformat()
         with self._writing() as database:
             self._refuse_when_full(database)
-            day, accepted = at.date().toordinal(), 0
-            for event, name, handle, data in zip(events, names, handles, sealed, strict=True):
-                if not database.execute("INSERT OR IGNORE INTO known VALUES (?, ?)", (name, day)).rowcount:
-                    continue
-                through = event.complete_through.isoformat() if event.complete_through else None
-                database.execute(
-                    "INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?)",
-                    (event.feed, handle, event.withdrawn, through, at.isoformat(), data),
-                )
-                accepted += 1
-            _count(database, "accepted", accepted)
-            _count(database, "repeated", len(events) - accepted)
+            known = _known(database, names)
+            first = {name: n for n, name in reversed(list(enumerate(names))) if name not in known}
+            fresh = sorted(first.values())
+            database.executemany("INSERT INTO known VALUES (?, ?)", [(names[n], day) for n in fresh])
+            database.executemany(
+                "INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (e.feed, handles[n], e.withdrawn, e.complete_through.isoformat() if e.complete_through else None, received, sealed[n])
+                    for n, e in ((n, events[n]) for n in fresh)
+                ],
+            )
+            _count(database, "accepted", len(fresh))
+            _count(database, "repeated", len(events) - len(fresh))
             position = _position(database)
-        return Accepted(accepted, len(events) - accepted, position, at)
+        return Accepted(len(fresh), len(events) - len(fresh), position, at)
 
     def position(self) -> int:
         """The last event that ever came."""
@@ -232,6 +235,15 @@ class Inbox:
             self._local.connection = found
             self._opened.append(found)
         return found
+
+
+def _known(database: sqlite3.Connection, names: Sequence[bytes]) -> set[bytes]:
+    """Those of the names that came before."""
+    found: set[bytes] = set()
+    for start in range(0, len(names), NAMES_AT_ONCE):
+        some = names[start : start + NAMES_AT_ONCE]
+        found.update(name for (name,) in database.execute(f"SELECT name FROM known WHERE name IN ({', '.join('?' * len(some))})", some))
+    return found
 
 
 def _feeds(database: sqlite3.Connection) -> list[str]:

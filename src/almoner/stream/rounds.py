@@ -54,7 +54,7 @@ class Pace:
     """How much one round takes. Most of what a round costs does not depend on its size, so it grows while more waits than fits. Once all of it
     does it has room for twice as much as came: at a steady rate nothing is left over for the round after, and a rest of some events would wait
     as long as all. What is urgent comes first in every round: a bulk feed holds it up for one round at most, and while
-    it keeps coming, rounds grow only as long as one takes less than `urgent_seconds`."""
+    it keeps coming, rounds grow only as long as one takes less than `urgent_seconds`; while they are far from it, by four times."""
 
     size: int = SMALLEST
     smallest: int = SMALLEST
@@ -69,7 +69,7 @@ class Pace:
         elif urgent and seconds > self.urgent_seconds:
             self.size = max(min(self.size, self.smallest), self.size // 2)
         else:
-            self.size = min(self.size * 2, self.largest)
+            self.size = min(self.size * (4 if seconds < self.urgent_seconds / 4 else 2), self.largest)
 
     def halve(self) -> None:
         """After a failure: the smaller the slice, the nearer its cause."""

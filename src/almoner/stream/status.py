@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 300.0)  # secon
 
 @dataclass
 class Status:
-    """Counts since the worker started. `seconds` by kind of work."""
+    """Counts since the worker started, in any of its threads. `seconds` by kind of work."""
 
     home: Path
     started_at: dt.datetime
@@ -34,25 +35,30 @@ class Status:
     trouble: str | None = None
     idle: bool = False  # whether nothing was left to do
     kafka: Callable[[], bool] | None = None  # whether brokers answer, where topics are read
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def count(self, name: str, more: int) -> None:
-        self.counts[name] = self.counts.get(name, 0) + more
+        with self._lock:
+            self.counts[name] = self.counts.get(name, 0) + more
 
     def spent(self, name: str, seconds: float) -> None:
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        with self._lock:
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     def arrived(self, events: int, seconds: float) -> None:
         """So many events became facts and cases, the first of them after `seconds`."""
         place = next((n for n, limit in enumerate(BUCKETS) if seconds <= limit), len(BUCKETS))
-        self.waited[place] += events
-        self.waited_seconds += events * seconds
+        with self._lock:
+            self.waited[place] += events
+            self.waited_seconds += events * seconds
 
     def write(self, engine: Engine | None, at: dt.datetime) -> None:
         """Write the file, whole or not at all. Without an engine the facts' own figures stay as they were."""
         facts = (
             _facts(engine) if engine else {k: v for k, v in (read(self.home) or {}).items() if k in _OF_FACTS}
         )
-        text = json.dumps(self._as_json(at) | facts, ensure_ascii=False, indent=1)
+        with self._lock:
+            text = json.dumps(self._as_json(at) | facts, ensure_ascii=False, indent=1)
         new = self.home / f"{FILE}.new"
         new.write_text(text + "\n", encoding="utf-8")
         new.replace(self.home / FILE)

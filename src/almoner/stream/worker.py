@@ -1,8 +1,8 @@
 """The worker: takes in what came, assesses whom it touched, brings casework up to date; again and again until it is told to stop.
 
 Every step reads from the databases what is left to do, and each is one transaction that can be done again. So a process that was killed
-anywhere is simply started again: facts and offset are one transaction; who was touched is forgotten after the cycle; casework knows how far it
-read the outbox.
+anywhere is simply started again: facts and offset are one transaction; a cycle forgets in its own who was touched, and notes whom casework was
+not told of; casework knows how far it read the outbox.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import datetime as dt
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event as Flag
 from time import monotonic, perf_counter
-from typing import Protocol
 
 import pyarrow as pa
 
 from almoner import cycle
 from almoner.assessment import ledger, months
+from almoner.cycle import Outcome
 from almoner.engines import Engine
 from almoner.errors import AlmonerError, EngineError
 from almoner.policy.model import Pack
@@ -26,12 +27,13 @@ from almoner.registry import sealing, stream_state
 from almoner.registry.deliveries import Receipt
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.stream import ticks
+from almoner.stream.following import Followed, Following
 from almoner.stream.inbox import Inbox
 from almoner.stream.landing import Landing
 from almoner.stream.log import tell
 from almoner.stream.rounds import Pace, Rounds, Taken
 from almoner.stream.status import Status
-from almoner.stream.timelines_due import TimelinesDue, Told
+from almoner.stream.timelines_due import TimelinesDue
 from almoner.stream.upkeep import Upkeep
 
 LANDING_SECONDS = TIME_SECONDS = 1.0
@@ -64,31 +66,6 @@ def is_of_the_surroundings(error: Exception) -> bool:
     return isinstance(error, EngineError) and any(word in str(error).lower() for word in _SURROUNDINGS)
 
 
-class AppliedLike(Protocol):
-    """What casework says it did."""
-
-    @property
-    def cases_opened(self) -> int: ...
-    @property
-    def cases_updated(self) -> int: ...
-    @property
-    def last_seq(self) -> int: ...
-
-
-class Casework(Told, Protocol):
-    """What the worker asks of casework."""
-
-    def show_feeds(self) -> None:
-        """Bring up to date what casework shows of how far feeds are complete."""
-
-    def tally(self) -> bool:
-        """Count what quality and fairness show, unless it was counted within a day; whether it was."""
-
-    def apply(self, households: Sequence[int] | None, doubtful: Sequence[int] = ()) -> AppliedLike:
-        """Bring cases up to date with the outbox, and the members of these households; None: of all, and all names. `doubtful` are those
-        of whom nothing is known any more of what was said, because a record was corrected or withdrawn."""
-
-
 @dataclass
 class Worker:
     """Works on one open installation. `day`: decide for this day in place of today."""
@@ -99,7 +76,7 @@ class Worker:
     store: IdentityStore
     inbox: Inbox
     landing: Landing
-    casework: Casework
+    casework: Following
     status: Status
     pace: Pace = field(default_factory=Pace)
     clock: Callable[[], dt.datetime] = dt.datetime.now
@@ -116,6 +93,8 @@ class Worker:
         self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, timelines)
         self._waits_since: dt.datetime | None = None
         self._practised = False
+        self._untold: list[tuple[Taken, dt.datetime]] = []  # rounds of which not everybody has been assessed, and when they began
+        self._told = self._forgotten = 0  # the last cycle that casework has, and the last whose households it was noted to have
         self._recover()
 
     def practise(self, stop: Flag) -> None:
@@ -150,10 +129,14 @@ class Worker:
         while busy:
             self._looked_at_time = float("-inf")
             busy = self.step()
+            if not busy and self.casework.busy:
+                self.casework.wait()
+                busy = True
 
     def step(self) -> bool:
-        """One round of everything; False when there was nothing to do."""
+        """One round of everything; False when there was nothing to do. Casework may still be following then."""
         at = self.clock()
+        self.casework.look()
         if self.status.idle and self._rounds.waits():
             self.status.idle = False
             self.status.write(self.engine, at)
@@ -164,12 +147,13 @@ class Worker:
             if taken or landed or self._is_time()
             else False
         )
-        if taken:
-            self._tell(taken, at)
         busy = bool(taken or landed or assessed)
-        self._upkeep.step(busy=busy)
-        if busy or not self.status.idle or monotonic() - self._beat > BEAT_SECONDS:
-            self._beat, self.status.idle = monotonic(), not busy
+        idle = not busy and not self.casework.busy
+        self._upkeep.step(busy=not idle)
+        if idle and self._forgotten < self._told:
+            self._forget_told()
+        if busy or (idle and not self.status.idle) or monotonic() - self._beat > BEAT_SECONDS:
+            self._beat, self.status.idle = monotonic(), idle
             self.status.write(self.engine, self.clock())
         self._looked_at_time = float("-inf") if busy else self._looked_at_time
         return busy
@@ -189,7 +173,8 @@ class Worker:
         self._rounds.recover()
         sealing.heal(self.engine, self.store)
         self.landing.make_folders()
-        self.casework.apply(None)
+        self.casework.catch_up(stream_state.untold(self.engine))
+        stream_state.forget_untold(self.engine, None)
 
     def _take(self, at: dt.datetime) -> Taken | None:
         started = perf_counter()
@@ -200,6 +185,7 @@ class Worker:
                 raise
             raise SliceFailed(type(error).__name__) from error
         if taken:
+            self._untold.append((taken, at))
             self.status.count("events", taken.events)
             self.status.count("quarantined", sum(r.rows_quarantined for r in taken.receipts))
             self.status.spent("intake", perf_counter() - started)
@@ -228,8 +214,9 @@ class Worker:
         if self._everybody_or_due(at, quiet or self._waited_too_long(at)):
             return True
         if households:
-            self._cycle(households)
-            stream_state.forget_touched(self.engine, households)
+            self._look_at(households, everybody=len(households) < self.most_households)
+        else:
+            self._tell_rounds(self._take_untold())
         return bool(households)
 
     def _everybody_or_due(self, at: dt.datetime, now: bool) -> bool:
@@ -256,11 +243,17 @@ class Worker:
 
     def _sweep(self, day: dt.date) -> None:
         months.count(self.engine, self.pack, day, self._known_at())
-        self._cycle(None)
+        started = perf_counter()
+        outcome = cycle.run(self.engine, self.pack, day, self._known_at())
+        self.status.spent("cycle", perf_counter() - started)
+        started = perf_counter()
+        applied = self.casework.apply_all()
         with self.engine.transaction():
-            stream_state.forget_touched(self.engine, None)
+            stream_state.forget_everybody(self.engine)
             stream_state.set_mark(self.engine, TICK, day.isoformat())
             stream_state.set_mark(self.engine, MONTHS, "")
+        followed = Followed(applied.cases_opened, applied.cases_updated, perf_counter() - started)
+        self._tell_cycle(outcome, self._take_untold(), followed)
 
     def _find_due(self, day: dt.date, moved: Sequence[str]) -> None:
         """Whom the day or a moved watermark concerns: they are touched, and assessed by the next steps."""
@@ -309,23 +302,34 @@ class Worker:
         self.inbox.forget_names(day)
         self.landing.forget_old()
 
-    def _cycle(self, households: Sequence[int] | None) -> None:
-        started = perf_counter()
-        day = self._day(self.clock())
-        outcome = cycle.run(self.engine, self.pack, day, self._known_at(), households)
+    def _look_at(self, households: Sequence[int], *, everybody: bool) -> None:
+        """One cycle, and casework after it, beside what this does next. `everybody`: nobody else is touched."""
+        started, told = perf_counter(), self._told
+        doubtful: list[int] = []
+
+        def hand_on(cycle_id: int) -> None:
+            doubtful.extend(self._doubtful(households))
+            stream_state.hand_on(self.engine, cycle_id, households, doubtful, told=told)
+
+        outcome = cycle.run(self.engine, self.pack, self._day(self.clock()), self._known_at(), households, hand_on)
+        self._forgotten = told
         self.status.spent("cycle", perf_counter() - started)
-        started = perf_counter()
-        applied = self.casework.apply(households, () if households is None else self._doubtful(households))
-        self.status.spent("casework", perf_counter() - started)
-        self.status.count("cycles", 1)
-        self.status.count("cases_opened", applied.cases_opened)
-        tell(
-            "cycle", households=outcome.households, cases_opened=applied.cases_opened, cases_updated=applied.cases_updated,
-            seconds=round(sum(outcome.seconds.values()), 3),
-        )  # fmt: skip
+        self.casework.begin(households, doubtful, partial(self._tell_cycle, outcome, self._take_untold() if everybody else []))
+
+    def _take_untold(self) -> list[tuple[Taken, dt.datetime]]:
+        rounds, self._untold = self._untold, []
+        return rounds
+
+    def _forget_told(self) -> None:
+        """Casework has all that was handed on."""
+        told = self._told
+        stream_state.forget_untold(self.engine, told)
+        self._forgotten = told
 
     def _doubtful(self, households: Sequence[int]) -> list[int]:
         """Households with a closed record and open signals of which the cycle just now found none to hold."""
+        if not self.engine.rows("SELECT 1 FROM registry.touched WHERE closed LIMIT 1"):
+            return []
         holds = ledger.keyed("signal", cycle.findings()["signal"])
         sql = f"""SELECT household_id FROM assessment.standing WHERE kind = 'signal'
             AND household_id IN (SELECT household_id FROM registry.touched WHERE closed)
@@ -349,13 +353,28 @@ class Worker:
     def _day(self, at: dt.datetime) -> dt.date:
         return self.day or at.date()
 
-    def _tell(self, taken: Taken, at: dt.datetime) -> None:
-        now = self.clock()
-        self.status.arrived(taken.events, (now - taken.oldest).total_seconds())
+    def _tell_cycle(self, outcome: Outcome, rounds: Sequence[tuple[Taken, dt.datetime]], followed: Followed) -> None:
+        """Casework has all of a cycle, and so of these rounds. Called in its thread."""
+        self._told = outcome.cycle_id or 0
+        self.status.spent("casework", followed.seconds)
+        self.status.count("cycles", 1)
+        self.status.count("cases_opened", followed.cases_opened)
         tell(
-            "round", events=taken.events, through=taken.through, quarantined=sum(r.rows_quarantined for r in taken.receipts),
-            seconds=round((now - at).total_seconds(), 3), waited=round((now - taken.oldest).total_seconds(), 3), left=taken.left,
+            "cycle", households=outcome.households, cases_opened=followed.cases_opened, cases_updated=followed.cases_updated,
+            seconds=round(sum(outcome.seconds.values()), 3),
         )  # fmt: skip
+        self._tell_rounds(rounds)
+
+    def _tell_rounds(self, rounds: Sequence[tuple[Taken, dt.datetime]]) -> None:
+        """All that these rounds brought is in cases now."""
+        now = self.clock()
+        for taken, at in rounds:
+            waited = (now - taken.oldest).total_seconds()
+            self.status.arrived(taken.events, waited)
+            tell(
+                "round", events=taken.events, through=taken.through, quarantined=sum(r.rows_quarantined for r in taken.receipts),
+                seconds=round((now - at).total_seconds(), 3), waited=round(waited, 3), left=taken.left,
+            )  # fmt: skip
 
 
 def _counts(receipt: Receipt) -> dict[str, int]:

@@ -22,6 +22,10 @@ class Body(Mapping[str, Any]):
         self._answers: dict[str, Any] = {}
         self._filled = dict(form.alike) if form else {}
 
+    def __reduce__(self) -> tuple[type[Body], tuple[str, Form | None]]:
+        """What is stored goes to another process, and nothing that was put together of it."""
+        return Body, (self.text, self.form)
+
     @classmethod
     def holding(cls, said: Any, form: Form | None = None) -> Body:
         """The body of which `said` is stored."""

@@ -27,6 +27,8 @@ def changes_after(engine: Engine, seq: int, rows: int = SLICE) -> Iterator[list[
         changes = [_change(row, forms) for row in found]
         yield changes
         seq = changes[-1].seq
+        if len(found) < rows:
+            return
 
 
 def _read_forms(engine: Engine, forms: dict[str, Form], wanted: Iterable[str]) -> None:

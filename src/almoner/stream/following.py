@@ -1,0 +1,172 @@
+"""Casework follows: while it is brought up to date with what a cycle found, the next round is taken in already.
+
+It is another database, and another processor. Nothing else of this process writes to it meanwhile: whoever wants to, waits. What was
+handed on is kept with the facts until casework has it (`stream_state.hand_on`), so a process that dies in between loses nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Protocol
+
+from almoner.errors import AlmonerError
+from almoner.registry.vault import IdentityStore, SealedIdentity
+from almoner.stream.timelines_due import Told
+
+
+class AppliedLike(Protocol):
+    """What casework says it did."""
+
+    @property
+    def cases_opened(self) -> int: ...
+    @property
+    def cases_updated(self) -> int: ...
+
+
+class Casework(Told, Protocol):
+    """What the worker asks of casework."""
+
+    def show_feeds(self) -> None:
+        """Bring up to date what casework shows of how far feeds are complete."""
+
+    def tally(self) -> bool:
+        """Count what quality and fairness show, unless it was counted within a day; whether it was."""
+
+    def apply_all(self) -> AppliedLike:
+        """Bring all cases, their members and all names up to date with the outbox."""
+
+    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], AppliedLike]]:
+        """Read what the outbox has that was not read yet, and the members of these households; gives, a bounded part at a time and at least one,
+        what brings cases up to date with it. That asks nothing of the facts: another thread may do it, in this order. `doubtful` are those
+        of whom nothing is known any more of what was said, because a record was corrected or withdrawn."""
+
+    def close(self) -> None:
+        """Nothing is asked any more."""
+
+
+@dataclass
+class Followed:
+    """What came of one cycle in casework."""
+
+    cases_opened: int = 0
+    cases_updated: int = 0
+    seconds: float = 0.0
+
+
+class Following:
+    """Casework of one open installation, a cycle behind at most."""
+
+    def __init__(self, casework: Casework) -> None:
+        self._casework = casework
+        self._pool = ThreadPoolExecutor(1, "casework")
+        self._running: Future[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a cycle is being followed, or nobody has asked yet how it ended."""
+        return self._running is not None
+
+    def begin(self, households: Sequence[int], doubtful: Sequence[int], then: Callable[[Followed], None]) -> None:
+        """Follow the cycle over `households`, whose changes are committed; `then` is called in the other thread once casework has all of it."""
+        self._follow(self._casework.read(households, doubtful), then)
+
+    def catch_up(self, untold: Mapping[int, bool]) -> None:
+        """Bring everything up to date as a worker starts. `untold`: households that were handed on, and whether they are doubtful."""
+        self.apply_all()
+        if untold:
+            doubtful = [household for household, is_doubtful in untold.items() if is_doubtful]
+            self._follow(self._casework.read(list(untold), doubtful))
+            self.wait()
+
+    def _follow(self, parts: Iterator[Callable[[], AppliedLike]], then: Callable[[Followed], None] | None = None) -> None:
+        followed = Followed()
+        part = next(parts)
+        for following in parts:
+            self._run(partial(_do, part, followed))
+            part = following
+        self._run(partial(_do, part, followed, then))
+
+    def look(self) -> None:
+        """Raise what went wrong, if it has ended."""
+        if self._running and self._running.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Until casework has all that it was told. Raises what went wrong with it."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        try:
+            running.result()
+        except (AlmonerError, OSError):
+            raise
+        except Exception as error:  # in the middle of a round it must not pass for a fault of the round's
+            raise RuntimeError("Casework could not be brought up to date.") from error
+
+    def close(self) -> None:
+        """After what is under way; how it ends does not matter, for it is done again."""
+        self._pool.shutdown()
+        self._casework.close()
+
+    def apply_all(self) -> AppliedLike:
+        self.wait()
+        return self._casework.apply_all()
+
+    def show_feeds(self) -> None:
+        self.wait()
+        self._casework.show_feeds()
+
+    def tally(self) -> bool:
+        self.wait()
+        return self._casework.tally()
+
+    def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
+        self.wait()
+        return self._casework.timelines(households, as_of, known_at)
+
+    def open_households(self, *, all_of_them: bool) -> list[int]:
+        self.wait()
+        return self._casework.open_households(all_of_them=all_of_them)
+
+    def in_turn(self, store: IdentityStore) -> IdentityStore:
+        """The vault in casework's database, written to while nothing else is."""
+        return _InTurn(store, self)
+
+    def _run(self, task: Callable[[], None]) -> None:
+        self.wait()
+        self._running = self._pool.submit(task)
+
+
+def _do(part: Callable[[], AppliedLike], followed: Followed, then: Callable[[Followed], None] | None = None) -> None:
+    started = perf_counter()
+    applied = part()
+    followed.cases_opened += applied.cases_opened
+    followed.cases_updated += applied.cases_updated
+    followed.seconds += perf_counter() - started
+    if then:
+        then(followed)
+
+
+@dataclass(frozen=True)
+class _InTurn:
+    store: IdentityStore
+    following: Following
+
+    def expecting(self, persons: int) -> AbstractContextManager[None]:
+        if persons:
+            self.following.wait()
+        return self.store.expecting(persons)
+
+    def write(self, identities: Sequence[SealedIdentity]) -> None:
+        self.following.wait()
+        self.store.write(identities)
+
+    def discard_above(self, person_id: int) -> None:
+        self.following.wait()
+        self.store.discard_above(person_id)
