@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import signal
 import sqlite3
@@ -29,7 +30,7 @@ from almoner.stream.landing import Landing
 from almoner.stream.rounds import Pace
 from almoner.stream.status import Status
 from almoner.stream.worker import Worker
-from county import number
+from county import AS_OF, number
 from once import copied
 from policy.small_pack import compiled
 from policy.support_pack import FILES
@@ -273,3 +274,14 @@ def test_errors_come_through_the_pipe_as_they_are(small_home: Path, tmp_path: Pa
         os.kill(beside.process, signal.SIGKILL)
         with pytest.raises(ProcessEnded):
             beside.call(casework.last_seq)
+
+
+def test_to_its_end_a_worker_says_json_and_nothing_else(small_home: Path, tmp_path: Path) -> None:
+    """What a practice froze is let go: else DuckDB's library lists on standard error, as the process ends, what is still held."""
+    home, log = copied(small_home, tmp_path / "home"), tmp_path / "log"
+    send(home, burst(100))
+    with log.open("w") as said, subprocess.Popen([sys.executable, "-m", "almoner", "work", str(home), "--as-of", str(AS_OF)], stderr=said) as process:
+        until(lambda: "practised" in log.read_text())
+        process.terminate()
+    assert process.returncode == 0
+    assert [json.loads(line)["event"] for line in log.read_text().splitlines()][-1] == "stopped"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -194,7 +195,10 @@ def _opened(
             kept_days = inst.home.settings.landing_kept_days
             landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds, kept_days)
             sync_feeds(inst.pack)
-            yield Worker(inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, kept, pace, day=day)
+            try:
+                yield Worker(inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, kept, pace, day=day)
+            finally:
+                gc.unfreeze()  # what a worker's practice froze goes with it
 
 
 class Cases:
