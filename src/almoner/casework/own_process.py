@@ -72,12 +72,8 @@ def main(folder: str, number: str) -> None:
         while True:
             try:
                 function, arguments = connection.recv()
-            except EOFError:
-                return
-            answer = _called(function, arguments)
-            try:
-                connection.send(answer)
-            except BrokenPipeError:
+                connection.send(_called(function, arguments))
+            except (EOFError, OSError):  # the other side is gone
                 return
 
 
