@@ -111,7 +111,7 @@ def test_where_something_always_waits_months_hold_nobody_up_twice(swept: Stream,
         worker.step()
         clock.forward(minutes=11)
         came()
-        stream_state.touch_households(swept.engine, [1])
+        swept.engine.execute("INSERT INTO registry.touched VALUES (1, false)")
         worker.step()
         assert len(counted(swept)) == 1
         assert swept.inbox.backlog()

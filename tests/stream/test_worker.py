@@ -21,7 +21,7 @@ from almoner.registry.quarantine import entries
 from almoner.stream import ticks
 from almoner.stream.events import Event
 from almoner.stream.rounds import Pace
-from almoner.stream.status import Status
+from almoner.stream.status import Status, read
 from almoner.stream.supervising import Supervisor
 from almoner.stream.worker import Worker
 from county import number
@@ -156,6 +156,31 @@ def test_a_tick_works_out_only_what_the_day_can_change(base: Pack, small: Pack) 
     )
     turned = replace(small, parameters={**small.parameters, "line": late}, indicators=small.indicators)
     assert ticks.changed_by_time(turned, day, next_day) >= {"poor"}
+
+
+def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(place: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day concerns hundreds of thousands among millions: they go in small cycles, and some with each cycle for others."""
+    monkeypatch.setattr("almoner.stream.worker.DUE_AT_ONCE", 1)
+    monkeypatch.setattr("almoner.stream.worker.DUE_BESIDE", 1)
+    clock, people = Clock(), [number(n, dt.date(1990, 1, 1)) for n in range(4)]
+    place.put(*(person(str(n), who, f"H{n}") for n, who in enumerate(people)), *(wage(f"w{n}", who, 9000) for n, who in enumerate(people)))
+    with working(place, clock) as worker:
+        worker.drain()
+        before = len(scopes(place))
+        stream_state.note_due(place.engine, [1, 2, 3, 4])
+        worker._looked_at_time = float("-inf")  # it looked less than a second ago
+        assert worker.step()
+        assert stream_state.due(place.engine, 9) == [2, 3, 4]
+        place.put(wage("5", people[3], 300))
+        clock.forward(seconds=1)
+        assert worker.step()
+        assert "signal:poor:household:4" in standing(place)
+        assert stream_state.due(place.engine, 9) == [3]
+        worker.status.write(place.engine, clock())
+        assert (read(place.folder) or {})["to_assess"] == 1
+        worker.drain()
+        assert stream_state.due(place.engine, 9) == []
+        assert len(scopes(place)) == before + 3
 
 
 def test_only_those_who_can_be_due_are_looked_at(place: Stream) -> None:

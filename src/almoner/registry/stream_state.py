@@ -21,6 +21,7 @@ EVERYBODY = 0  # no household has this id
 _TABLES = {
     "stream_offset": "feed VARCHAR, seq BIGINT",
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
+    "due": "household_id BIGINT",  # the day or a watermark concerns them; they are assessed beside those who were touched
     "moved_watermark": "feed VARCHAR",
     "stream_mark": "name VARCHAR, value VARCHAR",
     "untold": "cycle_id BIGINT, household_id BIGINT, doubtful BOOLEAN",  # casework may not have what this cycle found of them
@@ -109,9 +110,15 @@ def touch_all(engine: Engine) -> None:
     engine.execute(f"INSERT INTO registry.touched VALUES ({EVERYBODY}, false)")
 
 
-def touch_households(engine: Engine, households: Sequence[int]) -> None:
-    with engine.offer("touched_now", pa.table({"household_id": pa.array(households, pa.int64())})):
-        engine.execute("INSERT INTO registry.touched SELECT household_id, false FROM touched_now")
+def note_due(engine: Engine, households: Sequence[int]) -> None:
+    with engine.offer("due_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+        engine.execute("INSERT INTO registry.due SELECT household_id FROM due_now")
+
+
+def due(engine: Engine, most: int) -> list[int]:
+    """At most so many households whom the day or a watermark concerns, in the order of their ids."""
+    sql = "SELECT DISTINCT household_id FROM registry.due ORDER BY 1 LIMIT $most"
+    return [household for (household,) in engine.rows(sql, {"most": most})]
 
 
 def everybody_is_touched(engine: Engine) -> bool:
@@ -130,7 +137,8 @@ def hand_on(engine: Engine, cycle_id: int, households: Sequence[int], doubtful: 
     unsure = set(doubtful)
     looked_at = {"household_id": pa.array(households, pa.int64()), "doubtful": pa.array([h in unsure for h in households], pa.bool_())}
     with engine.offer("looked_at_now", pa.table(looked_at)):
-        engine.execute("DELETE FROM registry.touched WHERE household_id IN (SELECT household_id FROM looked_at_now)")
+        for name in ("touched", "due"):
+            engine.execute(f"DELETE FROM registry.{name} WHERE household_id IN (SELECT household_id FROM looked_at_now)")
         engine.execute("DELETE FROM registry.untold WHERE cycle_id <= $told", {"told": told})
         engine.execute("INSERT INTO registry.untold SELECT $cycle_id, household_id, doubtful FROM looked_at_now", {"cycle_id": cycle_id})
         engine.execute("INSERT INTO registry.timelines_due SELECT household_id FROM looked_at_now")
@@ -138,7 +146,7 @@ def hand_on(engine: Engine, cycle_id: int, households: Sequence[int], doubtful: 
 
 def forget_everybody(engine: Engine) -> None:
     """All were looked at, and casework has what was found."""
-    for name in ("touched", "moved_watermark", "untold"):
+    for name in ("touched", "due", "moved_watermark", "untold"):
         engine.execute(f"DELETE FROM registry.{name}")
 
 

@@ -83,7 +83,7 @@ def _facts(engine: Engine) -> dict[str, Any]:
         "watermarks": {feed: day.isoformat() if day else None for feed, day, _ in rows},
         "received": {feed: at.isoformat(timespec="seconds") if at else None for feed, _, at in rows},
         "quarantine_open": engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"),
-        "to_assess": engine.value("SELECT count(DISTINCT household_id) FROM registry.touched"),
+        "to_assess": engine.value("SELECT count(DISTINCT household_id) FROM (FROM registry.touched SELECT household_id UNION ALL FROM registry.due)"),
     }
 
 

@@ -39,6 +39,7 @@ from almoner.stream.upkeep import Upkeep
 LANDING_SECONDS = TIME_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 MOST_HOUSEHOLDS = 100_000  # of one cycle: bounds its memory
+DUE_AT_ONCE, DUE_BESIDE = 5_000, 1_000  # whom time concerns, in a cycle of their own and in one for others: an event waits for them no longer than that
 PRACTICES, PRACTICE_HOUSEHOLDS = 3, 400  # as many as it takes until every plan is kept
 LONGEST_WAIT = dt.timedelta(minutes=10)  # of a sweep or a tick for a quiet moment
 TICK = "tick"  # the mark: the last day for which who is due was found
@@ -209,15 +210,17 @@ class Worker:
         return True
 
     def _assess(self, at: dt.datetime, *, quiet: bool) -> bool:
-        """Those who were touched at once; all others when it is quiet, or when they have waited too long."""
-        households = stream_state.touched(self.engine, self.most_households)
+        """Those who were touched at once, and with each cycle some whom time concerns; everybody when it is quiet, or when that has waited too
+        long."""
+        touched = stream_state.touched(self.engine, self.most_households)
         if self._everybody_or_due(at, quiet or self._waited_too_long(at)):
             return True
-        if households:
-            self._look_at(households, everybody=len(households) < self.most_households)
+        due = stream_state.due(self.engine, DUE_AT_ONCE if quiet and not touched else DUE_BESIDE)
+        if touched or due:
+            self._look_at(sorted({*touched, *due}), everybody=len(touched) < self.most_households)
         else:
             self._tell_rounds(self._take_untold())
-        return bool(households)
+        return bool(touched or due)
 
     def _everybody_or_due(self, at: dt.datetime, now: bool) -> bool:
         everybody = stream_state.everybody_is_touched(self.engine) or self._pack_is_new()
@@ -233,6 +236,8 @@ class Worker:
             self._sweep(day)
         elif moved or tick:
             self._find_due(day, moved)
+        elif stream_state.due(self.engine, 1):  # people before the months that areas are compared with
+            return False
         else:
             self._count_months(day)
         self._waits_since = None
@@ -256,7 +261,7 @@ class Worker:
         self._tell_cycle(outcome, self._take_untold(), followed)
 
     def _find_due(self, day: dt.date, moved: Sequence[str]) -> None:
-        """Whom the day or a moved watermark concerns: they are touched, and assessed by the next steps."""
+        """Whom the day or a moved watermark concerns: they are noted, and assessed by the next steps."""
         started = perf_counter()
         signals = ticks.changed_by_watermarks(self.pack, moved)
         before = stream_state.mark(self.engine, TICK)
@@ -273,7 +278,7 @@ class Worker:
         with self.engine.transaction():
             if stream_state.mark(self.engine, MONTHS) != COUNTED:
                 stream_state.set_mark(self.engine, MONTHS, DUE)
-            stream_state.touch_households(self.engine, due)
+            stream_state.note_due(self.engine, due)
             stream_state.forget_moved(self.engine, moved)
             stream_state.set_mark(self.engine, TICK, day.isoformat())
         self.status.count("ticks", 1)
@@ -303,7 +308,7 @@ class Worker:
         self.landing.forget_old()
 
     def _look_at(self, households: Sequence[int], *, everybody: bool) -> None:
-        """One cycle, and casework after it, beside what this does next. `everybody`: nobody else is touched."""
+        """One cycle, and casework after it, beside what this does next. `everybody`: nobody else was touched."""
         started, told = perf_counter(), self._told
         doubtful: list[int] = []
 
