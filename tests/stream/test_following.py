@@ -150,19 +150,25 @@ def worker_of(stream: Stream, slow: Slow, clock: Clock) -> Worker:
     )  # fmt: skip
 
 
-def wage(n: int, amount: float, **more: Any) -> Any:
-    return event("wages", n, resident_no=WHO, month="2026-11-01", wage=amount, **more)
-
-
-def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pack, tmp_path: Path) -> None:
-    """It dies after the cycle and before casework: the facts still say of whom, and of whom nothing is known any more."""
-    stream, clock = Stream(tmp_path / "home", small), Clock()
+def settled(folder: Path, pack: Pack) -> tuple[Stream, Clock, Slow, Worker]:
+    """One household is known, and its worker has nothing left to do."""
+    stream, clock = Stream(folder, pack), Clock()
     slow = Slow(stream.engine)
     slow.may.set()
     who = {"resident_no": WHO, "name": "N", "household_no": "A", "birth_date": "1990-01-01", "area_code": "5201", "updated_on": "2026-01-01"}
     stream.put(event("people", 1, **who), wage(2, 9000))
     worker = worker_of(stream, slow, clock)
     worker.drain()
+    return stream, clock, slow, worker
+
+
+def wage(n: int, amount: float, **more: Any) -> Any:
+    return event("wages", n, resident_no=WHO, month="2026-11-01", wage=amount, **more)
+
+
+def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pack, tmp_path: Path) -> None:
+    """It dies after the cycle and before casework: the facts still say of whom, and of whom nothing is known any more."""
+    stream, clock, slow, worker = settled(tmp_path / "home", small)
     assert stream_state.untold(stream.engine) == {}
     slow.error = KeyboardInterrupt("the process is gone")  # type: ignore[assignment]
     slow.asked.clear()
@@ -184,13 +190,7 @@ def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pac
 
 
 def test_a_round_is_told_when_casework_has_it_and_not_before(small: Pack, tmp_path: Path) -> None:
-    stream, clock = Stream(tmp_path / "home", small), Clock()
-    slow = Slow(stream.engine)
-    slow.may.set()
-    who = {"resident_no": WHO, "name": "N", "household_no": "A", "birth_date": "1990-01-01", "area_code": "5201", "updated_on": "2026-01-01"}
-    stream.put(event("people", 1, **who), wage(2, 9000))
-    worker = worker_of(stream, slow, clock)
-    worker.drain()
+    stream, clock, slow, worker = settled(tmp_path / "home", small)
     slow.may.clear()
     before = sum(worker.status.waited)
     stream.put(wage(3, 300))

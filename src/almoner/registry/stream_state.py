@@ -111,14 +111,12 @@ def touch_all(engine: Engine) -> None:
 
 
 def note_due(engine: Engine, households: Sequence[int]) -> None:
-    with engine.offer("due_now", pa.table({"household_id": pa.array(households, pa.int64())})):
-        engine.execute("INSERT INTO registry.due SELECT household_id FROM due_now")
+    _note(engine, "due", households)
 
 
 def due(engine: Engine, most: int) -> list[int]:
     """At most so many households whom the day or a watermark concerns, in the order of their ids."""
-    sql = "SELECT DISTINCT household_id FROM registry.due ORDER BY 1 LIMIT $most"
-    return [household for (household,) in engine.rows(sql, {"most": most})]
+    return _noted(engine, "due", most)
 
 
 def everybody_is_touched(engine: Engine) -> bool:
@@ -127,8 +125,7 @@ def everybody_is_touched(engine: Engine) -> bool:
 
 def touched(engine: Engine, most: int) -> list[int]:
     """At most so many households that wait to be assessed, in the order of their ids."""
-    sql = f"SELECT DISTINCT household_id FROM registry.touched WHERE household_id <> {EVERYBODY} ORDER BY 1 LIMIT $most"
-    return [household for (household,) in engine.rows(sql, {"most": most})]
+    return _noted(engine, "touched", most)
 
 
 def hand_on(engine: Engine, cycle_id: int, households: Sequence[int], doubtful: Sequence[int], *, told: int = 0) -> None:
@@ -162,13 +159,21 @@ def forget_untold(engine: Engine, told: int | None) -> None:
 
 
 def note_timelines_due(engine: Engine, households: Sequence[int]) -> None:
-    with engine.offer("due_now", pa.table({"household_id": pa.array(households, pa.int64())})):
-        engine.execute("INSERT INTO registry.timelines_due SELECT household_id FROM due_now")
+    _note(engine, "timelines_due", households)
 
 
 def timelines_due(engine: Engine, most: int) -> list[int]:
     """At most so many households whose timelines are to be computed anew, in the order of their ids."""
-    sql = "SELECT DISTINCT household_id FROM registry.timelines_due ORDER BY 1 LIMIT $most"
+    return _noted(engine, "timelines_due", most)
+
+
+def _note(engine: Engine, table: str, households: Sequence[int]) -> None:
+    with engine.offer("noted_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+        engine.execute(f"INSERT INTO registry.{table} SELECT household_id FROM noted_now")
+
+
+def _noted(engine: Engine, table: str, most: int) -> list[int]:
+    sql = f"SELECT DISTINCT household_id FROM registry.{table} WHERE household_id <> {EVERYBODY} ORDER BY 1 LIMIT $most"
     return [household for (household,) in engine.rows(sql, {"most": most})]
 
 

@@ -94,7 +94,7 @@ class Worker:
         self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, timelines)
         self._waits_since: dt.datetime | None = None
         self._practised = False
-        self._untold: list[tuple[Taken, dt.datetime]] = []  # rounds of which not everybody has been assessed, and when they began
+        self._unfinished: list[tuple[Taken, dt.datetime]] = []  # rounds of which not everybody has been assessed, and when they began
         self._told = self._forgotten = 0  # the last cycle that casework has, and the last whose households it was noted to have
         self._recover()
 
@@ -186,7 +186,7 @@ class Worker:
                 raise
             raise SliceFailed(type(error).__name__) from error
         if taken:
-            self._untold.append((taken, at))
+            self._unfinished.append((taken, at))
             self.status.count("events", taken.events)
             self.status.count("quarantined", sum(r.rows_quarantined for r in taken.receipts))
             self.status.spent("intake", perf_counter() - started)
@@ -219,7 +219,7 @@ class Worker:
         if touched or due:
             self._look_at(sorted({*touched, *due}), everybody=len(touched) < self.most_households)
         else:
-            self._tell_rounds(self._take_untold())
+            self._tell_rounds(self._take_unfinished())
         return bool(touched or due)
 
     def _everybody_or_due(self, at: dt.datetime, now: bool) -> bool:
@@ -258,7 +258,7 @@ class Worker:
             stream_state.set_mark(self.engine, TICK, day.isoformat())
             stream_state.set_mark(self.engine, MONTHS, "")
         followed = Followed(applied.cases_opened, applied.cases_updated, perf_counter() - started)
-        self._tell_cycle(outcome, self._take_untold(), followed)
+        self._tell_cycle(outcome, self._take_unfinished(), followed)
 
     def _find_due(self, day: dt.date, moved: Sequence[str]) -> None:
         """Whom the day or a moved watermark concerns: they are noted, and assessed by the next steps."""
@@ -319,10 +319,10 @@ class Worker:
         outcome = cycle.run(self.engine, self.pack, self._day(self.clock()), self._known_at(), households, hand_on)
         self._forgotten = told
         self.status.spent("cycle", perf_counter() - started)
-        self.casework.begin(households, doubtful, partial(self._tell_cycle, outcome, self._take_untold() if everybody else []))
+        self.casework.begin(households, doubtful, partial(self._tell_cycle, outcome, self._take_unfinished() if everybody else []))
 
-    def _take_untold(self) -> list[tuple[Taken, dt.datetime]]:
-        rounds, self._untold = self._untold, []
+    def _take_unfinished(self) -> list[tuple[Taken, dt.datetime]]:
+        rounds, self._unfinished = self._unfinished, []
         return rounds
 
     def _forget_told(self) -> None:
