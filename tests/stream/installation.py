@@ -7,7 +7,7 @@ import json
 import signal
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,13 @@ def is_done(folder: Path, process: Process) -> bool:
     return (
         waits is None and status.get("process") == process.pid and status.get("to_assess") == 0 and status["idle"]
     )
+
+
+def until(holds: Callable[[], object], seconds: float = 120, every: float = 0.05) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(every)
 
 
 def wait_until_at_work(folder: Path, process: Process, seconds: float = 120) -> None:

@@ -8,10 +8,9 @@ import re
 import socket
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -22,7 +21,7 @@ from almoner.stream.events import Event
 from command import Process
 from county import number
 from once import copied
-from stream.installation import inbox_of
+from stream.installation import inbox_of, until
 
 PASSWORD = "a long fictional password"
 WHO = number(1, dt.date(1984, 6, 1))
@@ -85,21 +84,14 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def until(holds: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.3)
-
-
 def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one_extends_it(served: Browser, tmp_path: Path) -> None:
-    until(lambda: "Housing" in served.get("/requests/new/"))  # the worker has copied the pack
+    until(lambda: "Housing" in served.get("/requests/new/"), every=0.3)  # the worker has copied the pack
     until(lambda: _is_known(tmp_path / "home"))
     asked = {"number": WHO, "text": WORDS, "name": "Mei Fictional"}
     receipt, page = served.send("/requests/new/", matter="income", **asked)
     assert receipt.startswith("/requests/")
     assert "If the rules find something, a case is opened" in page
-    until(lambda: "/cases/" in served.get(receipt))
+    until(lambda: "/cases/" in served.get(receipt), every=0.3)
     case = re.search(r"/cases/[a-z0-9]+/", served.get(receipt))
     assert case is not None
     page = served.get(case[0])
@@ -107,7 +99,7 @@ def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one
         assert told in page, told
     assert WORDS not in page
     second, _page = served.send("/requests/new/", matter="care", **asked)
-    until(lambda: "Red" in served.get(case[0]))
+    until(lambda: "Red" in served.get(case[0]), every=0.3)
     assert case[0] in served.get(second)
     assert second.split("/")[2] in served.get(case[0])
 

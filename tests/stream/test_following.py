@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ from once import copied
 from policy.small_pack import compiled
 from policy.support_pack import FILES
 from stream.burst import burst, held
-from stream.installation import Workers, is_done, stop, told, wait_until_done
+from stream.installation import Workers, is_done, stop, told, until, wait_until_done
 from stream.taking import Clock, Reader, Stream, event
 from stream.test_killing import send
 
@@ -218,7 +217,7 @@ def test_the_process_beside_may_be_killed(small_home: Path, tmp_path: Path, work
     for n in range(3):
         send(killed, events[n * 200 : (n + 1) * 200])
         until(lambda: bool(children(process.pid)))
-        until(lambda: not is_done(killed, process))
+        until(lambda: not is_done(killed, process), every=0.01)
         os.kill(children(process.pid)[0], signal.SIGKILL)
         until(lambda n=n: troubles(killed) > n)  # type: ignore[misc]
     wait_until_done(killed, process, 120)
@@ -228,13 +227,6 @@ def test_the_process_beside_may_be_killed(small_home: Path, tmp_path: Path, work
     with closing(sqlite3.connect(killed / "casework.sqlite3")) as database, closing(sqlite3.connect(calm / "casework.sqlite3")) as other:
         counts = "SELECT (SELECT count(*) FROM casework_case), (SELECT count(*) FROM casework_casesignal WHERE cleared_on IS NULL)"
         assert database.execute(counts).fetchall() == other.execute(counts).fetchall()
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def troubles(home: Path) -> int:

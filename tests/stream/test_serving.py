@@ -7,7 +7,6 @@ import json
 import socket
 import sqlite3
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import pytest
 from command import Process
 from once import copied
 from stream.burst import PEOPLE, registers
-from stream.installation import almoner
+from stream.installation import almoner, until
 
 
 @pytest.fixture
@@ -49,13 +48,6 @@ def ask(
         return error.code, json.loads(error.read() or "null")
     except urllib.error.URLError:
         return 0, None
-
-
-def until(holds: Any, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def cases(home: Path) -> int:

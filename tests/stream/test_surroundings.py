@@ -6,8 +6,6 @@ import datetime as dt
 import json
 import resource
 import sqlite3
-import time
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,7 +18,7 @@ import command
 from almoner.engines import open_engine
 from once import copied
 from stream.burst import PEOPLE, burst, held, registers
-from stream.installation import Workers, almoner, inbox_of, is_done, stop, told, wait_until_done
+from stream.installation import Workers, almoner, inbox_of, is_done, stop, told, until, wait_until_done
 from stream.postgres import Server
 from stream.taking import event
 from stream.test_killing import send
@@ -147,13 +145,6 @@ def history(home: Path, kind: str) -> list[int]:
             case
             for (case,) in database.execute("SELECT case_id FROM casework_caseevent WHERE kind = ?", (kind,))
         ]
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_the_inbox_is_there_while_no_worker_is(homes: tuple[Path, Path], worker: Workers) -> None:

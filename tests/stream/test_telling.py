@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import pytest
 import command
 from casework.receiver import Receiver, is_signed, receiving
 from once import copied
-from stream.installation import Workers, almoner, stop, told
+from stream.installation import Workers, almoner, stop, told, until
 
 DOCS = Path(__file__).parents[2] / "docs" / "referrals.md"
 SEND = """
@@ -69,13 +69,6 @@ def run(folder: Path, script: str) -> str:
     done = command.run(folder, program=script, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-def until(holds: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def answers(port: int) -> bool:

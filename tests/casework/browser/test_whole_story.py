@@ -11,9 +11,8 @@ import datetime as dt
 import json
 import re
 import sqlite3
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +26,7 @@ from casework.browser.browsing import PASSWORD, Watched, build, outside, served,
 from casework.browser.hands import Hands, Keyboard, Pointer
 from casework.browser.story_county import SECRETS, STAFF, STRUCK, Family
 from once import copied, once
+from stream.installation import until
 
 WORDS = {  # what people read
     "en": {
@@ -134,13 +134,6 @@ def _cases(story: Story) -> list[str]:
         return [r for (r,) in database.execute("SELECT reference FROM casework_case WHERE area = ?", [story.family.village])]
 
 
-def _until(holds: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 def _the_department_reports_a_flood(story: Story) -> None:
     today = dt.date.today().isoformat()
     row = {"report_no": f"D{story.family.no}", "resident_no": story.family.head, "happened_on": today, "kind": "flood", "loss": LOST, "house_damaged": True}
@@ -149,7 +142,7 @@ def _the_department_reports_a_flood(story: Story) -> None:
     asked = urllib.request.Request(f"{story.place.url}/api/events", json.dumps(event).encode(), headers)  # noqa: S310 - our own server
     with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
         assert answer.status == 202
-    _until(lambda: _cases(story))
+    until(lambda: _cases(story))
 
 
 def _the_worker_finds_it_in_the_queue_and_takes_it(story: Story) -> tuple[Hands, str]:
