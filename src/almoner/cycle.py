@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from types import MappingProxyType
 
+import pyarrow as pa
+
 from almoner.assessment import area_alerts, evidence, ledger, signals, watch
 from almoner.assessment.area_alerts import Jump
 from almoner.assessment.evidence import Sources
@@ -110,6 +112,20 @@ def run(
         if also:
             also(cycle_id)
     return outcome
+
+
+def doubtful(engine: Engine, households: Sequence[int] | None = None) -> list[int]:
+    """Among those that a cycle just now looked at, within its transaction (None: everybody): with a closed record, and open signals of which it found
+    none to hold."""
+    if not engine.rows("SELECT 1 FROM registry.touched WHERE closed LIMIT 1"):
+        return []
+    holds = ledger.keyed("signal", findings()["signal"])
+    only = "" if households is None else "AND household_id IN (SELECT household_id FROM looked_at_now)"
+    sql = f"""SELECT household_id FROM assessment.standing WHERE kind = 'signal'
+        AND household_id IN (SELECT household_id FROM registry.touched WHERE closed) {only}
+        GROUP BY household_id HAVING NOT bool_or(key IN (SELECT key FROM ({holds}))) ORDER BY 1"""
+    with engine.offer("looked_at_now", pa.table({"household_id": pa.array(households or [], pa.int64())})):
+        return [household for (household,) in engine.rows(sql)]
 
 
 def practise(

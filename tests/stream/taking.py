@@ -101,14 +101,18 @@ class Reader:
         del all_of_them
         return []
 
-    def apply_all(self) -> Reader:
+    def apply_all(self, doubtful: Sequence[int]) -> Reader:
+        del doubtful
+        return self._read_on()
+
+    def _read_on(self) -> Reader:
         for batch in changes_after(self.engine, self.seq):
             self.seq = batch[-1].seq
         return self
 
     def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], Reader]]:
         del households, doubtful
-        self.apply_all()
+        self._read_on()
         yield lambda: self
 
     def close(self) -> None:

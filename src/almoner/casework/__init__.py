@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Seen:
-    """Whom a cycle looked at. `doubtful`: those of whom nothing is known any more of what was said. `members`: household, person, since."""
+    """Whom a cycle looked at. `households`: None means everybody. `doubtful`: those of whom nothing is known any more of what was said. `members`:
+    household, person, since."""
 
-    households: Sequence[int]
+    households: Sequence[int] | None
     doubtful: Sequence[int]
     members: Sequence[tuple[int, int, dt.date]]
 
@@ -108,7 +109,7 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
     return apply_changes(batches)
 
 
-def follow(batches: Sequence[Sequence[Change]], seen: Seen | None = None) -> Applied:
+def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> Applied:
     """Apply the outbox's changes; with `seen`, in the same transaction, mark cases that have no evidence any more, and replace members."""
     from django.db import transaction
 

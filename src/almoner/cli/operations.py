@@ -16,16 +16,16 @@ import pyarrow as pa
 from almoner import casework, cycle, home
 from almoner.assessment import ledger, months, timelines
 from almoner.assessment.months import Counted
-from almoner.casework import Applied
+from almoner.casework import Applied, Seen
 from almoner.cycle import Outcome
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError, DeliveryRefused
 from almoner.home import Home
 from almoner.policy import archive, compile_pack, find_pack
-from almoner.policy.model import Pack, Role
+from almoner.policy.model import Feed, Pack, Role
 from almoner.progress import progress
 from almoner.registry import stream_state
-from almoner.registry.deliveries import Delivery, Receipt, take_in
+from almoner.registry.deliveries import Delivery, Noted, Receipt, take_in
 from almoner.registry.schema import ensure
 from almoner.registry.scope import persons_without_household
 from almoner.registry.vault import Vault, create_key, open_vault
@@ -48,6 +48,10 @@ class Installation:
     pack: Pack
     engine: Engine
     vault: Vault
+
+    def noting(self, feed: Feed) -> Noted:
+        """So that a worker, or the next sweep, knows whom a delivery of the feed concerned."""
+        return stream_state.noting(self.engine, feed, self.pack.membership_feed)
 
 
 def pack_folder(place: Home) -> Path:
@@ -98,6 +102,7 @@ def installation(
     with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
         ensure(engine, compiled.feeds)
         ledger.create(engine)
+        stream_state.ensure(engine)
         yield Installation(place, compiled, engine, vault)
 
 
@@ -172,7 +177,8 @@ def take_in_all(inst: Installation, deliveries: Sequence[Delivery]) -> Iterator[
     with progress("Intake", len(deliveries)) as advance:
         for delivery in deliveries:
             try:
-                yield take_in(inst.engine, inst.vault, store, inst.pack.feeds, delivery)
+                feed = inst.pack.feeds.get(delivery.feed)
+                yield take_in(inst.engine, inst.vault, store, inst.pack.feeds, delivery, note=inst.noting(feed) if feed else None)
             except DeliveryRefused as refused:
                 yield Refusal(delivery.file.name, str(refused))
             advance()
@@ -200,10 +206,13 @@ def run_cycle(
         counted = months.count(inst.engine, inst.pack, as_of, known_at, history)
     started = perf_counter()
     archive(pack_folder(inst.home), inst.home.pack_archive)
+    doubtful: list[int] = []
     with progress("Cycle"):
-        outcome = cycle.run(inst.engine, inst.pack, as_of, known_at)
+        outcome = cycle.run(inst.engine, inst.pack, as_of, known_at, also=lambda _: doubtful.extend(cycle.doubtful(inst.engine)))
     applied_from = perf_counter()
-    applied = apply_outbox(inst)
+    applied = apply_outbox(inst, doubtful)
+    with inst.engine.transaction():
+        stream_state.forget_everybody(inst.engine)
     outcome.seconds["casework"] = perf_counter() - applied_from
     shown_from = perf_counter()
     show_timelines(inst, as_of, known_at)
@@ -215,21 +224,20 @@ def run_cycle(
     return CycleResult(outcome, applied, unplaced, seconds, counted)
 
 
-def apply_outbox(inst: Installation) -> Applied:
-    """Bring casework up to date with the outbox: cases, referrals, and who belongs to the households."""
+def apply_outbox(inst: Installation, doubtful: Sequence[int]) -> Applied:
+    """Bring casework up to date with the outbox: cases, referrals, and who belongs to the households. Of the `doubtful` ones nothing is known any more
+    of what was said."""
     casework.sync_departments(inst.pack)
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
         casework.sync_areas(_areas(inst))
         casework.sync_freshness(freshness(inst))
-        applied = casework.apply(changes_after(inst.engine, casework.last_seq()))
-        casework.sync_members(members_of_cases(inst))
-    return applied
+        changes = changes_after(inst.engine, casework.last_seq())
+        return casework.follow(changes, Seen(None, doubtful, members_of_cases(inst)))
 
 
 def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> None:
     """Bring up to date what happened over months to all households with an open case; nobody waits for it any more then."""
-    stream_state.ensure(inst.engine)
     with progress("Timelines"):
         timelines_of(inst, None, as_of, known_at)
     with inst.engine.transaction():

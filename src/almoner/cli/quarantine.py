@@ -63,7 +63,7 @@ def retry(folder: Folder, as_json: AsJson = False) -> None:
     """Try the rows again against the contracts as they are now."""
     with told(), operations.installation(folder) as inst:
         receipts = retrying.retry(
-            inst.engine, inst.vault, casework.identities(), inst.pack.feeds, now()
+            inst.engine, inst.vault, casework.identities(), inst.pack.feeds, now(), noting=inst.noting
         )
     went_in = sum(r.rows_new + r.rows_corrected + r.rows_unchanged for r in receipts)
     if as_json:

@@ -210,9 +210,9 @@ class Cases:
         self._seq = -1  # how far the outbox was read
         self._shown: list[Any] = []
 
-    def apply_all(self) -> Applied:
+    def apply_all(self, doubtful: Sequence[int]) -> Applied:
         with _reachable():
-            applied = operations.apply_outbox(self._inst)
+            applied = operations.apply_outbox(self._inst, doubtful)
         self._seq = applied.last_seq
         return applied
 

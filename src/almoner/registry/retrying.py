@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
 from almoner.intake.validate import AS_IT_WAS
 from almoner.policy.model import Feed
 from almoner.registry import deliveries, schema, sealing
-from almoner.registry.deliveries import DeliveryLog, Receipt
+from almoner.registry.deliveries import DeliveryLog, Noted, Receipt
 from almoner.registry.looking import Look
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
 from almoner.registry.vault import IdentityStore, Vault
@@ -46,13 +46,14 @@ def retry(
     pack_feeds: Mapping[str, Feed],
     received_at: dt.datetime,
     quarantine_ids: Sequence[int] | None = None,
+    noting: Callable[[Feed], Noted] | None = None,
 ) -> list[Receipt]:
     """Retry open rows (all, or those given); one receipt per feed of which rows went in. Again changes
-    nothing."""
+    nothing. What `noting` gives for a feed is called in the transaction of its rows."""
     schema.ensure(engine, pack_feeds)
     sealing.heal(engine, store)
     receipts = (
-        _retry(engine, vault, store, feed, received_at, quarantine_ids) for feed in pack_feeds.values()
+        _retry(engine, vault, store, feed, received_at, quarantine_ids, noting) for feed in pack_feeds.values()
     )
     return [receipt for receipt in receipts if receipt]
 
@@ -64,6 +65,7 @@ def _retry(
     feed: Feed,
     received_at: dt.datetime,
     chosen: Sequence[int] | None,
+    noting: Callable[[Feed], Noted] | None,
 ) -> Receipt | None:
     rows = _open_rows(engine, vault, feed, chosen)
     if not rows:
@@ -71,7 +73,7 @@ def _retry(
     last = deliveries.last_received(engine, feed.id) or received_at
     try:
         with engine.transaction():
-            return _write(engine, vault, store, feed, max(received_at, last), rows)
+            return _write(engine, vault, store, feed, max(received_at, last), rows, noting(feed) if noting else None)
     except _NothingPassed:
         return None
 
@@ -83,6 +85,7 @@ def _write(
     feed: Feed,
     received_at: dt.datetime,
     rows: dict[int, dict[str, Any]],
+    note: Noted | None,
 ) -> Receipt:
     log, again = DeliveryLog(engine), _Again()
     delivery_id = log.number()
@@ -117,6 +120,8 @@ def _write(
     )
     log.enter(receipt)
     log.write()
+    if note:
+        note(outcome, receipt)
     clean_up(engine, feed)
     return receipt
 

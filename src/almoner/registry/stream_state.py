@@ -15,9 +15,12 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.policy.model import Feed
+from almoner.registry.deliveries import Noted, Receipt
 from almoner.registry.schema import fact_columns, fact_table
+from almoner.registry.writing import Outcome
 
 EVERYBODY = 0  # no household has this id
+MOST_TOUCHED = 50_000  # rows of a file; from so many on everybody is looked at instead
 _TABLES = {
     "stream_offset": "feed VARCHAR, seq BIGINT",
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
@@ -70,20 +73,29 @@ class Touched:
     def add(self, feed: Feed, judged: str, *, corrected: bool, withdrawn: bool = False) -> None:
         """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `judged` says what was known before.
         `corrected`: some took the place of others."""
+        self._add(feed, judged, added=not withdrawn, closed=corrected, unless="" if withdrawn else " AND NOT same")
+
+    def add_everybody(self, feed: Feed, judged: str, *, corrected: bool) -> None:
+        """In place of so many, everybody; of those of whom a row was `corrected` it is noted apart."""
+        self._everybody = True
+        if corrected:
+            self._add(feed, judged, added=False, closed=True, unless=" AND NOT same")
+
+    def _add(self, feed: Feed, judged: str, *, added: bool, closed: bool, unless: str) -> None:
         columns = fact_columns(feed)
         if feed.shared:
             self._everybody = True
-        elif "household_id" in columns and (feed.membership or "person_id" not in columns):
-            self._gather(feed, "household_id", judged, corrected, withdrawn)
+            return
+        if "household_id" in columns and (feed.membership or "person_id" not in columns):
+            column = "household_id"
         elif "person_id" in columns:
-            self._gather(feed, "person_id", judged, corrected, withdrawn)
-
-    def _gather(self, feed: Feed, column: str, judged: str, corrected: bool, withdrawn: bool) -> None:
-        """Of what is new, and of what it took the place of."""
-        added = f"SELECT DISTINCT {column} AS subject, false AS closed FROM {judged} WHERE NOT same AND {column} IS NOT NULL"
-        closed = f"""SELECT DISTINCT {column} AS subject, true AS closed FROM {fact_table(feed)} WHERE {column} IS NOT NULL
-            AND rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
-        self._found[column] += [self._engine.table(sql) for sql, asked in ((added, not withdrawn), (closed, corrected)) if asked]
+            column = "person_id"
+        else:
+            return
+        new = f"SELECT DISTINCT {column} AS subject, false AS closed FROM {judged} WHERE NOT same AND {column} IS NOT NULL"
+        old = f"""SELECT DISTINCT {column} AS subject, true AS closed FROM {fact_table(feed)} WHERE {column} IS NOT NULL
+            AND rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL{unless})"""
+        self._found[column] += [self._engine.table(sql) for sql, asked in ((new, added), (old, closed)) if asked]
 
     def write(self, register: Feed) -> None:
         """Note the households, those too in which the persons live."""
@@ -104,6 +116,23 @@ class Touched:
 
 
 _SUBJECTS = pa.schema([("subject", pa.int64()), ("closed", pa.bool_())])
+
+
+def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
+    """Notes, in the transaction that takes in a file of the feed, whom its rows concern, and that its watermark moved."""
+    before = watermark(engine, feed.id)
+
+    def note(outcome: Outcome | None, receipt: Receipt) -> None:
+        if receipt.complete_through and (before is None or receipt.complete_through > before):
+            note_moved(engine, feed.id)
+        changed, corrected = receipt.rows_new + receipt.rows_corrected, receipt.rows_corrected > 0
+        if outcome and changed:
+            touched = Touched(engine)
+            add = touched.add_everybody if changed > MOST_TOUCHED else touched.add
+            add(feed, outcome.looked.judged, corrected=corrected)
+            touched.write(register)
+
+    return note
 
 
 def touch_all(engine: Engine) -> None:

@@ -7,7 +7,7 @@ handed on is kept with the facts until casework has it (`stream_state.hand_on`),
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -38,13 +38,13 @@ class Casework(Told, Protocol):
     def tally(self) -> bool:
         """Count what quality and fairness show, unless it was counted within a day; whether it was."""
 
-    def apply_all(self) -> AppliedLike:
-        """Bring all cases, their members and all names up to date with the outbox."""
+    def apply_all(self, doubtful: Sequence[int]) -> AppliedLike:
+        """Bring all cases, their members and all names up to date with the outbox. Of the `doubtful` households nothing is known any more of what
+        was said, because a record was corrected or withdrawn."""
 
     def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], AppliedLike]]:
         """Read what the outbox has that was not read yet, and the members of these households; gives, a bounded part at a time and at least one,
-        what brings cases up to date with it. That asks nothing of the facts: another thread may do it, in this order. `doubtful` are those
-        of whom nothing is known any more of what was said, because a record was corrected or withdrawn."""
+        what brings cases up to date with it. That asks nothing of the facts: another thread may do it, in this order. `doubtful`: as for `apply_all`."""
 
     def close(self) -> None:
         """Nothing is asked any more."""
@@ -74,18 +74,8 @@ class Following:
 
     def begin(self, households: Sequence[int], doubtful: Sequence[int], then: Callable[[Followed], None]) -> None:
         """Follow the cycle over `households`, whose changes are committed; `then` is called in the other thread once casework has all of it."""
-        self._follow(self._casework.read(households, doubtful), then)
+        parts, followed = self._casework.read(households, doubtful), Followed()
 
-    def catch_up(self, untold: Mapping[int, bool]) -> None:
-        """Bring everything up to date as a worker starts. `untold`: households that were handed on, and whether they are doubtful."""
-        self.apply_all()
-        if untold:
-            doubtful = [household for household, is_doubtful in untold.items() if is_doubtful]
-            self._follow(self._casework.read(list(untold), doubtful))
-            self.wait()
-
-    def _follow(self, parts: Iterator[Callable[[], AppliedLike]], then: Callable[[Followed], None] | None = None) -> None:
-        followed = Followed()
         part = next(parts)
         for following in parts:
             self._run(partial(_do, part, followed))
@@ -114,9 +104,10 @@ class Following:
         self._pool.shutdown()
         self._casework.close()
 
-    def apply_all(self) -> AppliedLike:
+    def apply_all(self, doubtful: Sequence[int]) -> AppliedLike:
+        """At once, as after a sweep or when a worker starts."""
         self.wait()
-        return self._casework.apply_all()
+        return self._casework.apply_all(doubtful)
 
     def show_feeds(self) -> None:
         self.wait()

@@ -21,14 +21,12 @@ from almoner.policy.model import Pack
 from almoner.registry import stream_state
 from almoner.registry.deliveries import Delivery, Receipt, last_received, take_in
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.writing import Outcome
 
 FOLDER, DONE, REFUSED = "landing", "done", "refused"
 MARKER, REASON, RECEIPT = ".done", ".reason.txt", ".receipt.json"
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", MARKER, REASON)
 RECEIPT_DAYS = 90  # in done/; counts only
 SETTLED_SECONDS = 5.0
-MOST_TOUCHED = 50_000  # rows; from so many on everybody is looked at instead
 _NOT_TOLD = ("delivery_id", "unknown_columns", "new_persons")
 
 
@@ -137,19 +135,7 @@ class Landing:
 
     def _take_in(self, feed: str, file: Path, at: dt.datetime) -> Receipt:
         received = max(at, last_received(self.engine, feed) or at)
-        before = stream_state.watermark(self.engine, feed)
-
-        def note(outcome: Outcome | None, receipt: Receipt) -> None:
-            if receipt.complete_through and (before is None or receipt.complete_through > before):
-                stream_state.note_moved(self.engine, feed)
-            changed = receipt.rows_new + receipt.rows_corrected
-            if changed > MOST_TOUCHED:
-                stream_state.touch_all(self.engine)
-            elif outcome and changed:
-                touched = stream_state.Touched(self.engine)
-                touched.add(self.pack.feeds[feed], outcome.looked.judged, corrected=receipt.rows_corrected > 0)
-                touched.write(self.pack.membership_feed)
-
+        note = stream_state.noting(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
         delivery = Delivery(file, feed, received, _vouched(file))
         return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)
 

@@ -15,10 +15,8 @@ from functools import partial
 from threading import Event as Flag
 from time import monotonic, perf_counter
 
-import pyarrow as pa
-
 from almoner import cycle
-from almoner.assessment import ledger, months
+from almoner.assessment import months
 from almoner.cycle import Outcome
 from almoner.engines import Engine
 from almoner.errors import AlmonerError, EngineError
@@ -174,7 +172,7 @@ class Worker:
         self._rounds.recover()
         sealing.heal(self.engine, self.store)
         self.landing.make_folders()
-        self.casework.catch_up(stream_state.untold(self.engine))
+        self.casework.apply_all([household for household, is_doubtful in stream_state.untold(self.engine).items() if is_doubtful])
         stream_state.forget_untold(self.engine, None)
 
     def _take(self, at: dt.datetime) -> Taken | None:
@@ -249,10 +247,13 @@ class Worker:
     def _sweep(self, day: dt.date) -> None:
         months.count(self.engine, self.pack, day, self._known_at())
         started = perf_counter()
-        outcome = cycle.run(self.engine, self.pack, day, self._known_at())
+        doubtful: list[int] = []
+        outcome = cycle.run(
+            self.engine, self.pack, day, self._known_at(), also=lambda _: doubtful.extend(cycle.doubtful(self.engine))
+        )
         self.status.spent("cycle", perf_counter() - started)
         started = perf_counter()
-        applied = self.casework.apply_all()
+        applied = self.casework.apply_all(doubtful)
         with self.engine.transaction():
             stream_state.forget_everybody(self.engine)
             stream_state.set_mark(self.engine, TICK, day.isoformat())
@@ -313,7 +314,7 @@ class Worker:
         doubtful: list[int] = []
 
         def hand_on(cycle_id: int) -> None:
-            doubtful.extend(self._doubtful(households))
+            doubtful.extend(cycle.doubtful(self.engine, households))
             stream_state.hand_on(self.engine, cycle_id, households, doubtful, told=told)
 
         outcome = cycle.run(self.engine, self.pack, self._day(self.clock()), self._known_at(), households, hand_on)
@@ -330,18 +331,6 @@ class Worker:
         told = self._told
         stream_state.forget_untold(self.engine, told)
         self._forgotten = told
-
-    def _doubtful(self, households: Sequence[int]) -> list[int]:
-        """Households with a closed record and open signals of which the cycle just now found none to hold."""
-        if not self.engine.rows("SELECT 1 FROM registry.touched WHERE closed LIMIT 1"):
-            return []
-        holds = ledger.keyed("signal", cycle.findings()["signal"])
-        sql = f"""SELECT household_id FROM assessment.standing WHERE kind = 'signal'
-            AND household_id IN (SELECT household_id FROM registry.touched WHERE closed)
-            AND household_id IN (SELECT household_id FROM looked_at_now)
-            GROUP BY household_id HAVING NOT bool_or(key IN (SELECT key FROM ({holds}))) ORDER BY 1"""
-        with self.engine.offer("looked_at_now", pa.table({"household_id": pa.array(households, pa.int64())})):
-            return [household for (household,) in self.engine.rows(sql)]
 
     def _known_at(self) -> dt.datetime:
         """Now, or when the latest delivery says that it came."""
