@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from almoner.engines import Beside, Engine, beside, with_columns
+from almoner.engines import Beside, Engine, beside, open_engine, with_columns
 from almoner.engines.duck import DuckEngine
 from almoner.engines.plans import MOST_WORLDS, as_arrow
 from almoner.errors import EngineError
@@ -286,3 +286,20 @@ def test_threads_that_rest_over_few_rows_are_there_for_many(engine: Engine) -> N
         raise ZeroDivisionError
     assert list(engine.batches("SELECT * FROM base"))
     assert engine.value(asked) == 3
+
+
+def test_where_repetition_is_expected_the_log_goes_into_the_file_little_by_little(tmp_path: Path) -> None:
+    """So that no single commit takes long for it."""
+    file, log = tmp_path / "facts.duckdb", tmp_path / "facts.duckdb.wal"
+    longest = {}
+    for expected in (False, True):
+        with open_engine(file) as engine:
+            if expected:
+                engine.expect_repetition()
+            engine.execute("CREATE OR REPLACE TABLE written (n HUGEINT)")
+            sizes = [log.stat().st_size]
+            for _ in range(12):
+                engine.execute("INSERT INTO written SELECT hash(range) * 1000000007::HUGEINT FROM range(30000)")
+                sizes.append(log.stat().st_size if log.exists() else 0)
+            longest[expected] = max(sizes)
+    assert longest[True] < 5_000_000 < longest[False]

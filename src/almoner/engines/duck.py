@@ -20,6 +20,7 @@ from almoner.engines.plans import Plans, Shelf
 from almoner.errors import EngineError, HomeError
 
 FEWEST_FOR_TWO = 2  # statements that a second thread is woken for
+LOG_MOVED = "4MiB"  # of a database whose statements repeat: its log goes into the file that soon, so that no commit takes long for it
 PASSES_AS_TABLES = 2  # over few rows before plans are kept: to keep them costs as much as to plan twice
 
 
@@ -266,6 +267,7 @@ class DuckEngine(Engine):
 
     def expect_repetition(self) -> None:
         self._passes_as_tables, self._shelf.repeats = 0, True
+        self.execute(f"SET checkpoint_threshold = '{LOG_MOVED}'")
 
     def close(self) -> None:
         if self._second:
