@@ -37,13 +37,12 @@ def empty_stage(engine: Engine, feed: Feed) -> None:
     engine.keep(stage_of(feed), f"SELECT NULL::BIGINT AS {LINE}, {columns} LIMIT 0")
 
 
-def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime, *, first: bool) -> tuple[int, Iterator[BadRow]]:
-    """Put the good rows of a slice on the stage: on a new one when it is the `first`. Gives their count, and the bad rows with all their
-    faults."""
+def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime, *, first: bool) -> Iterator[BadRow]:
+    """Put the good rows of a slice on the stage: on a new one when it is the `first`. Gives the bad rows with all their faults."""
     table = part.table.append_column(RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows))
     checks = _checks(feed, part.table)
     good = _stage_good(engine, feed, checks, table, first)
-    return good, _bad(engine, feed, checks, part, table, good)
+    return _bad(engine, feed, checks, part, table, good)
 
 
 def _bad(engine: Engine, feed: Feed, checks: list[Check], part: Slice, table: pa.Table, good: int) -> Iterator[BadRow]:

@@ -82,8 +82,7 @@ class Look:
     def _stage(self, slices: Iterable[Slice]) -> int:
         read, first = 0, True
         for part in slices:
-            _, bad = stage(self.engine, self.feed, part, self.received_at, first=first)
-            self.refused.add(bad)
+            self.refused.add(stage(self.engine, self.feed, part, self.received_at, first=first))
             read, first = read + part.rows, False
         if first:
             empty_stage(self.engine, self.feed)

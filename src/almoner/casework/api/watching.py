@@ -28,7 +28,7 @@ Sample = tuple[Mapping[str, str], float]
 def health(request: HttpRequest) -> JsonResponse:
     """200 when events are taken and worked on, 503 when not. Where no worker ever worked, as in a demo, nothing is amiss while nothing waits."""
     del request
-    checks = {"casework": _casework(), "inbox": _inbox(), "worker": _worker(), **_kafka()}
+    checks = {"casework": _casework(), "inbox": _inbox(), **_worker(_status())}
     well = all(checks.values()) if checks["worker"] is not None else checks["casework"] and _nothing_waits()
     return JsonResponse(
         {"status": "ok" if well else "degraded", "checks": checks}, status=200 if well else 503
@@ -71,24 +71,21 @@ def _nothing_waits() -> bool:
         return False
 
 
-def _worker() -> bool | None:
-    """Whether a worker works; None where none ever did."""
+def _status() -> dict[str, Any] | None:
+    """What the worker last said of itself: None where none ever worked, nothing where it cannot be read."""
     try:
-        found = status.read(home().folder)
-    except Problem:
-        return False
-    if found is None:
-        return None
-    return status.is_alive(found, dt.datetime.now()) and (found or {}).get("trouble") is None
-
-
-def _kafka() -> dict[str, bool]:
-    """Whether brokers answer a worker that works, where it reads topics."""
-    try:
-        found = status.read(home().folder) or {}
+        return status.read(home().folder)
     except Problem:
         return {}
-    return {"kafka": found["kafka"] and status.is_alive(found, dt.datetime.now())} if "kafka" in found else {}
+
+
+def _worker(found: dict[str, Any] | None) -> dict[str, bool | None]:
+    """Whether a worker works, None where none ever did; and whether brokers answer one that works, where it reads topics."""
+    if found is None:
+        return {"worker": None}
+    alive = bool(found) and status.is_alive(found, dt.datetime.now())
+    kafka = {"kafka": found["kafka"] and alive} if "kafka" in found else {}
+    return {"worker": alive and found.get("trouble") is None, **kafka}
 
 
 def _of_inbox() -> Iterator[str]:
@@ -114,16 +111,17 @@ def _of_inbox() -> Iterator[str]:
     )
 
 
-def _of_worker(found: Mapping[str, Any]) -> Iterator[str]:
+def _of_worker(found: dict[str, Any]) -> Iterator[str]:
     counts, today = found.get("counts", {}), dt.datetime.now().date()
     days = {
         feed: (today - dt.date.fromisoformat(day)).days
         for feed, day in found.get("watermarks", {}).items()
         if day
     }
-    yield from _metric("worker_up", "gauge", "1 while a worker works.", [({}, float(_worker() or 0))])
-    for up in _kafka().values():
-        yield from _metric("kafka_up", "gauge", "1 while brokers of Kafka answer.", [({}, float(up))])
+    checks = _worker(found)
+    yield from _metric("worker_up", "gauge", "1 while a worker works.", [({}, float(checks["worker"] or 0))])
+    if "kafka" in checks:
+        yield from _metric("kafka_up", "gauge", "1 while brokers of Kafka answer.", [({}, float(checks["kafka"] or 0))])
     for name, words in _COUNTS.items():
         yield from _metric(f"{name}_total", "counter", words, [({}, counts.get(name, 0))])
     yield from _metric(
