@@ -114,6 +114,12 @@ def run(
     return outcome
 
 
+def sweep(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> tuple[Outcome, list[int]]:
+    """A cycle over everybody, and the households of which it leaves nothing known of what was said (`doubtful`)."""
+    unsure: list[int] = []
+    return run(engine, pack, as_of, known_at, also=lambda _: unsure.extend(doubtful(engine))), unsure
+
+
 def doubtful(engine: Engine, households: Sequence[int] | None = None) -> list[int]:
     """Among those that a cycle just now looked at, within its transaction (None: everybody): with a closed record, and open signals of which it found
     none to hold."""

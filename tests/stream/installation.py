@@ -86,7 +86,7 @@ def is_done(folder: Path, process: Process) -> bool:
     )
 
 
-def until(holds: Callable[[], object], seconds: float = 120, every: float = 0.05) -> None:
+def until(holds: Callable[[], object], seconds: float = 60, every: float = 0.05) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end

@@ -69,7 +69,7 @@ def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         process = Process("serve", home, "--port", port, stdout=log, stderr=log)
     try:
         browser = Browser(f"http://127.0.0.1:{port}")
-        until(lambda: _answers(port))
+        until(lambda: _answers(port), 120)
         browser.send("/sign-in/", username="wang", password=PASSWORD)
         yield browser
     finally:
@@ -85,13 +85,13 @@ def _answers(port: int) -> bool:
 
 
 def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one_extends_it(served: Browser, tmp_path: Path) -> None:
-    until(lambda: "Housing" in served.get("/requests/new/"), every=0.3)  # the worker has copied the pack
-    until(lambda: _is_known(tmp_path / "home"))
+    until(lambda: "Housing" in served.get("/requests/new/"), 120, every=0.3)  # the worker has copied the pack
+    until(lambda: _is_known(tmp_path / "home"), 120)
     asked = {"number": WHO, "text": WORDS, "name": "Mei Fictional"}
     receipt, page = served.send("/requests/new/", matter="income", **asked)
     assert receipt.startswith("/requests/")
     assert "If the rules find something, a case is opened" in page
-    until(lambda: "/cases/" in served.get(receipt), every=0.3)
+    until(lambda: "/cases/" in served.get(receipt), 120, every=0.3)
     case = re.search(r"/cases/[a-z0-9]+/", served.get(receipt))
     assert case is not None
     page = served.get(case[0])
@@ -99,7 +99,7 @@ def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one
         assert told in page, told
     assert WORDS not in page
     second, _page = served.send("/requests/new/", matter="care", **asked)
-    until(lambda: "Red" in served.get(case[0]), every=0.3)
+    until(lambda: "Red" in served.get(case[0]), 120, every=0.3)
     assert case[0] in served.get(second)
     assert second.split("/")[2] in served.get(case[0])
 

@@ -68,7 +68,8 @@ def test_an_event_becomes_a_case(served: tuple[Path, str]) -> None:
         lambda: (
             ask(f"{url}/health")[1]
             == {"status": "ok", "checks": {"casework": True, "inbox": True, "worker": True}}
-        )
+        ),
+        90,
     )
     token = almoner("token", home, "bureau").strip()
     people = [
@@ -87,8 +88,8 @@ def test_an_event_becomes_a_case(served: tuple[Path, str]) -> None:
     event = {"specversion": "1.0", "id": "w1", "source": "/wages", "type": "wages", "data": poor}
     status, receipt = ask(f"{url}/api/events", [event, event], token)
     assert (status, receipt["accepted"], receipt["repeated"]) == (202, 1, 1)
-    until(lambda: cases(home) == 1)
-    until(lambda: log_is_moved(home))
+    until(lambda: cases(home) == 1, 90)
+    until(lambda: log_is_moved(home), 90)
     assert ask(f"{url}/api/events", [event], "almoner_wrong")[0] == 401
     almoner("token", home, "bureau", "--revoke")
     assert ask(f"{url}/api/events", [event], token)[0] == 401

@@ -206,9 +206,8 @@ def run_cycle(
         counted = months.count(inst.engine, inst.pack, as_of, known_at, history)
     started = perf_counter()
     archive(pack_folder(inst.home), inst.home.pack_archive)
-    doubtful: list[int] = []
     with progress("Cycle"):
-        outcome = cycle.run(inst.engine, inst.pack, as_of, known_at, also=lambda _: doubtful.extend(cycle.doubtful(inst.engine)))
+        outcome, doubtful = cycle.sweep(inst.engine, inst.pack, as_of, known_at)
     applied_from = perf_counter()
     applied = apply_outbox(inst, doubtful)
     with inst.engine.transaction():

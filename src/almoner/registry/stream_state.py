@@ -70,21 +70,12 @@ class Touched:
         self._everybody = False
         self._found: dict[str, list[pa.Table]] = {"household_id": [], "person_id": []}
 
-    def add(self, feed: Feed, judged: str, *, corrected: bool, withdrawn: bool = False) -> None:
+    def add(self, feed: Feed, judged: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False) -> None:
         """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `judged` says what was known before.
-        `corrected`: some took the place of others."""
-        self._add(feed, judged, added=not withdrawn, closed=corrected, unless="" if withdrawn else " AND NOT same")
-
-    def add_everybody(self, feed: Feed, judged: str, *, corrected: bool) -> None:
-        """In place of so many, everybody; of those of whom a row was `corrected` it is noted apart."""
-        self._everybody = True
-        if corrected:
-            self._add(feed, judged, added=False, closed=True, unless=" AND NOT same")
-
-    def _add(self, feed: Feed, judged: str, *, added: bool, closed: bool, unless: str) -> None:
+        `corrected`: some took the place of others. `everybody`: they are so many that everybody is looked at; whose rows were closed is noted still."""
+        self._everybody |= everybody or feed.shared
         columns = fact_columns(feed)
         if feed.shared:
-            self._everybody = True
             return
         if "household_id" in columns and (feed.membership or "person_id" not in columns):
             column = "household_id"
@@ -94,8 +85,9 @@ class Touched:
             return
         new = f"SELECT DISTINCT {column} AS subject, false AS closed FROM {judged} WHERE NOT same AND {column} IS NOT NULL"
         old = f"""SELECT DISTINCT {column} AS subject, true AS closed FROM {fact_table(feed)} WHERE {column} IS NOT NULL
-            AND rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL{unless})"""
-        self._found[column] += [self._engine.table(sql) for sql, asked in ((new, added), (old, closed)) if asked]
+            AND rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
+        asked = ((new, not withdrawn and not everybody), (old, corrected))
+        self._found[column] += [self._engine.table(sql) for sql, wanted in asked if wanted]
 
     def write(self, register: Feed) -> None:
         """Note the households, those too in which the persons live."""
@@ -125,11 +117,10 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
     def note(outcome: Outcome | None, receipt: Receipt) -> None:
         if receipt.complete_through and (before is None or receipt.complete_through > before):
             note_moved(engine, feed.id)
-        changed, corrected = receipt.rows_new + receipt.rows_corrected, receipt.rows_corrected > 0
+        changed = receipt.rows_new + receipt.rows_corrected
         if outcome and changed:
             touched = Touched(engine)
-            add = touched.add_everybody if changed > MOST_TOUCHED else touched.add
-            add(feed, outcome.looked.judged, corrected=corrected)
+            touched.add(feed, outcome.looked.judged, corrected=receipt.rows_corrected > 0, everybody=changed > MOST_TOUCHED)
             touched.write(register)
 
     return note

@@ -247,10 +247,7 @@ class Worker:
     def _sweep(self, day: dt.date) -> None:
         months.count(self.engine, self.pack, day, self._known_at())
         started = perf_counter()
-        doubtful: list[int] = []
-        outcome = cycle.run(
-            self.engine, self.pack, day, self._known_at(), also=lambda _: doubtful.extend(cycle.doubtful(self.engine))
-        )
+        outcome, doubtful = cycle.sweep(self.engine, self.pack, day, self._known_at())
         self.status.spent("cycle", perf_counter() - started)
         started = perf_counter()
         applied = self.casework.apply_all(doubtful)

@@ -142,7 +142,7 @@ def _the_department_reports_a_flood(story: Story) -> None:
     asked = urllib.request.Request(f"{story.place.url}/api/events", json.dumps(event).encode(), headers)  # noqa: S310 - our own server
     with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
         assert answer.status == 202
-    until(lambda: _cases(story))
+    until(lambda: _cases(story), 120)
 
 
 def _the_worker_finds_it_in_the_queue_and_takes_it(story: Story) -> tuple[Hands, str]:
