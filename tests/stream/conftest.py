@@ -10,7 +10,7 @@ import pytest
 from almoner.policy.model import Pack
 from once import once
 from policy.support_pack import FILES
-from stream.installation import Workers, almoner
+from stream.installation import Workers, almoner, inbox_of
 from stream.taking import Stream
 
 
@@ -40,3 +40,4 @@ def _on_the_small_pack(folder: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     almoner("init", folder / "home", "--pack", folder / "pack")
+    inbox_of(folder / "home").close()  # it is there before the first worker, so that a test may look into it

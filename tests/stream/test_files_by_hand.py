@@ -27,7 +27,6 @@ COST = {"resident_no": PEOPLE[3], "day": "2026-10-01"}
 @pytest.fixture
 def home(small_home: Path, tmp_path: Path) -> Path:
     made = copied(small_home, tmp_path / "home")
-    send(made, [])  # there is an inbox
     deliver(made, "people", *(json.loads(e.data or "") for e in registers()))
     return made
 
