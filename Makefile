@@ -41,8 +41,9 @@ system: ## Install what the tests need beyond Python: Chromium, PostgreSQL, Chin
 demo: install ## A fictional county of 100,000, one full cycle, then the console on http://127.0.0.1:8000
 	$(BIN)/almoner demo $(DEMO)
 
-lint: install ## Ruff
+lint: install ## Ruff: rules and format
 	$(BIN)/ruff check src tests tools
+	$(BIN)/ruff format --check src tests tools
 
 types: install ## mypy, strict
 	$(BIN)/mypy

@@ -1,7 +1,8 @@
-"""The command `almoner` in a process of its own, without the seconds that Python takes to load what it imports.
+"""The command `almoner` in a process of its own, without the seconds that Python takes to load what it
+imports.
 
-A process that has loaded it, and done nothing else, is forked for each command: what the command does, and how it ends, is its own.
-cli/test_story.py and the tutorial start `python -m almoner` itself.
+A process that has loaded it, and done nothing else, is forked for each command: what the command does, and
+how it ends, is its own. cli/test_story.py and the tutorial start `python -m almoner` itself.
 """
 
 from __future__ import annotations
@@ -23,11 +24,23 @@ from django.db import connections
 from almoner.cli import COMMANDS
 
 LOADED = [
-    *(f"almoner.cli.{module}" for module in sorted(set(COMMANDS.values()))), "almoner.cli.comparing", "almoner.lab.scenarios", "almoner.policy.compiler",
-    "openpyxl", "pandas", "pyarrow.compute",
-    "cryptography.fernet", "django.contrib.auth.hashers", "django.contrib.staticfiles.finders", "django.core.management.commands.migrate",
-    "django.db.backends.sqlite3.base", "django.forms", "django.shortcuts", "django.template.loader", "PIL.Image",
-]  # fmt: skip
+    *(f"almoner.cli.{module}" for module in sorted(set(COMMANDS.values()))),
+    "almoner.cli.comparing",
+    "almoner.lab.scenarios",
+    "almoner.policy.compiler",
+    "openpyxl",
+    "pandas",
+    "pyarrow.compute",
+    "cryptography.fernet",
+    "django.contrib.auth.hashers",
+    "django.contrib.staticfiles.finders",
+    "django.core.management.commands.migrate",
+    "django.db.backends.sqlite3.base",
+    "django.forms",
+    "django.shortcuts",
+    "django.template.loader",
+    "PIL.Image",
+]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(LOADED)
@@ -37,9 +50,14 @@ class Process:
     """A command that runs; to be used as a `subprocess.Popen`."""
 
     def __init__(
-        self, *words: object, stdout: IO[Any] | None = None, stderr: IO[Any] | None = None, env: Mapping[str, str] | None = None,
-        program: str | None = None, limits: Callable[[], object] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        *words: object,
+        stdout: IO[Any] | None = None,
+        stderr: IO[Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        program: str | None = None,
+        limits: Callable[[], object] | None = None,
+    ) -> None:
         files = {number: file.fileno() for number, file in ((1, stdout), (2, stderr)) if file}
         told = ["almoner", *map(str, words)]
         self._process = _context.Process(

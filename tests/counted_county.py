@@ -61,21 +61,31 @@ def write_areas(engine: Engine, order: random.Random) -> None:
     ]
     order.shuffle(rows)
     with engine.offer("new_areas", pa.Table.from_pylist(rows)):
-        engine.execute(
-            """INSERT INTO facts.areas BY NAME SELECT *, TIMESTAMP '2025-01-01' AS known_from,
-               'infinity'::TIMESTAMP AS known_to, 1 AS delivery_id FROM new_areas"""
-        )
+        engine.execute("""INSERT INTO facts.areas BY NAME SELECT *, TIMESTAMP '2025-01-01' AS known_from,
+               'infinity'::TIMESTAMP AS known_to, 1 AS delivery_id FROM new_areas""")
 
 
-def write_counts(engine: Engine, pack: Pack, book: Book, order: random.Random, at: dt.datetime = KNOWN_AT) -> None:
+def write_counts(
+    engine: Engine, pack: Pack, book: Book, order: random.Random, at: dt.datetime = KNOWN_AT
+) -> None:
     rows = [
-        {"item": signal, "rule": months.rule_of(pack, pack.signals[signal]), "month": month, "area": area,
-         "started": started, "at_risk": at_risk, "known_from": at}
+        {
+            "item": signal,
+            "rule": months.rule_of(pack, pack.signals[signal]),
+            "month": month,
+            "area": area,
+            "started": started,
+            "at_risk": at_risk,
+            "known_from": at,
+        }
         for (signal, area, month), (started, at_risk) in book.items()
-    ]  # fmt: skip
+    ]
     order.shuffle(rows)
     with engine.offer("new_counts", pa.Table.from_pylist(rows)):
-        engine.execute("INSERT INTO assessment.area_month BY NAME SELECT *, 'infinity'::TIMESTAMP AS known_to FROM new_counts")
+        engine.execute(
+            "INSERT INTO assessment.area_month BY NAME SELECT *, 'infinity'::TIMESTAMP AS known_to FROM"
+            " new_counts"
+        )
 
 
 def found(engine: Engine, pack: Pack, as_of: dt.date = AS_OF, known_at: dt.datetime = KNOWN_AT) -> list[Jump]:

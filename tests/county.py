@@ -128,9 +128,13 @@ def lists(book: Book) -> None:
 def _household(chance: random.Random, book: Book, home: int) -> None:
     kind = chance.choice(["family", "family", "elder", "couple"])
     register = {
-        "household_no": f"H{home:04d}", "registration": chance.choice(["urban", "rural"]), "area_code": AREA, "sex": "female",
-        "status": "resident", "updated_on": "2025-01-01",
-    }  # fmt: skip
+        "household_no": f"H{home:04d}",
+        "registration": chance.choice(["urban", "rural"]),
+        "area_code": AREA,
+        "sex": "female",
+        "status": "resident",
+        "updated_on": "2025-01-01",
+    }
 
     def person(n: int, born: dt.date, relation: str, **other: Any) -> str:
         no = number(home * 8 + n, born)
@@ -176,15 +180,34 @@ def _events(chance: random.Random, book: Book, who: str, home: int) -> None:
     told: dict[str, dict[str, Any]] = {
         "registered_unemployment": {"registered_on": day, "reason": "dismissed"},
         "accidents": {"accident_no": f"T{home}", "happened_on": day, "kind": "work", "outcome": "disability"},
-        "disability_register": {"recorded_on": day, "kind": "physical", "grade": chance.randint(1, 4), "status": "valid"},
+        "disability_register": {
+            "recorded_on": day,
+            "kind": "physical",
+            "grade": chance.randint(1, 4),
+            "status": "valid",
+        },
         "house_safety": {"assessed_on": day, "grade": chance.choice(["A", "C", "D"])},
-        "disaster_losses": {"report_no": f"D{home}", "happened_on": day, "kind": "flood", "loss": 9000, "house_damaged": False},
-        "help_requests": {"request_no": f"Q{home}", "requested_on": day, "channel": "code", "matter": "income"},
-        "low_income_register": {"category": chance.choice(["margin", "extreme_poverty"]), "recognised_on": day},
+        "disaster_losses": {
+            "report_no": f"D{home}",
+            "happened_on": day,
+            "kind": "flood",
+            "loss": 9000,
+            "house_damaged": False,
+        },
+        "help_requests": {
+            "request_no": f"Q{home}",
+            "requested_on": day,
+            "channel": "code",
+            "matter": "income",
+        },
+        "low_income_register": {
+            "category": chance.choice(["margin", "extreme_poverty"]),
+            "recognised_on": day,
+        },
         "monitored_households": {"recognised_on": day, "kind": "sudden", "measures": 0},
         "insurance_enrolment": {"year": "2026-01-01", "scheme": "resident", "premium_aided": False},
         "farm_income": {"year": "2025-01-01", "net_income": 12_000},
-    }  # fmt: skip
+    }
     for feed, row in told.items():
         if chance.random() < 0.3:
             book.add(feed, 1, resident_no=who, **row)
@@ -213,19 +236,40 @@ def _care(chance: random.Random, book: Book, who: str, home: int) -> None:
 
 def _pupil(chance: random.Random, book: Book, who: str) -> None:
     book.add(
-        "school_register", 0, resident_no=who, enrolled_on="2025-09-01", school_code="S1", stage="junior", grade=8, boarding=False,
+        "school_register",
+        0,
+        resident_no=who,
+        enrolled_on="2025-09-01",
+        school_code="S1",
+        stage="junior",
+        grade=8,
+        boarding=False,
         status="enrolled",
-    )  # fmt: skip
+    )
     if chance.random() < 0.2:
         book.add(
-            "school_register", 1, resident_no=who, enrolled_on="2025-09-01", school_code="S1", stage="junior", grade=8, boarding=False,
+            "school_register",
+            1,
+            resident_no=who,
+            enrolled_on="2025-09-01",
+            school_code="S1",
+            stage="junior",
+            grade=8,
+            boarding=False,
             status="left",
-        )  # fmt: skip
+        )
     if chance.random() < 0.2:  # finished senior school, and is still young enough for every other rule
         book.add(
-            "school_register", 1, resident_no=who, enrolled_on="2026-03-01", school_code="S2", stage="senior", grade=12, boarding=False,
+            "school_register",
+            1,
+            resident_no=who,
+            enrolled_on="2026-03-01",
+            school_code="S2",
+            stage="senior",
+            grade=12,
+            boarding=False,
             status="graduated",
-        )  # fmt: skip
+        )
     cost = {"tuition": chance.choice([0, 14_000]), "boarding": 0, "books": 300, "aid_received": 0}
     book.add("school_costs", 1, resident_no=who, school_year="2026-09-01", stage="junior", **cost)
     if chance.random() < 0.2:

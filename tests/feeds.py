@@ -131,7 +131,7 @@ class SqliteIdentities:
         with self.connection:
             self.connection.executemany(
                 f"INSERT INTO identity (person_id, number_index, {', '.join(fields)}) VALUES (?, ?, ?, "
-                f"?, ?, ?, ?) "
+                "?, ?, ?, ?) "
                 f"ON CONFLICT (person_id) DO UPDATE SET {updates}",
                 rows,
             )

@@ -24,9 +24,13 @@ from schemathesis.specs.openapi.checks import (
 
 OPERATIONS = ["send_events", "list_referrals", "read_referral", "answer_referral"]
 CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance,
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
     negative_data_rejection,
-]  # fmt: skip
+]
 
 
 def described() -> Any:
@@ -45,8 +49,12 @@ def ask(operation_id: str, mode: GenerationMode, token: str, examples: int, **pa
         return _asked(operation_id, mode, token, examples, path)
 
 
-def _asked(operation_id: str, mode: GenerationMode, token: str, examples: int, path: dict[str, Any]) -> set[int]:
-    operations = {found.ok().definition.raw["operationId"]: found.ok() for found in described().get_all_operations()}
+def _asked(
+    operation_id: str, mode: GenerationMode, token: str, examples: int, path: dict[str, Any]
+) -> set[int]:
+    operations = {
+        found.ok().definition.raw["operationId"]: found.ok() for found in described().get_all_operations()
+    }
     assert sorted(operations) == sorted(OPERATIONS)
     operation, statuses = operations[operation_id], set[int]()
     strategy = operation.as_strategy(generation_mode=mode)
@@ -58,7 +66,11 @@ def _asked(operation_id: str, mode: GenerationMode, token: str, examples: int, p
     def asked(case: Any) -> None:
         response = case.call(headers={"Authorization": f"Bearer {token}"})
         statuses.add(response.status_code)
-        checks = [check for check in CHECKS if check is not negative_data_rejection or _must_be_rejected(case, response.status_code)]
+        checks = [
+            check
+            for check in CHECKS
+            if check is not negative_data_rejection or _must_be_rejected(case, response.status_code)
+        ]
         case.validate_response(response, checks=checks)
 
     asked()

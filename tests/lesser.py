@@ -9,7 +9,8 @@ from almoner.policy.model import Pack
 
 
 def with_signals(pack: Pack, *names: str) -> Pack:
-    """The pack with these signals and the indicators that they read; no programmes, categories or groups of the watch list."""
+    """The pack with these signals and the indicators that they read; no programmes, categories or groups
+    of the watch list."""
     signals = {name: pack.signals[name] for name in names}
     columns = {c for s in signals.values() for condition in signal_conditions(s) for c in condition.columns}
     needed = {pack.column(column)[0].id for column in columns}

@@ -1,4 +1,5 @@
-"""What takes long to build is built once in a session of tests, however many processes run it; whoever changes it takes a copy."""
+"""What takes long to build is built once in a session of tests, however many processes run it; whoever
+changes it takes a copy."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ import pytest
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """The folder `name` that `make` filled. Nobody may change it."""
     own = factory.getbasetemp()
-    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # with xdist each process has a folder in the session's
+    shared = (
+        own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    )  # with xdist each process has a folder in the session's
     folder, made = shared / "once" / name, shared / "once" / f"{name}.made"
     folder.parent.mkdir(exist_ok=True)
     with (shared / "once" / f"{name}.lock").open("a") as lock:

@@ -1,7 +1,7 @@
 """One cycle: indicators, signals, entitlements, and what changed since the last one, written to the outbox.
 
-A sweep looks at everybody; with `households` only at those. The cycle is one transaction. `replay` computes the same on what was
-known at an earlier time and writes nothing.
+A sweep looks at everybody; with `households` only at those. The cycle is one transaction. `replay`
+computes the same on what was known at an earlier time and writes nothing.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Proposed:
 
 @dataclass
 class Outcome:
-    """What a cycle found and changed. `seconds` by phase. `watched`, `proposed`, `recognised` and `layers` are counts of everybody: a cycle
-    over some households has none."""
+    """What a cycle found and changed. `seconds` by phase. `watched`, `proposed`, `recognised` and `layers`
+    are counts of everybody: a cycle over some households has none."""
 
     cycle_id: int | None
     as_of: dt.date
@@ -97,16 +97,23 @@ class Outcome:
 
 
 def run(
-    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int] | None = None,
+    engine: Engine,
+    pack: Pack,
+    as_of: dt.date,
+    known_at: dt.datetime,
+    households: Sequence[int] | None = None,
     also: Callable[[int], None] | None = None,
-) -> Outcome:  # fmt: skip
-    """Assess the scope and write what changed. All or nothing: with it what `also`, which is handed the cycle's number, writes in the end."""
+) -> Outcome:
+    """Assess the scope and write what changed. All or nothing: with it what `also`, which is handed the
+    cycle's number, writes in the end."""
     ledger.create(engine)
     with engine.transaction():
         with _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
             outcome = _assess(scene, seconds)
             started = perf_counter()
-            cycle_id = outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
+            cycle_id = outcome.cycle_id = 1 + engine.value(
+                "SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle"
+            )
             _record(scene, outcome)
             seconds["record"] = perf_counter() - started
         if also:
@@ -115,14 +122,15 @@ def run(
 
 
 def sweep(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> tuple[Outcome, list[int]]:
-    """A cycle over everybody, and the households of which it leaves nothing known of what was said (`doubtful`)."""
+    """A cycle over everybody, and the households of which it leaves nothing known of what was said
+    (`doubtful`)."""
     unsure: list[int] = []
     return run(engine, pack, as_of, known_at, also=lambda _: unsure.extend(doubtful(engine))), unsure
 
 
 def doubtful(engine: Engine, households: Sequence[int] | None = None) -> list[int]:
-    """Among those that a cycle just now looked at, within its transaction (None: everybody): with a closed record, and open signals of which it found
-    none to hold."""
+    """Among those that a cycle just now looked at, within its transaction (None: everybody): with a closed
+    record, and open signals of which it found none to hold."""
     if not engine.rows("SELECT 1 FROM registry.touched WHERE closed LIMIT 1"):
         return []
     holds = ledger.keyed("signal", findings()["signal"])
@@ -137,8 +145,8 @@ def doubtful(engine: Engine, households: Sequence[int] | None = None) -> list[in
 def practise(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int]
 ) -> None:
-    """Go through a cycle over some households as if nothing had been said of them yet, and undo all of it: an engine that keeps plans
-    has them from then on."""
+    """Go through a cycle over some households as if nothing had been said of them yet, and undo all of it:
+    an engine that keeps plans has them from then on."""
     ledger.create(engine)
     listed = ", ".join(str(int(household)) for household in households)
     with engine.practice():
@@ -160,10 +168,11 @@ def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) ->
 def rehearse(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
 ) -> Iterator[tuple[Scene, Outcome]]:
-    """What `run` would find with this pack, its findings open to reading within the block. The engine may be read-only.
+    """What `run` would find with this pack, its findings open to reading within the block. The engine may
+    be read-only.
 
-    Feeds and columns that the facts do not have, because the pack is new to them, are empty. Findings carry no evidence, and
-    `decided` is empty: a rehearsal is compared by what it finds.
+    Feeds and columns that the facts do not have, because the pack is new to them, are empty. Findings
+    carry no evidence, and `decided` is empty: a rehearsal is compared by what it finds.
     """
     missing = absent(engine, pack.feeds)
     with _opened(engine, pack, as_of, known_at, None, missing, evidence=False) as (scene, seconds):

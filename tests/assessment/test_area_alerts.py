@@ -1,4 +1,5 @@
-"""Signals of areas on the engine: the same as by hand, raised once, cleared when it is over, blind to the order of areas."""
+"""Signals of areas on the engine: the same as by hand, raised once, cleared when it is over, blind to the
+order of areas."""
 
 from __future__ import annotations
 
@@ -48,7 +49,13 @@ def signal() -> str:
 def test_a_village_that_jumps_is_found_and_its_neighbours_are_not(pack: Pack, signal: str) -> None:
     with county(pack, jumped(signal)) as engine:
         (jump,) = found(engine, pack)
-    assert (jump.area, jump.level, jump.parent, jump.month, jump.past_months) == ("7100", "village", "710", LAST, 12)
+    assert (jump.area, jump.level, jump.parent, jump.month, jump.past_months) == (
+        "7100",
+        "village",
+        "710",
+        LAST,
+        12,
+    )
     assert jump.counts == Counts(12, 200, 24, 2400, 4, 800, 96, 9600)
     assert (jump.near_areas, jump.siblings, jump.comparisons) == (4, True, TOWNSHIPS * VILLAGES)
     assert jump.corrected <= 0.05
@@ -91,7 +98,8 @@ def test_counts_of_another_rule_are_not_compared(pack: Pack, signal: str) -> Non
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_the_engine_says_what_counting_by_hand_says(pack: Pack, data: st.DataObject) -> None:
-    """Any counts: SQL that sums over the tree of areas and leaves out what cannot pass, beside a plain loop over everything."""
+    """Any counts: SQL that sums over the tree of areas and leaves out what cannot pass, beside a plain
+    loop over everything."""
     names = list(pack.signals)
     chance = random.Random(data.draw(st.integers(0, 10_000)))
     book: Book = {}
@@ -151,7 +159,9 @@ def test_the_same_sweep_twice_raises_once(pack: Pack, signal: str) -> None:
     assert first.decided == again.decided
 
 
-def test_what_is_raised_says_why_in_both_languages_and_goes_to_who_leads_the_theme(pack: Pack, signal: str) -> None:
+def test_what_is_raised_says_why_in_both_languages_and_goes_to_who_leads_the_theme(
+    pack: Pack, signal: str
+) -> None:
     with county(pack, jumped(signal)) as engine:
         cycle.run(engine, pack, AS_OF, KNOWN_AT)
         (change,) = (c for batch in changes_after(engine, 0) for c in batch)
@@ -216,8 +226,13 @@ def test_a_correction_of_the_past_is_replayed_as_it_was_known(pack: Pack, signal
     later = KNOWN_AT + dt.timedelta(days=3)
     with county(pack, jumped(signal)) as engine:
         decided = cycle.run(engine, pack, AS_OF, KNOWN_AT).decided
-        engine.execute("UPDATE assessment.area_month SET known_to = $at WHERE month = $month", {"at": later, "month": LAST})
-        write_counts(engine, pack, {k: v for k, v in quiet(signal).items() if k[2] == LAST}, random.Random(2), later)
+        engine.execute(
+            "UPDATE assessment.area_month SET known_to = $at WHERE month = $month",
+            {"at": later, "month": LAST},
+        )
+        write_counts(
+            engine, pack, {k: v for k, v in quiet(signal).items() if k[2] == LAST}, random.Random(2), later
+        )
         assert found(engine, pack, known_at=later) == []
         assert cycle.replay(engine, pack, AS_OF, KNOWN_AT).decided == decided
 

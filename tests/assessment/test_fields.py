@@ -19,7 +19,9 @@ from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 def holding(scene: Scene, signal: Signal, truth: str = "") -> set[int]:
     """The subjects for whom the wide table says so."""
     key = subject_key(signal.subject)
-    rows = scene.engine.rows(f"SELECT {key} FROM {wide(signal.subject)} WHERE {truth} {quote(holds(signal.id))}")
+    rows = scene.engine.rows(
+        f"SELECT {key} FROM {wide(signal.subject)} WHERE {truth} {quote(holds(signal.id))}"
+    )
     return {subject for (subject,) in rows}
 
 
@@ -47,9 +49,13 @@ def test_what_is_found_is_what_the_wide_tables_say(base: Pack, tmp_path: Path, s
             assert watched[signal.id].holds == len(holding(scene, signal))
 
 
-def test_a_rule_that_holds_where_nothing_is_said_holds_for_everybody_who_is_spoken_of(base: Pack, tmp_path: Path) -> None:
+def test_a_rule_that_holds_where_nothing_is_said_holds_for_everybody_who_is_spoken_of(
+    base: Pack, tmp_path: Path
+) -> None:
     signal = base.signals["disability_new"]
-    when = replace(signal.when, sql="coalesce(disability_days, 0) < 1", columns=("disability_days",), parameters=())
+    when = replace(
+        signal.when, sql="coalesce(disability_days, 0) < 1", columns=("disability_days",), parameters=()
+    )
     pack = replace(base, signals={**base.signals, signal.id: replace(signal, when=when)})
     with (
         taken_in(pack, deliveries(tmp_path, draw(11, households=60))) as engine,
@@ -61,7 +67,9 @@ def test_a_rule_that_holds_where_nothing_is_said_holds_for_everybody_who_is_spok
         assert len(found(scene, signal)) > everybody / 2
 
 
-def test_a_standing_signal_is_refuted_also_where_its_indicators_say_nothing_any_more(base: Pack, tmp_path: Path) -> None:
+def test_a_standing_signal_is_refuted_also_where_its_indicators_say_nothing_any_more(
+    base: Pack, tmp_path: Path
+) -> None:
     signal = base.signals["work_lost"]
     with taken_in(base, deliveries(tmp_path, draw(11, households=60))) as engine:
         ledger.create(engine)
@@ -83,7 +91,9 @@ def let_stand(engine: Engine, signal: Signal) -> None:
     )
 
 
-@pytest.mark.parametrize("day", ["2026-11-09", "2027-02-28", "2028-02-28", "2028-02-29", "2028-03-01", "2026-12-31"])
+@pytest.mark.parametrize(
+    "day", ["2026-11-09", "2027-02-28", "2028-02-28", "2028-02-29", "2028-03-01", "2026-12-31"]
+)
 def test_the_bounds_on_birth_dates_leave_nobody_out(day: str) -> None:
     """Indicators bound the date of birth, which is quick, before they count whole years, which is not."""
     born = f"SELECT day::DATE AS born FROM range(DATE '1925-01-01', DATE '{day}', INTERVAL 1 DAY) AS t(day)"

@@ -29,15 +29,24 @@ def test_a_blank_is_filled_in(part: Any, answers: dict[str, Any], filled: Any) -
 
 
 @pytest.mark.parametrize(
-    ("age", "said"), [(1, "1 year"), (2, "2 years"), (None, "unknown"), (True, "yes"), (False, "no"), (1.0, "1 year")]
+    ("age", "said"),
+    [(1, "1 year"), (2, "2 years"), (None, "unknown"), (True, "yes"), (False, "no"), (1.0, "1 year")],
 )
 def test_a_number_is_said_with_its_unit_and_a_fact_with_its_word(age: Any, said: str) -> None:
     assert say([YEARS], {"age": age}) == said
 
 
-@pytest.mark.parametrize(("taken", "said"), [(0, "old"), (1, "81 years"), (2, "nobody knows"), (None, "nobody knows")])
+@pytest.mark.parametrize(
+    ("taken", "said"), [(0, "old"), (1, "81 years"), (2, "nobody knows"), (None, "nobody knows")]
+)
 def test_the_branch_that_was_taken_is_the_one_that_is_said(taken: int | None, said: str) -> None:
-    assert say([{"$branch": "case", "of": [["old"], [YEARS]], "unknown": "nobody knows"}], {"case": taken, "age": 81}) == said
+    assert (
+        say(
+            [{"$branch": "case", "of": [["old"], [YEARS]], "unknown": "nobody knows"}],
+            {"case": taken, "age": 81},
+        )
+        == said
+    )
 
 
 def test_a_member_without_blanks_is_known_to_be_alike_for_everybody() -> None:
@@ -51,7 +60,14 @@ def test_another_word_is_another_form_and_the_same_words_are_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(1234567.891, "1,234,567.89"), (0.12345, "0.1235"), (0.5, "0.5"), (3.0, "3"), ("2026-11-09", "2026-11-09")]
+    ("value", "said"),
+    [
+        (1234567.891, "1,234,567.89"),
+        (0.12345, "0.1235"),
+        (0.5, "0.5"),
+        (3.0, "3"),
+        ("2026-11-09", "2026-11-09"),
+    ],
 )
 def test_numbers_are_written_as_people_write_them(value: Any, said: str) -> None:
     assert number(value) == said

@@ -1,4 +1,5 @@
-"""The tests behind signals of areas: exact where counts are small, right in how often they err, and able to see a jump."""
+"""The tests behind signals of areas: exact where counts are small, right in how often they err, and able
+to see a jump."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def test_the_hypergeometric_tail_is_exact(data: st.DataObject) -> None:
     least = data.draw(st.integers(0, whole + 1))
     ways = sum(comb(marked, k) * comb(whole - marked, drawn - k) for k in range(least, drawn + 1))
     exact = Fraction(ways, comb(whole, drawn))
-    assert hypergeometric_tail(least, drawn, marked, whole) == pytest.approx(float(exact), rel=1e-10, abs=1e-300)
+    assert hypergeometric_tail(least, drawn, marked, whole) == pytest.approx(
+        float(exact), rel=1e-10, abs=1e-300
+    )
 
 
 def test_a_conditional_test_of_two_poisson_counts_by_enumeration() -> None:
@@ -81,7 +84,8 @@ def test_both_must_stand_out() -> None:
 
 
 def test_a_poor_village_in_a_month_that_is_hard_for_all_is_no_jump() -> None:
-    """Its own past and its neighbours' level would both be passed by three times; the neighbours' rise is counted in."""
+    """Its own past and its neighbours' level would both be passed by three times; the neighbours' rise is
+    counted in."""
     poor = Counts(30, 200, 120, 2400, 70, 1400, 280, 16_800)
     assert compare(poor, LEAST).rise == pytest.approx((70 + 5) / (280 / 12 + 5), rel=0.01)
     assert stand_out([poor], 1, chance=ALPHA, least=LEAST, ratio=RATIO) == []
@@ -93,7 +97,10 @@ def test_what_nobody_ever_had_is_seen_when_it_comes() -> None:
 
 
 def test_below_the_least_count_nothing_is_said_however_rare() -> None:
-    assert stand_out([Counts(4, 200, 0, 2400, 0, 1400, 0, 16_800)], 1, chance=ALPHA, least=LEAST, ratio=RATIO) == []
+    assert (
+        stand_out([Counts(4, 200, 0, 2400, 0, 1400, 0, 16_800)], 1, chance=ALPHA, least=LEAST, ratio=RATIO)
+        == []
+    )
 
 
 def simulated(chance: np.random.Generator, monthly: float) -> list[Counts]:
@@ -110,7 +117,8 @@ def simulated(chance: np.random.Generator, monthly: float) -> list[Counts]:
 
 @pytest.mark.parametrize("monthly", [0.002, 0.02])
 def test_under_the_null_false_alarms_stay_under_their_chance(monthly: float) -> None:
-    """Of 150 months without any event, at most so many have an alarm as a chance of 5 % allows (99.9 % bound)."""
+    """Of 150 months without any event, at most so many have an alarm as a chance of 5 % allows (99.9 %
+    bound)."""
     chance, tried, alarmed = np.random.default_rng(20261109), 150, 0
     for _ in range(tried):
         counts = simulated(chance, monthly)
@@ -120,11 +128,21 @@ def test_under_the_null_false_alarms_stay_under_their_chance(monthly: float) -> 
 
 
 def test_a_known_jump_is_seen() -> None:
-    """A village of 200 households where 12 come under a signal that 1 of 200 comes under in a month: found among 480 comparisons."""
+    """A village of 200 households where 12 come under a signal that 1 of 200 comes under in a month: found
+    among 480 comparisons."""
     chance, tried, found = np.random.default_rng(7), 200, 0
     for _ in range(tried):
         counts = simulated(chance, 0.005)
-        counts[0] = Counts(int(chance.poisson(12)), 200, int(chance.poisson(12)), 2400, int(chance.poisson(7)), 1400, 84, 16_800)
+        counts[0] = Counts(
+            int(chance.poisson(12)),
+            200,
+            int(chance.poisson(12)),
+            2400,
+            int(chance.poisson(7)),
+            1400,
+            84,
+            16_800,
+        )
         seen = stand_out(counts, len(counts), chance=ALPHA, least=LEAST, ratio=RATIO)
         found += any(index == 0 for index, _, _ in seen)
     assert found / tried > 0.85

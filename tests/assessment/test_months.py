@@ -1,4 +1,5 @@
-"""What area signals count: who newly came under a signal in a month, the same whenever it is counted, and only of complete months."""
+"""What area signals count: who newly came under a signal in a month, the same whenever it is counted, and
+only of complete months."""
 
 from __future__ import annotations
 
@@ -32,10 +33,8 @@ def engine(base: Pack, tmp_path: Path) -> Iterator[Engine]:
 
 
 def kept(engine: Engine) -> dict[tuple[str, dt.date], tuple[int, int]]:
-    rows = engine.rows(
-        """SELECT item, month, area, started, at_risk FROM assessment.area_month
-           WHERE known_to = 'infinity'::TIMESTAMP ORDER BY ALL"""
-    )
+    rows = engine.rows("""SELECT item, month, area, started, at_risk FROM assessment.area_month
+           WHERE known_to = 'infinity'::TIMESTAMP ORDER BY ALL""")
     assert {row[2] for row in rows} == {AREA}
     return {(item, month): (started, at_risk) for item, month, _, started, at_risk in rows}
 
@@ -57,7 +56,9 @@ def holding(engine: Engine, pack: Pack, signal: str, day: dt.date) -> tuple[set[
     with open_scene(engine, pack, day, KNOWN_AT, closed=True) as scene:
         signals.find(scene)
         everybody = {home for (home,) in engine.rows("SELECT household_id FROM wide_household")}
-        found = engine.rows(f"SELECT household_id FROM {signals.FINDINGS} WHERE item = $item", {"item": signal})
+        found = engine.rows(
+            f"SELECT household_id FROM {signals.FINDINGS} WHERE item = $item", {"item": signal}
+        )
     return everybody, {home for (home,) in found}
 
 
@@ -79,13 +80,19 @@ def test_the_day_of_the_count_does_not_matter(engine: Engine, few: Pack) -> None
     assert kept(engine) == soon
 
 
-def test_a_month_counts_only_when_the_feeds_of_the_signal_are_complete_for_it(engine: Engine, few: Pack) -> None:
-    engine.execute("UPDATE registry.delivery SET complete_through = DATE '2026-09-15' WHERE feed = 'insured_wages'")
+def test_a_month_counts_only_when_the_feeds_of_the_signal_are_complete_for_it(
+    engine: Engine, few: Pack
+) -> None:
+    engine.execute(
+        "UPDATE registry.delivery SET complete_through = DATE '2026-09-15' WHERE feed = 'insured_wages'"
+    )
     months.count(engine, few, AS_OF, KNOWN_AT, BACK)
     last = {item: max(month for of, month in kept(engine) if of == item) for item in few.signals}
     assert last["income_shock"] == dt.date(2026, 8, 31)
     assert last["elder_unsupported"] == dt.date(2026, 10, 31)
-    engine.execute("UPDATE registry.delivery SET complete_through = DATE '2026-10-31' WHERE feed = 'insured_wages'")
+    engine.execute(
+        "UPDATE registry.delivery SET complete_through = DATE '2026-10-31' WHERE feed = 'insured_wages'"
+    )
     caught_up = months.count(engine, few, AS_OF, KNOWN_AT)
     assert ("income_shock", dt.date(2026, 10, 31)) in kept(engine)
     assert dt.date(2026, 10, 31) in caught_up.months
@@ -108,7 +115,10 @@ def test_another_rule_is_counted_anew_and_the_old_count_is_kept(engine: Engine, 
     changed = replace(few, signals={**few.signals, old.id: stricter})
     later = KNOWN_AT + dt.timedelta(days=1)
     assert months.count(engine, changed, AS_OF, later).signals == 1
-    rules = engine.rows("SELECT rule, count(DISTINCT known_to) FROM assessment.area_month WHERE item = 'income_shock' GROUP BY rule")
+    rules = engine.rows(
+        "SELECT rule, count(DISTINCT known_to) FROM assessment.area_month WHERE item = 'income_shock' GROUP"
+        " BY rule"
+    )
     assert len(rules) == 2
 
 
@@ -120,4 +130,8 @@ def test_no_months_are_counted_where_the_pack_watches_no_areas(engine: Engine, f
 def test_ends_of_months() -> None:
     assert months.month_end(dt.date(2026, 11, 9)) == dt.date(2026, 10, 31)
     assert months.month_end(dt.date(2026, 10, 31)) == dt.date(2026, 10, 31)
-    assert months.months_before(dt.date(2026, 3, 31), 2) == [dt.date(2026, 1, 31), dt.date(2026, 2, 28), dt.date(2026, 3, 31)]
+    assert months.months_before(dt.date(2026, 3, 31), 2) == [
+        dt.date(2026, 1, 31),
+        dt.date(2026, 2, 28),
+        dt.date(2026, 3, 31),
+    ]

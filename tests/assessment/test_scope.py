@@ -78,7 +78,8 @@ def test_views_and_tables_of_a_scene_are_gone_after_it(base: Pack, tmp_path: Pat
     with taken_in(base, deliveries(tmp_path, draw(1))) as engine:
         decided(engine, base, None)
         left = engine.rows(
-            "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'temp' AND table_name LIKE '%wide%'"
+            "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'temp' AND table_name"
+            " LIKE '%wide%'"
         )
     assert left == []
 

@@ -1,4 +1,5 @@
-"""Timelines of the base pack: the values that somebody counts by hand, and nothing for a month that is not complete."""
+"""Timelines of the base pack: the values that somebody counts by hand, and nothing for a month that is not
+complete."""
 
 from __future__ import annotations
 
@@ -23,9 +24,18 @@ JULY, AUGUST, SEPTEMBER, OCTOBER = (dt.date(2026, month, 1) for month in (7, 8, 
 def by_hand() -> Book:
     """One household of three. Part 0 is complete through August, part 1 through October; part 2 corrects."""
     book = Book({})
-    register = {"household_no": "H1", "registration": "urban", "area_code": AREA, "sex": "female", "status": "resident", "updated_on": "2025-01-01"}
+    register = {
+        "household_no": "H1",
+        "registration": "urban",
+        "area_code": AREA,
+        "sex": "female",
+        "status": "resident",
+        "updated_on": "2025-01-01",
+    }
     for who, born in ((EARNER, "1990-01-01"), (ELDER, "1989-01-01"), (PUPIL, "1988-01-01")):
-        book.add("population_register", 0, resident_no=who, name="N", birth_date=born, relation="head", **register)
+        book.add(
+            "population_register", 0, resident_no=who, name="N", birth_date=born, relation="head", **register
+        )
     wage: dict[str, Any] = {"resident_no": EARNER, "employer_code": "E1"}
     for month, amount in (("2026-06", 1000), ("2026-08", 800)):
         book.add("insured_wages", 0, month=month, wage=amount, **wage)
@@ -39,11 +49,25 @@ def by_hand() -> Book:
     book.add("medical_settlements", 0, settlement_no="M2", settled_on="2026-07-01", self_paid=20.25, **cared)
     book.add("medical_settlements", 1, settlement_no="M3", settled_on="2026-09-30", self_paid=9, **cared)
     book.add("medical_settlements", 1, settlement_no="M4", settled_on="2026-11-02", self_paid=7, **cared)
-    school = {"resident_no": PUPIL, "enrolled_on": "2025-09-01", "school_code": "S1", "stage": "junior", "grade": 8, "boarding": False}
+    school = {
+        "resident_no": PUPIL,
+        "enrolled_on": "2025-09-01",
+        "school_code": "S1",
+        "stage": "junior",
+        "grade": 8,
+        "boarding": False,
+    }
     book.add("school_register", 0, status="enrolled", **school)
     for month, days, absent, part in (("2026-06", 20, 1, 0), ("2026-07", 0, 0, 0), ("2026-09", 22, 11, 1)):
-        book.add("school_attendance", part, resident_no=PUPIL, month=month, school_days=days, absent_days=absent)
-    for day, litres, part in (("2026-08-30", 10, 0), ("2026-08-31", 30, 0), ("2026-10-01", 50, 1), ("2026-11-03", 9, 1)):
+        book.add(
+            "school_attendance", part, resident_no=PUPIL, month=month, school_days=days, absent_days=absent
+        )
+    for day, litres, part in (
+        ("2026-08-30", 10, 0),
+        ("2026-08-31", 30, 0),
+        ("2026-10-01", 50, 1),
+        ("2026-11-03", 9, 1),
+    ):
         book.add("elderly_meters", part, resident_no=ELDER, day=day, litres=litres)
     return book
 
@@ -58,7 +82,9 @@ def wanted(pack: Pack, households: Sequence[int]) -> dict[str, Sequence[int]]:
     return dict.fromkeys(pack.timelines, households)
 
 
-def found(engine: Engine, pack: Pack, known_at: dt.datetime = KNOWN_AT, as_of: dt.date = AS_OF) -> dict[str, dict[dt.date, float]]:
+def found(
+    engine: Engine, pack: Pack, known_at: dt.datetime = KNOWN_AT, as_of: dt.date = AS_OF
+) -> dict[str, dict[dt.date, float]]:
     made = list(lines(engine, pack, as_of, known_at, wanted(pack, [1])))
     assert {line.household_id for line in made} <= {1}
     assert len({line.timeline for line in made}) == len(made)
@@ -68,8 +94,12 @@ def found(engine: Engine, pack: Pack, known_at: dt.datetime = KNOWN_AT, as_of: d
 def test_the_values_are_those_counted_by_hand(base: Pack, place: Engine) -> None:
     made = found(place, base)
     assert made["income_by_month"] == {
-        dt.date(2026, 6, 1): 1000, JULY: 0, AUGUST: 980, SEPTEMBER: 185, OCTOBER: 650.5,
-    }  # fmt: skip
+        dt.date(2026, 6, 1): 1000,
+        JULY: 0,
+        AUGUST: 980,
+        SEPTEMBER: 185,
+        OCTOBER: 650.5,
+    }
     assert made["medical_by_month"] == {JULY: 120.25, AUGUST: 0, SEPTEMBER: 9, OCTOBER: 0}
     assert made["absence_by_month"] == {dt.date(2026, 6, 1): 5, SEPTEMBER: 50}  # July had no school days
     assert made["water_by_month"] == {AUGUST: 20, OCTOBER: 50}
@@ -79,7 +109,12 @@ def test_a_month_that_a_feed_is_not_complete_for_is_missing_and_not_zero(base: P
     made = found(place, base, FIRST)
     assert list(made["income_by_month"]) == [dt.date(2026, 6, 1), JULY, AUGUST]
     assert list(made["medical_by_month"]) == [JULY, AUGUST]
-    assert found(place, base)["medical_by_month"].keys() == {JULY, AUGUST, SEPTEMBER, OCTOBER}  # and not November
+    assert found(place, base)["medical_by_month"].keys() == {
+        JULY,
+        AUGUST,
+        SEPTEMBER,
+        OCTOBER,
+    }  # and not November
 
 
 def test_one_late_feed_of_two_holds_the_month_back(base: Pack, tmp_path: Path) -> None:
@@ -91,9 +126,14 @@ def test_one_late_feed_of_two_holds_the_month_back(base: Pack, tmp_path: Path) -
         assert "income_by_month" not in found(engine, base)  # one of its feeds was never delivered
 
 
-def test_a_corrected_record_changes_the_value_and_the_past_stays_as_it_was_known(base: Pack, place: Engine) -> None:
+def test_a_corrected_record_changes_the_value_and_the_past_stays_as_it_was_known(
+    base: Pack, place: Engine
+) -> None:
     before = found(place, base, dt.datetime(2026, 11, 8, 23))
-    assert (before["income_by_month"][OCTOBER], found(place, base)["income_by_month"][OCTOBER]) == (750.5, 650.5)
+    assert (before["income_by_month"][OCTOBER], found(place, base)["income_by_month"][OCTOBER]) == (
+        750.5,
+        650.5,
+    )
 
 
 def test_only_the_last_24_months_are_looked_back_on(base: Pack, place: Engine, tmp_path: Path) -> None:
@@ -119,9 +159,14 @@ def test_lines_of_a_person_name_the_person_by_number_and_their_household(base: P
 
 
 @pytest.mark.parametrize("seed", [5, 6])
-def test_some_households_have_the_lines_of_the_whole_place_filtered(base: Pack, tmp_path: Path, seed: int) -> None:
+def test_some_households_have_the_lines_of_the_whole_place_filtered(
+    base: Pack, tmp_path: Path, seed: int
+) -> None:
     with taken_in(base, deliveries(tmp_path, draw(seed, households=80))) as engine:
-        homes = [h for (h,) in engine.rows("SELECT DISTINCT household_id FROM facts.population_register ORDER BY 1")]
+        homes = [
+            h
+            for (h,) in engine.rows("SELECT DISTINCT household_id FROM facts.population_register ORDER BY 1")
+        ]
         whole = list(lines(engine, base, AS_OF, KNOWN_AT, wanted(base, homes)))
         assert {line.timeline for line in whole} == set(base.timelines)
         for chosen in ([homes[3]], homes[1::3], homes[:60]):
@@ -129,7 +174,9 @@ def test_some_households_have_the_lines_of_the_whole_place_filtered(base: Pack, 
             assert some == [line for line in whole if line.household_id in chosen]
 
 
-def test_what_was_computed_is_old_when_a_month_ends_and_not_when_a_day_does(base: Pack, tmp_path: Path) -> None:
+def test_what_was_computed_is_old_when_a_month_ends_and_not_when_a_day_does(
+    base: Pack, tmp_path: Path
+) -> None:
     every: list[Delivery] = deliveries(tmp_path, by_hand())
     with taken_in(base, every) as engine:
         now = circumstances(engine, base, AS_OF, KNOWN_AT)
@@ -141,5 +188,8 @@ def test_what_was_computed_is_old_when_a_month_ends_and_not_when_a_day_does(base
 def test_nothing_of_it_is_left_in_the_engine(base: Pack, place: Engine) -> None:
     made: list[Line] = list(lines(place, base, AS_OF, KNOWN_AT, wanted(base, [1])))
     assert made
-    left = place.rows("SELECT table_name FROM information_schema.tables WHERE table_name LIKE '%timeline%' OR table_name = 'scope_household'")
+    left = place.rows(
+        "SELECT table_name FROM information_schema.tables WHERE table_name LIKE '%timeline%' OR table_name ="
+        " 'scope_household'"
+    )
     assert left == []

@@ -58,13 +58,19 @@ def test_every_signal_is_at_a_point_or_on_the_surface(base: Pack, engine: Engine
     surface = sum(body["layers"]["surface"] for _, _, body in found)
     assert outcome.layers.surface == surface
     for name in ("old", "large"):
-        assert outcome.layers.points[name] == sum(name in {g["id"] for g in body["layers"]["points"]} for _, _, body in found)
+        assert outcome.layers.points[name] == sum(
+            name in {g["id"] for g in body["layers"]["points"]} for _, _, body in found
+        )
     assert sum(outcome.layers.lines.values()) == len(found)
     assert outcome.layers.areas["village"] == 1
-    assert {s: sum(both) for s, both in outcome.layers.signals.items()} == {w.signal: w.holds for w in outcome.watched}
+    assert {s: sum(both) for s, both in outcome.layers.signals.items()} == {
+        w.signal: w.holds for w in outcome.watched
+    }
 
 
-def test_a_household_is_on_the_list_with_its_members_and_a_member_with_the_household(base: Pack, engine: Engine) -> None:
+def test_a_household_is_on_the_list_with_its_members_and_a_member_with_the_household(
+    base: Pack, engine: Engine
+) -> None:
     old = group("old", "person", "age >= 60", "age")
     large = group("large", "household", "members >= 3", "members")
     pack = watched(base, old, large)
@@ -74,7 +80,9 @@ def test_a_household_is_on_the_list_with_its_members_and_a_member_with_the_house
     cycle.run(engine, pack, AS_OF, KNOWN_AT)
     for household, person, body in bodies(engine):
         expected = {
-            grp for grp, home, who in listed if home == household and (who is None or person is None or who == person)
+            grp
+            for grp, home, who in listed
+            if home == household and (who is None or person is None or who == person)
         }
         assert {g["id"] for g in body["layers"]["points"]} == expected
 

@@ -21,8 +21,14 @@ COLUMNS = {
     "days": Column("days", {"en": "Silent days", "zh": "静默天数"}, "day"),
     "visits": Column("visits", {"en": "Visits", "zh": "探访"}, "visit"),
 }
-UNITS = {"CNY": {"en": "CNY", "zh": "元"}, "person": {"en": "person", "zh": "人"}, "month": {"en": "month", "zh": "月"},
-         "year": {"en": "years", "zh": "岁"}, "day": {"en": "days", "zh": "天"}, "visit": {"en": "visit", "zh": "次"}}  # fmt: skip
+UNITS = {
+    "CNY": {"en": "CNY", "zh": "元"},
+    "person": {"en": "person", "zh": "人"},
+    "month": {"en": "month", "zh": "月"},
+    "year": {"en": "years", "zh": "岁"},
+    "day": {"en": "days", "zh": "天"},
+    "visit": {"en": "visit", "zh": "次"},
+}
 
 
 def said(sql: str, row: Mapping[str, Any], language: str = "en", slot: str = "s") -> list[str]:
@@ -36,18 +42,38 @@ def said(sql: str, row: Mapping[str, Any], language: str = "en", slot: str = "s"
     ("sql", "row", "sentences"),
     [
         ("alone", {"alone": True}, ["Lives alone: yes"]),
-        ("age >= 60 AND alone", {"age": 81, "alone": None}, ["Age (81 years) is at least 60", "Lives alone: unknown"]),
+        (
+            "age >= 60 AND alone",
+            {"age": 81, "alone": None},
+            ["Age (81 years) is at least 60", "Lives alone: unknown"],
+        ),
         ("days >= 1", {"days": 1}, ["Silent days (1 day) is at least 1"]),
         ("days >= 1", {"days": 2}, ["Silent days (2 days) is at least 1"]),
         ("visits = 3", {"visits": 3}, ["Visits (3 visits) is 3"]),
-        ("wages < :line", {"wages": 216.11}, ["Wages (216.11 CNY a person a month) is less than Line (630 CNY a person a month)"]),
-        ("wages + coalesce(farm, 0) < :line", {"wages": 200, "farm": None, "s:left": 200},
-         ["Wages (200 CNY a person a month) + (Farm income (unknown) or, if unknown, 0) (= 200) is less than Line (630 CNY a person a month)"]),
-        ("NOT coalesce(age > 80 OR alone, FALSE)", {"age": 79, "alone": False}, ["Age (79 years) is more than 80", "Lives alone: no"]),
+        (
+            "wages < :line",
+            {"wages": 216.11},
+            ["Wages (216.11 CNY a person a month) is less than Line (630 CNY a person a month)"],
+        ),
+        (
+            "wages + coalesce(farm, 0) < :line",
+            {"wages": 200, "farm": None, "s:left": 200},
+            [
+                (
+                    "Wages (200 CNY a person a month) + (Farm income (unknown) or, if unknown, 0) (= 200) is less"
+                    " than Line (630 CNY a person a month)"
+                )
+            ],
+        ),
+        (
+            "NOT coalesce(age > 80 OR alone, FALSE)",
+            {"age": 79, "alone": False},
+            ["Age (79 years) is more than 80", "Lives alone: no"],
+        ),
         ("coalesce(alone, FALSE)", {"alone": True}, ["Lives alone: yes"]),
         ("NOT alone", {"alone": False}, ["it is not so that Lives alone: no"]),
     ],
-)  # fmt: skip
+)
 def test_a_condition_in_english(sql: str, row: dict[str, Any], sentences: list[str]) -> None:
     assert said(sql, row) == sentences
 

@@ -46,17 +46,23 @@ def _own_language() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _cases_know_what_is_around_them(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Whatever was done in a test: what a case keeps for lists is what its proposals, notices, authorisations and visits say now."""
+    """Whatever was done in a test: what a case keeps for lists is what its proposals, notices,
+    authorisations and visits say now."""
     marked = request.node.get_closest_marker("django_db")
     if marked:
         request.getfixturevalue("transactional_db" if marked.kwargs.get("transaction") else "db")
     yield
     if marked:
-        open_cases = {case.pk: case for case in Case.objects.filter(ended_at=None).prefetch_related("referrals")}
+        open_cases = {
+            case.pk: case for case in Case.objects.filter(ended_at=None).prefetch_related("referrals")
+        }
         known = around(open_cases)
         for case in open_cases.values():
             it = known.get(case.pk, NOTHING)
-            proposed = any(r.state == "proposed" and r.participation in {"push", "pre_notify"} for r in case.referrals.all())
+            proposed = any(
+                r.state == "proposed" and r.participation in {"push", "pre_notify"}
+                for r in case.referrals.all()
+            )
             assert (case.untold, case.silent_since) == (proposed and not it.told, it.silent_since), case
 
 

@@ -35,10 +35,13 @@ class Provider:
     def get(self, path: str, asked: dict[str, str]) -> tuple[int, dict[str, Any] | str]:
         if path == "/.well-known/openid-configuration":
             return 200, {
-                "issuer": self.issuer, "authorization_endpoint": f"{self.issuer}/authorize", "token_endpoint": f"{self.issuer}/token",
-                "jwks_uri": f"{self.issuer}/keys", "userinfo_endpoint": f"{self.issuer}/me",
+                "issuer": self.issuer,
+                "authorization_endpoint": f"{self.issuer}/authorize",
+                "token_endpoint": f"{self.issuer}/token",
+                "jwks_uri": f"{self.issuer}/keys",
+                "userinfo_endpoint": f"{self.issuer}/me",
                 "token_endpoint_auth_methods_supported": ["client_secret_post"],
-            }  # fmt: skip
+            }
         if path == "/keys":
             key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
             return 200, {"keys": [key | {"kid": "1", "alg": "RS256", "use": "sig"}]}

@@ -1,4 +1,5 @@
-"""A department's own system: a real HTTP server on the loopback that checks signatures as Standard Webhooks writes it."""
+"""A department's own system: a real HTTP server on the loopback that checks signatures as Standard
+Webhooks writes it."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Got:
 
 
 def is_signed(got: Got, secret: str, now: float) -> bool:
-    """Verification by the specification: base64 of HMAC-SHA256 over `id.timestamp.body`, any of the signatures that are listed."""
+    """Verification by the specification: base64 of HMAC-SHA256 over `id.timestamp.body`, any of the
+    signatures that are listed."""
     stamp = got.headers["webhook-timestamp"]
     if abs(now - int(stamp)) > TOLERANCE:
         return False
@@ -49,7 +51,8 @@ def is_signed(got: Got, secret: str, now: float) -> bool:
 
 @dataclass
 class Receiver:
-    """`answers` are what it does next: a status, (status, headers), "close" or "silent"; when they are used up, 204."""
+    """`answers` are what it does next: a status, (status, headers), "close" or "silent"; when they are
+    used up, 204."""
 
     port: int = 0
     got: list[Got] = field(default_factory=list)

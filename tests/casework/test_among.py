@@ -17,7 +17,9 @@ pytestmark = pytest.mark.django_db
 def test_among_says_what_in_says(outbox: Outbox) -> None:
     casework.apply([[outbox.signal(h) for h in range(1, 30)]])
     for wanted in ([], [7], [3, 3, 29], range(10, 400_000)):
-        found = set(Case.objects.filter(household_id__among=Numbers(wanted)).values_list("household_id", flat=True))
+        found = set(
+            Case.objects.filter(household_id__among=Numbers(wanted)).values_list("household_id", flat=True)
+        )
         assert found == set(wanted) & set(range(1, 30))
     cases = Case.objects.filter(household_id__lt=5).values_list("pk", flat=True)
     with CaptureQueriesContext(connection) as asked:

@@ -1,4 +1,5 @@
-"""Alerts of areas: applied once, shown to whom they concern, answered by a person; and the layers of the watch on pages."""
+"""Alerts of areas: applied once, shown to whom they concern, answered by a person; and the layers of the
+watch on pages."""
 
 from __future__ import annotations
 
@@ -47,7 +48,9 @@ def test_new_evidence_changes_it_and_keeps_its_clock(alert: AreaAlert, outbox: O
     assert (changed.due_at, changed.raised_on, changed.version) == (alert.due_at, alert.raised_on, 2)
 
 
-def test_a_jump_that_is_seen_again_after_it_was_cleared_is_a_new_alert(alert: AreaAlert, outbox: Outbox) -> None:
+def test_a_jump_that_is_seen_again_after_it_was_cleared_is_a_new_alert(
+    alert: AreaAlert, outbox: Outbox
+) -> None:
     casework.apply([[outbox.area(change="cleared", month=None, known_at=LATER)]])
     assert AreaAlert.objects.get().cleared_on == LATER.date()
     casework.apply([[outbox.area(known_at=LATER + dt.timedelta(days=30))]])
@@ -67,12 +70,25 @@ def test_a_lead_sees_the_own_areas_and_a_department_its_own(
     assert shown == {"here": {"520101", "520102"}, "clerk": {"520101", "530101"}}
 
 
-def test_the_page_says_why_with_its_months_and_its_neighbours(alert: AreaAlert, lead: User, signed_in: SignIn) -> None:
-    casework.sync_areas([("520101", {"en": "Willow", "zh": "柳村"}, "5201"), ("520102", {"en": "Elm", "zh": "榆村"}, "5201")])
+def test_the_page_says_why_with_its_months_and_its_neighbours(
+    alert: AreaAlert, lead: User, signed_in: SignIn
+) -> None:
+    casework.sync_areas(
+        [("520101", {"en": "Willow", "zh": "柳村"}, "5201"), ("520102", {"en": "Elm", "zh": "榆村"}, "5201")]
+    )
     client = signed_in(lead)
     text = client.get(reverse("areas")).content.decode()
-    for told in ("Willow: Income fell", "Village", "October 2026", "September 2026", "Elm", "Relief office looks into it",
-                 "Ask what closed there.", "Notice 12 of 2026", "<strong>1</strong> alert stands"):  # fmt: skip
+    for told in (
+        "Willow: Income fell",
+        "Village",
+        "October 2026",
+        "September 2026",
+        "Elm",
+        "Relief office looks into it",
+        "Ask what closed there.",
+        "Notice 12 of 2026",
+        "<strong>1</strong> alert stands",
+    ):
         assert told in text, told
     assert reverse("areas") in client.get(reverse("queue")).content.decode()
     client.post(reverse("set_language"), {"language": "zh-hans", "next": reverse("areas")})
@@ -81,8 +97,13 @@ def test_the_page_says_why_with_its_months_and_its_neighbours(alert: AreaAlert, 
         assert told in text, told
 
 
-def test_what_was_found_is_recorded_once(alert: AreaAlert, lead: User, clerk: User, signed_in: SignIn) -> None:
-    page, told = reverse("area-answer", args=[alert.reference]), {"version": 1, "cause": "event", "note": "The mill closed"}
+def test_what_was_found_is_recorded_once(
+    alert: AreaAlert, lead: User, clerk: User, signed_in: SignIn
+) -> None:
+    page, told = (
+        reverse("area-answer", args=[alert.reference]),
+        {"version": 1, "cause": "event", "note": "The mill closed"},
+    )
     assert signed_in(lead).post(page, {"version": 1, "note": "no cause"}).status_code == 400
     assert signed_in(lead).post(page, told | {"version": 9}).status_code == 409
     assert signed_in(lead).post(page, told).status_code == 302
@@ -92,7 +113,9 @@ def test_what_was_found_is_recorded_once(alert: AreaAlert, lead: User, clerk: Us
     assert "The mill closed" in signed_in(clerk).get(reverse("areas")).content.decode()
 
 
-def test_evidence_never_undoes_an_answer(alert: AreaAlert, lead: User, outbox: Outbox, signed_in: SignIn) -> None:
+def test_evidence_never_undoes_an_answer(
+    alert: AreaAlert, lead: User, outbox: Outbox, signed_in: SignIn
+) -> None:
     signed_in(lead).post(reverse("area-answer", args=[alert.reference]), {"version": 1, "cause": "nothing"})
     casework.apply([[outbox.area(change="changed", started=20, known_at=LATER)]])
     assert AreaAlert.objects.get().cause == "nothing"
@@ -103,12 +126,16 @@ def test_a_worker_and_an_administrator_have_no_page_of_areas(
 ) -> None:
     for user in (worker, administrator):
         assert signed_in(user).get(reverse("areas")).status_code == 404
-        answer = signed_in(user).post(reverse("area-answer", args=[alert.reference]), {"version": 1, "cause": "event"})
+        answer = signed_in(user).post(
+            reverse("area-answer", args=[alert.reference]), {"version": 1, "cause": "event"}
+        )
         assert answer.status_code == 404
     assert AreaAlert.objects.get().answered_at is None
 
 
-def test_the_page_runs_no_query_per_alert(alert: AreaAlert, lead: User, outbox: Outbox, signed_in: SignIn) -> None:
+def test_the_page_runs_no_query_per_alert(
+    alert: AreaAlert, lead: User, outbox: Outbox, signed_in: SignIn
+) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -139,23 +166,37 @@ def test_explain_tells_of_an_area_and_of_the_alerts_around_a_case(
         casework.explain("520199", "en")
 
 
-@pytest.mark.parametrize(("chosen", "shown"), [
-    ({"watch": "*"}, {1}), ({"watch": "poor"}, {1}), ({"watch": "-"}, {2, 3}), ({"theme": "income"}, {1, 2}), ({}, {1, 2, 3}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        ({"watch": "*"}, {1}),
+        ({"watch": "poor"}, {1}),
+        ({"watch": "-"}, {2, 3}),
+        ({"theme": "income"}, {1, 2}),
+        ({}, {1, 2, 3}),
+    ],
+)
 def test_the_queue_is_filtered_by_layer(
     worker: User, outbox: Outbox, signed_in: SignIn, chosen: dict[str, str], shown: set[int]
 ) -> None:
-    casework.apply([[
-        outbox.signal(1, layers=layers(listed=True)), outbox.signal(2, layers=layers(listed=False)),
-        outbox.signal(3, theme="work", layers=None),
-    ]])  # fmt: skip
+    casework.apply(
+        [
+            [
+                outbox.signal(1, layers=layers(listed=True)),
+                outbox.signal(2, layers=layers(listed=False)),
+                outbox.signal(3, theme="work", layers=None),
+            ]
+        ]
+    )
     response = signed_in(worker).get(reverse("queue"), {"list": "all", **chosen})
     assert {row.case.household_id for row in response.context["rows"]} == shown
     badges = response.content.decode().count("On the watch list: Recognised families")
     assert badges == (1 if 1 in shown else 0)
 
 
-def test_the_case_page_shows_points_and_line(worker: User, outbox: Outbox, signed_in: SignIn, vault_with_mei: None) -> None:
+def test_the_case_page_shows_points_and_line(
+    worker: User, outbox: Outbox, signed_in: SignIn, vault_with_mei: None
+) -> None:
     casework.apply([[outbox.signal(1, layers=layers(listed=True))]])
     text = signed_in(worker).get(reverse("case", args=[Case.objects.get().reference])).content.decode()
     assert "On the watch list: Recognised families" in text

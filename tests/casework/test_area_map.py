@@ -1,4 +1,5 @@
-"""The map of Today: read from the installation's GeoJSON as a whole or not at all; each area leads to its list."""
+"""The map of Today: read from the installation's GeoJSON as a whole or not at all; each area leads to its
+list."""
 
 from __future__ import annotations
 
@@ -35,15 +36,22 @@ AREAS = [
 
 
 def square(east: float = 0.0, north: float = 0.0, side: float = 1.0) -> list[list[float]]:
-    return [[east, north], [east + side, north], [east + side, north + side], [east, north + side], [east, north]]
+    return [
+        [east, north],
+        [east + side, north],
+        [east + side, north + side],
+        [east, north + side],
+        [east, north],
+    ]
 
 
 def feature(code: object, *polygons: list[Any], kind: str | None = None) -> dict[str, Any]:
     """An area of one polygon or several; a polygon is a list of rings."""
     several = len(polygons) != 1
     geometry = {
-        "type": kind or ("MultiPolygon" if several else "Polygon"), "coordinates": list(polygons) if several else polygons[0],
-    }  # fmt: skip
+        "type": kind or ("MultiPolygon" if several else "Polygon"),
+        "coordinates": list(polygons) if several else polygons[0],
+    }
     return {"type": "Feature", "properties": {"area_code": code}, "geometry": geometry}
 
 
@@ -79,7 +87,8 @@ def points(path: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", path)]
 
 
-# --- Reading ------------------------------------------------------------------------------------------------------------------
+# --- Reading
+# ------------------------------------------------------------------------------------------------------------------
 
 
 def test_outlines_lie_beside_each_other_with_north_above(areas: None, write: Write) -> None:
@@ -102,7 +111,13 @@ def test_degrees_of_longitude_are_shortened_as_they_are_there(areas: None, write
 
 def test_holes_and_parts_are_parts_of_one_path(areas: None, write: Write) -> None:
     hole = square(0.25, 0.25, 0.5)
-    load(write(collection(feature("520101", [square(), hole], [square(3.0, 0.0, 0.5)]), feature("520102", [square(1.0)]))))
+    load(
+        write(
+            collection(
+                feature("520101", [square(), hole], [square(3.0, 0.0, 0.5)]), feature("520102", [square(1.0)])
+            )
+        )
+    )
     one = AreaOutline.objects.get(pk="520101")
     assert one.path.count("M") == one.path.count("Z") == 3
     assert len(points(one.path)) == 12
@@ -123,15 +138,18 @@ def test_a_mark_at_the_beginning_numbers_as_codes_and_other_names_are_read(areas
     assert AreaOutline.objects.get().code == "520101"
 
 
-@pytest.mark.parametrize("ring", [
-    [[0, 0], [1, 1], [0, 1], [1, 0], [0, 0]],  # crosses itself
-    [[0, 0], [1, 1], [0, 1], [1.01, 0], [0, 0]],  # and its halves nearly cancel
-    [[0, 0], [1, 1], [2, 2], [0, 0]],  # without an inside
-    [[5, 5], [5, 5], [5, 5], [5, 5]],  # a point
-    [[0, 0, 900.5], [1, 0, 901], [1, 1, 902], [0, 0, 900.5]],  # with heights
-    [[0, 0], [0, 1], [1, 1], [0, 0]],  # clockwise
-    [[-180, -90], [180, -90], [180, 90], [-180, -90]],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [[0, 0], [1, 1], [0, 1], [1, 0], [0, 0]],  # crosses itself
+        [[0, 0], [1, 1], [0, 1], [1.01, 0], [0, 0]],  # and its halves nearly cancel
+        [[0, 0], [1, 1], [2, 2], [0, 0]],  # without an inside
+        [[5, 5], [5, 5], [5, 5], [5, 5]],  # a point
+        [[0, 0, 900.5], [1, 0, 901], [1, 1, 902], [0, 0, 900.5]],  # with heights
+        [[0, 0], [0, 1], [1, 1], [0, 0]],  # clockwise
+        [[-180, -90], [180, -90], [180, 90], [-180, -90]],
+    ],
+)
 def test_odd_shapes_are_drawn_within_the_map(areas: None, write: Write, ring: Any) -> None:
     load(write(collection(feature("520101", [ring]))))
     one = AreaOutline.objects.get()
@@ -166,7 +184,10 @@ WRONG: list[tuple[object, str]] = [
     (collection(feature(5.5, [square()])), "has no area code"),
     (collection(feature(["520101"], [square()])), "has no area code"),
     (collection(feature("520101", [square()]), feature("520101", [square()])), "is there twice"),
-    (collection(feature("520101", [square()]), feature("999999", [square()])), "1 codes are not those of areas here, among them 999999"),
+    (
+        collection(feature("520101", [square()]), feature("999999", [square()])),
+        "1 codes are not those of areas here, among them 999999",
+    ),
     (collection(feature("520101", [square()], kind="Point")), "feature 1 is Point"),
     (collection({**feature("520101", [square()]), "geometry": None}), "is nothing; an area is a Polygon"),
     (collection(feature("520101", kind="MultiPolygon")), "has no coordinates"),
@@ -181,8 +202,11 @@ WRONG: list[tuple[object, str]] = [
     (json.dumps(collection(feature("520101", [square()]))).replace("1.0", "1e999", 1), "no pair of numbers"),
     (json.dumps(collection(feature("520101", [square()]))).replace("1.0", "9" * 400, 1), "is not in degrees"),
     (collection(feature("520101", [square(420_000, 4_400_000)])), "is not in degrees"),
-    (collection(feature("520101", [square()]), crs={"type": "name", "properties": {"name": "EPSG:4490"}}), "not in degrees (WGS 84)"),
-]  # fmt: skip
+    (
+        collection(feature("520101", [square()]), crs={"type": "name", "properties": {"name": "EPSG:4490"}}),
+        "not in degrees (WGS 84)",
+    ),
+]
 
 
 @pytest.mark.parametrize(("told", "why"), WRONG)
@@ -212,7 +236,8 @@ def test_names_of_wgs84_in_older_files_are_known(areas: None, write: Write) -> N
     assert load(write(TWO | {"crs": named})).outlines == 2
 
 
-# --- The command --------------------------------------------------------------------------------------------------------------
+# --- The command
+# --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -229,8 +254,9 @@ def test_the_command_loads_the_map_and_names_areas_without(areas: None, home: Pa
     file = str(write(collection(feature("520101", [square()]))))
     found = CliRunner().invoke(app, ["areas", str(home), file])
     assert (found.exit_code, found.output.splitlines()) == (
-        0, ["The map has 1 areas.", "1 areas beside them have no outline: 520102"],
-    )  # fmt: skip
+        0,
+        ["The map has 1 areas.", "1 areas beside them have no outline: 520102"],
+    )
     found = CliRunner().invoke(app, ["areas", str(home), file, "--json"])
     assert json.loads(found.output) == {"outlines": 1, "areas_without": ["520102"]}
 
@@ -243,7 +269,8 @@ def test_the_command_refuses_with_one_message(areas: None, home: Path, write: Wr
     assert CliRunner().invoke(app, ["areas", str(home), str(home / "missing.geojson")]).exit_code == 2
 
 
-# --- On the page --------------------------------------------------------------------------------------------------------------
+# --- On the page
+# --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -257,14 +284,22 @@ def county(areas: None, worker: User, outbox: Outbox, write: Write) -> None:
 def links(text: str) -> list[tuple[str, str]]:
     found = re.search(r'<svg class="app-map".*?</svg>', text, re.DOTALL)
     assert found is not None
-    return [(a.replace("&amp;", "&"), said) for a, said in re.findall(r'<a href="([^"]+)" aria-label="([^"]+)">', found.group())]
+    return [
+        (a.replace("&amp;", "&"), said)
+        for a, said in re.findall(r'<a href="([^"]+)" aria-label="([^"]+)">', found.group())
+    ]
 
 
-def test_each_area_is_a_link_to_the_list_that_it_counts(county: None, worker: User, signed_in: SignIn) -> None:
+def test_each_area_is_a_link_to_the_list_that_it_counts(
+    county: None, worker: User, signed_in: SignIn
+) -> None:
     client = signed_in(worker)
     answer = client.get(reverse("today"))
     found = links(answer.content.decode())
-    assert [said.split(",")[0] for _address, said in found] == ["Long Township: 5 open", "Lake Township: 1 open"]
+    assert [said.split(",")[0] for _address, said in found] == [
+        "Long Township: 5 open",
+        "Lake Township: 1 open",
+    ]
     for address, said in found:
         count = client.get(address).context["page"].paginator.count
         assert f": {count} open" in said
@@ -276,7 +311,10 @@ def test_the_drawing_is_a_group_with_a_label_and_its_table_says_the_same(
     county: None, worker: User, signed_in: SignIn
 ) -> None:
     client = signed_in(worker)
-    for language, label, name in (("en", "Map of open cases by area", "Long Township"), ("zh-hans", "各区域未结个案地图", "龙镇")):
+    for language, label, name in (
+        ("en", "Map of open cases by area", "Long Township"),
+        ("zh-hans", "各区域未结个案地图", "龙镇"),
+    ):
         client.cookies["django_language"] = language
         answer = client.get(reverse("today"))
         text = answer.content.decode()
@@ -288,7 +326,9 @@ def test_the_drawing_is_a_group_with_a_label_and_its_table_says_the_same(
         assert [(p.code, p.cases) for p in answer.context["map"].places] == [("520101", 5), ("520102", 1)]
 
 
-def test_somebody_sees_the_own_areas_only(county: None, colleague: User, strangers: list[User], signed_in: SignIn) -> None:
+def test_somebody_sees_the_own_areas_only(
+    county: None, colleague: User, strangers: list[User], signed_in: SignIn
+) -> None:
     answer = signed_in(colleague).get(reverse("today"))
     assert [place.code for place in answer.context["map"].places] == ["520101"]
     elsewhere, nowhere, *_rest = strangers

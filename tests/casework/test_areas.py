@@ -53,13 +53,28 @@ def test_names_can_change_and_what_is_not_told_again_stays(areas: None) -> None:
     assert Area.objects.count() == len(TREE)
 
 
-@pytest.mark.parametrize(("prefixes", "offered"), [
-    (["*"], [("Long Township", [("520101", "Long Township: all"), ("520101201", "Willow Village"), ("520101202", "Pine Village")]),
-             ("520199", "Short Township")]),
-    (["520101202"], [("Long Township", [("520101202", "Pine Village")])]),
-    (["53"], []),
-    ([], []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prefixes", "offered"),
+    [
+        (
+            ["*"],
+            [
+                (
+                    "Long Township",
+                    [
+                        ("520101", "Long Township: all"),
+                        ("520101201", "Willow Village"),
+                        ("520101202", "Pine Village"),
+                    ],
+                ),
+                ("520199", "Short Township"),
+            ],
+        ),
+        (["520101202"], [("Long Township", [("520101202", "Pine Village")])]),
+        (["53"], []),
+        ([], []),
+    ],
+)
 def test_only_areas_of_ones_own_are_offered(areas: None, prefixes: list[str], offered: list[object]) -> None:
     assert Areas().choices(prefixes, list) == offered
 
@@ -68,9 +83,15 @@ def test_without_names_the_codes_of_cases_are_offered() -> None:
     assert Areas().choices(["5201"], lambda: ["520101", "53"]) == [("520101", "520101")]
 
 
-@pytest.mark.parametrize(("chosen", "shown"), [
-    ("520101", {1, 2}), ("520101201", {2}), ("520199", {3}), ("5299", {1, 2, 3}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        ("520101", {1, 2}),
+        ("520101201", {2}),
+        ("520199", {3}),
+        ("5299", {1, 2, 3}),
+    ],
+)
 def test_the_queue_is_filtered_by_an_area_with_all_within_it(
     areas: None, worker: User, outbox: Outbox, signed_in: SignIn, chosen: str, shown: set[int]
 ) -> None:
@@ -96,10 +117,20 @@ def test_somebody_without_areas_is_offered_none(areas: None, departments: None, 
     assert "Long Township" not in signed_in(nobody).get(reverse("queue")).content.decode()
 
 
-@pytest.mark.parametrize(("own", "seen"), [
-    (["ab"], {"ab", "ab1", "ab%", "ab~", "ab一"}), (["ab1"], {"ab1"}), (["AB"], {"AB1"}), (["ab%"], {"ab%"}), (["ab_"], set()), (["a", "ab"], {"aa", "ab", "ab1", "ab%", "ab~", "ab一"}),
-])  # fmt: skip
-def test_who_sees_an_area_sees_what_lies_in_it_and_nothing_that_is_only_written_alike(own: list[str], seen: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("own", "seen"),
+    [
+        (["ab"], {"ab", "ab1", "ab%", "ab~", "ab一"}),
+        (["ab1"], {"ab1"}),
+        (["AB"], {"AB1"}),
+        (["ab%"], {"ab%"}),
+        (["ab_"], set()),
+        (["a", "ab"], {"aa", "ab", "ab1", "ab%", "ab~", "ab一"}),
+    ],
+)
+def test_who_sees_an_area_sees_what_lies_in_it_and_nothing_that_is_only_written_alike(
+    own: list[str], seen: set[str]
+) -> None:
     opened = dt.datetime(2026, 11, 6)
     for number, area in enumerate(("", "ab", "ab1", "ab%", "ab~", "ab一", "AB1", "b", "aa")):
         Case.objects.create(household_id=number, area=area, opened_at=opened, opened_as_of=opened.date())

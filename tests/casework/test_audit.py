@@ -13,12 +13,15 @@ from casework.makers import Outbox
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("statement", [
-    "UPDATE casework_caseevent SET kind = 'other'",
-    "DELETE FROM casework_caseevent",
-    "UPDATE casework_accesslog SET page = 'other'",
-    "DELETE FROM casework_accesslog",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE casework_caseevent SET kind = 'other'",
+        "DELETE FROM casework_caseevent",
+        "UPDATE casework_accesslog SET page = 'other'",
+        "DELETE FROM casework_accesslog",
+    ],
+)
 def test_the_database_itself_refuses_to_change_a_record(case: Case, worker: object, statement: str) -> None:
     looked(worker, case, "case")  # type: ignore[arg-type]
     with (
@@ -34,12 +37,15 @@ def _without_trigger(action: str) -> str:
     return f"DROP TRIGGER casework_caseevent_no_{action}{on}"
 
 
-@pytest.mark.parametrize(("action", "statement", "broken_at"), [
-    ("update", "UPDATE casework_caseevent SET data = '{}' WHERE number = 2", 2),
-    ("update", "UPDATE casework_caseevent SET actor_id = NULL, kind = 'confirm' WHERE number = 3", 3),
-    ("delete", "DELETE FROM casework_caseevent WHERE number = 2", 2),
-    ("delete", "DELETE FROM casework_caseevent WHERE number = 3", 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("action", "statement", "broken_at"),
+    [
+        ("update", "UPDATE casework_caseevent SET data = '{}' WHERE number = 2", 2),
+        ("update", "UPDATE casework_caseevent SET actor_id = NULL, kind = 'confirm' WHERE number = 3", 3),
+        ("delete", "DELETE FROM casework_caseevent WHERE number = 2", 2),
+        ("delete", "DELETE FROM casework_caseevent WHERE number = 3", 3),
+    ],
+)
 def test_what_went_around_the_triggers_is_found(
     case: Case, action: str, statement: str, broken_at: int
 ) -> None:

@@ -41,15 +41,23 @@ OTHERS = "110101198001010010"
 
 @pytest.fixture
 def asking(case: Case, worker: User, outbox: Outbox, settings: Any) -> Referral:
-    """A proposal that needs the authorisation of Mei (11) and of a second adult (12); a child (13) lives with them."""
+    """A proposal that needs the authorisation of Mei (11) and of a second adult (12); a child (13) lives
+    with them."""
     vault = opened_vault(str(settings.VAULT_KEY))
-    casework.identities().write([
-        SealedIdentity(
-            person_id=person, number_index=vault.index(f"{person}"), number=vault.seal(person, "number", number),
-            name=vault.seal(person, "name", name),
-        )
-        for person, name, number in ((12, "Lao Fictional", OTHERS), (13, "Xiao Fictional", "110101201501010017"))
-    ])  # fmt: skip
+    casework.identities().write(
+        [
+            SealedIdentity(
+                person_id=person,
+                number_index=vault.index(f"{person}"),
+                number=vault.seal(person, "number", number),
+                name=vault.seal(person, "name", name),
+            )
+            for person, name, number in (
+                (12, "Lao Fictional", OTHERS),
+                (13, "Xiao Fictional", "110101201501010017"),
+            )
+        ]
+    )
     casework.sync_members([(1, person, dt.date(2026, 11, 6)) for person in (11, 12, 13)])
     casework.apply([[outbox.proposal(1, programme="checked", **authorised_by_all())]])
     go(case, worker, "take")
@@ -76,11 +84,15 @@ def version(referral: Referral) -> int:
 
 
 def record(by: User, asked: Authorisation, person: int, said: str = "given", how: str = "visit") -> None:
-    authorisations.record(by, asked.case.reference, version(asked.referral), asked.reference, person, said, how)
+    authorisations.record(
+        by, asked.case.reference, version(asked.referral), asked.reference, person, said, how
+    )
 
 
 def sign(client: Client, asked: Authorisation, number: str, said: str = "given") -> Any:
-    return client.post(reverse("household-authorise", args=[asked.reference]), {"number": number, "said": said})
+    return client.post(
+        reverse("household-authorise", args=[asked.reference]), {"number": number, "said": said}
+    )
 
 
 def test_the_check_is_asked_for_only_with_the_word_of_all(asking: Referral, worker: User) -> None:
@@ -107,9 +119,11 @@ def test_only_who_is_an_adult_is_asked_once_for_a_proposal_that_needs_it(
     assert again.asked == [12]
     assert list(Authorisation.objects.filter(ended_at=None)) == [again]
     for about, adults, why in (
-        (asking.reference, [], "Choose the adults"), (asking.reference, [999], "Choose the adults"), ("none", [11], "needs no authorisation"),
+        (asking.reference, [], "Choose the adults"),
+        (asking.reference, [999], "Choose the adults"),
+        ("none", [11], "needs no authorisation"),
         (asking.case.referrals.get(programme="monthly_relief").reference, [11], "needs no authorisation"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(Refused, match=why):
             authorisations.ask(worker, asking.case.reference, version(asking), about, adults)
 
@@ -127,7 +141,9 @@ def test_it_is_asked_by_who_works_the_case_on_its_present_state(
     assert not Authorisation.objects.exists()
 
 
-def test_what_each_person_said_is_kept_with_the_text_that_was_read(asked: Authorisation, worker: User) -> None:
+def test_what_each_person_said_is_kept_with_the_text_that_was_read(
+    asked: Authorisation, worker: User
+) -> None:
     with override("zh-hans"):
         record(worker, asked, 11)
     consent = Consent.objects.get()
@@ -160,8 +176,19 @@ def test_words_are_only_added_and_the_last_one_counts(asked: Authorisation, work
     assert casework.verify_chain().intact
 
 
-@pytest.mark.parametrize(("person", "said", "how"), [(13, "given", "visit"), (999, "given", "visit"), (11, "maybe", "visit"), (11, "given", "page"), (11, "given", "phone")])
-def test_nobody_else_and_nothing_else_is_recorded(asked: Authorisation, worker: User, person: int, said: str, how: str) -> None:
+@pytest.mark.parametrize(
+    ("person", "said", "how"),
+    [
+        (13, "given", "visit"),
+        (999, "given", "visit"),
+        (11, "maybe", "visit"),
+        (11, "given", "page"),
+        (11, "given", "phone"),
+    ],
+)
+def test_nobody_else_and_nothing_else_is_recorded(
+    asked: Authorisation, worker: User, person: int, said: str, how: str
+) -> None:
     with pytest.raises(Refused):
         record(worker, asked, person, said, how)
     assert not Consent.objects.exists()
@@ -199,7 +226,9 @@ def test_its_clock_is_the_cases_too(asked: Authorisation, worker: User) -> None:
     assert case.due_at == dt.datetime(2099, 1, 1)
 
 
-def test_a_member_signs_on_the_own_page_with_the_whole_number(household: Client, asked: Authorisation) -> None:
+def test_a_member_signs_on_the_own_page_with_the_whole_number(
+    household: Client, asked: Authorisation
+) -> None:
     page = household.get("/household/page/").content.decode()
     for told in ("compare my records for: Checking assets", NAME, "Lao Fictional", "no answer yet"):
         assert told in page, told
@@ -220,7 +249,9 @@ def test_another_number_signs_nothing(household: Client, asked: Authorisation, n
     assert not Consent.objects.exists()
 
 
-def test_after_five_wrong_numbers_nobody_can_sign_for_an_hour(household: Client, asked: Authorisation) -> None:
+def test_after_five_wrong_numbers_nobody_can_sign_for_an_hour(
+    household: Client, asked: Authorisation
+) -> None:
     for _ in range(5):
         assert sign(household, asked, "110101199001010000").status_code == 409
     assert sign(household, asked, NUMBER).status_code == 409
@@ -229,20 +260,26 @@ def test_after_five_wrong_numbers_nobody_can_sign_for_an_hour(household: Client,
     assert sign(household, asked, NUMBER).status_code == 302
 
 
-def test_who_has_not_opened_the_notice_signs_nothing(asked: Authorisation, worker: User, signed_in: SignIn) -> None:
+def test_who_has_not_opened_the_notice_signs_nothing(
+    asked: Authorisation, worker: User, signed_in: SignIn
+) -> None:
     for client in (Client(), signed_in(worker)):
         assert sign(client, asked, NUMBER).status_code == 404
     assert not Consent.objects.exists()
 
 
-def test_an_authorisation_of_another_case_cannot_be_signed(household: Client, asked: Authorisation, worker: User, outbox: Outbox) -> None:
+def test_an_authorisation_of_another_case_cannot_be_signed(
+    household: Client, asked: Authorisation, worker: User, outbox: Outbox
+) -> None:
     casework.sync_members([(2, 12, dt.date(2026, 11, 6))])
     casework.apply([[outbox.signal(2), outbox.proposal(2, programme="checked", **authorised_by_all())]])
     other = go(Case.objects.get(household_id=2), worker, "take")
     theirs = authorisations.ask(worker, other.reference, other.version, other.referrals.get().reference, [12])
     assert sign(household, theirs, OTHERS).status_code == 409
     with pytest.raises(Refused):
-        authorisations.record(worker, asked.case.reference, version(asked.referral), theirs.reference, 12, "given", "visit")
+        authorisations.record(
+            worker, asked.case.reference, version(asked.referral), theirs.reference, 12, "given", "visit"
+        )
     assert not Consent.objects.exists()
 
 
@@ -261,7 +298,9 @@ def test_what_was_sent_stays_sent_when_it_is_taken_back_and_the_worker_is_told(
     assert workflow.possible(Case.objects.get(pk=asked.case_id), worker)
 
 
-def test_the_pages_of_a_worker_ask_record_and_print(asking: Referral, worker: User, signed_in: SignIn) -> None:
+def test_the_pages_of_a_worker_ask_record_and_print(
+    asking: Referral, worker: User, signed_in: SignIn
+) -> None:
     client, case = signed_in(worker), asking.case
     page = reverse("case", args=[case.reference])
     assert "Ask all adults to authorise" in client.get(page).content.decode()
@@ -274,7 +313,12 @@ def test_the_pages_of_a_worker_ask_record_and_print(asking: Referral, worker: Us
     assert client.post(address, said).status_code == 302
     assert client.post(address, said).status_code == 409
     text = client.get(page).content.decode()
-    for told in ("Authorised", "At a visit: identity card seen, signed on paper", "no answer yet", "All adults were asked to authorise: Monthly relief"):
+    for told in (
+        "Authorised",
+        "At a visit: identity card seen, signed on paper",
+        "no answer yet",
+        "All adults were asked to authorise: Monthly relief",
+    ):
         assert told in text, told
     sheet = client.get(reverse("sheet", args=[case.reference])).content.decode()
     for told in ("Authorisation to sign", "compare my records for: Checking assets", "Identity card seen"):
@@ -282,7 +326,9 @@ def test_the_pages_of_a_worker_ask_record_and_print(asking: Referral, worker: Us
     assert sheet.count('<p class="govuk-body app-sign"><strong>') == 1
 
 
-def test_strangers_record_nothing(asked: Authorisation, strangers: list[User], clerk: User, colleague: User) -> None:
+def test_strangers_record_nothing(
+    asked: Authorisation, strangers: list[User], clerk: User, colleague: User
+) -> None:
     for stranger in (*strangers, clerk):
         with pytest.raises(Http404):
             record(stranger, asked, 11)
@@ -291,7 +337,9 @@ def test_strangers_record_nothing(asked: Authorisation, strangers: list[User], c
     assert not Consent.objects.exists()
 
 
-def test_two_who_have_the_same_number_in_the_records_sign_nothing(household: Client, asked: Authorisation, settings: Any) -> None:
+def test_two_who_have_the_same_number_in_the_records_sign_nothing(
+    household: Client, asked: Authorisation, settings: Any
+) -> None:
     vault = opened_vault(str(settings.VAULT_KEY))
     casework.identities().write([SealedIdentity(12, vault.index("12"), vault.seal(12, "number", NUMBER))])
     assert sign(household, asked, NUMBER).status_code == 409

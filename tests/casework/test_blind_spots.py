@@ -1,4 +1,5 @@
-"""Blind spots: feeds that are late or missing with the signals that rest on them, and judgements that stay unknown."""
+"""Blind spots: feeds that are late or missing with the signals that rest on them, and judgements that stay
+unknown."""
 
 from __future__ import annotations
 
@@ -25,19 +26,33 @@ def auditor(departments: None) -> User:
     return casework.create_user("auditor", "a long fictional password", role="auditor", areas=[])
 
 
-def feed(name: str, days: int | None, allowed: int | None = 2, shared: str = "conditional", *signals: str) -> None:
+def feed(
+    name: str, days: int | None, allowed: int | None = 2, shared: str = "conditional", *signals: str
+) -> None:
     through = None if days is None else TODAY - dt.timedelta(days=days)
     fields = [{"name": "x", "signals": list(signals)}, {"name": "y", "signals": list(signals[:1])}]
     FeedState.objects.create(
-        id=name, position=FeedState.objects.count(), label={"en": name.title(), "zh": name}, owner="labour", cadence="daily",
-        sharing_class=shared, complete_through=through, late_after_days=allowed, fields=fields,
-    )  # fmt: skip
+        id=name,
+        position=FeedState.objects.count(),
+        label={"en": name.title(), "zh": name},
+        owner="labour",
+        cadence="daily",
+        sharing_class=shared,
+        complete_through=through,
+        late_after_days=allowed,
+        fields=fields,
+    )
 
 
 @pytest.fixture
 def rules() -> None:
     for place, key in enumerate(("silent", "income")):
-        Rule.objects.create(kind="signal", key=key, position=place, body={"label": {"en": f"The {key} one", "zh": f"{key}预警"}})
+        Rule.objects.create(
+            kind="signal",
+            key=key,
+            position=place,
+            body={"label": {"en": f"The {key} one", "zh": f"{key}预警"}},
+        )
 
 
 @pytest.fixture
@@ -55,10 +70,16 @@ def show(client: Client) -> tuple[str, Any]:
     return answer.content.decode(), answer.context
 
 
-def test_missing_feeds_come_first_then_the_latest_with_what_rests_on_them(feeds: None, auditor: User, signed_in: SignIn) -> None:
+def test_missing_feeds_come_first_then_the_latest_with_what_rests_on_them(
+    feeds: None, auditor: User, signed_in: SignIn
+) -> None:
     found = blind_spots.feeds(TODAY)
     assert [one.feed.feed.pk for one in found] == ["missing", "later", "late"]
-    assert [[key for key, _label in one.signals] for one in found] == [["silent"], ["income"], ["income", "silent"]]
+    assert [[key for key, _label in one.signals] for one in found] == [
+        ["silent"],
+        ["income"],
+        ["income", "silent"],
+    ]
     text, _context = show(signed_in(auditor))
     assert text.index("Missing") < text.index("Later")
     assert reverse("rule", args=["signal", "silent"]) in text
@@ -73,10 +94,18 @@ def test_without_a_late_feed_it_says_so(rules: None, auditor: User, signed_in: S
     assert "No cycle over everybody has been run here yet." in text
 
 
-def test_what_a_sweep_could_not_judge_is_told_the_least_known_first(rules: None, auditor: User, signed_in: SignIn) -> None:
-    casework.sync_sweep(TODAY, 12_000, 1, [("silent", 200, 3, 20), ("income", 12_000, 900, 6_000), ("gone", 0, 0, 0)])
+def test_what_a_sweep_could_not_judge_is_told_the_least_known_first(
+    rules: None, auditor: User, signed_in: SignIn
+) -> None:
+    casework.sync_sweep(
+        TODAY, 12_000, 1, [("silent", 200, 3, 20), ("income", 12_000, 900, 6_000), ("gone", 0, 0, 0)]
+    )
     text, context = show(signed_in(auditor))
-    assert [(one.key, share) for one, share in context["signals"]] == [("income", "50 %"), ("silent", "10 %"), ("gone", "0 %")]
+    assert [(one.key, share) for one, share in context["signals"]] == [
+        ("income", "50 %"),
+        ("silent", "10 %"),
+        ("gone", "0 %"),
+    ]
     assert "over 12,000 households" in text
     assert "<strong>1</strong> person has records and no household" in text
     for number in ("6,000", "900", "20"):

@@ -1,4 +1,5 @@
-"""Charts: what is drawn, what the table beside it says, and what the lists count are one thing; and a drawing brings nothing along."""
+"""Charts: what is drawn, what the table beside it says, and what the lists count are one thing; and a
+drawing brings nothing along."""
 
 from __future__ import annotations
 
@@ -61,7 +62,11 @@ def test_a_drawing_is_one_picture_with_a_label_and_nothing_from_elsewhere(chart:
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert tags <= {"svg", "g", "path", "line", "text", "rect", "defs", "clipPath", "tspan"}
     attributes = [(name, value) for element in root.iter() for name, value in element.attrib.items()]
-    assert not [name for name, _value in attributes if name.startswith("on") or name == "style" or name.endswith("href")]
+    assert not [
+        name
+        for name, _value in attributes
+        if name.startswith("on") or name == "style" or name.endswith("href")
+    ]
     assert not [value for _name, value in attributes if "url(" in value and not value.startswith("url(#")]
     assert "http" not in chart.svg.replace("http://www.w3.org/", "")
 
@@ -102,7 +107,9 @@ def heights(chart: Chart) -> list[float]:
 
 def test_columns_are_as_high_as_the_numbers_of_the_table() -> None:
     counts = [(3, 40), (10, 0), (25, 5)]
-    chart = charts.columns("c", "Week", ["Opened", "Ended"], [(f"w{n}", c) for n, c in enumerate(counts)], "Cases")
+    chart = charts.columns(
+        "c", "Week", ["Opened", "Ended"], [(f"w{n}", c) for n, c in enumerate(counts)], "Cases"
+    )
     assert [row[1:] for row in chart.rows] == [tuple(str(c) for c in pair) for pair in counts]
     drawn = heights(chart)
     flat = sorted(count for pair in counts for count in pair)
@@ -112,7 +119,11 @@ def test_columns_are_as_high_as_the_numbers_of_the_table() -> None:
 
 @pytest.mark.parametrize("most", [0, 1, 2, 7, 40])
 def test_no_number_stands_twice_at_the_side_of_columns(most: int) -> None:
-    numbers = [text for text in texts(charts.columns("c", "Week", ["Opened"], [("a", (most,))], "Cases")) if text.isdecimal()]
+    numbers = [
+        text
+        for text in texts(charts.columns("c", "Week", ["Opened"], [("a", (most,))], "Cases"))
+        if text.isdecimal()
+    ]
     assert numbers
     assert len(numbers) == len(set(numbers))
 
@@ -127,7 +138,8 @@ def test_the_same_figures_are_drawn_once_a_language(monkeypatch: pytest.MonkeyPa
     assert len(drawn) == 3
 
 
-# --- On Today -----------------------------------------------------------------------------------------------------------------
+# --- On Today
+# -----------------------------------------------------------------------------------------------------------------
 
 
 def show_today(client: Client) -> Any:
@@ -137,7 +149,9 @@ def show_today(client: Client) -> Any:
 @pytest.fixture
 def county(worker: User, outbox: Outbox) -> dt.datetime:
     now = dt.datetime.now().replace(hour=12, minute=0, second=0, microsecond=0)
-    casework.apply([[*(outbox.signal(h) for h in range(1, 31)), *(outbox.signal(h, area="5299") for h in (31, 32))]])
+    casework.apply(
+        [[*(outbox.signal(h) for h in range(1, 31)), *(outbox.signal(h, area="5299") for h in (31, 32))]]
+    )
     due = [-20, -15, -10, -8, -3, -1, 2, 5, 9, 30]
     for place, case in enumerate(Case.objects.order_by("pk")):
         case.due_at = now + dt.timedelta(days=due[place % 10])
@@ -156,7 +170,10 @@ def test_what_waits_adds_up_to_the_lists(county: dt.datetime, worker: User, sign
     chart = show_today(client)["waiting"]
     counted = {name: int(count) for name, count in chart.rows}
     told = {str(label): over for label, over in figures.LATENESS.values()}
-    count = {name: client.get(reverse("queue"), {"list": name}).context["page"].paginator.count for name in ("all", "overdue")}
+    count = {
+        name: client.get(reverse("queue"), {"list": name}).context["page"].paginator.count
+        for name in ("all", "overdue")
+    }
     assert sum(counted.values()) == count["all"] == 28
     assert sum(n for name, n in counted.items() if told[name]) == count["overdue"]
     assert counted["No clock runs"] == 1
@@ -173,7 +190,9 @@ def test_each_open_case_is_in_exactly_one_class_of_lateness(county: dt.datetime)
 
 
 @pytest.mark.django_db
-def test_weeks_count_what_was_opened_and_ended_in_them(county: dt.datetime, worker: User, signed_in: SignIn) -> None:
+def test_weeks_count_what_was_opened_and_ended_in_them(
+    county: dt.datetime, worker: User, signed_in: SignIn
+) -> None:
     chart = show_today(signed_in(worker))["weeks"]
     monday = county.date() - dt.timedelta(days=county.weekday())
     mine = list(Case.objects.filter(area__startswith="5201"))
@@ -190,7 +209,9 @@ def test_weeks_count_what_was_opened_and_ended_in_them(county: dt.datetime, work
 
 
 @pytest.mark.django_db
-def test_charts_count_nothing_of_others(county: dt.datetime, strangers: list[User], signed_in: SignIn) -> None:
+def test_charts_count_nothing_of_others(
+    county: dt.datetime, strangers: list[User], signed_in: SignIn
+) -> None:
     elsewhere, nowhere, *_rest = strangers
     assert sum(int(row[1]) for row in show_today(signed_in(elsewhere))["waiting"].rows) == 2
     assert sum(int(row[1]) for row in show_today(signed_in(nowhere))["waiting"].rows) == 0
@@ -198,7 +219,9 @@ def test_charts_count_nothing_of_others(county: dt.datetime, strangers: list[Use
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_a_page_shows_the_table_of_each_chart(county: dt.datetime, worker: User, signed_in: SignIn, language: str) -> None:
+def test_a_page_shows_the_table_of_each_chart(
+    county: dt.datetime, worker: User, signed_in: SignIn, language: str
+) -> None:
     client = signed_in(worker)
     client.cookies["django_language"] = language
     answer = client.get(reverse("today"))

@@ -12,10 +12,12 @@ from almoner.casework.clocks import Clocks, WorkingDays, due_at, nominal_hours
 from almoner.errors import AlmonerError
 
 WEEKDAYS = WorkingDays()
-SPRING_FESTIVAL = WorkingDays({
-    dt.date(2026, 2, 14): True,
-    **{dt.date(2026, 2, day): False for day in range(16, 21)},
-})  # fmt: skip
+SPRING_FESTIVAL = WorkingDays(
+    {
+        dt.date(2026, 2, 14): True,
+        **{dt.date(2026, 2, day): False for day in range(16, 21)},
+    }
+)
 moments = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2030, 1, 1))
 
 

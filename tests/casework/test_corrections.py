@@ -1,4 +1,5 @@
-"""What workers say of a household itself, what the register's department answers, and two cases that go on as one."""
+"""What workers say of a household itself, what the register's department answers, and two cases that go on
+as one."""
 
 from __future__ import annotations
 
@@ -42,10 +43,19 @@ SignIn = Callable[[User], Client]
 @pytest.fixture
 def register(departments: None) -> FeedState:
     """The labour office keeps it."""
-    fields = [{"name": "no", "role": "resident_id", "membership": True}, {"name": "home", "role": "household", "membership": True}]
+    fields = [
+        {"name": "no", "role": "resident_id", "membership": True},
+        {"name": "home", "role": "household", "membership": True},
+    ]
     label = {"en": "Population register", "zh": "人口登记"}
     return FeedState.objects.create(
-        id="register", position=1, label=label, owner="labour", sharing_class="conditional", cadence="daily", fields=fields
+        id="register",
+        position=1,
+        label=label,
+        owner="labour",
+        sharing_class="conditional",
+        cadence="daily",
+        fields=fields,
     )
 
 
@@ -59,7 +69,11 @@ def other(mine: Case, outbox: Outbox, worker: User, settings: Any) -> Case:
     """A second household of one person, in the same area, with a less urgent case of the same worker."""
     vault = opened_vault(str(settings.VAULT_KEY))
     casework.identities().write(
-        [SealedIdentity(person_id=12, number_index=vault.index("x"), name=vault.seal(12, "name", "Old Record"))]
+        [
+            SealedIdentity(
+                person_id=12, number_index=vault.index("x"), name=vault.seal(12, "name", "Old Record")
+            )
+        ]
     )
     casework.sync_members([(2, 12, dt.date(2026, 11, 6))])
     casework.apply([[outbox.signal(2, working_days=9), outbox.proposal(2)]])
@@ -93,11 +107,21 @@ def test_a_worker_asks_the_register_and_types_nothing_in(mine: Case, worker: Use
     sent = {"version": mine.version, "subject": "gone-11", "text": "The neighbours say she moved."}
     assert client.post(reverse("register", args=[mine.reference]), sent).status_code == 302
     concern = Concern.objects.get()
-    assert (concern.kind, concern.department, concern.asked_by, concern.fact["person"]) == ("gone", "labour", worker, 11)
+    assert (concern.kind, concern.department, concern.asked_by, concern.fact["person"]) == (
+        "gone",
+        "labour",
+        worker,
+        11,
+    )
     assert b"neighbours" not in bytes(concern.text or b"")
     page = client.get(reverse("case", args=[mine.reference])).content.decode()
-    for told in ("A person is said to live here no longer", "The neighbours say she moved.", "Asked by Wang Worker",
-                 "The department that keeps the register answers.", "Asked of the register"):  # fmt: skip
+    for told in (
+        "A person is said to live here no longer",
+        "The neighbours say she moved.",
+        "Asked by Wang Worker",
+        "The department that keeps the register answers.",
+        "Asked of the register",
+    ):
         assert told in page, told
     assert not any("neighbours" in data for data in CaseEvent.objects.values_list("data", flat=True))
 
@@ -119,7 +143,9 @@ def test_the_department_sees_who_it_is_about_and_nothing_of_the_case(
     assert signed_in(clerk).get(reverse("fact", args=[concern.reference])).status_code == 404
 
 
-def test_it_has_a_clock_that_is_the_cases_too_until_it_is_answered(mine: Case, worker: User, keeper: User) -> None:
+def test_it_has_a_clock_that_is_the_cases_too_until_it_is_answered(
+    mine: Case, worker: User, keeper: User
+) -> None:
     Case.objects.filter(pk=mine.pk).update(due_at=dt.datetime(2099, 1, 1))
     mine.signals.update(due_at=dt.datetime(2099, 1, 1))
     concern = corrections.report(worker, mine.reference, mine.version, said())
@@ -130,12 +156,22 @@ def test_it_has_a_clock_that_is_the_cases_too_until_it_is_answered(mine: Case, w
     assert mine.due_at == dt.datetime(2099, 1, 1)
 
 
-@pytest.mark.parametrize(("told", "why"), [
-    ({"kind": "appeal"}, "Choose what is wrong"), ({"kind": "correction"}, "Choose what is wrong"), ({"kind": None}, "Choose what is wrong"),
-    ({"text": ""}, "Write what you saw"), ({"person": 12}, "Choose the person"), ({"person": None}, "Choose the person"),
-    ({"kind": "together", "other": ""}, "No other open case"), ({"kind": "together", "other": "abcdefghij"}, "No other open case"),
-])  # fmt: skip
-def test_what_cannot_be_asked_is_refused_and_changes_nothing(mine: Case, worker: User, told: dict[str, Any], why: str) -> None:
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"kind": "appeal"}, "Choose what is wrong"),
+        ({"kind": "correction"}, "Choose what is wrong"),
+        ({"kind": None}, "Choose what is wrong"),
+        ({"text": ""}, "Write what you saw"),
+        ({"person": 12}, "Choose the person"),
+        ({"person": None}, "Choose the person"),
+        ({"kind": "together", "other": ""}, "No other open case"),
+        ({"kind": "together", "other": "abcdefghij"}, "No other open case"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_and_changes_nothing(
+    mine: Case, worker: User, told: dict[str, Any], why: str
+) -> None:
     with pytest.raises(Refused, match=why):
         corrections.report(worker, mine.reference, mine.version, said() | told)
     assert not Concern.objects.exists()
@@ -165,7 +201,9 @@ def test_without_a_register_nobody_can_be_asked(case: Case, worker: User) -> Non
 
 def test_a_feed_that_says_who_lives_where_is_no_register_while_one_is_marked(register: FeedState) -> None:
     fields = [{"name": "no", "role": "resident_id"}, {"name": "home", "role": "household"}]
-    FeedState.objects.create(id="visits", position=0, owner="relief", sharing_class="conditional", cadence="daily", fields=fields)
+    FeedState.objects.create(
+        id="visits", position=0, owner="relief", sharing_class="conditional", cadence="daily", fields=fields
+    )
     assert corrections.register() == register
 
 
@@ -186,7 +224,9 @@ def test_a_case_of_elsewhere_cannot_be_named(mine: Case, outbox: Outbox, worker:
         asked_together(mine, Case.objects.get(household_id=3), worker)
 
 
-def test_what_the_register_has_not_said_joins_nothing(mine: Case, other: Case, worker: User, keeper: User) -> None:
+def test_what_the_register_has_not_said_joins_nothing(
+    mine: Case, other: Case, worker: User, keeper: User
+) -> None:
     concern = asked_together(mine, other, worker)
     mine.refresh_from_db()
     with pytest.raises(Refused, match="has not said"):
@@ -218,7 +258,10 @@ def test_the_less_urgent_case_goes_on_in_the_other_and_nothing_is_lost(
     assert last == ["joined", "joined_to"]
     assert casework.verify_chain().intact
     assert other.reference in client.get(reverse("case", args=[mine.reference])).content.decode()
-    assert "This case goes on in another one" in client.get(reverse("case", args=[other.reference])).content.decode()
+    assert (
+        "This case goes on in another one"
+        in client.get(reverse("case", args=[other.reference])).content.decode()
+    )
 
 
 def test_what_departments_still_have_to_answer_counts_for_the_case_that_goes_on(
@@ -261,14 +304,19 @@ def test_both_cases_must_be_ones_own_unchanged_and_wait_for_nobody(
     assert Case.objects.filter(ended_at=None).count() == 2
 
 
-def test_who_may_not_see_the_other_case_cannot_join(mine: Case, other: Case, worker: User, keeper: User) -> None:
+def test_who_may_not_see_the_other_case_cannot_join(
+    mine: Case, other: Case, worker: User, keeper: User
+) -> None:
     reference = agreed(mine, other, worker, keeper)
     Case.objects.filter(pk=other.pk).update(area="5299")
     with pytest.raises(Http404):
         corrections.join(worker, mine.reference, mine.version, reference)
 
 
-@pytest.mark.parametrize(("urgency", "opened", "kept"), [((24, 48), (2, 1), 0), ((48, 24), (1, 2), 1), ((24, 24), (2, 1), 1), ((None, 72), (1, 2), 1)])
+@pytest.mark.parametrize(
+    ("urgency", "opened", "kept"),
+    [((24, 48), (2, 1), 0), ((48, 24), (1, 2), 1), ((24, 24), (2, 1), 1), ((None, 72), (1, 2), 1)],
+)
 def test_the_more_urgent_case_stays_and_of_equal_ones_the_older(
     urgency: tuple[float | None, float], opened: tuple[int, int], kept: int
 ) -> None:
@@ -293,15 +341,26 @@ def test_strangers_can_neither_ask_nor_join(
 def test_a_form_that_says_nothing_is_told_so(mine: Case, worker: User, signed_in: SignIn) -> None:
     client = signed_in(worker)
     assert client.post(reverse("register", args=[mine.reference])).status_code == 400
-    assert client.post(reverse("register", args=[mine.reference]), {"version": mine.version, "subject": "money"}).status_code == 409
+    assert (
+        client.post(
+            reverse("register", args=[mine.reference]), {"version": mine.version, "subject": "money"}
+        ).status_code
+        == 409
+    )
     assert client.post(reverse("join", args=[mine.reference])).status_code == 409
     assert not Concern.objects.exists()
 
 
-def test_two_who_join_at_once_lock_both_cases_in_one_order(mine: Case, other: Case, worker: User, keeper: User) -> None:
+def test_two_who_join_at_once_lock_both_cases_in_one_order(
+    mine: Case, other: Case, worker: User, keeper: User
+) -> None:
     """In the order of their ids, whichever case was on the page."""
     reference = agreed(mine, other, worker, keeper)
     with CaptureQueriesContext(connection) as asked:
         corrections.join(worker, other.reference, other.version, reference)
-    of_both = [query["sql"] for query in asked.captured_queries if f" IN ({mine.pk}, {other.pk})" in query["sql"]]
-    assert of_both[0].endswith(('ORDER BY "casework_case"."id" ASC', 'ORDER BY "casework_case"."id" ASC FOR UPDATE'))
+    of_both = [
+        query["sql"] for query in asked.captured_queries if f" IN ({mine.pk}, {other.pk})" in query["sql"]
+    ]
+    assert of_both[0].endswith(
+        ('ORDER BY "casework_case"."id" ASC', 'ORDER BY "casework_case"."id" ASC FOR UPDATE')
+    )

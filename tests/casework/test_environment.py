@@ -41,11 +41,17 @@ def test_what_is_safe_is_served(home: Home) -> None:
     assert problems(home, BEHIND_TLS, "0.0.0.0") == []  # noqa: S104
 
 
-@pytest.mark.parametrize(("said", "host", "told"), [
-    ({}, "0.0.0.0", "without TLS"), ({}, "10.0.0.7", "without TLS"), ({}, "::", "without TLS"),  # noqa: S104
-    ({"ALMONER_HOSTS": "*"}, "127.0.0.1", "wildcard"), ({"ALMONER_HOSTS": ".example"}, "127.0.0.1", "wildcard"),
-    ({"ALMONER_HTTPS": "1"}, "127.0.0.1", "without ALMONER_HOSTS"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "host", "told"),
+    [
+        ({}, "0.0.0.0", "without TLS"),  # noqa: S104 - what must be refused
+        ({}, "10.0.0.7", "without TLS"),
+        ({}, "::", "without TLS"),
+        ({"ALMONER_HOSTS": "*"}, "127.0.0.1", "wildcard"),
+        ({"ALMONER_HOSTS": ".example"}, "127.0.0.1", "wildcard"),
+        ({"ALMONER_HTTPS": "1"}, "127.0.0.1", "without ALMONER_HOSTS"),
+    ],
+)
 def test_what_is_not_safe_is_told_in_one_sentence(
     home: Home, said: dict[str, str], host: str, told: str
 ) -> None:
@@ -118,8 +124,10 @@ def test_behind_tls_forms_come_through_and_cookies_are_secure(settings: Any) -> 
         assert "Secure" in cookie
         assert token is not None
         sent = proxied | {
-            "Cookie": cookie.partition(";")[0], "Origin": "https://console.example", "Content-Type": "application/x-www-form-urlencoded",
-        }  # fmt: skip
+            "Cookie": cookie.partition(";")[0],
+            "Origin": "https://console.example",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
         browser.request("POST", "/language/", f"csrfmiddlewaretoken={token[1]}&language=zh-hans", sent)
         assert browser.getresponse().status == 302
         browser.close()

@@ -30,10 +30,17 @@ def test_a_source_names_its_owner_by_id_or_as_the_body_says(outbox: Outbox, depa
     assert [fact.sources[0].owner for fact in facts] == ["Labour office", "Public security"]
 
 
-@pytest.mark.parametrize(("value", "unit", "english", "chinese"), [
-    (1, "visit", "1 visit", "1 次走访"), (2, "visit", "2 visits", "2 次走访"), (1.0, "day", "1 day", "1 天"),
-    (0.5, "litre", "0.5 litre", "0.5 litre"), (80, "year", "80 years", "80 岁"), (3, "1", "3", "3"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "unit", "english", "chinese"),
+    [
+        (1, "visit", "1 visit", "1 次走访"),
+        (2, "visit", "2 visits", "2 次走访"),
+        (1.0, "day", "1 day", "1 天"),
+        (0.5, "litre", "0.5 litre", "0.5 litre"),
+        (80, "year", "80 years", "80 岁"),
+        (3, "1", "3", "3"),
+    ],
+)
 def test_a_number_agrees_with_its_unit(value: float, unit: str, english: str, chinese: str) -> None:
     assert said.quantity(value, unit) == english
     with override("zh-hans"):

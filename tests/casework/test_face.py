@@ -27,10 +27,22 @@ from casework.makers import Outbox
 def pack() -> Pack:
     departments = {"relief": PackDepartment("relief", {"en": "Relief", "zh": "救助"}, closes=dt.time(18))}
     return Pack(
-        id="fictional", version="1", label={}, languages=("en", "zh"), currency="XXX", purposes={}, departments=departments,
-        feeds={}, indicators={}, parameters={}, signals={}, programmes={}, scenarios=(), hash="0",
+        id="fictional",
+        version="1",
+        label={},
+        languages=("en", "zh"),
+        currency="XXX",
+        purposes={},
+        departments=departments,
+        feeds={},
+        indicators={},
+        parameters={},
+        signals={},
+        programmes={},
+        scenarios=(),
+        hash="0",
         holidays={dt.date(2026, 2, 14): True, dt.date(2026, 2, 17): False},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -86,9 +98,12 @@ print("done")
 def test_a_process_sets_up_one_home_after_another(tmp_path: Path) -> None:
     paths = [str(Path(casework.__file__).parents[2]), str(Path(__file__).parents[1])]
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", TWO_HOMES, str(tmp_path)], capture_output=True, text=True,
-        env={"PYTHONPATH": ":".join(paths), "PATH": "/usr/bin:/bin"}, check=False,
-    )  # fmt: skip
+        [sys.executable, "-W", "error", "-c", TWO_HOMES, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": ":".join(paths), "PATH": "/usr/bin:/bin"},
+        check=False,
+    )
     assert run.stdout == "done\n", run.stderr
 
 
@@ -112,10 +127,16 @@ def test_a_day_that_a_person_edited_stays(pack: Pack) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("given", "told"), [
-    ({"role": "emperor"}, "Unknown role"), ({"username": "taken"}, "already"), ({"password": "short"}, "password"),
-    ({"role": "department"}, "needs the department"), ({"department": "nowhere"}, "Unknown department"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"role": "emperor"}, "Unknown role"),
+        ({"username": "taken"}, "already"),
+        ({"password": "short"}, "password"),
+        ({"role": "department"}, "needs the department"),
+        ({"department": "nowhere"}, "Unknown department"),
+    ],
+)
 def test_a_user_that_cannot_be_made_is_refused_with_the_reason(given: dict[str, str], told: str) -> None:
     casework.create_user("taken", PASSWORD)
     with pytest.raises(AlmonerError, match=told):
@@ -125,11 +146,16 @@ def test_a_user_that_cannot_be_made_is_refused_with_the_reason(given: dict[str, 
 def test_explaining_gives_each_reason_with_numbers_units_source_and_dates(case: Case, outbox: Outbox) -> None:
     casework.apply([[outbox.signal(1, signal="silent"), outbox.signal(1, "cleared", signal="silent")]])
     text = casework.explain(case.reference, "en")
-    for told in ("Income of the last months, 812.5 CNY a month", "Value: Recent income: 812.50 CNY a month",
-                 "Rule: Living line: 1,380 CNY a month (Notice 12 of 2026)",
-                 "Source: Insured wages (Labour office), complete through Oct. 31, 2026, latest record Oct. 15, 2026",
-                 "567.50 × 3 = 1,702.50", "1,702.50 CNY a month, by Relief office [Proposed]",
-                 "No longer seen in the records since Nov. 6, 2026", "Not excluded by: Receives it already"):  # fmt: skip
+    for told in (
+        "Income of the last months, 812.5 CNY a month",
+        "Value: Recent income: 812.50 CNY a month",
+        "Rule: Living line: 1,380 CNY a month (Notice 12 of 2026)",
+        "Source: Insured wages (Labour office), complete through Oct. 31, 2026, latest record Oct. 15, 2026",
+        "567.50 × 3 = 1,702.50",
+        "1,702.50 CNY a month, by Relief office [Proposed]",
+        "No longer seen in the records since Nov. 6, 2026",
+        "Not excluded by: Receives it already",
+    ):
         assert told in text, told
 
 

@@ -1,4 +1,5 @@
-"""Fairness: groups beside each other, what differs from all, and no small group that could be found by what is missing."""
+"""Fairness: groups beside each other, what differs from all, and no small group that could be found by
+what is missing."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def auditor(departments: None) -> User:
 
 @pytest.fixture
 def county(departments: None, outbox: Outbox) -> None:
-    """Of the cases of township 1 nine in ten are confirmed, of the others one in ten; every third case was found by the watch list."""
+    """Of the cases of township 1 nine in ten are confirmed, of the others one in ten; every third case was
+    found by the watch list."""
     casework.sync_areas(AREAS)
     places = [area for area, count in SIZES.items() for _ in range(count)]
     opened = NOW - dt.timedelta(days=30)
@@ -47,7 +49,10 @@ def county(departments: None, outbox: Outbox) -> None:
         confirmed = (place % 10 != 1) == case.area.startswith("520101")
         state, outcome = ("confirmed", "") if confirmed else ("dismissed", "false_alarm")
         Case.objects.filter(pk=case.pk).update(
-            state=state, outcome=outcome, decided_at=NOW - dt.timedelta(days=20), ended_at=None if confirmed else NOW
+            state=state,
+            outcome=outcome,
+            decided_at=NOW - dt.timedelta(days=20),
+            ended_at=None if confirmed else NOW,
         )
     Case.objects.filter(household_id__in=range(0, 200, 10)).update(due_at=NOW + dt.timedelta(days=1))
 
@@ -59,7 +64,12 @@ def show(client: Client) -> tuple[str, list[dict[str, Any]]]:
 
 def test_areas_under_the_whole_are_compared(county: None) -> None:
     found = by_area(NOW)
-    assert {code: tally.cases for code, tally in found.items()} == {"520101": 40, "520102": 40, "520103": 4, "520104": 25}
+    assert {code: tally.cases for code, tally in found.items()} == {
+        "520101": 40,
+        "520102": 40,
+        "520103": 4,
+        "520104": 25,
+    }
     assert sum(tally.waiting for tally in found.values()) == Case.objects.filter(ended_at=None).count()
     late = Case.objects.filter(ended_at=None, due_at__lt=NOW).count()
     assert sum(tally.overdue for tally in found.values()) == late > 0
@@ -73,7 +83,9 @@ def test_the_watch_list_is_a_group(county: None) -> None:
     assert found[False].cases == Case.objects.count() - listed
 
 
-def test_a_small_group_takes_the_next_smallest_with_it(county: None, auditor: User, signed_in: SignIn) -> None:
+def test_a_small_group_takes_the_next_smallest_with_it(
+    county: None, auditor: User, signed_in: SignIn
+) -> None:
     text, (areas, _lists) = show(signed_in(auditor))
     shown = {name: tally for name, tally, _differs in areas["rows"]}
     assert [name for name, tally in shown.items() if tally is None] == ["Township 3", "Township 4"]
@@ -87,7 +99,10 @@ def test_a_small_group_takes_the_next_smallest_with_it(county: None, auditor: Us
 
 def test_what_differs_from_all_is_said_in_words(county: None, auditor: User, signed_in: SignIn) -> None:
     text, (areas, _lists) = show(signed_in(auditor))
-    assert {name: differs for name, tally, differs in areas["rows"] if tally} == {"Township 1": True, "Township 2": True}
+    assert {name: differs for name, tally, differs in areas["rows"] if tally} == {
+        "Township 1": True,
+        "Township 2": True,
+    }
     assert len(re.findall("differs from all", text)) >= 2
 
 

@@ -35,7 +35,9 @@ def mine(case: Case, worker: User) -> Case:
 
 def send(client: Client, case: Case, data: bytes, name: str = "house.jpg", about: str = "visit") -> Any:
     sent = SimpleUploadedFile(name, data, "image/jpeg")
-    return client.post(reverse("file-add", args=[case.reference]), {"about": about, "file": sent}, follow=False)
+    return client.post(
+        reverse("file-add", args=[case.reference]), {"about": about, "file": sent}, follow=False
+    )
 
 
 def address(file: CaseFile) -> str:
@@ -47,7 +49,9 @@ def add(by: User, case: Case, data: bytes = b"", name: str = "house.png") -> Cas
     return files.add(by, case.reference, "visit", name, data, len(data))
 
 
-def test_a_photo_is_kept_listed_and_fetched_without_its_place(mine: Case, worker: User, signed_in: SignIn) -> None:
+def test_a_photo_is_kept_listed_and_fetched_without_its_place(
+    mine: Case, worker: User, signed_in: SignIn
+) -> None:
     client = signed_in(worker)
     assert send(client, mine, photo(), "Mei's house.JPG").status_code == 302
     file = CaseFile.objects.get()
@@ -88,7 +92,9 @@ def test_each_step_is_in_the_trail_without_the_name_and_each_fetch_in_the_record
     client.get(address(file))
     assert AccessLog.objects.get(page="file").user == worker
     client.post(reverse("file-remove", args=[mine.reference, file.reference]), {"note": "of the wrong house"})
-    kinds = list(CaseEvent.objects.filter(kind__startswith="file").order_by("number").values_list("kind", "actor"))
+    kinds = list(
+        CaseEvent.objects.filter(kind__startswith="file").order_by("number").values_list("kind", "actor")
+    )
     assert kinds == [("file_added", worker.pk), ("file_removed", worker.pk)]
     assert not any("Mei" in data for data in CaseEvent.objects.values_list("data", flat=True))
     assert casework.verify_chain().intact
@@ -97,7 +103,9 @@ def test_each_step_is_in_the_trail_without_the_name_and_each_fetch_in_the_record
         assert told in page, told
 
 
-def test_what_is_taken_away_is_deleted_with_a_reason_that_stays(mine: Case, worker: User, signed_in: SignIn) -> None:
+def test_what_is_taken_away_is_deleted_with_a_reason_that_stays(
+    mine: Case, worker: User, signed_in: SignIn
+) -> None:
     client, file = signed_in(worker), add(worker, mine)
     remove = reverse("file-remove", args=[mine.reference, file.reference])
     assert client.post(remove).status_code == 409
@@ -115,11 +123,18 @@ def test_the_database_itself_refuses_a_removal_without_a_reason(mine: Case, work
         CaseFile.objects.update(removed_at=dt.datetime.now(), removed_by=worker)
 
 
-@pytest.mark.parametrize(("data", "about", "why"), [
-    (b"", "visit", "Choose a file."), (b"GIF89a", "visit", "Only photos"), (b"MZ", "visit", "Only photos"),
-    (photo()[:100], "visit", "damaged"), (paper(after=b"PK"), "visit", "Another file hides"), (png(), "", "Choose what the file is."),
-    (png(), "anything", "Choose what the file is."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "about", "why"),
+    [
+        (b"", "visit", "Choose a file."),
+        (b"GIF89a", "visit", "Only photos"),
+        (b"MZ", "visit", "Only photos"),
+        (photo()[:100], "visit", "damaged"),
+        (paper(after=b"PK"), "visit", "Another file hides"),
+        (png(), "", "Choose what the file is."),
+        (png(), "anything", "Choose what the file is."),
+    ],
+)
 def test_what_cannot_be_kept_is_said_and_changes_nothing(
     mine: Case, worker: User, signed_in: SignIn, data: bytes, about: str, why: str
 ) -> None:
@@ -149,8 +164,14 @@ def test_too_many_pixels_and_too_many_files_are_refused(mine: Case, worker: User
     add(worker, mine)
 
 
-def test_two_files_at_once_are_refused_before_they_are_read(mine: Case, worker: User, signed_in: SignIn) -> None:
-    sent = {"about": "visit", "file": SimpleUploadedFile("a.png", png()), "second": SimpleUploadedFile("b.png", png())}
+def test_two_files_at_once_are_refused_before_they_are_read(
+    mine: Case, worker: User, signed_in: SignIn
+) -> None:
+    sent = {
+        "about": "visit",
+        "file": SimpleUploadedFile("a.png", png()),
+        "second": SimpleUploadedFile("b.png", png()),
+    }
     assert signed_in(worker).post(reverse("file-add", args=[mine.reference]), sent).status_code == 400
     assert not CaseFile.objects.exists()
 
@@ -201,7 +222,9 @@ def test_strangers_see_add_and_take_away_nothing(
     assert CaseFile.objects.get().removed_at is None
 
 
-def test_a_file_is_found_in_its_own_case_only(mine: Case, worker: User, outbox: Any, signed_in: SignIn) -> None:
+def test_a_file_is_found_in_its_own_case_only(
+    mine: Case, worker: User, outbox: Any, signed_in: SignIn
+) -> None:
     casework.apply([[outbox.signal(2, area="520101")]])
     other, file = Case.objects.get(household_id=2), add(worker, mine)
     assert signed_in(worker).get(reverse("file", args=[other.reference, file.reference])).status_code == 404

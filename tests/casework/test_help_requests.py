@@ -1,4 +1,5 @@
-"""Requests at the desk: an event of the pack's feed, a receipt with a clock, an answer, an appeal; and people whom no register knows."""
+"""Requests at the desk: an event of the pack's feed, a receipt with a clock, an answer, an appeal; and
+people whom no register knows."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ WORDS = "The roof has come down over the kitchen."
 
 
 @pytest.fixture
-def desk(db: None, base: Pack, departments: None, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def desk(
+    db: None, base: Pack, departments: None, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """An installation of the base pack whose registers know Mei, in household 1."""
     made = home.create(tmp_path / "home", "base")
     create_key(made.vault_key)
@@ -87,15 +90,22 @@ def test_the_desk_asks_what_the_pack_says(desk: Path, worker: User, signed_in: S
     assert "收入或就业" in client.get(reverse("request-new")).content.decode()
 
 
-def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(desk: Path, worker: User, signed_in: SignIn) -> None:
+def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
+    desk: Path, worker: User, signed_in: SignIn
+) -> None:
     client = signed_in(worker)
     taken = client.post(reverse("request-new"), told())
     request = HelpRequest.objects.get()
     assert taken.headers["Location"] == reverse("request", args=[request.reference])
-    assert waiting(desk) == [{
-        "request_no": request.reference, "resident_no": NUMBER, "requested_on": dt.date.today().isoformat(), "channel": "visit",
-        "matter": "housing",
-    }]  # fmt: skip
+    assert waiting(desk) == [
+        {
+            "request_no": request.reference,
+            "resident_no": NUMBER,
+            "requested_on": dt.date.today().isoformat(),
+            "channel": "visit",
+            "matter": "housing",
+        }
+    ]
     page = client.get(taken.headers["Location"]).content.decode()
     for shown in (request.reference, WORDS, "Housing", "To be answered by", "Wang Worker"):
         assert shown in page, shown
@@ -104,7 +114,9 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(desk: Pat
     assert "<strong>1</strong> <span>Not answered yet" in client.get(reverse("today")).content.decode()
 
 
-def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_kept(desk: Path, worker: User) -> None:
+def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_kept(
+    desk: Path, worker: User
+) -> None:
     request = help_requests.take(worker, told())
     assert (request.known, request.number, request.name, request.department) == (True, None, None, "")
     assert b"roof" not in bytes(request.text or b"")
@@ -120,11 +132,19 @@ def test_the_number_is_taken_in_its_one_spelling(desk: Path, worker: User) -> No
     assert (request.known, waiting(desk)[0]["resident_no"]) == (True, NUMBER)
 
 
-@pytest.mark.parametrize(("wrong", "why"), [
-    ({"number": ""}, "Type the whole"), ({"number": None}, "Type the whole"), ({"number": "9" * 41}, "Type the whole"),
-    ({"number": NUMBER[:-1] + "1"}, "no valid identity number"), ({"number": "Mei"}, "no valid identity number"), ({"text": ""}, "Write what"),
-    ({"matter": ""}, "Choose what it is about"), ({"matter": "gold"}, "Choose what it is about"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"number": ""}, "Type the whole"),
+        ({"number": None}, "Type the whole"),
+        ({"number": "9" * 41}, "Type the whole"),
+        ({"number": NUMBER[:-1] + "1"}, "no valid identity number"),
+        ({"number": "Mei"}, "no valid identity number"),
+        ({"text": ""}, "Write what"),
+        ({"matter": ""}, "Choose what it is about"),
+        ({"matter": "gold"}, "Choose what it is about"),
+    ],
+)
 def test_what_cannot_be_taken_is_said_and_nothing_is_kept(
     desk: Path, worker: User, signed_in: SignIn, wrong: dict[str, Any], why: str
 ) -> None:
@@ -151,7 +171,9 @@ def test_without_such_a_feed_or_an_inbox_that_takes_it_nothing_is_kept(
         help_requests.take(worker, told())
 
 
-def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(case: Case, worker: User, signed_in: SignIn) -> None:
+def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(
+    case: Case, worker: User, signed_in: SignIn
+) -> None:
     request, client = help_requests.take(worker, told()), signed_in(worker)
     assert request.reference in client.get(reverse("case", args=[case.reference])).content.decode()
     assert case.reference in client.get(reverse("request", args=[request.reference])).content.decode()
@@ -160,9 +182,15 @@ def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(case: C
     assert list(kinds) == [("request_taken", worker.pk)]
 
 
-def test_an_answer_says_what_the_rules_say_and_why(case: Case, worker: User, colleague: User, signed_in: SignIn) -> None:
+def test_an_answer_says_what_the_rules_say_and_why(
+    case: Case, worker: User, colleague: User, signed_in: SignIn
+) -> None:
     request = help_requests.take(worker, told())
-    for ending, note, why in (("", "x", "Choose an answer"), ("registered", "x", "Choose an answer"), ("proposed", "", "Write the reason")):
+    for ending, note, why in (
+        ("", "x", "Choose an answer"),
+        ("registered", "x", "Choose an answer"),
+        ("proposed", "", "Write the reason"),
+    ):
         with pytest.raises(Refused, match=why):
             help_requests.answer(colleague, request.reference, ending, note)
     case.referrals.update(state=ReferralState.WITHDRAWN)
@@ -171,7 +199,9 @@ def test_an_answer_says_what_the_rules_say_and_why(case: Case, worker: User, col
     case.referrals.update(state=ReferralState.PROPOSED)
     client, address = signed_in(colleague), reverse("request-answer", args=[request.reference])
     assert client.post(address).status_code == 409
-    assert client.post(address, {"ending": "proposed", "note": "monthly relief is proposed"}).status_code == 302
+    assert (
+        client.post(address, {"ending": "proposed", "note": "monthly relief is proposed"}).status_code == 302
+    )
     with pytest.raises(Refused, match="already"):
         help_requests.answer(worker, request.reference, "nothing", "x")
     page = client.get(reverse("request", args=[request.reference])).content.decode()
@@ -195,7 +225,9 @@ def test_the_database_itself_refuses_an_answer_without_a_reason(desk: Path, work
         HelpRequest.objects.update(answered_at=dt.datetime.now(), answered_by=worker, ending="nothing")
 
 
-def test_an_appeal_has_its_own_clock_and_another_person_decides(desk: Path, worker: User, colleague: User, lead: User, signed_in: SignIn) -> None:
+def test_an_appeal_has_its_own_clock_and_another_person_decides(
+    desk: Path, worker: User, colleague: User, lead: User, signed_in: SignIn
+) -> None:
     first = help_requests.take(worker, told())
     with pytest.raises(Refused, match="no answer to appeal"):
         help_requests.appeal(worker, first.reference, "no")
@@ -203,7 +235,10 @@ def test_an_appeal_has_its_own_clock_and_another_person_decides(desk: Path, work
     with pytest.raises(Refused, match="Write why"):
         help_requests.appeal(worker, first.reference, "")
     client = signed_in(worker)
-    assert client.post(reverse("request-appeal", args=[first.reference]), {"text": "it is not"}).status_code == 302
+    assert (
+        client.post(reverse("request-appeal", args=[first.reference]), {"text": "it is not"}).status_code
+        == 302
+    )
     appeal = HelpRequest.objects.get(appeal_of=first)
     assert appeal.due_at > first.due_at
     assert "it is not" not in str(HelpRequest.objects.values())
@@ -235,7 +270,12 @@ def test_whom_no_register_knows_the_registers_department_is_asked_about(
     assert signed_in(clerk).get(address).status_code == 404
     own = signed_in(worker)
     assert "Answer the person" not in own.get(reverse("request", args=[request.reference])).content.decode()
-    assert own.post(reverse("request-answer", args=[request.reference]), {"ending": "nothing", "note": "x"}).status_code == 404
+    assert (
+        own.post(
+            reverse("request-answer", args=[request.reference]), {"ending": "nothing", "note": "x"}
+        ).status_code
+        == 404
+    )
     assert client.post(address, {"ending": "proposed", "note": "x"}).status_code == 409
     assert client.post(address, {"ending": "registered", "note": "entered today"}).status_code == 302
     assert "entered today" in own.get(reverse("request", args=[request.reference])).content.decode()
@@ -244,10 +284,18 @@ def test_whom_no_register_knows_the_registers_department_is_asked_about(
 def answered_requests_of(by: User, times: list[dt.datetime]) -> list[str]:
     made = [
         HelpRequest(
-            number_index=b"n" * 32, known=True, taken_at=at, taken_by=by, due_at=at, answered_at=at, answered_by=by, ending="nothing", note="x"
+            number_index=b"n" * 32,
+            known=True,
+            taken_at=at,
+            taken_by=by,
+            due_at=at,
+            answered_at=at,
+            answered_by=by,
+            ending="nothing",
+            note="x",
         )
         for at in times
-    ]  # fmt: skip
+    ]
     return [one.reference for one in HelpRequest.objects.bulk_create(made)]
 
 
@@ -257,7 +305,9 @@ def test_many_answers_are_read_in_stretches_and_each_is_in_one(
 ) -> None:
     monkeypatch.setattr(answered_requests, "AT_ONCE", 3)
     noon = dt.datetime(2026, 11, 20, 12)
-    made = answered_requests_of(lead, [noon - n // 2 * dt.timedelta(days=1) for n in range(many)])  # two in one moment
+    made = answered_requests_of(
+        lead, [noon - n // 2 * dt.timedelta(days=1) for n in range(many)]
+    )  # two in one moment
     for who, shown in ((lead, made), (strangers[0], [])):
         client, address, found = signed_in(who), reverse("requests") + "?list=answered", list[str]()
         for _stretch in range(many + 1):
@@ -273,20 +323,30 @@ def test_many_answers_are_read_in_stretches_and_each_is_in_one(
         assert found == shown
 
 
-def test_few_answers_are_counted_as_ever_and_many_with_their_days(lead: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_answers_are_counted_as_ever_and_many_with_their_days(
+    lead: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(answered_requests, "AT_ONCE", 3)
     noon, client, page = dt.datetime(2026, 11, 20, 12), signed_in(lead), reverse("requests")
     answered_requests_of(lead, [noon - n * dt.timedelta(days=1) for n in range(3)])
-    assert "<strong>3</strong> requests were answered.</p>" in client.get(page, {"list": "answered"}).content.decode()
+    assert (
+        "<strong>3</strong> requests were answered.</p>"
+        in client.get(page, {"list": "answered"}).content.decode()
+    )
     answered_requests_of(lead, [noon - dt.timedelta(days=9)])
-    assert "<strong>3</strong> requests were answered from Nov. 18, 2026 to" in client.get(page, {"list": "answered"}).content.decode()
+    assert (
+        "<strong>3</strong> requests were answered from Nov. 18, 2026 to"
+        in client.get(page, {"list": "answered"}).content.decode()
+    )
     last = client.get(page, {"list": "answered", "before": "2026-11-18T12:00:00"}).content.decode()
     assert "<strong>1</strong> request was answered from Nov. 11, 2026 to Nov. 18, 2026." in last
     for typed in ("", "yesterday", "2026-11-18T12:00:00+08:00", "9999-12-31T23:59:59", "0001-01-01"):
         assert client.get(page, {"list": "answered", "before": typed}).status_code == 200
 
 
-def test_the_pages_of_a_stretch_stay_in_it(lead: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_of_a_stretch_stay_in_it(
+    lead: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(answered_requests, "AT_ONCE", 30)
     noon, client = dt.datetime(2026, 11, 20, 12), signed_in(lead)
     made = answered_requests_of(lead, [noon - n * dt.timedelta(days=1) for n in range(70)])
@@ -327,7 +387,9 @@ def test_strangers_take_see_and_answer_nothing(
     assert HelpRequest.objects.filter(answered_at=None).count() == 2
 
 
-def test_who_works_the_area_of_the_household_sees_its_requests_wherever_they_were_taken(case: Case, strangers: list[User], colleague: User) -> None:
+def test_who_works_the_area_of_the_household_sees_its_requests_wherever_they_were_taken(
+    case: Case, strangers: list[User], colleague: User
+) -> None:
     elsewhere = next(one for one in strangers if one.username == "elsewhere")
     request = help_requests.take(elsewhere, told())
     assert help_requests.answer(colleague, request.reference, "proposed", "relief").answered_by == colleague

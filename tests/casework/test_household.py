@@ -52,9 +52,17 @@ def test_code_and_one_more_fact_open_the_page(notice: tuple[Notice, str]) -> Non
         assert "Income of the last months" in client.get(PAGE).content.decode()
 
 
-@pytest.mark.parametrize(("code", "fact"), [
-    (None, "0000"), (None, ""), ("aaaaaaaaaa", FACT), ("", FACT), (None, NUMBER), ("x" * 50, FACT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("code", "fact"),
+    [
+        (None, "0000"),
+        (None, ""),
+        ("aaaaaaaaaa", FACT),
+        ("", FACT),
+        (None, NUMBER),
+        ("x" * 50, FACT),
+    ],
+)
 def test_anything_else_looks_the_same_and_opens_nothing(
     notice: tuple[Notice, str], code: str | None, fact: str
 ) -> None:
@@ -149,9 +157,13 @@ def test_only_what_was_chosen_is_told(case: Case, worker: User, outbox: Outbox) 
     assert "danger" not in text
 
 
-def test_what_rests_on_several_feeds_is_said_once_and_can_be_called_wrong_for_each(case: Case, worker: User, signed_in: SignIn, outbox: Outbox) -> None:
+def test_what_rests_on_several_feeds_is_said_once_and_can_be_called_wrong_for_each(
+    case: Case, worker: User, signed_in: SignIn, outbox: Outbox
+) -> None:
     fact = condition(1.5, 2.5)
-    fact["operands"][0]["feeds"].append({"feed": "pensions", "label": words("Pensions", "养老金"), "owner": "relief"})
+    fact["operands"][0]["feeds"].append(
+        {"feed": "pensions", "label": words("Pensions", "养老金"), "owner": "relief"}
+    )
     casework.apply([[outbox.signal(1, change="changed", evidence=[fact])]])
     go(case, worker, "take")
     case.refresh_from_db()

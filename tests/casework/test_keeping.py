@@ -85,7 +85,9 @@ def test_a_restored_installation_is_the_same_and_its_chain_fits(
         assert not (tmp_path / "third").exists()
 
 
-def test_a_database_that_does_not_answer_is_told_in_one_sentence_and_leaves_no_half_installation(tmp_path: Path) -> None:
+def test_a_database_that_does_not_answer_is_told_in_one_sentence_and_leaves_no_half_installation(
+    tmp_path: Path,
+) -> None:
     nobody = "postgresql://almoner:secret@127.0.0.1:1/absent"
     told = run("init", tmp_path / "home", database=nobody, code=1)
     assert "cannot be reached" in told

@@ -1,4 +1,5 @@
-"""Notices as PDF/UA letters: tagged, with language and title, in both languages; made and forgotten, and nothing is fetched."""
+"""Notices as PDF/UA letters: tagged, with language and title, in both languages; made and forgotten, and
+nothing is fetched."""
 
 from __future__ import annotations
 
@@ -32,16 +33,27 @@ pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
 ADDRESS = "贵州虚构县龙镇柳树村12号"
 SAID = {
-    "en": ("You may have a right to help", "Nobody has accused you of anything.", "Income of the last months, 812.5 CNY a month"),
-    "zh-hans": ("您可能有权得到帮助", "这不是对您的指控。", "近几个月收入为每月 812.5 元，低于每月 1,380.0 元的标准。"),
-}  # fmt: skip
+    "en": (
+        "You may have a right to help",
+        "Nobody has accused you of anything.",
+        "Income of the last months, 812.5 CNY a month",
+    ),
+    "zh-hans": (
+        "您可能有权得到帮助",
+        "这不是对您的指控。",
+        "近几个月收入为每月 812.5 元，低于每月 1,380.0 元的标准。",
+    ),
+}
 
 
 @pytest.fixture
 def at_home(case: Case, worker: User, settings: Any) -> Case:
     """Mei with a Chinese address; the worker has her case."""
     vault = open_vault(Path(settings.VAULT_KEY))
-    sealed = {field: vault.seal(11, field, text) for field, text in {"number": NUMBER, "name": NAME, "address": ADDRESS}.items()}
+    sealed = {
+        field: vault.seal(11, field, text)
+        for field, text in {"number": NUMBER, "name": NAME, "address": ADDRESS}.items()
+    }
     casework.identities().write([SealedIdentity(person_id=11, number_index=vault.index(NUMBER), **sealed)])
     return go(case, worker, "take")
 
@@ -149,7 +161,9 @@ def shown(reader: PdfReader) -> Iterator[tuple[TTFont, int]]:
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_every_sign_that_is_shown_is_drawn(at_home: Case, worker: User, signed_in: SignIn, language: str) -> None:
+def test_every_sign_that_is_shown_is_drawn(
+    at_home: Case, worker: User, signed_in: SignIn, language: str
+) -> None:
     """Rare signs of names too; the validator's rules 7.21.4.1, 7.21.5 and 7.21.8 of ISO 14289-1."""
     named(11, "𰻞㐱")
     found = list(shown(pdf(signed_in(worker), at_home, language=language)))
@@ -161,7 +175,9 @@ def test_every_sign_that_is_shown_is_drawn(at_home: Case, worker: User, signed_i
 def test_a_sign_without_a_font_is_told_and_the_older_notice_stays(
     at_home: Case, worker: User, signed_in: SignIn, caplog: pytest.LogCaptureFixture, language: str
 ) -> None:
-    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Django does when it is set up
+    logging.config.dictConfig(
+        {"version": 1, "disable_existing_loggers": False}
+    )  # as Django does when it is set up
     client = signed_in(worker)
     pdf(client, at_home, language=language)
     before, events = Notice.objects.get(), list(at_home.events.values_list("kind", flat=True))
@@ -212,23 +228,42 @@ def test_a_letter_is_saved_under_a_name_that_tells_nothing_and_the_look_is_kept(
     assert list(AccessLog.objects.values_list("page", "user_id")) == [("letter", worker.pk)]
 
 
-def test_nothing_is_fetched(at_home: Case, worker: User, signed_in: SignIn, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_fetched(
+    at_home: Case, worker: User, signed_in: SignIn, caplog: pytest.LogCaptureFixture
+) -> None:
     """Neither by what we write, nor by what somebody wrote into a name."""
     with caplog.at_level(logging.DEBUG, "weasyprint"):
         pdf(signed_in(worker), at_home, language="zh-hans")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     with pytest.raises(ValueError, match="fetches nothing"):
         letters._nothing("file:///etc/passwd")
-    told = {"told": [('<img src="http://127.0.0.1:9/x.png">', ['<link rel="stylesheet" href="http://127.0.0.1:9/x.css">'])]}
+    told = {
+        "told": [
+            (
+                '<img src="http://127.0.0.1:9/x.png">',
+                ['<link rel="stylesheet" href="http://127.0.0.1:9/x.css">'],
+            )
+        ]
+    }
     notice = Notice(made_at=dt.datetime.now(), answer_by=dt.datetime.now())
     made = letters.pdf({**told, "notice": notice, "place": "http://x/", "code": "a"}, "en", large=False)
     assert "<imgsrc=" in text_of(PdfReader(io.BytesIO(made)))
 
 
-def test_a_name_that_is_long_leaves_the_window_of_the_envelope_alone(at_home: Case, worker: User, signed_in: SignIn) -> None:
+def test_a_name_that_is_long_leaves_the_window_of_the_envelope_alone(
+    at_home: Case, worker: User, signed_in: SignIn
+) -> None:
     notice = Notice(made_at=dt.datetime.now(), answer_by=dt.datetime.now())
     long = "欧阳" * 400
-    context = {"notice": notice, "name": long, "address": long, "sender": long, "place": "http://x/", "code": "a", "told": [(long, [long] * 9)]}
+    context = {
+        "notice": notice,
+        "name": long,
+        "address": long,
+        "sender": long,
+        "place": "http://x/",
+        "code": "a",
+        "told": [(long, [long] * 9)],
+    }
     reader = PdfReader(io.BytesIO(letters.pdf(context, "zh-hans", large=True)))
     assert 5 < len(reader.pages) < 30
 
@@ -250,7 +285,9 @@ def test_without_pango_somebody_is_told_what_to_install_and_no_notice_is_made(
     lacking = letters.missing()
     assert lacking is not None
     assert "libpango-1.0-0 libpangoft2-1.0-0" in lacking
-    monkeypatch.setattr("almoner.casework.views.notices._refused", lambda _request, _case, why: HttpResponse(why, status=409))
+    monkeypatch.setattr(
+        "almoner.casework.views.notices._refused", lambda _request, _case, why: HttpResponse(why, status=409)
+    )
     answer = post(signed_in(worker), at_home, language="en")
     assert (answer.status_code, "Pango is missing" in answer.content.decode()) == (409, True)
     assert not Notice.objects.exists()
@@ -259,7 +296,9 @@ def test_without_pango_somebody_is_told_what_to_install_and_no_notice_is_made(
     assert letters.missing() is None
 
 
-def test_strangers_make_no_letter(at_home: Case, clerk: User, strangers: list[User], signed_in: SignIn) -> None:
+def test_strangers_make_no_letter(
+    at_home: Case, clerk: User, strangers: list[User], signed_in: SignIn
+) -> None:
     for user in (clerk, *strangers):
         assert post(signed_in(user), at_home, language="en").status_code == 404
     assert not Notice.objects.exists()

@@ -39,7 +39,9 @@ def say(by: User, line: Referral, *, confirmed: bool = True, note: str = "") -> 
     line.refresh_from_db()
 
 
-def test_the_department_on_the_spot_sees_who_what_and_by_when(line: Referral, clerk: User, signed_in: SignIn) -> None:
+def test_the_department_on_the_spot_sees_who_what_and_by_when(
+    line: Referral, clerk: User, signed_in: SignIn
+) -> None:
     client = signed_in(clerk)
     assert "1 line of a list to confirm on the spot" in client.get(reverse("inbox")).content.decode()
     page = client.get(reverse("lists")).content.decode()
@@ -72,7 +74,11 @@ def test_what_is_not_right_needs_its_reason_and_a_person_looks_again(
     assert line.case.is_open
     go(line.case, worker, "take")
     page = signed_in(worker).get(reverse("case", args=[line.case.reference])).content.decode()
-    for told in (f"It was not confirmed on the spot: {WHY}", "Ask on the spot once more", "A person looks again."):
+    for told in (
+        f"It was not confirmed on the spot: {WHY}",
+        "Ask on the spot once more",
+        "A person looks again.",
+    ):
         assert told in page, told
 
 
@@ -109,12 +115,22 @@ def test_another_amount_is_confirmed_anew(line: Referral, clerk: User, outbox: O
     assert "not been confirmed on the spot" in str(taking_part.missing(line))
     say(clerk, line)
     assert taking_part.missing(line) is None
-    casework.apply([[outbox.proposal(1, "changed", programme="listed", amount=900.0, reference="Another article", **on_a_list())]])
+    casework.apply(
+        [
+            [
+                outbox.proposal(
+                    1, "changed", programme="listed", amount=900.0, reference="Another article", **on_a_list()
+                )
+            ]
+        ]
+    )
     assert Referral.objects.get().check_due_at is None
 
 
 def test_who_reads_an_older_amount_is_told(line: Referral, clerk: User, signed_in: SignIn) -> None:
-    answer = signed_in(clerk).post(reverse("line", args=[line.reference]), {"version": line.version - 1, "confirmed": "yes"})
+    answer = signed_in(clerk).post(
+        reverse("line", args=[line.reference]), {"version": line.version - 1, "confirmed": "yes"}
+    )
     assert answer.status_code == 409
     assert "has changed since you opened it" in answer.content.decode()
     assert not LocalCheck.objects.exists()
@@ -124,7 +140,10 @@ def test_each_word_is_in_the_trail_and_can_not_be_changed(line: Referral, clerk:
     say(clerk, line, confirmed=False, note=WHY)
     event = CaseEvent.objects.get(kind="list_doubted")
     assert (event.actor, WHY in event.data) == (clerk, True)
-    for change in (lambda: LocalCheck.objects.update(confirmed=True), lambda: LocalCheck.objects.all().delete()):
+    for change in (
+        lambda: LocalCheck.objects.update(confirmed=True),
+        lambda: LocalCheck.objects.all().delete(),
+    ):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()
     assert casework.verify_chain().intact
@@ -136,7 +155,14 @@ def test_a_line_that_is_answered_withdrawn_or_of_an_ended_case_is_not_asked(
     say(clerk, line)
     with pytest.raises(Http404):
         say(clerk, line)
-    casework.apply([[outbox.proposal(2, programme="listed", **on_a_list()), outbox.proposal(3, programme="listed", **on_a_list())]])
+    casework.apply(
+        [
+            [
+                outbox.proposal(2, programme="listed", **on_a_list()),
+                outbox.proposal(3, programme="listed", **on_a_list()),
+            ]
+        ]
+    )
     casework.apply([[outbox.proposal(2, "cleared", programme="listed", **on_a_list())]])
     ended = Case.objects.get(household_id=3)
     go(ended, worker, "take", "dismiss", outcome="moved")
@@ -158,7 +184,9 @@ def test_strangers_confirm_and_read_nothing(
     assert not AccessLog.objects.exists()
 
 
-def test_a_longer_list_takes_no_more_queries_and_is_shown_in_parts(line: Referral, clerk: User, outbox: Outbox, signed_in: SignIn) -> None:
+def test_a_longer_list_takes_no_more_queries_and_is_shown_in_parts(
+    line: Referral, clerk: User, outbox: Outbox, signed_in: SignIn
+) -> None:
     client = signed_in(clerk)
 
     def queries() -> int:
@@ -175,7 +203,9 @@ def test_a_longer_list_takes_no_more_queries_and_is_shown_in_parts(line: Referra
     assert answer.context["page"].paginator.num_pages == 3
 
 
-def test_the_line_that_is_overdue_stands_first(line: Referral, clerk: User, outbox: Outbox, signed_in: SignIn) -> None:
+def test_the_line_that_is_overdue_stands_first(
+    line: Referral, clerk: User, outbox: Outbox, signed_in: SignIn
+) -> None:
     casework.apply([[outbox.proposal(2, programme="listed", **on_a_list())]])
     second = Referral.objects.get(case__household_id=2)
     Referral.objects.filter(pk=second.pk).update(check_due_at=dt.datetime(2026, 1, 1))

@@ -52,7 +52,9 @@ def test_more_pixels_than_allowed_are_refused_before_they_are_unpacked() -> None
         fit(png(1_001, 1_000), 1_000_000)
 
 
-@pytest.mark.parametrize("hidden", [b"PK\x03\x04 a second file", b"<script>alert(1)</script>", b"%PDF-1.7 %%EOF"])
+@pytest.mark.parametrize(
+    "hidden", [b"PK\x03\x04 a second file", b"<script>alert(1)</script>", b"%PDF-1.7 %%EOF"]
+)
 def test_a_second_file_behind_a_picture_is_not_kept(hidden: bytes) -> None:
     for sent in (photo(), png()):
         assert hidden not in fit(sent + hidden, PIXELS).content
@@ -64,19 +66,32 @@ def test_a_paper_is_kept_as_it_is() -> None:
     assert fit(paper(packed(b"9 0 <</Type/Page>>")), PIXELS).media == PDF
 
 
-@pytest.mark.parametrize("active", [
-    b"4 0 obj<</S/JavaScript/JS(app.alert(1))>>endobj\n", b"4 0 obj<</S/Java#53cript>>endobj\n", b"4 0 obj<</S/Launch/F(cmd)>>endobj\n",
-    b"4 0 obj<</Names<</EmbeddedFiles 5 0 R>>>>endobj\n", b"4 0 obj<</Encrypt 5 0 R>>endobj\n", b"4 0 obj<</XFA 5 0 R>>endobj\n",
-    packed(b"9 0 <</S/JavaScript/JS(app.alert(1))>>"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "active",
+    [
+        b"4 0 obj<</S/JavaScript/JS(app.alert(1))>>endobj\n",
+        b"4 0 obj<</S/Java#53cript>>endobj\n",
+        b"4 0 obj<</S/Launch/F(cmd)>>endobj\n",
+        b"4 0 obj<</Names<</EmbeddedFiles 5 0 R>>>>endobj\n",
+        b"4 0 obj<</Encrypt 5 0 R>>endobj\n",
+        b"4 0 obj<</XFA 5 0 R>>endobj\n",
+        packed(b"9 0 <</S/JavaScript/JS(app.alert(1))>>"),
+    ],
+)
 def test_a_paper_that_is_locked_carries_files_or_can_run_is_refused(active: bytes) -> None:
     with pytest.raises(Unfit, match="locked, carries files or can run"):
         fit(paper(active), PIXELS)
 
 
-@pytest.mark.parametrize("sent", [
-    paper(after=b"PK\x03\x04"), paper(b"PK\x05\x06"), paper(after=b"<html>"), b"%PDF-1.7 PK\x03\x04" + paper(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "sent",
+    [
+        paper(after=b"PK\x03\x04"),
+        paper(b"PK\x05\x06"),
+        paper(after=b"<html>"),
+        b"%PDF-1.7 PK\x03\x04" + paper(),
+    ],
+)
 def test_a_paper_with_another_file_in_it_is_refused(sent: bytes) -> None:
     with pytest.raises(Unfit, match="Another file hides"):
         fit(sent, PIXELS)
@@ -87,16 +102,27 @@ def test_a_paper_that_unpacks_without_end_is_refused() -> None:
         fit(paper(packed(b" " * (33 * 1024 * 1024))), PIXELS)
 
 
-@pytest.mark.parametrize("sent", [
-    b"", b"GIF89a", b"MZ\x90\x00", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html>", b"PK\x03\x04", b" %PDF-1.7",
-    b"RIFF\x00\x00\x00\x00WEBP",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GIF89a",
+        b"MZ\x90\x00",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<html>",
+        b"PK\x03\x04",
+        b" %PDF-1.7",
+        b"RIFF\x00\x00\x00\x00WEBP",
+    ],
+)
 def test_anything_else_is_refused_whatever_its_name(sent: bytes) -> None:
     with pytest.raises(Unfit, match="Only photos"):
         fit(sent, PIXELS)
 
 
-@pytest.mark.parametrize("sent", [photo()[:200], png()[:60], b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", paper()[:-30], b"%PDF-1.7"])
+@pytest.mark.parametrize(
+    "sent", [photo()[:200], png()[:60], b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", paper()[:-30], b"%PDF-1.7"]
+)
 def test_what_is_cut_off_is_refused(sent: bytes) -> None:
     with pytest.raises(Unfit, match="damaged or cut off"):
         fit(sent, PIXELS)
@@ -110,11 +136,22 @@ def test_no_damage_is_an_error_of_ours(sent: bytes, data: st.DataObject) -> None
         assert fit(broken, PIXELS).content
 
 
-@pytest.mark.parametrize(("given_name", "kept"), [
-    ("house.jpeg", "house.jpg"), ("..\\..\\windows\\cmd.exe", "cmd.jpg"), ("../../etc/passwd", "passwd.jpg"), ("", "file.jpg"),
-    ("...", "file.jpg"), ("a\r\nSet-Cookie: x.jpg", "aSet-Cookie x.jpg"), ("gpj\u202egpj.exe", "gpjgpj.jpg"), ('a"b<c>|?*.png', "abc.jpg"),
-    ("户口本 第2页.png", "户口本 第2页.jpg"), ("x" * 300, "x" * LONGEST_NAME + ".jpg"), ("nul\x00.jpg", "nul.jpg"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given_name", "kept"),
+    [
+        ("house.jpeg", "house.jpg"),
+        ("..\\..\\windows\\cmd.exe", "cmd.jpg"),
+        ("../../etc/passwd", "passwd.jpg"),
+        ("", "file.jpg"),
+        ("...", "file.jpg"),
+        ("a\r\nSet-Cookie: x.jpg", "aSet-Cookie x.jpg"),
+        ("gpj\u202egpj.exe", "gpjgpj.jpg"),
+        ('a"b<c>|?*.png', "abc.jpg"),
+        ("户口本 第2页.png", "户口本 第2页.jpg"),
+        ("x" * 300, "x" * LONGEST_NAME + ".jpg"),
+        ("nul\x00.jpg", "nul.jpg"),
+    ],
+)
 def test_names_are_made_harmless_and_end_as_their_content_is(given_name: str, kept: str) -> None:
     assert safe_name(given_name, JPEG) == kept
 

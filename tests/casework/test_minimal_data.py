@@ -1,4 +1,5 @@
-"""A department sees what its programme reads and needs to deliver, on the page and over the API, and nothing else."""
+"""A department sees what its programme reads and needs to deliver, on the page and over the API, and
+nothing else."""
 
 from __future__ import annotations
 
@@ -62,37 +63,88 @@ def about(pack: Pack, name: str) -> dict[str, Any]:
     """A condition on one column that quotes a value of its own."""
     told = f"<{name}>"
     return {
-        "sql": f"{name} > 0", "holds": True, "left": 1, "right": 0, "sentence": words(told, told),
-        "operands": [{"kind": "indicator", "name": name, "label": words(told, told), "value": told, "unit": None, "feeds": []}],
-    }  # fmt: skip
+        "sql": f"{name} > 0",
+        "holds": True,
+        "left": 1,
+        "right": 0,
+        "sentence": words(told, told),
+        "operands": [
+            {
+                "kind": "indicator",
+                "name": name,
+                "label": words(told, told),
+                "value": told,
+                "unit": None,
+                "feeds": [],
+            }
+        ],
+    }
 
 
 def all_that_is_known(pack: Pack, rule: Programme | Category) -> dict[str, Any]:
-    """A body that tells every column of the pack in every place: what must never happen, but is not relied on."""
-    columns = [c.name for i in pack.indicators.values() for c in i.columns] + [GRANTED + p for p in pack.programmes]
+    """A body that tells every column of the pack in every place: what must never happen, but is not relied
+    on."""
+    columns = [c.name for i in pack.indicators.values() for c in i.columns] + [
+        GRANTED + p for p in pack.programmes
+    ]
     label = words("A rule", "规则")
     return {
-        "programme": rule.id, "label": label, "subject": rule.subject, "kind": "cash", "department": rule.department, "amount": 5.0,
-        "unit": "CNY", "within": {"amount": 3, "unit": "days"}, "participation": "confirm", "reference": "Rule 1",
-        "signals": ["<signal>"], "evidence": ["<evidence>"], "layers": {"points": ["<layer>"]}, "proposes": "support",
+        "programme": rule.id,
+        "label": label,
+        "subject": rule.subject,
+        "kind": "cash",
+        "department": rule.department,
+        "amount": 5.0,
+        "unit": "CNY",
+        "within": {"amount": 3, "unit": "days"},
+        "participation": "confirm",
+        "reference": "Rule 1",
+        "signals": ["<signal>"],
+        "evidence": ["<evidence>"],
+        "layers": {"points": ["<layer>"]},
+        "proposes": "support",
         "steps": [
-            {"id": f"s{n}", "label": words("<step>", "<step>"), "value": 1, "columns": [name], "sentence": words(f"<{name}>", f"<{name}>")}
+            {
+                "id": f"s{n}",
+                "label": words("<step>", "<step>"),
+                "value": 1,
+                "columns": [name],
+                "sentence": words(f"<{name}>", f"<{name}>"),
+            }
             for n, name in enumerate(columns)
         ],
         "eligible": [about(pack, name) for name in columns],
-        "exclusions": [{"label": words(f"<{n}>", f"<{n}>"), "holds": False, "conditions": [about(pack, n)]} for n in columns],
-        "causes": [{"label": words(f"<{n}>", f"<{n}>"), "holds": False, "conditions": [about(pack, n)]} for n in columns],
-        "guards": [{"label": words(f"<{n}>", f"<{n}>"), "holds": True, "conditions": [about(pack, n)]} for n in columns],
-    }  # fmt: skip
+        "exclusions": [
+            {"label": words(f"<{n}>", f"<{n}>"), "holds": False, "conditions": [about(pack, n)]}
+            for n in columns
+        ],
+        "causes": [
+            {"label": words(f"<{n}>", f"<{n}>"), "holds": False, "conditions": [about(pack, n)]}
+            for n in columns
+        ],
+        "guards": [
+            {"label": words(f"<{n}>", f"<{n}>"), "holds": True, "conditions": [about(pack, n)]}
+            for n in columns
+        ],
+    }
 
 
 def sent(pack: Pack, rule: Programme | Category, body: dict[str, Any], number: int = 1) -> Referral:
     """A referral that lies with the department of the rule."""
     change = Change(
-        seq=number, cycle_id=number, as_of=FRIDAY.date(), known_at=FRIDAY, kind="proposal", change="raised",
-        key=f"proposal:{rule.id}:household:1", household_id=1, person_id=11 if rule.subject == "person" else None, area="520101",
-        pack_hash=PACK, body=body,
-    )  # fmt: skip
+        seq=number,
+        cycle_id=number,
+        as_of=FRIDAY.date(),
+        known_at=FRIDAY,
+        kind="proposal",
+        change="raised",
+        key=f"proposal:{rule.id}:household:1",
+        household_id=1,
+        person_id=11 if rule.subject == "person" else None,
+        area="520101",
+        pack_hash=PACK,
+        body=body,
+    )
     casework.apply([[change]])
     Referral.objects.filter(programme=rule.id).update(state=ReferralState.SENT, sent_at=FRIDAY, due_at=FRIDAY)
     return Referral.objects.get(programme=rule.id)
@@ -105,7 +157,9 @@ def of_base(base: Pack, vault_with_mei: None) -> Pack:
 
 
 def clerk_of(department: str) -> User:
-    return casework.create_user(f"clerk-{department}", PASSWORD, role="department", areas=[], department=department)
+    return casework.create_user(
+        f"clerk-{department}", PASSWORD, role="department", areas=[], department=department
+    )
 
 
 def test_no_programme_shows_a_field_that_it_does_not_read(of_base: Pack, signed_in: SignIn) -> None:
@@ -146,10 +200,16 @@ def narrowed(pack: Pack, feed_id: str, **changes: Any) -> Pack:
 
 
 @pytest.mark.parametrize("changes", [{"purposes": ()}, {"sharing_class": "not-shared"}])
-def test_what_is_no_longer_shared_is_no_longer_shown_of_referrals_that_run(of_base: Pack, changes: dict[str, Any]) -> None:
+def test_what_is_no_longer_shared_is_no_longer_shown_of_referrals_that_run(
+    of_base: Pack, changes: dict[str, Any]
+) -> None:
     rule = of_base.programmes["minimum_living_guarantee"]
     referral = sent(of_base, rule, all_that_is_known(of_base, rule))
-    wages = {n for n in shown(of_base, rule) if not n.startswith(GRANTED) and "insured_wages" in of_base.column(n)[1].feeds}
+    wages = {
+        n
+        for n in shown(of_base, rule)
+        if not n.startswith(GRANTED) and "insured_wages" in of_base.column(n)[1].feeds
+    }
     assert wages
     casework.sync_departments(narrowed(of_base, "insured_wages", **changes))
     answer = json.dumps(referrals.whole(referral), default=str)
@@ -172,9 +232,20 @@ def test_a_step_that_rests_on_a_hidden_one_is_hidden_too(of_base: Pack) -> None:
     body = all_that_is_known(of_base, rule) | {
         "steps": [
             {"id": "a", "label": words("a", "a"), "value": 1, "columns": [own], "sentence": words("a", "a")},
-            {"id": "b", "label": words("b", "b"), "value": 1, "columns": ["a", "nobody"], "sentence": words("b", "b")},
+            {
+                "id": "b",
+                "label": words("b", "b"),
+                "value": 1,
+                "columns": ["a", "nobody"],
+                "sentence": words("b", "b"),
+            },
             {"id": "c", "label": words("c", "c"), "value": 1, "columns": ["b"], "sentence": words("c", "c")},
-            {"id": "d", "label": words("d", "d"), "value": 1, "sentence": words("d", "d")},  # of before steps told what they read
+            {
+                "id": "d",
+                "label": words("d", "d"),
+                "value": 1,
+                "sentence": words("d", "d"),
+            },  # of before steps told what they read
             {"id": "e", "label": words("e", "e"), "value": 1, "columns": ["a"], "sentence": words("e", "e")},
         ]
     }
@@ -193,20 +264,35 @@ def test_of_people_it_sees_what_the_pack_says_it_needs(
     Department.objects.filter(pk=rule.department).update(identity=identity)
     clear = {"number": NUMBER, "name": NAME, "phone": PHONE, "address": None}
     assert referrals.whole(referral)["people"] == [{field: clear[field] for field in identity}]
-    page = signed_in(clerk_of(rule.department)).get(reverse("referral", args=[referral.reference])).content.decode()
+    page = (
+        signed_in(clerk_of(rule.department))
+        .get(reverse("referral", args=[referral.reference]))
+        .content.decode()
+    )
     for field in ("number", "name", "phone"):
         assert (str(clear[field]) in page) == (field in identity)
 
 
-def test_it_sees_the_person_whom_the_programme_is_about_else_the_household(of_base: Pack, settings: Any) -> None:
+def test_it_sees_the_person_whom_the_programme_is_about_else_the_household(
+    of_base: Pack, settings: Any
+) -> None:
     vault = open_vault(Path(settings.VAULT_KEY))
-    casework.identities().write([
-        SealedIdentity(person_id=12, number_index=vault.index("12"), name=vault.seal(12, "name", "Second Fictional"))
-    ])  # fmt: skip
+    casework.identities().write(
+        [
+            SealedIdentity(
+                person_id=12, number_index=vault.index("12"), name=vault.seal(12, "name", "Second Fictional")
+            )
+        ]
+    )
     HouseholdMember.objects.create(household_id=1, person_id=12, as_of=dt.date(2026, 11, 6))
     names = {
-        rule.subject: [p["name"] for p in referrals.whole(sent(of_base, rule, all_that_is_known(of_base, rule), n))["people"]]
-        for n, rule in enumerate([of_base.programmes["minimum_living_guarantee"], of_base.programmes["old_age_allowance"]], start=1)
+        rule.subject: [
+            p["name"]
+            for p in referrals.whole(sent(of_base, rule, all_that_is_known(of_base, rule), n))["people"]
+        ]
+        for n, rule in enumerate(
+            [of_base.programmes["minimum_living_guarantee"], of_base.programmes["old_age_allowance"]], start=1
+        )
     }
     assert names == {"household": [NAME, "Second Fictional"], "person": [NAME]}
 
@@ -214,7 +300,9 @@ def test_it_sees_the_person_whom_the_programme_is_about_else_the_household(of_ba
 def test_the_pack_brings_inbox_and_identity_and_an_older_installation_copies_again(of_base: Pack) -> None:
     found = Department.objects.get(pk="civil_affairs")
     assert (found.inbox, found.identity) == ("console", ["number", "name"])
-    other = dataclasses.replace(of_base.departments["civil_affairs"], inbox="https://x.example/", identity=("name",))
+    other = dataclasses.replace(
+        of_base.departments["civil_affairs"], inbox="https://x.example/", identity=("name",)
+    )
     casework.sync_departments(dataclasses.replace(of_base, departments={"civil_affairs": other}))
     found.refresh_from_db()
     assert (found.inbox, found.identity) == ("https://x.example/", ["name"])
@@ -240,6 +328,13 @@ def test_of_what_the_engine_wrote_all_that_the_programme_reads_is_shown(
         assert body["eligible"]
         for part in ("steps", "eligible", "exclusions"):
             assert len(seen[part]) == len(body[part]), (referral.programme, part)
-    extra = body_for(found["extra"], {"extra": frozenset(shown(pack, pack.programmes["extra"])) - {GRANTED + "grant"}})
-    assert "Grant (500)" not in json.dumps(extra), "what an earlier programme would give rests on that one's data"
-    assert [step["id"] for step in extra["steps"]] == ["by_members", "cap"], "those that rest on it are hidden too"
+    extra = body_for(
+        found["extra"], {"extra": frozenset(shown(pack, pack.programmes["extra"])) - {GRANTED + "grant"}}
+    )
+    assert "Grant (500)" not in json.dumps(extra), (
+        "what an earlier programme would give rests on that one's data"
+    )
+    assert [step["id"] for step in extra["steps"]] == [
+        "by_members",
+        "cap",
+    ], "those that rest on it are hidden too"

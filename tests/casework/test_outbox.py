@@ -238,7 +238,10 @@ def with_form(change: Change) -> Change:
 def test_bodies_are_kept_as_answers_to_a_form_that_is_stored_once(outbox: Outbox) -> None:
     plain = [outbox.signal(1), outbox.proposal(1), outbox.signal(2, severity=0.2)]
     casework.apply([[with_form(change) for change in plain]])
-    assert [s.body for s in CaseSignal.objects.order_by("case__household_id")] == [plain[0].body, plain[2].body]
+    assert [s.body for s in CaseSignal.objects.order_by("case__household_id")] == [
+        plain[0].body,
+        plain[2].body,
+    ]
     assert [s.answers for s in CaseSignal.objects.order_by("case__household_id")] == [[0.4], [0.2]]
     assert Referral.objects.get().body == plain[1].body
     assert Referral.objects.get().within == plain[1].body["within"]
@@ -268,12 +271,27 @@ def test_what_evidence_changes_of_a_row_leaves_all_else_of_it(outbox: Outbox) ->
 
 
 def test_only_what_has_changed_is_written(outbox: Outbox) -> None:
-    """SQLite makes each entry of an index anew of which a column is named; so what stayed as it was is not named."""
+    """SQLite makes each entry of an index anew of which a column is named; so what stayed as it was is not
+    named."""
     casework.apply([[outbox.signal(1), outbox.proposal(1, amount=900)]])
     with CaptureQueriesContext(connection) as asked:
-        casework.apply([[outbox.signal(1, "changed", severity=0.7), outbox.proposal(1, "changed", amount=910)]])
-    written = {table: sql for sql in (q["sql"] for q in asked) for table in ("case", "casesignal", "referral") if f"UPDATE casework_{table} " in sql}
-    named = {table: [part.split("=")[0].strip() for part in sql.split(" SET ")[1].split(" WHERE ")[0].split(", ") if "=" in part] for table, sql in written.items()}
+        casework.apply(
+            [[outbox.signal(1, "changed", severity=0.7), outbox.proposal(1, "changed", amount=910)]]
+        )
+    written = {
+        table: sql
+        for sql in (q["sql"] for q in asked)
+        for table in ("case", "casesignal", "referral")
+        if f"UPDATE casework_{table} " in sql
+    }
+    named = {
+        table: [
+            part.split("=")[0].strip()
+            for part in sql.split(" SET ")[1].split(" WHERE ")[0].split(", ")
+            if "=" in part
+        ]
+        for table, sql in written.items()
+    }
     assert {"version", "severity"} == set(named["case"])
     assert {"severity", "answers"} <= set(named["casesignal"]) <= {"severity", "answers", "form", "pack_hash"}
     assert {"amount", "answers"} <= set(named["referral"]) <= {"amount", "answers", "form", "pack_hash"}

@@ -1,4 +1,5 @@
-"""Departments are reminded of what ends soon; what is over is escalated to who leads the case work. Once for each due time."""
+"""Departments are reminded of what ends soon; what is over is escalated to who leads the case work. Once
+for each due time."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def test_what_is_over_is_escalated_once_for_each_due_time(case: Case, due: dt.da
     assert overdue.look(due + MINUTE) == 1
     assert overdue.look(due + dt.timedelta(days=9)) == 0
     assert kinds() == ["escalated"]
-    assert history(case)[0].text == "Overdue at the department: Monthly relief. Who leads the case work is told."
+    assert (
+        history(case)[0].text == "Overdue at the department: Monthly relief. Who leads the case work is told."
+    )
     Referral.objects.update(due_at=due + dt.timedelta(days=10))
     assert overdue.look(due + dt.timedelta(days=11)) == 1
     assert casework.verify_chain().intact
@@ -110,20 +113,32 @@ def test_queue_today_and_the_departments_inbox_show_it(
     assert "Overdue at the department" in page
 
 
-def test_a_lead_takes_it_back_on_the_case(case: Case, lead: User, clerk: User, due: dt.datetime, signed_in: SignIn) -> None:
+def test_a_lead_takes_it_back_on_the_case(
+    case: Case, lead: User, clerk: User, due: dt.datetime, signed_in: SignIn
+) -> None:
     referral = Referral.objects.get()
     case.refresh_from_db()
     form = {"version": case.version, "referral": referral.reference, "note": "given to the charity"}
     for stranger in (clerk, casework.create_user("elsewhere", PASSWORD, areas=["5299"])):
-        assert signed_in(stranger).post(reverse("case-action", args=[case.reference, "take-back"]), form).status_code == 404
-    assert signed_in(lead).post(reverse("case-action", args=[case.reference, "take-back"]), form).status_code == 302
+        assert (
+            signed_in(stranger)
+            .post(reverse("case-action", args=[case.reference, "take-back"]), form)
+            .status_code
+            == 404
+        )
+    assert (
+        signed_in(lead).post(reverse("case-action", args=[case.reference, "take-back"]), form).status_code
+        == 302
+    )
     assert signed_in(clerk).get(reverse("referral", args=[referral.reference])).status_code == 404
     assert kinds() == ["taken_back"]
     go(case, lead, "again", referral=referral.reference)
     assert history(case)[0].text == "Proposed anew: Monthly relief."
 
 
-def test_the_case_offers_what_may_be_done_with_each_referral(case: Case, lead: User, due: dt.datetime) -> None:
+def test_the_case_offers_what_may_be_done_with_each_referral(
+    case: Case, lead: User, due: dt.datetime
+) -> None:
     def offered() -> str:
         case.refresh_from_db()
         proposal = Presenter().proposal(Referral.objects.get())

@@ -36,7 +36,9 @@ def users(vault_with_mei: None, base: Pack) -> Mapping[str, User]:
     casework.apply(console_bench.changes(base, households, 1, 0, NOW))
     page_filling.live(made, OPEN, NOW)
     casework.sync_timelines(base, None, lambda wanted: console_bench.lines(base, wanted, 1, NOW.date()))
-    made["department"] = casework.create_user("clerk", None, role="department", areas=[], department=page_times.busiest_department())
+    made["department"] = casework.create_user(
+        "clerk", None, role="department", areas=[], department=page_times.busiest_department()
+    )
     return made
 
 
@@ -47,7 +49,9 @@ def test_each_page_that_is_timed_opens(users: Mapping[str, User], monkeypatch: p
     assert len(page_times.measured(pages, users, department)) == len(pages) > 60
 
 
-def test_each_open_case_has_its_timelines_and_the_one_that_is_timed_shows_some(users: Mapping[str, User]) -> None:
+def test_each_open_case_has_its_timelines_and_the_one_that_is_timed_shows_some(
+    users: Mapping[str, User],
+) -> None:
     kept = dict(HouseholdTimelines.objects.values_list("household_id", "lines"))
     assert kept.keys() == set(Case.objects.filter(ended_at=None).values_list("household_id", flat=True))
     lines = [line for some in kept.values() for line in some]

@@ -56,19 +56,35 @@ def test_the_queue_opens_on_mine_and_unassigned_of_my_areas(
     assert foreign.reference not in text
 
 
-@pytest.mark.parametrize(("chosen", "shown"), [
-    ({"list": "mine"}, {1}), ({"list": "unassigned"}, {2, 3}), ({"list": "all"}, {1, 2, 3}),
-    ({"list": "all", "signal": "silent"}, {2}), ({"list": "all", "level": "red"}, {2}),
-    ({"list": "all", "area": "520199"}, {3}), ({"list": "overdue"}, {3}), ({"list": "held"}, {4}), ({"list": "ended"}, {5}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        ({"list": "mine"}, {1}),
+        ({"list": "unassigned"}, {2, 3}),
+        ({"list": "all"}, {1, 2, 3}),
+        ({"list": "all", "signal": "silent"}, {2}),
+        ({"list": "all", "level": "red"}, {2}),
+        ({"list": "all", "area": "520199"}, {3}),
+        ({"list": "overdue"}, {3}),
+        ({"list": "held"}, {4}),
+        ({"list": "ended"}, {5}),
+    ],
+)
 def test_the_queue_filters_and_says_the_filter_in_words(
     worker: User, outbox: Outbox, signed_in: SignIn, chosen: dict[str, str], shown: set[int]
 ) -> None:
     soon, past = dt.datetime.now(), dt.datetime(2020, 1, 6)
-    casework.apply([[
-        outbox.signal(1, known_at=soon), outbox.signal(2, signal="silent", level="red", known_at=soon),
-        outbox.signal(3, area="520199", known_at=past), outbox.signal(4, known_at=soon), outbox.signal(5, known_at=soon),
-    ]])  # fmt: skip
+    casework.apply(
+        [
+            [
+                outbox.signal(1, known_at=soon),
+                outbox.signal(2, signal="silent", level="red", known_at=soon),
+                outbox.signal(3, area="520199", known_at=past),
+                outbox.signal(4, known_at=soon),
+                outbox.signal(5, known_at=soon),
+            ]
+        ]
+    )
     Case.objects.filter(household_id=1).update(assignee=worker)
     Case.objects.filter(household_id=4).update(
         held_until=soon.date() + dt.timedelta(days=9), level="blue", area="5201"
@@ -109,9 +125,20 @@ def test_the_case_page_says_why_first_with_source_date_value_and_rule(
     case: Case, worker: User, signed_in: SignIn
 ) -> None:
     text = signed_in(worker).get(reverse("case", args=[case.reference])).content.decode()
-    for told in (NAME, NUMBER, "Income of the last months, 812.5 CNY a month", "Insured wages", "Labour office",
-                 "Oct. 15, 2026", "complete through Oct. 31, 2026", "812.50 CNY a month", "Notice 12 of 2026",
-                 "Ask who still earns", "567.50 × 3 = 1,702.50", "1,702.50 CNY a month"):  # fmt: skip
+    for told in (
+        NAME,
+        NUMBER,
+        "Income of the last months, 812.5 CNY a month",
+        "Insured wages",
+        "Labour office",
+        "Oct. 15, 2026",
+        "complete through Oct. 31, 2026",
+        "812.50 CNY a month",
+        "Notice 12 of 2026",
+        "Ask who still earns",
+        "567.50 × 3 = 1,702.50",
+        "1,702.50 CNY a month",
+    ):
         assert told in text, told
     headings = re.findall(r"<h2[^>]*>([^<]+)<", text)
     assert headings[0] == "Why it is here"

@@ -46,12 +46,18 @@ def test_an_administrator_adds_somebody_who_begins_by_a_link(administrator: User
     assert casework.verify_chain().intact
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    ({"username": "worker"}, "There is a user of this name already"), ({"username": "a b"}, "valid username"),
-    ({"role": "department"}, "Choose the department"), ({"department": "relief"}, "Only the role of a department"),
-    ({"role": "worker", "areas": "99"}, "begins with 99"), ({"role": "emperor"}, "Select a valid choice"),
-    ({"outside_name": "wang"}, "Somebody else has this name there"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"username": "worker"}, "There is a user of this name already"),
+        ({"username": "a b"}, "valid username"),
+        ({"role": "department"}, "Choose the department"),
+        ({"department": "relief"}, "Only the role of a department"),
+        ({"role": "worker", "areas": "99"}, "begins with 99"),
+        ({"role": "emperor"}, "Select a valid choice"),
+        ({"outside_name": "wang"}, "Somebody else has this name there"),
+    ],
+)
 def test_what_does_not_fit_is_told_and_nobody_is_made(
     worker: User, administrator: User, signed_in: SignIn, given: dict[str, str], said: str
 ) -> None:

@@ -1,4 +1,5 @@
-"""Quality: what became of cases by signal; shares with their interval, medians, and small numbers that are not shown."""
+"""Quality: what became of cases by signal; shares with their interval, medians, and small numbers that are
+not shown."""
 
 from __future__ import annotations
 
@@ -44,12 +45,14 @@ def auditor(departments: None) -> User:
     return casework.create_user("auditor", "a long fictional password", role="auditor", areas=[])
 
 
-# --- Shares and medians -------------------------------------------------------------------------------------------------------
+# --- Shares and medians
+# -------------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(1, 5_000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
 def test_the_interval_holds_what_a_test_of_the_share_would_not_refuse(pair: tuple[int, int]) -> None:
-    """Wilson's limits are the shares p at which |hits/of - p| is just z standard errors of p: they are looked for by halving."""
+    """Wilson's limits are the shares p at which |hits/of - p| is just z standard errors of p: they are
+    looked for by halving."""
     hits, of = pair
     z, share = NormalDist().inv_cdf(0.975), hits / of
 
@@ -89,7 +92,8 @@ def test_shares_and_medians_of_few_are_not_told() -> None:
     assert enough.median == 3
 
 
-# --- Small numbers ------------------------------------------------------------------------------------------------------------
+# --- Small numbers
+# ------------------------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(0, 40), max_size=12))
@@ -114,12 +118,16 @@ def test_no_more_is_hidden_than_must_be() -> None:
 
 
 def test_together_is_the_sum() -> None:
-    one, other = Tally(5, 1, 2, 1, 1, 1, 1, Counter({2: 3, 9: 1})), Tally(7, 2, 0, 3, 0, 4, 2, Counter({2: 3}))
+    one, other = (
+        Tally(5, 1, 2, 1, 1, 1, 1, Counter({2: 3, 9: 1})),
+        Tally(7, 2, 0, 3, 0, 4, 2, Counter({2: 3})),
+    )
     assert together([one, other]) == Tally(12, 3, 2, 4, 1, 5, 3, Counter({2: 6, 9: 1}))
     assert together([]) == Tally()
 
 
-# --- Counted by the database --------------------------------------------------------------------------------------------------
+# --- Counted by the database
+# --------------------------------------------------------------------------------------------------
 
 
 def decide(cases: list[Case], state: str, outcome: str = "", days: int = 4) -> None:
@@ -132,13 +140,18 @@ def decide(cases: list[Case], state: str, outcome: str = "", days: int = 4) -> N
 
 @pytest.fixture
 def county(worker: User, outbox: Outbox) -> list[Case]:
-    """30 cases of falling income of 23:30 some days ago, two of them with a second signal; and one that is too old to count."""
+    """30 cases of falling income of 23:30 some days ago, two of them with a second signal; and one that is
+    too old to count."""
     opened = dt.datetime.combine(NOW.date() - dt.timedelta(days=40), dt.time(23, 30))
-    casework.apply([[
-        *(outbox.signal(h, known_at=opened) for h in range(1, 31)),
-        *(outbox.signal(h, signal="silent", known_at=opened) for h in (1, 2)),
-        outbox.signal(31, known_at=NOW - dt.timedelta(days=366)),
-    ]])  # fmt: skip
+    casework.apply(
+        [
+            [
+                *(outbox.signal(h, known_at=opened) for h in range(1, 31)),
+                *(outbox.signal(h, signal="silent", known_at=opened) for h in (1, 2)),
+                outbox.signal(31, known_at=NOW - dt.timedelta(days=366)),
+            ]
+        ]
+    )
     cases = list(Case.objects.order_by("household_id"))
     decide(cases[:8], "confirmed", days=1)
     decide(cases[8:12], "closed", days=3)
@@ -148,7 +161,14 @@ def county(worker: User, outbox: Outbox) -> list[Case]:
     day = NOW.date()
     for case in cases[:3]:
         for back in (1, 2):  # twice visited is visited
-            Visit.objects.create(case=case, visitor=worker, planned_for=day, planned_at=NOW, made_on=day - dt.timedelta(days=back), found="need")
+            Visit.objects.create(
+                case=case,
+                visitor=worker,
+                planned_for=day,
+                planned_at=NOW,
+                made_on=day - dt.timedelta(days=back),
+                found="need",
+            )
     Visit.objects.create(case=cases[3], visitor=worker, planned_for=day, planned_at=NOW)  # not made yet
     return cases
 
@@ -157,7 +177,13 @@ def county(worker: User, outbox: Outbox) -> list[Case]:
 def test_each_signal_tells_what_became_of_its_cases(county: list[Case]) -> None:
     found = by_signal(NOW)
     income, silent = found["lost_income"], found["silent"]
-    assert (income.cases, income.visited, income.confirmed, income.false_alarms, income.other) == (30, 3, 12, 3, 2)
+    assert (income.cases, income.visited, income.confirmed, income.false_alarms, income.other) == (
+        30,
+        3,
+        12,
+        3,
+        2,
+    )
     assert income.days == Counter({1: 8, 3: 4, 6: 3, 30: 2})  # whole calendar days, of an evening too
     assert (income.decided, income.median) == (17, 3)
     assert income.share is not None
@@ -197,7 +223,9 @@ def test_an_empty_console_says_so(auditor: User, signed_in: SignIn) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", ["quality", "fairness", "blind-spots"])
-def test_strangers_get_404(worker: User, lead: User, clerk: User, strangers: list[User], signed_in: SignIn, page: str) -> None:
+def test_strangers_get_404(
+    worker: User, lead: User, clerk: User, strangers: list[User], signed_in: SignIn, page: str
+) -> None:
     for user in (worker, lead, clerk, *strangers):
         assert signed_in(user).get(reverse(page)).status_code == 404
     assert Client().get(reverse(page)).status_code == 302
@@ -205,7 +233,11 @@ def test_strangers_get_404(worker: User, lead: User, clerk: User, strangers: lis
 
 @pytest.mark.django_db
 def test_the_page_reads_the_database_a_few_times_whatever_it_holds(
-    county: list[Case], outbox: Outbox, auditor: User, signed_in: SignIn, django_assert_max_num_queries: Callable[[int], object]
+    county: list[Case],
+    outbox: Outbox,
+    auditor: User,
+    signed_in: SignIn,
+    django_assert_max_num_queries: Callable[[int], object],
 ) -> None:
     client = signed_in(auditor)
     casework.apply([[outbox.signal(h, signal=f"signal_{h % 30}") for h in range(100, 200)]])

@@ -1,4 +1,5 @@
-"""Recognition, exit and review on a case: put before a person, with reasons, and never acted on by themselves."""
+"""Recognition, exit and review on a case: put before a person, with reasons, and never acted on by
+themselves."""
 
 from __future__ import annotations
 
@@ -30,13 +31,35 @@ def asked(
     """A change of the kind, as a cycle writes it for one household."""
     label = words("Margin family", "低保边缘家庭") if kind == "recognition" else QUESTION
     body = {
-        "programme": "margin" if kind == "recognition" else f"margin:{kind}", "proposes": kind, "category": "margin",
-        "label": label, "subject": "household", "kind": "category", "department": "relief", "unit": "", "amount": None,
-        "within": {"amount": 30, "unit": "working_days"}, "participation": "visit", "reference": "Rule 7", "signals": [],
-        "steps": [], "eligible": [condition()], "exclusions": [], "check": words("Look at the year.", "综合全年研判。"), "tier": 2,
-        "guards": [{"label": words("Six months since", "认定满六个月"), "holds": True, "conditions": [condition(7, 6)]}],
-        "valid_until": None, "review_on": None, **more,
-    }  # fmt: skip
+        "programme": "margin" if kind == "recognition" else f"margin:{kind}",
+        "proposes": kind,
+        "category": "margin",
+        "label": label,
+        "subject": "household",
+        "kind": "category",
+        "department": "relief",
+        "unit": "",
+        "amount": None,
+        "within": {"amount": 30, "unit": "working_days"},
+        "participation": "visit",
+        "reference": "Rule 7",
+        "signals": [],
+        "steps": [],
+        "eligible": [condition()],
+        "exclusions": [],
+        "check": words("Look at the year.", "综合全年研判。"),
+        "tier": 2,
+        "guards": [
+            {
+                "label": words("Six months since", "认定满六个月"),
+                "holds": True,
+                "conditions": [condition(7, 6)],
+            }
+        ],
+        "valid_until": None,
+        "review_on": None,
+        **more,
+    }
     made = outbox.proposal(household, change)
     fields = {name: getattr(made, name) for name in made.__dataclass_fields__}
     return Change(**fields | {"kind": kind, "key": f"{kind}:margin:household:{household}", "body": body})
@@ -101,16 +124,46 @@ def test_a_recognition_says_how_long_it_would_hold(outbox: Outbox, departments: 
         assert "有效期至" in Presenter().proposal(Referral.objects.get()).terms[0]
 
 
-@pytest.mark.parametrize(("more", "sentence"), [
-    ({"pays_first": True, "verify_within": {"amount": 10, "unit": "working_days"}}, "It is paid first; forms and verification follow within 10 working days."),
-    ({"lasts": {"amount": 12, "unit": "months"}}, "It is given for 12 months."),
-    ({"notice": {"amount": 15, "unit": "working_days"}}, "The person is told 15 working days ahead, then somebody visits."),
-    ({"local_check": {"department": "relief", "within": {"amount": 5, "unit": "days"}}}, "Relief office confirms the list within 5 days."),
-    ({"authorises": [words("Check of means", "经济状况核对")]}, "The authorisation covers: Check of means."),
-    ({"causes": [{"label": words("Illness", "因病"), "holds": False, "conditions": []}]}, "Not helped for this cause yet: Illness."),
-    ({"goes_on": {"label": words("Over the line through work", "因就业"), "months": 3, "conditions": []}}, "Aid goes on: Over the line through work (month 3)."),
-    ({"proposes": "support", "participation": "list"}, "The list is made from records; the family need not apply."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            {"pays_first": True, "verify_within": {"amount": 10, "unit": "working_days"}},
+            "It is paid first; forms and verification follow within 10 working days.",
+        ),
+        ({"lasts": {"amount": 12, "unit": "months"}}, "It is given for 12 months."),
+        (
+            {"notice": {"amount": 15, "unit": "working_days"}},
+            "The person is told 15 working days ahead, then somebody visits.",
+        ),
+        (
+            {"local_check": {"department": "relief", "within": {"amount": 5, "unit": "days"}}},
+            "Relief office confirms the list within 5 days.",
+        ),
+        (
+            {"authorises": [words("Check of means", "经济状况核对")]},
+            "The authorisation covers: Check of means.",
+        ),
+        (
+            {"causes": [{"label": words("Illness", "因病"), "holds": False, "conditions": []}]},
+            "Not helped for this cause yet: Illness.",
+        ),
+        (
+            {
+                "goes_on": {
+                    "label": words("Over the line through work", "因就业"),
+                    "months": 3,
+                    "conditions": [],
+                }
+            },
+            "Aid goes on: Over the line through work (month 3).",
+        ),
+        (
+            {"proposes": "support", "participation": "list"},
+            "The list is made from records; the family need not apply.",
+        ),
+    ],
+)
 def test_the_terms_of_a_programme_are_said_in_sentences(
     outbox: Outbox, departments: None, more: dict[str, Any], sentence: str
 ) -> None:

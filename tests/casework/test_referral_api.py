@@ -1,4 +1,5 @@
-"""A department's own system lists, reads and answers its referrals; a stranger finds nothing, and whatever is sent is answered in form."""
+"""A department's own system lists, reads and answers its referrals; a stranger finds nothing, and whatever
+is sent is answered in form."""
 
 from __future__ import annotations
 
@@ -80,13 +81,17 @@ def problem(answer: Any) -> tuple[int, str]:
 def more_referrals(outbox: Outbox, count: int) -> None:
     """Of other households, sent to the relief office."""
     casework.apply([[outbox.proposal(household) for household in range(2, 2 + count)]])
-    Referral.objects.filter(state=ReferralState.PROPOSED).update(state=ReferralState.SENT, sent_at=dt.datetime(2026, 11, 9, 8))
+    Referral.objects.filter(state=ReferralState.PROPOSED).update(
+        state=ReferralState.SENT, sent_at=dt.datetime(2026, 11, 9, 8)
+    )
 
 
 # Reading
 
 
-def test_the_list_tells_of_the_own_referrals_without_personal_data(referral: Referral, relief: System, case: Case) -> None:
+def test_the_list_tells_of_the_own_referrals_without_personal_data(
+    referral: Referral, relief: System, case: Case
+) -> None:
     answer = relief.get("referrals")
     assert answer.status_code == 200
     (item,) = answer.json()["items"]
@@ -104,7 +109,9 @@ def test_one_referral_brings_what_is_needed_and_the_look_is_recorded(
     assert found["eligible"][0]["values"][0]["value"] == 812.5
     assert found["eligible"][0]["parameters"][0]["legal_reference"] == "Notice 12 of 2026"
     assert [step["value"] for step in found["steps"]] == [567.5, 1702.5]
-    assert found["exclusions"] == [{"label": {"en": "Receives it already", "zh": "已在享受"}, "holds": False, "facts": []}]
+    assert found["exclusions"] == [
+        {"label": {"en": "Receives it already", "zh": "已在享受"}, "holds": False, "facts": []}
+    ]
     assert "lost_income" not in json.dumps(found), "nothing of signals"
     (look,) = AccessLog.objects.filter(system__isnull=False)
     assert (look.system, look.user, look.household_id, look.page) == ("relief", None, 1, "referral")
@@ -143,7 +150,9 @@ def test_what_was_not_sent_or_was_taken_back_does_not_exist(
     assert relief.get("referrals").json()["items"] == []
 
 
-def test_pages_follow_each_other_and_hold_each_referral_once(referral: Referral, relief: System, outbox: Outbox) -> None:
+def test_pages_follow_each_other_and_hold_each_referral_once(
+    referral: Referral, relief: System, outbox: Outbox
+) -> None:
     more_referrals(outbox, 7)
     seen, cursor = list[str](), None
     for _ in range(4):
@@ -174,10 +183,22 @@ def test_the_list_is_filtered_by_state_and_by_when(
     assert found(since=(answered - dt.timedelta(seconds=1)).isoformat()) == 1
 
 
-@pytest.mark.parametrize("query", [
-    {"state": "proposed"}, {"state": "taken_back"}, {"since": "yesterday"}, {"since": "0001-01-01T00:00:00+14:00"}, {"limit": 0},
-    {"limit": 201}, {"cursor": "x"}, {"cursor": "../"}, {"cursor": "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk"}, {"cursor": "LTE"}, {"cursor": "0"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"state": "proposed"},
+        {"state": "taken_back"},
+        {"since": "yesterday"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"limit": 0},
+        {"limit": 201},
+        {"cursor": "x"},
+        {"cursor": "../"},
+        {"cursor": "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk"},
+        {"cursor": "LTE"},
+        {"cursor": "0"},
+    ],
+)
 def test_a_question_that_cannot_be_is_told_where_it_is_wrong(relief: System, query: dict[str, Any]) -> None:
     answer = relief.get("referrals", **query)
     assert problem(answer) == (422, "not-valid")
@@ -187,7 +208,9 @@ def test_a_question_that_cannot_be_is_told_where_it_is_wrong(relief: System, que
 # Answering
 
 
-def test_a_system_accepts_and_finishes_in_its_own_name(referral: Referral, relief: System, case: Case) -> None:
+def test_a_system_accepts_and_finishes_in_its_own_name(
+    referral: Referral, relief: System, case: Case
+) -> None:
     path = f"referrals/{referral.reference}"
     accepted = relief.post(f"{path}/accept", {"version": referral.version})
     assert (accepted.status_code, accepted.json()["state"]) == (200, "accepted")
@@ -224,7 +247,9 @@ def test_a_return_needs_its_reason(referral: Referral, relief: System) -> None:
     assert Referral.objects.get().note == "no account of theirs"
 
 
-def test_an_answer_to_what_has_changed_since_is_a_conflict(referral: Referral, relief: System, clerk: User) -> None:
+def test_an_answer_to_what_has_changed_since_is_a_conflict(
+    referral: Referral, relief: System, clerk: User
+) -> None:
     path = f"referrals/{referral.reference}"
     workflow.answer(clerk, referral.reference, "accept", referral.version, "")
     assert problem(relief.post(f"{path}/accept", {"version": referral.version})) == (409, "stale")
@@ -241,36 +266,65 @@ def test_the_same_answer_twice_is_done_once(referral: Referral, relief: System) 
     assert problem(relief.post(path, body)) == (409, "stale"), "without the key it is another request"
 
 
-def test_a_key_is_of_one_request_and_one_department(referral: Referral, relief: System, labour: System) -> None:
+def test_a_key_is_of_one_request_and_one_department(
+    referral: Referral, relief: System, labour: System
+) -> None:
     path = f"referrals/{referral.reference}"
     relief.post(f"{path}/accept", {"version": referral.version}, key="k")
-    assert problem(relief.post(f"{path}/done", {"version": referral.version + 1}, key="k")) == (422, "key-used")
-    assert problem(labour.post(f"{path}/accept", {"version": referral.version}, key="k")) == (404, "not-found")
+    assert problem(relief.post(f"{path}/done", {"version": referral.version + 1}, key="k")) == (
+        422,
+        "key-used",
+    )
+    assert problem(labour.post(f"{path}/accept", {"version": referral.version}, key="k")) == (
+        404,
+        "not-found",
+    )
 
 
 def test_a_refused_answer_keeps_no_key(referral: Referral, relief: System) -> None:
     path = f"referrals/{referral.reference}/done"
     assert problem(relief.post(path, {"version": referral.version}, key="k")) == (409, "not-now")
     assert not AnswerKept.objects.exists()
-    assert relief.post(f"referrals/{referral.reference}/accept", {"version": referral.version}, key="k").status_code == 200
+    assert (
+        relief.post(
+            f"referrals/{referral.reference}/accept", {"version": referral.version}, key="k"
+        ).status_code
+        == 200
+    )
 
 
 def test_keys_are_forgotten_after_two_days(referral: Referral, relief: System) -> None:
-    AnswerKept.objects.create(department="relief", key="old", fingerprint="x", answer={}, at=dt.datetime.now() - dt.timedelta(days=3))
+    AnswerKept.objects.create(
+        department="relief",
+        key="old",
+        fingerprint="x",
+        answer={},
+        at=dt.datetime.now() - dt.timedelta(days=3),
+    )
     relief.post(f"referrals/{referral.reference}/accept", {"version": referral.version}, key="new")
     assert [row.key for row in AnswerKept.objects.all()] == ["new"]
 
 
-@pytest.mark.parametrize(("body", "kind", "expected"), [
-    ("{", "application/json", (422, "not-json")), (b"\xff", "application/json", (422, "not-json")),
-    ("[" * 5_000, "application/json", (422, "not-json")), ("null", "application/json", (422, "not-valid")),
-    ({"version": "1"}, "application/json", (422, "not-valid")), ({"version": 0}, "application/json", (422, "not-valid")),
-    ({"version": 10**30}, "application/json", (422, "not-valid")), ({"version": 1, "note": 5}, "application/json", (422, "not-valid")),
-    ({"version": 1, "note": "x" * 401}, "application/json", (422, "not-valid")), ({"version": 1, "more": 1}, "application/json", (422, "not-valid")),
-    ({"version": 1, "note": "\x00"}, "application/json", (422, "not-valid")), ('{"version": 1, "note": "\\ud800"}', "application/json", (422, "not-valid")),
-    ({"version": 1}, "text/plain", (415, "content-type")), ({"version": 1}, "application/x-www-form-urlencoded", (415, "content-type")),
-    (" " * 17_000, "application/json", (413, "too-large")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "kind", "expected"),
+    [
+        ("{", "application/json", (422, "not-json")),
+        (b"\xff", "application/json", (422, "not-json")),
+        ("[" * 5_000, "application/json", (422, "not-json")),
+        ("null", "application/json", (422, "not-valid")),
+        ({"version": "1"}, "application/json", (422, "not-valid")),
+        ({"version": 0}, "application/json", (422, "not-valid")),
+        ({"version": 10**30}, "application/json", (422, "not-valid")),
+        ({"version": 1, "note": 5}, "application/json", (422, "not-valid")),
+        ({"version": 1, "note": "x" * 401}, "application/json", (422, "not-valid")),
+        ({"version": 1, "more": 1}, "application/json", (422, "not-valid")),
+        ({"version": 1, "note": "\x00"}, "application/json", (422, "not-valid")),
+        ('{"version": 1, "note": "\\ud800"}', "application/json", (422, "not-valid")),
+        ({"version": 1}, "text/plain", (415, "content-type")),
+        ({"version": 1}, "application/x-www-form-urlencoded", (415, "content-type")),
+        (" " * 17_000, "application/json", (413, "too-large")),
+    ],
+)
 def test_a_body_that_is_no_answer_is_refused(
     referral: Referral, relief: System, body: Any, kind: str, expected: tuple[int, str]
 ) -> None:
@@ -282,19 +336,27 @@ def test_a_body_that_is_no_answer_is_refused(
 
 
 CALLS: list[tuple[str, str, str]] = [
-    ("POST", "events", tokens.EVENTS), ("GET", "referrals", tokens.READ), ("GET", "referrals/{}", tokens.READ),
+    ("POST", "events", tokens.EVENTS),
+    ("GET", "referrals", tokens.READ),
+    ("GET", "referrals/{}", tokens.READ),
     *(("POST", f"referrals/{{}}/{name}", tokens.ANSWER) for name in workflow.ANSWERS),
-]  # fmt: skip
+]
 
 
 def call(method: str, path: str, token: str | None, **extra: Any) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-    return Client(raise_request_exception=False).generic(method, f"/api/{path}", "{}", content_type="application/json", headers=headers, **extra)
+    return Client(raise_request_exception=False).generic(
+        method, f"/api/{path}", "{}", content_type="application/json", headers=headers, **extra
+    )
 
 
 def test_every_call_of_the_description_is_in_the_table() -> None:
     described = Client().get("/api/openapi.json").json()["paths"]
-    found = {(m.upper(), p.replace("{reference}", "{}").removeprefix("/api/")) for p, of in described.items() for m in of}
+    found = {
+        (m.upper(), p.replace("{reference}", "{}").removeprefix("/api/"))
+        for p, of in described.items()
+        for m in of
+    }
     table = {(m, "referrals/{}/{answer}" if m == "POST" and "{}" in p else p) for m, p, _scope in CALLS}
     assert found == table
 
@@ -340,12 +402,17 @@ def test_a_session_of_the_console_is_no_token(referral: Referral, clerk: User, s
     assert problem(signed_in(clerk).get("/api/referrals")) == (401, "unknown-token")
 
 
-@pytest.mark.parametrize("path", ["", "nothing", "referrals/", "referrals/a/b/c", "events/x", "openapi.json/x", "%00", "%ff"])
+@pytest.mark.parametrize(
+    "path", ["", "nothing", "referrals/", "referrals/a/b/c", "events/x", "openapi.json/x", "%00", "%ff"]
+)
 def test_what_is_no_address_is_a_problem_too(relief: System, path: str) -> None:
     assert problem(relief.get(path)) == (404, "not-found")
 
 
-@pytest.mark.parametrize(("method", "path"), [("DELETE", "referrals"), ("PUT", "referrals/abc"), ("GET", "referrals/abc/accept"), ("GET", "events")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "referrals"), ("PUT", "referrals/abc"), ("GET", "referrals/abc/accept"), ("GET", "events")],
+)
 def test_a_method_that_is_none_is_a_problem_that_names_those_there_are(method: str, path: str) -> None:
     answer = call(method, path, None)
     assert problem(answer) == (405, "method")
@@ -354,13 +421,17 @@ def test_a_method_that_is_none_is_a_problem_that_names_those_there_are(method: s
 
 def test_an_answer_that_is_none_is_refused(referral: Referral, relief: System) -> None:
     for name in ("approve", "take-back", "send"):
-        assert problem(relief.post(f"referrals/{referral.reference}/{name}", {"version": referral.version})) == (422, "not-valid")
+        assert problem(
+            relief.post(f"referrals/{referral.reference}/{name}", {"version": referral.version})
+        ) == (422, "not-valid")
 
 
 # How often
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(referral: Referral, relief: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_asks_too_often_is_told_when_to_come_again(
+    referral: Referral, relief: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [0.0]
     monkeypatch.setitem(limits.BY_SCOPE, tokens.READ, limits.Limit(3, clock=lambda: now[0]))
     assert [relief.get("referrals").status_code for _ in range(4)] == [200, 200, 200, 429]
@@ -375,7 +446,9 @@ def test_who_asks_too_often_is_told_when_to_come_again(referral: Referral, relie
 
 def test_who_tries_tokens_is_slowed_down(departments: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits.WRONG_TOKENS, "clock", lambda: 0.0)
-    answers = [call("GET", "referrals", f"almoner_{n}").status_code for n in range(limits.WRONG_TOKENS.a_minute + 2)]
+    answers = [
+        call("GET", "referrals", f"almoner_{n}").status_code for n in range(limits.WRONG_TOKENS.a_minute + 2)
+    ]
     assert answers[:-2] == [401] * limits.WRONG_TOKENS.a_minute
     assert answers[-2:] == [429, 429]
     assert call("GET", "referrals", "almoner_x", REMOTE_ADDR="192.0.2.7").status_code == 401
@@ -395,7 +468,9 @@ def test_a_limit_forgets_whom_it_need_not_know() -> None:
 # Against its own description
 
 
-def test_the_description_tells_problems_scopes_and_examples_that_fit(referral: Referral, relief: System) -> None:
+def test_the_description_tells_problems_scopes_and_examples_that_fit(
+    referral: Referral, relief: System
+) -> None:
     described = Client().get("/api/openapi.json").json()
     assert "referrals:answer" in described["info"]["description"]
     for path in described["paths"].values():

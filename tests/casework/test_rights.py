@@ -36,38 +36,132 @@ from casework.uploads import png
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
 OF_ONESELF = {  # test_signing_in.py
-    "account_login", "mfa_authenticate", "outside", "openid_connect_callback", "begin", "account", "mfa_index", "password",
-    "account_reauthenticate", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_view_recovery_codes",
+    "account_login",
+    "mfa_authenticate",
+    "outside",
+    "openid_connect_callback",
+    "begin",
+    "account",
+    "mfa_index",
+    "password",
+    "account_reauthenticate",
+    "mfa_reauthenticate",
+    "mfa_activate_totp",
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
     "mfa_generate_recovery_codes",
-}  # fmt: skip
-OPEN_TO_ALL = OF_ONESELF | {"sign-in", "set_language", "sign-out", "start", "health", "metrics"} | {  # of these two the API's tests tell
-    "household-enter", "household", "household-answer", "household-ask", "household-leave",  # test_household.py
-    "household-authorise",  # test_authorisations.py
-}  # fmt: skip
+}
+OPEN_TO_ALL = (
+    OF_ONESELF
+    | {"sign-in", "set_language", "sign-out", "start", "health", "metrics"}
+    | {  # of these two the API's tests tell
+        "household-enter",
+        "household",
+        "household-answer",
+        "household-ask",
+        "household-leave",  # test_household.py
+        "household-authorise",  # test_authorisations.py
+    }
+)
 RIGHT_OF = {  # the right that a page needs; a page that is missing here fails the test
-    "today": Right.CASES, "queue": Right.CASES, "queue-export": Right.CASES, "queue-assign": Right.CASES, "visits": Right.CASES,
-    "case": Right.CASES, "sheet": Right.CASES, "case-action": Right.CASES, "notice": Right.CASES,
-    "file": Right.CASES, "file-add": Right.CASES, "file-remove": Right.CASES, "register": Right.CASES, "join": Right.CASES,
-    "authorise": Right.CASES, "consent": Right.CASES, "list-again": Right.CASES,
-    "requests": Right.CASES, "request-new": Right.CASES, "request": Right.CASES, "request-answer": Right.CASES, "request-appeal": Right.CASES,
-    "concern": Right.CASES, "fact": Right.REFERRALS, "unknown": Right.REFERRALS, "lists": Right.REFERRALS, "line": Right.REFERRALS,
-    "inbox": Right.REFERRALS, "referral": Right.REFERRALS, "referral-action": Right.REFERRALS,
-    "areas": Right.AREA_ALERTS, "area-answer": Right.AREA_ALERTS,
-    "sharing": Right.FEEDS, "feed": Right.FEEDS, "policy": Right.POLICY, "rule": Right.POLICY,
-    "oversight": Right.OVERSIGHT, "quality": Right.OVERSIGHT, "fairness": Right.OVERSIGHT, "blind-spots": Right.OVERSIGHT,
+    "today": Right.CASES,
+    "queue": Right.CASES,
+    "queue-export": Right.CASES,
+    "queue-assign": Right.CASES,
+    "visits": Right.CASES,
+    "case": Right.CASES,
+    "sheet": Right.CASES,
+    "case-action": Right.CASES,
+    "notice": Right.CASES,
+    "file": Right.CASES,
+    "file-add": Right.CASES,
+    "file-remove": Right.CASES,
+    "register": Right.CASES,
+    "join": Right.CASES,
+    "authorise": Right.CASES,
+    "consent": Right.CASES,
+    "list-again": Right.CASES,
+    "requests": Right.CASES,
+    "request-new": Right.CASES,
+    "request": Right.CASES,
+    "request-answer": Right.CASES,
+    "request-appeal": Right.CASES,
+    "concern": Right.CASES,
+    "fact": Right.REFERRALS,
+    "unknown": Right.REFERRALS,
+    "lists": Right.REFERRALS,
+    "line": Right.REFERRALS,
+    "inbox": Right.REFERRALS,
+    "referral": Right.REFERRALS,
+    "referral-action": Right.REFERRALS,
+    "areas": Right.AREA_ALERTS,
+    "area-answer": Right.AREA_ALERTS,
+    "sharing": Right.FEEDS,
+    "feed": Right.FEEDS,
+    "policy": Right.POLICY,
+    "rule": Right.POLICY,
+    "oversight": Right.OVERSIGHT,
+    "quality": Right.OVERSIGHT,
+    "fairness": Right.OVERSIGHT,
+    "blind-spots": Right.OVERSIGHT,
     "calendar": Right.CALENDAR,
-    "people": Right.PEOPLE, "person-new": Right.PEOPLE, "person": Right.PEOPLE, "person-action": Right.PEOPLE,
-}  # fmt: skip
+    "people": Right.PEOPLE,
+    "person-new": Right.PEOPLE,
+    "person": Right.PEOPLE,
+    "person-action": Right.PEOPLE,
+}
 OF_A_RECORD = {  # of an area or a department
-    "case", "sheet", "case-action", "notice", "concern", "referral", "referral-action", "fact", "area-answer",
-    "file", "file-add", "file-remove", "register", "join", "authorise", "consent", "list-again", "request", "request-answer",
-    "request-appeal", "unknown", "line",
-}  # fmt: skip
+    "case",
+    "sheet",
+    "case-action",
+    "notice",
+    "concern",
+    "referral",
+    "referral-action",
+    "fact",
+    "area-answer",
+    "file",
+    "file-add",
+    "file-remove",
+    "register",
+    "join",
+    "authorise",
+    "consent",
+    "list-again",
+    "request",
+    "request-answer",
+    "request-appeal",
+    "unknown",
+    "line",
+}
 ONLY_POST = {
-    "queue-assign", "case-action", "notice", "concern", "referral-action", "area-answer", "person-action", "file-add", "file-remove",
-    "register", "join", "authorise", "consent", "list-again", "request-answer", "request-appeal", "line",
-}  # fmt: skip
-PERSONAL = {"case", "sheet", "referral", "fact", "file", "request", "lists"}  # pages that show personal data, and must record it
+    "queue-assign",
+    "case-action",
+    "notice",
+    "concern",
+    "referral-action",
+    "area-answer",
+    "person-action",
+    "file-add",
+    "file-remove",
+    "register",
+    "join",
+    "authorise",
+    "consent",
+    "list-again",
+    "request-answer",
+    "request-appeal",
+    "line",
+}
+PERSONAL = {
+    "case",
+    "sheet",
+    "referral",
+    "fact",
+    "file",
+    "request",
+    "lists",
+}  # pages that show personal data, and must record it
 AREAS = {
     "own": ["520101"],
     "around": ["52"],
@@ -81,7 +175,8 @@ COVERING = {"own", "around", "everywhere"}
 
 @pytest.fixture
 def county(case: Case, alert: AreaAlert, worker: User, outbox: Outbox) -> dict[str, list[str]]:
-    """Every address of the console by name, made from the URL map, about a case of area 520101 and the relief office."""
+    """Every address of the console by name, made from the URL map, about a case of area 520101 and the
+    relief office."""
     referral = confirmed(case, worker)
     FeedState.objects.create(
         id="wages", position=1, owner="labour", sharing_class="conditional", cadence="monthly"
@@ -89,7 +184,14 @@ def county(case: Case, alert: AreaAlert, worker: User, outbox: Outbox) -> dict[s
     Rule.objects.create(
         kind="parameter", key="line", position=1, body={"label": {"en": "Line"}, "unit": "", "values": []}
     )
-    casework.apply([[outbox.proposal(1, programme="checked", **authorised_by_all()), outbox.proposal(2, programme="listed", **on_a_list())]])
+    casework.apply(
+        [
+            [
+                outbox.proposal(1, programme="checked", **authorised_by_all()),
+                outbox.proposal(2, programme="listed", **on_a_list()),
+            ]
+        ]
+    )
     asking, line = case.referrals.get(programme="checked"), Case.objects.get(household_id=2).referrals.get()
     asked = authorisations.ask(worker, case.reference, case_now(case).version, asking.reference, [11])
     file = files.add(worker, case.reference, "visit", "house.png", png(), 100)
@@ -100,19 +202,36 @@ def county(case: Case, alert: AreaAlert, worker: User, outbox: Outbox) -> dict[s
     fact = concerns.ask(notice, "correction", "", concerns.told_facts(notice)[0][1][0].about)
     Concern.objects.filter(pk=fact.pk).update(department="relief")
     of = {
-        "file": [[case.reference, file.reference]], "file-add": [[case.reference]], "file-remove": [[case.reference, file.reference]],
-        "register": [[case.reference]], "join": [[case.reference]], "authorise": [[case.reference]],
-        "consent": [[case.reference, asked.reference]], "list-again": [[case.reference, asking.reference]], "line": [[line.reference]],
-        "household-authorise": [[asked.reference]], "unknown": [[unknown.reference]],
+        "file": [[case.reference, file.reference]],
+        "file-add": [[case.reference]],
+        "file-remove": [[case.reference, file.reference]],
+        "register": [[case.reference]],
+        "join": [[case.reference]],
+        "authorise": [[case.reference]],
+        "consent": [[case.reference, asked.reference]],
+        "list-again": [[case.reference, asking.reference]],
+        "line": [[line.reference]],
+        "household-authorise": [[asked.reference]],
+        "unknown": [[unknown.reference]],
         **{name: [[request.reference]] for name in ("request", "request-answer", "request-appeal")},
-        "notice": [[case.reference]], "concern": [[appeal.reference]], "fact": [[fact.reference]],
-        "household-answer": [["accepted"]], "household-ask": [["person"]],
-        "case": [[case.reference]], "sheet": [[case.reference]], "case-action": [[case.reference, name] for name in MOVES],
-        "referral": [[referral.reference]], "referral-action": [[referral.reference, name] for name in ANSWERS],
-        "person": [[worker.pk]], "person-action": [[worker.pk, action] for action in ACTIONS],
-        "openid_connect_callback": [["authority"]], "begin": [["MQ", "now"]],
-        "area-answer": [[alert.reference]], "feed": [["wages"]], "rule": [["parameter", "line"]],
-    }  # fmt: skip
+        "notice": [[case.reference]],
+        "concern": [[appeal.reference]],
+        "fact": [[fact.reference]],
+        "household-answer": [["accepted"]],
+        "household-ask": [["person"]],
+        "case": [[case.reference]],
+        "sheet": [[case.reference]],
+        "case-action": [[case.reference, name] for name in MOVES],
+        "referral": [[referral.reference]],
+        "referral-action": [[referral.reference, name] for name in ANSWERS],
+        "person": [[worker.pk]],
+        "person-action": [[worker.pk, action] for action in ACTIONS],
+        "openid_connect_callback": [["authority"]],
+        "begin": [["MQ", "now"]],
+        "area-answer": [[alert.reference]],
+        "feed": [["wages"]],
+        "rule": [["parameter", "line"]],
+    }
     named = [pattern.name for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)]
     return {str(name): [reverse(str(name), args=args) for args in of.get(str(name), [[]])] for name in named}
 
@@ -122,7 +241,13 @@ def a_request(by: User, *, known: bool = True, department: str = "") -> HelpRequ
     index = opened_vault(str(settings.VAULT_KEY)).index(NUMBER if known else "unknown")
     now = dt.datetime.now()
     return HelpRequest.objects.create(
-        number_index=index, known=known, department=department, area="5201", taken_at=now, taken_by=by, due_at=now
+        number_index=index,
+        known=known,
+        department=department,
+        area="5201",
+        taken_at=now,
+        taken_by=by,
+        due_at=now,
     )
 
 

@@ -1,4 +1,5 @@
-"""What long lists are counted by gives what looking at each case gives: random places, and each list and filter worked out once more in Python."""
+"""What long lists are counted by gives what looking at each case gives: random places, and each list and
+filter worked out once more in Python."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ Plain = Callable[[Case], bool]
 
 
 class Place:
-    """Cases in all the states that lists tell of, made by chance. What evidence says goes the way of all evidence."""
+    """Cases in all the states that lists tell of, made by chance. What evidence says goes the way of all
+    evidence."""
 
     def __init__(self, seed: int, people: list[User]) -> None:
         self.chance, self.outbox, self.people = random.Random(seed), Outbox(), people
@@ -63,12 +65,28 @@ class Place:
         for household in chance.sample(range(HOUSEHOLDS), HOUSEHOLDS // 2):
             told = {"known_at": NOW - chance.randint(0, 40) * DAY, "area": self.area[household]}
             for signal in chance.sample(SIGNALS, chance.randint(0, 3)):
-                groups = [{"id": g, "label": words(g, g)} for g in chance.sample(GROUPS, chance.choice([0, 0, 1, 2]))]
+                groups = [
+                    {"id": g, "label": words(g, g)}
+                    for g in chance.sample(GROUPS, chance.choice([0, 0, 1, 2]))
+                ]
                 layers = chance.choice([None, {"points": groups, "line": None}])
-                yield self.outbox.signal(household, chance.choice(["raised", "raised", "cleared"]), signal=signal, layers=layers, theme=chance.choice("ab"), **told)
+                yield self.outbox.signal(
+                    household,
+                    chance.choice(["raised", "raised", "cleared"]),
+                    signal=signal,
+                    layers=layers,
+                    theme=chance.choice("ab"),
+                    **told,
+                )
             for programme in chance.sample(["one", "two"], chance.randint(0, 2)):
                 part = chance.choice(["push", "pre_notify", "automatic"])
-                yield self.outbox.proposal(household, chance.choice(["raised", "raised", "cleared"]), programme=programme, participation=part, **told)
+                yield self.outbox.proposal(
+                    household,
+                    chance.choice(["raised", "raised", "cleared"]),
+                    programme=programme,
+                    participation=part,
+                    **told,
+                )
 
     def happens(self, case: Case) -> None:
         chance, some = self.chance, {"case": case}
@@ -78,29 +96,63 @@ class Place:
         case.held_until = chance.choice([None, None, None, NOW.date() + chance.randint(-2, 2) * DAY])
         case.state = chance.choice(["detected", "verifying", "confirmed", "supporting", "follow_up"])
         if chance.random() < 0.2:
-            case.state, case.ended_at, case.decided_at = chance.choice(["closed", "dismissed"]), NOW - chance.randint(0, 9) * DAY, NOW
+            case.state, case.ended_at, case.decided_at = (
+                chance.choice(["closed", "dismissed"]),
+                NOW - chance.randint(0, 9) * DAY,
+                NOW,
+            )
         case.save()
         for referral in Referral.objects.filter(case=case, state="proposed").order_by("pk"):
             referral.state = chance.choice(["proposed", "sent", "accepted", "returned", "done"])
             referral.due_at, referral.answered_at = time(), time() - 20 * DAY
             referral.save()
-        if chance.random() < 0.3 and not Visit.objects.filter(case=case, made_on=None, called_off_at=None).exists():
+        if (
+            chance.random() < 0.3
+            and not Visit.objects.filter(case=case, made_on=None, called_off_at=None).exists()
+        ):
             Visit.objects.create(**some, planned_for=NOW, visitor=self.people[0], planned_at=NOW)
         if chance.random() < 0.3 and not Check.objects.filter(case=case, decided_at=None).exists():
-            Check.objects.create(**some, what="close", asked_by=self.people[0], asked_at=NOW, due_at=NOW + DAY)
+            Check.objects.create(
+                **some, what="close", asked_by=self.people[0], asked_at=NOW, due_at=NOW + DAY
+            )
         if chance.random() < 0.4 and not Notice.objects.filter(case=case, ended_at=None).exists():
             answered = {"answered_at": NOW, "answer": "accepted"} if chance.random() < 0.3 else {}
             ended = NOW if chance.random() < 0.3 else None
-            Notice.objects.create(**some, code_index=chance.randbytes(32), made_at=NOW, made_by=self.people[0], answer_by=time(), ended_at=ended, **answered)
+            Notice.objects.create(
+                **some,
+                code_index=chance.randbytes(32),
+                made_at=NOW,
+                made_by=self.people[0],
+                answer_by=time(),
+                ended_at=ended,
+                **answered,
+            )
         if chance.random() < 0.3:
             kind = chance.choice(["appeal", "person", "correction"])
-            Concern.objects.get_or_create(**some, kind=kind, about="", answered_at=None, defaults={"person_id": 1, "asked_at": NOW, "due_at": NOW + DAY})
+            Concern.objects.get_or_create(
+                **some,
+                kind=kind,
+                about="",
+                answered_at=None,
+                defaults={"person_id": 1, "asked_at": NOW, "due_at": NOW + DAY},
+            )
         for referral in Referral.objects.filter(case=case).order_by("pk")[:1]:
             if chance.random() < 0.4 and not Authorisation.objects.filter(referral=referral).exists():
                 settled = chance.choice([None, None, NOW])
-                Authorisation.objects.create(**some, referral=referral, asked=[], text={}, made_at=NOW, made_by=self.people[0], due_at=time(), settled_at=settled)
+                Authorisation.objects.create(
+                    **some,
+                    referral=referral,
+                    asked=[],
+                    text={},
+                    made_at=NOW,
+                    made_by=self.people[0],
+                    due_at=time(),
+                    settled_at=settled,
+                )
         stand(stood := Case.objects.get(pk=case.pk))
-        Case.objects.filter(pk=case.pk).update(untold=stood.untold, silent_since=stood.silent_since)  # the clock stays as chance chose it
+        Case.objects.filter(pk=case.pk).update(
+            untold=stood.untold, silent_since=stood.silent_since
+        )  # the clock stays as chance chose it
 
     def joined(self, case: Case) -> None:
         others = Case.objects.filter(ended_at=None).exclude(household_id=case.household_id).order_by("pk")
@@ -113,11 +165,15 @@ class Once_more:  # noqa: N801 - reads as what it is
 
     def __init__(self, me: User) -> None:
         self.me, self.today = me, NOW.date()
-        self.cases = [case for case in Case.objects.select_related("joined_to") if covers(me.membership, case.area)]
+        self.cases = [
+            case for case in Case.objects.select_related("joined_to") if covers(me.membership, case.area)
+        ]
         self.signals = {case.pk: list(case.signals.filter(cleared_on=None)) for case in self.cases}
         self.all_signals = {case.pk: case.signals.exists() for case in self.cases}
         self.referrals = list(Referral.objects.select_related("case"))
-        self.visits = set(Visit.objects.filter(made_on=None, called_off_at=None).values_list("case_id", flat=True))
+        self.visits = set(
+            Visit.objects.filter(made_on=None, called_off_at=None).values_list("case_id", flat=True)
+        )
 
     def of(self, name: str) -> set[int]:
         return {case.pk for case in self.cases if getattr(self, f"is_{name}")(case)}
@@ -151,11 +207,20 @@ class Once_more:  # noqa: N801 - reads as what it is
 
     def is_telling(self, case: Case) -> bool:
         told = Notice.objects.filter(case=case, ended_at=None).exists()
-        return case.ended_at is None and not told and self._has(case, lambda r: r.state == "proposed" and r.participation in {"push", "pre_notify"})
+        return (
+            case.ended_at is None
+            and not told
+            and self._has(case, lambda r: r.state == "proposed" and r.participation in {"push", "pre_notify"})
+        )
 
     def is_unanswered(self, case: Case) -> bool:
         over = Notice.objects.filter(case=case, ended_at=None, answered_at=None, answer_by__lt=NOW).exists()
-        over = over or Authorisation.objects.filter(case=case, ended_at=None, settled_at=None, due_at__lt=NOW).exists()
+        over = (
+            over
+            or Authorisation.objects.filter(
+                case=case, ended_at=None, settled_at=None, due_at__lt=NOW
+            ).exists()
+        )
         return case.ended_at is None and over and case.pk not in self.visits
 
     def is_returned(self, case: Case) -> bool:
@@ -164,7 +229,11 @@ class Once_more:  # noqa: N801 - reads as what it is
     def is_departments(self, case: Case) -> bool:
         def is_over(r: Referral) -> bool:
             waits = r.state in {"sent", "accepted"} and r.due_at is not None and r.due_at < NOW
-            return waits and (r.case.ended_at is None or r.case.joined_to_id is not None) and case.pk in {r.case_id, r.case.joined_to_id}
+            return (
+                waits
+                and (r.case.ended_at is None or r.case.joined_to_id is not None)
+                and case.pk in {r.case_id, r.case.joined_to_id}
+            )
 
         return case.ended_at is None and any(is_over(r) for r in self.referrals)
 
@@ -179,7 +248,9 @@ class Once_more:  # noqa: N801 - reads as what it is
 
     def is_given(self, case: Case) -> bool:
         since = self.today - 29 * DAY
-        return self._has(case, lambda r: r.state == "done" and r.answered_at is not None and r.answered_at.date() >= since)
+        return self._has(
+            case, lambda r: r.state == "done" and r.answered_at is not None and r.answered_at.date() >= since
+        )
 
     def is_all(self, case: Case) -> bool:
         return case.ended_at is None
@@ -204,7 +275,9 @@ def test_each_list_holds_what_looking_at_each_case_finds(place: Place) -> None:
     for user in place.people:
         plain = Once_more(user)
         for name in LISTS:
-            assert set(filtered(user, {"list": name}, areas).values_list("pk", flat=True)) == plain.of(name), (name, user)
+            assert set(filtered(user, {"list": name}, areas).values_list("pk", flat=True)) == plain.of(
+                name
+            ), (name, user)
             found += bool(plain.of(name))
     assert found > 30  # or the place would prove nothing
 
@@ -239,11 +312,19 @@ def test_the_watch_list_by_cases_is_the_watch_list_by_signals(place: Place, many
     user, areas = place.people[0], Areas()
     plain = Once_more(user)
     conditions: dict[str, Callable[[str], bool]] = {
-        LISTED: bool, UNLISTED: lambda watched: not watched, **{g: lambda watched, g=g: f",{g}," in watched for g in GROUPS}
-    }  # fmt: skip
+        LISTED: bool,
+        UNLISTED: lambda watched: not watched,
+        **{g: lambda watched, g=g: f",{g}," in watched for g in GROUPS},
+    }
     for chosen, holds in conditions.items():
-        told = {case.pk for case in plain.cases if case.ended_at is None and any(holds(s.watched) for s in plain.signals[case.pk])}
-        found = filtered(user, {"list": "all", "watch": chosen}, areas, many=many).values_list("pk", flat=True)
+        told = {
+            case.pk
+            for case in plain.cases
+            if case.ended_at is None and any(holds(s.watched) for s in plain.signals[case.pk])
+        }
+        found = filtered(user, {"list": "all", "watch": chosen}, areas, many=many).values_list(
+            "pk", flat=True
+        )
         assert told
         assert sorted(found) == sorted(told)
 
@@ -263,9 +344,13 @@ def test_requests_are_those_of_the_own_people(place: Place) -> None:
         if chance.random() < 0.8:
             HouseholdMember.objects.create(household_id=household, person_id=household, as_of=NOW)
         HelpRequest.objects.create(
-            number_index=index, known=True, area=chance.choice(["", "", *AREAS]), taken_at=NOW, taken_by=chance.choice(place.people),
+            number_index=index,
+            known=True,
+            area=chance.choice(["", "", *AREAS]),
+            taken_at=NOW,
+            taken_by=chance.choice(place.people),
             due_at=NOW + chance.randint(-3, 3) * DAY,
-        )  # fmt: skip
+        )
     for user in place.people:
         mine = {request.pk for request in HelpRequest.objects.all() if _is_mine(user, request)}
         assert set(requests_of(user).values_list("pk", flat=True)) == mine
@@ -274,10 +359,16 @@ def test_requests_are_those_of_the_own_people(place: Place) -> None:
 
 def _is_mine(user: User, request: HelpRequest) -> bool:
     person = Identity.objects.filter(number_index=bytes(request.number_index)).first()
-    members = HouseholdMember.objects.filter(person_id=person.person_id) if person else HouseholdMember.objects.none()
+    members = (
+        HouseholdMember.objects.filter(person_id=person.person_id)
+        if person
+        else HouseholdMember.objects.none()
+    )
     cases = Case.objects.filter(household_id__in=members.values("household_id"))
     own = request.taken_by_id == user.pk or (request.area and covers(user.membership, request.area))
-    return bool(own or "*" in user.membership.areas or any(covers(user.membership, case.area) for case in cases))
+    return bool(
+        own or "*" in user.membership.areas or any(covers(user.membership, case.area) for case in cases)
+    )
 
 
 def test_a_number_is_looked_up_in_its_index(lead: User, worker: User) -> None:

@@ -10,8 +10,12 @@ from django import forms
 from almoner.casework.selects import QuickSelect
 
 CHOICES: list[Any] = [
-    ("", "Any"), ("a&b", "<One> & 'two'"), (7, "Seven"), ("Group \"x\"", [("c", "Long Town: all"), ("d", "柳村")]), ("last", "Last"),
-]  # fmt: skip
+    ("", "Any"),
+    ("a&b", "<One> & 'two'"),
+    (7, "Seven"),
+    ('Group "x"', [("c", "Long Town: all"), ("d", "柳村")]),
+    ("last", "Last"),
+]
 
 
 @pytest.mark.parametrize("chosen", ["", "a&b", 7, "d", None, "unknown"])

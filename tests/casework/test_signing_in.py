@@ -117,10 +117,15 @@ def test_guessing_codes_is_stopped(asked: None, worker: User, client: Client) ->
     assert "Too many tries" in told
 
 
-@pytest.mark.parametrize(("said", "who"), [
-    ("personal", {"worker", "lead", "department", "administrator"}), ("none", set()), ("auditor, data", {"auditor", "data"}),
-    ("all", {"worker", "lead", "department", "policy", "data", "auditor", "administrator"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "who"),
+    [
+        ("personal", {"worker", "lead", "department", "administrator"}),
+        ("none", set()),
+        ("auditor, data", {"auditor", "data"}),
+        ("all", {"worker", "lead", "department", "policy", "data", "auditor", "administrator"}),
+    ],
+)
 def test_the_installation_says_who_must_have_a_second_factor(settings: Any, said: str, who: set[str]) -> None:
     from almoner.casework.signing_in import roles_with_second_factor
 
@@ -162,9 +167,11 @@ def test_a_session_ends_when_idle_and_in_any_case_after_some_hours(
     worker: User, signed_in: SignIn, settings: Any
 ) -> None:
     for key, seconds, status in (
-        ("seen", settings.IDLE_SECONDS - 60, 200), ("seen", settings.IDLE_SECONDS + 60, 302),
-        ("began", settings.SESSION_COOKIE_AGE - 60, 200), ("began", settings.SESSION_COOKIE_AGE + 60, 302),
-    ):  # fmt: skip
+        ("seen", settings.IDLE_SECONDS - 60, 200),
+        ("seen", settings.IDLE_SECONDS + 60, 302),
+        ("began", settings.SESSION_COOKIE_AGE - 60, 200),
+        ("began", settings.SESSION_COOKIE_AGE + 60, 302),
+    ):
         client = signed_in(worker)
         session = client.session
         session[key] = int(time.time()) - seconds
@@ -240,10 +247,14 @@ def test_what_is_delicate_asks_for_the_password_again_after_a_while(
 @pytest.fixture
 def provider(settings: Any) -> Iterator[Provider]:
     with running() as found:
-        said = environment.read({
-            "ALMONER_OIDC_ISSUER": found.issuer, "ALMONER_OIDC_CLIENT": CLIENT, "ALMONER_OIDC_SECRET": SECRET,
-            "ALMONER_OIDC_NAME": "the county",
-        })  # fmt: skip
+        said = environment.read(
+            {
+                "ALMONER_OIDC_ISSUER": found.issuer,
+                "ALMONER_OIDC_CLIENT": CLIENT,
+                "ALMONER_OIDC_SECRET": SECRET,
+                "ALMONER_OIDC_NAME": "the county",
+            }
+        )
         settings.PROVIDER = said.provider
         settings.SOCIALACCOUNT_PROVIDERS = environment.providers_of(said.provider)
         yield found
@@ -331,10 +342,15 @@ def test_without_a_provider_its_addresses_are_404(client: Client) -> None:
     assert client.get(reverse("openid_connect_callback", args=["authority"])).status_code == 404
 
 
-@pytest.mark.parametrize("said", [
-    {"ALMONER_OIDC_ISSUER": "https://id.example"}, {"ALMONER_IDLE_MINUTES": "soon"}, {"ALMONER_HTTPS": "yes"},
-    {"ALMONER_OIDC_ISSUER": "http://id.example", "ALMONER_OIDC_CLIENT": "a", "ALMONER_OIDC_SECRET": "b"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"ALMONER_OIDC_ISSUER": "https://id.example"},
+        {"ALMONER_IDLE_MINUTES": "soon"},
+        {"ALMONER_HTTPS": "yes"},
+        {"ALMONER_OIDC_ISSUER": "http://id.example", "ALMONER_OIDC_CLIENT": "a", "ALMONER_OIDC_SECRET": "b"},
+    ],
+)
 def test_an_environment_that_means_nothing_is_refused(said: dict[str, str]) -> None:
     with pytest.raises(HomeError, match="ALMONER_"):
         environment.read(said)

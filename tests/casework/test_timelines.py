@@ -1,4 +1,5 @@
-"""What happened over months: kept for open cases and what they are about only, shown on the case's page, gone when the case ends."""
+"""What happened over months: kept for open cases and what they are about only, shown on the case's page,
+gone when the case ends."""
 
 from __future__ import annotations
 
@@ -35,7 +36,10 @@ FROM wages AS w JOIN member AS m ON m.person_id = w.person_id WHERE w.month <= :
 """
 CLINIC = "SELECT person_id, day::DATE AS month, sum(cost) AS value FROM clinic GROUP BY person_id, day::DATE"
 FILES = {
-    "timelines/earned.yaml": "subject: household\nlabel: {en: Wages <b>, zh: 工资}\nunit: CNY/month\nmeaning: {en: All members, zh: 全体成员}\n",
+    "timelines/earned.yaml": (
+        "subject: household\nlabel: {en: Wages <b>, zh: 工资}\nunit: CNY/month\nmeaning: {en: All members,"
+        " zh: 全体成员}\n"
+    ),
     "timelines/earned.sql": WAGES,
     "timelines/paid.yaml": "subject: person\nlabel: {en: Paid for care, zh: 医疗支出}\nunit: CNY\n",
     "timelines/paid.sql": CLINIC,
@@ -78,7 +82,9 @@ def poor(departments: None, vault_with_mei: None, outbox: Outbox, pack: Pack) ->
 def test_a_household_is_one_row_and_a_month_without_a_value_is_no_zero(poor: Case, pack: Pack) -> None:
     facts = Facts(line("earned", 1, None, [5, None, 0, 7.25]))
     assert casework.sync_timelines(pack, None, facts) == 1
-    assert kept() == [{"timeline": "earned", "person": None, "since": "2026-05", "values": [5, None, 0, 7.25]}]
+    assert kept() == [
+        {"timeline": "earned", "person": None, "since": "2026-05", "values": [5, None, 0, 7.25]}
+    ]
     assert timelines.months_of((kept() or [{}])[0])[1] == (MONTHS[1], None)
 
 
@@ -91,7 +97,9 @@ def test_a_case_has_what_its_own_purposes_cover_and_no_more(poor: Case, pack: Pa
     assert {one["timeline"] for one in kept() or ()} == {"earned", "paid"}
 
 
-def test_what_is_proposed_counts_as_well_until_it_is_withdrawn(departments: None, pack: Pack, outbox: Outbox) -> None:
+def test_what_is_proposed_counts_as_well_until_it_is_withdrawn(
+    departments: None, pack: Pack, outbox: Outbox
+) -> None:
     facts = Facts(line("earned", 1, None, [5]))
     proposal = outbox.proposal(1, programme="grant")
     casework.apply([[outbox.signal(1, signal="ill"), proposal]])
@@ -145,7 +153,18 @@ def test_a_pack_without_timelines_leaves_none(poor: Case, tmp_path: Path, pack: 
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", ["Over the months", "Wages &lt;b&gt;", "All members", "CNY a month", "Jun 2026", "no value", "lowest 0 CNY a month, highest 7.25 CNY a month"]),
+        (
+            "en",
+            [
+                "Over the months",
+                "Wages &lt;b&gt;",
+                "All members",
+                "CNY a month",
+                "Jun 2026",
+                "no value",
+                "lowest 0 CNY a month, highest 7.25 CNY a month",
+            ],
+        ),
         ("zh-hans", ["逐月情况", "工资", "全体成员", "2026年6月", "无数值", "最低0"]),
     ],
 )
@@ -169,7 +188,9 @@ def test_a_persons_line_has_the_name_from_the_vault_and_goes_with_the_person(
     assert "Mei" not in str(kept())
 
 
-def test_a_page_without_any_says_nothing_of_it(poor: Case, pack: Pack, worker: User, signed_in: SignIn) -> None:
+def test_a_page_without_any_says_nothing_of_it(
+    poor: Case, pack: Pack, worker: User, signed_in: SignIn
+) -> None:
     client = signed_in(worker)
     assert "Over the months" not in client.get(f"/cases/{poor.reference}/").content.decode()
     casework.sync_timelines(pack, None, Facts())
@@ -189,7 +210,10 @@ def test_more_lines_are_no_more_queries(
 ) -> None:
     casework.apply([[outbox.signal(1, signal="ill", person_id=11)]])
     client, counted = signed_in(worker), []
-    for facts in (Facts(line("earned", 1, None, [5])), Facts(line("earned", 1, None, [5]), line("paid", 1, 11, [6, 7]))):
+    for facts in (
+        Facts(line("earned", 1, None, [5])),
+        Facts(line("earned", 1, None, [5]), line("paid", 1, 11, [6, 7])),
+    ):
         casework.sync_timelines(pack, None, facts)
         with CaptureQueriesContext(connection) as queries:
             client.get(f"/cases/{poor.reference}/")
@@ -198,7 +222,9 @@ def test_more_lines_are_no_more_queries(
 
 
 @pytest.mark.parametrize("values", [[0], [5], [3, None, 9.5], [None, 1], [-4, 4], [1e7, 2], [0, 0]])
-def test_a_drawing_has_a_point_for_each_value_a_path_for_each_run_and_round_numbers(values: list[float | None]) -> None:
+def test_a_drawing_has_a_point_for_each_value_a_path_for_each_run_and_round_numbers(
+    values: list[float | None],
+) -> None:
     rows = list(zip(MONTHS, values, strict=False))
     with override("en"):
         chart = line_chart.over_months('A & "<label>"', "<of>", "<i>元", rows)
@@ -213,7 +239,9 @@ def test_a_drawing_has_a_point_for_each_value_a_path_for_each_run_and_round_numb
     assert "0" in texts
     heights = [float(point.get("cy", "nan")) for point in points]
     known = [value for value in values if value is not None]
-    assert sorted(range(len(known)), key=lambda n: known[n]) == sorted(range(len(known)), key=lambda n: (-heights[n], n))
+    assert sorted(range(len(known)), key=lambda n: known[n]) == sorted(
+        range(len(known)), key=lambda n: (-heights[n], n)
+    )
     assert all(0 < height < line_chart.HEIGHT for height in heights)
     assert [row[1] for row in chart.rows].count("no value") == values.count(None)
     assert chart.head[1] == "<of>, <i>元"

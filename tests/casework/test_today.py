@@ -28,10 +28,17 @@ NOW = dt.datetime.now()
 def county(worker: User, colleague: User, outbox: Outbox, vault_with_mei: None) -> None:
     """Cases in all states that the figures tell of, and two that are not the worker's to see."""
     old = NOW - dt.timedelta(days=40)
-    casework.apply([[
-        *(outbox.signal(h, known_at=NOW) for h in range(1, 5)), *(outbox.signal(h, known_at=old) for h in range(5, 8)),
-        *(outbox.signal(h, known_at=old, area="5299") for h in (8, 9)), outbox.proposal(1, known_at=NOW), outbox.proposal(2, known_at=NOW),
-    ]])  # fmt: skip
+    casework.apply(
+        [
+            [
+                *(outbox.signal(h, known_at=NOW) for h in range(1, 5)),
+                *(outbox.signal(h, known_at=old) for h in range(5, 8)),
+                *(outbox.signal(h, known_at=old, area="5299") for h in (8, 9)),
+                outbox.proposal(1, known_at=NOW),
+                outbox.proposal(2, known_at=NOW),
+            ]
+        ]
+    )
     Case.objects.filter(household_id=2).update(assignee=colleague)
     Case.objects.filter(household_id=5).update(held_until=NOW.date() + dt.timedelta(days=5))
     case = Case.objects.get(household_id=1)
@@ -55,9 +62,21 @@ def test_each_figure_is_the_count_of_the_list_behind_it(
     assert {address: client.get(address).context["page"].paginator.count for address in found} == found
     by_list = {address.split("list=")[1]: count for address, count in found.items()}
     assert by_list == {
-        "new": 4, "unassigned": 4, "mine": 1, "team": 2, "second": 1, "held": 1, "overdue": 2, "given": 1, "asked": 0,
-        "telling": 0, "unanswered": 0, "returned": 0, "departments": 0, "withdrawn": 0,
-    }  # fmt: skip
+        "new": 4,
+        "unassigned": 4,
+        "mine": 1,
+        "team": 2,
+        "second": 1,
+        "held": 1,
+        "overdue": 2,
+        "given": 1,
+        "asked": 0,
+        "telling": 0,
+        "unanswered": 0,
+        "returned": 0,
+        "departments": 0,
+        "withdrawn": 0,
+    }
 
 
 def test_what_was_given_is_told_by_programme_with_its_sum(
@@ -89,9 +108,16 @@ def test_the_page_makes_as_many_queries_for_many_cases(
     assert queries() == few
 
 
-@pytest.mark.parametrize(("allowed", "days", "late"), [
-    (2, 2, False), (2, 3, True), (41, 41, False), (41, 42, True), (None, 4_000, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("allowed", "days", "late"),
+    [
+        (2, 2, False),
+        (2, 3, True),
+        (41, 41, False),
+        (41, 42, True),
+        (None, 4_000, False),
+    ],
+)
 def test_a_feed_is_late_by_what_its_contract_says(allowed: int | None, days: int, late: bool) -> None:
     through = NOW.date() - dt.timedelta(days=days)
     feed = FeedState(
@@ -103,9 +129,15 @@ def test_a_feed_is_late_by_what_its_contract_says(allowed: int | None, days: int
 def test_late_feeds_are_told_the_latest_first(worker: User, signed_in: SignIn) -> None:
     for number, days in enumerate((5, 50, 1)):
         FeedState.objects.create(
-            id=f"feed{number}", position=number, label={"en": f"Feed {number}"}, owner="labour", cadence="daily",
-            sharing_class="conditional", complete_through=NOW.date() - dt.timedelta(days=days), late_after_days=2,
-        )  # fmt: skip
+            id=f"feed{number}",
+            position=number,
+            label={"en": f"Feed {number}"},
+            owner="labour",
+            cadence="daily",
+            sharing_class="conditional",
+            complete_through=NOW.date() - dt.timedelta(days=days),
+            late_after_days=2,
+        )
     assert [one.label for one in late_feeds(NOW.date())] == ["Feed 1", "Feed 0"]
     text = signed_in(worker).get(reverse("today")).content.decode()
     assert text.index("Feed 1") < text.index("Feed 0")

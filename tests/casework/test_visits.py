@@ -35,10 +35,16 @@ def test_a_visit_is_planned_moved_and_recorded(case: Case, worker: User) -> None
     assert (visit.planned_for, visit.made_on, visit.found, visit.visitor) == (TODAY, TODAY, "need", worker)
 
 
-@pytest.mark.parametrize("told", [
-    {}, {"found": "bad feeling"}, {"found": "false_alarm"}, {"found": "false_alarm", "reason": "bad feeling"},
-    {"found": "need", "day": TODAY + DAY},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"found": "bad feeling"},
+        {"found": "false_alarm"},
+        {"found": "false_alarm", "reason": "bad feeling"},
+        {"found": "need", "day": TODAY + DAY},
+    ],
+)
 def test_what_was_seen_is_structured(case: Case, worker: User, told: dict[str, object]) -> None:
     go(case, worker, "take")
     go(case, worker, "plan", day=TODAY)

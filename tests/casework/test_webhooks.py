@@ -1,4 +1,5 @@
-"""Departments' own systems are told: signed, without personal data, at least once, and nowhere but where they listen."""
+"""Departments' own systems are told: signed, without personal data, at least once, and nowhere but where
+they listen."""
 
 from __future__ import annotations
 
@@ -68,13 +69,22 @@ def test_what_is_sent_is_told_signed_and_without_personal_data(
     assert (got.path, got.headers["content-type"]) == ("/hook", "application/cloudevents+json")
     assert is_signed(got, secret, time.time())
     event = got.event
-    assert (event["specversion"], event["type"], event["subject"]) == ("1.0", "almoner.referral.sent", referral.reference)
+    assert (event["specversion"], event["type"], event["subject"]) == (
+        "1.0",
+        "almoner.referral.sent",
+        referral.reference,
+    )
     assert event["id"] == got.id
     assert referral.due_at is not None
     assert event["data"] == {
-        "referral": referral.reference, "version": referral.version, "programme": "monthly_relief", "state": "sent",
-        "amount": "1702.50", "unit": "CNY/month", "due_at": referral.due_at.astimezone().isoformat(timespec="seconds"),
-    }  # fmt: skip
+        "referral": referral.reference,
+        "version": referral.version,
+        "programme": "monthly_relief",
+        "state": "sent",
+        "amount": "1702.50",
+        "unit": "CNY/month",
+        "due_at": referral.due_at.astimezone().isoformat(timespec="seconds"),
+    }
     text = got.body.decode() + json.dumps(got.headers)
     assert not any(word in text for word in (NAME, NUMBER, PHONE, case.reference))
     assert sending.deliver() == sending.Sent()
@@ -87,7 +97,11 @@ def test_a_signature_holds_for_this_body_this_time_and_this_secret_only(
     sending.deliver()
     got = receiver.got[0]
     other = type(got)(got.path, got.headers, got.body.replace(b"1702.50", b"9702.50"))
-    moved = type(got)(got.path, got.headers | {"webhook-timestamp": str(int(got.headers["webhook-timestamp"]) + 1)}, got.body)
+    moved = type(got)(
+        got.path,
+        got.headers | {"webhook-timestamp": str(int(got.headers["webhook-timestamp"]) + 1)},
+        got.body,
+    )
     renamed = type(got)(got.path, got.headers | {"webhook-id": "another"}, got.body)
     assert not any(is_signed(one, secret, time.time()) for one in (other, moved, renamed))
     assert not is_signed(got, secret, time.time() + 3600), "an old event that is played again"
@@ -172,18 +186,30 @@ def test_only_a_running_referral_is_taken_back_by_a_named_person_with_a_reason(
         return str(told.value)
 
     assert refused("take-back", referral=referral.reference) == "Write a note."
-    assert refused("take-back", referral="another", note="x") == "This cannot be done in the referral's present state."
-    assert refused("again", referral=referral.reference) == "This cannot be done in the referral's present state."
+    assert (
+        refused("take-back", referral="another", note="x")
+        == "This cannot be done in the referral's present state."
+    )
+    assert (
+        refused("again", referral=referral.reference)
+        == "This cannot be done in the referral's present state."
+    )
     workflow.answer(clerk, referral.reference, "accept", referral.version, "")
     go(case, worker, "take-back", referral=referral.reference, note="the family moved")
     event = case.events.order_by("-number")[0]
-    assert (event.kind, event.actor, json.loads(event.data)["note"]) == ("referral_taken_back", worker, "the family moved")
+    assert (event.kind, event.actor, json.loads(event.data)["note"]) == (
+        "referral_taken_back",
+        worker,
+        "the family moved",
+    )
     with pytest.raises(Http404):
         workflow.answer(clerk, referral.reference, "done", referral.version + 2, "")
     assert Referral.objects.get().state == ReferralState.TAKEN_BACK
 
 
-def test_what_lost_its_evidence_is_not_proposed_by_hand(case: Case, worker: User, clerk: User, outbox: Outbox) -> None:
+def test_what_lost_its_evidence_is_not_proposed_by_hand(
+    case: Case, worker: User, clerk: User, outbox: Outbox
+) -> None:
     referral = confirmed(case, worker)
     workflow.answer(clerk, referral.reference, "return", referral.version, "no such household")
     casework.apply([[outbox.proposal(1, "cleared")]])
@@ -195,14 +221,23 @@ def test_what_lost_its_evidence_is_not_proposed_by_hand(case: Case, worker: User
 
 
 FAILURES: list[tuple[Any, str]] = [
-    (500, "answered 500"), (404, "answered 404"), ((302, {"Location": "/elsewhere"}), "answered 302"),
-    ("close", "no connection (RemoteDisconnected)"), ("silent", "time-out"),
-]  # fmt: skip
+    (500, "answered 500"),
+    (404, "answered 404"),
+    ((302, {"Location": "/elsewhere"}), "answered 302"),
+    ("close", "no connection (RemoteDisconnected)"),
+    ("silent", "time-out"),
+]
 
 
 @pytest.mark.parametrize(("answer", "why"), FAILURES)
 def test_what_fails_is_tried_again_later_and_then_arrives(
-    case: Case, worker: User, secret: str, receiver: Receiver, answer: Any, why: str, monkeypatch: pytest.MonkeyPatch
+    case: Case,
+    worker: User,
+    secret: str,
+    receiver: Receiver,
+    answer: Any,
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(posting, "WHOLE_SECONDS", 0.5)
     receiver.answers = [answer]
@@ -274,7 +309,13 @@ def test_who_asks_for_quiet_gets_it_and_keeps_nobody_else_waiting(
     with receiving() as labour:
         endpoints.listen("labour", labour.url, True)
         OutgoingEvent.objects.create(
-            id="other", department="labour", kind="sent", referral=referral, body="{}", made_at=now(), next_at=now()
+            id="other",
+            department="labour",
+            kind="sent",
+            referral=referral,
+            body="{}",
+            made_at=now(),
+            next_at=now(),
         )
         at = now()
         assert sending.deliver(at) == sending.Sent(delivered=1, failed=1)
@@ -302,7 +343,9 @@ def test_who_is_gone_is_not_asked_again(case: Case, worker: User, secret: str, r
     assert sending.dead_letters()[0]["failure"] == "answered 410"
 
 
-def test_a_claim_of_a_process_that_died_ends_by_itself(case: Case, worker: User, secret: str, receiver: Receiver) -> None:
+def test_a_claim_of_a_process_that_died_ends_by_itself(
+    case: Case, worker: User, secret: str, receiver: Receiver
+) -> None:
     confirmed(case, worker)
     at = now()
     event = waits()
@@ -325,7 +368,9 @@ def test_what_was_delivered_is_forgotten_after_thirty_days(case: Case, worker: U
 # Secrets
 
 
-def test_after_a_rotation_both_secrets_sign_for_seven_days(case: Case, worker: User, secret: str, receiver: Receiver) -> None:
+def test_after_a_rotation_both_secrets_sign_for_seven_days(
+    case: Case, worker: User, secret: str, receiver: Receiver
+) -> None:
     confirmed(case, worker)
     at = now()
     new = endpoints.rotate("relief", at)
@@ -357,7 +402,9 @@ def test_without_the_key_nothing_is_sent_and_nothing_is_lost(
     assert sending.deliver(now() + dt.timedelta(minutes=1)) == sending.Sent(delivered=1)
 
 
-def test_who_is_told_nothing_more_is_told_nothing_more(case: Case, worker: User, secret: str, receiver: Receiver) -> None:
+def test_who_is_told_nothing_more_is_told_nothing_more(
+    case: Case, worker: User, secret: str, receiver: Receiver
+) -> None:
     confirmed(case, worker)
     assert endpoints.stop("relief", now()) == 1
     assert sending.deliver() == sending.Sent()
@@ -379,10 +426,24 @@ def test_a_department_without_an_address_cannot_listen(departments: None, vault_
 # Addresses
 
 
-@pytest.mark.parametrize("url", [
-    "relief.example", "ftp://relief.example/", "http://relief.example/", "https://", "https://a:b@relief.example/", "https://x/#y",
-    "https://x:0/", "https://x:99999/", "https://x/a b", "https://[::1", "https://xn\u00e9/", "javascript:alert(1)", "https://x/\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "relief.example",
+        "ftp://relief.example/",
+        "http://relief.example/",
+        "https://",
+        "https://a:b@relief.example/",
+        "https://x/#y",
+        "https://x:0/",
+        "https://x:99999/",
+        "https://x/a b",
+        "https://[::1",
+        "https://xn\u00e9/",
+        "javascript:alert(1)",
+        "https://x/\n",
+    ],
+)
 def test_what_is_no_address_to_be_told_at_is_refused(url: str) -> None:
     with pytest.raises(AddressRefused):
         parts_of(url)
@@ -404,21 +465,35 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]
 
 
 INSIDE = [
-    "127.0.0.1", "10.0.0.8", "172.16.0.1", "192.168.1.1", "100.64.0.1", "::1", "fd00::1", "::ffff:10.0.0.8", "64:ff9b::a00:8",
-    "2002:a00:8::1", "192.0.2.1", "198.18.0.1",
-]  # fmt: skip
+    "127.0.0.1",
+    "10.0.0.8",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "::1",
+    "fd00::1",
+    "::ffff:10.0.0.8",
+    "64:ff9b::a00:8",
+    "2002:a00:8::1",
+    "192.0.2.1",
+    "198.18.0.1",
+]
 NO_HOST = ["0.0.0.0", "169.254.169.254", "fe80::1", "224.0.0.1", "::", "::ffff:169.254.169.254"]  # noqa: S104
 
 
 @pytest.mark.parametrize("address", [*INSIDE, *NO_HOST])
-def test_an_address_inside_is_refused_even_beside_a_public_one(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_an_address_inside_is_refused_even_beside_a_public_one(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     resolving(monkeypatch, ["8.8.8.8", address])
     with pytest.raises(AddressRefused):
         addresses_of(parts_of("https://hook.example/"), private_network=False)
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_a_private_network_is_told_where_that_was_allowed(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_private_network_is_told_where_that_was_allowed(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     resolving(monkeypatch, [address])
     assert addresses_of(parts_of("https://hook.example/"), private_network=True)
 
@@ -430,7 +505,9 @@ def test_a_machines_own_services_are_never_told(monkeypatch: pytest.MonkeyPatch,
         addresses_of(parts_of("https://hook.example/"), private_network=True)
 
 
-def test_this_machine_is_not_told_unless_that_was_allowed(case: Case, worker: User, receiver: Receiver) -> None:
+def test_this_machine_is_not_told_unless_that_was_allowed(
+    case: Case, worker: User, receiver: Receiver
+) -> None:
     endpoints.listen("relief", receiver.url, False)
     confirmed(case, worker)
     sending.deliver()
@@ -450,12 +527,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hook.example")])
     today = dt.datetime.now(dt.UTC)
     made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(today - dt.timedelta(days=1)).not_valid_after(today + dt.timedelta(days=2))
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - dt.timedelta(days=1))
+        .not_valid_after(today + dt.timedelta(days=2))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("hook.example")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
-    )  # fmt: skip
+    )
     folder = tmp_path_factory.mktemp("tls")
     (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     (folder / "key.pem").write_bytes(

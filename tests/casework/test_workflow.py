@@ -30,11 +30,14 @@ def test_a_case_goes_its_whole_way_by_a_named_person(case: Case, worker: User) -
     assert [event.kind for event in done] == ROAD
 
 
-@pytest.mark.parametrize(("before", "names"), [
-    ([], ["confirm", "support", "follow-up", "close", "send"]),
-    (["take", "start"], ["start", "support", "follow-up", "close"]),
-    (["take", "start", "confirm"], ["start", "confirm", "dismiss", "close"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "names"),
+    [
+        ([], ["confirm", "support", "follow-up", "close", "send"]),
+        (["take", "start"], ["start", "support", "follow-up", "close"]),
+        (["take", "start", "confirm"], ["start", "confirm", "dismiss", "close"]),
+    ],
+)
 def test_no_state_can_be_jumped(case: Case, worker: User, before: list[str], names: list[str]) -> None:
     go(case, worker, *before)
     for name in names:

@@ -27,9 +27,11 @@ def photo(width: int = 40, height: int = 30, *, turned: bool = False) -> bytes:
 def paper(body: bytes = b"", after: bytes = b"") -> bytes:
     """A PDF of one empty page; `body` stands in it, `after` follows its end."""
     return (
-        b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n" + body + b"xref\n0 1\n0000000000 65535 f \n"
-        b"trailer<</Size 4/Root 1 0 R>>\nstartxref\n9\n%%EOF\n" + after
+        b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count"
+        b" 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n"
+        + body
+        + b"xref\n0 1\n0000000000 65535 f \ntrailer<</Size 4/Root 1 0 R>>\nstartxref\n9\n%%EOF\n"
+        + after
     )
 
 

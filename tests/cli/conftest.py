@@ -12,7 +12,8 @@ from once import once
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `almoner demo` leaves in `demo`, and what it said in `told.json`. Take a copy of it (`once.copied`)."""
+    """What `almoner demo` leaves in `demo`, and what it said in `told.json`. Take a copy of it
+    (`once.copied`)."""
     return once(tmp_path_factory, "demo", _demonstrated)
 
 

@@ -1,4 +1,5 @@
-"""What was decided is decided again in a restored installation; and the console is not served where that is not safe."""
+"""What was decided is decided again in a restored installation; and the console is not served where that
+is not safe."""
 
 from __future__ import annotations
 
@@ -32,9 +33,13 @@ def test_a_restored_installation_decides_the_same(demo: Path, tmp_path: Path) ->
     assert replayed["decided_sha256"] == replayed["recorded_sha256"]
 
 
-@pytest.mark.parametrize(("words", "told"), [
-    (("--host", "0.0.0.0"), "without TLS"), ((), "ALMONER_SECOND_FACTOR names no role: king"),  # noqa: S104
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--host", "0.0.0.0"), "without TLS"),  # noqa: S104 - what must be refused
+        ((), "ALMONER_SECOND_FACTOR names no role: king"),
+    ],
+)
 def test_the_console_is_not_served_where_that_is_not_safe(
     installation: Path, words: tuple[str, ...], told: str
 ) -> None:

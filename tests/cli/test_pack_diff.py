@@ -1,4 +1,5 @@
-"""`almoner pack diff` on an installation: what it prints, what it lists, and that it leaves every file as it was."""
+"""`almoner pack diff` on an installation: what it prints, what it lists, and that it leaves every file as
+it was."""
 
 from __future__ import annotations
 
@@ -93,9 +94,17 @@ def test_the_pack_that_decided_is_found_by_its_hash(home: Path, packs: tuple[Pat
 def test_the_words_say_what_changes_for_whom(home: Path, packs: tuple[Path, Path]) -> None:
     told = almoner("pack", "diff", *packs, "--home", home)
     for said in (
-        "Nothing was written", "Who would be noticed", "Low wage", "Top-up", "Money by area (township)", "Area 710000101",
-        "Groups most affected", "parameters bar areas.default.2024-01-01", "- 1000 (Notice 1)", "+ 3000 (Notice 1)",
-    ):  # fmt: skip
+        "Nothing was written",
+        "Who would be noticed",
+        "Low wage",
+        "Top-up",
+        "Money by area (township)",
+        "Area 710000101",
+        "Groups most affected",
+        "parameters bar areas.default.2024-01-01",
+        "- 1000 (Notice 1)",
+        "+ 3000 (Notice 1)",
+    ):
         assert said in told
 
 

@@ -1,4 +1,5 @@
-"""What a command loads before it does anything: what it needs, and no more. All of Almoner takes seconds to load."""
+"""What a command loads before it does anything: what it needs, and no more. All of Almoner takes seconds
+to load."""
 
 from __future__ import annotations
 

@@ -123,7 +123,8 @@ def test_no_personal_data_in_what_commands_print(home: Path, county: Path) -> No
 
 
 def test_no_file_but_the_vault_knows_a_number(home: Path, county: Path) -> None:
-    """Not even sealed files hold one in clear: the numbers of 200 residents are in no byte of the installation."""
+    """Not even sealed files hold one in clear: the numbers of 200 residents are in no byte of the
+    installation."""
     import pyarrow.parquet as pq
 
     numbers = pq.read_table(county / "truth" / "persons.parquet").column("resident_no").to_pylist()[:200]
@@ -193,9 +194,17 @@ def test_demo_does_not_clear_a_folder_that_is_not_its_own(tmp_path: Path) -> Non
 def test_bench_prints_the_promised_keys() -> None:
     told = as_json("bench", "sweep", "--residents", 1000)
     assert set(told) >= {
-        "residents", "facts_rows", "place_seconds", "intake_seconds", "intake_rows_per_second", "assessment_seconds",
-        "cycle_seconds", "lower_bound_seconds", "pandas_seconds", "peak_memory_mib",
-    }  # fmt: skip
+        "residents",
+        "facts_rows",
+        "place_seconds",
+        "intake_seconds",
+        "intake_rows_per_second",
+        "assessment_seconds",
+        "cycle_seconds",
+        "lower_bound_seconds",
+        "pandas_seconds",
+        "peak_memory_mib",
+    }
 
 
 def test_evaluate_on_the_real_panel_prints_both_orderings() -> None:

@@ -1,6 +1,8 @@
-"""docs/tutorial.md is run as it stands: its files are written, its commands run, and what it promises is what they print.
+"""docs/tutorial.md is run as it stands: its files are written, its commands run, and what it promises is
+what they print.
 
-That a feed, a signal, a programme and a threshold come without a line of code is shown on the way: the tutorial writes policy files only.
+That a feed, a signal, a programme and a threshold come without a line of code is shown on the way: the
+tutorial writes policy files only.
 """
 
 from __future__ import annotations
@@ -63,7 +65,10 @@ class Walk:
             ["bash", "-euo", "pipefail", "-c", commands],
             cwd=self.folder,
             env=os.environ
-            | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"},
+            | {
+                "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+                "PYTHONIOENCODING": "utf-8",
+            },
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -20,7 +20,8 @@ from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 
 @st.composite
 def orders(draw_: st.DrawFn, wanted: Sequence[Delivery]) -> list[Delivery]:
-    """Any interleaving that keeps each feed's own sequence, with some deliveries a second time right away or at the end."""
+    """Any interleaving that keeps each feed's own sequence, with some deliveries a second time right away
+    or at the end."""
     feeds = [d.feed for d in wanted]
     queues = {feed: [d for d in wanted if d.feed == feed] for feed in feeds}
     chosen: list[Delivery] = []

@@ -30,9 +30,19 @@ def at(day: dt.date) -> dt.datetime:
 def earner_without_work(folder: Path) -> list[Delivery]:
     book = Book({})
     book.add(
-        "population_register", 0, resident_no=WHO, name="Wei", birth_date=str(BORN), relation="head", household_no="H1", registration="rural",
-        area_code="710000001001", sex="male", status="resident", updated_on="2025-01-01",
-    )  # fmt: skip
+        "population_register",
+        0,
+        resident_no=WHO,
+        name="Wei",
+        birth_date=str(BORN),
+        relation="head",
+        household_no="H1",
+        registration="rural",
+        area_code="710000001001",
+        sex="male",
+        status="resident",
+        updated_on="2025-01-01",
+    )
     for month in months(dt.date(2025, 8, 1), 12):
         book.add("insured_wages", 0, resident_no=WHO, month=f"{month:%Y-%m}", employer_code="E1", wage=4000)
     book.add("insured_wages", 1, resident_no=WHO, month="2026-08", employer_code="E2", wage=300)
@@ -103,9 +113,10 @@ def test_the_evidence_says_value_operands_unit_source_and_dates(engine: Engine) 
     wages = next(f for f in best["feeds"] if f["feed"] == "insured_wages")
     assert wages["complete_through"] == "2026-10-31"
     assert wages["latest"] == "2026-08-01"
-    assert fell["sentence"]["en"] == (
-        "Best of the last 3 complete months (300 CNY a month) is less than Share of usual income that counts as a sharp fall (0.6)"
-        " × Usual registered income (4,000 CNY a month) (= 2,400)"
+    assert (
+        fell["sentence"]["en"]
+        == "Best of the last 3 complete months (300 CNY a month) is less than Share of usual income that"
+        " counts as a sharp fall (0.6) × Usual registered income (4,000 CNY a month) (= 2,400)"
     )
     assert "低于" in fell["sentence"]["zh"]
 
@@ -146,7 +157,10 @@ def test_the_past_is_replayed_as_it_was_known(engine: Engine, base: Pack, tmp_pa
 
 
 def test_a_replay_writes_nothing(engine: Engine, base: Pack) -> None:
-    counts = "SELECT (SELECT count(*) FROM assessment.cycle), (SELECT count(*) FROM assessment.change), (SELECT count(*) FROM assessment.standing)"
+    counts = (
+        "SELECT (SELECT count(*) FROM assessment.cycle), (SELECT count(*) FROM assessment.change), (SELECT"
+        " count(*) FROM assessment.standing)"
+    )
     before = engine.rows(counts)
     cycle.replay(engine, base, DAY_2, at(DAY_2))
     assert engine.rows(counts) == before
@@ -171,7 +185,9 @@ def test_other_evidence_for_the_same_signal_is_a_change(engine: Engine, base: Pa
 
 
 @pytest.mark.parametrize("scoped", [False, True], ids=["sweep", "some"])
-def test_what_stands_keeps_its_first_day_and_tells_its_last(engine: Engine, base: Pack, tmp_path: Path, scoped: bool) -> None:
+def test_what_stands_keeps_its_first_day_and_tells_its_last(
+    engine: Engine, base: Pack, tmp_path: Path, scoped: bool
+) -> None:
     """With the same evidence or other, and neither twice nor gone when the day is looked at again."""
     sql = "SELECT key, digest, opened, last_true FROM assessment.standing ORDER BY key"
     before = engine.rows(sql)

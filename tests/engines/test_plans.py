@@ -45,7 +45,11 @@ def test_other_rows_under_the_same_name_give_other_answers(engine: Engine) -> No
 
 
 def test_every_type_survives(engine: Engine) -> None:
-    look = "SELECT * EXCLUDE (huge, ever, last, named, id), huge::VARCHAR, named::VARCHAR, id::VARCHAR, typeof(huge), typeof(text), typeof(id), json_array(text), ever = 'infinity', last = 'infinity' FROM kept"
+    look = (
+        "SELECT * EXCLUDE (huge, ever, last, named, id), huge::VARCHAR, named::VARCHAR, id::VARCHAR,"
+        " typeof(huge), typeof(text), typeof(id), json_array(text), ever = 'infinity', last = 'infinity' FROM"
+        " kept"
+    )
     with engine.offer("numbers", numbers(1, 2)):
         engine.keep("kept", EVERY_TYPE)
         plain = engine.rows(look)
@@ -54,15 +58,28 @@ def test_every_type_survives(engine: Engine) -> None:
         with engine.few_rows(), engine.offer("numbers", numbers(1, 2)):
             engine.keep("kept", EVERY_TYPE)
             assert engine.rows(look) == plain
-            assert engine.table("SELECT huge, number FROM kept").to_pylist() == [{"huge": 3, "number": Decimal("2.0000")}]
+            assert engine.table("SELECT huge, number FROM kept").to_pylist() == [
+                {"huge": 3, "number": Decimal("2.0000")}
+            ]
             engine.forget("kept")
 
 
 @pytest.mark.parametrize(
-    "value", [1, 2**40, 0.1, "it's $n", True, None, dt.date(2026, 11, 28), dt.datetime(2026, 11, 28, 7, 1, 2, 3), Decimal("1.50")]
+    "value",
+    [
+        1,
+        2**40,
+        0.1,
+        "it's $n",
+        True,
+        None,
+        dt.date(2026, 11, 28),
+        dt.datetime(2026, 11, 28, 7, 1, 2, 3),
+        Decimal("1.50"),
+    ],
 )
 def test_a_parameter_keeps_its_type(engine: Engine, value: object) -> None:
-    sql = "SELECT $n, typeof($n), '$n', /* $n */ \"$n\" FROM (SELECT 1 AS \"$n\") -- $n"
+    sql = 'SELECT $n, typeof($n), \'$n\', /* $n */ "$n" FROM (SELECT 1 AS "$n") -- $n'
     plain = engine.rows(sql, {"n": value})
     for _ in range(TIMES):
         with engine.few_rows():
@@ -77,13 +94,19 @@ def test_a_name_means_the_views_that_are_open(engine: Engine) -> None:
                 engine.keep("fewer", "SELECT sum(n)::BIGINT AS total FROM few")
                 engine.keep("fewer_again", "SELECT sum(n)::BIGINT AS total FROM few")
             assert engine.value("SELECT sum(n)::BIGINT AS total FROM few") == 6
-            totals = [engine.value(f"SELECT total FROM {name}") for name in ("all_of_them", "fewer", "fewer_again")]
+            totals = [
+                engine.value(f"SELECT total FROM {name}") for name in ("all_of_them", "fewer", "fewer_again")
+            ]
             assert totals == [6, 3, 3]
 
 
 def test_views_that_were_forgotten_do_not_lend_their_plans_to_others(engine: Engine) -> None:
     for n in range(3 * MOST_WORLDS):
-        with engine.few_rows(), engine.offer("numbers", numbers(1, 2, 3)), engine.views({"few": f"SELECT n + {n % 150} AS n FROM numbers"}):
+        with (
+            engine.few_rows(),
+            engine.offer("numbers", numbers(1, 2, 3)),
+            engine.views({"few": f"SELECT n + {n % 150} AS n FROM numbers"}),
+        ):
             assert engine.value("SELECT max(n) FROM few") == 3 + n % 150
 
 
@@ -114,7 +137,11 @@ def test_what_was_let_go_is_not_read(engine: Engine) -> None:
 
 def test_many_rows_between_few_rows(engine: Engine) -> None:
     for n in range(TIMES):
-        with engine.few_rows(), engine.views({"few": f"SELECT n + {n} AS n FROM base"}), engine.offer("numbers", numbers(n)):
+        with (
+            engine.few_rows(),
+            engine.views({"few": f"SELECT n + {n} AS n FROM base"}),
+            engine.offer("numbers", numbers(n)),
+        ):
             engine.keep("kept", "SELECT n FROM numbers")
             assert engine.value("SELECT n FROM kept") == n
         with engine.views({"few": "SELECT 10 AS n"}), engine.offer("numbers", numbers(-n)):
@@ -156,10 +183,17 @@ def test_many_at_once_and_the_first_error_carries_its_sql(engine: Engine) -> Non
     names = [f"part {n}" for n in range(20)]
     for times in range(TIMES):
         with engine.few_rows(), engine.offer("numbers", numbers(times)):
-            engine.keep_each((name, f"SELECT n + {n} AS n FROM numbers", None) for n, name in enumerate(names))
-            assert [engine.value(f'SELECT n FROM "{name}"') for name in names] == [times + n for n in range(20)]
+            engine.keep_each(
+                (name, f"SELECT n + {n} AS n FROM numbers", None) for n, name in enumerate(names)
+            )
+            assert [engine.value(f'SELECT n FROM "{name}"') for name in names] == [
+                times + n for n in range(20)
+            ]
             with pytest.raises(EngineError) as error:
-                engine.keep_each((f"bad {n}", "SELECT nothing FROM numbers" if n == 7 else "SELECT 1 AS n", None) for n in range(12))
+                engine.keep_each(
+                    (f"bad {n}", "SELECT nothing FROM numbers" if n == 7 else "SELECT 1 AS n", None)
+                    for n in range(12)
+                )
             assert error.value.sql == "SELECT nothing FROM numbers"
     engine.forget(*names)
     engine.keep_each((name, f"SELECT {n} AS n FROM base", None) for n, name in enumerate(names))
@@ -169,22 +203,29 @@ def test_many_at_once_and_the_first_error_carries_its_sql(engine: Engine) -> Non
 def test_tables_side_by_side_are_what_a_join_says(tmp_path: Path) -> None:
     """Read from tables at first, and put together in memory later."""
     spine = "SELECT n, n % 3 AS third FROM numbers"
-    squares = "SELECT n, sum(n * n) AS square, list(n::VARCHAR) AS said FROM numbers WHERE n % 2 = 0 GROUP BY n"
+    squares = (
+        "SELECT n, sum(n * n) AS square, list(n::VARCHAR) AS said FROM numbers WHERE n % 2 = 0 GROUP BY n"
+    )
     tables = [
         Beside("squares", "n", "n", {"square": "the square", "said": "said"}, "is even"),
         Beside("thirds", "id", "third", {"word": "word"}),
     ]
-    more = {"large": '"the square" > 20', "of": "typeof(\"the square\")"}
+    more = {"large": '"the square" > 20', "of": 'typeof("the square")'}
     seen = []
     with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=2) as engine:
         for n in (*range(2 + TIMES), 0):
             with engine.transaction(), engine.few_rows(), engine.offer("numbers", numbers(*range(n, n + 9))):
                 engine.keep("squares", squares)
-                engine.keep("thirds", "SELECT 0 AS id, 'none' AS word UNION ALL SELECT 2, 'two' UNION ALL SELECT 7, 'never'")
+                engine.keep(
+                    "thirds",
+                    "SELECT 0 AS id, 'none' AS word UNION ALL SELECT 2, 'two' UNION ALL SELECT 7, 'never'",
+                )
                 engine.keep_beside("wide", spine, tables, more)
                 engine.keep_beside("plain", spine, tables)
                 seen = engine.rows("SELECT * FROM wide ORDER BY n")
-                assert seen == engine.rows(f"SELECT * FROM ({with_columns(beside(spine, tables), more)}) ORDER BY n")
+                assert seen == engine.rows(
+                    f"SELECT * FROM ({with_columns(beside(spine, tables), more)}) ORDER BY n"
+                )
                 assert [row[:-2] for row in seen] == engine.rows("SELECT * FROM plain ORDER BY n")
     assert seen[0] == (0, 0, 0, ["0"], True, "none", False, "HUGEINT")
     assert seen[1] == (1, 1, None, None, False, None, None, "HUGEINT")
@@ -205,7 +246,10 @@ def test_a_join_by_common_names_ends_no_transaction(tmp_path: Path) -> None:
         for _ in range(TIMES):
             with engine.transaction(), engine.few_rows():
                 engine.execute("CREATE OR REPLACE TEMP TABLE own AS SELECT unnest([1, 2, 3]) AS n")
-                assert engine.rows("SELECT s.n FROM own AS s JOIN (SELECT n FROM own WHERE n > 1) AS b USING (n) ORDER BY s.n") == [(2,), (3,)]
+                assert engine.rows(
+                    "SELECT s.n FROM own AS s JOIN (SELECT n FROM own WHERE n > 1) AS b USING (n) ORDER"
+                    " BY s.n"
+                ) == [(2,), (3,)]
 
 
 def test_a_name_of_few_rows_is_free_for_many_after_a_transaction_failed(tmp_path: Path) -> None:
@@ -221,17 +265,29 @@ def test_a_name_of_few_rows_is_free_for_many_after_a_transaction_failed(tmp_path
 @pytest.mark.parametrize("few", [False, True], ids=["many", "few"])
 def test_a_kept_table_grows_and_shrinks_and_says_by_how_many(engine: Engine, few: bool) -> None:
     for count in range(TIMES):
-        with engine.few_rows() if few else nullcontext(), engine.offer("numbers", numbers(*range(count), None)):
+        with (
+            engine.few_rows() if few else nullcontext(),
+            engine.offer("numbers", numbers(*range(count), None)),
+        ):
             assert engine.keep("here", EVERY_TYPE) == 1
-            assert engine.keep("kept", "SELECT n, 'a' AS letter, NULL::JSON AS body FROM numbers") == count + 1
-            assert engine.keep_more("kept", """SELECT n::SMALLINT, NULL, '{"b": 1}'::JSON FROM numbers WHERE n > 0""") == max(count - 1, 0)
+            assert (
+                engine.keep("kept", "SELECT n, 'a' AS letter, NULL::JSON AS body FROM numbers") == count + 1
+            )
+            assert engine.keep_more(
+                "kept", """SELECT n::SMALLINT, NULL, '{"b": 1}'::JSON FROM numbers WHERE n > 0"""
+            ) == max(count - 1, 0)
             assert engine.keep_more("here", EVERY_TYPE) == 1
             engine.take_out("kept", "n IN (SELECT 1)")
             engine.take_out("kept", "n > 100")
-            assert engine.keep("kept", "SELECT *, typeof(body) AS kind FROM kept ORDER BY ALL NULLS LAST") == count + 1 + max(count - 1, 0) - 2 * (count > 1)
+            assert engine.keep(
+                "kept", "SELECT *, typeof(body) AS kind FROM kept ORDER BY ALL NULLS LAST"
+            ) == count + 1 + max(count - 1, 0) - 2 * (count > 1)
             low = [n for n in range(count) if n != 1]
             again = [n for n in low if n > 0]
-            wanted = sorted([(n, "a", None, "JSON") for n in low] + [(n, None, '{"b": 1}', "JSON") for n in again], key=lambda row: (row[0], row[1] is None))
+            wanted = sorted(
+                [(n, "a", None, "JSON") for n in low] + [(n, None, '{"b": 1}', "JSON") for n in again],
+                key=lambda row: (row[0], row[1] is None),
+            )
             assert engine.rows("SELECT * FROM kept") == [*wanted, (None, "a", None, "JSON")]
             assert engine.rows("SELECT count(*), count(DISTINCT last) FROM here") == [(2, 1)]
             engine.forget("kept", "here")
@@ -299,7 +355,9 @@ def test_where_repetition_is_expected_the_log_goes_into_the_file_little_by_littl
             engine.execute("CREATE OR REPLACE TABLE written (n HUGEINT)")
             sizes = [log.stat().st_size]
             for _ in range(12):
-                engine.execute("INSERT INTO written SELECT hash(range) * 1000000007::HUGEINT FROM range(30000)")
+                engine.execute(
+                    "INSERT INTO written SELECT hash(range) * 1000000007::HUGEINT FROM range(30000)"
+                )
                 sizes.append(log.stat().st_size if log.exists() else 0)
             longest[expected] = max(sizes)
     assert longest[True] < 5_000_000 < longest[False]

@@ -18,7 +18,10 @@ from almoner.errors import EngineError
 
 NAME = b"Wang-Xiulan-of-the-stage"
 ROWS = 400_000
-STAGE = f"SELECT i AS line, '{NAME.decode()}' || i || sha256(i::VARCHAR) || sha256((7 * i)::VARCHAR) AS name FROM range({ROWS}) r(i)"
+STAGE = (
+    f"SELECT i AS line, '{NAME.decode()}' || i || sha256(i::VARCHAR) || sha256((7 * i)::VARCHAR) AS name FROM"
+    f" range({ROWS}) r(i)"
+)
 LIMIT = "40MB"  # the stage is three times as large
 
 
@@ -40,12 +43,15 @@ def test_work_beyond_the_memory_limit_is_done_and_its_files_do_not_show_a_name(t
 
 
 def test_a_large_transaction_is_written_through_the_spill(tmp_path: Path) -> None:
-    """What the cycle does at a million residents: an outbox larger than the limit, in slices, in one transaction."""
+    """What the cycle does at a million residents: an outbox larger than the limit, in slices, in one
+    transaction."""
     engine = DuckEngine(tmp_path / "facts.duckdb", memory_limit=LIMIT)
     engine.execute("CREATE TABLE change (seq BIGINT PRIMARY KEY, body JSON)")
     with engine.transaction():
         for start in range(0, 60_000, 5_000):
-            bodies = [f'{{"seq":{seq},"text":"{os.urandom(1_000).hex()}"}}' for seq in range(start, start + 5_000)]
+            bodies = [
+                f'{{"seq":{seq},"text":"{os.urandom(1_000).hex()}"}}' for seq in range(start, start + 5_000)
+            ]
             with engine.offer("slice", pa.table({"seq": range(start, start + 5_000), "body": bodies})):
                 engine.execute("INSERT INTO change SELECT seq, body FROM slice")
     assert engine.value("SELECT count(*) FROM change WHERE (body ->> '$.seq')::BIGINT = seq") == 60_000

@@ -1,4 +1,5 @@
-"""A small pack on three of the base pack's feeds, and a county of a few villages, for tests of what another pack changes."""
+"""A small pack on three of the base pack's feeds, and a county of a few villages, for tests of what
+another pack changes."""
 
 from __future__ import annotations
 
@@ -21,33 +22,42 @@ VILLAGES = {
 }  # village to township
 
 FILES = {
-    "pack.yaml": """\
+    "pack.yaml": (
+        """\
         name: october
         version: 1.0.0
         label: {en: October, zh: 十月}
         languages: [en, zh]
         currency: CNY
-        """,
-    "indicators/october.yaml": """\
+        """
+    ),
+    "indicators/october.yaml": (
+        """\
         subject: household
         label: {en: October, zh: 十月}
         columns:
           october_wage: {label: {en: Wages in October, zh: 十月工资}, unit: CNY/month}
           heads: {label: {en: Members, zh: 人数}, unit: person}
-        """,
-    "indicators/october.sql": """\
+        """
+    ),
+    "indicators/october.sql": (
+        """\
         SELECT m.household_id, sum(coalesce(w.wage, 0)) AS october_wage, count(DISTINCT m.person_id) AS heads
         FROM member AS m
         LEFT JOIN insured_wages AS w ON w.person_id = m.person_id AND w.month = DATE '2026-10-01'
         GROUP BY m.household_id
-        """,
-    "parameters/bar.yaml": """\
+        """
+    ),
+    "parameters/bar.yaml": (
+        """\
         description: The bar
         metadata: {label: {en: Bar, zh: 线}, unit: CNY/month}
         values:
           2024-01-01: {value: 1000, reference: Notice 1}
-        """,
-    "signals/low_wage.yaml": """\
+        """
+    ),
+    "signals/low_wage.yaml": (
+        """\
         label: {en: Low wage, zh: 低工资}
         subject: household
         theme: income
@@ -63,8 +73,10 @@ FILES = {
         check: {en: Ask, zh: 询问}
         why: {en: Because, zh: 因为}
         expires_days: 90
-        """,
-    "programmes/top_up.yaml": """\
+        """
+    ),
+    "programmes/top_up.yaml": (
+        """\
         label: {en: Top-up, zh: 补差}
         subject: household
         kind: cash
@@ -80,13 +92,15 @@ FILES = {
         within: {amount: 10, unit: working_days}
         participation: confirm
         reference: Notice 2
-        """,
+        """
+    ),
     "scenarios/low_wage.yaml": "[]\n",
-}  # fmt: skip
+}
 
 
 def write(folder: Path, **other: str) -> Path:
-    """The pack in `folder`; `other` gives files in place of its own, `/` written as `__`, without the suffix `.yaml`."""
+    """The pack in `folder`; `other` gives files in place of its own, `/` written as `__`, without the
+    suffix `.yaml`."""
     replaced = {f"{name.replace('__', '/')}.yaml": text for name, text in other.items()}
     for name, text in {**FILES, **replaced}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

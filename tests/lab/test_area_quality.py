@@ -22,7 +22,9 @@ def pack(base: Pack) -> Pack:
     return with_signals(base, "income_shock")
 
 
-def judged(pack: Pack, folder: Path, events: list[tuple[str, dt.date, int]], book: Book) -> dict[str, AreaQuality]:
+def judged(
+    pack: Pack, folder: Path, events: list[tuple[str, dt.date, int]], book: Book
+) -> dict[str, AreaQuality]:
     (folder / "truth").mkdir()
     rows = [{"area_code": area, "started_on": day, "households": hit} for area, day, hit in events]
     pq.write_table(pa.Table.from_pylist(rows), folder / "truth" / "area_events.parquet")
@@ -31,20 +33,32 @@ def judged(pack: Pack, folder: Path, events: list[tuple[str, dt.date, int]], boo
 
 
 def test_an_alert_where_something_happened_is_right_and_the_event_found(pack: Pack, tmp_path: Path) -> None:
-    found = judged(pack, tmp_path, [("7100", dt.date(2026, 10, 3), 20), ("7132", dt.date(2026, 10, 3), 20)], jumped("income_shock"))
+    found = judged(
+        pack,
+        tmp_path,
+        [("7100", dt.date(2026, 10, 3), 20), ("7132", dt.date(2026, 10, 3), 20)],
+        jumped("income_shock"),
+    )
     ours = found["signals of areas"]
     assert (ours.alerts, ours.right, ours.events, ours.found) == (1, 1, 2, 1)
     assert (ours.precision, ours.recall) == (1.0, 0.5)
 
 
 def test_an_alert_long_after_or_elsewhere_is_wrong(pack: Pack, tmp_path: Path) -> None:
-    found = judged(pack, tmp_path, [("7100", dt.date(2026, 3, 3), 20), ("7101", dt.date(2026, 10, 3), 20)], jumped("income_shock"))
+    found = judged(
+        pack,
+        tmp_path,
+        [("7100", dt.date(2026, 3, 3), 20), ("7101", dt.date(2026, 10, 3), 20)],
+        jumped("income_shock"),
+    )
     assert found["signals of areas"].right == 0
 
 
 def test_the_bare_rule_is_judged_the_same_way(pack: Pack, tmp_path: Path) -> None:
     """Four households instead of two are twice as many; fewer than five are not looked at by the third rule."""
-    book = jumped("income_shock") | {("income_shock", v, LAST): (4, 200) for v in villages() if v.startswith("713")}
+    book = jumped("income_shock") | {
+        ("income_shock", v, LAST): (4, 200) for v in villages() if v.startswith("713")
+    }
     found = judged(pack, tmp_path, [("7100", dt.date(2026, 10, 3), 20)], book)
     doubled, several = found["rate doubled"], found["rate doubled, 5 households or more"]
     assert doubled.alerts == 1 + 5 + 1  # the villages of 713, and 713 itself
@@ -52,5 +66,8 @@ def test_the_bare_rule_is_judged_the_same_way(pack: Pack, tmp_path: Path) -> Non
 
 
 def test_a_pack_without_signals_of_areas_says_so(base: Pack, tmp_path: Path) -> None:
-    with county(base, jumped("income_shock")) as engine, pytest.raises(AlmonerError, match="no signals of areas"):
+    with (
+        county(base, jumped("income_shock")) as engine,
+        pytest.raises(AlmonerError, match="no signals of areas"),
+    ):
         area_quality(engine, replace(base, watch=None), tmp_path, AS_OF, KNOWN_AT)

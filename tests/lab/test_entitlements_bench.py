@@ -1,7 +1,8 @@
-"""Our amounts and OpenFisca's for the same rules on real tax units: the same to the cent, and a difference is seen.
+"""Our amounts and OpenFisca's for the same rules on real tax units: the same to the cent, and a difference
+is seen.
 
-`data/cps_sample.csv` is every 140th tax unit, with the columns that the pack reads, of `cps.csv.gz` in the Python package taxcalc 6.8
-(CC0 1.0, public domain).
+`data/cps_sample.csv` is every 140th tax unit, with the columns that the pack reads, of `cps.csv.gz` in the
+Python package taxcalc 6.8 (CC0 1.0, public domain).
 """
 
 from __future__ import annotations

@@ -186,7 +186,8 @@ def test_a_feed_without_facts_is_empty_and_named(old: Pack, engine: Engine, tmp_
         "SELECT p.person_id, sum(p.amount) AS pension_sum FROM pensions AS p GROUP BY p.person_id", "utf-8"
     )
     (folder / "indicators" / "pension.yaml").write_text(
-        "subject: person\nlabel: {en: P, zh: 养}\ncolumns: {pension_sum: {label: {en: P, zh: 养}, unit: CNY/month}}",
+        "subject: person\nlabel: {en: P, zh: 养}\ncolumns: {pension_sum: {label: {en: P, zh: 养}, unit:"
+        " CNY/month}}",
         "utf-8",
     )
     new = compile_pack(folder, as_of=county.AS_OF)

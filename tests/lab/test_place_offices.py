@@ -1,4 +1,5 @@
-"""What the offices write of the county's lives agrees with the lives, and simple rules on it are rarely right."""
+"""What the offices write of the county's lives agrees with the lives, and simple rules on it are rarely
+right."""
 
 from __future__ import annotations
 

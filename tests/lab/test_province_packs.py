@@ -1,4 +1,5 @@
-"""The packs of Guizhou, Gansu and Chongqing: what they change of base, their clocks, and a county under their rules."""
+"""The packs of Guizhou, Gansu and Chongqing: what they change of base, their clocks, and a county under
+their rules."""
 
 from __future__ import annotations
 

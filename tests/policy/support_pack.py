@@ -18,8 +18,10 @@ LISTED = """
 
 FILES: Mapping[str, str] = {
     **SMALL,
-    "signals/poor.yaml": SMALL["signals/poor.yaml"].replace(
-        "income < :line * members\n  AND income_half < :share * income", "income < 2 * :line * members"
+    "signals/poor.yaml": (
+        SMALL["signals/poor.yaml"].replace(
+            "income < :line * members\n  AND income_half < :share * income", "income < 2 * :line * members"
+        )
     ),
     "contracts/listed.yaml": contract("listed", LISTED, "[relief]"),
     "indicators/listing.sql": dedent("""\

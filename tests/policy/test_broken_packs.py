@@ -12,7 +12,8 @@ from policy.small_pack import FILES, check
 
 @dataclass(frozen=True)
 class Broken:
-    """`old` becomes `new` in `file`; `rule` is found at the line that has `at` in it (of `where`, else `file`)."""
+    """`old` becomes `new` in `file`; `rule` is found at the line that has `at` in it (of `where`, else
+    `file`)."""
 
     rule: str
     file: str
@@ -126,10 +127,33 @@ SHAPES = [
         "missing-translation", "pack.yaml", "calendar:", "units: {bag: {en: bag}}\ncalendar:", "bag", "zh"
     ),
     Broken("time", "departments.yaml", '"09:00"', '"nine"', "hours", "`nine` is not a time"),
-    Broken("inbox", "departments.yaml", "  hours:", "  inbox: webhook\n  hours:", "inbox", "`webhook` is no inbox"),
-    Broken("inbox", "departments.yaml", "  hours:", "  inbox: http://bureau.example/\n  hours:", "inbox", "is no inbox"),
-    Broken("inbox", "departments.yaml", "  hours:", '  inbox: "https://[x/"\n  hours:', "inbox", "is no inbox"),
-    Broken("wrong-value", "departments.yaml", "  hours:", "  identity: [number, income]\n  hours:", "identity", "income"),
+    Broken(
+        "inbox",
+        "departments.yaml",
+        "  hours:",
+        "  inbox: webhook\n  hours:",
+        "inbox",
+        "`webhook` is no inbox",
+    ),
+    Broken(
+        "inbox",
+        "departments.yaml",
+        "  hours:",
+        "  inbox: http://bureau.example/\n  hours:",
+        "inbox",
+        "is no inbox",
+    ),
+    Broken(
+        "inbox", "departments.yaml", "  hours:", '  inbox: "https://[x/"\n  hours:', "inbox", "is no inbox"
+    ),
+    Broken(
+        "wrong-value",
+        "departments.yaml",
+        "  hours:",
+        "  identity: [number, income]\n  hours:",
+        "identity",
+        "income",
+    ),
     Broken("wrong-type", "departments.yaml", "  hours:", "  identity: number\n  hours:", "identity", "list"),
     Broken("level-order", "signals/poor.yaml", "level: yellow", "level: red", "levels:", "most urgent first"),
     Broken(

@@ -64,7 +64,7 @@ def test_plain_numbers_stay(tmp_path: Path) -> None:
         ('":days_to_check"', CLOCK.replace(": 5", ": null"), "parameter-clock", "never end"),
         ('":days_to_check"', AREAS, "parameter-clock", "all areas"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_a_clock_is_told(
     tmp_path: Path, amount: str, clock: str, rule: str, says: str
 ) -> None:

@@ -106,7 +106,10 @@ def test_a_condition_may_begin_with_a_parameter_and_hold_a_cast_or_a_slice(tmp_p
 
 
 def test_an_indicators_sql_is_the_text_written_with_dollar_parameters(tmp_path: Path) -> None:
-    sql = "SELECT person_id, max(wage) AS top\nFROM wages -- not :this\nWHERE month > :as_of AND wage > :floor::DOUBLE AND ':x' <> 'y'\nGROUP BY person_id;\n"
+    sql = (
+        "SELECT person_id, max(wage) AS top\nFROM wages -- not :this\nWHERE month > :as_of AND wage >"
+        " :floor::DOUBLE AND ':x' <> 'y'\nGROUP BY person_id;\n"
+    )
     described = (
         "subject: person\nlabel: {en: a, zh: b}\ncolumns: {top: {label: {en: a, zh: b}, unit: CNY/month}}\n"
     )
@@ -151,7 +154,10 @@ def test_own_units_go_into_pack_yaml(tmp_path: Path) -> None:
 
 
 def test_a_panel_is_read(tmp_path: Path) -> None:
-    panel = "panel:\n  package: some_package\n  dataset: some_data\n  period: year\n  poor: income < 1\n  person: id\n  columns: {people: {resident_no: id}}\n"
+    panel = (
+        "panel:\n  package: some_package\n  dataset: some_data\n  period: year\n  poor: income < 1\n  person:"
+        " id\n  columns: {people: {resident_no: id}}\n"
+    )
     found = compiled(tmp_path, {"pack.yaml": FILES["pack.yaml"] + panel}).panel
     assert found is not None
     assert (found.package, found.columns) == ("some_package", {"people": {"resident_no": "id"}})
@@ -184,6 +190,9 @@ def test_a_scenario_repeats_rows_over_days(tmp_path: Path) -> None:
 
 
 def test_a_plain_list_of_scenarios_is_read_too(tmp_path: Path) -> None:
-    text = "- name: Nobody\n  as_of: 2026-01-01\n  given: {people: [{resident_no: a, birth_date: 1990-01-01, updated_on: 2026-01-01}]}\n  expect: {signals: {poor: false}}\n"
+    text = (
+        "- name: Nobody\n  as_of: 2026-01-01\n  given: {people: [{resident_no: a, birth_date: 1990-01-01,"
+        " updated_on: 2026-01-01}]}\n  expect: {signals: {poor: false}}\n"
+    )
     case = compiled(tmp_path, {"scenarios/poor.yaml": text}).scenarios[0]
     assert (case.name, case.line, case.signals) == ("Nobody", 1, {"poor": False})

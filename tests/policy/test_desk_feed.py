@@ -61,22 +61,49 @@ def test_values_have_words_and_one_is_the_desks(tmp_path: Path) -> None:
 
 
 def test_the_base_packs_requests_are_taken_at_the_desk(base: Pack) -> None:
-    marked = {prop.name: prop.at_desk for feed in base.feeds.values() for prop in feed.properties if prop.at_desk}
+    marked = {
+        prop.name: prop.at_desk for feed in base.feeds.values() for prop in feed.properties if prop.at_desk
+    }
     assert marked == {"channel": "visit"}
     assert base.feeds["help_requests"].property_named("channel").at_desk == "visit"  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(("old", "new", "at", "rule", "says"), [
-    ("value: visit}", "value: walk_in}", "walk_in", "wrong-value", "`atDesk: walk_in` is not one"),
-    ("        roof: {en: A roof, zh: 住房}\n", "", "      value:", "wrong-value", "Name work, roof."),
-    ("        roof: {en: A roof", "        rof: {en: A roof", "      value:", "wrong-value", "Name work, roof."),
-    ("zh: 住房}", "zh: 住房, fr: Un toit}", "Un toit", "unknown-language", "fr"),
-    (", zh: 住房}", "}", "A roof", "missing-translation", "zh"),
-    ("- property: words\n      value:\n        work: {en: Work, zh: 就业}\n        roof: {en: A roof, zh: 住房}", "- {property: words, value: much}",
-     "much", "wrong-value", "Name work, roof."),
-    ("    - property: words", "    - {property: atDesk, value: work}\n    - property: words", "value: work", "desk", "two columns"),
-])  # fmt: skip
-def test_a_fault_is_found_at_its_line_with_advice(tmp_path: Path, old: str, new: str, at: str, rule: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "at", "rule", "says"),
+    [
+        ("value: visit}", "value: walk_in}", "walk_in", "wrong-value", "`atDesk: walk_in` is not one"),
+        ("        roof: {en: A roof, zh: 住房}\n", "", "      value:", "wrong-value", "Name work, roof."),
+        (
+            "        roof: {en: A roof",
+            "        rof: {en: A roof",
+            "      value:",
+            "wrong-value",
+            "Name work, roof.",
+        ),
+        ("zh: 住房}", "zh: 住房, fr: Un toit}", "Un toit", "unknown-language", "fr"),
+        (", zh: 住房}", "}", "A roof", "missing-translation", "zh"),
+        (
+            (
+                "- property: words\n      value:\n        work: {en: Work, zh: 就业}\n        roof: {en: A"
+                " roof, zh: 住房}"
+            ),
+            "- {property: words, value: much}",
+            "much",
+            "wrong-value",
+            "Name work, roof.",
+        ),
+        (
+            "    - property: words",
+            "    - {property: atDesk, value: work}\n    - property: words",
+            "value: work",
+            "desk",
+            "two columns",
+        ),
+    ],
+)
+def test_a_fault_is_found_at_its_line_with_advice(
+    tmp_path: Path, old: str, new: str, at: str, rule: str, says: str
+) -> None:
     broken = text(CHOSEN.replace(old, new, 1))
     assert broken != text()
     pack, findings = check(tmp_path, {FILE: broken})
@@ -87,11 +114,14 @@ def test_a_fault_is_found_at_its_line_with_advice(tmp_path: Path, old: str, new:
     assert any(says in f"{f.message} {f.advice}" for f in findings), findings
 
 
-@pytest.mark.parametrize(("columns", "says"), [
-    (COLUMNS + "    officer string needed\n", "nobody can say officer at the desk"),
-    (COLUMNS.replace("asked_no string", "asked_no integer"), "nobody can say asked_no at the desk"),
-    (COLUMNS.replace("role=resident_id", "role=household"), "resident_no"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (COLUMNS + "    officer string needed\n", "nobody can say officer at the desk"),
+        (COLUMNS.replace("asked_no string", "asked_no integer"), "nobody can say asked_no at the desk"),
+        (COLUMNS.replace("role=resident_id", "role=household"), "resident_no"),
+    ],
+)
 def test_a_feed_that_no_request_can_be_a_row_of_is_refused(tmp_path: Path, columns: str, says: str) -> None:
     pack, findings = check(tmp_path, {FILE: text(columns=columns)})
     assert pack is None
@@ -101,4 +131,6 @@ def test_a_feed_that_no_request_can_be_a_row_of_is_refused(tmp_path: Path, colum
 
 
 def test_what_need_not_be_there_may_stay_away(tmp_path: Path) -> None:
-    assert compiled(tmp_path, columns=COLUMNS + "    officer string\n").feeds["asked"].property_named("officer")
+    assert (
+        compiled(tmp_path, columns=COLUMNS + "    officer string\n").feeds["asked"].property_named("officer")
+    )

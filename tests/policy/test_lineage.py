@@ -14,7 +14,10 @@ PERSON = {("people", "resident_no")}
 
 def reads(folder: Path, sql: str, subject: str = "person", column: str = "x") -> set[tuple[str, str]]:
     """What `column` of a new indicator with this SQL rests on."""
-    described = f"subject: {subject}\nlabel: {{en: a, zh: b}}\ncolumns:\n  {column}: {{label: {{en: a, zh: b}}, unit: '1'}}\n"
+    described = (
+        f"subject: {subject}\nlabel: {{en: a, zh: b}}\ncolumns:\n  {column}: {{label: {{en: a, zh: b}}, unit:"
+        " '1'}\n"
+    )
     pack = compiled(folder, {"indicators/extra.sql": dedent(sql), "indicators/extra.yaml": described})
     return set(pack.column(column)[1].reads)
 
@@ -30,15 +33,33 @@ def test_a_column_rests_on_what_it_is_computed_from(tmp_path: Path) -> None:
         "SELECT person_id, 1 AS x FROM wages WHERE month > :as_of",
         "SELECT person_id, 1 AS x FROM wages GROUP BY person_id, month",
         "SELECT person_id, 1 AS x FROM wages GROUP BY person_id HAVING max(month) > :as_of",
-        "SELECT person_id, 1 AS x FROM wages QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY month) = 1",
+        (
+            "SELECT person_id, 1 AS x FROM wages QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY"
+            " month) = 1"
+        ),
         "SELECT DISTINCT ON (person_id, month) person_id, 1 AS x FROM wages",
         "WITH w AS (SELECT * FROM wages WHERE month > :as_of) SELECT person_id, 1 AS x FROM w",
         "SELECT person_id, 1 AS x FROM (SELECT person_id FROM wages WHERE month > :as_of)",
-        "SELECT person_id, 1 AS x FROM people WHERE person_id IN (SELECT person_id FROM wages WHERE month > :as_of)",
-        "SELECT p.person_id, 1 AS x FROM people p WHERE EXISTS (SELECT 1 FROM wages w WHERE w.person_id = p.person_id AND w.month > :as_of)",
-        "SELECT p.person_id, 1 AS x FROM people p JOIN wages w ON w.person_id = p.person_id AND w.month > :as_of",
-        "SELECT person_id, 1 AS x FROM people SEMI JOIN (SELECT person_id FROM wages WHERE month > :as_of) USING (person_id)",
-        "SELECT p.person_id, (SELECT count(*) FROM wages w WHERE w.person_id = p.person_id AND w.month > :as_of) AS x FROM people p",
+        (
+            "SELECT person_id, 1 AS x FROM people WHERE person_id IN (SELECT person_id FROM wages WHERE month"
+            " > :as_of)"
+        ),
+        (
+            "SELECT p.person_id, 1 AS x FROM people p WHERE EXISTS (SELECT 1 FROM wages w WHERE w.person_id ="
+            " p.person_id AND w.month > :as_of)"
+        ),
+        (
+            "SELECT p.person_id, 1 AS x FROM people p JOIN wages w ON w.person_id = p.person_id AND w.month >"
+            " :as_of"
+        ),
+        (
+            "SELECT person_id, 1 AS x FROM people SEMI JOIN (SELECT person_id FROM wages WHERE month >"
+            " :as_of) USING (person_id)"
+        ),
+        (
+            "SELECT p.person_id, (SELECT count(*) FROM wages w WHERE w.person_id = p.person_id AND w.month >"
+            " :as_of) AS x FROM people p"
+        ),
         "SELECT person_id, 1 AS x FROM wages WHERE month > :as_of UNION ALL SELECT person_id, 2 FROM clinic",
     ],
 )
@@ -58,7 +79,10 @@ def test_a_left_join_to_unique_rows_counts_only_for_its_own_columns(tmp_path: Pa
         SELECT p.person_id, p.birth_date AS x, cost.total AS y
         FROM people AS p LEFT JOIN cost ON cost.person_id = p.person_id
     """
-    described = "subject: person\nlabel: {en: a, zh: b}\ncolumns:\n  x: {label: {en: a, zh: b}}\n  y: {label: {en: a, zh: b}}\n"
+    described = (
+        "subject: person\nlabel: {en: a, zh: b}\ncolumns:\n  x: {label: {en: a, zh: b}}\n  y: {label: {en: a,"
+        " zh: b}}\n"
+    )
     pack = compiled(tmp_path, {"indicators/extra.sql": dedent(sql), "indicators/extra.yaml": described})
     assert pack.column("x")[1].reads == PERSON | {("people", "birth_date")}
     assert pack.column("x")[1].feeds == ("people",)
@@ -66,7 +90,10 @@ def test_a_left_join_to_unique_rows_counts_only_for_its_own_columns(tmp_path: Pa
 
 
 def test_a_left_join_that_may_repeat_rows_counts_for_every_column(tmp_path: Path) -> None:
-    sql = "SELECT p.person_id, p.birth_date AS x FROM people AS p LEFT JOIN clinic AS c ON c.person_id = p.person_id"
+    sql = (
+        "SELECT p.person_id, p.birth_date AS x FROM people AS p LEFT JOIN clinic AS c ON c.person_id ="
+        " p.person_id"
+    )
     assert ("clinic", "resident_no") in reads(tmp_path, sql)
 
 
@@ -78,7 +105,10 @@ def test_member_reads_the_population_register(tmp_path: Path) -> None:
 
 
 def test_the_table_of_feeds_reads_nobodys_records(tmp_path: Path) -> None:
-    sql = "SELECT person_id, max(complete_through) AS x FROM people JOIN feed ON feed.feed = 'wages' GROUP BY person_id"
+    sql = (
+        "SELECT person_id, max(complete_through) AS x FROM people JOIN feed ON feed.feed = 'wages' GROUP BY"
+        " person_id"
+    )
     assert reads(tmp_path, sql) == PERSON
 
 
@@ -87,7 +117,10 @@ def test_aliases_stars_and_lateral_names_are_followed(tmp_path: Path) -> None:
         WITH a AS (SELECT * EXCLUDE (month) FROM wages), b(who, pay) AS (SELECT person_id, wage FROM a)
         SELECT who AS person_id, max(pay * 2) AS doubled, doubled + 1 AS x FROM b GROUP BY who
     """
-    described = "subject: person\nlabel: {en: a, zh: b}\ncolumns:\n  x: {label: {en: a, zh: b}}\n  doubled: {label: {en: a, zh: b}}\n"
+    described = (
+        "subject: person\nlabel: {en: a, zh: b}\ncolumns:\n  x: {label: {en: a, zh: b}}\n  doubled: {label:"
+        " {en: a, zh: b}}\n"
+    )
     pack = compiled(tmp_path, {"indicators/extra.sql": dedent(sql), "indicators/extra.yaml": described})
     assert pack.column("x")[1].reads == {("wages", "wage"), ("wages", "resident_no")}
 

@@ -1,4 +1,5 @@
-"""`almoner pack new`: what it writes compiles and passes as it stands, on any pack, and nothing is overwritten."""
+"""`almoner pack new`: what it writes compiles and passes as it stands, on any pack, and nothing is
+overwritten."""
 
 from __future__ import annotations
 

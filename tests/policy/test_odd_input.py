@@ -25,12 +25,18 @@ STATEMENTS = [
     "SELECT household_id, 1 AS members FROM read_csv('x')",
     "SELECT household_id, 1 AS members FROM information_schema.tables",
     "SELECT household_id, 1 AS members FROM people TABLESAMPLE 10%",
-    "WITH RECURSIVE r AS (SELECT 1 AS household_id UNION ALL SELECT household_id FROM r) SELECT household_id, 1 AS members FROM r",
+    (
+        "WITH RECURSIVE r AS (SELECT 1 AS household_id UNION ALL SELECT household_id FROM r) SELECT"
+        " household_id, 1 AS members FROM r"
+    ),
     "WITH a AS (SELECT * FROM b), b AS (SELECT * FROM a) SELECT household_id, 1 AS members FROM a",
     "SELECT household_id, members FROM (VALUES (1, 2)) AS t(household_id, members)",
     "SELECT household_id, unnest([1, 2]) AS members FROM people",
     "SELECT p.household_id, i AS members FROM people p, range(12) t(i)",
-    "SELECT p.household_id, l.n AS members FROM people p, LATERAL (SELECT count(*) AS n FROM wages w WHERE w.person_id = p.person_id) l",
+    (
+        "SELECT p.household_id, l.n AS members FROM people p, LATERAL (SELECT count(*) AS n FROM wages w"
+        " WHERE w.person_id = p.person_id) l"
+    ),
     "SELECT household_id, 1 AS members FROM people NATURAL JOIN wages",
     "SELECT household_id, count(*) AS members FROM people GROUP BY ALL",
     "SELECT household_id, count(*) AS members FROM people GROUP BY 1 ORDER BY 2",
@@ -38,7 +44,10 @@ STATEMENTS = [
     "SELECT household_id, list_sum(list_transform([1], q -> q + 1)) AS members FROM people",
     "SELECT household_id, {'a': birth_date}.a AS members FROM people",
     "PIVOT people ON area_code USING count(*)",
-    "SELECT household_id, 1 AS members FROM people UNION BY NAME SELECT 1 AS members, household_id FROM member",
+    (
+        "SELECT household_id, 1 AS members FROM people UNION BY NAME SELECT 1 AS members, household_id FROM"
+        " member"
+    ),
     "SELECT household_id, members FROM people POSITIONAL JOIN wages",
     "SELECT household_id, sum(1) OVER w AS members FROM people WINDOW w AS (PARTITION BY household_id)",
     "COPY people TO 'x'; ATTACH 'y'",
@@ -47,7 +56,7 @@ STATEMENTS = [
     "/* never closed",
     "\x00",
     "(" * 400,
-]  # fmt: skip
+]
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -89,7 +98,30 @@ def test_odd_sql_is_refused_or_read(sql: str, tmp_path: Path) -> None:
     assert (pack is None) == bool(findings)
 
 
-@pytest.mark.parametrize("text", ["(", ")", "1;2", "a := 1", "members members", "CASE", "'", "members > 1) OR (1 = 1", ":", "::", "$x", "?", "*", "members AS m > 1", "NULL", "[1]", "EXISTS (FROM people)", "(SELECT 1)", "(" * 400])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(",
+        ")",
+        "1;2",
+        "a := 1",
+        "members members",
+        "CASE",
+        "'",
+        "members > 1) OR (1 = 1",
+        ":",
+        "::",
+        "$x",
+        "?",
+        "*",
+        "members AS m > 1",
+        "NULL",
+        "[1]",
+        "EXISTS (FROM people)",
+        "(SELECT 1)",
+        "(" * 400,
+    ],
+)
 def test_odd_conditions_are_refused_or_read(text: str, tmp_path: Path) -> None:
     data = yaml.safe_load(FILES["signals/poor.yaml"])
     data["when"] = text

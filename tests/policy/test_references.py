@@ -1,4 +1,5 @@
-"""`almoner pack check --references`: what a policy officer must replace stands first, marked in the reference's own words."""
+"""`almoner pack check --references`: what a policy officer must replace stands first, marked in the
+reference's own words."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from policy.small_pack import FILES, compiled, write
 
 ROOT = Path(__file__).parents[2]
 MARKED = {
-    "parameters/line.yaml": FILES["parameters/line.yaml"].replace(
-        "Notice 1", "'Example value, Notice 1 of a neighbour'"
+    "parameters/line.yaml": (
+        FILES["parameters/line.yaml"].replace("Notice 1", "'Example value, Notice 1 of a neighbour'")
     ),
     "parameters/share.yaml": FILES["parameters/share.yaml"].replace("Notice 3", "Setting of this pack"),
     "programmes/grant.yaml": FILES["programmes/grant.yaml"].replace("Notice 4", "general knowledge"),

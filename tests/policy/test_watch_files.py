@@ -1,4 +1,5 @@
-"""watch.yaml: what it says is what the pack has; each fault is found at its line; a child changes it piece by piece."""
+"""watch.yaml: what it says is what the pack has; each fault is found at its line; a child changes it piece
+by piece."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ PLACES = contract(
     extra="  - {property: shared, value: true}\n",
 ).replace(
     "      - name: kind\n        logicalType: string\n",
-    "      - name: kind\n        logicalType: string\n        quality:\n          - type: library\n"
-    "            metric: invalidValues\n            mustBe: 0\n            arguments: {validValues: [county, town, village]}\n",
+    "      - name: kind\n        logicalType: string\n        quality:\n          - type: library\n          "
+    "  metric: invalidValues\n            mustBe: 0\n            arguments: {validValues: [county, town,"
+    " village]}\n",
 )
 WATCH = dedent("""\
     points:
@@ -81,7 +83,11 @@ def test_the_four_layers_are_read(pack: Pack) -> None:
     assert {line.id: line.department for line in watch.lines.values()} == {"income": "bureau", "health": None}
     assert watch.surface == {"en": "Surface", "zh": "面"}
     assert watch.areas is not None
-    assert (watch.areas.feed, watch.areas.column, list(watch.areas.levels)) == ("places", "kind", ["town", "village"])
+    assert (watch.areas.feed, watch.areas.column, list(watch.areas.levels)) == (
+        "places",
+        "kind",
+        ["town", "village"],
+    )
     assert watch.areas.alarm is not None
     assert watch.areas.alarm.chance.parameters == ("chance",)
     assert watch.areas.alarm.within.amount == 5
@@ -91,29 +97,64 @@ def test_a_pack_needs_no_watch(tmp_path: Path) -> None:
     assert compiled(tmp_path).watch is None
 
 
-@pytest.mark.parametrize(("old", "new", "at", "rule", "says"), [
-    ("when: income < :line", "when: incom < :line", "incom <", "unknown-column", "`income`"),
-    ("cost_year > 1000", "cost_year", "when: cost_year", "condition-type", "true, false or unknown"),
-    ("income < :line * members", "income < members", "income < members", "unit-mismatch", "CNY/month"),
-    ("purpose: care", "purpose: relief", "cost_year > 1000", "purpose-not-covered", "not shared for `relief`"),
-    ("purpose: care", "purpose: caring", "purpose: caring", "unknown-purpose", "`care`"),
-    ("subject: person", "subject: household", "cost_year > 1000", "subject-mismatch", "about a person"),
-    ("department: bureau}\n    health", "department: office}\n    health", "department: office}", "unknown-department", "`bureau`"),
-    ("    department: bureau\n", "    department: office\n", "department: office", "unknown-department", "`bureau`"),
-    ("column: kind", "column: sort", "column: sort", "unknown-column", "`places` has no column `sort`"),
-    ("    town: {label", "    city: {label", "city: {label", "unknown-level", "never `city`"),
-    ("levels: [village]", "levels: [hamlet]", "levels: [hamlet]", "unknown-level", "no level `hamlet`"),
-    ("chance: :chance", "chance: :chanc", "chance: :chanc", "unknown-parameter", "`chance`"),
-    ("chance: :chance", "chance: :share", "chance: :share", "parameter-by-area", "compared with one another"),
-    ("ratio: 2", "ratio: members", "ratio: members", "column-in-threshold", "for all areas alike"),
-    ("ratio: 2", "ratio: true", "ratio: true", "condition-type", "a number"),
-    ("    income: {label", "    incomes: {label", "theme: income", "unknown-theme", "`incomes`"),
-    ("    health: {label: {en: Health, zh: 健康}}", "    health: {label: {en: Health}}", "health: {label", "missing-translation", "zh"),
-    ("    poor:\n", "    Poor:\n", "Poor:", "name", "cannot be a name"),
-    ("surface:\n", "surfaces:\n", "surfaces:", "unknown-key", "`surface`"),
-    ("    why: {en: Because, zh: 因为}\n", "", "alarm:", "missing-key", "`why`"),
-])  # fmt: skip
-def test_a_fault_is_found_at_its_line(tmp_path: Path, old: str, new: str, at: str, rule: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "at", "rule", "says"),
+    [
+        ("when: income < :line", "when: incom < :line", "incom <", "unknown-column", "`income`"),
+        ("cost_year > 1000", "cost_year", "when: cost_year", "condition-type", "true, false or unknown"),
+        ("income < :line * members", "income < members", "income < members", "unit-mismatch", "CNY/month"),
+        (
+            "purpose: care",
+            "purpose: relief",
+            "cost_year > 1000",
+            "purpose-not-covered",
+            "not shared for `relief`",
+        ),
+        ("purpose: care", "purpose: caring", "purpose: caring", "unknown-purpose", "`care`"),
+        ("subject: person", "subject: household", "cost_year > 1000", "subject-mismatch", "about a person"),
+        (
+            "department: bureau}\n    health",
+            "department: office}\n    health",
+            "department: office}",
+            "unknown-department",
+            "`bureau`",
+        ),
+        (
+            "    department: bureau\n",
+            "    department: office\n",
+            "department: office",
+            "unknown-department",
+            "`bureau`",
+        ),
+        ("column: kind", "column: sort", "column: sort", "unknown-column", "`places` has no column `sort`"),
+        ("    town: {label", "    city: {label", "city: {label", "unknown-level", "never `city`"),
+        ("levels: [village]", "levels: [hamlet]", "levels: [hamlet]", "unknown-level", "no level `hamlet`"),
+        ("chance: :chance", "chance: :chanc", "chance: :chanc", "unknown-parameter", "`chance`"),
+        (
+            "chance: :chance",
+            "chance: :share",
+            "chance: :share",
+            "parameter-by-area",
+            "compared with one another",
+        ),
+        ("ratio: 2", "ratio: members", "ratio: members", "column-in-threshold", "for all areas alike"),
+        ("ratio: 2", "ratio: true", "ratio: true", "condition-type", "a number"),
+        ("    income: {label", "    incomes: {label", "theme: income", "unknown-theme", "`incomes`"),
+        (
+            "    health: {label: {en: Health, zh: 健康}}",
+            "    health: {label: {en: Health}}",
+            "health: {label",
+            "missing-translation",
+            "zh",
+        ),
+        ("    poor:\n", "    Poor:\n", "Poor:", "name", "cannot be a name"),
+        ("surface:\n", "surfaces:\n", "surfaces:", "unknown-key", "`surface`"),
+        ("    why: {en: Because, zh: 因为}\n", "", "alarm:", "missing-key", "`why`"),
+    ],
+)
+def test_a_fault_is_found_at_its_line(
+    tmp_path: Path, old: str, new: str, at: str, rule: str, says: str
+) -> None:
     assert old in WATCH
     broken = WATCH.replace(old, new, 1)
     pack, findings = check(tmp_path, {**WATCHED, "watch.yaml": broken})
@@ -162,5 +203,7 @@ def test_a_child_replaces_a_group_and_keeps_the_rest(tmp_path: Path) -> None:
 
 def test_another_watch_is_another_pack(tmp_path: Path) -> None:
     first = compiled(tmp_path / "a", WATCHED)
-    second = compiled(tmp_path / "b", {**WATCHED, "watch.yaml": WATCH.replace("income < :line * members", "income = 0")})
+    second = compiled(
+        tmp_path / "b", {**WATCHED, "watch.yaml": WATCH.replace("income < :line * members", "income = 0")}
+    )
     assert first.hash != second.hash

@@ -28,7 +28,8 @@ def engine(base: Pack) -> Iterator[Engine]:
 
 def settle(engine: Engine, number: str, person: int | None, delivery: int) -> None:
     engine.execute(
-        f"INSERT INTO facts.{FEED} (settlement_no, person_id, delivery_id) VALUES ($number, $person, $delivery)",
+        f"INSERT INTO facts.{FEED} (settlement_no, person_id, delivery_id) VALUES ($number, $person,"
+        " $delivery)",
         {"number": number, "person": person, "delivery": delivery},
     )
 
@@ -81,8 +82,13 @@ def test_rows_of_nobody_are_not_looked_for_by_persons(engine: Engine, base: Pack
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 8), st.integers(1, 4), st.booleans()), max_size=15), st.sets(st.integers(0, 11), max_size=6))
-def test_what_is_known_of_a_slice_is_the_same_with_and_without(base: Pack, known: list[tuple[int, int, bool]], came: set[int]) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.integers(1, 4), st.booleans()), max_size=15),
+    st.sets(st.integers(0, 11), max_size=6),
+)
+def test_what_is_known_of_a_slice_is_the_same_with_and_without(
+    base: Pack, known: list[tuple[int, int, bool]], came: set[int]
+) -> None:
     """Open and closed rows; a slice that names some of them again, partly of other persons."""
     feed = base.feeds[FEED]
     with DuckEngine() as engine:
@@ -94,10 +100,15 @@ def test_what_is_known_of_a_slice_is_the_same_with_and_without(base: Pack, known
             opened |= {number} if is_open else set()
             engine.execute(f"UPDATE facts.{FEED} SET known_to = '{until}' WHERE known_to IS NULL")
         listed = ", ".join(f"({n}, 'S{n}', {n % 3 + 1})" for n in sorted(came)) or "(0, '', 0)"
-        empty = ", ".join(f"NULL::{kind} AS {quote(c)}" for c, kind in schema.fact_columns(feed).items() if c not in ("settlement_no", "person_id"))
+        empty = ", ".join(
+            f"NULL::{kind} AS {quote(c)}"
+            for c, kind in schema.fact_columns(feed).items()
+            if c not in ("settlement_no", "person_id")
+        )
         engine.keep(
             name_of("placed", feed),
-            f"SELECT _line, settlement_no, person_id::BIGINT AS person_id, {empty} FROM (VALUES {listed}) AS v(_line, settlement_no, person_id) WHERE person_id > 0",
+            f"SELECT _line, settlement_no, person_id::BIGINT AS person_id, {empty} FROM (VALUES {listed}) AS"
+            " v(_line, settlement_no, person_id) WHERE person_id > 0",
         )
         rows = facts.span(engine, feed)
         told = []
@@ -109,8 +120,13 @@ def test_what_is_known_of_a_slice_is_the_same_with_and_without(base: Pack, known
 
 
 @settings(max_examples=60)
-@given(st.lists(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5)), max_size=9), max_size=12), st.lists(st.integers(0, 12), max_size=5))
-def test_pieces_say_together_what_one_list_would(pieces: list[list[tuple[int, int]]], wanted: list[int]) -> None:
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5)), max_size=9), max_size=12),
+    st.lists(st.integers(0, 12), max_size=5),
+)
+def test_pieces_say_together_what_one_list_would(
+    pieces: list[list[tuple[int, int]]], wanted: list[int]
+) -> None:
     index = _Index("rows", "key", "number")
     for piece in pieces:
         if piece:

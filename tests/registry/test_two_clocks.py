@@ -96,7 +96,7 @@ def test_members_of_a_household_get_neighbouring_ids_and_scope_keeps_them_togeth
     now = dt.datetime.fromisoformat("2026-12-01")
     spread = place.engine.rows(
         f"SELECT max(person_id) - min(person_id) FROM ({scope_views(FEEDS, now, None)['member']}) "
-        f"GROUP BY household_id"
+        "GROUP BY household_id"
     )
     assert set(spread) == {(5,)}
     assert persons_without_household(place.engine, FEEDS, now) == 10
@@ -121,8 +121,12 @@ def test_a_scope_is_the_whole_place_filtered(place: Place, chosen: list[int]) ->
     within = f"household_id IN ({', '.join(map(str, chosen)) or 'NULL'})"
     filters = {
         "wages": f"person_id IN (SELECT person_id FROM ({whole['member']}) WHERE {within})",
-        "register": within, "member": within, "meters": within, "areas": "true", "feed": "true",
-    }  # fmt: skip
+        "register": within,
+        "member": within,
+        "meters": within,
+        "areas": "true",
+        "feed": "true",
+    }
     scope = pa.table({"household_id": pa.array(chosen, pa.int64())})
     with place.engine.offer("scope_household", scope), place.engine.views({"member": part["member"]}):
         for name, only in filters.items():

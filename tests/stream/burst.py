@@ -1,4 +1,5 @@
-"""A few households whose records change all the time, as events, and what an installation holds in the end, free of its own ids."""
+"""A few households whose records change all the time, as events, and what an installation holds in the
+end, free of its own ids."""
 
 from __future__ import annotations
 
@@ -23,14 +24,22 @@ OWN = ("earlier_case", "reference")  # random names
 
 def registers() -> list[Event]:
     rows = [
-        {"resident_no": who, "name": f"Fictional {n}", "household_no": f"H{n // 3}", "birth_date": "1990-01-01", "area_code": "5201", "updated_on": "2026-01-01"}
+        {
+            "resident_no": who,
+            "name": f"Fictional {n}",
+            "household_no": f"H{n // 3}",
+            "birth_date": "1990-01-01",
+            "area_code": "5201",
+            "updated_on": "2026-01-01",
+        }
         for n, who in enumerate(PEOPLE)
-    ]  # fmt: skip
+    ]
     return [Event("register", str(n), "people", json.dumps(row)) for n, row in enumerate(rows)]
 
 
 def burst(count: int, seed: int = 1) -> list[Event]:
-    """So many events: wages, costs and lists of everybody, with corrections, withdrawals, broken rows and repetitions among them."""
+    """So many events: wages, costs and lists of everybody, with corrections, withdrawals, broken rows and
+    repetitions among them."""
     chance = random.Random(seed)
     found = registers()
     while len(found) < count:
@@ -88,25 +97,37 @@ def held(home: Path) -> dict[str, Any]:
 def cases(home: Path, *, events: bool = True) -> dict[str, Any]:
     """Cases, signals, referrals and (in order) the events of each household, without times and random names.
 
-    A mark that evidence was withdrawn is left out: it says that nothing stood between two slices, which a sweep never sees.
+    A mark that evidence was withdrawn is left out: it says that nothing stood between two slices, which a
+    sweep never sees.
     """
     with closing(sqlite3.connect(home / "casework.sqlite3")) as database:
         tables: dict[str, Any] = {
-            "cases": database.execute(
-                "SELECT household_id, state, level, severity FROM casework_case ORDER BY 1, id"
-            ).fetchall(),
-            "signals": database.execute(
-                "SELECT key, level, cleared_on IS NULL FROM casework_casesignal ORDER BY 1, 2, 3"
-            ).fetchall(),
-            "referrals": database.execute(
-                "SELECT key, state, amount FROM casework_referral ORDER BY 1, 2, 3"
-            ).fetchall(),
+            "cases": (
+                database.execute(
+                    "SELECT household_id, state, level, severity FROM casework_case ORDER BY 1, id"
+                ).fetchall()
+            ),
+            "signals": (
+                database.execute(
+                    "SELECT key, level, cleared_on IS NULL FROM casework_casesignal ORDER BY 1, 2, 3"
+                ).fetchall()
+            ),
+            "referrals": (
+                database.execute(
+                    "SELECT key, state, amount FROM casework_referral ORDER BY 1, 2, 3"
+                ).fetchall()
+            ),
         }
         if events:
             told = database.execute(
-                "SELECT c.household_id, e.kind, e.data FROM casework_caseevent e JOIN casework_case c ON c.id = e.case_id ORDER BY 1, e.number"
+                "SELECT c.household_id, e.kind, e.data FROM casework_caseevent e JOIN casework_case c ON c.id"
+                " = e.case_id ORDER BY 1, e.number"
             )
-            tables["events"] = [(home_, kind, _without_own(data)) for home_, kind, data in told if kind != "evidence_withdrawn"]
+            tables["events"] = [
+                (home_, kind, _without_own(data))
+                for home_, kind, data in told
+                if kind != "evidence_withdrawn"
+            ]
         return tables
 
 

@@ -49,7 +49,9 @@ class Workers:
         """`topics` are the brokers of a Kafka cluster and what its topics' names begin with."""
         words = ("--kafka", topics[0], "--kafka-prefix", topics[1]) if topics else ()
         with log_of(folder).open("a", encoding="utf-8") as log:  # a pipe that nobody reads would fill up
-            process = Process("work", folder, "--as-of", AS_OF, "--settled-seconds", 0, *words, stderr=log, limits=limits)
+            process = Process(
+                "work", folder, "--as-of", AS_OF, "--settled-seconds", 0, *words, stderr=log, limits=limits
+            )
         self.started.append(process)
         return process
 
@@ -76,13 +78,17 @@ def stop(process: Process, number: int = signal.SIGTERM) -> int:
 
 
 def is_done(folder: Path, process: Process) -> bool:
-    """Whether the inbox is empty, all who were touched were assessed, and this worker had a quiet moment since."""
+    """Whether the inbox is empty, all who were touched were assessed, and this worker had a quiet moment
+    since."""
     with sqlite3.connect(folder / "inbox.sqlite3", timeout=30) as database:
         waits = database.execute("SELECT 1 FROM waiting LIMIT 1").fetchone()
     database.close()
     status = _status_of(folder)
     return (
-        waits is None and status.get("process") == process.pid and status.get("to_assess") == 0 and status["idle"]
+        waits is None
+        and status.get("process") == process.pid
+        and status.get("to_assess") == 0
+        and status["idle"]
     )
 
 
@@ -119,7 +125,8 @@ def wait_until_done(folder: Path, process: Process, seconds: float = 120) -> Non
 
 
 def events_of(book: Book, parts: Iterable[int] = (0, 1, 2)) -> list[Event]:
-    """A book's records as events, in the order of its parts; the last of each feed and part says how far it is complete."""
+    """A book's records as events, in the order of its parts; the last of each feed and part says how far
+    it is complete."""
     found: list[Event] = []
     for part in parts:
         for (feed, of), rows in sorted(book.rows.items()):

@@ -1,4 +1,5 @@
-"""What the tests of streams share: an installation's inbox, facts and vault in one folder, and events made of rows."""
+"""What the tests of streams share: an installation's inbox, facts and vault in one folder, and events made
+of rows."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ def event(feed: str, n: object, withdrawn: bool = False, through: dt.date | None
 
 
 class Stream:
-    """Opens what lies in `folder`, as a process does that starts (again); of an `engine` that is open already, the facts are used."""
+    """Opens what lies in `folder`, as a process does that starts (again); of an `engine` that is open
+    already, the facts are used."""
 
     def __init__(
         self, folder: Path, pack: Pack, pace: Pace | None = None, engine: Engine | None = None
@@ -138,7 +140,16 @@ def working(stream: Stream, clock: Clock, **options: Any) -> Iterator[Worker]:
     status = Status(stream.folder, clock())
     cases = Following(Reader(stream.engine))
     yield Worker(
-        stream.engine, stream.pack, stream.vault, cases.in_turn(stream.store), stream.inbox, landing, cases, status,
-        stream.rounds.pace, clock, **options,
-    )  # fmt: skip
+        stream.engine,
+        stream.pack,
+        stream.vault,
+        cases.in_turn(stream.store),
+        stream.inbox,
+        landing,
+        cases,
+        status,
+        stream.rounds.pace,
+        clock,
+        **options,
+    )
     cases.close()

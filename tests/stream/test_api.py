@@ -200,6 +200,7 @@ def test_the_api_describes_itself(place: Path) -> None:
 
 def test_health_and_metrics_say_how_it_goes(send: Send, place: Path, owner: str) -> None:
     Endpoint.objects.create(department=owner, url="https://system.example/", secret=b"sealed")
+
     def health() -> tuple[int, dict[str, bool | None]]:
         answer = Client().get("/health")
         return answer.status_code, answer.json()["checks"]

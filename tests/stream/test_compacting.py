@@ -1,4 +1,5 @@
-"""Facts are moved together by household: nothing but their place changes, whatever comes in or goes wrong meanwhile."""
+"""Facts are moved together by household: nothing but their place changes, whatever comes in or goes wrong
+meanwhile."""
 
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ def test_rows_of_one_person_lie_together_and_nothing_else_changes(facts: Engine,
 def test_new_rows_lie_behind_and_a_pass_that_was_left_off_is_taken_up(facts: Engine, base: Pack) -> None:
     assert compacted(facts, base, most_steps=3) == 3
     facts.execute(
-        "INSERT INTO facts.insured_wages BY NAME SELECT * REPLACE (99 AS delivery_id) FROM facts.insured_wages LIMIT 500"
+        "INSERT INTO facts.insured_wages BY NAME SELECT * REPLACE (99 AS delivery_id) FROM"
+        " facts.insured_wages LIMIT 500"
     )
     before = digest(facts, base.feeds.values())
     assert compacted(facts, base) > 0
@@ -199,7 +201,10 @@ def test_slices_of_a_day_become_one_delivery_and_no_watermark_is_lost(stream: St
     past = [AT + dt.timedelta(hours=n, minutes=1) for n in range(30)]
     asked = "SELECT max(complete_through) FROM registry.delivery WHERE received_at <= $at"
     before = [stream.engine.value(asked, {"at": at}) for at in past]
-    counts = "SELECT sum(rows_read), sum(rows_new), sum(rows_corrected), max(delivery_id), max(received_at) FROM registry.delivery"
+    counts = (
+        "SELECT sum(rows_read), sum(rows_new), sum(rows_corrected), max(delivery_id), max(received_at) FROM"
+        " registry.delivery"
+    )
     known = stream.engine.rows(counts)
     assert stream_state.merge_slices(stream.engine, NAME, fewest=100) == 0
     assert stream_state.merge_slices(stream.engine, NAME, fewest=5) == 25

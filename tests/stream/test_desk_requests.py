@@ -1,4 +1,5 @@
-"""Somebody comes to the desk: the whole way over the real server and worker, from the form to the page of the case."""
+"""Somebody comes to the desk: the whole way over the real server and worker, from the form to the page of
+the case."""
 
 from __future__ import annotations
 
@@ -54,14 +55,24 @@ def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ALMONER_SECOND_FACTOR", "none")
     home = copied(base_home, tmp_path / "home")
     register = {
-        "resident_no": WHO, "name": "Mei Fictional", "sex": "female", "birth_date": "1984-06-01", "household_no": "H1", "relation": "head",
-        "registration": "rural", "area_code": "710000001001", "status": "resident", "updated_on": "2025-01-01",
-    }  # fmt: skip
+        "resident_no": WHO,
+        "name": "Mei Fictional",
+        "sex": "female",
+        "birth_date": "1984-06-01",
+        "household_no": "H1",
+        "relation": "head",
+        "registration": "rural",
+        "area_code": "710000001001",
+        "status": "resident",
+        "updated_on": "2025-01-01",
+    }
     inbox = inbox_of(home)
     inbox.put([Event("register", "1", "population_register", json.dumps(register))], dt.datetime.now())
     inbox.close()
     user = [sys.executable, "-m", "almoner", "user", str(home), "wang", "--role", "worker", "--areas", "71"]
-    subprocess.run(user, input=f"{PASSWORD}\n{PASSWORD}\n", text=True, check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        user, input=f"{PASSWORD}\n{PASSWORD}\n", text=True, check=True, capture_output=True, timeout=120
+    )
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,7 +95,9 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one_extends_it(served: Browser, tmp_path: Path) -> None:
+def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one_extends_it(
+    served: Browser, tmp_path: Path
+) -> None:
     until(lambda: "Housing" in served.get("/requests/new/"), 120, every=0.3)  # the worker has copied the pack
     until(lambda: _is_known(tmp_path / "home"), 120)
     asked = {"number": WHO, "text": WORDS, "name": "Mei Fictional"}
@@ -95,7 +108,13 @@ def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one
     case = re.search(r"/cases/[a-z0-9]+/", served.get(receipt))
     assert case is not None
     page = served.get(case[0])
-    for told in ("Somebody asked for help", "Orange", "Mei Fictional", "Requests at the desk", receipt.split("/")[2]):
+    for told in (
+        "Somebody asked for help",
+        "Orange",
+        "Mei Fictional",
+        "Requests at the desk",
+        receipt.split("/")[2],
+    ):
         assert told in page, told
     assert WORDS not in page
     second, _page = served.send("/requests/new/", matter="care", **asked)

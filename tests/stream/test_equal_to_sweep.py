@@ -1,7 +1,9 @@
-"""What the stream has open in the end is what one sweep finds on the same facts, evidence and all: whatever came, in whatever order,
-late, twice, corrected, withdrawn, in slices of any size, over days without events.
+"""What the stream has open in the end is what one sweep finds on the same facts, evidence and all:
+whatever came, in whatever order, late, twice, corrected, withdrawn, in slices of any size, over days
+without events.
 
-ALMONER_EXAMPLES tries another number than 200 on the small pack, and a two-hundredth of it on the base pack, each of which takes a minute.
+ALMONER_EXAMPLES tries another number than 200 on the small pack, and a two-hundredth of it on the base
+pack, each of which takes a minute.
 """
 
 from __future__ import annotations
@@ -33,27 +35,57 @@ from stream.taking import Clock, Stream, event, working
 
 EXAMPLES = int(os.environ.get("ALMONER_EXAMPLES", "200"))
 PEOPLE = [number(n, dt.date(1990, 1, 1)) for n in range(4)]
-SOURCES = {"complete_through", "latest"}  # how far the sources had come when it was said; a later record that changes nothing is not said
+SOURCES = {
+    "complete_through",
+    "latest",
+}  # how far the sources had come when it was said; a later record that changes nothing is not said
 TERMS = {"expires_on", "review_on", "valid_until"}  # reckoned from the day on which it was said
 LEDGER = ("cycle", "standing", "change")
 
 _who, _home = st.sampled_from(PEOPLE), st.sampled_from("AB")
 _register = st.builds(
-    lambda who, home: ("people", {"resident_no": who, "name": "N", "household_no": home, "birth_date": "1990-01-01", "area_code": "5201", "updated_on": "2026-01-01"}, False),
-    _who, _home,
-)  # fmt: skip
+    lambda who, home: (
+        "people",
+        {
+            "resident_no": who,
+            "name": "N",
+            "household_no": home,
+            "birth_date": "1990-01-01",
+            "area_code": "5201",
+            "updated_on": "2026-01-01",
+        },
+        False,
+    ),
+    _who,
+    _home,
+)
 _wages = st.builds(
-    lambda who, month, wage, gone: ("wages", {"resident_no": who, "month": month} | ({} if gone else {"wage": wage}), gone),
-    _who, st.sampled_from(["2026-09-15", "2026-10-15", "2026-11-01"]), st.sampled_from([-1, 0, 300, 900, 9000, "x"]), st.booleans(),
-)  # fmt: skip
+    lambda who, month, wage, gone: (
+        "wages",
+        {"resident_no": who, "month": month} | ({} if gone else {"wage": wage}),
+        gone,
+    ),
+    _who,
+    st.sampled_from(["2026-09-15", "2026-10-15", "2026-11-01"]),
+    st.sampled_from([-1, 0, 300, 900, 9000, "x"]),
+    st.booleans(),
+)
 _clinic = st.builds(
     lambda who, day, cost: ("clinic", {"resident_no": who, "day": day, "cost": cost}, False),
-    _who, st.sampled_from(["2026-10-01", "2026-10-02"]), st.sampled_from([10, 900, 2000]),
-)  # fmt: skip
+    _who,
+    st.sampled_from(["2026-10-01", "2026-10-02"]),
+    st.sampled_from([10, 900, 2000]),
+)
 _listed = st.builds(
-    lambda who, kind, gone: ("listed", {"resident_no": who, "listed_on": "2026-01-01"} | ({} if gone else {"kind": kind, "measures": 1}), gone),
-    _who, st.sampled_from(["low", "lowest", "other"]), st.booleans(),
-)  # fmt: skip
+    lambda who, kind, gone: (
+        "listed",
+        {"resident_no": who, "listed_on": "2026-01-01"} | ({} if gone else {"kind": kind, "measures": 1}),
+        gone,
+    ),
+    _who,
+    st.sampled_from(["low", "lowest", "other"]),
+    st.booleans(),
+)
 _places = st.just(("places", {"area_code": "5201", "kind": "town"}, False))
 _records = st.one_of(_register, _register, _wages, _wages, _clinic, _listed, _places)
 _steps = st.one_of(
@@ -67,8 +99,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 
 class Facts:
-    """One database for all examples, which is emptied for each. But after a restart, its engine has the plans of one that has worked for long:
-    to make them anew would take most of an example's time."""
+    """One database for all examples, which is emptied for each. But after a restart, its engine has the
+    plans of one that has worked for long: to make them anew would take most of an example's time."""
 
     def __init__(self, folder: Path, pack: Pack) -> None:
         self._file, self._swept = folder / "facts.duckdb", dict[str, pa.Table]()
@@ -127,8 +159,8 @@ def standing(engine: Engine) -> dict[str, Any]:
 
 
 def hold_together(stream: Stream, clock: Clock, *, one_day: bool) -> None:
-    """A sweep has nothing to add to what the stream said, and a sweep that knows of no stream says the same: the terms too where all of
-    it was said on `one_day`."""
+    """A sweep has nothing to add to what the stream said, and a sweep that knows of no stream says the
+    same: the terms too where all of it was said on `one_day`."""
     without = SOURCES if one_day else SOURCES | TERMS
     streamed, words = standing(stream.engine), said(stream.engine, without)
     day, at = clock().date(), clock() + dt.timedelta(days=1)
@@ -151,7 +183,9 @@ def as_event(n: int, record: tuple[str, dict[str, Any], bool]) -> Event:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(_steps, max_size=14), size=st.integers(1, 6), swept=st.booleans())
-def test_a_stream_says_what_a_sweep_says(small: Pack, facts: Facts, steps: list[Any], size: int, swept: bool) -> None:
+def test_a_stream_says_what_a_sweep_says(
+    small: Pack, facts: Facts, steps: list[Any], size: int, swept: bool
+) -> None:
     with TemporaryDirectory() as folder:
         clock, home = Clock(), Path(folder) / "home"
         sent: list[Event] = []

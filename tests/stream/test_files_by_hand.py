@@ -1,4 +1,5 @@
-"""Files taken in by hand (`almoner intake`) say whom they concern as events do: to the next sweep, and to the next worker."""
+"""Files taken in by hand (`almoner intake`) say whom they concern as events do: to the next sweep, and to
+the next worker."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def waiting(home: Path) -> tuple[list[int], bool]:
 
 
 def test_a_sweep_marks_cases_whose_evidence_is_gone_or_in_doubt(home: Path) -> None:
-    """A wage was wrong, and is corrected; of a cost it is no longer known how much it was. Both cases stay open, and say so once."""
+    """A wage was wrong, and is corrected; of a cost it is no longer known how much it was. Both cases stay
+    open, and say so once."""
     deliver(home, "wages", {**WAGE, "wage": 300})
     deliver(home, "clinic", {**COST, "cost": 5000})
     sweep(home)
@@ -78,7 +80,9 @@ def test_who_was_not_swept_is_found_by_the_worker(home: Path, worker: Workers) -
 
 def test_so_is_who_came_out_of_quarantine(home: Path) -> None:
     sweep(home)
-    deliver(home, "wages", {**WAGE, "wage": 300}, received_at="2026-10-15T08:00:00")  # before the month that it tells of
+    deliver(
+        home, "wages", {**WAGE, "wage": 300}, received_at="2026-10-15T08:00:00"
+    )  # before the month that it tells of
     assert waiting(home) == ([], False)
     almoner("quarantine", "retry", home)
     assert waiting(home) == ([1], False)
@@ -87,8 +91,16 @@ def test_so_is_who_came_out_of_quarantine(home: Path) -> None:
 def test_a_file_of_many_rows_leaves_everybody_to_a_sweep_and_still_says_who_is_in_doubt(home: Path) -> None:
     deliver(home, "clinic", {**COST, "cost": 5000})
     sweep(home)
-    days = [dt.date(2024, 1, 1) + dt.timedelta(days=n) for n in range(stream_state.MOST_TOUCHED // len(PEOPLE) + 1)]
-    deliver(home, "clinic", {**COST, "cost": None}, *({"resident_no": who, "day": str(day), "cost": None} for who in PEOPLE for day in days))
+    days = [
+        dt.date(2024, 1, 1) + dt.timedelta(days=n)
+        for n in range(stream_state.MOST_TOUCHED // len(PEOPLE) + 1)
+    ]
+    deliver(
+        home,
+        "clinic",
+        {**COST, "cost": None},
+        *({"resident_no": who, "day": str(day), "cost": None} for who in PEOPLE for day in days),
+    )
     assert waiting(home)[1]
     sweep(home)
     assert len(history(home, "evidence_withdrawn")) == 1
@@ -98,7 +110,9 @@ def test_a_worker_that_sweeps_marks_them_too(home: Path, worker: Workers) -> Non
     """An area comes in the same round, which concerns everybody."""
     deliver(home, "clinic", {**COST, "cost": 5000})
     sweep(home)
-    send(home, [event("places", 1, area_code="5201", kind="town"), event("clinic", 2, withdrawn=True, **COST)])
+    send(
+        home, [event("places", 1, area_code="5201", kind="town"), event("clinic", 2, withdrawn=True, **COST)]
+    )
     process = worker(home)
     wait_until_done(home, process)
     stop(process)

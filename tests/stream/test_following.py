@@ -1,4 +1,5 @@
-"""Casework follows beside the next round: nothing waits for it that need not, nothing of it is lost or out of order, and its troubles are its own."""
+"""Casework follows beside the next round: nothing waits for it that need not, nothing of it is lost or out
+of order, and its troubles are its own."""
 
 from __future__ import annotations
 
@@ -125,7 +126,9 @@ def test_a_fault_of_casework_does_not_pass_for_one_of_a_slice(following: Followi
         following.in_turn(Unused()).write([])  # type: ignore[arg-type]
 
 
-def test_identities_are_written_when_casework_has_ended(following: Following, slow: Slow, stream: Stream) -> None:
+def test_identities_are_written_when_casework_has_ended(
+    following: Following, slow: Slow, stream: Stream
+) -> None:
     begin(following, slow)
     store = following.in_turn(stream.store)
     with store.expecting(0):  # nobody is new: nobody waits
@@ -146,11 +149,22 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 def worker_of(stream: Stream, slow: Slow, clock: Clock) -> Worker:
     cases = Following(slow)
-    landing = Landing(stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0)
+    landing = Landing(
+        stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0
+    )
     status = Status(stream.folder, clock())
     return Worker(
-        stream.engine, stream.pack, stream.vault, cases.in_turn(stream.store), stream.inbox, landing, cases, status, Pace(), clock
-    )  # fmt: skip
+        stream.engine,
+        stream.pack,
+        stream.vault,
+        cases.in_turn(stream.store),
+        stream.inbox,
+        landing,
+        cases,
+        status,
+        Pace(),
+        clock,
+    )
 
 
 def settled(folder: Path, pack: Pack) -> tuple[Stream, Clock, Slow, Worker]:
@@ -158,7 +172,14 @@ def settled(folder: Path, pack: Pack) -> tuple[Stream, Clock, Slow, Worker]:
     stream, clock = Stream(folder, pack), Clock()
     slow = Slow(stream.engine)
     slow.may.set()
-    who = {"resident_no": WHO, "name": "N", "household_no": "A", "birth_date": "1990-01-01", "area_code": "5201", "updated_on": "2026-01-01"}
+    who = {
+        "resident_no": WHO,
+        "name": "N",
+        "household_no": "A",
+        "birth_date": "1990-01-01",
+        "area_code": "5201",
+        "updated_on": "2026-01-01",
+    }
     stream.put(event("people", 1, **who), wage(2, 9000))
     worker = worker_of(stream, slow, clock)
     worker.drain()
@@ -170,7 +191,8 @@ def wage(n: int, amount: float, **more: Any) -> Any:
 
 
 def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pack, tmp_path: Path) -> None:
-    """It dies after the cycle and before casework: the facts still say of whom, and of whom nothing is known any more."""
+    """It dies after the cycle and before casework: the facts still say of whom, and of whom nothing is
+    known any more."""
     stream, clock, slow, worker = settled(tmp_path / "home", small)
     stream.put(wage(3, 300))
     clock.forward(seconds=1)
@@ -212,7 +234,8 @@ def test_a_round_is_told_when_casework_has_it_and_not_before(small: Pack, tmp_pa
 
 
 def test_the_process_beside_may_be_killed(small_home: Path, tmp_path: Path, worker: Workers) -> None:
-    """As where memory runs out. The worker opens everything anew, and in the end all is as if nothing had been."""
+    """As where memory runs out. The worker opens everything anew, and in the end all is as if nothing had
+    been."""
     killed, calm = copied(small_home, tmp_path / "killed"), copied(small_home, tmp_path / "calm")
     events = burst(600)
     send(calm, events)
@@ -231,8 +254,14 @@ def test_the_process_beside_may_be_killed(small_home: Path, tmp_path: Path, work
     assert process.poll() is None
     stop(process)
     assert held(killed) == held(calm)
-    with closing(sqlite3.connect(killed / "casework.sqlite3")) as database, closing(sqlite3.connect(calm / "casework.sqlite3")) as other:
-        counts = "SELECT (SELECT count(*) FROM casework_case), (SELECT count(*) FROM casework_casesignal WHERE cleared_on IS NULL)"
+    with (
+        closing(sqlite3.connect(killed / "casework.sqlite3")) as database,
+        closing(sqlite3.connect(calm / "casework.sqlite3")) as other,
+    ):
+        counts = (
+            "SELECT (SELECT count(*) FROM casework_case), (SELECT count(*) FROM casework_casesignal WHERE"
+            " cleared_on IS NULL)"
+        )
         assert database.execute(counts).fetchall() == other.execute(counts).fetchall()
 
 
@@ -276,10 +305,16 @@ def test_errors_come_through_the_pipe_as_they_are(small_home: Path, tmp_path: Pa
 
 
 def test_to_its_end_a_worker_says_json_and_nothing_else(small_home: Path, tmp_path: Path) -> None:
-    """What a practice froze is let go: else DuckDB's library lists on standard error, as the process ends, what is still held."""
+    """What a practice froze is let go: else DuckDB's library lists on standard error, as the process ends,
+    what is still held."""
     home, log = copied(small_home, tmp_path / "home"), tmp_path / "log"
     send(home, burst(100))
-    with log.open("w") as said, subprocess.Popen([sys.executable, "-m", "almoner", "work", str(home), "--as-of", str(AS_OF)], stderr=said) as process:
+    with (
+        log.open("w") as said,
+        subprocess.Popen(
+            [sys.executable, "-m", "almoner", "work", str(home), "--as-of", str(AS_OF)], stderr=said
+        ) as process,
+    ):
         until(lambda: "practised" in log.read_text())
         process.terminate()
     assert process.returncode == 0

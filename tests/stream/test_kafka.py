@@ -1,7 +1,7 @@
 """Topics of a Kafka cluster end in the same inbox: real protocol, real consumer.
 
-The cluster is librdkafka's own mock, or a real one to try on (the worker reads as the group of all workers): ALMONER_KAFKA=host:port.
-There the topics have names of their own and are deleted in the end.
+The cluster is librdkafka's own mock, or a real one to try on (the worker reads as the group of all
+workers): ALMONER_KAFKA=host:port. There the topics have names of their own and are deleted in the end.
 """
 
 from __future__ import annotations
@@ -51,12 +51,15 @@ class Cluster:
         self._made: list[str] = []
 
     def topics(self, feeds: tuple[str, ...] = FEEDS, partitions: int = 1) -> str:
-        """Makes the feeds' topics; what their names begin with, which is the name of their readers' group too."""
+        """Makes the feeds' topics; what their names begin with, which is the name of their readers' group
+        too."""
         prefix = f"almoner-test-{uuid4().hex[:12]}."
         if ADDRESS:  # the mock cluster makes them when something is sent
             names = [f"{prefix}{feed}" for feed in feeds]
             self._made += names
-            for made in self._admin.create_topics([admin.NewTopic(name, partitions, 1) for name in names]).values():
+            for made in self._admin.create_topics(
+                [admin.NewTopic(name, partitions, 1) for name in names]
+            ).values():
                 made.result(20)
         return prefix
 
@@ -66,7 +69,8 @@ class Cluster:
                 gone.result(20)
 
     def configuration(self, group: str) -> dict[str, str]:
-        """Of a reader in a group of its own; the mock cluster waits for a session to end before it lets another one in."""
+        """Of a reader in a group of its own; the mock cluster waits for a session to end before it lets
+        another one in."""
         return {
             "bootstrap.servers": self.address,
             "group.id": group,
@@ -163,7 +167,12 @@ def test_what_is_no_event_is_told_and_passed_over(
     prefix = cluster.topics()
     with caplog.at_level("INFO", "almoner.stream"):
         cluster.send(
-            f"{prefix}insured_wages", b"secret{", b"7", an_event(1, "elderly_meters"), {"id": "secret"}, an_event(2)
+            f"{prefix}insured_wages",
+            b"secret{",
+            b"7",
+            an_event(1, "elderly_meters"),
+            {"id": "secret"},
+            an_event(2),
         )
         topics = reading(cluster, inbox, prefix, 1)
     assert topics.refused == 4
@@ -245,9 +254,7 @@ def test_two_readers_of_a_group_share_out_what_comes(cluster: Cluster, inbox: In
     (tmp_path / "other").mkdir()
     topic, other = f"{prefix}insured_wages", Inbox(tmp_path / "other", Vault(KEY))
     share = {"partition.assignment.strategy": "roundrobin"}
-    one, two = (
-        Topics(cluster.configuration(prefix) | share, FEEDS, box, prefix) for box in (inbox, other)
-    )
+    one, two = (Topics(cluster.configuration(prefix) | share, FEEDS, box, prefix) for box in (inbox, other))
     for partition in (0, 1):
         cluster.send(topic, an_event(partition), partition=partition)
     with reader(one):
@@ -370,8 +377,15 @@ def as_message(event: Event) -> dict[str, Any]:
 
 def test_settings_say_how_brokers_are_reached(tmp_path: Path) -> None:
     file = tmp_path / "kafka.properties"
-    file.write_text("# who we are\nsecurity.protocol = SASL_SSL\n\nsasl.password=a=b\ngroup.id=county-7\n", encoding="utf-8")
-    assert settings_in(file) == {"security.protocol": "SASL_SSL", "sasl.password": "a=b", "group.id": "county-7"}
+    file.write_text(
+        "# who we are\nsecurity.protocol = SASL_SSL\n\nsasl.password=a=b\ngroup.id=county-7\n",
+        encoding="utf-8",
+    )
+    assert settings_in(file) == {
+        "security.protocol": "SASL_SSL",
+        "sasl.password": "a=b",
+        "group.id": "county-7",
+    }
 
 
 @pytest.mark.parametrize("line", ["sasl.password hunter2", "enable.auto.commit=true"])
@@ -387,18 +401,25 @@ def test_settings_that_are_none_are_told_by_line_without_what_they_say(tmp_path:
 
 def test_a_setting_that_nobody_knows_is_refused_before_anything_is_read(inbox: Inbox) -> None:
     with pytest.raises(AlmonerError, match=r"No such configuration property.*sasl\.pasword"):
-        Topics({"bootstrap.servers": "127.0.0.1:1", "sasl.pasword": "hunter2"}, FEEDS, inbox).refuse_wrong_settings()
+        Topics(
+            {"bootstrap.servers": "127.0.0.1:1", "sasl.pasword": "hunter2"}, FEEDS, inbox
+        ).refuse_wrong_settings()
     Topics({"bootstrap.servers": "127.0.0.1:1"}, FEEDS, inbox).refuse_wrong_settings()
 
 
-def test_a_group_of_its_own_reads_all_that_another_group_read(cluster: Cluster, inbox: Inbox, tmp_path: Path) -> None:
+def test_a_group_of_its_own_reads_all_that_another_group_read(
+    cluster: Cluster, inbox: Inbox, tmp_path: Path
+) -> None:
     prefix = cluster.topics()
     cluster.send(f"{prefix}insured_wages", *(an_event(n) for n in range(5)))
     reading(cluster, inbox, prefix, 5)
     file = tmp_path / "kafka.properties"
     file.write_text(f"group.id={prefix}second\nbootstrap.servers={cluster.address}\n", encoding="utf-8")
     (tmp_path / "second").mkdir()
-    with closing(Inbox(tmp_path / "second", Vault(KEY))) as second, reader(Topics(settings_in(file), FEEDS, second, prefix)):
+    with (
+        closing(Inbox(tmp_path / "second", Vault(KEY))) as second,
+        reader(Topics(settings_in(file), FEEDS, second, prefix)),
+    ):
         wait_for(lambda: second.position() >= 5)
 
 
@@ -407,4 +428,6 @@ def test_the_command_names_what_is_missing(small_home: Path, tmp_path: Path) -> 
     file.write_text("group.id=county-7\n", encoding="utf-8")
     assert "No broker is named" in almoner("work", home, "--kafka-settings", file, code=1)
     file.write_text("security.protocoll=SSL\n", encoding="utf-8")
-    assert "security.protocoll" in almoner("work", home, "--kafka", "127.0.0.1:1", "--kafka-settings", file, code=1)
+    assert "security.protocoll" in almoner(
+        "work", home, "--kafka", "127.0.0.1:1", "--kafka-settings", file, code=1
+    )

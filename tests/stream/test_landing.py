@@ -1,4 +1,5 @@
-"""Landing folders: a complete file is taken in, touches its households, and moves to done/ or to refused/ with the reason."""
+"""Landing folders: a complete file is taken in, touches its households, and moves to done/ or to refused/
+with the reason."""
 
 from __future__ import annotations
 
@@ -18,9 +19,17 @@ from stream.taking import AT, Stream
 WHO = number(1, dt.date(1984, 6, 1))
 ROW = {"resident_no": WHO, "month": "2026-09", "employer_code": "E1", "wage": 100}
 PERSON = {
-    "resident_no": WHO, "name": "Mei Fictional", "birth_date": "1984-06-01", "relation": "head", "household_no": "H1", "registration": "urban",
-    "area_code": AREA, "sex": "female", "status": "resident", "updated_on": "2025-01-01",
-}  # fmt: skip
+    "resident_no": WHO,
+    "name": "Mei Fictional",
+    "birth_date": "1984-06-01",
+    "relation": "head",
+    "household_no": "H1",
+    "registration": "urban",
+    "area_code": AREA,
+    "sex": "female",
+    "status": "resident",
+    "updated_on": "2025-01-01",
+}
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""A worker counts past months, which signals of areas compare with, while nothing else waits; the sweep that judges them comes after the last."""
+"""A worker counts past months, which signals of areas compare with, while nothing else waits; the sweep
+that judges them comes after the last."""
 
 from __future__ import annotations
 
@@ -40,21 +41,34 @@ def swept(base: Pack, few: Pack, tmp_path: Path) -> Iterator[Stream]:
 
 
 def counted(stream: Stream) -> list[tuple[Any, ...]]:
-    return stream.engine.rows("SELECT month, list(row(item, area, started, at_risk) ORDER BY ALL) FROM assessment.area_month GROUP BY month ORDER BY month")
+    return stream.engine.rows(
+        "SELECT month, list(row(item, area, started, at_risk) ORDER BY ALL) FROM assessment.area_month GROUP"
+        " BY month ORDER BY month"
+    )
 
 
 def sweeps(stream: Stream) -> int:
     return int(stream.engine.value("SELECT count(*) FROM assessment.cycle WHERE scope = 'everybody'"))
 
 
-def test_months_wait_for_what_comes_and_the_sweep_for_the_months(swept: Stream, few: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_months_wait_for_what_comes_and_the_sweep_for_the_months(
+    swept: Stream, few: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An event that comes while the first month is counted is taken in after it, before the second."""
     look, looks = months._look, list[int]()
 
     def looked(*asked: Any) -> None:
         looks.append(1)
         if len(looks) == 2:
-            swept.put(event("elderly_meters", 1, resident_no=number(1, dt.date(1950, 1, 1)), day="2026-11-08", litres=3))
+            swept.put(
+                event(
+                    "elderly_meters",
+                    1,
+                    resident_no=number(1, dt.date(1950, 1, 1)),
+                    day="2026-11-08",
+                    litres=3,
+                )
+            )
         look(*asked)
 
     monkeypatch.setattr(months, "_look", looked)
@@ -93,13 +107,20 @@ def test_no_sweep_follows_where_no_month_was_counted(swept: Stream, few: Pack) -
     assert not stream_state.mark(swept.engine, MONTHS)
 
 
-def test_where_something_always_waits_months_hold_nobody_up_twice(swept: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After ten minutes without a quiet moment one month is counted; whom the events touched is assessed by the next step."""
+def test_where_something_always_waits_months_hold_nobody_up_twice(
+    swept: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After ten minutes without a quiet moment one month is counted; whom the events touched is assessed
+    by the next step."""
     look, clock, numbers = months._look, Clock(KNOWN_AT), count(1)
 
     def came() -> None:
         n = next(numbers)
-        swept.put(event("elderly_meters", n, resident_no=number(1, dt.date(1950, 1, 1)), day=f"2026-11-0{n}", litres=3))
+        swept.put(
+            event(
+                "elderly_meters", n, resident_no=number(1, dt.date(1950, 1, 1)), day=f"2026-11-0{n}", litres=3
+            )
+        )
 
     def looked(*asked: Any) -> None:
         came()

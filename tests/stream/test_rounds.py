@@ -1,4 +1,5 @@
-"""Slices of events go the way of files: checks, quarantine, identities, corrections; and the facts know how far they were taken."""
+"""Slices of events go the way of files: checks, quarantine, identities, corrections; and the facts know
+how far they were taken."""
 
 from __future__ import annotations
 
@@ -29,9 +30,19 @@ def meter(n: object, day: str = "2026-11-01", through: dt.date | None = None, wh
 
 def person(n: object, who: str, household: str = "H1") -> Any:
     return event(
-        "population_register", n, resident_no=who, name="Mei Fictional", birth_date="1984-06-01", relation="head",
-        household_no=household, registration="urban", area_code="710000001001", sex="female", status="resident", updated_on="2025-01-01",
-    )  # fmt: skip
+        "population_register",
+        n,
+        resident_no=who,
+        name="Mei Fictional",
+        birth_date="1984-06-01",
+        relation="head",
+        household_no=household,
+        registration="urban",
+        area_code="710000001001",
+        sex="female",
+        status="resident",
+        updated_on="2025-01-01",
+    )
 
 
 def test_good_rows_become_facts_and_bad_rows_go_to_quarantine(stream: Stream) -> None:
@@ -69,24 +80,37 @@ def test_in_one_slice_the_last_word_on_a_key_holds(stream: Stream) -> None:
 
 
 def test_whose_numbers_a_round_brings_is_the_same_as_for_one_feed_after_the_other(stream: Stream) -> None:
-    """Somebody who is known, somebody who comes with the register in the same round, an odd spelling of both, a wrong number, and nobody."""
+    """Somebody who is known, somebody who comes with the register in the same round, an odd spelling of
+    both, a wrong number, and nobody."""
     new, odd = number(3, dt.date(1999, 5, 5)), f"{WHO[:6]} {WHO[6:14]} {WHO[14:]}"
     stream.put(person(1, WHO))
     stream.drain()
     wrong = WHO[:-1] + ("0" if WHO[-1] != "0" else "1")
     stream.put(
-        person(2, new, "H2"), wage(3, 100, who=odd), wage(4, 200, who=new), wage(5, 300, who=wrong), wage(6, 400, who=""),
-        meter(7, who=f"{new[:6]} {new[6:]}"), meter(8, who=OTHER), meter(9, who=f"{OTHER[:6]}-{OTHER[6:]}"),
-    )  # fmt: skip
+        person(2, new, "H2"),
+        wage(3, 100, who=odd),
+        wage(4, 200, who=new),
+        wage(5, 300, who=wrong),
+        wage(6, 400, who=""),
+        meter(7, who=f"{new[:6]} {new[6:]}"),
+        meter(8, who=OTHER),
+        meter(9, who=f"{OTHER[:6]}-{OTHER[6:]}"),
+    )
     assert stream.rounds.take(AT + dt.timedelta(seconds=1)) is not None
     ids = dict(stream.rows("population_register", "household_id, person_id"))
     assert len(set(ids.values())) == 2
     assert stream.rows("insured_wages", "wage, person_id") == [(100, ids[1]), (200, ids[2])]
-    everybody = stream.engine.rows("SELECT person_id, (SELECT count(DISTINCT number_index) FROM registry.person) FROM registry.person")
+    everybody = stream.engine.rows(
+        "SELECT person_id, (SELECT count(DISTINCT number_index) FROM registry.person) FROM registry.person"
+    )
     assert len(everybody) == everybody[0][1] == 3
     (other,) = {who for (who, _) in everybody} - set(ids.values())
     assert {who for (who,) in stream.rows("elderly_meters", "person_id")} == {ids[2], other}
-    assert sorted(f.rule for e in entries(stream.engine) for f in e.faults) == ["identifier_checksum", "identifier_length", "required"]
+    assert sorted(f.rule for e in entries(stream.engine) for f in e.faults) == [
+        "identifier_checksum",
+        "identifier_length",
+        "required",
+    ]
 
 
 def test_a_withdrawal_closes_the_facts_row_and_nothing_else(stream: Stream) -> None:
@@ -125,7 +149,9 @@ def test_urgent_feeds_come_before_bulk_and_each_keeps_its_order(base: Pack, tmp_
     stream.close()
 
 
-def test_the_pace_grows_while_more_waits_than_fits_and_beside_urgent_feeds_as_long_as_they_do_not_wait_long() -> None:
+def test_the_pace_grows_while_more_waits_than_fits_and_beside_urgent_feeds_as_long_as_they_do_not_wait_long() -> (
+    None
+):
     pace, quick, slow = Pace(), URGENT_SECONDS / 2, URGENT_SECONDS + 1
     for size in (2 * SMALLEST, 4 * SMALLEST):
         pace.fit(taken=0, urgent=True, left=True, seconds=quick)

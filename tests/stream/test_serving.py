@@ -56,7 +56,8 @@ def cases(home: Path) -> int:
 
 
 def log_is_moved(home: Path) -> bool:
-    """Whether all of SQLite's log is in the database file too, as its index says: of how many frames, and how many were moved."""
+    """Whether all of SQLite's log is in the database file too, as its index says: of how many frames, and
+    how many were moved."""
     index = (home / "casework.sqlite3-shm").read_bytes()
     frames, moved = (int.from_bytes(index[at : at + 4], sys.byteorder) for at in (16, 96))
     return 0 < frames == moved
@@ -67,7 +68,10 @@ def test_an_event_becomes_a_case(served: tuple[Path, str]) -> None:
     until(
         lambda: (
             ask(f"{url}/health")[1]
-            == {"status": "ok", "checks": {"casework": True, "inbox": True, "worker": True}}
+            == {
+                "status": "ok",
+                "checks": {"casework": True, "inbox": True, "worker": True},
+            }
         ),
         90,
     )

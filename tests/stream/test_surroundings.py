@@ -37,7 +37,8 @@ def calm_end(worker: Workers, home: Path, events: list[object]) -> None:
 
 
 def test_a_full_disk_is_waited_out(homes: tuple[Path, Path], worker: Workers) -> None:
-    """No file may grow beyond what the facts have: every commit fails as on a full disk, and the process goes on trying."""
+    """No file may grow beyond what the facts have: every commit fails as on a full disk, and the process
+    goes on trying."""
     troubled, calm = homes
     events = burst(700)
     calm_end(worker, calm, events)
@@ -113,7 +114,8 @@ def test_casework_may_be_away_for_a_while(homes: tuple[Path, Path], worker: Work
 
 
 def test_a_case_whose_evidence_is_gone_is_marked_and_stays(homes: tuple[Path, Path], worker: Workers) -> None:
-    """A wage was wrong, and is corrected; a cost is withdrawn. Both cases stay open, and say so in their history, once."""
+    """A wage was wrong, and is corrected; a cost is withdrawn. Both cases stay open, and say so in their
+    history, once."""
     home, _ = homes
     wage, cost = (
         {"resident_no": PEOPLE[0], "month": "2026-11-01"},
@@ -161,7 +163,8 @@ def test_the_inbox_is_there_while_no_worker_is(homes: tuple[Path, Path], worker:
 def test_postgresql_may_be_stopped_and_started_again(
     small_home: Path, worker: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped like a machine that loses its power, in the middle of the work; the worker goes on when it is back."""
+    """Stopped like a machine that loses its power, in the middle of the work; the worker goes on when it
+    is back."""
     with TemporaryDirectory() as folder:
         server = Server(Path(folder))
         monkeypatch.setenv("ALMONER_DATABASE_URL", server.url)
@@ -189,7 +192,8 @@ def test_postgresql_may_be_stopped_and_started_again(
 
 
 def in_the_end(home: Path, server: Server) -> tuple[int, int]:
-    """Households of which something was ever said, and households with an open case: as many, unless something was lost."""
+    """Households of which something was ever said, and households with an open case: as many, unless
+    something was lost."""
     with open_engine(home / "facts.duckdb", read_only=True) as engine:
         ever = engine.value(
             "SELECT count(DISTINCT household_id) FROM assessment.change WHERE household_id IS NOT NULL"

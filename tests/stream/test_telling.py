@@ -1,4 +1,5 @@
-"""`almoner work` tells departments' systems; the commands show, change and repeat what it does; the receiver of the docs works."""
+"""`almoner work` tells departments' systems; the commands show, change and repeat what it does; the
+receiver of the docs works."""
 
 from __future__ import annotations
 
@@ -54,8 +55,15 @@ def receiver() -> Iterator[Receiver]:
 def installed(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation with a department that the referrals of these tests go to."""
     folder = copied(base_home, tmp_path_factory.mktemp("installed") / "home")
-    script = "import sys\nfrom pathlib import Path\nfrom almoner import casework\nfrom almoner.home import load\ncasework.setup(load(Path(sys.argv[1])))\n"
-    run(folder, script + "from almoner.casework.models import Department\nDepartment.objects.create(id='relief', label={'en': 'Relief'})\n")
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom almoner import casework\nfrom almoner.home import"
+        " load\ncasework.setup(load(Path(sys.argv[1])))\n"
+    )
+    run(
+        folder,
+        script + "from almoner.casework.models import Department\nDepartment.objects.create(id='relief',"
+        " label={'en': 'Relief'})\n",
+    )
     return folder
 
 
@@ -84,7 +92,9 @@ def listens(home: Path, url: str) -> str:
     return str(as_json("webhook", "set", home, "relief", "--url", url, "--private-network")["secret"])
 
 
-def test_the_worker_tells_what_waits_and_stops_cleanly(home: Path, receiver: Receiver, worker: Workers) -> None:
+def test_the_worker_tells_what_waits_and_stops_cleanly(
+    home: Path, receiver: Receiver, worker: Workers
+) -> None:
     receiver.answers = [500]
     secret = listens(home, receiver.url)
     reference = run(home, SEND)
@@ -101,7 +111,9 @@ def test_the_worker_tells_what_waits_and_stops_cleanly(home: Path, receiver: Rec
     assert (got.event["subject"], is_signed(got, secret, time.time())) == (reference, True)
 
 
-def test_a_worker_that_is_killed_while_it_tells_tells_again(home: Path, receiver: Receiver, worker: Workers) -> None:
+def test_a_worker_that_is_killed_while_it_tells_tells_again(
+    home: Path, receiver: Receiver, worker: Workers
+) -> None:
     receiver.answers = ["silent"]
     listens(home, receiver.url)
     run(home, SEND)
@@ -129,10 +141,16 @@ OutgoingEvent.objects.update(claimed_until=dt.datetime.now() - dt.timedelta(seco
 """
 
 
-def test_the_commands_set_list_rotate_repeat_and_stop(home: Path, receiver: Receiver, worker: Workers) -> None:
-    assert "no department 'nobody'" in almoner("webhook", "set", home, "nobody", "--url", "https://x.example/", code=1)
+def test_the_commands_set_list_rotate_repeat_and_stop(
+    home: Path, receiver: Receiver, worker: Workers
+) -> None:
+    assert "no department 'nobody'" in almoner(
+        "webhook", "set", home, "nobody", "--url", "https://x.example/", code=1
+    )
     assert "names no address" in almoner("webhook", "set", home, "relief", code=1)
-    assert "Write https://" in almoner("webhook", "set", home, "relief", "--url", "http://relief.example/", code=1)
+    assert "Write https://" in almoner(
+        "webhook", "set", home, "relief", "--url", "http://relief.example/", code=1
+    )
     secret = listens(home, receiver.url)
     assert secret.startswith("whsec_")
     assert as_json("webhook", "set", home, "relief", "--public-only") == {"secret": None}
@@ -146,7 +164,11 @@ def test_the_commands_set_list_rotate_repeat_and_stop(home: Path, receiver: Rece
     (letter,) = found["given_up"]
     assert (letter["department"], letter["kind"], letter["failure"]) == ("relief", "sent", "answered 410")
     (department,) = found["departments"]
-    assert (department["url"], department["private_network"], department["given_up"]) == (receiver.url, True, 1)
+    assert (department["url"], department["private_network"], department["given_up"]) == (
+        receiver.url,
+        True,
+        1,
+    )
     assert dt.datetime.fromisoformat(department["both_sign_until"]) > dt.datetime.now() + dt.timedelta(days=6)
     text = almoner("webhook", "list", home)
     assert reference in text
@@ -160,7 +182,19 @@ def test_the_commands_set_list_rotate_repeat_and_stop(home: Path, receiver: Rece
 
 
 def test_tokens_are_made_with_scopes_listed_and_ended(home: Path) -> None:
-    made = as_json("token", home, "relief", "--scope", "referrals:read", "--scope", "referrals:answer", "--days", "30", "--name", "system")
+    made = as_json(
+        "token",
+        home,
+        "relief",
+        "--scope",
+        "referrals:read",
+        "--scope",
+        "referrals:answer",
+        "--days",
+        "30",
+        "--name",
+        "system",
+    )
     assert made["token"].startswith("almoner_")
     almoner("token", home, "relief")
     latest, first = as_json("token", home, "relief", "--list")["tokens"]
@@ -181,7 +215,9 @@ def test_the_receiver_of_the_documentation_receives(home: Path, worker: Workers,
     secret = listens(home, f"http://127.0.0.1:{port}/hook")
     with (tmp_path / "received").open("w") as received:
         environment = os.environ | {"SECRET": secret, "PORT": str(port)}
-        receiver = subprocess.Popen([sys.executable, "-c", program], stdout=received, stderr=subprocess.DEVNULL, env=environment)
+        receiver = subprocess.Popen(
+            [sys.executable, "-c", program], stdout=received, stderr=subprocess.DEVNULL, env=environment
+        )
     try:
         until(lambda: answers(port))
         reference = run(home, SEND)

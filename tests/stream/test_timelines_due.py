@@ -1,4 +1,5 @@
-"""Timelines beside the stream: never in a slice, for whom something changed, and for everybody when a month has ended; a kill loses nobody."""
+"""Timelines beside the stream: never in a slice, for whom something changed, and for everybody when a
+month has ended; a kill loses nobody."""
 
 from __future__ import annotations
 
@@ -27,8 +28,10 @@ from stream.taking import Clock, Reader, Stream, event
 WHO, OTHER = (number(n, dt.date(1990, 1, 1)) for n in (1, 2))
 TIMELINES = {
     "timelines/earned.yaml": "subject: household\nlabel: {en: Wages, zh: 工资}\nunit: CNY/month\n",
-    "timelines/earned.sql": "SELECT m.household_id, w.month, sum(w.wage) AS value FROM wages AS w JOIN member AS m ON m.person_id = w.person_id\n"
-    "WHERE w.month <= :wages_month GROUP BY m.household_id, w.month\n",
+    "timelines/earned.sql": (
+        "SELECT m.household_id, w.month, sum(w.wage) AS value FROM wages AS w JOIN member AS m ON m.person_id"
+        " = w.person_id\nWHERE w.month <= :wages_month GROUP BY m.household_id, w.month\n"
+    ),
 }
 OCTOBER = dt.date(2026, 10, 31)
 
@@ -71,11 +74,22 @@ class Place:
     def worker(self) -> Worker:
         """A process that starts (again)."""
         stream = self.stream
-        landing = Landing(stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0)
+        landing = Landing(
+            stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0
+        )
         status = Status(stream.folder, self.clock())
         return Worker(
-            stream.engine, stream.pack, stream.vault, stream.store, stream.inbox, landing, Following(self.cases), status, stream.rounds.pace, self.clock
-        )  # fmt: skip
+            stream.engine,
+            stream.pack,
+            stream.vault,
+            stream.store,
+            stream.inbox,
+            landing,
+            Following(self.cases),
+            status,
+            stream.rounds.pace,
+            self.clock,
+        )
 
     def swept(self) -> dict[int, list[Line]]:
         """What one sweep says now."""
@@ -97,19 +111,30 @@ def place(small: Pack, tmp_path: Path) -> Iterator[Place]:
     made = Place(stream, Cases(stream.engine, pack=small, open=[1, 2]))
     stream.put(
         *(person(n, who, home) for n, who, home in ((1, WHO, "A"), (2, OTHER, "B"))),
-        wage(3, WHO, 900, "2026-08-01"), wage(4, OTHER, 500, "2026-09-01"), wage(5, WHO, 800, "2026-10-01", through=dt.date(2026, 9, 30)),
-    )  # fmt: skip
+        wage(3, WHO, 900, "2026-08-01"),
+        wage(4, OTHER, 500, "2026-09-01"),
+        wage(5, WHO, 800, "2026-10-01", through=dt.date(2026, 9, 30)),
+    )
     made.worker().drain()
     yield made
     stream.close()
 
 
 def person(n: int, who: str, home: str) -> Event:
-    row = {"resident_no": who, "name": "N", "household_no": home, "birth_date": "1990-01-01", "area_code": "5201", "updated_on": "2026-01-01"}
+    row = {
+        "resident_no": who,
+        "name": "N",
+        "household_no": home,
+        "birth_date": "1990-01-01",
+        "area_code": "5201",
+        "updated_on": "2026-01-01",
+    }
     return event("people", n, **row)
 
 
-def wage(n: int, who: str, amount: float, month: str, through: dt.date | None = None, withdrawn: bool = False) -> Event:
+def wage(
+    n: int, who: str, amount: float, month: str, through: dt.date | None = None, withdrawn: bool = False
+) -> Event:
     row = {"resident_no": who, "month": month} | ({} if withdrawn else {"wage": amount})
     return event("wages", n, through=through, withdrawn=withdrawn, **row)
 
@@ -193,7 +218,9 @@ def test_a_case_that_was_opened_again_is_found_without_a_new_record(place: Place
     assert place.cases.calls[-1] == [2]
 
 
-def test_many_are_told_in_pieces_with_other_work_between(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_are_told_in_pieces_with_other_work_between(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(timelines_due, "AT_ONCE", 1)
     worker = place.worker()
     place.cases.calls.clear()

@@ -158,12 +158,18 @@ def test_a_tick_works_out_only_what_the_day_can_change(base: Pack, small: Pack) 
     assert ticks.changed_by_time(turned, day, next_day) >= {"poor"}
 
 
-def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(place: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day concerns hundreds of thousands among millions: they go in small cycles, and some with each cycle for others."""
+def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
+    place: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day concerns hundreds of thousands among millions: they go in small cycles, and some with each
+    cycle for others."""
     monkeypatch.setattr("almoner.stream.worker.DUE_AT_ONCE", 1)
     monkeypatch.setattr("almoner.stream.worker.DUE_BESIDE", 1)
     clock, people = Clock(), [number(n, dt.date(1990, 1, 1)) for n in range(4)]
-    place.put(*(person(str(n), who, f"H{n}") for n, who in enumerate(people)), *(wage(f"w{n}", who, 9000) for n, who in enumerate(people)))
+    place.put(
+        *(person(str(n), who, f"H{n}") for n, who in enumerate(people)),
+        *(wage(f"w{n}", who, 9000) for n, who in enumerate(people)),
+    )
     with working(place, clock) as worker:
         worker.drain()
         before = len(scopes(place))
@@ -195,7 +201,8 @@ def test_only_those_who_can_be_due_are_looked_at(place: Stream) -> None:
 
 
 def test_a_feed_that_stops_raises_no_alarm(base: Pack, tmp_path: Path) -> None:
-    """A meter's silence is counted up to the day that the feed is complete for: without one, nothing is known and nothing is said."""
+    """A meter's silence is counted up to the day that the feed is complete for: without one, nothing is
+    known and nothing is said."""
     from county import draw
     from stream.installation import events_of
 
@@ -329,7 +336,9 @@ def test_a_worker_that_has_nobody_to_practise_on_does_not_look_again_in_each_qui
         worker.practise(Flag())
 
 
-def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(place: Stream, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(
+    place: Stream, caplog: pytest.LogCaptureFixture
+) -> None:
     clock, stop, steps = Clock(), Flag(), list[bool]()
     place.put(person("1", WHO, "A"), wage("3", WHO, 300))
 
@@ -386,8 +395,13 @@ def test_a_worker_practises_before_it_works_and_says_nothing_of_it(
 
 def everything(place: Stream) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables of the facts."""
-    tables = place.engine.rows("SELECT schema_name || '.\"' || table_name || '\"', schema_name || '.' || table_name FROM duckdb_tables() WHERE NOT temporary")
-    return {name: place.engine.rows(f"SELECT t::VARCHAR FROM {table} AS t ORDER BY ALL") for table, name in tables}
+    tables = place.engine.rows(
+        "SELECT schema_name || '.\"' || table_name || '\"', schema_name || '.' || table_name FROM"
+        " duckdb_tables() WHERE NOT temporary"
+    )
+    return {
+        name: place.engine.rows(f"SELECT t::VARCHAR FROM {table} AS t ORDER BY ALL") for table, name in tables
+    }
 
 
 def test_what_goes_wrong_at_the_very_start_is_raised() -> None:
@@ -404,7 +418,8 @@ def test_what_goes_wrong_at_the_very_start_is_raised() -> None:
 def test_an_urgent_event_does_not_wait_for_a_months_feed_that_came_at_once(
     base: Pack, tmp_path: Path
 ) -> None:
-    """The worker rested for a day, a month's wages wait; what is urgent goes in with the next round, and no round is larger than allowed."""
+    """The worker rested for a day, a month's wages wait; what is urgent goes in with the next round, and
+    no round is larger than allowed."""
     stream, clock = Stream(tmp_path / "home", base, Pace(50, 50, 200, urgent_seconds=0)), Clock()
     wages = [
         event(

@@ -26,7 +26,8 @@ class Homes:
         ledger.create(engine)
         for feed in pack.feeds:
             engine.execute(
-                "INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through) VALUES (1, $feed, $at, $day)",
+                "INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through) VALUES (1,"
+                " $feed, $at, $day)",
                 {"feed": feed, "at": dt.datetime(2026, 1, 1), "day": dt.date(2030, 1, 1)},
             )
 
@@ -56,7 +57,8 @@ class Homes:
     def standing(self) -> dict[str, float]:
         """Amounts (or minus the tier) of all that is proposed, by kind, item and subject."""
         rows = self.engine.rows(
-            "SELECT kind || ':' || item || ':' || subject_id, severity FROM assessment.standing WHERE kind <> 'signal' ORDER BY 1"
+            "SELECT kind || ':' || item || ':' || subject_id, severity FROM assessment.standing WHERE kind <>"
+            " 'signal' ORDER BY 1"
         )
         return dict(rows)
 

@@ -13,21 +13,34 @@ from almoner.engines.duck import DuckEngine
 from almoner.support.in_turn import keep_in_turn
 
 
-@given(st.lists(st.sets(st.integers(0, 7)), min_size=1, max_size=8), st.randoms(use_true_random=False), st.booleans())
-def test_each_is_kept_after_those_that_it_reads(drawn: list[set[int]], chance: random.Random, few: bool) -> None:
+@given(
+    st.lists(st.sets(st.integers(0, 7)), min_size=1, max_size=8),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+)
+def test_each_is_kept_after_those_that_it_reads(
+    drawn: list[set[int]], chance: random.Random, few: bool
+) -> None:
     """Each counts itself and all that it reads, so the numbers show whether it read them whole."""
     reads = {n: {other for other in of if other < n} for n, of in enumerate(drawn)}
     weight: dict[int, int] = {}
     for n, of in reads.items():
         weight[n] = 1 + sum(weight[other] for other in of)
-    selects = {f"t{n}": " + ".join(["SELECT 1", *(f"(SELECT w FROM t{other})" for other in sorted(of))]) + " AS w" for n, of in reads.items()}
+    selects = {
+        f"t{n}": " + ".join(["SELECT 1", *(f"(SELECT w FROM t{other})" for other in sorted(of))]) + " AS w"
+        for n, of in reads.items()
+    }
     names = list(selects)
     chance.shuffle(names)
     with DuckEngine() as engine:
         if few:
             engine.expect_repetition()
         with engine.few_rows():
-            keep_in_turn(engine, {name: selects[name] for name in names}, {f"t{n}": [f"t{other}" for other in of] for n, of in reads.items()})
+            keep_in_turn(
+                engine,
+                {name: selects[name] for name in names},
+                {f"t{n}": [f"t{other}" for other in of] for n, of in reads.items()},
+            )
             assert {n: engine.value(f"SELECT w FROM t{n}") for n in weight} == weight
 
 

@@ -20,8 +20,11 @@ def test_the_cap_holds_after_add_ons(place: Homes) -> None:
     assert place.standing()["proposal:extra:1"] == 385  # half of 770, under the cap of 770
     body = next(b for b in place.changes("proposal") if b["programme"] == "extra")
     assert [(s["id"], s["value"]) for s in body["steps"]] == [
-        ("half", 385.0), ("by_members", 0.0), ("cap", 770.0), ("total_amount", 385.0),
-    ]  # fmt: skip
+        ("half", 385.0),
+        ("by_members", 0.0),
+        ("cap", 770.0),
+        ("total_amount", 385.0),
+    ]
 
 
 def test_the_amount_of_an_earlier_programme_is_named_in_the_reasons(place: Homes) -> None:

@@ -61,10 +61,17 @@ def test_an_exit_is_a_question_with_every_guard_and_its_value(place: Homes) -> N
     assert {r.category: r.exits for r in outcome.recognised} == {"low": 1, "lowest": 0}
 
 
-@pytest.mark.parametrize(("listed", "wage"), [
-    ({"measures": 0}, RICH), ({"measures": None}, RICH), ({"measures": 1, "listed_on": dt.date(2026, 5, 1)}, RICH),
-    ({"measures": 1}, 2_310), ({"measures": 1}, None),
-], ids=["no measure", "measures unknown", "too early", "at the line", "income unknown"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("listed", "wage"),
+    [
+        ({"measures": 0}, RICH),
+        ({"measures": None}, RICH),
+        ({"measures": 1, "listed_on": dt.date(2026, 5, 1)}, RICH),
+        ({"measures": 1}, 2_310),
+        ({"measures": 1}, None),
+    ],
+    ids=["no measure", "measures unknown", "too early", "at the line", "income unknown"],
+)
 def test_each_guard_keeps_the_exit_from_being_asked_about(
     place: Homes, listed: dict[str, object], wage: float | None
 ) -> None:
@@ -121,10 +128,16 @@ def test_the_same_cycle_twice_changes_nothing(place: Homes) -> None:
     assert len(place.changes("exit")) + len(place.changes("recognition")) == before == 2
 
 
-@pytest.mark.parametrize(("day", "months", "then"), [
-    ("2026-01-31", 1, "2026-02-28"), ("2026-08-31", 6, "2027-02-28"), ("2026-12-15", 12, "2027-12-15"),
-    ("2027-11-30", 3, "2028-02-29"), ("2026-11-30", 1, "2026-12-30"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("day", "months", "then"),
+    [
+        ("2026-01-31", 1, "2026-02-28"),
+        ("2026-08-31", 6, "2027-02-28"),
+        ("2026-12-15", 12, "2027-12-15"),
+        ("2027-11-30", 3, "2028-02-29"),
+        ("2026-11-30", 1, "2026-12-30"),
+    ],
+)
 def test_months_later_is_the_same_day_or_the_last_of_a_shorter_month(
     day: str, months: int, then: str
 ) -> None:

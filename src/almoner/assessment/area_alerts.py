@@ -1,7 +1,9 @@
-"""Area signals: an area whose rate of newly noticed households jumps against its own past and against its neighbours.
+"""Area signals: an area whose rate of newly noticed households jumps against its own past and against its
+neighbours.
 
-A second, small stage over the counts of `almoner.assessment.months`. Every sweep judges the latest complete month of each
-signal; the tests are those of `almoner.assessment.jumps`, corrected over all areas and signals of a level.
+A second, small stage over the counts of `almoner.assessment.months`. Every sweep judges the latest
+complete month of each signal; the tests are those of `almoner.assessment.jumps`, corrected over all areas
+and signals of a level.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Jump:
-    """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after `comparisons`."""
+    """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after
+    `comparisons`."""
 
     signal: str
     area: str
@@ -67,7 +70,8 @@ class Jump:
 
 
 def find(scene: Scene) -> list[Jump]:
-    """Keep the areas that jumped (`area_findings`), and which standing ones are known not to (`area_refuted`).
+    """Keep the areas that jumped (`area_findings`), and which standing ones are known not to
+    (`area_refuted`).
 
     Where only some households are in view nothing is said of areas.
     """
@@ -97,17 +101,23 @@ def _thresholds(scene: Scene, alarm: Alarm) -> Thresholds | None:
 
 
 def _roll(scene: Scene, layer: AreaLayer, alarm: Alarm, limits: Thresholds) -> None:
-    """Sum the counts by signal, level and area: the latest month beside the months before it, and the same of neighbours."""
+    """Sum the counts by signal, level and area: the latest month beside the months before it, and the same
+    of neighbours."""
     signals = scene.pack.signals.values()
     rules = pa.table(
-        {"item": pa.array([s.id for s in signals], pa.string()),
-         "rule": pa.array([months.rule_of(scene.pack, s) for s in signals], pa.string())}
-    )  # fmt: skip
+        {
+            "item": pa.array([s.id for s in signals], pa.string()),
+            "rule": pa.array([months.rule_of(scene.pack, s) for s in signals], pa.string()),
+        }
+    )
     levels = ", ".join(f"'{level}'" for level in alarm.levels)
     told = {
-        "as_of": scene.as_of, "at": scene.known_at, "back": limits.months, "fewest": limits.fewest_months,
+        "as_of": scene.as_of,
+        "at": scene.known_at,
+        "back": limits.months,
+        "fewest": limits.fewest_months,
         "oldest": scene.as_of - dt.timedelta(days=alarm.expires_days),
-    }  # fmt: skip
+    }
     with scene.engine.offer("area_rule", rules):
         scene.engine.keep(
             _ROLLED,
@@ -137,15 +147,19 @@ def _roll(scene: Scene, layer: AreaLayer, alarm: Alarm, limits: Thresholds) -> N
 
 
 def _tree(scene: Scene, layer: AreaLayer) -> str:
-    """`tree(low, code, parent, level)`: every area with itself and all areas around it. UNION ends at a circle."""
+    """`tree(low, code, parent, level)`: every area with itself and all areas around it. UNION ends at a
+    circle."""
     feed = scene.pack.feeds[layer.feed]
     code, parent = feed.with_role(Role.AREA), feed.with_role(Role.PARENT_AREA)
     own = quote(code.name) if code else "NULL"
     above = quote(parent.name) if parent else "NULL"
-    area = f"SELECT DISTINCT {own} AS code, {above} AS parent, {quote(layer.column)} AS level FROM {quote(feed.id)}"
+    area = (
+        f"SELECT DISTINCT {own} AS code, {above} AS parent, {quote(layer.column)} AS level FROM"
+        f" {quote(feed.id)}"
+    )
     return (
         f"area AS ({area}), tree AS (SELECT code AS low, code, parent, level FROM area UNION"
-        f" SELECT t.low, a.code, a.parent, a.level FROM tree AS t JOIN area AS a ON a.code = t.parent)"
+        " SELECT t.low, a.code, a.parent, a.level FROM tree AS t JOIN area AS a ON a.code = t.parent)"
     )
 
 
@@ -157,9 +171,13 @@ def _others(name: str, of: str) -> str:
 
 
 def _jumps(scene: Scene, level: str, limits: Thresholds) -> list[Jump]:
-    """What stands out of all areas and signals of one level. Rates that cannot pass count as comparisons all the same."""
+    """What stands out of all areas and signals of one level. Rates that cannot pass count as comparisons
+    all the same."""
     comparisons = scene.engine.value(f"SELECT count(*) FROM {_ROLLED} WHERE level = $level", {"level": level})
-    near = ", ".join(f"CASE WHEN siblings THEN sibling_{c} ELSE other_{c} END AS near_{c}" for c in ("x", "n", "x0", "n0", "areas"))
+    near = ", ".join(
+        f"CASE WHEN siblings THEN sibling_{c} ELSE other_{c} END AS near_{c}"
+        for c in ("x", "n", "x0", "n0", "areas")
+    )
     rows = scene.engine.table(
         f"""SELECT * FROM (SELECT *, {near} FROM {_ROLLED} WHERE level = $level AND x >= $least)
             WHERE near_areas > 0 AND x * n0 >= $ratio * x0 * n AND x * near_n >= $ratio * near_x * n ORDER BY item, area""",
@@ -171,15 +189,17 @@ def _jumps(scene: Scene, level: str, limits: Thresholds) -> list[Jump]:
 
 
 def doubled(scene: Scene, month: dt.date, least: int) -> list[str]:
-    """The bare rule, to compare with: areas where some signal's rate is at least twice that of the months before, and
-    `least` households. After `find` on the same scene it would say the same of the latest month."""
+    """The bare rule, to compare with: areas where some signal's rate is at least twice that of the months
+    before, and `least` households. After `find` on the same scene it would say the same of the latest
+    month."""
     layer = scene.pack.watch.areas if scene.pack.watch else None
     limits = _thresholds(scene, layer.alarm) if layer and layer.alarm else None
     if layer is None or layer.alarm is None or limits is None:
         return []
     _roll(scene, layer, layer.alarm, limits)
     rows = scene.engine.rows(
-        f"SELECT DISTINCT area FROM {_ROLLED} WHERE month = $month AND x >= $least AND x * n0 >= 2 * x0 * n ORDER BY area",
+        f"SELECT DISTINCT area FROM {_ROLLED} WHERE month = $month AND x >= $least AND x * n0 >= 2 * x0 * n"
+        " ORDER BY area",
         {"month": month, "least": least},
     )
     scene.engine.forget(_ROLLED)
@@ -192,35 +212,67 @@ def _counts(row: Mapping[str, Any]) -> Counts:
 
 
 def _jump(
-    row: Mapping[str, Any], level: str, counts: Counts, comparison: Comparison, comparisons: int, corrected: float
+    row: Mapping[str, Any],
+    level: str,
+    counts: Counts,
+    comparison: Comparison,
+    comparisons: int,
+    corrected: float,
 ) -> Jump:
     return Jump(
-        row["item"], row["area"], level, row["parent"], row["month"], row["past_months"], row["siblings"], row["near_areas"],
-        counts, comparison, comparisons, corrected,
-    )  # fmt: skip
+        row["item"],
+        row["area"],
+        level,
+        row["parent"],
+        row["month"],
+        row["past_months"],
+        row["siblings"],
+        row["near_areas"],
+        counts,
+        comparison,
+        comparisons,
+        corrected,
+    )
 
 
 def _keep(scene: Scene, found: Sequence[Jump], judged: Sequence[str], limits: Thresholds | None) -> None:
     rows = [
         {
-            "item": j.signal, "subject": SUBJECT, "subject_id": area_number(j.area), "household_id": NOBODY, "person_id": None,
-            "area": j.area, "level": j.level, "severity": round(j.excess, 6), "digest": _digest(j, limits),
+            "item": j.signal,
+            "subject": SUBJECT,
+            "subject_id": area_number(j.area),
+            "household_id": NOBODY,
+            "person_id": None,
+            "area": j.area,
+            "level": j.level,
+            "severity": round(j.excess, 6),
+            "digest": _digest(j, limits),
         }
         for j in found
-    ]  # fmt: skip
+    ]
     with scene.engine.offer("found_areas", pa.Table.from_pylist(rows, schema=_FOUND)):
         scene.engine.keep(FINDINGS, "SELECT * FROM found_areas" if rows else EMPTY_FINDINGS)
     with scene.engine.offer("judged_signals", pa.table({"item": pa.array(judged, pa.string())})):
         scene.engine.keep(
             REFUTED,
-            f"SELECT key FROM {scene.standing} WHERE kind = 'area' AND item IN (SELECT item FROM judged_signals)",
+            f"SELECT key FROM {scene.standing} WHERE kind = 'area' AND item IN (SELECT item FROM"
+            " judged_signals)",
         )
 
 
 _FOUND = pa.schema(
-    [("item", pa.string()), ("subject", pa.string()), ("subject_id", pa.int64()), ("household_id", pa.int64()),
-     ("person_id", pa.int64()), ("area", pa.string()), ("level", pa.string()), ("severity", pa.float64()), ("digest", pa.string())]
-)  # fmt: skip
+    [
+        ("item", pa.string()),
+        ("subject", pa.string()),
+        ("subject_id", pa.int64()),
+        ("household_id", pa.int64()),
+        ("person_id", pa.int64()),
+        ("area", pa.string()),
+        ("level", pa.string()),
+        ("severity", pa.float64()),
+        ("digest", pa.string()),
+    ]
+)
 
 
 def area_number(area: str) -> int:
@@ -240,14 +292,24 @@ def expiry(pack: Pack) -> dict[str, int]:
 
 
 def told(scene: Scene, sources: Sources) -> Iterator[Told]:
-    """What the outbox tells of the area alerts that moved. They are few, and each says much of its own: their bodies are whole."""
+    """What the outbox tells of the area alerts that moved. They are few, and each says much of its own:
+    their bodies are whole."""
     del sources
-    beyond = {(item, area): json.loads(text) for item, area, text in scene.engine.rows(f"SELECT * FROM {_TOLD}")}
+    beyond = {
+        (item, area): json.loads(text) for item, area, text in scene.engine.rows(f"SELECT * FROM {_TOLD}")
+    }
     columns = "key, item, area, level, severity"
-    moved = [_Moved(*row) for row in scene.engine.rows(f"SELECT {columns} FROM {moved_table('area')} ORDER BY key")]
+    moved = [
+        _Moved(*row) for row in scene.engine.rows(f"SELECT {columns} FROM {moved_table('area')} ORDER BY key")
+    ]
     nothing: dict[str, Any] = {"month": None, "evidence": []}
-    bodies = [json.dumps(_common(scene, m) | beyond.get((m.item, m.area), nothing), ensure_ascii=False) for m in moved]
-    told = pa.table({"key": pa.array([m.key for m in moved], pa.string()), "body": pa.array(bodies, pa.string())})
+    bodies = [
+        json.dumps(_common(scene, m) | beyond.get((m.item, m.area), nothing), ensure_ascii=False)
+        for m in moved
+    ]
+    told = pa.table(
+        {"key": pa.array([m.key for m in moved], pa.string()), "body": pa.array(bodies, pa.string())}
+    )
     with scene.engine.offer("told_alerts", told):
         scene.engine.keep(_BODIES, "SELECT key, body::JSON AS body FROM told_alerts")
     yield Told(f"SELECT {', '.join(ABOUT)}, body FROM {moved_table('area')} JOIN {_BODIES} USING (key)")
@@ -270,13 +332,22 @@ def _common(scene: Scene, m: _Moved) -> dict[str, Any]:
         return {"signal": m.item, "reason": "removed"}
     line = watch.lines.get(signal.theme)
     return {
-        "signal": signal.id, "label": dict(signal.label), "alarm": dict(alarm.label), "subject": SUBJECT, "area": m.area,
-        "level": m.level, "level_label": dict(watch.areas.levels.get(m.level or "", {})), "theme": signal.theme,
-        "theme_label": dict(line.label) if line else {}, "department": (line.department if line else None) or alarm.department,
-        "within": {"amount": alarm.within.amount, "unit": alarm.within.unit}, "severity": m.severity,
-        "check": dict(alarm.check), "why": dict(alarm.why),
+        "signal": signal.id,
+        "label": dict(signal.label),
+        "alarm": dict(alarm.label),
+        "subject": SUBJECT,
+        "area": m.area,
+        "level": m.level,
+        "level_label": dict(watch.areas.levels.get(m.level or "", {})),
+        "theme": signal.theme,
+        "theme_label": dict(line.label) if line else {},
+        "department": (line.department if line else None) or alarm.department,
+        "within": {"amount": alarm.within.amount, "unit": alarm.within.unit},
+        "severity": m.severity,
+        "check": dict(alarm.check),
+        "why": dict(alarm.why),
         "expires_on": (scene.as_of + dt.timedelta(days=alarm.expires_days)).isoformat(),
-    }  # fmt: skip
+    }
 
 
 def _keep_told(scene: Scene, layer: AreaLayer | None, found: Sequence[Jump]) -> None:
@@ -284,9 +355,12 @@ def _keep_told(scene: Scene, layer: AreaLayer | None, found: Sequence[Jump]) -> 
     through = months.watermarks(scene.engine, scene.known_at) if found else {}
     texts = [json.dumps(_told(scene, layer, jump, through)) for jump in found if layer]
     told = pa.table(
-        {"item": pa.array([j.signal for j in found], pa.string()), "area": pa.array([j.area for j in found], pa.string()),
-         "told": pa.array(texts, pa.string())}
-    )  # fmt: skip
+        {
+            "item": pa.array([j.signal for j in found], pa.string()),
+            "area": pa.array([j.area for j in found], pa.string()),
+            "told": pa.array(texts, pa.string()),
+        }
+    )
     with scene.engine.offer("told_areas", told):
         scene.engine.keep(_TOLD, "SELECT * FROM told_areas")
 
@@ -295,11 +369,18 @@ def _told(
     scene: Scene, layer: AreaLayer, jump: Jump, through: Mapping[str, dt.date | None]
 ) -> dict[str, Any]:
     return {
-        "month": jump.month.isoformat(), "counts": asdict(jump.counts), "comparison": asdict(jump.comparison),
-        "comparisons": jump.comparisons, "corrected": jump.corrected, "past_months": jump.past_months,
-        "near_areas": jump.near_areas, "siblings": jump.siblings, "months": _months(scene, layer, jump),
-        "neighbours": _neighbours(scene, jump), "evidence": evidence(scene.pack, scene.as_of, jump, through),
-    }  # fmt: skip
+        "month": jump.month.isoformat(),
+        "counts": asdict(jump.counts),
+        "comparison": asdict(jump.comparison),
+        "comparisons": jump.comparisons,
+        "corrected": jump.corrected,
+        "past_months": jump.past_months,
+        "near_areas": jump.near_areas,
+        "siblings": jump.siblings,
+        "months": _months(scene, layer, jump),
+        "neighbours": _neighbours(scene, jump),
+        "evidence": evidence(scene.pack, scene.as_of, jump, through),
+    }
 
 
 def _months(scene: Scene, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
@@ -310,9 +391,14 @@ def _months(scene: Scene, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
             JOIN tree AS t ON t.low = m.area WHERE t.code = $area AND m.item = $item AND m.rule = $rule
               AND m.known_from <= $at AND m.known_to > $at AND m.month <= $month AND m.month > $month - INTERVAL 25 MONTH
             GROUP BY m.month ORDER BY m.month""",
-        {"area": jump.area, "item": jump.signal, "rule": months.rule_of(scene.pack, scene.pack.signals[jump.signal]),
-         "at": scene.known_at, "month": jump.month},
-    )  # fmt: skip
+        {
+            "area": jump.area,
+            "item": jump.signal,
+            "rule": months.rule_of(scene.pack, scene.pack.signals[jump.signal]),
+            "at": scene.known_at,
+            "month": jump.month,
+        },
+    )
     kept = rows[-(jump.past_months + 1) :]
     return [{"month": month.isoformat(), "started": x, "at_risk": n} for month, x, n in kept]
 

@@ -1,4 +1,5 @@
-"""Why an area was noticed, in words: the counts, what its past and its neighbours let expect, and the chance of so many."""
+"""Why an area was noticed, in words: the counts, what its past and its neighbours let expect, and the
+chance of so many."""
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ _LABELS: Mapping[str, Words] = {
     "started": {"en": "Households that newly came under the signal in the month", "zh": "当月新增户数"},
     "past": {"en": "Times what its own past lets expect", "zh": "相当于自身以往预期的倍数"},
     "near": {"en": "Times what its neighbours let expect", "zh": "相当于周边地区预期的倍数"},
-    "corrected": {"en": "Chance of so many, corrected for all comparisons", "zh": "按全部比较校正后的偶然概率"},
+    "corrected": {
+        "en": "Chance of so many, corrected for all comparisons",
+        "zh": "按全部比较校正后的偶然概率",
+    },
 }
 
 
@@ -31,10 +35,15 @@ def evidence(
         return []
     c, found = jump.counts, jump.comparison
     feeds = [
-        {"feed": f.id, "label": dict(f.label), "owner": f.owner, "complete_through": _iso(through.get(f.id)),
-         "latest": jump.month.isoformat()}
+        {
+            "feed": f.id,
+            "label": dict(f.label),
+            "owner": f.owner,
+            "complete_through": _iso(through.get(f.id)),
+            "latest": jump.month.isoformat(),
+        }
         for f in feeds_of(pack, pack.signals[jump.signal])
-    ]  # fmt: skip
+    ]
     past, near = times(c.started, found.expected_past), times(c.started, found.expected_near)
     steps: list[tuple[str, float | None, Condition, Callable[[Pack, str, Jump], str]]] = [
         ("started", c.started, alarm.least, _started),
@@ -44,27 +53,42 @@ def evidence(
     ]
     return [
         {
-            "sql": f"{name} {'<=' if name == 'corrected' else '>='} {condition.sql}", "holds": True,
+            "sql": f"{name} {'<=' if name == 'corrected' else '>='} {condition.sql}",
+            "holds": True,
             "sentence": {language: sentence(pack, language, jump) for language in pack.languages},
-            "left": value, "right": None,
+            "left": value,
+            "right": None,
             "operands": [
-                {"kind": "indicator", "name": name, "label": dict(_LABELS[name]), "value": value,
-                 "unit": "household" if name == "started" else None, "feeds": feeds, "reference": None, "since": None},
+                {
+                    "kind": "indicator",
+                    "name": name,
+                    "label": dict(_LABELS[name]),
+                    "value": value,
+                    "unit": "household" if name == "started" else None,
+                    "feeds": feeds,
+                    "reference": None,
+                    "since": None,
+                },
                 *(_parameter(pack, p, as_of) for p in condition.parameters),
             ],
         }
         for name, value, condition, sentence in steps
-    ]  # fmt: skip
+    ]
 
 
 def _parameter(pack: Pack, name: str, as_of: dt.date) -> dict[str, Any]:
     parameter = pack.parameters[name]
     found = parameter.at(as_of)
     return {
-        "kind": "parameter", "name": name, "label": dict(parameter.label), "value": found.value if found else None,
-        "unit": parameter.unit, "feeds": [], "reference": found.reference if found else None,
+        "kind": "parameter",
+        "name": name,
+        "label": dict(parameter.label),
+        "value": found.value if found else None,
+        "unit": parameter.unit,
+        "feeds": [],
+        "reference": found.reference if found else None,
         "since": found.since.isoformat() if found else None,
-    }  # fmt: skip
+    }
 
 
 def _started(pack: Pack, language: str, jump: Jump) -> str:
@@ -87,13 +111,15 @@ def _past(pack: Pack, language: str, jump: Jump) -> str:
     if language == "zh":
         because = f"（周边地区同期上升，已按{number(found.rise)}倍计入）" if rose else ""
         return (
-            f"此前{jump.past_months}个月共新增{c.past_started:,}户，按此当月预计{number(found.expected_past)}户{because}；"
+            f"此前{jump.past_months}个月共新增{c.past_started:,}户，"
+            f"按此当月预计{number(found.expected_past)}户{because}；"
             f"纯属偶然而达到此数的概率为{chance(found.chance_past)}"
         )
     because = f", its neighbours' own rise of {number(found.rise)} times counted in" if rose else ""
     return (
-        f"In the {jump.past_months} months before it was {c.past_started:,} together, which lets expect "
-        f"{number(found.expected_past)} in this month{because}; the chance of so many is {chance(found.chance_past)}"
+        f"In the {jump.past_months} months before it was {c.past_started:,} together, which lets expect"
+        f" {number(found.expected_past)} in this month{because}; the chance of so many is"
+        f" {chance(found.chance_past)}"
     )
 
 
@@ -108,8 +134,9 @@ def _near(pack: Pack, language: str, jump: Jump) -> str:
         )
     who = "areas around it" if jump.siblings else "other areas of its level"
     return (
-        f"In the {jump.near_areas} {who} it was {c.near_started:,} of {c.near_at_risk:,} households in the same month, "
-        f"which lets expect {number(found.expected_near)}; the chance of so many is {chance(found.chance_near)}"
+        f"In the {jump.near_areas} {who} it was {c.near_started:,} of {c.near_at_risk:,} households in the"
+        f" same month, which lets expect {number(found.expected_near)}; the chance of so many is"
+        f" {chance(found.chance_near)}"
     )
 
 
@@ -118,7 +145,8 @@ def _chance(pack: Pack, language: str, jump: Jump) -> str:
     if language == "zh":
         return f"取两者中较大的概率，按同级全部{jump.comparisons:,}次比较校正后为{chance(jump.corrected)}"
     return (
-        f"The larger of the two chances, corrected for the {jump.comparisons:,} comparisons of its level, is {chance(jump.corrected)}"
+        f"The larger of the two chances, corrected for the {jump.comparisons:,} comparisons of its level, is"
+        f" {chance(jump.corrected)}"
     )
 
 

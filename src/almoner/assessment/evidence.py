@@ -1,7 +1,8 @@
 """Why: every atomic condition with its value, operands, units, source feed and latest event time.
 
-An item (a signal, a programme) is planned once: what is said alike of everybody goes into its form, and what differs becomes a blank
-with the SQL that answers it. The engine then writes the answers of all households at once.
+An item (a signal, a programme) is planned once: what is said alike of everybody goes into its form, and
+what differs becomes a blank with the SQL that answers it. The engine then writes the answers of all
+households at once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from almoner.assessment.wording import COMPARISONS, Wording, slots
 from almoner.engines import quote
 from almoner.policy.model import Condition, Pack, Subject, Words
 
-_LATEST = "latest"  # the kept table of `keep_latest` in between: feed (its number), person_id, household_id, latest
+_LATEST = (  # the kept table of `keep_latest` in between: feed (its number), person_id, household_id, latest
+    "latest"
+)
 SEEN = "seen"  # the blank that says whether the subject is still there to be judged
 Part = dict[str, Any]
 
@@ -40,23 +43,26 @@ class Sources:
         return self._through.get(feed)
 
     def has_time(self, feed: str) -> bool:
-        """Whether `latest_of` says when something last happened; no for a feed that is about nobody or has no time."""
+        """Whether `latest_of` says when something last happened; no for a feed that is about nobody or has
+        no time."""
         return feed in self._timed
 
 
 def latest_of(whose: Subject) -> str:
-    """The kept table (`household_id` or `person_id`, and a column a feed) of the latest events up to today of those
-    households that `ledger.CONCERNED` lists, and of their members."""
+    """The kept table (`household_id` or `person_id`, and a column a feed) of the latest events up to today
+    of those households that `ledger.CONCERNED` lists, and of their members."""
     return f"latest_of_{whose}"
 
 
 def keep_latest(scene: Scene) -> None:
-    """Keep `latest_of` each subject, all feeds side by side: to join a table for each feed takes longer than all else that is told."""
+    """Keep `latest_of` each subject, all feeds side by side: to join a table for each feed takes longer
+    than all else that is told."""
     timed = _timed(scene.pack)
     if not timed:
         return
     events = " UNION ALL ".join(
-        f"SELECT {n} AS feed, person_id, {quote(time)}::DATE AS at FROM {quote(feed)} WHERE {quote(time)} <= $as_of"
+        f"SELECT {n} AS feed, person_id, {quote(time)}::DATE AS at FROM {quote(feed)} WHERE {quote(time)} <="
+        " $as_of"
         for n, (feed, time) in enumerate(timed.items())
     )
     scene.engine.keep(
@@ -65,9 +71,14 @@ def keep_latest(scene: Scene) -> None:
             WHERE m.household_id IN (SELECT household_id FROM {CONCERNED}) GROUP BY ALL""",
         {"as_of": scene.as_of},
     )
-    columns = ", ".join(f"max(CASE WHEN feed = {n} THEN latest END) AS {quote(feed)}" for n, feed in enumerate(timed))
+    columns = ", ".join(
+        f"max(CASE WHEN feed = {n} THEN latest END) AS {quote(feed)}" for n, feed in enumerate(timed)
+    )
     keys = {whose: subject_key(whose) for whose in SUBJECTS}
-    scene.engine.keep_each((latest_of(whose), f"SELECT {key}, {columns} FROM {_LATEST} GROUP BY {key}", None) for whose, key in keys.items())
+    scene.engine.keep_each(
+        (latest_of(whose), f"SELECT {key}, {columns} FROM {_LATEST} GROUP BY {key}", None)
+        for whose, key in keys.items()
+    )
     scene.engine.forget(_LATEST)
 
 
@@ -95,7 +106,8 @@ _MOST_PLANNED = 1_000
 
 
 def planned(scene: Scene, sources: Sources, kind: Kind, item: str, plan: Callable[[], Told]) -> Told:
-    """What `plan` gives for an item of the scene's pack: planned once for a pack, a day and what is complete, for a stream asks every second."""
+    """What `plan` gives for an item of the scene's pack: planned once for a pack, a day and what is
+    complete, for a stream asks every second."""
     key = (kind, item, scene.scoped, id(scene.pack), *scene.circumstances, *sources.circumstances)
     known = _PLANNED.get(key)
     if known is None:
@@ -127,7 +139,8 @@ class Explainer:
         self._joins: dict[str, None] = {}
 
     def ask(self, blank: str, sql: str, join: str = "") -> Part:
-        """A blank answered over the moved findings (`m`), the subject's row (`w`, with the answers of its blanks) and a join."""
+        """A blank answered over the moved findings (`m`), the subject's row (`w`, with the answers of its
+        blanks) and a join."""
         self._of_move[blank] = sql
         if join:
             self._joins[join] = None
@@ -162,13 +175,14 @@ class Explainer:
         moved = moved_table(kind)
         inner = "".join(f", {sql} AS {quote(blank)}" for blank, sql in self._of_subject.items())
         row = (
-            f'SELECT {key} AS subject{inner} FROM {f"({source})" if source else wide(self._subject)}'
+            f"SELECT {key} AS subject{inner} FROM {f'({source})' if source else wide(self._subject)}"
             f" WHERE {key} IN (SELECT subject_id FROM {moved} WHERE item = '{item}')"
         )
         answers = [*(f"w.{quote(blank)}" for blank in self._of_subject), *self._of_move.values()]
         select = (
-            f"SELECT {', '.join(f'm.{c}' for c in ABOUT)}, json_array({', '.join(answers)}) AS body FROM {moved} AS m"
-            f" {' '.join(self._joins)} LEFT JOIN ({row}) AS w ON w.subject = m.subject_id WHERE m.item = '{item}'"
+            f"SELECT {', '.join(f'm.{c}' for c in ABOUT)}, json_array({', '.join(answers)}) AS body FROM"
+            f" {moved} AS m {' '.join(self._joins)} LEFT JOIN ({row}) AS w ON w.subject = m.subject_id WHERE"
+            f" m.item = '{item}'"
         )
         return Told(select, Form((*self._of_subject, *self._of_move), body))
 
@@ -182,8 +196,10 @@ class Explainer:
             "sentence": self._sentences(node, slot),
             "left": {"$": f"{slot}:left"} if compares else None,
             "right": {"$": f"{slot}:right"} if compares else None,
-            "operands": [self._operand(c) for c in columns if c not in self._steps]
-            + [self._parameter(p) for p in parameters],
+            "operands": (
+                [self._operand(c) for c in columns if c not in self._steps]
+                + [self._parameter(p) for p in parameters]
+            ),
         }
 
     def _ask_operands(self, node: exp.Expr, slot: str) -> None:
@@ -205,19 +221,28 @@ class Explainer:
     def _operand(self, name: str) -> Part:
         indicator, column = self._scene.pack.column(name)
         return {
-            "kind": "indicator", "name": name, "label": dict(column.label), "value": {"$": name}, "unit": column.unit,
+            "kind": "indicator",
+            "name": name,
+            "label": dict(column.label),
+            "value": {"$": name},
+            "unit": column.unit,
             "feeds": [self._feed(feed, indicator.subject) for feed in column.feeds],
-        }  # fmt: skip
+        }
 
     def _feed(self, feed_id: str, subject: Subject) -> Part:
-        """A source: id, label, owner, how far it is complete and its latest event of the persons concerned (ISO dates)."""
+        """A source: id, label, owner, how far it is complete and its latest event of the persons concerned
+        (ISO dates)."""
         feed = self._scene.pack.feeds[feed_id]
         whose: Subject = "person" if subject == self._subject == "person" else "household"
         through = self.ask(f"complete through: {feed_id}", literal(self._sources.through(feed_id)))
         latest = self._latest(feed_id, whose) if self._sources.has_time(feed_id) else None
         return {
-            "feed": feed_id, "label": dict(feed.label), "owner": feed.owner, "complete_through": through, "latest": latest,
-        }  # fmt: skip
+            "feed": feed_id,
+            "label": dict(feed.label),
+            "owner": feed.owner,
+            "complete_through": through,
+            "latest": latest,
+        }
 
     def _latest(self, feed: str, whose: Subject) -> Part:
         table, key = latest_of(whose), subject_key(whose)
@@ -228,14 +253,23 @@ class Explainer:
         parameter = self._scene.pack.parameters.get(name)
         plain = self._scene.values.plain[name]
         if parameter is None:
-            return {"kind": "parameter", "name": name, "label": {}, "value": {"$": area_column(name)}, "unit": None}
+            return {
+                "kind": "parameter",
+                "name": name,
+                "label": {},
+                "value": {"$": area_column(name)},
+                "unit": None,
+            }
         in_force = parameter.at(self._scene.as_of)
         return {
-            "kind": "parameter", "name": name, "label": dict(parameter.label),
+            "kind": "parameter",
+            "name": name,
+            "label": dict(parameter.label),
             "value": {"$": area_column(name)} if name in self._scene.values.by_area else _plain(plain),
-            "unit": parameter.unit, "reference": in_force.reference if in_force else "",
+            "unit": parameter.unit,
+            "reference": in_force.reference if in_force else "",
             "since": in_force.since.isoformat() if in_force else None,
-        }  # fmt: skip
+        }
 
     def _sql(self, node: exp.Expr) -> str:
         return self._scene.sql(node.sql(dialect=DIALECT))

@@ -40,8 +40,8 @@ def literal(value: Value) -> str:
 def bind(sql: str, values: Mapping[str, Value], by_area: frozenset[str] = frozenset()) -> str:
     """`sql` with each `:name` replaced by its value, or by its column when it is scoped by area.
 
-    The engine's `greatest` and `least` pass over what is unknown; in a condition an unknown operand makes the result
-    unknown, as everywhere else.
+    The engine's `greatest` and `least` pass over what is unknown; in a condition an unknown operand makes
+    the result unknown, as everywhere else.
     """
     used = _parameters(sql)
     bound = tuple((name, literal(values[name])) for name in used if name not in by_area)

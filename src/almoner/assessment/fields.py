@@ -1,7 +1,8 @@
-"""Signals are judged field by field: those about persons that share an indicator of persons, and those about households.
+"""Signals are judged field by field: those about persons that share an indicator of persons, and those
+about households.
 
-Few persons are spoken of in more than one field: the elderly, pupils and patients are not the same people. So each field is worked out for its
-own persons, with its own columns, and not all fields for everybody.
+Few persons are spoken of in more than one field: the elderly, pupils and patients are not the same people.
+So each field is worked out for its own persons, with its own columns, and not all fields for everybody.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Field:
-    """Signals of one kind of subject, and the kept table that says of each subject whether they hold; `held` has the rows where one does."""
+    """Signals of one kind of subject, and the kept table that says of each subject whether they hold;
+    `held` has the rows where one does."""
 
     table: str
     subject: Subject
@@ -62,7 +64,8 @@ def own_indicators(pack: Pack, signal: Signal) -> list[Indicator]:
 
 
 def judge(scene: Scene, field: Field) -> None:
-    """Keep the field's tables: what its signals read of each subject, and whether they hold. That of households is kept already."""
+    """Keep the field's tables: what its signals read of each subject, and whether they hold. That of
+    households is kept already."""
     if field.subject == "person":
         columns = {c for s in field.signals for condition in signal_conditions(s) for c in condition.columns}
         persons = person_rows(scene, columns, _concerned(scene, field))
@@ -89,7 +92,8 @@ def _concerned(scene: Scene, field: Field) -> str:
 
 
 def _may_hold_for_anybody(scene: Scene, field: Field) -> bool:
-    """Whether a signal of the field holds in some household for a person of whom its indicators say nothing, as `coalesce(visits, 0) < 2` does."""
+    """Whether a signal of the field holds in some household for a person of whom its indicators say
+    nothing, as `coalesce(visits, 0) < 2` does."""
     whens = judgements(scene, field.signals)
     columns = {c for s in field.signals for c in s.when.columns}
     found = ", ".join(f"bool_or({quote(name)})" for name in whens)

@@ -1,15 +1,17 @@
 """Forms: what is said alike of everybody, once, with blanks for what differs from one household to the next.
 
-A body of the outbox is a form and its answers. The form is JSON with every word, label, unit and reference as the pack said it at
-that time; it is kept once under the hash of its text. The answers are a JSON list, one value a blank, which the engine writes by
-itself for all households at once. `fill` puts both together to the body that `almoner.support.changes` describes.
+A body of the outbox is a form and its answers. The form is JSON with every word, label, unit and reference
+as the pack said it at that time; it is kept once under the hash of its text. The answers are a JSON list,
+one value a blank, which the engine writes by itself for all households at once. `fill` puts both together
+to the body that `almoner.support.changes` describes.
 
 A blank is an object with one of these members:
 
-    {"$": blank}                                   the answer itself
-    {"$choose": blank, "of": {answer: part}}       the part for the answer (as text; null where there is none)
-    {"$among": blank, "of": [[[key], part]]}       a list: each part of which some key is in the answer, which is a list
-    {"$say": [piece]}                              text: pieces are text, or numbers and facts with their words (`almoner.assessment.wording`)
+    {"$": blank}                                   the answer itself {"$choose": blank, "of": {answer:
+    part}}       the part for the answer (as text; null where there is none) {"$among": blank, "of":
+    [[[key], part]]}       a list: each part of which some key is in the answer, which is a list {"$say":
+    [piece]}                              text: pieces are text, or numbers and facts with their words
+    (`almoner.assessment.wording`)
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""Whether a count of this month is more than chance: exact tests for small counts, corrected for many comparisons.
+"""Whether a count of this month is more than chance: exact tests for small counts, corrected for many
+comparisons.
 
-Against the own past: given the sum of two Poisson counts, one of them is binomial (J. Przyborowski and H. Wilenski,
-Homogeneity of results in testing samples from Poisson series, Biometrika 31, 1940). Against the neighbours: given both
-margins of a table of two by two, a cell is hypergeometric (R. A. Fisher, Statistical Methods for Research Workers, 5th
-edition, 1934). A jump must stand out in both, so the larger of the two probabilities counts (R. L. Berger,
-Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 1982). Many comparisons: S. Holm, A simple
-sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979.
+Against the own past: given the sum of two Poisson counts, one of them is binomial (J. Przyborowski and H.
+Wilenski, Homogeneity of results in testing samples from Poisson series, Biometrika 31, 1940). Against the
+neighbours: given both margins of a table of two by two, a cell is hypergeometric (R. A. Fisher,
+Statistical Methods for Research Workers, 5th edition, 1934). A jump must stand out in both, so the larger
+of the two probabilities counts (R. L. Berger, Multiparameter hypothesis testing and acceptance sampling,
+Technometrics 24, 1982). Many comparisons: S. Holm, A simple sequentially rejective multiple test
+procedure, Scandinavian Journal of Statistics 6, 1979.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ _LARGE = 1e200  # then the sum is scaled anew
 
 @dataclass(frozen=True)
 class Counts:
-    """Households that newly came under a signal, out of those at risk: this month and in the months before it, in an
-    area and in its neighbours. `past_at_risk` and `near_past_at_risk` are household-months."""
+    """Households that newly came under a signal, out of those at risk: this month and in the months before
+    it, in an area and in its neighbours. `past_at_risk` and `near_past_at_risk` are household-months."""
 
     started: int
     at_risk: int
@@ -35,9 +37,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`rise`: by how much the neighbours' own rate rose, at least 1. `expected_past` and `expected_near` are households
-    this month, at the own past rate (times `rise`) and at the neighbours' rate of this month. `chance_past` and
-    `chance_near` are the probabilities of so many or more."""
+    """`rise`: by how much the neighbours' own rate rose, at least 1. `expected_past` and `expected_near`
+    are households this month, at the own past rate (times `rise`) and at the neighbours' rate of this
+    month. `chance_past` and `chance_near` are the probabilities of so many or more."""
 
     rise: float
     expected_past: float
@@ -55,9 +57,9 @@ def stand_out(
 ) -> list[tuple[int, Comparison, float]]:
     """Which of `counts` jumped: their index, both tests, and the larger chance corrected for `comparisons`.
 
-    One jumps when at least `least` households started, at least `ratio` times what its past and what its neighbours let
-    expect, and the corrected chance is at most `chance`. `comparisons` is how many were looked at in all: those that are not
-    among `counts` because they cannot pass are counted too.
+    One jumps when at least `least` households started, at least `ratio` times what its past and what its
+    neighbours let expect, and the corrected chance is at most `chance`. `comparisons` is how many were
+    looked at in all: those that are not among `counts` because they cannot pass are counted too.
     """
     able = [(i, compare(c, least)) for i, c in enumerate(counts) if c.started >= least and c.near_at_risk > 0]
     passing = [(i, found) for i, found in able if _times_enough(counts[i].started, found, ratio)]
@@ -70,8 +72,8 @@ def _times_enough(started: int, found: Comparison, ratio: float) -> bool:
 
 
 def compare(counts: Counts, weight: float) -> Comparison:
-    """Both tests. `weight` holds the neighbours' rise back where they are few: as if so many more had been seen and
-    expected."""
+    """Both tests. `weight` holds the neighbours' rise back where they are few: as if so many more had been
+    seen and expected."""
     c = counts
     rise = _rise(c, weight)
     exposure = rise * c.at_risk
@@ -88,7 +90,8 @@ def compare(counts: Counts, weight: float) -> Comparison:
 
 
 def _rise(c: Counts, weight: float) -> float:
-    """What all rose by is no jump of one: the neighbours' rise is expected of the area as well. Never below 1."""
+    """What all rose by is no jump of one: the neighbours' rise is expected of the area as well. Never
+    below 1."""
     if not c.near_past_at_risk:
         return 1.0
     expected = c.near_past_started * c.near_at_risk / c.near_past_at_risk
@@ -120,9 +123,7 @@ def hypergeometric_tail(least: int, drawn: int, marked: int, whole: int) -> floa
     most = min(drawn, marked)
     if least > most:
         return 0.0
-    first = (
-        _choose(marked, least) + _choose(whole - marked, drawn - least) - _choose(whole, drawn)
-    )  # fmt: skip
+    first = _choose(marked, least) + _choose(whole - marked, drawn - least) - _choose(whole, drawn)
     ratios = (
         (marked - k) * (drawn - k) / ((k + 1) * (whole - marked - drawn + k + 1)) for k in range(least, most)
     )
@@ -148,7 +149,8 @@ def _sum(first: float, ratios: Iterable[float]) -> float:
 
 
 def holm(chances: Sequence[float], comparisons: int) -> list[float]:
-    """Each chance, corrected for `comparisons` made in all, in the order given. Those that are not listed count as 1."""
+    """Each chance, corrected for `comparisons` made in all, in the order given. Those that are not listed
+    count as 1."""
     corrected = [1.0] * len(chances)
     largest = 0.0
     for rank, index in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):

@@ -4,8 +4,9 @@ A *finding* is a signal or something proposed that holds for a subject now. Find
 
     item, subject, subject_id, household_id, person_id, area, level, severity, digest
 
-and are compared with what is open in the scope: not open before means raised, another digest means changed, open before
-and now known to be false means cleared. What has become unknown stays open until it expires.
+and are compared with what is open in the scope: not open before means raised, another digest means
+changed, open before and now known to be false means cleared. What has become unknown stays open until it
+expires.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ from almoner.assessment.forms import Form
 from almoner.engines import Engine, quote
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
-ABOUT = ("key", "change", "household_id", "person_id", "area")  # of what moved, all that a change in the outbox repeats
+ABOUT = (
+    "key",
+    "change",
+    "household_id",
+    "person_id",
+    "area",
+)  # of what moved, all that a change in the outbox repeats
 CONCERNED = "concerned"  # the kept table of the households about which something moved
 
 SCHEMA = """
@@ -46,18 +53,29 @@ CREATE TABLE IF NOT EXISTS assessment.area_month (
 """
 
 FINDING_COLUMNS = "item, subject, subject_id, household_id, person_id, area, level, severity, digest"
-_OVER, _DIFFERENT = "standing_over", "standing_different"  # kept tables, while the state is brought up to date
-_SETTLED = ("level", "severity", "digest", "area", "household_id")  # of what stands, all that later findings may change
+_OVER, _DIFFERENT = (
+    "standing_over",
+    "standing_different",
+)  # kept tables, while the state is brought up to date
+_SETTLED = (
+    "level",
+    "severity",
+    "digest",
+    "area",
+    "household_id",
+)  # of what stands, all that later findings may change
 EMPTY_FINDINGS = (
-    "SELECT NULL::VARCHAR AS item, NULL::VARCHAR AS subject, NULL::BIGINT AS subject_id, NULL::BIGINT AS household_id,"
-    " NULL::BIGINT AS person_id, NULL::VARCHAR AS area, NULL::VARCHAR AS level, NULL::DOUBLE AS severity, NULL::VARCHAR AS digest LIMIT 0"
+    "SELECT NULL::VARCHAR AS item, NULL::VARCHAR AS subject, NULL::BIGINT AS subject_id, NULL::BIGINT AS"
+    " household_id, NULL::BIGINT AS person_id, NULL::VARCHAR AS area, NULL::VARCHAR AS level, NULL::DOUBLE AS"
+    " severity, NULL::VARCHAR AS digest LIMIT 0"
 )
 NONE_REFUTED = "SELECT NULL::VARCHAR AS key LIMIT 0"
 
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of some moved findings: `select` gives the columns `ABOUT` and `body` (JSON); with a `form`, a body is a list of answers."""
+    """What is told of some moved findings: `select` gives the columns `ABOUT` and `body` (JSON); with a
+    `form`, a body is a list of answers."""
 
     select: str
     form: Form | None = None
@@ -85,13 +103,16 @@ def create(engine: Engine) -> None:
 
 
 def keyed(kind: Kind, findings: str) -> str:
-    return f"SELECT '{kind}:' || item || ':' || subject || ':' || subject_id AS key, '{kind}' AS kind, {FINDING_COLUMNS} FROM {findings}"
+    return (
+        f"SELECT '{kind}:' || item || ':' || subject || ':' || subject_id AS key, '{kind}' AS kind,"
+        f" {FINDING_COLUMNS} FROM {findings}"
+    )
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Findings of a kind that are compared with what stands: the kept tables of findings and of keys known to be false, and, by item, the
-    days after which an unknown finding is let go."""
+    """Findings of a kind that are compared with what stands: the kept tables of findings and of keys known
+    to be false, and, by item, the days after which an unknown finding is let go."""
 
     kind: Kind
     findings: str
@@ -104,12 +125,17 @@ def find_moves(
 ) -> dict[Kind, dict[str, dict[str, int]]]:
     """Compare what was found with the table `standing`, and keep a `moved_table` of each kind.
 
-    `scoped`: only the households in view are looked at. Gives, by kind and item, how many were raised, changed and cleared.
+    `scoped`: only the households in view are looked at. Gives, by kind and item, how many were raised,
+    changed and cleared.
     """
     engine.keep_each((moved_table(c.kind), _moves(c, standing, as_of, scoped), None) for c in compared)
     moved: dict[Kind, dict[str, dict[str, int]]] = {c.kind: {} for c in compared}
-    counted = " UNION ALL ".join(f"SELECT '{c.kind}' AS kind, item, change FROM {moved_table(c.kind)}" for c in compared)
-    for kind, item, change, count in engine.rows(f"SELECT kind, item, change, count(*) FROM ({counted}) GROUP BY ALL ORDER BY ALL"):
+    counted = " UNION ALL ".join(
+        f"SELECT '{c.kind}' AS kind, item, change FROM {moved_table(c.kind)}" for c in compared
+    )
+    for kind, item, change, count in engine.rows(
+        f"SELECT kind, item, change, count(*) FROM ({counted}) GROUP BY ALL ORDER BY ALL"
+    ):
         moved[kind].setdefault(item, {"raised": 0, "changed": 0, "cleared": 0})[change] = count
     return moved
 
@@ -118,7 +144,12 @@ def _moves(of: Compared, standing: str, as_of: dt.date, scoped: bool) -> str:
     found = keyed(of.kind, of.findings)
     in_view = "s.household_id IN (SELECT household_id FROM scope_household)" if scoped else "true"
     days = ", ".join(f"('{item}', {days}::BIGINT)" for item, days in of.expiry.items())
-    expired = f"DATE '{as_of}' - s.last_true > (SELECT days FROM (VALUES {days}) AS e(item, days) WHERE e.item = s.item)" if days else "false"
+    expired = (
+        f"DATE '{as_of}' - s.last_true > (SELECT days FROM (VALUES {days}) AS e(item, days) WHERE e.item ="
+        " s.item)"
+        if days
+        else "false"
+    )
     return f"""
         SELECT f.key, CASE WHEN s.key IS NULL THEN 'raised' ELSE 'changed' END AS change, f.item, f.subject, f.subject_id,
                f.household_id, f.person_id, f.area, f.level, f.severity
@@ -139,7 +170,10 @@ def moved_items(engine: Engine, kind: Kind) -> list[str]:
 def removed(kind: Kind, item: str, named: Mapping[str, str]) -> Told:
     """What is told where the pack no longer has an item: what stood is let go by its expiry."""
     told = {"body": json.dumps({**named, "reason": "removed"}), "item": item}
-    return Told(f"SELECT {', '.join(ABOUT)}, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item", parameters=told)
+    return Told(
+        f"SELECT {', '.join(ABOUT)}, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item",
+        parameters=told,
+    )
 
 
 def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
@@ -148,11 +182,16 @@ def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
     engine.keep(CONCERNED, union)
 
 
-def settle(engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: dt.date, *, scoped: bool) -> None:
-    """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind. `standing`: what stood in the scope before
-    (`standing_of`, where it is `scoped`); of most of it nothing is different, and is left as it is."""
+def settle(
+    engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: dt.date, *, scoped: bool
+) -> None:
+    """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind.
+    `standing`: what stood in the scope before (`standing_of`, where it is `scoped`); of most of it nothing
+    is different, and is left as it is."""
     row = "s.row" if scoped else "s.rowid"
-    cleared = " UNION ALL ".join(f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'" for kind in findings)
+    cleared = " UNION ALL ".join(
+        f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'" for kind in findings
+    )
     found = " UNION ALL ".join(keyed(kind, table) for kind, table in findings.items())
     columns = ("key", "kind", *FINDING_COLUMNS.split(", "))
     different = f"""SELECT {", ".join(f"f.{column}" for column in columns)}, coalesce(s.opened, $as_of) AS opened,
@@ -160,8 +199,13 @@ def settle(engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: d
         FROM ({found}) AS f LEFT JOIN {standing} AS s ON s.key = f.key
         WHERE s.key IS NULL OR s.last_true < $as_of OR {" OR ".join(f"s.{column} IS DISTINCT FROM f.{column}" for column in _SETTLED)}"""
     engine.keep(_DIFFERENT, different, {"as_of": as_of})
-    over = f"SELECT {row} AS row FROM {standing} AS s WHERE s.key IN ({cleared}) UNION ALL SELECT row FROM {_DIFFERENT} WHERE row IS NOT NULL"
-    if engine.keep(_OVER, over):  # rows are found by their places: to look for keys takes as long as there are many
+    over = (
+        f"SELECT {row} AS row FROM {standing} AS s WHERE s.key IN ({cleared}) UNION ALL SELECT row FROM"
+        f" {_DIFFERENT} WHERE row IS NOT NULL"
+    )
+    if engine.keep(
+        _OVER, over
+    ):  # rows are found by their places: to look for keys takes as long as there are many
         engine.execute(f"DELETE FROM assessment.standing WHERE rowid IN (SELECT row FROM {_OVER})")
     engine.execute(f"INSERT INTO assessment.standing SELECT * EXCLUDE (row) FROM {_DIFFERENT}")
     engine.forget(_OVER, _DIFFERENT)
@@ -197,7 +241,9 @@ def tell(engine: Engine, told: Iterable[tuple[Kind, Told]]) -> list[Telling]:
     for kind, some in told:
         table = f"told:{some.form.digest if some.form else f'{kind}:{len(found)}'}"
         form = f"'{some.form.digest}'" if some.form else "NULL"
-        select = f"SELECT '{kind}' AS kind, {', '.join(ABOUT)}, {form}::VARCHAR AS form, body FROM ({some.select})"
+        select = (
+            f"SELECT '{kind}' AS kind, {', '.join(ABOUT)}, {form}::VARCHAR AS form, body FROM ({some.select})"
+        )
         selects.append((table, select, some.parameters))
         found.append(Telling(table, some.form))
     engine.keep_each(selects)
@@ -205,7 +251,8 @@ def tell(engine: Engine, told: Iterable[tuple[Kind, Told]]) -> list[Telling]:
 
 
 def write_changes(engine: Engine, cycle_id: int, told: Sequence[Telling]) -> None:
-    """Write what was told to the outbox: all of a household together, its signals first, so that casework reads each case once."""
+    """Write what was told to the outbox: all of a household together, its signals first, so that casework
+    reads each case once."""
     if told:
         _write_forms(engine, [some.form for some in told if some.form])
         seq = int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
@@ -222,7 +269,12 @@ def write_changes(engine: Engine, cycle_id: int, told: Sequence[Telling]) -> Non
 
 def _write_forms(engine: Engine, forms: Sequence[Form]) -> None:
     rows = pa.table(
-        {"digest": pa.array([form.digest for form in forms], pa.string()), "text": pa.array([form.text for form in forms], pa.string())}
-    )  # fmt: skip
+        {
+            "digest": pa.array([form.digest for form in forms], pa.string()),
+            "text": pa.array([form.text for form in forms], pa.string()),
+        }
+    )
     with engine.offer("told_forms", rows):
-        engine.execute("INSERT INTO assessment.form SELECT DISTINCT digest, text FROM told_forms ON CONFLICT DO NOTHING")
+        engine.execute(
+            "INSERT INTO assessment.form SELECT DISTINCT digest, text FROM told_forms ON CONFLICT DO NOTHING"
+        )

@@ -1,10 +1,11 @@
 """How many households newly came under each signal, by month and area: what area signals compare.
 
-A household *started* in a month when the signal holds for it, or for one of its members, on what happened up to the
-month's last day, and did not hold on what happened up to the last day of the month before. *At risk* were all
-households for which it did not hold then. Both days are looked at with what is known now, so the count of a month
-depends on the day that it is made on only through corrections; and a month is counted only when the feeds that the
-signal reads are complete for it, so a late feed is a missing month and not a fall with a jump behind it.
+A household *started* in a month when the signal holds for it, or for one of its members, on what happened
+up to the month's last day, and did not hold on what happened up to the last day of the month before. *At
+risk* were all households for which it did not hold then. Both days are looked at with what is known now,
+so the count of a month depends on the day that it is made on only through corrections; and a month is
+counted only when the feeds that the signal reads are complete for it, so a late feed is a missing month
+and not a fall with a jump behind it.
 
 Counts are kept with two clocks, and with a hash of the rule: another rule counts anew.
 """
@@ -42,7 +43,10 @@ class Counted:
 
 def are_kept(engine: Engine) -> bool:
     """False in a database that was made before counts were kept and has not been opened for writing since."""
-    sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'assessment' AND table_name = 'area_month'"
+    sql = (
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'assessment' AND table_name ="
+        " 'area_month'"
+    )
     return bool(engine.value(sql))
 
 
@@ -77,7 +81,9 @@ def feeds_of(pack: Pack, signal: Signal) -> list[Feed]:
     return [f for f in feeds if not f.shared and not f.membership]
 
 
-def last_month(pack: Pack, signal: Signal, through: Mapping[str, dt.date | None], as_of: dt.date) -> dt.date | None:
+def last_month(
+    pack: Pack, signal: Signal, through: Mapping[str, dt.date | None], as_of: dt.date
+) -> dt.date | None:
     """The end of the latest month that all feeds of the signal are complete for; None where no feed says so.
 
     A feed that was never delivered is not waited for. A yearly one is complete for the year that follows.
@@ -150,7 +156,8 @@ def count_due(
     known_at: dt.datetime,
     until: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Count what `due` gave, each month in a transaction, the oldest first, `until` something else must be done; gives how many months went.
+    """Count what `due` gave, each month in a transaction, the oldest first, `until` something else must be
+    done; gives how many months went.
 
     Looked at are the end of each month and of the one before it; neighbours share their looks.
     """
@@ -174,7 +181,9 @@ def count_due(
 
 
 def _done(engine: Engine) -> set[tuple[str, str, dt.date]]:
-    found = engine.rows(f"SELECT DISTINCT item, rule, month FROM {TABLE} WHERE known_to = 'infinity'::TIMESTAMP")
+    found = engine.rows(
+        f"SELECT DISTINCT item, rule, month FROM {TABLE} WHERE known_to = 'infinity'::TIMESTAMP"
+    )
     return {(item, rule, month) for item, rule, month in found}
 
 
@@ -207,8 +216,8 @@ def _state(scene: Scene) -> str:
         return f"SELECT household_id, area{listed} FROM {wide('household')}"
     held = ", ".join(f"bool_or({quote(holds(s.id))}) AS {quote(s.id)}" for s in of_person)
     return (
-        f"SELECT h.household_id, h.area{listed} FROM {wide('household')} AS h LEFT JOIN"
-        f" (SELECT household_id, {held} FROM {wide('person')} GROUP BY household_id) AS p USING (household_id)"
+        f"SELECT h.household_id, h.area{listed} FROM {wide('household')} AS h LEFT JOIN (SELECT household_id,"
+        f" {held} FROM {wide('person')} GROUP BY household_id) AS p USING (household_id)"
     )
 
 
@@ -235,6 +244,6 @@ def _counts(signal: str) -> str:
     free = f"NOT coalesce(b.{quote(signal)}, false)"
     return (
         f"SELECT '{signal}' AS item, s.area, count(*) FILTER (s.{quote(signal)} AND {free}) AS started,"
-        f" count(*) FILTER ({free}) AS at_risk FROM {quote(_STATE)} AS s LEFT JOIN {quote(_BEFORE)} AS b USING (household_id)"
-        f" WHERE s.area IS NOT NULL GROUP BY s.area"
+        f" count(*) FILTER ({free}) AS at_risk FROM {quote(_STATE)} AS s LEFT JOIN {quote(_BEFORE)} AS b"
+        " USING (household_id) WHERE s.area IS NOT NULL GROUP BY s.area"
     )

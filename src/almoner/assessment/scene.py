@@ -1,6 +1,7 @@
 """What a cycle looks at: the facts of a scope as known at a time, and every indicator computed on them.
 
-A sweep, a slice of a stream and a replay differ only in the views that are opened here; the pack's SQL is the same text.
+A sweep, a slice of a stream and a replay differ only in the views that are opened here; the pack's SQL is
+the same text.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Scene:
     values: ParameterValues
     scoped: bool  # whether only some households are in view
     views: Mapping[str, str]  # that are open, by name
-    evidence: bool = True  # whether findings carry the digest by which a later cycle sees that something changed
+    evidence: bool = (
+        True  # whether findings carry the digest by which a later cycle sees that something changed
+    )
     whole: Pack | None = None  # all of the pack where only some of it is `pack`, what is asked
 
     bound: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # what `sql` gave before
@@ -53,7 +56,12 @@ class Scene:
     @property
     def circumstances(self) -> tuple[Any, ...]:
         """What the SQL of a pack differs by from one scene to the next."""
-        return (self.as_of, tuple(self.values.plain.items()), tuple(sorted(self.values.by_area)), tuple(self.pack.signals))
+        return (
+            self.as_of,
+            tuple(self.values.plain.items()),
+            tuple(sorted(self.values.by_area)),
+            tuple(self.pack.signals),
+        )
 
     @property
     def standing(self) -> str:
@@ -85,9 +93,11 @@ def open_scene(
     closed: bool = False,
     evidence: bool = True,
 ) -> Iterator[Scene]:
-    """Open the views of a scope (all households when None) and compute what is asked of everybody. For `absent` see `scope_views`.
+    """Open the views of a scope (all households when None) and compute what is asked of everybody. For
+    `absent` see `scope_views`.
 
-    `closed`: `as_of` is an earlier day, and nothing that happened after it is in view. Without `evidence` nothing can be recorded.
+    `closed`: `as_of` is an earlier day, and nothing that happened after it is in view. Without `evidence`
+    nothing can be recorded.
     """
     pack = clocks.on(pack, as_of)
     with ExitStack() as stack:
@@ -111,19 +121,32 @@ def open_scene(
 
 def offered(engine: Engine, households: Sequence[int]) -> AbstractContextManager[None]:
     """Within the block the table of households that `scope_views` asks for."""
-    return engine.offer(SCOPE_TABLE, pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())}))
+    return engine.offer(
+        SCOPE_TABLE, pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
+    )
 
 
 def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]) -> dict[str, str]:
-    """The same for some households: their records are looked up once, and everything else reads the few that were found."""
+    """The same for some households: their records are looked up once, and everything else reads the few
+    that were found."""
     read = {feed for i in pack.indicators.values() for c in i.columns for feed in c.feeds}
-    wanted = {"member", "feed", pack.membership_feed.id, *read, *(f.id for f in pack.feeds.values() if f.shared)}
+    wanted = {
+        "member",
+        "feed",
+        pack.membership_feed.id,
+        *read,
+        *(f.id for f in pack.feeds.values() if f.shared),
+    }
     kept = {name: f"scope:{name}" for name in views if name in wanted}
     stack.callback(engine.forget, STANDING, *kept.values())
     here = "household_id IN (SELECT household_id FROM scope_household)"
     engine.keep(kept["member"], views["member"])
-    moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
-    engine.keep(STANDING, " UNION ALL ".join(standing_of(those) for those in (here, moved_here)))  # a practice deleted some: not committed
+    moved_here = (
+        f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
+    )
+    engine.keep(
+        STANDING, " UNION ALL ".join(standing_of(those) for those in (here, moved_here))
+    )  # a practice deleted some: not committed
     with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
         engine.keep_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
     return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}

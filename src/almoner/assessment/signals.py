@@ -32,10 +32,13 @@ class Watched:
 
 
 def find(scene: Scene) -> list[Watched]:
-    """Keep what holds (`signal_findings`) and which standing signals are known to be false (`signal_refuted`). Counts only everybody."""
+    """Keep what holds (`signal_findings`) and which standing signals are known to be false
+    (`signal_refuted`). Counts only everybody."""
     found = fields(scene.pack)
     scene.engine.share([partial(_judge, scene, field) for field in found])
-    holding = " UNION ALL ".join(_holding(scene, s, f.held) for f in found for s in f.signals) or EMPTY_FINDINGS
+    holding = (
+        " UNION ALL ".join(_holding(scene, s, f.held) for f in found for s in f.signals) or EMPTY_FINDINGS
+    )
     refuted = " UNION ALL ".join(_refuted(scene, f) for f in found) or NONE_REFUTED
     scene.engine.keep_each([(FINDINGS, holding, None), (REFUTED, refuted, None)])
     watch.find(scene, FINDINGS)
@@ -49,7 +52,8 @@ def _judge(scene: Scene, field: Field, engine: Engine) -> None:
 
 
 def digest(scene: Scene, conditions: Sequence[Condition]) -> str:
-    """SQL for a digest over the operands of conditions and the rule itself: another digest is another evidence."""
+    """SQL for a digest over the operands of conditions and the rule itself: another digest is another
+    evidence."""
     if not scene.evidence:
         return "NULL::VARCHAR"
     present = [c for c in conditions if c is not None]
@@ -65,9 +69,10 @@ def _holding(scene: Scene, signal: Signal, table: str) -> str:
     person = "person_id" if signal.subject == "person" else "NULL::BIGINT"
     evidence = digest(scene, signal_conditions(signal))
     return (
-        f"SELECT '{signal.id}' AS item, '{signal.subject}' AS subject, {subject_key(signal.subject)} AS subject_id, household_id,"
-        f" {person} AS person_id, area, {_level(scene, signal)} AS level, {severity}::DOUBLE AS severity, {evidence} AS digest"
-        f" FROM {quote(table)} WHERE {quote(holds(signal.id))}"
+        f"SELECT '{signal.id}' AS item, '{signal.subject}' AS subject, {subject_key(signal.subject)} AS"
+        f" subject_id, household_id, {person} AS person_id, area, {_level(scene, signal)} AS level,"
+        f" {severity}::DOUBLE AS severity, {evidence} AS digest FROM {quote(table)} WHERE"
+        f" {quote(holds(signal.id))}"
     )
 
 
@@ -78,12 +83,14 @@ def _level(scene: Scene, signal: Signal) -> str:
 
 
 def _refuted(scene: Scene, field: Field) -> str:
-    """All signals of a field in one join: most of what stands is of a few subjects, and a field has many columns."""
+    """All signals of a field in one join: most of what stands is of a few subjects, and a field has many
+    columns."""
     is_false = " ".join(f"WHEN '{s.id}' THEN NOT w.{quote(holds(s.id))}" for s in field.signals)
     listed = ", ".join(f"'{s.id}'" for s in field.signals)
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(field.table)} AS w ON w.{subject_key(field.subject)} = s.subject_id"
-        f" WHERE s.kind = 'signal' AND s.item IN ({listed}) AND CASE s.item {is_false} END"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(field.table)} AS w ON"
+        f" w.{subject_key(field.subject)} = s.subject_id WHERE s.kind = 'signal' AND s.item IN ({listed}) AND"
+        f" CASE s.item {is_false} END"
     )
 
 
@@ -103,7 +110,8 @@ def _times(condition: str) -> str:
 
 
 def _spoken_of(scene: Scene, signal: Signal) -> str:
-    """Persons count only where an indicator of the signal says something of them: a child is no blind spot of the elderly."""
+    """Persons count only where an indicator of the signal says something of them: a child is no blind spot
+    of the elderly."""
     own = own_indicators(scene.pack, signal) if signal.subject == "person" else []
     return f"({' OR '.join(quote(has(indicator.id)) for indicator in own)})" if own else "true"
 
@@ -118,7 +126,11 @@ def told(scene: Scene, sources: Sources) -> Iterator[Told]:
     watch.keep_layers(scene)
     for signal_id in moved_items(scene.engine, "signal"):
         signal = scene.pack.signals.get(signal_id)
-        yield planned(scene, sources, "signal", signal_id, partial(_told, scene, sources, signal)) if signal else removed("signal", signal_id, {"signal": signal_id})
+        yield (
+            planned(scene, sources, "signal", signal_id, partial(_told, scene, sources, signal))
+            if signal
+            else removed("signal", signal_id, {"signal": signal_id})
+        )
 
 
 def _told(scene: Scene, sources: Sources, signal: Signal) -> Told:
@@ -127,10 +139,18 @@ def _told(scene: Scene, sources: Sources, signal: Signal) -> Told:
     terms = {level.id: {"amount": level.within.amount, "unit": level.within.unit} for level in signal.levels}
     expires = (scene.as_of + dt.timedelta(days=signal.expires_days)).isoformat()
     body = {
-        "signal": signal.id, "label": dict(signal.label), "subject": signal.subject, "theme": signal.theme,
-        "level": explainer.ask("level", "m.level"), "severity": explainer.ask("severity", "m.severity"),
-        "department": signal.department, "within": {"$choose": "level", "of": terms},
-        "check": dict(signal.check), "why": dict(signal.why), "expires_on": explainer.ask("expires on", f"'{expires}'"),
-        "layers": watch.layers(scene, signal, explainer), "evidence": {"$choose": SEEN, "of": {"true": evidence, "false": []}},
-    }  # fmt: skip
+        "signal": signal.id,
+        "label": dict(signal.label),
+        "subject": signal.subject,
+        "theme": signal.theme,
+        "level": explainer.ask("level", "m.level"),
+        "severity": explainer.ask("severity", "m.severity"),
+        "department": signal.department,
+        "within": {"$choose": "level", "of": terms},
+        "check": dict(signal.check),
+        "why": dict(signal.why),
+        "expires_on": explainer.ask("expires on", f"'{expires}'"),
+        "layers": watch.layers(scene, signal, explainer),
+        "evidence": {"$choose": SEEN, "of": {"true": evidence, "false": []}},
+    }
     return explainer.told("signal", signal.id, body)

@@ -1,4 +1,5 @@
-"""What happened to households over months: the pack's timelines, for people who work on a case. Nothing is decided by them."""
+"""What happened to households over months: the pack's timelines, for people who work on a case. Nothing is
+decided by them."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def lines(
     known_at: dt.datetime,
     wanted: Mapping[str, Sequence[int]],
 ) -> Iterator[Line]:
-    """For each timeline the lines of the households that it is `wanted` for, by one statement. Only their records are in view."""
+    """For each timeline the lines of the households that it is `wanted` for, by one statement. Only their
+    records are in view."""
     pack = clocks.on(pack, as_of)
     households = sorted({household for some in wanted.values() for household in some})
     if not households:
@@ -57,7 +59,8 @@ def lines(
 
 
 def circumstances(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> str:
-    """A hash of everything but facts of households that the lines depend on: the pack, and how far the feeds that they read are complete."""
+    """A hash of everything but facts of households that the lines depend on: the pack, and how far the
+    feeds that they read are complete."""
     with engine.views(scope_views(pack.feeds, known_at, None)):
         through = watermarks.values(complete_through(engine), as_of)
     read = sorted({name for timeline in pack.timelines.values() for name in timeline.parameters})

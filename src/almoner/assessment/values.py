@@ -42,7 +42,8 @@ def values_at(pack: Pack, as_of: dt.date) -> ParameterValues:
 
 
 def area_table(engine: Engine, pack: Pack, values: ParameterValues) -> pa.Table:
-    """One row an area: `area` and a column for each area-scoped parameter, from the nearest area above that sets it."""
+    """One row an area: `area` and a column for each area-scoped parameter, from the nearest area above
+    that sets it."""
     parents = _parents(engine, pack)
     scoped = [pack.parameters[name] for name in sorted(values.by_area)]
     columns = {
@@ -59,7 +60,8 @@ def _parents(engine: Engine, pack: Pack) -> dict[str, str | None]:
     lived_in = pack.membership_feed.with_role(Role.AREA)
     if lived_in:
         rows = engine.rows(
-            f"SELECT DISTINCT {quote(lived_in.name)} FROM {quote(pack.membership_feed.id)} WHERE {quote(lived_in.name)} IS NOT NULL"
+            f"SELECT DISTINCT {quote(lived_in.name)} FROM {quote(pack.membership_feed.id)} WHERE"
+            f" {quote(lived_in.name)} IS NOT NULL"
         )
         known = {area: known.get(area) for (area,) in sorted(rows)} | known
     return known

@@ -1,7 +1,8 @@
 """The four layers of the watch: which of them each signal of a household belongs to.
 
-Points: its subject is in a group of the watch list; a household is, when it or one of its members is. Lines: its theme.
-Areas: the household's area and all around it, by level. Surface: found in the whole population, outside the watch list.
+Points: its subject is in a group of the watch list; a household is, when it or one of its members is.
+Lines: its theme. Areas: the household's area and all around it, by level. Surface: found in the whole
+population, outside the watch list.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _NOBODY = "SELECT NULL::VARCHAR AS grp, NULL::BIGINT AS household_id, NULL::BIGI
 
 @dataclass(frozen=True)
 class Layers:
-    """Signals that hold now, by layer. `signals` gives for each signal how many are on the list and how many are not."""
+    """Signals that hold now, by layer. `signals` gives for each signal how many are on the list and how
+    many are not."""
 
     points: Mapping[str, int] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
@@ -38,7 +40,8 @@ class Layers:
 
 
 def find(scene: Scene, findings: str) -> None:
-    """Keep the watch list (`watch_listed`); who joins or leaves it changes the evidence of a signal in `findings`."""
+    """Keep the watch list (`watch_listed`); who joins or leaves it changes the evidence of a signal in
+    `findings`."""
     groups = scene.pack.watch.groups.values() if scene.pack.watch else ()
     scene.engine.keep(LISTED, " UNION ALL ".join(_members(scene, g) for g in groups) or _NOBODY)
     if groups:
@@ -62,13 +65,17 @@ def _members(scene: Scene, group: Group) -> str:
 def _on_list(subjects: str) -> str:
     """Each of `subjects` (a table as of findings) with each group that it is in."""
     return (
-        f"SELECT DISTINCT f.item, f.subject, f.subject_id, f.household_id, l.grp FROM {subjects} AS f JOIN {LISTED} AS l"
-        f" ON l.household_id = f.household_id AND (l.person_id IS NULL OR f.person_id IS NULL OR l.person_id = f.person_id)"
+        f"SELECT DISTINCT f.item, f.subject, f.subject_id, f.household_id, l.grp FROM {subjects} AS f JOIN"
+        f" {LISTED} AS l ON l.household_id = f.household_id AND (l.person_id IS NULL OR f.person_id IS NULL"
+        " OR l.person_id = f.person_id)"
     )
 
 
 def _groups_of(subjects: str) -> str:
-    return f"SELECT item, subject, subject_id, string_agg(grp, ',' ORDER BY grp) AS groups FROM ({_on_list(subjects)}) GROUP BY ALL"
+    return (
+        "SELECT item, subject, subject_id, string_agg(grp, ',' ORDER BY grp) AS groups FROM"
+        f" ({_on_list(subjects)}) GROUP BY ALL"
+    )
 
 
 def count(scene: Scene, findings: str) -> Layers | None:
@@ -99,7 +106,9 @@ def _areas_with_signals(scene: Scene, findings: str) -> dict[str, int]:
     if layer is None:
         return {}
     above = Above(scene)
-    lived = [area for (area,) in scene.engine.rows(f"SELECT DISTINCT area FROM {findings} WHERE area IS NOT NULL")]
+    lived = [
+        area for (area,) in scene.engine.rows(f"SELECT DISTINCT area FROM {findings} WHERE area IS NOT NULL")
+    ]
     reached = {(level, code) for area in lived for level, code in above.of(area).items()}
     return {level: sum(1 for at, _ in reached if at == level) for level in layer.levels}
 
@@ -133,16 +142,23 @@ class Above:
 
 
 def keep_layers(scene: Scene) -> None:
-    """Keep, of the signals that moved, the groups that their subjects are in and the areas that theirs lies in."""
+    """Keep, of the signals that moved, the groups that their subjects are in and the areas that theirs
+    lies in."""
     if scene.pack.watch is None:
         return
     moved = moved_table("signal")
     subjects = f"SELECT key AS item, subject, subject_id, household_id, person_id FROM {moved}"
     above = Above(scene)
-    lived = [a for (a,) in scene.engine.rows(f"SELECT DISTINCT area FROM {moved} WHERE area IS NOT NULL ORDER BY 1")]
+    lived = [
+        a
+        for (a,) in scene.engine.rows(f"SELECT DISTINCT area FROM {moved} WHERE area IS NOT NULL ORDER BY 1")
+    ]
     codes = pa.table(
-        {"area": pa.array(lived, pa.string()), "codes": pa.array([json.dumps(above.of(a)) for a in lived], pa.string())}
-    )  # fmt: skip
+        {
+            "area": pa.array(lived, pa.string()),
+            "codes": pa.array([json.dumps(above.of(a)) for a in lived], pa.string()),
+        }
+    )
     with scene.engine.offer("areas_above", codes):
         scene.engine.keep(
             _LAYERS,

@@ -1,7 +1,8 @@
 """One wide table a subject: a row with its indicators side by side, and what every signal says of it.
 
-The tables of everybody hold only what must be worked out for everybody (`almoner.assessment.rules.asked_of_everybody`); `rows` gives
-all columns for those who are looked at. That of persons is a view: most of its rows and columns are empty, and whoever reads it reads few of them.
+The tables of everybody hold only what must be worked out for everybody
+(`almoner.assessment.rules.asked_of_everybody`); `rows` gives all columns for those who are looked at. That
+of persons is a view: most of its rows and columns are empty, and whoever reads it reads few of them.
 """
 
 from __future__ import annotations
@@ -66,7 +67,11 @@ class Rows:
 def everybody(scene: Scene, subject: Subject) -> Rows:
     """Everybody, with what the rules for everybody read."""
     asked = _asked(scene.pack)
-    return rows(scene, "household", asked) if subject == "household" else person_rows(scene, asked, f"SELECT * FROM {SPOKEN_OF}")
+    return (
+        rows(scene, "household", asked)
+        if subject == "household"
+        else person_rows(scene, asked, f"SELECT * FROM {SPOKEN_OF}")
+    )
 
 
 def judgements(scene: Scene, signals: Iterable[Signal]) -> dict[str, str]:
@@ -75,7 +80,8 @@ def judgements(scene: Scene, signals: Iterable[Signal]) -> dict[str, str]:
 
 
 def spoken_of(scene: Scene) -> str:
-    """A SELECT of the persons whom an indicator that is asked of everybody speaks of, with their households: nobody else can be the subject of a rule."""
+    """A SELECT of the persons whom an indicator that is asked of everybody speaks of, with their
+    households: nobody else can be the subject of a rule."""
     return _spoken_of(_read(scene.pack, "person", _asked(scene.pack)))
 
 
@@ -86,12 +92,16 @@ def _asked(pack: Pack) -> set[str] | None:
 def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None, among: str = "") -> Rows:
     """A row a subject: its household, its area and its indicators' `columns` (None: all).
 
-    `among` is a kept table, to which the scene is narrowed; then only the households in it, and persons see the household's columns in the kept table
-    `among_household`. Persons are those whom some indicator speaks of.
+    `among` is a kept table, to which the scene is narrowed; then only the households in it, and persons
+    see the household's columns in the kept table `among_household`. Persons are those whom some indicator
+    speaks of.
     """
     if subject == "household":
         return _households(scene, columns, among)
-    persons = _spoken_of(_read(scene.pack, "person", columns), " AS i SEMI JOIN member ON member.person_id = i.person_id" if among else "")
+    persons = _spoken_of(
+        _read(scene.pack, "person", columns),
+        " AS i SEMI JOIN member ON member.person_id = i.person_id" if among else "",
+    )
     return person_rows(scene, columns, persons, f"{among}_household" if among else wide("household"))
 
 
@@ -104,12 +114,16 @@ def _households(scene: Scene, columns: Collection[str] | None, among: str) -> Ro
         tables.append(Beside("parameter_by_area", "area", "area", local))
     here = f"min({quote(area.name)})" if area else "NULL::VARCHAR"
     only = f" AND household_id IN (SELECT household_id FROM {among})" if among else ""
-    spine = f"SELECT household_id, {here} AS area FROM {quote(register.id)} WHERE household_id IS NOT NULL{only} GROUP BY household_id"
+    spine = (
+        f"SELECT household_id, {here} AS area FROM {quote(register.id)} WHERE household_id IS NOT NULL{only}"
+        " GROUP BY household_id"
+    )
     return Rows(spine, tuple(tables))
 
 
 def person_rows(scene: Scene, columns: Collection[str] | None, persons: str, around: str = "") -> Rows:
-    """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the kept table `around`."""
+    """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the
+    kept table `around`."""
     spine = (
         f"SELECT s.person_id, {_of_household(scene, columns)} FROM ({persons}) AS s"
         f" JOIN {around or wide('household')} AS h ON h.household_id = s.household_id"
@@ -129,14 +143,21 @@ def _spoken_of(indicators: Sequence[Indicator], only: str = "") -> str:
     if not indicators:
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
     persons = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in indicators)
-    return f"SELECT p.person_id, member.household_id FROM ({persons}) AS p JOIN member ON member.person_id = p.person_id"
+    return (
+        f"SELECT p.person_id, member.household_id FROM ({persons}) AS p JOIN member ON member.person_id ="
+        " p.person_id"
+    )
 
 
 def _beside(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Beside]:
     key = subject_key(subject)
     return [
         Beside(
-            kept_as(i.id), key, key, {c: c for c in _wanted(i, columns)}, has(i.id) if subject == "person" else ""
+            kept_as(i.id),
+            key,
+            key,
+            {c: c for c in _wanted(i, columns)},
+            has(i.id) if subject == "person" else "",
         )
         for i in _read(pack, subject, columns)
     ]

@@ -1,9 +1,10 @@
 """Conditions and arithmetic in words: a sentence with blanks for the numbers, in each of a pack's languages.
 
-Pieces of a sentence are made once from the expression; `almoner.assessment.forms.say` puts a household's answers in. A piece is text, or
+Pieces of a sentence are made once from the expression; `almoner.assessment.forms.say` puts a household's
+answers in. A piece is text, or
 
-    {"$": blank, "one": unit, "many": unit, "yes": word, "no": word, "unknown": word}
-    {"$branch": blank, "of": [[piece]], "unknown": word}          the branch of a CASE that was taken, by its number
+    {"$": blank, "one": unit, "many": unit, "yes": word, "no": word, "unknown": word} {"$branch": blank,
+    "of": [[piece]], "unknown": word}          the branch of a CASE that was taken, by its number
 """
 
 from __future__ import annotations
@@ -22,18 +23,46 @@ Piece = str | dict[str, Any]
 
 _WORDS = {
     "en": {
-        exp.LT: "is less than", exp.GT: "is more than", exp.LTE: "is at most", exp.GTE: "is at least",
-        exp.EQ: "is", exp.NEQ: "is not", exp.Greatest: "the larger of", exp.Least: "the smaller of",
-        "unknown": "unknown", "is unknown": "is unknown", "yes": "yes", "no": "no", "not": "it is not so that", ":": ": ", ",": ", ",
-        "or": "or, if unknown,", exp.And: "and", exp.Or: "or",
+        exp.LT: "is less than",
+        exp.GT: "is more than",
+        exp.LTE: "is at most",
+        exp.GTE: "is at least",
+        exp.EQ: "is",
+        exp.NEQ: "is not",
+        exp.Greatest: "the larger of",
+        exp.Least: "the smaller of",
+        "unknown": "unknown",
+        "is unknown": "is unknown",
+        "yes": "yes",
+        "no": "no",
+        "not": "it is not so that",
+        ":": ": ",
+        ",": ", ",
+        "or": "or, if unknown,",
+        exp.And: "and",
+        exp.Or: "or",
     },
     "zh": {
-        exp.LT: "低于", exp.GT: "高于", exp.LTE: "不高于", exp.GTE: "不低于",
-        exp.EQ: "为", exp.NEQ: "不为", exp.Greatest: "以下较大者：", exp.Least: "以下较小者：",
-        "unknown": "未知", "is unknown": "未知", "yes": "是", "no": "否", "not": "并非", ":": "：", ",": "，",
-        "or": "未知时取", exp.And: "且", exp.Or: "或",
+        exp.LT: "低于",
+        exp.GT: "高于",
+        exp.LTE: "不高于",
+        exp.GTE: "不低于",
+        exp.EQ: "为",
+        exp.NEQ: "不为",
+        exp.Greatest: "以下较大者：",
+        exp.Least: "以下较小者：",
+        "unknown": "未知",
+        "is unknown": "未知",
+        "yes": "是",
+        "no": "否",
+        "not": "并非",
+        ":": "：",
+        ",": "，",
+        "or": "未知时取",
+        exp.And: "且",
+        exp.Or: "或",
     },
-}  # fmt: skip
+}
 _SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "−", exp.Mul: "×", exp.Div: "÷"}
 _LOGIC = (exp.And, exp.Or, exp.Not)
 COMPARISONS = (exp.LT, exp.GT, exp.LTE, exp.GTE, exp.EQ, exp.NEQ)
@@ -42,8 +71,9 @@ COMPARISONS = (exp.LT, exp.GT, exp.LTE, exp.GTE, exp.EQ, exp.NEQ)
 class Wording:
     """Renders the expressions of one pack in one language.
 
-    A blank is named as the operand, or as `slots` of an expression says: the values of both sides of a comparison and
-    the branch that a CASE took. `constants` are values of parameters that are the same for everybody; others are blanks.
+    A blank is named as the operand, or as `slots` of an expression says: the values of both sides of a
+    comparison and the branch that a CASE took. `constants` are values of parameters that are the same for
+    everybody; others are blanks.
     """
 
     def __init__(
@@ -60,7 +90,8 @@ class Wording:
         return _merged(self._render(node, slot))
 
     def unit(self, unit: str | None, count: int = 2) -> str:
-        """A unit in words, such as 元/人/月 or CNY a person a month; a lone English one in the plural, but for one."""
+        """A unit in words, such as 元/人/月 or CNY a person a month; a lone English one in the plural, but
+        for one."""
         if not unit or unit == "1":
             return ""
         per = ["·".join(self._unit_word(atom) for atom in part.split("*")) for part in unit.split("/")]
@@ -95,7 +126,11 @@ class Wording:
         if isinstance(node, exp.Paren):
             return ["(", *self._render(node.this, slot), ")"]
         if isinstance(node, exp.And | exp.Or):  # within another: `slot` carries no value for its parts
-            return [*self._render(node.left, ""), f" {self._words[type(node)]} ", *self._render(node.right, "")]
+            return [
+                *self._render(node.left, ""),
+                f" {self._words[type(node)]} ",
+                *self._render(node.right, ""),
+            ]
         return self._function(node, slot)
 
     def _function(self, node: exp.Expr, slot: str) -> list[Piece]:
@@ -150,7 +185,8 @@ class Wording:
         return self._named(label, self._value(name, unit), alone=alone)
 
     def _named(self, label: str, value: Piece, *, alone: bool = False) -> list[Piece]:
-        """A label with its value: `Age (81 years)` in an English comparison, `Lives alone: yes` for a fact, and 年龄：81 岁."""
+        """A label with its value: `Age (81 years)` in an English comparison, `Lives alone: yes` for a
+        fact, and 年龄：81 岁."""
         if self._language != "en":
             return [label, "：", value]
         return [label, ": ", value] if alone else [label, " (", value, ")"]
@@ -188,7 +224,8 @@ def case_key(node: exp.Case) -> str:
 
 
 def slots(node: exp.Expr) -> dict[str, exp.Expr]:
-    """What a row must carry besides the operands so that `node` can be put in words, as expressions to be computed."""
+    """What a row must carry besides the operands so that `node` can be put in words, as expressions to be
+    computed."""
     found: dict[str, exp.Expr] = {}
     if isinstance(node, exp.Binary) and isinstance(node, COMPARISONS):
         found |= {"left": node.left.copy(), "right": node.right.copy()}

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Seen:
-    """Whom a cycle looked at. `households`: None means everybody. `doubtful`: those of whom nothing is known any more of what was said. `members`:
-    household, person, since."""
+    """Whom a cycle looked at. `households`: None means everybody. `doubtful`: those of whom nothing is
+    known any more of what was said. `members`: household, person, since."""
 
     households: Sequence[int] | None
     doubtful: Sequence[int]
@@ -110,7 +110,8 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
 
 
 def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> Applied:
-    """Apply the outbox's changes; with `seen`, in the same transaction, mark cases that have no evidence any more, and replace members."""
+    """Apply the outbox's changes; with `seen`, in the same transaction, mark cases that have no evidence
+    any more, and replace members."""
     from django.db import transaction
 
     from almoner.casework.withdrawn import mark
@@ -138,7 +139,8 @@ def last_seq() -> int:
 
 
 def sync_departments(pack: Pack) -> None:
-    """Departments with their names and hours, the names of units, and what the pack says for people to read: rules, feeds."""
+    """Departments with their names and hours, the names of units, and what the pack says for people to
+    read: rules, feeds."""
     from almoner.casework import pack_tables, reference_data
 
     reference_data.sync_departments(pack)
@@ -170,7 +172,8 @@ def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None,
 def sync_sweep(
     as_of: dt.date, households: int, unplaced: int, judged: Iterable[tuple[str, int, int, int]]
 ) -> None:
-    """What a cycle over everybody could judge: (signal, subjects, holds, unknown). `unplaced` persons have no household."""
+    """What a cycle over everybody could judge: (signal, subjects, holds, unknown). `unplaced` persons have
+    no household."""
     from almoner.casework import blind_spots
 
     blind_spots.keep(as_of, households, unplaced, judged)
@@ -178,8 +181,8 @@ def sync_sweep(
 
 
 def sync_tallies() -> None:
-    """Count what became of the cases of the last 12 months, for the pages on quality and fairness, and how many came and went by week, for
-    Today. Takes seconds in a large county."""
+    """Count what became of the cases of the last 12 months, for the pages on quality and fairness, and how
+    many came and went by week, for Today. Takes seconds in a large county."""
     from almoner.casework import figures, quality
 
     now = dt.datetime.now()
@@ -200,8 +203,8 @@ def sync_tallies_daily() -> bool:
 def sync_timelines(
     pack: Pack, households: Sequence[int] | None, lines_of: Callable[[Wanted], Iterable[LineLike]]
 ) -> int:
-    """Replace what is kept of what happened over months to `households`, or to all, that have an open case; `lines_of` is asked for
-    the lines of households by timeline. Gives of how many something is kept."""
+    """Replace what is kept of what happened over months to `households`, or to all, that have an open
+    case; `lines_of` is asked for the lines of households by timeline. Gives of how many something is kept."""
     from almoner.casework import timelines
 
     return timelines.sync(pack, households, lines_of)
@@ -222,34 +225,39 @@ def without_timelines() -> list[int]:
 
 
 def load_outlines(file: Path, key: str = "area_code") -> Loaded:
-    """Replace the map by the areas of a GeoJSON file; `key` is the property with the area's code. Raises AlmonerError."""
+    """Replace the map by the areas of a GeoJSON file; `key` is the property with the area's code. Raises
+    AlmonerError."""
     from almoner.casework import outlines
 
     return outlines.load(file, key)
 
 
 def create_user(
-    username: str, password: str | None, role: str = "worker", areas: Sequence[str] = ("*",), department: str | None = None,
+    username: str,
+    password: str | None,
+    role: str = "worker",
+    areas: Sequence[str] = ("*",),
+    department: str | None = None,
     full_name: str = "",
-) -> User:  # fmt: skip
-    """Somebody who can sign in; without a password by a link or by the authority's own sign-in. Raises AlmonerError for a name
-    that is taken, an unknown role or department."""
+) -> User:
+    """Somebody who can sign in; without a password by a link or by the authority's own sign-in. Raises
+    AlmonerError for a name that is taken, an unknown role or department."""
     from almoner.casework import staff
 
     return staff.create_user(username, password, role, areas, department, full_name)
 
 
 def link_for(username: str, role: str, areas: Sequence[str], department: str | None) -> str:
-    """The address, on the console, where somebody sets a password once. Who is new is made; who is there already loses password
-    and second factor and keeps the role."""
+    """The address, on the console, where somebody sets a password once. Who is new is made; who is there
+    already loses password and second factor and keeps the role."""
     from almoner.casework import staff
 
     return staff.begin_anew(username, role, areas, department)
 
 
 def explain(case_reference: str, language: str) -> str:
-    """Why a case is there, or why an area was noticed (by its code), in sentences (`en` or `zh`). Raises AlmonerError
-    for an unknown reference."""
+    """Why a case is there, or why an area was noticed (by its code), in sentences (`en` or `zh`). Raises
+    AlmonerError for an unknown reference."""
     from almoner.casework.explanation import explain as explain_case
 
     return explain_case(case_reference, language)

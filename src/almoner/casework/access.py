@@ -1,7 +1,7 @@
 """Who may see and do what: every rule of it is on this page.
 
-A role has rights (`RIGHTS`); a right opens pages. On a page somebody sees the rows of their own areas, or of their own
-department. What belongs to others does not exist for you: 404, never 403.
+A role has rights (`RIGHTS`); a right opens pages. On a page somebody sees the rows of their own areas, or
+of their own department. What belongs to others does not exist for you: 404, never 403.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ _read: ContextVar[dict[int, Membership | None] | None] = ContextVar("memberships
 
 @contextmanager
 def memberships_read_once() -> Iterator[None]:
-    """While one page is made, which asks a dozen times who its reader is. Nothing that changes memberships runs inside."""
+    """While one page is made, which asks a dozen times who its reader is. Nothing that changes memberships
+    runs inside."""
     before = _read.set({})
     try:
         yield
@@ -161,7 +162,8 @@ def checks_of(user: Someone) -> QuerySet[Check]:
 
 
 def colleagues_for(areas: Iterable[str]) -> list[Membership]:
-    """Who works cases in every one of `areas`, by name. (There are as many as people who work cases: read in one query.)"""
+    """Who works cases in every one of `areas`, by name. (There are as many as people who work cases: read
+    in one query.)"""
     asked = set(areas)
     roles = [role for role, rights in RIGHTS.items() if Right.CASES in rights]
     members = Membership.objects.filter(role__in=roles, user__is_active=True).select_related("user")
@@ -175,7 +177,8 @@ def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:
 
 
 def concerns_of(user: Someone) -> QuerySet[Concern]:
-    """What households ask for. A department's: facts that it supplied or keeps. Of who works cases: appeals and talks in their areas."""
+    """What households ask for. A department's: facts that it supplied or keeps. Of who works cases:
+    appeals and talks in their areas."""
     membership = membership_of(user)
     rights = rights_of(membership)
     if membership is not None and Right.REFERRALS in rights:
@@ -193,8 +196,8 @@ def concern_for(user: Someone, reference: str) -> Concern:
 
 
 def requests_of(user: Someone) -> QuerySet[HelpRequest]:
-    """Requests at the desk. A department's: of people whom its register does not know. Of who works cases: taken by them or in their areas, or
-    of somebody who lives in a household whose case is theirs to see."""
+    """Requests at the desk. A department's: of people whom its register does not know. Of who works cases:
+    taken by them or in their areas, or of somebody who lives in a household whose case is theirs to see."""
     membership = membership_of(user)
     rights = rights_of(membership)
     if membership is not None and Right.REFERRALS in rights:
@@ -222,7 +225,9 @@ def lines_of(user: Someone) -> QuerySet[Referral]:
     membership = membership_of(user)
     if membership is None or Right.REFERRALS not in rights_of(membership):
         return Referral.objects.none()
-    waiting = Referral.objects.filter(state=ReferralState.PROPOSED, check_due_at__isnull=False, case__ended_at=None)
+    waiting = Referral.objects.filter(
+        state=ReferralState.PROPOSED, check_due_at__isnull=False, case__ended_at=None
+    )
     return waiting.exclude(checker="").filter(checker=membership.department_id)
 
 

@@ -1,5 +1,7 @@
-"""Requests at the desk that were answered, a stretch of time at once. For somebody with few areas each of them is looked up by resident
-and household, and over the years they become many: a page goes through one stretch, whatever lies before it."""
+"""Requests at the desk that were answered, a stretch of time at once. For somebody with few areas each of
+them is looked up by resident and household, and over the years they become many: a page goes through one
+stretch, whatever lies before it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ AT_ONCE = 2_000  # answered requests of a stretch, of all areas
 
 @dataclass(frozen=True)
 class Stretch:
-    """Requests that were answered from `first` on, and before `until` where there are later stretches. `earlier`: there are earlier ones."""
+    """Requests that were answered from `first` on, and before `until` where there are later stretches.
+    `earlier`: there are earlier ones."""
 
     first: dt.datetime
     until: dt.datetime | None
@@ -31,7 +34,11 @@ class Stretch:
 
 def stretch(until: dt.datetime | None) -> Stretch:
     """The stretch before `until`, or the latest one. What was answered in one moment is in one stretch."""
-    times = _before(until, HelpRequest.objects.all()).order_by("-answered_at").values_list("answered_at", flat=True)
+    times = (
+        _before(until, HelpRequest.objects.all())
+        .order_by("-answered_at")
+        .values_list("answered_at", flat=True)
+    )
     last = list(times[AT_ONCE - 1 : AT_ONCE + 1])
     oldest = last[0] if last else times.last()
     return Stretch(oldest or dt.datetime.now(), until, earlier=len(last) > 1)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def apply(changes: Sequence[Change], clocks: Clocks) -> None:
-    """Raise, change and clear alerts, in the order of the changes. Evidence never answers one, and never undoes an answer."""
+    """Raise, change and clear alerts, in the order of the changes. Evidence never answers one, and never
+    undoes an answer."""
     if not changes:
         return
     standing = {
@@ -54,7 +55,11 @@ def _write(alert: AreaAlert, change: Change) -> AreaAlert:
     body = change.body
     alert.signal, alert.theme, alert.level = body["signal"], body["theme"], body["level"] or ""
     alert.department, alert.severity = body["department"], body["severity"] or 0.0
-    alert.month, alert.body, alert.pack_hash = dt.date.fromisoformat(body["month"]), dict(body), change.pack_hash
+    alert.month, alert.body, alert.pack_hash = (
+        dt.date.fromisoformat(body["month"]),
+        dict(body),
+        change.pack_hash,
+    )
     alert.version += 1
     alert.save()
     return alert
@@ -72,5 +77,11 @@ def answer(user: User, reference: str, version: int, cause: str, note: str) -> N
         alert.answered_at, alert.answered_by = dt.datetime.now(), user
         alert.version += 1
         alert.save()
-        told = {"alert": alert.reference, "area": alert.area, "signal": alert.signal, "cause": cause, "note": note}
+        told = {
+            "alert": alert.reference,
+            "area": alert.area,
+            "signal": alert.signal,
+            "cause": cause,
+            "note": note,
+        }
         append([NewEvent(None, "area_answered", told, user.pk)], alert.answered_at)

@@ -19,7 +19,8 @@ from almoner.casework.timing import Clock, clock_of
 
 @dataclass(frozen=True)
 class Count:
-    """Households that newly came under the signal, out of those at risk, in a month or in a neighbouring area."""
+    """Households that newly came under the signal, out of those at risk, in a month or in a neighbouring
+    area."""
 
     label: str
     started: str
@@ -53,12 +54,20 @@ class AreaPresenter:
         body = alert.body
         waits = alert.cleared_on is None and alert.answered_at is None
         return Alert(
-            alert, self._areas.name(alert.area), words.in_language(body["level_label"]),
-            words.in_language(body["label"]), words.in_language(body["theme_label"]), month(alert.month),
-            self._present.department(alert.department), clock_of(alert.due_at, now) if waits else None,
-            self._present.facts(body["evidence"]), tuple(self._by_month(body["months"])),
-            tuple(self._by_area(body["neighbours"])), words.in_language(body["check"]), words.in_language(body["why"]),
-        )  # fmt: skip
+            alert,
+            self._areas.name(alert.area),
+            words.in_language(body["level_label"]),
+            words.in_language(body["label"]),
+            words.in_language(body["theme_label"]),
+            month(alert.month),
+            self._present.department(alert.department),
+            clock_of(alert.due_at, now) if waits else None,
+            self._present.facts(body["evidence"]),
+            tuple(self._by_month(body["months"])),
+            tuple(self._by_area(body["neighbours"])),
+            words.in_language(body["check"]),
+            words.in_language(body["why"]),
+        )
 
     def _by_month(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Count]:
         for row in rows:

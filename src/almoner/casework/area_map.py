@@ -28,7 +28,8 @@ MARGIN = 6.0  # units of the map around what is shown
 
 @dataclass(frozen=True)
 class Place:
-    """One area with its open cases. `shade` is 0 (none) to `SHADES`; `address` is empty where the queue has no such filter for the user."""
+    """One area with its open cases. `shade` is 0 (none) to `SHADES`; `address` is empty where the queue
+    has no such filter for the user."""
 
     code: str
     name: str

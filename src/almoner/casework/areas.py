@@ -30,7 +30,8 @@ class Areas:
             self._within[parent].append(code)
 
     def name(self, code: str) -> str:
-        """The area's name with that of the area around it, unless that is the whole: "Willow Village, Long Town"."""
+        """The area's name with that of the area around it, unless that is the whole: "Willow Village, Long
+        Town"."""
         named = self._names.get(code, code)
         parent = self._parent.get(code, "")
         if not parent or not self._parent.get(parent):

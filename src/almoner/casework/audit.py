@@ -41,7 +41,8 @@ READ_AT_ONCE = 5_000
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event that is not in the chain yet, of a case or of who may sign in. `data` holds no personal data of residents."""
+    """An event that is not in the chain yet, of a case or of who may sign in. `data` holds no personal
+    data of residents."""
 
     case: Case | CaseRow | None
     kind: str
@@ -79,7 +80,9 @@ def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
         head.hash = _link(previous, head.number, case, at, *who, event.kind, data)
         rows.append((head.number, case, stored_at, *who, event.kind, data, previous, head.hash))
     with connection.cursor() as cursor:  # half the time of a cycle went into making model objects here
-        cursor.executemany(f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows)
+        cursor.executemany(
+            f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows
+        )
     head.save()
 
 

@@ -1,7 +1,8 @@
 """One authorisation of all adults of a household, for every check that a programme needs.
 
-Each person's word is kept: what was said, when, on which text in which language, and how the person was identified. It can be taken back.
-Only with the consent of all is the check asked for. No answer is no refusal: when the time is over, somebody visits.
+Each person's word is kept: what was said, when, on which text in which language, and how the person was
+identified. It can be taken back. Only with the consent of all is the check asked for. No answer is no
+refusal: when the time is over, somebody visits.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def words_of(authorisation: Authorisation) -> list[Word]:
     members = {person.person_id: person for person in people(authorisation.case.household_id)}
     said = last_words(authorisation)
     return [
-        Word(members.get(key, Person(key, None, None, None, None)), said.get(key)) for key in authorisation.asked
+        Word(members.get(key, Person(key, None, None, None, None)), said.get(key))
+        for key in authorisation.asked
     ]
 
 
@@ -87,7 +89,8 @@ def taken_back(referral: Referral) -> Consent | None:
 
 
 def ask(by: User, reference: str, version: int, about: str, adults: Collection[int]) -> Authorisation:
-    """Ask these members, who are its adults, for one proposal. Raises Http404 for a stranger, Stale, and Refused."""
+    """Ask these members, who are its adults, for one proposal. Raises Http404 for a stranger, Stale, and
+    Refused."""
     now = dt.datetime.now()
     with transaction.atomic():
         case = _locked(by, reference, version)
@@ -101,9 +104,20 @@ def ask(by: User, reference: str, version: int, about: str, adults: Collection[i
         referral.authorisations.filter(ended_at=None).update(ended_at=now)
         due = installed_clocks().due(now, WITHIN, "")
         made = Authorisation.objects.create(
-            case=case, referral=referral, asked=asked, text=_text(referral), made_at=now, made_by=by, due_at=due
+            case=case,
+            referral=referral,
+            asked=asked,
+            text=_text(referral),
+            made_at=now,
+            made_by=by,
+            due_at=due,
         )
-        told = {"authorisation": made.reference, "programme": referral.programme, "asked": len(asked), "others": len(members) - len(asked)}
+        told = {
+            "authorisation": made.reference,
+            "programme": referral.programme,
+            "asked": len(asked),
+            "others": len(members) - len(asked),
+        }
         _changed(case, "authorisation_asked", told, by, now)
     return made
 
@@ -120,10 +134,17 @@ def _versions(referral: Referral) -> Iterator[tuple[str, str]]:
                 "purposes": _(", ").join(words.in_language(p) for p in referral.body["authorises"]),
                 "programme": words.in_language(referral.body["label"]),
             }
-            yield language, str(
-                _("I allow the departments to compare my records for: %(purposes)s. This is only for deciding on: %(programme)s. I may refuse, and I may take this back at any time; a person then talks with me, and nothing is refused because of it alone.")
-                % told
-            )  # fmt: skip
+            yield (
+                language,
+                str(
+                    _(
+                        "I allow the departments to compare my records for: %(purposes)s. This is only for"
+                        " deciding on: %(programme)s. I may refuse, and I may take this back at any time; a"
+                        " person then talks with me, and nothing is refused because of it alone."
+                    )
+                    % told
+                ),
+            )
 
 
 def text_of(authorisation: Authorisation, language: str | None = None) -> str:
@@ -131,7 +152,8 @@ def text_of(authorisation: Authorisation, language: str | None = None) -> str:
 
 
 def record(by: User, reference: str, version: int, about: str, person: int, said: str, how: str) -> None:
-    """What a person said before a worker who has seen the identity card. Raises Http404 for a stranger, Stale, and Refused."""
+    """What a person said before a worker who has seen the identity card. Raises Http404 for a stranger,
+    Stale, and Refused."""
     now = dt.datetime.now()
     with transaction.atomic():
         case = _locked(by, reference, version)
@@ -142,7 +164,8 @@ def record(by: User, reference: str, version: int, about: str, person: int, said
 
 
 def sign(notice: Notice, about: str, number: str, said: str) -> None:
-    """A member's own word on the household's page, identified by the whole identity number. Raises Refused, and WrongNumber."""
+    """A member's own word on the household's page, identified by the whole identity number. Raises
+    Refused, and WrongNumber."""
     now = dt.datetime.now()
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=notice.case_id)
@@ -151,7 +174,9 @@ def sign(notice: Notice, about: str, number: str, said: str) -> None:
         members = [p for p in people(case.household_id) if found and p.number and p.person_id in found.asked]
         same = [p.person_id for p in members if hmac.compare_digest(str(p.number).upper().encode(), typed)]
         if found is None or len(same) != 1:
-            raise WrongNumber(_("This number does not belong to somebody who is asked. Nothing was recorded."))
+            raise WrongNumber(
+                _("This number does not belong to somebody who is asked. Nothing was recorded.")
+            )
         _said(case, found, same[0], said, How.PAGE, None, now)
 
 
@@ -165,24 +190,36 @@ def _said(
     language = get_language() or "en"
     text = text_of(found, language)
     consent = Consent.objects.create(
-        authorisation=found, person_id=person, said=said, at=now, language=language, how=how, recorded_by=by,
+        authorisation=found,
+        person_id=person,
+        said=said,
+        at=now,
+        language=language,
+        how=how,
+        recorded_by=by,
         text_hash=hashlib.sha256(text.encode()).hexdigest(),
-    )  # fmt: skip
+    )
     latest = last_words(found)
     settled = all(key in latest and latest[key].said in SETTLED for key in found.asked)
     found.settled_at = now if settled else None
     found.save(update_fields=["settled_at"])
     told = {
-        "authorisation": found.reference, "consent": consent.pk, "how": how, "language": language, "text": consent.text_hash,
+        "authorisation": found.reference,
+        "consent": consent.pk,
+        "how": how,
+        "language": language,
+        "text": consent.text_hash,
         "complete": is_complete(found),
-    }  # fmt: skip
+    }
     _changed(case, f"consent_{said}", told, by, now)
 
 
 def _locked(by: User, reference: str, version: int) -> Case:
     case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
     if case.version != version:
-        raise Stale(_("This case has changed since you opened it. Nothing was saved: read it again, then decide."))
+        raise Stale(
+            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
+        )
     refusal = is_mine_or_i_lead(case, by, {})
     if refusal is not None:
         raise Refused(refusal)

@@ -1,4 +1,5 @@
-"""What nobody can see: feeds that are late or missing with the signals that rest on them, and judgements that stay unknown."""
+"""What nobody can see: feeds that are late or missing with the signals that rest on them, and judgements
+that stay unknown."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Unknown:
 
 
 def keep(as_of: dt.date, households: int, unplaced: int, rows: Iterable[tuple[str, int, int, int]]) -> None:
-    """Keep what a sweep could judge: of each signal subjects, for how many it holds, and of how many it is unknown."""
+    """Keep what a sweep could judge: of each signal subjects, for how many it holds, and of how many it is
+    unknown."""
     judged = [Judged(signal=signal, subjects=s, holds=h, unknown=u) for signal, s, h, u in rows]
     with transaction.atomic():
         Sweep.objects.update_or_create(

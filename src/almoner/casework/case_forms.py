@@ -1,4 +1,5 @@
-"""What people fill in at a case, at the desk, on a list and on the household's page. What must be there, the functions that act say."""
+"""What people fill in at a case, at the desk, on a list and on the household's page. What must be there,
+the functions that act say."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class WhyForm(forms.Form):
 
 
 class ReportForm(forms.Form):
-    """What is wrong with the household itself: `subject` is one of the three, with the person where it is about one."""
+    """What is wrong with the household itself: `subject` is one of the three, with the person where it is
+    about one."""
 
     version = forms.IntegerField()
     subject = forms.CharField(max_length=40)
@@ -30,9 +32,11 @@ class ReportForm(forms.Form):
         kind, _dash, person = str(self.cleaned_data["subject"]).partition("-")
         other = str(self.cleaned_data["other"]).strip().lower()
         return {
-            "kind": kind if kind in OF_THE_REGISTER else "", "person": int(person) if person.isdecimal() else None,
-            "other": other, "text": self.cleaned_data["text"],
-        }  # fmt: skip
+            "kind": kind if kind in OF_THE_REGISTER else "",
+            "person": int(person) if person.isdecimal() else None,
+            "other": other,
+            "text": self.cleaned_data["text"],
+        }
 
 
 class JoinForm(forms.Form):

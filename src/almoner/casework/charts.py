@@ -1,7 +1,8 @@
-"""Charts as SVG, drawn on the server: no script, they print, and beside each stands the table of what it shows.
+"""Charts as SVG, drawn on the server: no script, they print, and beside each stands the table of what it
+shows.
 
-A picture is kept by what it shows and in which language, so that the same figures are drawn once. Colours are of the Government
-Analysis Function's palette.
+A picture is kept by what it shows and in which language, so that the same figures are drawn once. Colours
+are of the Government Analysis Function's palette.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ INK = "#0b0c0c"
 FONT = "Noto Sans, Noto Sans CJK SC, Noto Sans SC, sans-serif"
 WIDTH, KEPT = 330, 24 * 3600  # units of a drawing, so that it is readable on a phone; seconds
 
-PARTS = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')  # the picture is one image with one name; its parts have none
+PARTS = re.compile(
+    r' (?:role|aria-[a-z]+)="[^"]*"'
+)  # the picture is one image with one name; its parts have none
 
 Row = tuple[str, ...]
 

@@ -1,8 +1,10 @@
-"""What a household asks for: the correction of a fact, an appeal, a person. Each has a clock, and a person answers it.
+"""What a household asks for: the correction of a fact, an appeal, a person. Each has a clock, and a person
+answers it.
 
-A correction goes to the department that supplied the fact: what it corrects comes back with its next delivery and is assessed anew. What
-workers say of a household itself (`almoner.casework.corrections`) is answered in the same way by the department that keeps the register.
-An appeal is decided by somebody who has done nothing on the case before.
+A correction goes to the department that supplied the fact: what it corrects comes back with its next
+delivery and is assessed anew. What workers say of a household itself (`almoner.casework.corrections`) is
+answered in the same way by the department that keeps the register. An appeal is decided by somebody who
+has done nothing on the case before.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ TEXT = "concern"  # the sealed field's name
 class ToldFact:
     """One fact that a notice tells: `about` names it in a form; one entry for each feed that it rests on.
 
-    `values` are the operands that rest on the feed, with label, value and unit: what its department may see of the fact.
+    `values` are the operands that rest on the feed, with label, value and unit: what its department may
+    see of the fact.
     """
 
     about: str
@@ -63,7 +66,8 @@ class ToldFact:
 
 
 def told_facts(notice: Notice) -> list[tuple[CaseSignal, list[ToldFact]]]:
-    """The signals of the notice that still belong to its case, each with what made it hold and whose data that was."""
+    """The signals of the notice that still belong to its case, each with what made it hold and whose data
+    that was."""
     signals = notice.case.signals.filter(pk__in=notice.told).order_by("urgency_hours", "id")
     return [(signal, list(_facts(signal))) for signal in signals]
 
@@ -77,9 +81,14 @@ def _facts(signal: CaseSignal) -> Iterator[ToldFact]:
         }
         for position, feed in enumerate(feeds.values()):
             yield ToldFact(
-                f"{signal.pk}-{number}-{position}", condition["sentence"], feed["label"], str(feed["owner"]),
-                feed.get("latest") or "", tuple(_resting_on(feed["feed"], condition["operands"])), signal.person_id,
-            )  # fmt: skip
+                f"{signal.pk}-{number}-{position}",
+                condition["sentence"],
+                feed["label"],
+                str(feed["owner"]),
+                feed.get("latest") or "",
+                tuple(_resting_on(feed["feed"], condition["operands"])),
+                signal.person_id,
+            )
 
 
 def by_sentence(facts: Sequence[ToldFact]) -> list[tuple[Mapping[str, str], list[ToldFact]]]:
@@ -117,11 +126,16 @@ def _new(case: Case, kind: str, text: str, fact: ToldFact | None, now: dt.dateti
     fact = fact if kind == ConcernKind.CORRECTION else None
     department = fact.department if fact else ""
     return Concern.objects.create(
-        case=case, kind=kind, about=fact.about if fact else "", department=department, person_id=person,
+        case=case,
+        kind=kind,
+        about=fact.about if fact else "",
+        department=department,
+        person_id=person,
         fact=_kept(fact) if fact else {},
-        text=opened_vault(str(settings.VAULT_KEY)).seal(person, TEXT, text or None), asked_at=now,
+        text=opened_vault(str(settings.VAULT_KEY)).seal(person, TEXT, text or None),
+        asked_at=now,
         due_at=installed_clocks().due(now, WITHIN[kind], department),
-    )  # fmt: skip
+    )
 
 
 def _kept(fact: ToldFact) -> dict[str, Any]:

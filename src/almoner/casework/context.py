@@ -22,4 +22,8 @@ def styles_are_built() -> bool:
 def page(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     membership = membership_of(user) if user is not None and user.is_authenticated else None
-    return {"styles": STYLES if styles_are_built() else None, "membership": membership, "rights": rights_of(membership)}
+    return {
+        "styles": STYLES if styles_are_built() else None,
+        "membership": membership,
+        "rights": rights_of(membership),
+    }

@@ -1,4 +1,5 @@
-"""Casework's database as one file: SQLite's own copy, or PostgreSQL's dump. Both are of one moment, while the console works on."""
+"""Casework's database as one file: SQLite's own copy, or PostgreSQL's dump. Both are of one moment, while
+the console works on."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def load_postgresql(path: Path) -> None:
     """Fill the empty database that the environment names. Raises AlmonerError when it holds something."""
     if connection.vendor != "postgresql":
         raise AlmonerError(
-            "The backup holds casework as a PostgreSQL dump. Make an empty database and name it in ALMONER_DATABASE_URL."
+            "The backup holds casework as a PostgreSQL dump. Make an empty database and name it in"
+            " ALMONER_DATABASE_URL."
         )
     if connection.introspection.table_names():
         raise AlmonerError("The database that ALMONER_DATABASE_URL names is not empty. Name an empty one.")
@@ -61,9 +63,17 @@ def load_postgresql(path: Path) -> None:
 def _run(program: str, *words: str) -> None:
     said: dict[str, Any] = connection.settings_dict
     given = {
-        "PGHOST": said["HOST"], "PGPORT": said["PORT"], "PGUSER": said["USER"], "PGPASSWORD": said["PASSWORD"], "PGDATABASE": said["NAME"],
-        **{f"PG{option.upper()}": value for option, value in said.get("OPTIONS", {}).items() if isinstance(value, str)},
-    }  # fmt: skip
+        "PGHOST": said["HOST"],
+        "PGPORT": said["PORT"],
+        "PGUSER": said["USER"],
+        "PGPASSWORD": said["PASSWORD"],
+        "PGDATABASE": said["NAME"],
+        **{
+            f"PG{option.upper()}": value
+            for option, value in said.get("OPTIONS", {}).items()
+            if isinstance(value, str)
+        },
+    }
     environment = os.environ | {name: str(value) for name, value in given.items() if value}
     done = subprocess.run(  # noqa: S603 - our own words
         [_found(program), *words], env=environment, capture_output=True, text=True, check=False

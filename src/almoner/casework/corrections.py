@@ -1,7 +1,9 @@
-"""What workers say of a household itself: that two cases are one household, that somebody has left, that a record is of another person.
+"""What workers say of a household itself: that two cases are one household, that somebody has left, that a
+record is of another person.
 
-Nobody types in what a register holds. It is a question to the department that keeps it, with a clock; what it corrects comes back with
-its next delivery. Where it says that two households are one, a person lets one of their cases go on in the other.
+Nobody types in what a register holds. It is a question to the department that keeps it, with a clock; what
+it corrects comes back with its next delivery. Where it says that two households are one, a person lets one
+of their cases go on in the other.
 """
 
 from __future__ import annotations
@@ -37,13 +39,16 @@ IDENTIFIED, PLACED = Role.RESIDENT_ID.value, Role.HOUSEHOLD.value
 
 def register() -> FeedState | None:
     """The feed that says who lives with whom; the first with both roles, if the pack in use marks none."""
-    found = [feed for feed in FeedState.objects.all() if {IDENTIFIED, PLACED} <= {f["role"] for f in feed.fields}]
+    found = [
+        feed for feed in FeedState.objects.all() if {IDENTIFIED, PLACED} <= {f["role"] for f in feed.fields}
+    ]
     marked = (feed for feed in found if any(field.get("membership") for field in feed.fields))
     return next(marked, found[0] if found else None)
 
 
 def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> Concern:
-    """Ask the register's department. `told`: kind, text, and person_id, or `other`, the reference of the second case.
+    """Ask the register's department. `told`: kind, text, and person_id, or `other`, the reference of the
+    second case.
 
     Raises Http404 for a stranger, Stale, and Refused.
     """
@@ -65,7 +70,9 @@ def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> C
 
 def _may(case: Case, by: User, version: int) -> None:
     if case.version != version:
-        raise Stale(_("This case has changed since you opened it. Nothing was saved: read it again, then decide."))
+        raise Stale(
+            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
+        )
     refusal = is_mine_or_i_lead(case, by, {})
     if refusal is not None:
         raise Refused(refusal)
@@ -77,7 +84,9 @@ def _asked(case: Case, by: User, kind: ConcernKind, told: Mapping[str, Any], now
         raise Refused(_("It is not known which register this household comes from."))
     other, person = None, None
     if kind == ConcernKind.TOGETHER:
-        other = cases_of(by).filter(reference=told.get("other") or "", ended_at=None).exclude(pk=case.pk).first()
+        other = (
+            cases_of(by).filter(reference=told.get("other") or "", ended_at=None).exclude(pk=case.pk).first()
+        )
         if other is None:
             raise Refused(_("No other open case has this reference, among those that you may see."))
     else:
@@ -89,10 +98,18 @@ def _asked(case: Case, by: User, kind: ConcernKind, told: Mapping[str, Any], now
         raise Refused(_("This has been asked already. The department is working on it."))
     fact = {"sentence": {}, "feed": feed.label, "values": [], "person": person}
     return Concern.objects.create(
-        case=case, kind=kind, about=about, department=feed.owner, asked_by=by, other=other, fact=fact,
-        person_id=members[0].person_id, asked_at=now, due_at=installed_clocks().due(now, WITHIN, feed.owner),
+        case=case,
+        kind=kind,
+        about=about,
+        department=feed.owner,
+        asked_by=by,
+        other=other,
+        fact=fact,
+        person_id=members[0].person_id,
+        asked_at=now,
+        due_at=installed_clocks().due(now, WITHIN, feed.owner),
         text=opened_vault(str(settings.VAULT_KEY)).seal(members[0].person_id, TEXT, str(told["text"])),
-    )  # fmt: skip
+    )
 
 
 def stays(one: Case, another: Case) -> Case:
@@ -114,8 +131,8 @@ def to_join(case: Case) -> list[Concern]:
 def join(by: User, reference: str, version: int, concern: str) -> Case:
     """Let the less urgent of two cases go on in the other one. Gives the case that stays.
 
-    Nothing is moved or deleted: the case that ends keeps its history, referrals, files and questions, and what departments still have to
-    answer there counts for the clock of the one that stays.
+    Nothing is moved or deleted: the case that ends keeps its history, referrals, files and questions, and
+    what departments still have to answer there counts for the clock of the one that stays.
     """
     now = dt.datetime.now()
     with transaction.atomic():
@@ -147,11 +164,17 @@ def _end(ended: Case, kept: Case, by: User, now: dt.datetime) -> None:
     stand(ended)
     ended.version += 1
     ended.save()
-    append([NewEvent(ended, "joined_to", {"from": before, "to": ended.state, "case": kept.reference}, by.pk)], now)
+    append(
+        [NewEvent(ended, "joined_to", {"from": before, "to": ended.state, "case": kept.reference}, by.pk)],
+        now,
+    )
 
 
 def _carry_on(kept: Case, ended: Case, by: User, now: dt.datetime) -> None:
     stand(kept)
     kept.version += 1
     kept.save()
-    append([NewEvent(kept, "joined", {"from": kept.state, "to": kept.state, "case": ended.reference}, by.pk)], now)
+    append(
+        [NewEvent(kept, "joined", {"from": kept.state, "to": kept.state, "case": ended.reference}, by.pk)],
+        now,
+    )

@@ -34,7 +34,8 @@ from almoner.casework.webhooks import queue
 class Desk:
     """Everything that casework holds about `households`, and what is to be written.
 
-    `signals` and `referrals` give by key the row of the latest case that has it. Bodies are read for `keys` only.
+    `signals` and `referrals` give by key the row of the latest case that has it. Bodies are read for
+    `keys` only.
     """
 
     def __init__(self, households: Collection[int], keys: Collection[str]) -> None:
@@ -56,7 +57,9 @@ class Desk:
         _read_bodies(Referral, [self.referrals[key] for key in keys if key in self.referrals])
 
     def _read(self, households: list[int]) -> None:
-        locked = Case.objects.select_for_update().filter(household_id__among=Numbers(households)).order_by("id")
+        locked = (
+            Case.objects.select_for_update().filter(household_id__among=Numbers(households)).order_by("id")
+        )
         cases: dict[int, CaseRow] = {}
         for case in (CASES.keep(CaseRow(*values)) for values in CASES.read(locked)):
             cases[case.id or 0] = case
@@ -136,7 +139,9 @@ class Desk:
         """A household has one open case, so the new ones are found by it."""
         opened = {case.household_id: case for case in self.opened}
         for some in batched(opened, READ_AT_ONCE):
-            stored = Case.objects.filter(OPEN, household_id__among=Numbers(some)).values_list("household_id", "id")
+            stored = Case.objects.filter(OPEN, household_id__among=Numbers(some)).values_list(
+                "household_id", "id"
+            )
             for household, case_id in stored:
                 opened[household].id = case_id
 

@@ -1,24 +1,24 @@
 """What an installation says by its environment: every variable of the console is read on this page.
 
-=========================== ==================== ==========================================================================
-variable                    when not set         means
-=========================== ==================== ==========================================================================
-ALMONER_HTTPS               0                    1: a proxy ends TLS; cookies are secure, HSTS is sent, forwarded headers count
-ALMONER_HOSTS               (loopback only)      names by which the console is reached, by blanks
-ALMONER_DATABASE_URL        (SQLite in HOME)     postgresql://user:password@host:port/name?sslmode=verify-full
-ALMONER_IDLE_MINUTES        30                   signed out after so long without a click
-ALMONER_SESSION_HOURS       10                   signed out so long after signing in, whatever is done
-ALMONER_SECOND_FACTOR       personal             who must have a second factor: personal, all, none, or roles by commas
-ALMONER_FILE_MIB            8                    how large a file of a case may be
-ALMONER_FILE_MEGAPIXELS     40                   how large a photo may be
-ALMONER_FILES_A_CASE        30                   how many files a case may have
-ALMONER_OIDC_ISSUER         (none)               the authority's OpenID Connect provider, https
-ALMONER_OIDC_CLIENT         (none)               our name at the provider
-ALMONER_OIDC_SECRET         (none)               our secret at the provider
+=========================== ====================
+========================================================================== variable                    when
+not set         means =========================== ====================
+========================================================================== ALMONER_HTTPS               0
+1: a proxy ends TLS; cookies are secure, HSTS is sent, forwarded headers count ALMONER_HOSTS
+(loopback only)      names by which the console is reached, by blanks ALMONER_DATABASE_URL        (SQLite
+in HOME)     postgresql://user:password@host:port/name?sslmode=verify-full ALMONER_IDLE_MINUTES        30
+signed out after so long without a click ALMONER_SESSION_HOURS       10                   signed out so
+long after signing in, whatever is done ALMONER_SECOND_FACTOR       personal             who must have a
+second factor: personal, all, none, or roles by commas ALMONER_FILE_MIB            8                    how
+large a file of a case may be ALMONER_FILE_MEGAPIXELS     40                   how large a photo may be
+ALMONER_FILES_A_CASE        30                   how many files a case may have ALMONER_OIDC_ISSUER
+(none)               the authority's OpenID Connect provider, https ALMONER_OIDC_CLIENT         (none)
+our name at the provider ALMONER_OIDC_SECRET         (none)               our secret at the provider
 ALMONER_OIDC_NAME           OpenID Connect       what the sign-in page calls the provider
-ALMONER_OIDC_CLAIM          preferred_username   the claim that is compared with the name an administrator wrote
-ALMONER_OIDC_SECOND_FACTOR  0                    1: the provider asks for a second factor itself
-=========================== ==================== ==========================================================================
+ALMONER_OIDC_CLAIM          preferred_username   the claim that is compared with the name an administrator
+wrote ALMONER_OIDC_SECOND_FACTOR  0                    1: the provider asks for a second factor itself
+=========================== ====================
+==========================================================================
 """
 
 from __future__ import annotations
@@ -94,11 +94,17 @@ def unsafe(said: Environment, home: Home, host: str, debug: bool) -> Iterator[st
         yield "ALMONER_HOSTS has a wildcard: write the names by which the console is reached."
     open_to_others = not _is_loopback(host)
     if open_to_others and not said.https:
-        yield f"{host} can be reached from outside without TLS: put a proxy before the console and set ALMONER_HTTPS=1."
+        yield (
+            f"{host} can be reached from outside without TLS: put a proxy before the console and set"
+            " ALMONER_HTTPS=1."
+        )
     if said.https and not said.hosts:
         yield "ALMONER_HTTPS=1 without ALMONER_HOSTS: write the names by which the console is reached."
     if home.settings.demo and (open_to_others or said.https):
-        yield "A demonstration asks for no second factor: it is served on the loopback only. Make an installation with: almoner init HOME --pack PACK"
+        yield (
+            "A demonstration asks for no second factor: it is served on the loopback only. Make an"
+            " installation with: almoner init HOME --pack PACK"
+        )
     for key in (home.folder / "secrets" / "django.key", home.vault_key):
         yield from _key_is_safe(key)
 
@@ -124,9 +130,13 @@ def _provider(said: Mapping[str, str]) -> Provider | None:
     if issuer.scheme != "https" and not (issuer.scheme == "http" and _is_loopback(issuer.hostname or "")):
         raise HomeError("ALMONER_OIDC_ISSUER must begin with https://.")
     return Provider(
-        issuer=given[0], client=given[1], secret=given[2], name=said.get("ALMONER_OIDC_NAME") or Provider.name,
-        claim=said.get("ALMONER_OIDC_CLAIM") or Provider.claim, asks_second_factor=_flag(said, "ALMONER_OIDC_SECOND_FACTOR"),
-    )  # fmt: skip
+        issuer=given[0],
+        client=given[1],
+        secret=given[2],
+        name=said.get("ALMONER_OIDC_NAME") or Provider.name,
+        claim=said.get("ALMONER_OIDC_CLAIM") or Provider.claim,
+        asks_second_factor=_flag(said, "ALMONER_OIDC_SECOND_FACTOR"),
+    )
 
 
 def providers_of(provider: Provider | None) -> dict[str, Any]:
@@ -134,9 +144,12 @@ def providers_of(provider: Provider | None) -> dict[str, Any]:
     if provider is None:
         return {}
     app = {
-        "provider_id": PROVIDER, "name": provider.name, "client_id": provider.client, "secret": provider.secret,
+        "provider_id": PROVIDER,
+        "name": provider.name,
+        "client_id": provider.client,
+        "secret": provider.secret,
         "settings": {"server_url": provider.issuer, "oauth_pkce_enabled": True},
-    }  # fmt: skip
+    }
     return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
 
 

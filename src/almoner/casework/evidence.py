@@ -124,22 +124,35 @@ class Presenter:
     def reason(self, signal: CaseSignal) -> Reason:
         body = signal.body
         return Reason(
-            signal, words.in_language(body["label"]), words.level(signal.level), self.department(signal.department),
-            self.facts(body["evidence"]), words.in_language(body["check"]), words.in_language(body["why"]),
+            signal,
+            words.in_language(body["label"]),
+            words.level(signal.level),
+            self.department(signal.department),
+            self.facts(body["evidence"]),
+            words.in_language(body["check"]),
+            words.in_language(body["why"]),
             *_layers(body.get("layers")),
-        )  # fmt: skip
+        )
 
     def proposal(self, referral: Referral, body: Mapping[str, Any] | None = None) -> Proposal:
         """Of the whole stored body, or of the part of it that somebody may see."""
         body = referral.body if body is None else body
         exclusions = ((words.in_language(e["label"]), e.get("holds", False)) for e in body["exclusions"])
         return Proposal(
-            referral, words.in_language(body["label"]), self.department(referral.department),
-            self.amount(referral.amount, referral.unit), words.within(body["within"]), self._steps(body),
-            self.facts(body["eligible"]), tuple(exclusions), words.in_language(body["reference"]),
-            body.get("proposes", "support"), tuple(terms(body, self.department)), self._guards(body),
+            referral,
+            words.in_language(body["label"]),
+            self.department(referral.department),
+            self.amount(referral.amount, referral.unit),
+            words.within(body["within"]),
+            self._steps(body),
+            self.facts(body["eligible"]),
+            tuple(exclusions),
+            words.in_language(body["reference"]),
+            body.get("proposes", "support"),
+            tuple(terms(body, self.department)),
+            self._guards(body),
             words.in_language(body.get("check")),
-        )  # fmt: skip
+        )
 
     def _guards(self, body: Mapping[str, Any]) -> tuple[Guard, ...]:
         return tuple(
@@ -154,17 +167,20 @@ class Presenter:
         operands = condition["operands"]
         feeds = {feed["feed"]: feed for operand in operands for feed in operand.get("feeds") or ()}
         return Fact(
-            words.in_language(condition["sentence"]), condition["holds"],
+            words.in_language(condition["sentence"]),
+            condition["holds"],
             tuple(self._quantity(o) for o in operands if o["kind"] == "indicator"),
             tuple(self._quantity(o) for o in operands if o["kind"] == "parameter"),
             tuple(self._source(feed) for feed in feeds.values()),
-        )  # fmt: skip
+        )
 
     def _source(self, feed: Mapping[str, Any]) -> Source:
         return Source(
-            words.in_language(feed["label"]), self.department(feed["owner"]),
-            words.day(feed.get("complete_through")), words.day(feed.get("latest")),
-        )  # fmt: skip
+            words.in_language(feed["label"]),
+            self.department(feed["owner"]),
+            words.day(feed.get("complete_through")),
+            words.day(feed.get("latest")),
+        )
 
     def amount(self, value: object, unit: str | None) -> str:
         return words.quantity(value, unit, self._units)
@@ -177,11 +193,14 @@ class Presenter:
         steps = body["steps"]
         return tuple(
             ProposalStep(
-                words.in_language(step["label"]), words.in_language(step["sentence"]),
-                self.amount(step["value"], body["unit"] if step.get("is_amount", step is steps[-1]) else None),
+                words.in_language(step["label"]),
+                words.in_language(step["sentence"]),
+                self.amount(
+                    step["value"], body["unit"] if step.get("is_amount", step is steps[-1]) else None
+                ),
             )
             for step in steps
-        )  # fmt: skip
+        )
 
     def _quantity(self, operand: Mapping[str, Any]) -> Quantity:
         value = self.amount(operand["value"], operand.get("unit"))

@@ -22,13 +22,15 @@ def explain(reference: str, language: str) -> str:
     alerts = list(AreaAlert.objects.filter(area=reference, cleared_on=None).order_by("signal"))
     if case is None and not alerts:
         raise AlmonerError(
-            f"There is no case {reference!r}, and no area of that code with an alert. References of cases have 10 letters"
-            " and digits, as the queue shows them."
+            f"There is no case {reference!r}, and no area of that code with an alert. References of cases"
+            " have 10 letters and digits, as the queue shows them."
         )
     if language.split("-")[0] not in LANGUAGES:
         raise AlmonerError(f"There is no language {language!r}. Write one of: {', '.join(LANGUAGES)}.")
     with override(LANGUAGES[language.split("-")[0]]):
-        found = _lines(case) if case else (line for alert in alerts for line in ("", *area_evidence.lines(alert)))
+        found = (
+            _lines(case) if case else (line for alert in alerts for line in ("", *area_evidence.lines(alert)))
+        )
         return "\n".join(found).lstrip("\n") + "\n"
 
 
@@ -61,7 +63,11 @@ def _around(case: Case) -> list[AreaAlert]:
     """Standing alerts of the areas that the case lies in, of the signals that it has."""
     signals = case.signals.filter(cleared_on=None).values("signal")
     areas = Areas().above(case.area)
-    return list(AreaAlert.objects.filter(area__in=areas, signal__in=signals, cleared_on=None).order_by("area", "signal"))
+    return list(
+        AreaAlert.objects.filter(area__in=areas, signal__in=signals, cleared_on=None).order_by(
+            "area", "signal"
+        )
+    )
 
 
 def _reason(reason: Reason) -> Iterator[str]:

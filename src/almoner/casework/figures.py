@@ -48,7 +48,8 @@ def lateness(now: dt.datetime) -> dict[str, Q]:
 
 
 def larger(found: Mapping[str, int], every: int, late: int) -> dict[str, int]:
-    """Those of `LATENESS` that are not in `COUNTED`: what is left of all open cases, of which `late` are over their time."""
+    """Those of `LATENESS` that are not in `COUNTED`: what is left of all open cases, of which `late` are
+    over their time."""
     return {
         "over_long": late - found["over_weeks"] - found["over_days"],
         "due_later": every - late - found["due_week"] - found["no_clock"],
@@ -73,13 +74,16 @@ def by_week(user: Someone, today: dt.date) -> Chart:
     rows = [(words.short_day(day), found.get(day, (0, 0))) for day in mondays]
     opened, ended = (sum(counts[place] for _day, counts in rows) for place in (0, 1))
     label = _("Cases by week: %(opened)s opened and %(ended)s ended in the last %(weeks)s weeks.") % {
-        "opened": f"{opened:,}", "ended": f"{ended:,}", "weeks": WEEKS,
-    }  # fmt: skip
+        "opened": f"{opened:,}",
+        "ended": f"{ended:,}",
+        "weeks": WEEKS,
+    }
     return charts.columns(label, _("Week from"), [_("Opened"), _("Ended")], rows, _("Cases"))
 
 
 def keep_weeks(now: dt.datetime) -> None:
-    """Keep, by area, what was opened and ended in the weeks that are over: they are most of what `by_week` would count again for each page.
+    """Keep, by area, what was opened and ended in the weeks that are over: they are most of what `by_week`
+    would count again for each page.
 
     A case that moves to another area is counted there from the next time on.
     """
@@ -93,7 +97,8 @@ def keep_weeks(now: dt.datetime) -> None:
     with transaction.atomic():
         WeekTally.objects.all().delete()
         WeekTally.objects.bulk_create(
-            (WeekTally(week=day, area=area, opened=o, ended=e) for (day, area), (o, e) in kept.items()), batch_size=1_000
+            (WeekTally(week=day, area=area, opened=o, ended=e) for (day, area), (o, e) in kept.items()),
+            batch_size=1_000,
         )
         Tallied.objects.update_or_create(by=KEPT, defaults={"at": now, "groups": []})
 
@@ -101,10 +106,12 @@ def keep_weeks(now: dt.datetime) -> None:
 def counted(asked: Mapping[str, QuerySet[Case]]) -> dict[str, int]:
     """How many cases each of the conditions leaves, in one query; those that leave none are missing.
 
-    Each is a range of an index: together several times faster than one pass that tries all conditions on each case.
+    Each is a range of an index: together several times faster than one pass that tries all conditions on
+    each case.
     """
     parts = [
-        cases.annotate(part=Value(name)).values("part").annotate(count=Count("*")) for name, cases in asked.items()
+        cases.annotate(part=Value(name)).values("part").annotate(count=Count("*"))
+        for name, cases in asked.items()
     ]
     return {row["part"]: row["count"] for row in parts[0].union(*parts[1:], all=True)}
 
@@ -113,11 +120,20 @@ def _weeks(user: Someone, mondays: Sequence[dt.date]) -> dict[dt.date, tuple[int
     """By Monday, how many were opened and ended: as kept, and of the weeks since then counted now."""
     kept = Tallied.objects.filter(by=KEPT).first()
     known = [day for day in mondays if kept and day + WEEK <= kept.at.date()]
-    sums = tallies_of(user).filter(week__in=known).order_by().values_list("week").annotate(Sum("opened"), Sum("ended"))
+    sums = (
+        tallies_of(user)
+        .filter(week__in=known)
+        .order_by()
+        .values_list("week")
+        .annotate(Sum("opened"), Sum("ended"))
+    )
     found = {day: (opened, ended) for day, opened, ended in sums}
     own = cases_of(user).order_by()
     asked = {
-        f"{day.isoformat()} {kind}": own.filter(**_within(kind, day)) for day in mondays if day not in known for kind in KINDS
+        f"{day.isoformat()} {kind}": own.filter(**_within(kind, day))
+        for day in mondays
+        if day not in known
+        for kind in KINDS
     }
     now = counted(asked)
     for day in mondays:

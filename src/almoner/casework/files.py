@@ -1,4 +1,5 @@
-"""Putting photos and papers with a case, showing them, and taking them away: each with a named person and a line in the trail."""
+"""Putting photos and papers with a case, showing them, and taking them away: each with a named person and
+a line in the trail."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Listed:
 
 
 def add(by: User, reference: str, about: str, name: str, data: bytes, size: int) -> CaseFile:
-    """Keep a file. `size` is what was sent, of which `data` may hold the beginning only. Raises Http404 for a stranger, and Refused."""
+    """Keep a file. `size` is what was sent, of which `data` may hold the beginning only. Raises Http404
+    for a stranger, and Refused."""
     most = settings.FILE_BYTES
     if about not in FileAbout.values:
         raise Refused(_("Choose what the file is."))
@@ -53,14 +55,17 @@ def add(by: User, reference: str, about: str, name: str, data: bytes, size: int)
             case=case, about=about, media=medium.media, size=len(medium.content), added_at=now, added_by=by
         )
         vault = opened_vault(str(settings.VAULT_KEY))
-        file.name = vault.seal_bytes(
-            f"file-name:{file.reference}", safe_name(name, medium.media).encode()
-        )
+        file.name = vault.seal_bytes(f"file-name:{file.reference}", safe_name(name, medium.media).encode())
         file.save()
         FileContent.objects.create(
             file=file, sealed=vault.seal_bytes(f"file:{file.reference}", medium.content)
         )
-        kept: dict[str, Any] = {"file": file.reference, "about": about, "media": medium.media, "bytes": file.size}
+        kept: dict[str, Any] = {
+            "file": file.reference,
+            "about": about,
+            "media": medium.media,
+            "bytes": file.size,
+        }
         append([NewEvent(case, "file_added", kept, by.pk)], now)
     return file
 
@@ -89,7 +94,9 @@ def name_of(file: CaseFile) -> str:
 
 def file_for(by: User, reference: str, name: str) -> CaseFile:
     """A file that is still there. Raises Http404 for a stranger."""
-    found = case_for(by, reference).files.select_related("case").filter(reference=name, removed_at=None).first()
+    found = (
+        case_for(by, reference).files.select_related("case").filter(reference=name, removed_at=None).first()
+    )
     if found is None:
         raise Http404
     return found
@@ -102,7 +109,8 @@ def content(file: CaseFile) -> bytes:
 
 
 def remove(by: User, reference: str, name: str, why: str) -> None:
-    """Delete the content, with a reason; that the file was there stays. Raises Http404 for a stranger, and Refused."""
+    """Delete the content, with a reason; that the file was there stays. Raises Http404 for a stranger, and
+    Refused."""
     now = dt.datetime.now()
     with transaction.atomic():
         file = CaseFile.objects.select_for_update().get(pk=file_for(by, reference, name).pk)

@@ -38,12 +38,15 @@ LISTS = {
 
 
 class QueueForm(forms.Form):
-    """The filters of the queue. `choices` of levels, signals, programmes, areas and layers of the watch are given by the caller."""
+    """The filters of the queue. `choices` of levels, signals, programmes, areas and layers of the watch
+    are given by the caller."""
 
     list = forms.ChoiceField(choices=list(LISTS.items()), required=False, widget=QuickSelect, label=_("List"))
     level = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Level"))
     signal = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Signal"))
-    state = forms.ChoiceField(required=False, widget=QuickSelect, label=_("State"), choices=[("", _("Any")), *CaseState.choices])
+    state = forms.ChoiceField(
+        required=False, widget=QuickSelect, label=_("State"), choices=[("", _("Any")), *CaseState.choices]
+    )
     area = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Area"))
     programme = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Programme"))
     watch = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Watch list"))
@@ -162,7 +165,8 @@ class TrailForm(forms.Form):
 
 
 class NoticeForm(forms.Form):
-    """Which signals a notice tells of, and how it is made: as a page to print, or as a PDF in a language and size."""
+    """Which signals a notice tells of, and how it is made: as a page to print, or as a PDF in a language
+    and size."""
 
     version = forms.IntegerField()
     told = forms.TypedMultipleChoiceField(coerce=int, required=False)

@@ -34,5 +34,8 @@ def freshness(feed: FeedState, today: dt.date) -> Freshness:
 
 def late_feeds(today: dt.date) -> list[Freshness]:
     """The latest first."""
-    found = [freshness(feed, today) for feed in FeedState.objects.exclude(sharing_class="not-shared").defer("fields")]
+    found = [
+        freshness(feed, today)
+        for feed in FeedState.objects.exclude(sharing_class="not-shared").defer("fields")
+    ]
     return sorted((one for one in found if one.is_late), key=lambda one: -(one.days or 0))

@@ -1,4 +1,5 @@
-"""Giving many cases to one person at once, under the same guards as one by one, with as many queries for one as for a hundred."""
+"""Giving many cases to one person at once, under the same guards as one by one, with as many queries for
+one as for a hundred."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HandedOut:
-    """How many cases were given, and how many were not: changed since the page was shown, or not to be given so."""
+    """How many cases were given, and how many were not: changed since the page was shown, or not to be
+    given so."""
 
     given: int
     changed: int
@@ -27,7 +29,8 @@ class HandedOut:
 
 
 def hand_out(by: User, versions: Mapping[str, int], assignee_id: int) -> HandedOut:
-    """Give cases (version by reference) to somebody. A case that is not `by`'s to see counts as refused, like any other."""
+    """Give cases (version by reference) to somebody. A case that is not `by`'s to see counts as refused,
+    like any other."""
     giver = may_or_404(by, Right.CASES)
     receiver = _receiver(assignee_id)
     with transaction.atomic():

@@ -1,7 +1,9 @@
-"""Somebody comes to the desk. The request goes the way of all data: as an event of the pack's feed for requests, by which the same rules open
-or extend a case. It has its own receipt and clock, and an answer by a named person, also where the rules find nothing.
+"""Somebody comes to the desk. The request goes the way of all data: as an event of the pack's feed for
+requests, by which the same rules open or extend a case. It has its own receipt and clock, and an answer by
+a named person, also where the rules find nothing.
 
-Nobody looks for people: who is meant is found by the whole identity number only, and taking the request is the record of it.
+Nobody looks for people: who is meant is found by the whole identity number only, and taking the request is
+the record of it.
 """
 
 from __future__ import annotations
@@ -59,11 +61,14 @@ def feed() -> FeedState | None:
 
 def asked_for(found: FeedState) -> list[tuple[str, Mapping[str, str], Mapping[str, Mapping[str, str]]]]:
     """What the desk chooses: name, label and values of each field that has named values."""
-    return [(f["name"], f["label"], f["values"]) for f in found.fields if f.get("values") and not f.get("at_desk")]
+    return [
+        (f["name"], f["label"], f["values"]) for f in found.fields if f.get("values") and not f.get("at_desk")
+    ]
 
 
 def take(by: User, told: Mapping[str, Any]) -> HelpRequest:
-    """Record a request. `told`: number, name, text, and a value for each field of `asked_for`. Raises Http404 for a stranger, and Refused."""
+    """Record a request. `told`: number, name, text, and a value for each field of `asked_for`. Raises
+    Http404 for a stranger, and Refused."""
     membership = may_or_404(by, Right.CASES)
     found, now = feed(), dt.datetime.now()
     if found is None:
@@ -94,20 +99,33 @@ def _number(found: FeedState, typed: str) -> str:
 
 
 def _stored(
-    by: User, membership: Membership, number: str, told: Mapping[str, Any], chosen: Mapping[str, Any], now: dt.datetime
-) -> HelpRequest:  # fmt: skip
+    by: User,
+    membership: Membership,
+    number: str,
+    told: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    now: dt.datetime,
+) -> HelpRequest:
     vault = opened_vault(str(settings.VAULT_KEY))
     index, kept = vault.index(number), register()
     known = Identity.objects.filter(INDEXED, number_index=index).exists()
     area = next(iter(membership.areas), "")
     request = HelpRequest(
-        number_index=index, known=known, area="" if area == "*" else area, chosen=dict(chosen), taken_at=now, taken_by=by,
+        number_index=index,
+        known=known,
+        area="" if area == "*" else area,
+        chosen=dict(chosen),
+        taken_at=now,
+        taken_by=by,
         department="" if known or kept is None else kept.owner,
-    )  # fmt: skip
+    )
     request.due_at = installed_clocks().due(now, WITHIN[False], request.department)
     request.text = _seal(request, "text", told["text"])
     if not known:
-        request.number, request.name = _seal(request, "number", number), _seal(request, "name", told.get("name"))
+        request.number, request.name = (
+            _seal(request, "number", number),
+            _seal(request, "name", told.get("name")),
+        )
     request.save()
     return request
 
@@ -124,7 +142,9 @@ def opened(request: HelpRequest, field: str) -> str:
     return vault.open_bytes(f"request-{field}:{request.reference}", bytes(sealed)).decode() if sealed else ""
 
 
-def _send(request: HelpRequest, found: FeedState, number: str, chosen: Mapping[str, Any], now: dt.datetime) -> None:
+def _send(
+    request: HelpRequest, found: FeedState, number: str, chosen: Mapping[str, Any], now: dt.datetime
+) -> None:
     row = {f["name"]: f["at_desk"] for f in found.fields if f.get("at_desk")} | dict(chosen)
     for field in found.fields:
         if field["role"] == IDENTIFIED:
@@ -137,7 +157,9 @@ def _send(request: HelpRequest, found: FeedState, number: str, chosen: Mapping[s
     try:
         inbox().put([event], now)
     except (InboxFull, InboxAway, Problem):
-        raise Refused(_("The inbox cannot take the request now. Nothing was saved: try again in a few minutes.")) from None
+        raise Refused(
+            _("The inbox cannot take the request now. Nothing was saved: try again in a few minutes.")
+        ) from None
 
 
 def _households(request: HelpRequest) -> list[int]:
@@ -154,7 +176,10 @@ def case_of(request: HelpRequest) -> Case | None:
 def of_household(household_id: int) -> list[HelpRequest]:
     """The requests of those who live there, newest first."""
     members = HouseholdMember.objects.filter(household_id=household_id).values_list("person_id", flat=True)
-    indexes = [bytes(i) for i in Identity.objects.filter(person_id__in=list(members)).values_list("number_index", flat=True)]
+    indexes = [
+        bytes(i)
+        for i in Identity.objects.filter(person_id__in=list(members)).values_list("number_index", flat=True)
+    ]
     found = HelpRequest.objects.filter(number_index__in=indexes).select_related("taken_by", "answered_by")
     return list(found.order_by("-taken_at", "-pk"))
 
@@ -164,7 +189,8 @@ def saw(by: User, request: HelpRequest) -> None:
     now = dt.datetime.now()
     with transaction.atomic():
         looks = [
-            AccessLog(at=now, user_id=by.pk, household_id=h, page="request", case=None) for h in _households(request)
+            AccessLog(at=now, user_id=by.pk, household_id=h, page="request", case=None)
+            for h in _households(request)
         ]
         AccessLog.objects.bulk_create(looks)
         if not looks:
@@ -182,7 +208,8 @@ def endings(request: HelpRequest) -> tuple[RequestEnding, ...]:
 
 
 def may_answer(by: User, request: HelpRequest) -> bool:
-    """The register's department answers for whom it does not know, who works cases for all others; of an appeal somebody else."""
+    """The register's department answers for whom it does not know, who works cases for all others; of an
+    appeal somebody else."""
     may_or_404(by, Right.REFERRALS if request.department else Right.CASES)
     first = request.appeal_of
     return first is None or first.answered_by_id != by.pk
@@ -217,19 +244,30 @@ def _fits(request: HelpRequest, ending: str) -> None:
 
 
 def appeal(by: User, reference: str, text: str) -> HelpRequest:
-    """The person does not agree with the answer: a new clock, and another person decides. Raises Http404 for a stranger, and Refused."""
+    """The person does not agree with the answer: a new clock, and another person decides. Raises Http404
+    for a stranger, and Refused."""
     now = dt.datetime.now()
     may_or_404(by, Right.CASES)
     with transaction.atomic():
         first = HelpRequest.objects.select_for_update().get(pk=request_for(by, reference).pk)
-        if first.answered_at is None or first.appeal_of_id is not None or HelpRequest.objects.filter(appeal_of=first).exists():
+        if (
+            first.answered_at is None
+            or first.appeal_of_id is not None
+            or HelpRequest.objects.filter(appeal_of=first).exists()
+        ):
             raise Refused(_("There is no answer to appeal against, or the appeal is made already."))
         if not text:
             raise Refused(_("Write why the person does not agree."))
         request = HelpRequest(
-            number_index=bytes(first.number_index), known=True, area=first.area, chosen=first.chosen, taken_at=now, taken_by=by,
-            due_at=installed_clocks().due(now, WITHIN[True], ""), appeal_of=first,
-        )  # fmt: skip
+            number_index=bytes(first.number_index),
+            known=True,
+            area=first.area,
+            chosen=first.chosen,
+            taken_at=now,
+            taken_by=by,
+            due_at=installed_clocks().due(now, WITHIN[True], ""),
+            appeal_of=first,
+        )
         request.text = _seal(request, "text", text)
         request.save()
         _record(request, "request_appealed", {"first": first.reference}, by, now)

@@ -95,7 +95,8 @@ LOOKS = 50
 
 
 def looks(case: Case) -> list[Look]:
-    """Who has looked at this household's data, newest first; many looks of one person on one day are one line."""
+    """Who has looked at this household's data, newest first; many looks of one person on one day are one
+    line."""
     rows = AccessLog.objects.filter(household_id=case.household_id).annotate(day=TruncDate("at"))
     seen = rows.values("day", "page", "user_id", "system").annotate(last=Max("at")).order_by("-last")[:LOOKS]
     found = list(seen)
@@ -110,10 +111,14 @@ def departments() -> dict[str, Words]:
 
 def system_of(department: str, names: Mapping[str, Words]) -> str:
     """A department's own system, as an actor."""
-    return _("System of %(department)s") % {"department": words.in_language(names.get(department, department))}
+    return _("System of %(department)s") % {
+        "department": words.in_language(names.get(department, department))
+    }
 
 
-def _look(at: dt.datetime, user: User | None, system: str | None, page: str, names: Mapping[str, Words]) -> Look:
+def _look(
+    at: dt.datetime, user: User | None, system: str | None, page: str, names: Mapping[str, Words]
+) -> Look:
     if user is None:
         return Look(at, system_of(system or "", names), "", str(PAGES.get(page, page)))
     member = getattr(user, "membership", None)
@@ -122,7 +127,10 @@ def _look(at: dt.datetime, user: User | None, system: str | None, page: str, nam
 
 
 def _line(
-    pair: tuple[CaseEvent, Data], names: Mapping[tuple[str, str], str], units: Mapping[str, Words], systems: Mapping[str, Words]
+    pair: tuple[CaseEvent, Data],
+    names: Mapping[tuple[str, str], str],
+    units: Mapping[str, Words],
+    systems: Mapping[str, Words],
 ) -> Line:
     event, told = pair
     data = {**told, "units": units}
@@ -140,13 +148,16 @@ def _who(event: CaseEvent, systems: Mapping[str, Words]) -> str:
 
 def _opened(data: Data) -> str:
     news = {
-        "new": _("a new signal"), "again": _("a signal that was raised again after it had cleared"),
-        "more_urgent": _("a signal that became more urgent"), "proposal": _("a support that was found anew"),
-    }[data["new_evidence"]["what"]]  # fmt: skip
+        "new": _("a new signal"),
+        "again": _("a signal that was raised again after it had cleared"),
+        "more_urgent": _("a signal that became more urgent"),
+        "proposal": _("a support that was found anew"),
+    }[data["new_evidence"]["what"]]
     if data["earlier_case"]:
         return _("Case opened after case %(case)s had ended. New evidence: %(news)s.") % {
-            "case": data["earlier_case"], "news": news,
-        }  # fmt: skip
+            "case": data["earlier_case"],
+            "news": news,
+        }
     return _("Case opened. Evidence: %(news)s.") % {"news": news}
 
 
@@ -229,7 +240,8 @@ SENTENCES: Mapping[str, Callable[[Data], str]] = {
         _("No longer seen in the records: %(name)s. A person decides what follows.") % data
     ),
     "evidence_withdrawn": lambda _data: _(
-        "Evidence withdrawn: the records no longer give a reason for this case. A person decides what follows."
+        "Evidence withdrawn: the records no longer give a reason for this case. A person decides what"
+        " follows."
     ),
     "proposal_raised": _proposed,
     "proposal_changed": _amended,
@@ -279,7 +291,9 @@ SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "request_answered": lambda data: (
         _("A request at the desk was answered: %(ending)s.") % {"ending": RequestEnding(data["ending"]).label}
     ),
-    "request_appealed": lambda data: _("An appeal against the answer to a request was taken: %(first)s.") % data,
+    "request_appealed": lambda data: (
+        _("An appeal against the answer to a request was taken: %(first)s.") % data
+    ),
     "authorisation_asked": lambda data: _("All adults were asked to authorise: %(name)s.") % data,
     "consent_given": lambda data: _consent(Said.GIVEN, data),
     "consent_declined": lambda data: _consent(Said.DECLINED, data),
@@ -288,7 +302,11 @@ SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "list_doubted": lambda data: _("Not confirmed on the spot: %(name)s. A person looks again.") % data,
     "list_asked_again": lambda data: _("To be confirmed on the spot once more: %(name)s.") % data,
     "area_answered": lambda data: (
-        _("Alert of area %(area)s answered (%(name)s): %(cause)s.") % {**data, "cause": Cause(data["cause"]).label}
+        _("Alert of area %(area)s answered (%(name)s): %(cause)s.")
+        % {
+            **data,
+            "cause": Cause(data["cause"]).label,
+        }
     ),
     "concern_answered": lambda data: (
         _("The household was answered: %(ending)s.") % {"ending": Ending(data["ending"]).label}
@@ -308,5 +326,7 @@ SENTENCES: Mapping[str, Callable[[Data], str]] = {
     "user_on": lambda data: _("User %(username)s was switched on.") % data,
     "user_link": lambda data: _("A link for a new password of user %(username)s was made.") % data,
     "user_password": lambda data: _("User %(username)s has chosen a new password.") % data,
-    "user_second_factor_reset": lambda data: _("The second factor of user %(username)s was taken away.") % data,
+    "user_second_factor_reset": lambda data: (
+        _("The second factor of user %(username)s was taken away.") % data
+    ),
 }

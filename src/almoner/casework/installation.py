@@ -1,6 +1,7 @@
 """Where casework's database and secrets lie: from the home and the environment.
 
-`ALMONER_HOME` is the installation's folder (set by `almoner.casework.setup`); all other variables are in `environment`.
+`ALMONER_HOME` is the installation's folder (set by `almoner.casework.setup`); all other variables are in
+`environment`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from almoner.errors import HomeError
 from almoner.home import Home, load
 
-CACHE_KIB = 32 * 1024  # of each connection: with SQLite's own 2 MiB, a page of the console reads the same pages of indexes again and again
-LOG_PAGES = 16 * 1024  # 64 MiB of SQLite's log, before a commit moves it into the file; a worker moves it beside its work (`checkpoints`)
+CACHE_KIB = (
+    32 * 1024
+)  # of each connection: with SQLite's own 2 MiB, a page of the console reads the same pages of indexes again and again
+LOG_PAGES = (
+    16 * 1024
+)  # 64 MiB of SQLite's log, before a commit moves it into the file; a worker moves it beside its work (`checkpoints`)
 
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
@@ -27,8 +32,8 @@ SQLITE_OPTIONS = {
     "timeout": 30,
 }
 
-# Pages ask many small questions: to compile one costs more than it, and to start helpers for it too; pages of an index that is asked all
-# day lie in memory.
+# Pages ask many small questions: to compile one costs more than it, and to start helpers for it too; pages of
+# an index that is asked all day lie in memory.
 POSTGRESQL_PLANS = "-c jit=off -c random_page_cost=1.1 -c max_parallel_workers_per_gather=0"
 POSTGRESQL_OPTIONS = {"sslmode", "sslrootcert", "sslcert", "sslkey"}
 
@@ -62,10 +67,14 @@ def _postgresql(url: str) -> dict[str, Any]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
-        "OPTIONS": {"options": POSTGRESQL_PLANS}
-        | {
-            name: values[-1] for name, values in parse_qs(parts.query).items() if name in POSTGRESQL_OPTIONS
-        },
+        "OPTIONS": (
+            {"options": POSTGRESQL_PLANS}
+            | {
+                name: values[-1]
+                for name, values in parse_qs(parts.query).items()
+                if name in POSTGRESQL_OPTIONS
+            }
+        ),
     }
 
 

@@ -1,4 +1,5 @@
-"""A line over months as SVG, written without a drawing library: a case's page has several, and each is drawn for one reader once."""
+"""A line over months as SVG, written without a drawing library: a case's page has several, and each is
+drawn for one reader once."""
 
 from __future__ import annotations
 
@@ -33,8 +34,9 @@ def _picture(label: str, unit: str, rows: Sequence[Point]) -> SafeString:
     left = LETTER * max(len(words.number(tick)) for tick in ticks) + 12
     parts = [*_grid(ticks, left, unit), *_foot(rows, left), *_line(rows, ticks, left)]
     return mark_safe(  # noqa: S308 - all text in it is escaped
-        f'<svg role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
-        f' width="{WIDTH}" height="{HEIGHT}" font-family="{FONT}" font-size="14" fill="{INK}">{"".join(parts)}</svg>'
+        f'<svg role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0'
+        f' {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-family="{FONT}" font-size="14"'
+        f' fill="{INK}">{"".join(parts)}</svg>'
     )
 
 
@@ -62,7 +64,9 @@ def _foot(rows: Sequence[Point], left: float) -> Iterator[str]:
     for n in range(len(rows) - 1, -1, -every):
         x = _x(n, len(rows), left)
         anchor = "middle" if x - left > 20 or len(rows) == 1 else "start"
-        yield f'<text x="{x}" y="{HEIGHT - 6}" text-anchor="{anchor}">{escape(words.month(rows[n][0]))}</text>'
+        yield (
+            f'<text x="{x}" y="{HEIGHT - 6}" text-anchor="{anchor}">{escape(words.month(rows[n][0]))}</text>'
+        )
 
 
 def _line(rows: Sequence[Point], ticks: Sequence[float], left: float) -> Iterator[str]:
@@ -74,7 +78,10 @@ def _line(rows: Sequence[Point], ticks: Sequence[float], left: float) -> Iterato
     for known, run in groupby(placed, lambda place: place[1] is not None):
         if known:
             points = list(run)
-            yield f'<path d="M{"L".join(f"{x} {y}" for x, y in points)}" fill="none" stroke="{BLUE}" stroke-width="2" stroke-linejoin="round"/>'
+            yield (
+                f'<path d="M{"L".join(f"{x} {y}" for x, y in points)}" fill="none" stroke="{BLUE}"'
+                ' stroke-width="2" stroke-linejoin="round"/>'
+            )
             yield from (f'<circle cx="{x}" cy="{y}" r="3" fill="{BLUE}"/>' for x, y in points)
 
 

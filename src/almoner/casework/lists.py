@@ -1,4 +1,5 @@
-"""The lists of the work queue and its filters, as conditions: the figures of Today are counts of the same lists."""
+"""The lists of the work queue and its filters, as conditions: the figures of Today are counts of the same
+lists."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ GIVEN = dt.timedelta(days=29)  # and today
 def condition(me: int, name: str, now: dt.datetime) -> Q:
     """What the list `name` holds; over `listed(...)`, which adds `hand`.
 
-    What is in one of two sets is a union of both: of two conditions joined by "or", PostgreSQL tries both on each open case.
+    What is in one of two sets is a union of both: of two conditions joined by "or", PostgreSQL tries both
+    on each open case.
     """
     working = OPEN & (Q(held_until=None) | Q(held_until__lte=now.date()))
     conditions: dict[str, Callable[[], Q]] = {
@@ -52,7 +54,14 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "unanswered": lambda: OPEN & Q(silent_since__lt=now),
         "telling": lambda: OPEN & Q(untold=True),
         "returned": lambda: OPEN & Q(state__in=DECIDED, pk__in=returned().values("case_id")),
-        "departments": lambda: OPEN & Q(pk__in=over(now).values("case_id").union(over(now).filter(case__joined_to__isnull=False).values("case__joined_to"))),
+        "departments": lambda: (
+            OPEN
+            & Q(
+                pk__in=over(now)
+                .values("case_id")
+                .union(over(now).filter(case__joined_to__isnull=False).values("case__joined_to"))
+            )
+        ),
         "withdrawn": is_without_evidence,
         "held": lambda: OPEN & Q(held_until__gt=now.date()),
         "new": lambda: Q(opened_at__gte=start(now, NEW)),
@@ -105,8 +114,10 @@ def listed(user: Someone) -> QuerySet[Case]:
 
 
 def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas, *, many: bool = False) -> QuerySet[Case]:
-    """The cases of the chosen list that the chosen filters leave. Where that is `many`, the database had better go through the
-    cases in their order and leave out others, for a page of the first few: it is not told that what is asked for is the key."""
+    """The cases of the chosen list that the chosen filters leave. Where that is `many`, the database had
+    better go through the cases in their order and leave out others, for a page of the first few: it is not
+    told that what is asked for is the key.
+    """
     key = "same" if many else "pk"
     name = chosen.get("list") or "open"
     cases = listed(user).filter(condition(int(str(user.pk)), name, dt.datetime.now())).alias(same=F("pk") + 0)

@@ -23,16 +23,21 @@ if TYPE_CHECKING:
 
 
 def say(by: User, reference: str, version: int, confirmed: bool, note: str) -> None:
-    """Confirm a line, or say why not: then a person looks again, and nothing is refused. Raises Http404 for a stranger, Stale, and Refused."""
+    """Confirm a line, or say why not: then a person looks again, and nothing is refused. Raises Http404
+    for a stranger, Stale, and Refused."""
     now = dt.datetime.now()
     with transaction.atomic():
         found = lines_of(by).filter(reference=reference).first()
         if found is None:
             raise Http404
-        case = Case.objects.select_for_update().get(pk=found.case_id)  # before the referral, as every move does
+        case = Case.objects.select_for_update().get(
+            pk=found.case_id
+        )  # before the referral, as every move does
         referral = Referral.objects.select_for_update().get(pk=found.pk)
         if referral.version != version:
-            raise Stale(_("This line has changed since you opened it. Nothing was saved: read it again, then decide."))
+            raise Stale(
+                _("This line has changed since you opened it. Nothing was saved: read it again, then decide.")
+            )
         if not confirmed and not note:
             raise Refused(_("Say what is not right."))
         amount = amount_of(referral)
@@ -63,7 +68,9 @@ def ask_again(by: User, reference: str, version: int, about: str, note: str) -> 
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
         if case.version != version:
-            raise Stale(_("This case has changed since you opened it. Nothing was saved: read it again, then decide."))
+            raise Stale(
+                _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
+            )
         refusal = is_mine_or_i_lead(case, by, {})
         if refusal is not None:
             raise Refused(refusal)

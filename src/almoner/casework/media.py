@@ -1,7 +1,7 @@
 """What may be put with a case: JPEG, PNG and PDF, told by their content and never by their name.
 
-Pictures are made anew from their pixels, so that nothing else of the file remains: no place, no camera, no second file behind it. A paper is
-kept as it is, and refused when it can do anything but be read.
+Pictures are made anew from their pixels, so that nothing else of the file remains: no place, no camera, no
+second file behind it. A paper is kept as it is, and refused when it can do anything but be read.
 """
 
 from __future__ import annotations
@@ -48,7 +48,12 @@ def fit(data: bytes, most_pixels: int) -> Medium:
         return _picture(data, most_pixels)
     if data.startswith(b"%PDF-"):
         return _paper(data)
-    raise Unfit(_("Only photos (JPEG, PNG) and PDF can be kept. The file's content is none of these, whatever its name."))
+    raise Unfit(
+        _(
+            "Only photos (JPEG, PNG) and PDF can be kept. The file's content is none of these, whatever its"
+            " name."
+        )
+    )
 
 
 def _picture(data: bytes, most_pixels: int) -> Medium:
@@ -57,7 +62,10 @@ def _picture(data: bytes, most_pixels: int) -> Medium:
         with _without_notes(), Image.open(BytesIO(data), formats=("JPEG", "PNG")) as image:
             if image.width * image.height > most_pixels:
                 most = f"{most_pixels // 1_000_000}"
-                raise Unfit(_("The picture has more than %(most)s million pixels. Make a smaller one.") % {"most": most})
+                raise Unfit(
+                    _("The picture has more than %(most)s million pixels. Make a smaller one.")
+                    % {"most": most}
+                )
             media = PNG if image.format == "PNG" else JPEG
             image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
             image.load()
@@ -91,7 +99,12 @@ def _paper(data: bytes) -> Medium:
     if data[end + 5 :].strip(b"\r\n\t \0") or b"PK\x05\x06" in data or b"PK\x03\x04" in data[:1_024]:
         raise Unfit(_("Another file hides in the PDF. Print the paper to a new PDF, or photograph it."))
     if any(ACTIVE.search(_unescaped(part)) for part in (data, *_packed(data))):
-        raise Unfit(_("The PDF is locked, carries files or can run by itself. Print it to a new PDF, or photograph it."))
+        raise Unfit(
+            _(
+                "The PDF is locked, carries files or can run by itself. Print it to a new PDF, or"
+                " photograph it."
+            )
+        )
     return Medium(PDF, data)
 
 
@@ -113,12 +126,15 @@ def _packed(data: bytes) -> Iterator[bytes]:
             raise Unfit(_("The PDF is damaged or cut off. Send it again.")) from None
         left -= len(part)
         if left < 0:
-            raise Unfit(_("The PDF unpacks to more than can be looked at. Print it to a new PDF, or photograph it."))
+            raise Unfit(
+                _("The PDF unpacks to more than can be looked at. Print it to a new PDF, or photograph it.")
+            )
         yield part
 
 
 def safe_name(given: str, media: str) -> str:
-    """A name that is harmless on every system: no folders, no control or direction characters, and the ending of its content."""
+    """A name that is harmless on every system: no folders, no control or direction characters, and the
+    ending of its content."""
     base = unicodedata.normalize("NFC", re.split(r"[/\\]", given)[-1])
     stem = base.rpartition(".")[0] or base
     letters = "".join(c for c in stem if unicodedata.category(c)[0] != "C" and c not in '<>:"|?*%')

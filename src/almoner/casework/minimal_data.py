@@ -1,7 +1,9 @@
-"""What a department sees of a referral: who it is about, and the facts that the programme itself reads, and nothing else.
+"""What a department sees of a referral: who it is about, and the facts that the programme itself reads,
+and nothing else.
 
-What may be shown is the lineage of the pack in use (`pack_tables.shown`), not what happens to stand in the stored body: where
-the agreement of a feed has changed since, or the programme is gone, less is shown. What is not known to be allowed is left out.
+What may be shown is the lineage of the pack in use (`pack_tables.shown`), not what happens to stand in the
+stored body: where the agreement of a feed has changed since, or the programme is gone, less is shown. What
+is not known to be allowed is left out.
 """
 
 from __future__ import annotations
@@ -19,20 +21,40 @@ from almoner.casework.vault_rows import Person, people
 
 Part = Mapping[str, Any]
 KEPT = (  # of a body: what the programme is, and on which terms
-    "programme", "proposes", "label", "subject", "kind", "department", "unit", "within", "participation", "reference", "pays_first",
-    "verify_within", "notice", "lasts", "local_check", "authorises", "category", "check", "valid_until", "review_on",
-)  # fmt: skip
+    "programme",
+    "proposes",
+    "label",
+    "subject",
+    "kind",
+    "department",
+    "unit",
+    "within",
+    "participation",
+    "reference",
+    "pays_first",
+    "verify_within",
+    "notice",
+    "lasts",
+    "local_check",
+    "authorises",
+    "category",
+    "check",
+    "valid_until",
+    "review_on",
+)
 
 
 def people_for(referral: Referral) -> list[Person]:
-    """Whom the programme is about, with what their department needs to deliver. Whoever shows them must record it."""
+    """Whom the programme is about, with what their department needs to deliver. Whoever shows them must
+    record it."""
     fields = Department.objects.filter(pk=referral.department).values_list("identity", flat=True).first()
     found = people(referral.case.household_id, needed_to_deliver() if fields is None else fields)
     return [person for person in found if referral.person_id in {None, person.person_id}]
 
 
 def body_for(referral: Referral, shows: Mapping[str, frozenset[str]] | None = None) -> dict[str, Any]:
-    """The part of the referral's body that its department may see. `shows` is `lineages(...)`, where several are shown."""
+    """The part of the referral's body that its department may see. `shows` is `lineages(...)`, where
+    several are shown."""
     programme = referral.programme.partition(":")[0]
     seen = (lineages([referral]) if shows is None else shows).get(programme, frozenset())
     return part_of(referral.body, seen)
@@ -50,11 +72,13 @@ def part_of(body: Part, seen: frozenset[str]) -> dict[str, Any]:
     exclusions = [kept for part in body["exclusions"] if (kept := _named(part, seen))]
     goes_on = body.get("goes_on")
     return {name: body[name] for name in KEPT if name in body} | {
-        "steps": _steps(body["steps"], seen), "eligible": _conditions(body["eligible"], seen), "exclusions": exclusions,
+        "steps": _steps(body["steps"], seen),
+        "eligible": _conditions(body["eligible"], seen),
+        "exclusions": exclusions,
         "causes": [kept for part in body.get("causes") or () if (kept := _named(part, seen))],
         "guards": [kept for part in body.get("guards") or () if (kept := _named(part, seen))],
         "goes_on": _named(goes_on, seen) if goes_on else None,
-    }  # fmt: skip
+    }
 
 
 def _conditions(conditions: Sequence[Part], seen: frozenset[str]) -> list[Part]:

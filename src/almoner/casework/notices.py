@@ -1,6 +1,8 @@
-"""Notices to households: made by a person, opened with their code and one more fact, answered without an account.
+"""Notices to households: made by a person, opened with their code and one more fact, answered without an
+account.
 
-Wrong tries are counted by notice and by address; a code that does not exist, a wrong fact and a locked notice look the same.
+Wrong tries are counted by notice and by address; a code that does not exist, a wrong fact and a locked
+notice look the same.
 """
 
 from __future__ import annotations
@@ -90,7 +92,9 @@ def _fits(notice: Notice, fact: str) -> bool:
 def must_be_unlocked(notice: Notice) -> None:
     """Raises Refused while too many wrong tries lock it."""
     if notice.locked_until and notice.locked_until > dt.datetime.now():
-        raise Refused(_("This does not fit. Look at the letter again. After several wrong tries, wait for an hour."))
+        raise Refused(
+            _("This does not fit. Look at the letter again. After several wrong tries, wait for an hour.")
+        )
 
 
 def count_wrong(notice: Notice, address: str) -> None:

@@ -31,7 +31,12 @@ from almoner.support.bodies import of as as_stored
 if TYPE_CHECKING:
     from almoner.support.changes import Change
 
-PROPOSED = ("proposal", "recognition", "exit", "review")  # kinds of changes that propose something to a person
+PROPOSED = (
+    "proposal",
+    "recognition",
+    "exit",
+    "review",
+)  # kinds of changes that propose something to a person
 UNDECIDED = (ReferralState.PROPOSED, ReferralState.WITHDRAWN)
 
 
@@ -45,7 +50,9 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
             fresh = _fresh(batch, position.seq)
             if not fresh:
                 continue
-            keep_forms(change.body.form for change in fresh if isinstance(change.body, Body) and change.body.form)
+            keep_forms(
+                change.body.form for change in fresh if isinstance(change.body, Body) and change.body.form
+            )
             area_alerts.apply([change for change in fresh if change.kind == "area"], clocks)
             desk = _apply_batch([change for change in fresh if change.kind != "area"], clocks)
             opened += len(desk.opened)
@@ -109,9 +116,12 @@ def _incoming(change: Change) -> Any:
 def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> CaseRow:
     earlier = desk.ended.get(change.household_id)
     case = CaseRow(
-        household_id=change.household_id, area=change.area or "", opened_at=change.known_at,
-        opened_as_of=change.as_of, due_at=due,
-    )  # fmt: skip
+        household_id=change.household_id,
+        area=change.area or "",
+        opened_at=change.known_at,
+        opened_as_of=change.as_of,
+        due_at=due,
+    )
     desk.tell(
         case, "opened", _about(change) | evidence | {"earlier_case": earlier.reference if earlier else None}
     )
@@ -156,8 +166,11 @@ class Signals:
         if before == _incoming(change):
             return
         told = {
-            "signal": held.signal, "level": change.body["level"], "level_before": held.level, "body_before": before,
-        }  # fmt: skip
+            "signal": held.signal,
+            "level": change.body["level"],
+            "level_before": held.level,
+            "body_before": before,
+        }
         self.desk.tell(held.case, "signal_changed", _about(change) | told)
         if _more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
@@ -276,7 +289,9 @@ class Proposals:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
         case = self._case_for(change, due)
         carried = self.desk.referrals.get(change.key)
-        if carried is not None and carried.case is case:  # it was never decided, and came along as the case was opened
+        if (
+            carried is not None and carried.case is case
+        ):  # it was never decided, and came along as the case was opened
             self._update(carried, change)
             return
         if case.state in DECIDED and case.due_at == NO_CLOCK:
@@ -318,6 +333,9 @@ def _write_body(row: SignalRow | ReferralRow, change: Change) -> None:
 def _amounts(held: ReferralRow, change: Change) -> dict[str, Any]:
     before = None if held.amount is None else float(held.amount)
     return {
-        "programme": held.programme, "amount": change.body["amount"], "amount_before": before,
-        "unit": change.body["unit"], "state": held.state,
-    }  # fmt: skip
+        "programme": held.programme,
+        "amount": change.body["amount"],
+        "amount_before": before,
+        "unit": change.body["unit"],
+        "state": held.state,
+    }

@@ -1,4 +1,5 @@
-"""Outlines of areas from a GeoJSON file (RFC 7946) of the installation: read, checked as a whole, and kept as paths of one map."""
+"""Outlines of areas from a GeoJSON file (RFC 7946) of the installation: read, checked as a whole, and kept
+as paths of one map."""
 
 from __future__ import annotations
 
@@ -32,14 +33,16 @@ class Loaded:
 
 
 def load(file: Path, key: str = "area_code") -> Loaded:
-    """Replace the map by the file's areas, found by the property `key`. AlmonerError, and nothing changed, when anything is wrong."""
+    """Replace the map by the file's areas, found by the property `key`. AlmonerError, and nothing changed,
+    when anything is wrong."""
     shapes = dict(_shapes(_read(file), key, file.name))
     codes = set(Area.objects.values_list("code", flat=True))
     unknown = sorted(shapes.keys() - codes)
     if codes and unknown:
         raise AlmonerError(
-            f"{file.name}: {len(unknown)} codes are not those of areas here, among them {', '.join(unknown[:5])}. "
-            "Compare them with the feed of areas, or take that feed in and run a cycle first."
+            f"{file.name}: {len(unknown)} codes are not those of areas here, among them"
+            f" {', '.join(unknown[:5])}. Compare them with the feed of areas, or take that feed in and run a"
+            " cycle first."
         )
     rows = _placed(shapes)
     with transaction.atomic():
@@ -87,7 +90,8 @@ def _shapes(read: Any, key: str, name: str) -> Iterator[tuple[str, list[Ring]]]:
         points += sum(map(len, rings))
         if points > MOST_POINTS:
             raise AlmonerError(
-                f"{name} has more than {MOST_POINTS:,} points. Simplify its lines, for example with mapshaper."
+                f"{name} has more than {MOST_POINTS:,} points. Simplify its lines, for example with"
+                " mapshaper."
             )
         yield str(code), rings
 
@@ -120,7 +124,8 @@ def _point(place: Any, at: str) -> Point:
     east, north = numbers
     if abs(east) > 180 or abs(north) > 90:
         raise AlmonerError(
-            f"{at} is not in degrees: {str(east)[:20]}, {str(north)[:20]}. Export it in WGS 84 (EPSG:4326), longitude first."
+            f"{at} is not in degrees: {str(east)[:20]}, {str(north)[:20]}. Export it in WGS 84 (EPSG:4326),"
+            " longitude first."
         )
     return float(east), float(north)
 
@@ -166,7 +171,8 @@ def _moments(ring: Sequence[Point]) -> tuple[float, float, float]:
 
 
 def _inside(ring: Ring) -> Point:
-    """The centre of gravity; where that lies outside, as of a line that crosses itself, the middle of what is drawn."""
+    """The centre of gravity; where that lies outside, as of a line that crosses itself, the middle of what
+    is drawn."""
     area, across, down = _moments(ring)
     (west, *_, east), (north, *_, south) = (sorted(place) for place in zip(*ring, strict=True))
     if area:

@@ -1,7 +1,8 @@
 """A process that works on casework's database for another one, which goes on meanwhile.
 
-Bringing cases up to date is Python for the most part, so a thread would not do: it would share one interpreter with the taking in of events. The
-process ends with whoever started it, also when that one is killed: the pipe between them closes.
+Bringing cases up to date is Python for the most part, so a thread would not do: it would share one
+interpreter with the taking in of events. The process ends with whoever started it, also when that one is
+killed: the pipe between them closes.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ class OwnProcess:
 
 def main(folder: str, number: str) -> None:
     """The other side: does what comes through the pipe until it is closed."""
-    for told_to_all in (signal.SIGINT, signal.SIGTERM):  # a terminal and a service manager tell both; who started this one closes the pipe
+    for told_to_all in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a terminal and a service manager tell both; who started this one closes the pipe
         signal.signal(told_to_all, signal.SIG_IGN)
     from almoner import casework, home
 

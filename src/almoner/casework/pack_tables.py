@@ -1,4 +1,5 @@
-"""Copying what a pack says into casework's tables: rules with their references, and each feed's fields with what reads them."""
+"""Copying what a pack says into casework's tables: rules with their references, and each feed's fields
+with what reads them."""
 
 from __future__ import annotations
 
@@ -19,7 +20,17 @@ if TYPE_CHECKING:
 
 Field = tuple[str, str]  # feed, property
 Readers = Mapping[str, Mapping[str, frozenset[Field]]]  # kind -> id -> the fields that it reads
-AGREEMENT = ["position", "label", "owner", "sharing_class", "purposes", "legal_basis", "cadence", "late_after_days", "fields"]
+AGREEMENT = [
+    "position",
+    "label",
+    "owner",
+    "sharing_class",
+    "purposes",
+    "legal_basis",
+    "cadence",
+    "late_after_days",
+    "fields",
+]
 
 
 def sync(pack: Pack) -> None:
@@ -37,13 +48,21 @@ def sync(pack: Pack) -> None:
         FeedState.objects.bulk_create(
             feeds, update_conflicts=True, unique_fields=["id"], update_fields=AGREEMENT
         )
-        PackInUse.objects.update_or_create(pk=1, defaults={
-            "name": pack.id, "version": pack.version, "label": dict(pack.label), "hash": pack.hash, "since": dt.datetime.now(),
-        })  # fmt: skip
+        PackInUse.objects.update_or_create(
+            pk=1,
+            defaults={
+                "name": pack.id,
+                "version": pack.version,
+                "label": dict(pack.label),
+                "hash": pack.hash,
+                "since": dt.datetime.now(),
+            },
+        )
 
 
 def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None, int, int]]) -> None:
-    """By feed: complete through, last delivery, rows read and rows held back. Feeds that are not of the pack are left out."""
+    """By feed: complete through, last delivery, rows read and rows held back. Feeds that are not of the
+    pack are left out."""
     feeds = FeedState.objects.in_bulk()
     for feed, through, at, read, held_back in rows:
         if feed in feeds:
@@ -58,18 +77,34 @@ def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None,
 def _feed(feed: Feed, position: int, pack: Pack, readers: Readers) -> FeedState:
     fields = [
         {
-            "name": prop.name, "label": dict(prop.label), "role": prop.role.value if prop.role else "", "membership": feed.membership,
-            "identifier": prop.identifier, "key": prop.key, "values": {v: dict(w) for v, w in prop.value_labels.items()}, "at_desk": prop.at_desk,
+            "name": prop.name,
+            "label": dict(prop.label),
+            "role": prop.role.value if prop.role else "",
+            "membership": feed.membership,
+            "identifier": prop.identifier,
+            "key": prop.key,
+            "values": {v: dict(w) for v, w in prop.value_labels.items()},
+            "at_desk": prop.at_desk,
             "purposes": None if prop.purposes is None else [dict(pack.purposes[p]) for p in prop.purposes],
-            **{kind: [i for i, reads in by_id.items() if (feed.id, prop.name) in reads] for kind, by_id in readers.items()},
+            **{
+                kind: [i for i, reads in by_id.items() if (feed.id, prop.name) in reads]
+                for kind, by_id in readers.items()
+            },
         }
         for prop in feed.properties
-    ]  # fmt: skip
+    ]
     return FeedState(
-        id=feed.id, position=position, label=dict(feed.label), owner=feed.owner, sharing_class=feed.sharing_class,
-        purposes=[dict(pack.purposes[purpose]) for purpose in feed.purposes], legal_basis=feed.legal_basis,
-        cadence=feed.cadence, late_after_days=feed.late_after_days, fields=fields,
-    )  # fmt: skip
+        id=feed.id,
+        position=position,
+        label=dict(feed.label),
+        owner=feed.owner,
+        sharing_class=feed.sharing_class,
+        purposes=[dict(pack.purposes[purpose]) for purpose in feed.purposes],
+        legal_basis=feed.legal_basis,
+        cadence=feed.cadence,
+        late_after_days=feed.late_after_days,
+        fields=fields,
+    )
 
 
 def _readers(pack: Pack) -> Readers:
@@ -105,14 +140,16 @@ def _of_programme(programme: Programme) -> Iterator[Condition]:
 
 
 def _reads(pack: Pack, conditions: Iterable[Condition]) -> frozenset[Field]:
-    """Fields behind the indicators of the conditions; names that are no indicator (an earlier step) rest on those."""
+    """Fields behind the indicators of the conditions; names that are no indicator (an earlier step) rest
+    on those."""
     columns = {column.name: column for i in pack.indicators.values() for column in i.columns}
     names = {name for condition in conditions for name in condition.columns}
     return frozenset(field for name in names if name in columns for field in columns[name].reads)
 
 
 def shown(pack: Pack, rule: Programme | Category) -> list[str]:
-    """What whoever delivers may see of the rule's inputs: columns of which every field is shared for a purpose of the rule."""
+    """What whoever delivers may see of the rule's inputs: columns of which every field is shared for a
+    purpose of the rule."""
     found, purposes = set[str](), frozenset(rule.purposes)
     for condition in _of(rule):
         found |= {name for name in _names(condition) if _may_see(pack, name, purposes)}
@@ -130,10 +167,13 @@ def _of(rule: Programme | Category) -> Iterator[Condition]:
 
 
 def _may_see(pack: Pack, name: str, purposes: frozenset[str]) -> bool:
-    """A column of an indicator by its fields, what an earlier programme would give by all that that one reads."""
+    """A column of an indicator by its fields, what an earlier programme would give by all that that one
+    reads."""
     earlier = pack.programmes.get(name.removeprefix(GRANTED)) if name.startswith(GRANTED) else None
     if earlier is not None:
-        read = {n for condition in _of(earlier) for n in _names(condition)} - {step.id for step in earlier.steps}
+        read = {n for condition in _of(earlier) for n in _names(condition)} - {
+            step.id for step in earlier.steps
+        }
         return all(_may_see(pack, n, purposes) for n in read)
     try:
         _indicator, column = pack.column(name)
@@ -165,53 +205,77 @@ def _rules(pack: Pack) -> Iterator[Rule]:
 
 def _signal(signal: Signal, pack: Pack) -> dict[str, Any]:
     return {
-        "label": dict(signal.label), "department": signal.department, "check": dict(signal.check), "why": dict(signal.why),
-        "when": _condition(signal.when, pack), "expires_days": signal.expires_days,
+        "label": dict(signal.label),
+        "department": signal.department,
+        "check": dict(signal.check),
+        "why": dict(signal.why),
+        "when": _condition(signal.when, pack),
+        "expires_days": signal.expires_days,
         "purposes": [dict(pack.purposes[signal.purpose])],
         "levels": [
-            {"id": level.id, "within": _term(level.within), "when": _condition(level.when, pack) if level.when else None}
+            {
+                "id": level.id,
+                "within": _term(level.within),
+                "when": _condition(level.when, pack) if level.when else None,
+            }
             for level in signal.levels
         ],
-    }  # fmt: skip
+    }
 
 
 def _category(category: Category, pack: Pack) -> dict[str, Any]:
     return {
-        "label": dict(category.label), "department": category.department, "check": dict(category.check),
-        "when": _condition(category.when, pack), "within": _term(category.within), "reference": category.reference,
-        "standing": standing(category.reference), "purposes": [dict(pack.purposes[p]) for p in category.purposes],
+        "label": dict(category.label),
+        "department": category.department,
+        "check": dict(category.check),
+        "when": _condition(category.when, pack),
+        "within": _term(category.within),
+        "reference": category.reference,
+        "standing": standing(category.reference),
+        "purposes": [dict(pack.purposes[p]) for p in category.purposes],
         "shows": shown(pack, category),
-    }  # fmt: skip
+    }
 
 
 def _programme(programme: Programme, pack: Pack) -> dict[str, Any]:
     return {
-        "label": dict(programme.label), "department": programme.department, "unit": programme.unit,
-        "when": _condition(programme.eligible, pack), "within": _term(programme.within),
+        "label": dict(programme.label),
+        "department": programme.department,
+        "unit": programme.unit,
+        "when": _condition(programme.eligible, pack),
+        "within": _term(programme.within),
         "exclusions": [dict(exclusion.label) for exclusion in programme.exclusions],
         "steps": [{"label": dict(step.label), **_condition(step.value, pack)} for step in programme.steps],
-        "reference": programme.reference, "standing": standing(programme.reference),
-        "purposes": [dict(pack.purposes[p]) for p in programme.purposes], "shows": shown(pack, programme),
-    }  # fmt: skip
+        "reference": programme.reference,
+        "standing": standing(programme.reference),
+        "purposes": [dict(pack.purposes[p]) for p in programme.purposes],
+        "shows": shown(pack, programme),
+    }
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     values = [
         {
-            "area": area or "", "since": dated.since.isoformat(), "value": dated.value, "reference": dated.reference,
+            "area": area or "",
+            "since": dated.since.isoformat(),
+            "value": dated.value,
+            "reference": dated.reference,
             "standing": standing(dated.reference),
         }
         for area, all_dated in parameter.areas.items()
         for dated in reversed(all_dated)
-    ]  # fmt: skip
+    ]
     return {"label": dict(parameter.label), "unit": parameter.unit or "", "values": values}
 
 
 def _timeline(timeline: Timeline, pack: Pack) -> dict[str, Any]:
     return {
-        "label": dict(timeline.label), "meaning": dict(timeline.meaning), "unit": timeline.unit, "subject": timeline.subject,
+        "label": dict(timeline.label),
+        "meaning": dict(timeline.meaning),
+        "unit": timeline.unit,
+        "subject": timeline.subject,
         "purposes": [dict(pack.purposes[purpose]) for purpose in timeline.purposes],
-    }  # fmt: skip
+    }
 
 
 def _condition(condition: Condition, pack: Pack) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""How long the console's pages take at the server, for `almoner bench console`: everything between request and response, without a network."""
+"""How long the console's pages take at the server, for `almoner bench console`: everything between request
+and response, without a network."""
 
 from __future__ import annotations
 
@@ -36,12 +37,16 @@ from almoner.errors import AlmonerError
 
 TIMES = 7  # each page, after once to warm up
 SOME = 2_000  # requests of whose people the case with most to show is chosen
-HOUSEHOLD, SYSTEM = "household", "system"  # who looks without an account: a family, and a department's own system
+HOUSEHOLD, SYSTEM = (
+    "household",
+    "system",
+)  # who looks without an account: a family, and a department's own system
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page and who looks at it: `everywhere` and `township` work cases, there are a department and an auditor."""
+    """A page and who looks at it: `everywhere` and `township` work cases, there are a department and an
+    auditor."""
 
     name: str
     by: str
@@ -50,7 +55,8 @@ class Page:
 
 @dataclass
 class Took:
-    """What one page took: seconds from request to response, of this process's processor, and within queries; each time it was asked for."""
+    """What one page took: seconds from request to response, of this process's processor, and within
+    queries; each time it was asked for."""
 
     wall: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
@@ -63,33 +69,81 @@ class Took:
 
     def told(self) -> dict[str, float]:
         return {
-            "seconds": round(self.best, 4), "median_seconds": round(median(self.wall), 4), "processor_seconds": round(min(self.processor), 4),
-            "query_seconds": round(min(self.database), 4), "queries": self.queries,
-        }  # fmt: skip
+            "seconds": round(self.best, 4),
+            "median_seconds": round(median(self.wall), 4),
+            "processor_seconds": round(min(self.processor), 4),
+            "query_seconds": round(min(self.database), 4),
+            "queries": self.queries,
+        }
 
 
 def pages(township: str, department: str) -> list[Page]:
-    """Every page that shows many cases, and one case, for somebody who sees all and for somebody with one township."""
+    """Every page that shows many cases, and one case, for somebody who sees all and for somebody with one
+    township."""
     first = CaseSignal.objects.filter(cleared_on=None).exclude(watched="").order_by("pk")
     signal, theme = first.values_list("signal", "theme").first() or ("", "")
     group = (first.values_list("watched", flat=True).first() or "").strip(",").split(",")[0]
     programme = Referral.objects.filter(state="done").values_list("programme", flat=True).first() or ""
     level = Case.objects.filter(OPEN).exclude(level="").values_list("level", flat=True).first() or ""
-    lists = ("open", "mine", "team", "unassigned", "overdue", "departments", "second", "asked", "telling", "unanswered", "returned", "withdrawn", "held", "new", "given", "all", "ended")
+    lists = (
+        "open",
+        "mine",
+        "team",
+        "unassigned",
+        "overdue",
+        "departments",
+        "second",
+        "asked",
+        "telling",
+        "unanswered",
+        "returned",
+        "withdrawn",
+        "held",
+        "new",
+        "given",
+        "all",
+        "ended",
+    )
     filters: list[dict[str, str]] = [
-        {"level": level}, {"signal": signal}, {"state": "verifying"}, {"area": township}, {"programme": programme}, {"watch": "*"},
-        {"watch": "-"}, {"watch": group}, {"theme": theme}, {"level": level, "signal": signal, "area": township},
-    ]  # fmt: skip
+        {"level": level},
+        {"signal": signal},
+        {"state": "verifying"},
+        {"area": township},
+        {"programme": programme},
+        {"watch": "*"},
+        {"watch": "-"},
+        {"watch": group},
+        {"theme": theme},
+        {"level": level, "signal": signal, "area": township},
+    ]
     queue = reverse("queue")
     deep = Case.objects.filter(OPEN).count() // 25
     found = [Page("today", by, reverse("today")) for by in ("everywhere", "township")]
-    found += [Page(f"queue {name}", by, f"{queue}?{urlencode({'list': name})}") for name in lists for by in ("everywhere", "township")]
     found += [
-        Page(f"queue all, {' and '.join(chosen)}{' (one group)' * (chosen.get('watch') == group)}{' (outside it)' * (chosen.get('watch') == '-')}", "everywhere", f"{queue}?{urlencode({'list': 'all', **chosen})}")
+        Page(f"queue {name}", by, f"{queue}?{urlencode({'list': name})}")
+        for name in lists
+        for by in ("everywhere", "township")
+    ]
+    found += [
+        Page(
+            "queue all,"
+            f" {' and '.join(chosen)}{' (one group)' * (chosen.get('watch') == group)}{' (outside it)' * (chosen.get('watch') == '-')}",
+            "everywhere",
+            f"{queue}?{urlencode({'list': 'all', **chosen})}",
+        )
         for chosen in filters
     ]
-    found += [Page("queue given, programme", "everywhere", f"{queue}?{urlencode({'list': 'given', 'programme': programme})}")]
-    found += [Page(f"queue all, page {name}", "everywhere", f"{queue}?list=all&page={page}") for name, page in (("half way", deep // 2), ("last", deep))]
+    found += [
+        Page(
+            "queue given, programme",
+            "everywhere",
+            f"{queue}?{urlencode({'list': 'given', 'programme': programme})}",
+        )
+    ]
+    found += [
+        Page(f"queue all, page {name}", "everywhere", f"{queue}?list=all&page={page}")
+        for name, page in (("half way", deep // 2), ("last", deep))
+    ]
     found += [Page("queue departments, last page", "everywhere", f"{queue}?list=departments&page=999999")]
     found += [Page("visits", "everywhere", reverse("visits"))]
     found += [Page("case", "everywhere", reverse("case", args=[_a_case()]))]
@@ -105,11 +159,23 @@ def _of_requests() -> list[Page]:
     answered = HelpRequest.objects.filter(answered_at__isnull=False).order_by("-answered_at")
     before = answered[answered.count() // 2].answered_at if answered else None
     asked = {
-        "": "", " last page": "?page=999999", " answered": "?list=answered", " answered, last page": "?list=answered&page=999999",
+        "": "",
+        " last page": "?page=999999",
+        " answered": "?list=answered",
+        " answered, last page": "?list=answered&page=999999",
         " answered, earlier": f"?list=answered&before={before.isoformat() if before else ''}",
-    }  # fmt: skip
-    found = [Page(f"requests{name}", by, requests + more) for name, more in asked.items() for by in ("everywhere", "township")]
-    one = HelpRequest.objects.filter(answered_at=None).order_by("pk").values_list("reference", flat=True).first()
+    }
+    found = [
+        Page(f"requests{name}", by, requests + more)
+        for name, more in asked.items()
+        for by in ("everywhere", "township")
+    ]
+    one = (
+        HelpRequest.objects.filter(answered_at=None)
+        .order_by("pk")
+        .values_list("reference", flat=True)
+        .first()
+    )
     return [*found, Page("request", "everywhere", reverse("request", args=[one]))]
 
 
@@ -118,37 +184,83 @@ def _of_departments(department: str) -> list[Page]:
     found = [Page(f"inbox {name}", "department", f"{inbox}?list={name}") for name in ("waiting", "answered")]
     found += [Page("inbox, last page", "department", f"{inbox}?page=999999")]
     found += [Page("referral", "department", reverse("referral", args=[_a_referral(department)]))]
-    found += [Page("lists", "department", listed), Page("lists, last page", "department", f"{listed}?page=999999")]
-    deep = Referral.objects.filter(department=department).order_by("-pk").values_list("pk", flat=True)[300:301].first() or 1
-    sent, since = urlencode([("state", "sent"), ("state", "accepted")]), (dt.datetime.now() - dt.timedelta(days=1)).isoformat(timespec="seconds")
-    asked = {"": "limit=200", " deep": f"limit=200&cursor={cursor_of(deep)}", " sent": f"limit=200&{sent}", " since": urlencode({"since": f"{since}+00:00"})}
+    found += [
+        Page("lists", "department", listed),
+        Page("lists, last page", "department", f"{listed}?page=999999"),
+    ]
+    deep = (
+        Referral.objects.filter(department=department)
+        .order_by("-pk")
+        .values_list("pk", flat=True)[300:301]
+        .first()
+        or 1
+    )
+    sent, since = (
+        urlencode([("state", "sent"), ("state", "accepted")]),
+        (dt.datetime.now() - dt.timedelta(days=1)).isoformat(timespec="seconds"),
+    )
+    asked = {
+        "": "limit=200",
+        " deep": f"limit=200&cursor={cursor_of(deep)}",
+        " sent": f"limit=200&{sent}",
+        " since": urlencode({"since": f"{since}+00:00"}),
+    }
     return found + [Page(f"API referrals{name}", SYSTEM, f"{system}?{more}") for name, more in asked.items()]
 
 
 def _of_oversight() -> list[Page]:
-    trail, event = reverse("oversight"), CaseEvent.objects.filter(actor__isnull=True).select_related("case").first()
+    trail, event = (
+        reverse("oversight"),
+        CaseEvent.objects.filter(actor__isnull=True).select_related("case").first(),
+    )
     about = event.case.reference if event and event.case else ""
     asked: Iterable[dict[str, str]] = (
-        {}, {"case": about}, {"who": "everywhere"}, {"since": "2020-01-01", "until": dt.date.today().isoformat()}, {"trail": "looks"},
-        {"trail": "looks", "case": about}, {"trail": "looks", "who": "colleague"},
-    )  # fmt: skip
-    found = [Page(f"oversight {' '.join(k if k != 'trail' else v for k, v in told.items())}".strip(), "auditor", f"{trail}?{urlencode(told)}") for told in asked]
+        {},
+        {"case": about},
+        {"who": "everywhere"},
+        {"since": "2020-01-01", "until": dt.date.today().isoformat()},
+        {"trail": "looks"},
+        {"trail": "looks", "case": about},
+        {"trail": "looks", "who": "colleague"},
+    )
+    found = [
+        Page(
+            f"oversight {' '.join(k if k != 'trail' else v for k, v in told.items())}".strip(),
+            "auditor",
+            f"{trail}?{urlencode(told)}",
+        )
+        for told in asked
+    ]
     return found + [Page(name, "auditor", reverse(name)) for name in ("quality", "fairness", "blind-spots")]
 
 
 def _a_case() -> str:
-    """The open case with most to show: of those whose people came to the desk first, the one with most lines over the months."""
+    """The open case with most to show: of those whose people came to the desk first, the one with most
+    lines over the months."""
     came = list(HelpRequest.objects.order_by("pk").values_list("number_index", flat=True)[:SOME])
-    persons = list(Identity.objects.filter(INDEXED, number_index__in=came).values_list("person_id", flat=True))
-    households = list(HouseholdMember.objects.filter(person_id__in=persons).values_list("household_id", flat=True))
-    busy = Case.objects.filter(OPEN, household_id__in=households, referrals__isnull=False, signals__isnull=False)
+    persons = list(
+        Identity.objects.filter(INDEXED, number_index__in=came).values_list("person_id", flat=True)
+    )
+    households = list(
+        HouseholdMember.objects.filter(person_id__in=persons).values_list("household_id", flat=True)
+    )
+    busy = Case.objects.filter(
+        OPEN, household_id__in=households, referrals__isnull=False, signals__isnull=False
+    )
     found = dict(busy.order_by("pk").values_list("household_id", "reference"))
-    lines = dict(HouseholdTimelines.objects.filter(household_id__in=found).values_list("household_id", "lines"))
+    lines = dict(
+        HouseholdTimelines.objects.filter(household_id__in=found).values_list("household_id", "lines")
+    )
     return found[max(found, key=lambda household: len(lines[household]))]
 
 
 def _a_referral(department: str) -> str:
-    return str(Referral.objects.filter(department=department, state="sent").order_by("pk").values_list("reference", flat=True).first())
+    return str(
+        Referral.objects.filter(department=department, state="sent")
+        .order_by("pk")
+        .values_list("reference", flat=True)
+        .first()
+    )
 
 
 def busiest_department() -> str:
@@ -164,7 +276,10 @@ def measured(asked: Iterable[Page], users: Mapping[str, User], department: str) 
     for name, client in clients.items():
         client.force_login(users[name], backend="django.contrib.auth.backends.ModelBackend")
     token = tokens.issue(department, "bench", [tokens.READ])
-    clients |= {HOUSEHOLD: _household(), SYSTEM: Client(SERVER_NAME="127.0.0.1", headers={"authorization": f"Bearer {token}"})}
+    clients |= {
+        HOUSEHOLD: _household(),
+        SYSTEM: Client(SERVER_NAME="127.0.0.1", headers={"authorization": f"Bearer {token}"}),
+    }
     return {f"{page.name} ({page.by})": _took(clients[page.by], page) for page in asked}
 
 
@@ -172,7 +287,10 @@ def _household() -> Client:
     """A family that has opened its notice, for as long as the measuring takes."""
     client = Client(SERVER_NAME="127.0.0.1")
     session, notice = client.session, Notice.objects.filter(ended_at=None).order_by("pk").first()
-    session[KEY] = {"notice": notice.reference if notice else "", "until": (dt.datetime.now() + dt.timedelta(hours=9)).isoformat()}
+    session[KEY] = {
+        "notice": notice.reference if notice else "",
+        "until": (dt.datetime.now() + dt.timedelta(hours=9)).isoformat(),
+    }
     session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key or ""
     return client

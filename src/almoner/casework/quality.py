@@ -1,6 +1,8 @@
-"""What became of cases, by signal and by group: visited, decided, confirmed, false alarms, and how long it took.
+"""What became of cases, by signal and by group: visited, decided, confirmed, false alarms, and how long it
+took.
 
-Shares have Wilson's interval (Journal of the American Statistical Association 22, 1927). Small numbers are not shown by group: see `told`.
+Shares have Wilson's interval (Journal of the American Statistical Association 22, 1927). Small numbers are
+not shown by group: see `told`.
 """
 
 from __future__ import annotations
@@ -120,7 +122,8 @@ COUNTS = ("cases", "visited", "confirmed", "false_alarms", "other", "waiting", "
 
 
 def keep(now: dt.datetime) -> None:
-    """Count now and keep it for the pages: a year of a large county takes seconds. A sweep does so when it ends."""
+    """Count now and keep it for the pages: a year of a large county takes seconds. A sweep does so when it
+    ends."""
     for by, count in BY.items():
         groups = [[key, _as_stored(tally)] for key, tally in count(now).items()]
         Tallied.objects.update_or_create(by=by, defaults={"at": now, "groups": groups})
@@ -132,7 +135,8 @@ def is_of_today(now: dt.datetime) -> bool:
 
 
 def kept(by: str, now: dt.datetime) -> tuple[dt.datetime, dict[Any, Tally]]:
-    """The tallies of one kind of group, and of when they are; counted now where none were kept within a day and a half."""
+    """The tallies of one kind of group, and of when they are; counted now where none were kept within a
+    day and a half."""
     held = Tallied.objects.filter(by=by, at__gt=now - FRESH).first()
     if held is None:
         return now, BY[by](now)
@@ -148,14 +152,16 @@ def _from_stored(told: Mapping[str, Any]) -> Tally:
 
 
 def by_signal(now: dt.datetime) -> dict[str, Tally]:
-    """Cases that were opened in the last year, by each signal of theirs; one in which several members have it counts once."""
+    """Cases that were opened in the last year, by each signal of theirs; one in which several members have
+    it counts once."""
     once = CaseSignal.objects.values("case_id", "signal").annotate(first=Min("pk")).values("first")
     rows = _fates(CaseSignal.objects.filter(pk__in=once), now, "signal", "case__", "case_id")
     return _tallies(rows, lambda row: str(row["signal"]))
 
 
 def by_area(now: dt.datetime) -> dict[str, Tally]:
-    """The same by area under the whole (a county's townships); by the case's own area where it is in none of them."""
+    """The same by area under the whole (a county's townships); by the case's own area where it is in none
+    of them."""
     areas = Areas()
     tops = set(areas.tops())
 
@@ -222,8 +228,9 @@ def together(tallies: Iterable[Tally]) -> Tally:
 
 
 def told(tallies: Mapping[Any, Tally]) -> dict[Any, Tally | None]:
-    """Groups with fewer than `SMALLEST` cases are none, and with them the next smallest until the hidden ones are two or more
-    that have as many cases together: so nobody finds one as what is missing to the whole."""
+    """Groups with fewer than `SMALLEST` cases are none, and with them the next smallest until the hidden
+    ones are two or more that have as many cases together: so nobody finds one as what is missing to the
+    whole."""
     sizes = sorted((tally.cases, str(key), key) for key, tally in tallies.items())
     hidden: list[Any] = []
     together = 0

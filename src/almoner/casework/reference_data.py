@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 def sync_departments(pack: Pack) -> None:
     rows = [
         Department(
-            id=d.id, label=dict(d.label), opens=d.opens, closes=d.closes, inbox=d.inbox, identity=list(d.identity)
+            id=d.id,
+            label=dict(d.label),
+            opens=d.opens,
+            closes=d.closes,
+            inbox=d.inbox,
+            identity=list(d.identity),
         )
         for d in pack.departments.values()
-    ]  # fmt: skip
+    ]
     changing = ["label", "opens", "closes", "inbox", "identity"]
     Department.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=changing)
     units = [Label(kind="unit", key=unit, words=dict(words)) for unit, words in pack.units.items()]
@@ -43,9 +48,11 @@ def sync_areas(rows: Iterable[tuple[str, Mapping[str, str], str | None]]) -> Non
         for code, name, parent in rows
     }
     Area.objects.bulk_create(
-        areas.values(), update_conflicts=True, unique_fields=["code"],
+        areas.values(),
+        update_conflicts=True,
+        unique_fields=["code"],
         update_fields=["name_en", "name_zh", "parent"],
-    )  # fmt: skip
+    )
 
 
 def set_day(user: User, calendar_day: CalendarDay) -> None:

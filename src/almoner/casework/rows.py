@@ -1,8 +1,8 @@
 """Rows of the tables that a cycle fills, by the thousand and without model objects: making one of those takes
 longer than all else that is done with it.
 
-`CHANGES` of a row names the columns that evidence may change once the row is there; all others stay as written. `stored` is what these were
-when it was read.
+`CHANGES` of a row names the columns that evidence may change once the row is there; all others stay as
+written. `stored` is what these were when it was read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,17 @@ READ_AT_ONCE = 5_000
 class CaseRow:
     """A row of `Case`; `id` is none until it is stored."""
 
-    CHANGES: ClassVar = ("level", "urgency_hours", "severity", "due_at", "listed", "unlisted", "untold", "silent_since", "version")
+    CHANGES: ClassVar = (
+        "level",
+        "urgency_hours",
+        "severity",
+        "due_at",
+        "listed",
+        "unlisted",
+        "untold",
+        "silent_since",
+        "version",
+    )
 
     household_id: int
     area: str
@@ -58,9 +68,20 @@ class SignalRow:
     """A row of `CaseSignal`. `answers` is JSON text; none where it was not read."""
 
     CHANGES: ClassVar = (
-        "person_id", "department", "level", "urgency_hours", "severity", "raised_on", "due_at", "cleared_on", "theme",
-        "watched", "form", "answers", "pack_hash",
-    )  # fmt: skip
+        "person_id",
+        "department",
+        "level",
+        "urgency_hours",
+        "severity",
+        "raised_on",
+        "due_at",
+        "cleared_on",
+        "theme",
+        "watched",
+        "form",
+        "answers",
+        "pack_hash",
+    )
 
     case: CaseRow
     key: str
@@ -87,9 +108,20 @@ class ReferralRow:
     """A row of `Referral`. `answers` is JSON text; none where it was not read."""
 
     CHANGES: ClassVar = (
-        "case", "department", "person_id", "state", "amount", "unit", "participation", "checker", "check_due_at",
-        "evidence_cleared_on", "form", "answers", "pack_hash",
-    )  # fmt: skip
+        "case",
+        "department",
+        "person_id",
+        "state",
+        "amount",
+        "unit",
+        "participation",
+        "checker",
+        "check_due_at",
+        "evidence_cleared_on",
+        "form",
+        "answers",
+        "pack_hash",
+    )
 
     case: CaseRow
     key: str
@@ -147,12 +179,15 @@ class Table(Generic[R]):
         self._write(f"INSERT INTO {self._name} ({columns}) VALUES ({places})", names, rows)
 
     def update(self, rows: Iterable[R]) -> None:
-        """Write what has changed, and nothing else: SQLite makes the entries of an index anew whose columns are named, whether they change or
-        not, and of the two dozen indexes hardly one has a column that changes every time."""
+        """Write what has changed, and nothing else: SQLite makes the entries of an index anew whose
+        columns are named, whether they change or not, and of the two dozen indexes hardly one has a column
+        that changes every time."""
         written: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
         for row in rows:
             now: tuple[Any, ...] = self._changing(row)
-            changed: list[int] = [n for n, (value, stored) in enumerate(zip(now, row.stored, strict=True)) if value != stored]
+            changed: list[int] = [
+                n for n, (value, stored) in enumerate(zip(now, row.stored, strict=True)) if value != stored
+            ]
             columns = tuple(_column(self._changes[n]) for n in changed)
             written.setdefault(columns, []).append((*(now[n] for n in changed), row.id))
         with connection.cursor() as cursor:

@@ -1,6 +1,8 @@
-"""Decisions that two people make: money that is asked of a department, and the end of a case of the most urgent level.
+"""Decisions that two people make: money that is asked of a department, and the end of a case of the most
+urgent level.
 
-One person asks, which is recorded and gets a clock; another one agrees, and only then it is done, or declines with a reason.
+One person asks, which is recorded and gets a clock; another one agrees, and only then it is done, or
+declines with a reason.
 """
 
 from __future__ import annotations

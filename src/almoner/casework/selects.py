@@ -1,4 +1,5 @@
-"""Selects with many options, written in one go: Django renders a template for each option, a third of the time of a page with some hundred."""
+"""Selects with many options, written in one go: Django renders a template for each option, a third of the
+time of a page with some hundred."""
 
 from __future__ import annotations
 
@@ -14,13 +15,23 @@ from django.utils.safestring import SafeString
 class QuickSelect(forms.Select):
     """The same markup as Django's."""
 
-    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
         del renderer
         widget = self.get_context(name, value, attrs)["widget"]
-        groups = format_html_join("", "{}", ((_group(label, options),) for label, options, _index in widget["optgroups"]))
-        return format_html('<select name="{}"{}>{}\n</select>', widget["name"], flatatt(widget["attrs"]), groups)
+        groups = format_html_join(
+            "", "{}", ((_group(label, options),) for label, options, _index in widget["optgroups"])
+        )
+        return format_html(
+            '<select name="{}"{}>{}\n</select>', widget["name"], flatatt(widget["attrs"]), groups
+        )
 
 
 def _group(label: str | None, options: Iterable[Mapping[str, Any]]) -> SafeString:
-    listed = format_html_join("", '\n  <option value="{}"{}>{}</option>', ((o["value"], flatatt(o["attrs"]), o["label"]) for o in options))
+    listed = format_html_join(
+        "",
+        '\n  <option value="{}"{}>{}</option>',
+        ((o["value"], flatatt(o["attrs"]), o["label"]) for o in options),
+    )
     return listed if not label else format_html('\n  <optgroup label="{}">{}\n  </optgroup>', label, listed)

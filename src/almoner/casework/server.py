@@ -23,7 +23,10 @@ def refuse_unsafe(home: Home, host: str) -> None:
     try:
         roles_with_second_factor()
     except KeyError as error:
-        problem = f"ALMONER_SECOND_FACTOR names no role: {error.args[0]}. Write personal, all, none, or roles by commas."
+        problem = (
+            f"ALMONER_SECOND_FACTOR names no role: {error.args[0]}. Write personal, all, none, or roles by"
+            " commas."
+        )
     if problem:
         raise HomeError(f"The console is not served. {problem}")
 
@@ -37,5 +40,6 @@ def serve(host: str, port: int) -> None:
 
 
 def options() -> dict[str, Any]:
-    """Of waitress. Behind TLS it leaves the proxy's headers alone, without which every form would look like another site's."""
+    """Of waitress. Behind TLS it leaves the proxy's headers alone, without which every form would look
+    like another site's."""
     return {"threads": 8, "ident": None, "clear_untrusted_proxy_headers": not settings.HTTPS}

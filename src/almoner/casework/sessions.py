@@ -31,8 +31,8 @@ WITHOUT_SECOND_FACTOR = frozenset(
 
 
 class SessionLimits:
-    """Ends a session that was idle, that is old, or whose person was given other rights; then asks for the second factor
-    of whom it must be asked."""
+    """Ends a session that was idle, that is old, or whose person was given other rights; then asks for the
+    second factor of whom it must be asked."""
 
     def __init__(self, respond: Callable[[HttpRequest], HttpResponse]) -> None:
         self._respond = respond

@@ -159,8 +159,13 @@ class OutsideAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         request.session[_PROVIDER_ASKED] = True
 
     def on_authentication_error(
-        self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
-    ) -> None:  # fmt: skip
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: Any = None,
+        exception: Any = None,
+        extra_context: Any = None,
+    ) -> None:
         del provider, error, exception, extra_context
         raise ImmediateHttpResponse(refused(request))
 

@@ -1,4 +1,5 @@
-"""The people who may sign in: made, changed, switched off. Each change is a line of the audit trail, in its transaction."""
+"""The people who may sign in: made, changed, switched off. Each change is a line of the audit trail, in
+its transaction."""
 
 from __future__ import annotations
 
@@ -34,11 +35,17 @@ class Grant:
 
 
 def create_user(
-    username: str, password: str | None, role: str, areas: Sequence[str], department: str | None, full_name: str,
-    outside_name: str = "", by: User | None = None,
-) -> User:  # fmt: skip
-    """Somebody who can sign in; without a password by a link (`link_for`) or by the authority's own sign-in. `by` none: on
-    the command line. Raises AlmonerError with the reason."""
+    username: str,
+    password: str | None,
+    role: str,
+    areas: Sequence[str],
+    department: str | None,
+    full_name: str,
+    outside_name: str = "",
+    by: User | None = None,
+) -> User:
+    """Somebody who can sign in; without a password by a link (`link_for`) or by the authority's own
+    sign-in. `by` none: on the command line. Raises AlmonerError with the reason."""
     problem = _problem(username, role, department, outside_name)
     if problem:
         raise AlmonerError(problem)
@@ -61,7 +68,8 @@ def create_user(
 
 
 def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str) -> None:
-    """Give somebody another name, role, areas or department. Sessions end where rights change. Nobody does it to themselves."""
+    """Give somebody another name, role, areas or department. Sessions end where rights change. Nobody does
+    it to themselves."""
     with transaction.atomic():
         member = _held(user)
         before = _grant(member)
@@ -116,7 +124,8 @@ def link_for(user: User, by: User | None) -> str:
 
 
 def begin_anew(username: str, role: str, areas: Sequence[str], department: str | None) -> str:
-    """On the command line: the address for a first password of somebody new, or for a new one of who has lost everything."""
+    """On the command line: the address for a first password of somebody new, or for a new one of who has
+    lost everything."""
     user = User.objects.filter(username=username).first()
     if user is None:
         user = create_user(username, None, role, areas, department, "")
@@ -147,9 +156,11 @@ def _held(user: User) -> Membership:
 
 def _grant(member: Membership) -> dict[str, Any]:
     return {
-        "role": str(member.role), "areas": list(member.areas), "department": member.department_id,
+        "role": str(member.role),
+        "areas": list(member.areas),
+        "department": member.department_id,
         "outside_name": member.outside_name,
-    }  # fmt: skip
+    }
 
 
 def _tell(kind: str, user: User, by: User | None, data: Mapping[str, Any]) -> None:

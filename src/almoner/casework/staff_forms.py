@@ -34,8 +34,11 @@ class OwnPasswordForm(PasswordChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _labels(
-            self, old_password=_("Present password"), new_password1=_("New password"), new_password2=_("New password again")
-        )  # fmt: skip
+            self,
+            old_password=_("Present password"),
+            new_password1=_("New password"),
+            new_password2=_("New password again"),
+        )
 
 
 def _labels(form: forms.Form, **labels: Any) -> None:
@@ -53,14 +56,20 @@ class PersonForm(forms.Form):
         label=_("Role"), choices=RoleOf.choices, widget=forms.Select(attrs={"class": "govuk-select"})
     )
     areas = forms.CharField(
-        label=_("Areas"), max_length=400, required=False, help_text=_("Beginnings of area codes, by commas. * is everywhere."),
-    )  # fmt: skip
+        label=_("Areas"),
+        max_length=400,
+        required=False,
+        help_text=_("Beginnings of area codes, by commas. * is everywhere."),
+    )
     department = forms.ChoiceField(
         label=_("Department"), required=False, widget=forms.Select(attrs={"class": "govuk-select"})
     )
     outside_name = forms.CharField(
-        label=_("Name at the authority's sign-in"), max_length=191, required=False, help_text=_("Empty: signs in by password only."),
-    )  # fmt: skip
+        label=_("Name at the authority's sign-in"),
+        max_length=191,
+        required=False,
+        help_text=_("Empty: signs in by password only."),
+    )
 
     def __init__(self, *args: Any, person: User | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,5 @@
-"""How urgent a case is now, and when the next thing in it is due: the one place where a case's own clock is set."""
+"""How urgent a case is now, and when the next thing in it is due: the one place where a case's own clock
+is set."""
 
 from __future__ import annotations
 
@@ -35,8 +36,9 @@ TOLD = ("pre_notify", "push")  # ways to take part of which somebody must tell t
 class Around:
     """What there is about a case beside its signals and referrals.
 
-    `asked`: the earliest time by which somebody has to answer: a second person, who was asked for something, a family's authorisation, or a
-    department in a case that was joined to this one. `told`: a notice to the household stands. `silent_since`: as of `Case`.
+    `asked`: the earliest time by which somebody has to answer: a second person, who was asked for
+    something, a family's authorisation, or a department in a case that was joined to this one. `told`: a
+    notice to the household stands. `silent_since`: as of `Case`.
     """
 
     asked: dt.datetime = NO_CLOCK
@@ -53,11 +55,13 @@ def refresh(
     referrals: Iterable[Referral | ReferralRow],
     beside: Around = NOTHING,
 ) -> None:
-    """Set level, urgency, severity and due time, the nearest thing that somebody must do, and which lists the case is in.
+    """Set level, urgency, severity and due time, the nearest thing that somebody must do, and which lists
+    the case is in.
 
-    Before the decision that is what the signals allow; after it, what departments have to answer or have returned. What is asked of
-    somebody counts always. A case whose signals have all cleared keeps its clock and level, and so does a decided one
-    with a proposal that was not sent: a person still has to decide.
+    Before the decision that is what the signals allow; after it, what departments have to answer or have
+    returned. What is asked of somebody counts always. A case whose signals have all cleared keeps its
+    clock and level, and so does a decided one with a proposal that was not sent: a person still has to
+    decide.
     """
     standing = [signal for signal in signals if signal.cleared_on is None]
     case.listed, case.unlisted = any(s.watched for s in standing), any(not s.watched for s in standing)
@@ -114,16 +118,25 @@ def _asked(ids: Numbers) -> Iterable[tuple[int | None, dt.datetime | None]]:
     return chain(
         Check.objects.filter(WAITING, case__among=ids).values_list("case_id", "due_at"),
         Concern.objects.filter(case__among=ids, answered_at=None).values_list("case_id", "due_at"),
-        Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
-        Referral.objects.filter(case__joined_to__among=ids, state__in=RUNNING).values_list("case__joined_to", "due_at"),
-    )  # fmt: skip
+        Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list(
+            "case_id", "due_at"
+        ),
+        Referral.objects.filter(case__joined_to__among=ids, state__in=RUNNING).values_list(
+            "case__joined_to", "due_at"
+        ),
+    )
 
 
 def _unanswered(ids: Numbers) -> Iterable[tuple[int, dt.datetime]]:
-    """When the time is over for an answer that has not come. No answer is not a no, so somebody visits; a visit that is planned is enough."""
+    """When the time is over for an answer that has not come. No answer is not a no, so somebody visits; a
+    visit that is planned is enough."""
     return chain(
-        Notice.objects.filter(case__among=ids, ended_at=None, answered_at=None).values_list("case_id", "answer_by"),
-        Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list("case_id", "due_at"),
+        Notice.objects.filter(case__among=ids, ended_at=None, answered_at=None).values_list(
+            "case_id", "answer_by"
+        ),
+        Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list(
+            "case_id", "due_at"
+        ),
     )
 
 

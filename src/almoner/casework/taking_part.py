@@ -1,4 +1,5 @@
-"""How families take part, as the programme says: what must have happened before something is sent to its department.
+"""How families take part, as the programme says: what must have happened before something is sent to its
+department.
 
 Nothing here refuses anything: what is missing is said, and what is proposed waits for a person.
 """
@@ -53,12 +54,17 @@ def _not_told(referral: Referral) -> str | None:
     notice = referral.case.notices.filter(made_at__gte=referral.case.opened_at).order_by("made_at").first()
     if notice is None:
         return _("The household has to be told first. Make a notice.")
-    if _visited(referral, notice.made_at.date()) or referral.case.notices.filter(answer=Answer.ACCEPTED).exists():
+    if (
+        _visited(referral, notice.made_at.date())
+        or referral.case.notices.filter(answer=Answer.ACCEPTED).exists()
+    ):
         return None
     over = installed_clocks().due(notice.made_at, referral.body["notice"], referral.department)
     if over <= dt.datetime.now():
         return None
-    return _("The household has been told. It goes out when it accepts, after a visit, or on %(date)s.") % {"date": words.day(over.date())}
+    return _("The household has been told. It goes out when it accepts, after a visit, or on %(date)s.") % {
+        "date": words.day(over.date())
+    }
 
 
 def _not_visited(referral: Referral) -> str | None:
@@ -75,5 +81,6 @@ def _not_authorised(referral: Referral) -> str | None:
     standing = authorisations.standing(referral)
     if standing is None:
         return _("All adults of the household have to authorise the check first.")
-    return None if authorisations.is_complete(standing) else _("Not all adults have authorised the check yet.")
-
+    return (
+        None if authorisations.is_complete(standing) else _("Not all adults have authorised the check yet.")
+    )

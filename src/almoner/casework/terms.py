@@ -1,4 +1,5 @@
-"""On what terms something is proposed, in sentences: how the family takes part, how long it holds, what comes first."""
+"""On what terms something is proposed, in sentences: how the family takes part, how long it holds, what
+comes first."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ Body = Mapping[str, Any]
 
 
 def terms(body: Body, department: Callable[[str], str]) -> Iterator[str]:
-    """Sentences for a proposal's body; `department` names one by its id. A body without such terms gives none."""
+    """Sentences for a proposal's body; `department` names one by its id. A body without such terms gives
+    none."""
     yield from _paid(body)
     yield from _taking_part(body, department)
     if body.get("lasts"):

@@ -1,7 +1,8 @@
-"""What happened to households over months: kept for those with an open case only, and only what their case is about.
+"""What happened to households over months: kept for those with an open case only, and only what their case
+is about.
 
-A feed is shared for purposes. A case sees a timeline where a signal of it, or something proposed in it, serves a purpose that all
-the timeline reads is shared for.
+A feed is shared for purposes. A case sees a timeline where a signal of it, or something proposed in it,
+serves a purpose that all the timeline reads is shared for.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ class LineLike(Protocol):
     def points(self) -> Sequence[tuple[dt.date, float]]: ...
 
 
-def sync(pack: Pack, households: Sequence[int] | None, lines_of: Callable[[Wanted], Iterable[LineLike]]) -> int:
-    """Replace what is kept of `households`, or of all with an open case; `lines_of` gives what is wanted. Of those whose case has ended
-    nothing stays. Gives of how many something is kept."""
+def sync(
+    pack: Pack, households: Sequence[int] | None, lines_of: Callable[[Wanted], Iterable[LineLike]]
+) -> int:
+    """Replace what is kept of `households`, or of all with an open case; `lines_of` gives what is wanted.
+    Of those whose case has ended nothing stays. Gives of how many something is kept."""
     forget_ended()
     kept = 0
     for some in batched(open_ones(households), AT_ONCE):
@@ -102,7 +105,11 @@ def _replace(households: Sequence[int], lines: Iterable[LineLike]) -> None:
     rows = [HouseholdTimelines(household_id=household, lines=kept) for household, kept in found.items()]
     with transaction.atomic():
         HouseholdTimelines.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["household_id"], update_fields=["lines"], batch_size=1_000
+            rows,
+            update_conflicts=True,
+            unique_fields=["household_id"],
+            update_fields=["lines"],
+            batch_size=1_000,
         )
 
 
@@ -111,7 +118,12 @@ def _compact(line: LineLike) -> dict[str, Any]:
     held = dict(line.points)
     first, last = _count(min(held)), _count(max(held))
     values = [held.get(month_of(count)) for count in range(first, last + 1)]
-    return {"timeline": line.timeline, "person": line.person_id, "since": f"{month_of(first):%Y-%m}", "values": values}
+    return {
+        "timeline": line.timeline,
+        "person": line.person_id,
+        "since": f"{month_of(first):%Y-%m}",
+        "values": values,
+    }
 
 
 def months_of(line: Mapping[str, Any]) -> list[tuple[dt.date, float | None]]:

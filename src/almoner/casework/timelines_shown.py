@@ -31,18 +31,29 @@ class Shown:
 
 
 def over_months(found: Case, members: Sequence[Person], present: Presenter) -> list[Shown]:
-    """The household's own timelines, then those of each member, in the order of the pack. Of who lives elsewhere now, none."""
+    """The household's own timelines, then those of each member, in the order of the pack. Of who lives
+    elsewhere now, none."""
     if not found.is_open:
         return []
-    kept = HouseholdTimelines.objects.filter(household_id=found.household_id).values_list("lines", flat=True).first()
+    kept = (
+        HouseholdTimelines.objects.filter(household_id=found.household_id)
+        .values_list("lines", flat=True)
+        .first()
+    )
     if not kept:
         return []
     rules = {rule.key: rule for rule in Rule.objects.filter(kind="timeline")}
     order = {member.person_id: n for n, member in enumerate(members, 1)}
     names = {member.person_id: member.name or "–" for member in members}
-    here = [line for line in kept if line["timeline"] in rules and (line["person"] is None or line["person"] in names)]
+    here = [
+        line
+        for line in kept
+        if line["timeline"] in rules and (line["person"] is None or line["person"] in names)
+    ]
     here.sort(key=lambda line: (order.get(line["person"], 0), rules[line["timeline"]].position))
-    return [_shown(line, rules[line["timeline"]].body, names.get(line["person"], ""), present) for line in here]
+    return [
+        _shown(line, rules[line["timeline"]].body, names.get(line["person"], ""), present) for line in here
+    ]
 
 
 def _shown(line: Mapping[str, Any], body: Mapping[str, Any], person: str, present: Presenter) -> Shown:
@@ -58,7 +69,10 @@ def _sentence(
 ) -> str:
     known = [value for _month, value in rows if value is not None]
     return _("%(what)s, %(first)s to %(last)s: lowest %(low)s, highest %(high)s, latest %(latest)s.") % {
-        "what": title, "first": words.month(rows[0][0]), "last": words.month(rows[-1][0]),
-        "low": present.amount(min(known), unit), "high": present.amount(max(known), unit),
+        "what": title,
+        "first": words.month(rows[0][0]),
+        "last": words.month(rows[-1][0]),
+        "low": present.amount(min(known), unit),
+        "high": present.amount(max(known), unit),
         "latest": present.amount(known[-1], unit),
-    }  # fmt: skip
+    }

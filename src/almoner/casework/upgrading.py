@@ -38,12 +38,13 @@ def refuse_other_version(folder: Path) -> None:
     """Raises HomeError when the tables are not those of this version."""
     if others := unknown():
         raise HomeError(
-            f"{folder} was worked on by another version of Almoner: it took the step {others[-1]}, which this one does not know."
-            " Install that version again, or restore a backup from before."
+            f"{folder} was worked on by another version of Almoner: it took the step {others[-1]}, which this"
+            " one does not know. Install that version again, or restore a backup from before."
         )
     if pending():
         raise HomeError(
-            f"{folder} was made by an older Almoner. Stop what works on it, make a backup, then run: almoner upgrade {folder}"
+            f"{folder} was made by an older Almoner. Stop what works on it, make a backup, then run: almoner"
+            f" upgrade {folder}"
         )
 
 
@@ -54,5 +55,6 @@ def _executor() -> MigrationExecutor:
     except OperationalError as error:
         why = str(error).strip().splitlines()[-1].rpartition("FATAL:")[2].strip()
         raise HomeError(
-            f"Casework's database cannot be reached: {why}. Start it, make it, or mend its address (ALMONER_DATABASE_URL)."
+            f"Casework's database cannot be reached: {why}. Start it, make it, or mend its address"
+            " (ALMONER_DATABASE_URL)."
         ) from None

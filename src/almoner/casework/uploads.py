@@ -1,4 +1,5 @@
-"""Files on their way in stay in memory: none is ever written to a disk in clear. Of a file that is too large the beginning is kept only."""
+"""Files on their way in stay in memory: none is ever written to a disk in clear. Of a file that is too
+large the beginning is kept only."""
 
 from __future__ import annotations
 
@@ -24,5 +25,10 @@ class InMemory(FileUploadHandler):
     def file_complete(self, file_size: int) -> InMemoryUploadedFile:
         self._kept.seek(0)
         return InMemoryUploadedFile(
-            self._kept, self.field_name, self.file_name or "", self.content_type or "", file_size, self.charset
+            self._kept,
+            self.field_name,
+            self.file_name or "",
+            self.content_type or "",
+            file_size,
+            self.charset,
         )

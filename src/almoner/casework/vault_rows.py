@@ -29,7 +29,8 @@ class DjangoIdentityStore:
 
     @contextmanager
     def expecting(self, persons: int) -> Iterator[None]:
-        """Writes of so many persons follow. A first load is one transaction that builds the indexes last: four times as fast."""
+        """Writes of so many persons follow. A first load is one transaction that builds the indexes last:
+        four times as fast."""
         first = persons >= FIRST_LOAD and connection.vendor == "sqlite" and not Identity.objects.exists()
         if not first:
             yield
@@ -81,7 +82,8 @@ class Person:
 
 
 def people(household_id: int, fields: Collection[str] = CLEAR) -> list[Person]:
-    """The members of a household that has a case, `fields` of them in clear, by person id. Raises VaultError without the key."""
+    """The members of a household that has a case, `fields` of them in clear, by person id. Raises
+    VaultError without the key."""
     members = (
         HouseholdMember.objects.filter(household_id=household_id).order_by("person_id").values("person_id")
     )
@@ -115,12 +117,14 @@ def _open(vault: Vault, row: Identity, fields: Collection[str] = CLEAR) -> Perso
 
 
 def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
-    """Replace the members of each household named in `rows` of (household_id, person_id, as_of). Where nobody came, left or was told of anew,
-    nothing is written."""
+    """Replace the members of each household named in `rows` of (household_id, person_id, as_of). Where
+    nobody came, left or was told of anew, nothing is written."""
     told: dict[int, set[tuple[int, dt.date]]] = {}
     for household, person, as_of in rows:
         told.setdefault(household, set()).add((person, as_of))
-    insert = f"INSERT INTO {HouseholdMember._meta.db_table} (household_id, person_id, as_of) VALUES (%s, %s, %s)"
+    insert = (
+        f"INSERT INTO {HouseholdMember._meta.db_table} (household_id, person_id, as_of) VALUES (%s, %s, %s)"
+    )
     with transaction.atomic(), connection.cursor() as cursor:
         for some in batched(told, 5_000):
             known: dict[int, set[tuple[int, dt.date]]] = {}

@@ -32,7 +32,8 @@ def number(value: object) -> str:
 
 
 def unit(code: str | None, count: object = None, named: Mapping[str, Words] | None = None) -> str:
-    """A unit of a pack, such as ``CNY/person/month``, in words: ours, else those that the pack `named`, else as written."""
+    """A unit of a pack, such as ``CNY/person/month``, in words: ours, else those that the pack `named`,
+    else as written."""
     if not code or code == "1":
         return ""
     base, *per = str(code).split("/")
@@ -42,11 +43,14 @@ def unit(code: str | None, count: object = None, named: Mapping[str, Words] | No
 def _base(code: str, count: object, named: Mapping[str, Words]) -> str:
     many = 1 if count == 1 else 2
     known = {
-        "day": ngettext("day", "days", many), "month": ngettext("month", "months", many),
-        "year": ngettext("year", "years", many), "person": ngettext("person", "persons", many),
-        "hour": ngettext("hour", "hours", many), "L": ngettext("litre", "litres", many),
+        "day": ngettext("day", "days", many),
+        "month": ngettext("month", "months", many),
+        "year": ngettext("year", "years", many),
+        "person": ngettext("person", "persons", many),
+        "hour": ngettext("hour", "hours", many),
+        "L": ngettext("litre", "litres", many),
         "visit": ngettext("visit", "visits", many),
-    }  # fmt: skip
+    }
     return known.get(code) or in_language(named.get(code, code))
 
 
@@ -66,7 +70,11 @@ def quantity(value: object, code: str | None, named: Mapping[str, Words] | None 
 
 def size(count: int) -> str:
     """Of a file, from its bytes."""
-    return f"{number(round(count / 1024**2, 1))} MiB" if count >= 1024**2 else f"{number(max(1, round(count / 1024)))} KiB"
+    return (
+        f"{number(round(count / 1024**2, 1))} MiB"
+        if count >= 1024**2
+        else f"{number(max(1, round(count / 1024)))} KiB"
+    )
 
 
 def is_money(code: str | None) -> bool:
@@ -101,9 +109,16 @@ def moment(value: dt.datetime) -> str:
 def level(code: str) -> str:
     """A level's name. Packs choose their levels; common colours and degrees have words here."""
     known = {
-        "red": _("Red"), "orange": _("Orange"), "yellow": _("Yellow"), "blue": _("Blue"), "urgent": _("Urgent"),
-        "high": _("High"), "medium": _("Medium"), "normal": _("Normal"), "low": _("Low"),
-    }  # fmt: skip
+        "red": _("Red"),
+        "orange": _("Orange"),
+        "yellow": _("Yellow"),
+        "blue": _("Blue"),
+        "urgent": _("Urgent"),
+        "high": _("High"),
+        "medium": _("Medium"),
+        "normal": _("Normal"),
+        "low": _("Low"),
+    }
     return known.get(code, code)
 
 

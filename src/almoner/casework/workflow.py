@@ -87,7 +87,8 @@ def _hold(act: Act) -> None:
 
 
 def _send(act: Act) -> None:
-    """What costs no money goes out; money is asked for and waits for a second person. What the family's part in it is missing for stays."""
+    """What costs no money goes out; money is asked for and waits for a second person. What the family's
+    part in it is missing for stays."""
     found = act.case.referrals.filter(state=ReferralState.PROPOSED).order_by("id")
     proposed = [referral for referral in found if taking_part.missing(referral) is None]
     if not proposed and act.kind == "send":
@@ -124,7 +125,8 @@ def _take_back(act: Act) -> None:
 
 
 def _propose_again(act: Act) -> None:
-    """What came back is proposed anew, and is sent like everything else: with a second person where it is money."""
+    """What came back is proposed anew, and is sent like everything else: with a second person where it is
+    money."""
     referral = _named(act, CAME_BACK)
     withdrawn = referral.evidence_cleared_on is not None
     referral.state = ReferralState.WITHDRAWN if withdrawn else ReferralState.PROPOSED
@@ -296,7 +298,9 @@ def answer_of_system(department: str, reference: str, name: str, version: int, n
 
 def _answer(found: Referral, name: str, version: int, note: str, **who: Any) -> Referral:
     with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=found.case_id)  # before the referral, as every move does
+        case = Case.objects.select_for_update().get(
+            pk=found.case_id
+        )  # before the referral, as every move does
         referral = Referral.objects.select_for_update().get(pk=found.pk)
         _check_answer(referral, name, version, note)
         now = dt.datetime.now()

@@ -1,6 +1,7 @@
 """The command line. `almoner --help` lists the commands.
 
-A command's module is imported when the command is called: each needs a part of Almoner, and all of it takes seconds to load.
+A command's module is imported when the command is called: each needs a part of Almoner, and all of it
+takes seconds to load.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typer.main import get_group
 from almoner import __version__
 from almoner.cli.memory import keep_more_at_hand
 
-# Each command's module in this package. It has a function of the command's name, whose docstring is the help; where the command
-# is a group of others it has `app` too, and the function is the callback of that.
+# Each command's module in this package. It has a function of the command's name, whose docstring is the help;
+# where the command is a group of others it has `app` too, and the function is the callback of that.
 COMMANDS = {
     "demo": "demonstration",
     "init": "running",
@@ -46,7 +47,8 @@ COMMANDS = {
 
 
 class _Listed(TyperCommand):
-    """A command in the list of commands: its help is read from its module's file, without loading what it needs."""
+    """A command in the list of commands: its help is read from its module's file, without loading what it
+    needs."""
 
     def get_short_help_str(self, limit: int = 45) -> str:
         source = Path(__file__).with_name(f"{COMMANDS[str(self.name)]}.py").read_text(encoding="utf-8")

@@ -40,6 +40,7 @@ def areas(
     if loaded.without:
         some = ", ".join(loaded.without[:NAMED])
         out.print(
-            f"{len(loaded.without):,} areas beside them have no outline: {some}{', ...' * (len(loaded.without) > NAMED)}",
+            f"{len(loaded.without):,} areas beside them have no outline:"
+            f" {some}{', ...' * (len(loaded.without) > NAMED)}",
             markup=False,
         )

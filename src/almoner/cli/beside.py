@@ -15,7 +15,8 @@ def beside(folder: Path, wanted: bool, options: Sequence[str] = ()) -> Iterator[
     """A worker in a process of its own while the block lasts, with the `options` of `almoner work`."""
     if wanted:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the worker is told to end as well
-    process = subprocess.Popen([sys.executable, "-m", "almoner", "work", str(folder), *options]) if wanted else None  # noqa: S603
+    command = [sys.executable, "-m", "almoner", "work", str(folder), *options]
+    process = subprocess.Popen(command) if wanted else None  # noqa: S603 - this very command
     try:
         yield
     finally:

@@ -13,11 +13,17 @@ def categories_json(outcome: Outcome) -> dict[str, Any]:
     """By category; `unknown_guards` counts by guard, in the order of the file, why an exit cannot be said."""
     return {
         r.category: {
-            "looked_at": r.subjects, "holds": r.holds, "proposed": r.proposed, "unknown": r.unknown, "exits": r.exits,
-            "exit_unknown": r.exit_unknown, "unknown_guards": list(r.unknown_guards), "reviews": r.reviews,
+            "looked_at": r.subjects,
+            "holds": r.holds,
+            "proposed": r.proposed,
+            "unknown": r.unknown,
+            "exits": r.exits,
+            "exit_unknown": r.exit_unknown,
+            "unknown_guards": list(r.unknown_guards),
+            "reviews": r.reviews,
         }
         for r in outcome.recognised
-    }  # fmt: skip
+    }
 
 
 def show(outcome: Outcome, pack: Pack, language: str) -> None:
@@ -25,10 +31,16 @@ def show(outcome: Outcome, pack: Pack, language: str) -> None:
     rows: list[tuple[object, ...]] = [
         (
             say(pack.categories[r.category].label, language),
-            r.subjects, r.holds, r.proposed, r.unknown, r.exits, r.exit_unknown, r.reviews,
+            r.subjects,
+            r.holds,
+            r.proposed,
+            r.unknown,
+            r.exits,
+            r.exit_unknown,
+            r.reviews,
         )
         for r in outcome.recognised
-    ]  # fmt: skip
+    ]
     if not rows:
         return
     columns = [

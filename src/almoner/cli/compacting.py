@@ -16,7 +16,8 @@ from almoner.stream.lock import sole_worker
 
 
 def compact(folder: Folder, as_json: AsJson = False) -> None:
-    """Bring facts that arrived one after the other together by household, so that few households are read fast. A worker does it by itself."""
+    """Bring facts that arrived one after the other together by household, so that few households are read
+    fast. A worker does it by itself."""
     with told(), sole_worker(folder), operations.installation(folder) as inst:
         found = _compact(inst)
     if as_json:
@@ -24,8 +25,8 @@ def compact(folder: Folder, as_json: AsJson = False) -> None:
     else:
         before, after = (found[f"{name}_bytes"] / 2**20 for name in ("before", "after"))
         out.print(
-            f"{found['rows_moved']:,} rows of {found['feeds']} feeds moved in {found['seconds']:.1f} s; all facts are as they were. "
-            f"The file had {before:,.1f} MiB and has {after:,.1f}.",
+            f"{found['rows_moved']:,} rows of {found['feeds']} feeds moved in {found['seconds']:.1f} s; all"
+            f" facts are as they were. The file had {before:,.1f} MiB and has {after:,.1f}.",
             markup=False,
         )
 
@@ -46,13 +47,19 @@ def _compact(inst: operations.Installation) -> dict[str, Any]:
     after = digest(inst.engine, inst.pack.feeds.values())
     if after != before:
         raise AlmonerError(
-            f"The facts are not what they were ({before[:12]}, {after[:12]}). Restore the backup, and tell us."
+            f"The facts are not what they were ({before[:12]}, {after[:12]}). Restore the backup, and"
+            " tell us."
         )
     return {
-        "rows_moved": sum(m.rows for m in moved), "feeds": sum(m.done for m in moved), "steps": len(moved),
-        "longest_step_seconds": round(max((m.seconds for m in moved), default=0.0), 3), "seconds": round(seconds, 3),
-        "before_bytes": size, "after_bytes": _size(file), "facts_sha256": after,
-    }  # fmt: skip
+        "rows_moved": sum(m.rows for m in moved),
+        "feeds": sum(m.done for m in moved),
+        "steps": len(moved),
+        "longest_step_seconds": round(max((m.seconds for m in moved), default=0.0), 3),
+        "seconds": round(seconds, 3),
+        "before_bytes": size,
+        "after_bytes": _size(file),
+        "facts_sha256": after,
+    }
 
 
 def _size(file: Path) -> int:

@@ -1,4 +1,5 @@
-"""`almoner pack diff`: what another pack would change, on the facts of an installation. Nothing is written there."""
+"""`almoner pack diff`: what another pack would change, on the facts of an installation. Nothing is written
+there."""
 
 from __future__ import annotations
 
@@ -23,11 +24,23 @@ from almoner.policy.model import Pack, say
 
 _SHOWN_GROUPS = 15
 _LONG, _CONTEXT = 200, 50  # characters
-_LISTED = ("kind", "item", "change", "household_id", "person_id", "area", "level_before", "level_after",
-           "amount_before", "amount_after")  # fmt: skip
+_LISTED = (
+    "kind",
+    "item",
+    "change",
+    "household_id",
+    "person_id",
+    "area",
+    "level_before",
+    "level_after",
+    "amount_before",
+    "amount_after",
+)
 
 
-def compare(old: str, new: str, folder: Path, day: dt.date | None, level: str | None, file: Path | None, as_json: bool) -> None:
+def compare(
+    old: str, new: str, folder: Path, day: dt.date | None, level: str | None, file: Path | None, as_json: bool
+) -> None:
     """Print what `new` in place of `old` would change, and list it in `file` where one is named."""
     with told():
         place = home.load(folder)
@@ -113,8 +126,9 @@ def show(effects: Effects, language: str) -> None:
     """The comparison in words and tables, its labels in `language`."""
     old, new = effects.old, effects.new
     out.print(
-        f"{old.id} {old.version} ({old.hash[:12]}) against {new.id} {new.version} ({new.hash[:12]}), as of {effects.as_of},"
-        f" on {effects.households:,} households with {effects.persons:,} persons. Nothing was written to the installation.",
+        f"{old.id} {old.version} ({old.hash[:12]}) against {new.id} {new.version} ({new.hash[:12]}), as of"
+        f" {effects.as_of}, on {effects.households:,} households with {effects.persons:,} persons. Nothing"
+        " was written to the installation.",
         markup=False,
     )
     _show_without_facts(effects)
@@ -130,7 +144,8 @@ def _show_without_facts(effects: Effects) -> None:
     others = [f for f in effects.without_facts["new"] if f in effects.old.feeds]
     if only_new:
         out.print(
-            f"Feeds of the new pack of which the installation has no facts: {', '.join(only_new)}. What rests on them is unknown.",
+            f"Feeds of the new pack of which the installation has no facts: {', '.join(only_new)}. What rests"
+            " on them is unknown.",
             markup=False,
         )
     if others:
@@ -221,9 +236,13 @@ def _show_programmes(effects: Effects, language: str) -> None:
 
 def _figures(before: Paid, after: Paid) -> tuple[int | float, ...]:
     return (
-        before.count, after.count, after.count - before.count,
-        before.total, after.total, round(after.total - before.total, 2),
-    )  # fmt: skip
+        before.count,
+        after.count,
+        after.count - before.count,
+        before.total,
+        after.total,
+        round(after.total - before.total, 2),
+    )
 
 
 def _show_groups(effects: Effects, language: str) -> None:

@@ -1,4 +1,5 @@
-"""The console of an installation: why a case is there, who signs in, serving it. None of them loads the engine."""
+"""The console of an installation: why a case is there, who signs in, serving it. None of them loads the
+engine."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def explain(
 def user(
     folder: Folder,
     name: Annotated[str, typer.Argument(help="The name to sign in with.")],
-    role: Annotated[str, typer.Option(help="worker, lead, department, policy, data, auditor or administrator.")] = "worker",
+    role: Annotated[
+        str, typer.Option(help="worker, lead, department, policy, data, auditor or administrator.")
+    ] = "worker",
     areas: Annotated[
         str, typer.Option(help="Area codes that the person works for, by commas; * for all.")
     ] = "*",
@@ -41,7 +44,10 @@ def user(
         bool,
         typer.Option(
             "--link",
-            help="Print an address in place of asking for a password: it sets one, once. For somebody there is already: a new one, and no second factor.",
+            help=(
+                "Print an address in place of asking for a password: it sets one, once. For somebody there is"
+                " already: a new one, and no second factor."
+            ),
         ),
     ] = False,
 ) -> None:
@@ -73,7 +79,10 @@ def serve(
     options = [word for name, value in asked.items() if value for word in (name, str(value))]
     with told():
         if options and not worker:
-            raise AlmonerError("The worker reads Kafka. Leave out --no-worker, or give the options to the worker that is started apart: almoner work.")
+            raise AlmonerError(
+                "The worker reads Kafka. Leave out --no-worker, or give the options to the worker that is"
+                " started apart: almoner work."
+            )
         place = home.load(folder)
         casework.setup(place)
         casework.refuse_other_version(place)

@@ -28,12 +28,15 @@ LIMIT = 0.3  # seconds
 
 
 def console(
-    cases: Annotated[int, typer.Option(min=FEW, help="How many cases are open; a quarter more have ended.")] = 200_000,
+    cases: Annotated[
+        int, typer.Option(min=FEW, help="How many cases are open; a quarter more have ended.")
+    ] = 200_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same cases.")] = 1,
     pack: Annotated[str, typer.Option(help="The pack whose signals and programmes they have.")] = "base",
     as_json: AsJson = False,
 ) -> None:
-    """Made-up cases in an empty console; then each page that lists, counts or searches them, timed at the server.
+    """Made-up cases in an empty console; then each page that lists, counts or searches them, timed at the
+    server.
 
     On SQLite, or on the PostgreSQL database that ALMONER_DATABASE_URL names; it must be empty.
     """
@@ -42,13 +45,21 @@ def console(
     if as_json:
         emit_json(result)
         return
-    rows = [(name, 1000 * p["seconds"], 1000 * p["seconds_few"], p["ratio"]) for name, p in result["pages"].items()]
-    show_table(f"{result['database']}, {result['open_cases']:,} open cases", ["page", "ms", f"ms with {FEW} cases", "ratio"], rows)
+    rows = [
+        (name, 1000 * p["seconds"], 1000 * p["seconds_few"], p["ratio"])
+        for name, p in result["pages"].items()
+    ]
+    show_table(
+        f"{result['database']}, {result['open_cases']:,} open cases",
+        ["page", "ms", f"ms with {FEW} cases", "ratio"],
+        rows,
+    )
 
 
 @dataclass
 class _Console:
-    """The console that is filled: `seq` is the last change that was applied, `households` how many something was said of."""
+    """The console that is filled: `seq` is the last change that was applied, `households` how many
+    something was said of."""
 
     pack: Pack
     seed: int
@@ -62,13 +73,17 @@ class _Console:
         from almoner.casework import page_filling
 
         numbers = range(self.households, cases)
-        new = [Household(n, past=False) for n in numbers] + [Household(PAST + n, past=True) for n in numbers if n % ENDED == 0]
+        new = [Household(n, past=False) for n in numbers] + [
+            Household(PAST + n, past=True) for n in numbers if n % ENDED == 0
+        ]
         with progress("Cases", 1) as advance:
             for batch in console_bench.changes(self.pack, new, self.seed, self.seq, now):
                 self.seq = casework.apply([batch]).last_seq
                 advance(len(batch) / (2 * len(new)))
         page_filling.live(self.users, PAST, now)
-        casework.sync_timelines(self.pack, None, lambda wanted: console_bench.lines(self.pack, wanted, self.seed, now.date()))
+        casework.sync_timelines(
+            self.pack, None, lambda wanted: console_bench.lines(self.pack, wanted, self.seed, now.date())
+        )
         page_filling.settle()
         started = perf_counter()
         casework.sync_tallies()
@@ -108,7 +123,13 @@ def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> 
         "over_limit": slow,
         "slowest_seconds": round(max(took.best for took in found.values()), 3),
         "pages": {
-            name: took.told() | {"seconds_few": round(before.best, 4), "ratio": round(took.best / before.best, 1)}
+            name: (
+                took.told()
+                | {
+                    "seconds_few": round(before.best, 4),
+                    "ratio": round(took.best / before.best, 1),
+                }
+            )
             for (name, took), before in zip(found.items(), few.values(), strict=True)
         },
     }

@@ -48,12 +48,14 @@ def demo(
             password = secrets.token_urlsafe(9)
             _people(home, password)
             err.print(
-                "A demonstration: no second factor is asked for. An installation asks everybody who sees personal data for one.",
+                "A demonstration: no second factor is asked for. An installation asks everybody who sees"
+                " personal data for one.",
                 markup=False,
             )
             err.print(
-                f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}   (stop with Ctrl+C)\n"
-                "With the same password: lead (the second person for money), auditor, administrator, and each department by its id.",
+                f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}  "
+                " (stop with Ctrl+C)\nWith the same password: lead (the second person for money), auditor,"
+                " administrator, and each department by its id.",
                 style="bold",
                 markup=False,
             )
@@ -79,9 +81,7 @@ def _tell(
     home = operations.make_home(folder / "home", pack, language, demo=True)
     with operations.installation(home.folder, as_of=summary.as_of) as inst:
         taken = perf_counter()
-        wanted = operations.deliveries_in(
-            [place / "deliveries"], list(inst.pack.feeds), None, now(), None
-        )
+        wanted = operations.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, now(), None)
         results = list(operations.take_in_all(inst, wanted))
         if not quiet:
             report.show_intake(results, perf_counter() - taken)

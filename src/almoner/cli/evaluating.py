@@ -58,7 +58,12 @@ def _place(place: Path, folder: Path | None, areas: bool) -> dict[str, Any]:
 
 def _areas(inst: operations.Installation, place: Path, as_of: dt.date) -> dict[str, Any]:
     found = area_quality.area_quality(inst.engine, inst.pack, place, as_of, operations.end_of(as_of))
-    return {"areas": {q.rule: {**asdict(q), "precision": _rounded(q.precision), "recall": _rounded(q.recall)} for q in found}}
+    return {
+        "areas": {
+            q.rule: {**asdict(q), "precision": _rounded(q.precision), "recall": _rounded(q.recall)}
+            for q in found
+        }
+    }
 
 
 def quality(q: evaluation.Quality) -> dict[str, Any]:
@@ -87,7 +92,11 @@ def _show(result: dict[str, Any]) -> None:
         )
         if "areas" in result:
             columns = ["rule", "alerts", "right", "events", "found", "precision", "recall"]
-            show_table("Signals of areas, by area and month", columns, [tuple(v.values()) for v in result["areas"].values()])
+            show_table(
+                "Signals of areas, by area and month",
+                columns,
+                [tuple(v.values()) for v in result["areas"].values()],
+            )
         return
     out.print(f"{result['pack']}: {result['persons']:,} persons, {result['person_years']:,} person-years.")
     show_table(

@@ -24,7 +24,8 @@ def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
     size = sum(entry["bytes"] for entry in manifest["files"].values())
     out.print(f"{file}: {len(manifest['files'])} files, {size / 2**20:,.1f} MiB.", markup=False)
     out.print(
-        f"The keys are not in it: keep a copy of {folder / 'secrets'} apart from the backups. Nor are files that wait in {folder / 'landing'}.",
+        f"The keys are not in it: keep a copy of {folder / 'secrets'} apart from the backups. Nor are files"
+        f" that wait in {folder / 'landing'}.",
         markup=False,
     )
 
@@ -38,7 +39,8 @@ def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
         return
     out.print(f"Restored {folder} as it was at {manifest['made_at']}.", markup=False)
     out.print(
-        f"Next: put your copy of the keys back as {folder / 'secrets'}, then almoner upgrade {folder}, then start the services.",
+        f"Next: put your copy of the keys back as {folder / 'secrets'}, then almoner upgrade {folder}, then"
+        " start the services.",
         markup=False,
     )
 

@@ -14,11 +14,14 @@ from almoner.policy.model import Pack, Words, say
 
 
 def layers_json(outcome: Outcome) -> dict[str, Any] | None:
-    """Points by group, lines by theme, areas with signals by level, surface; null where the pack has no watch."""
+    """Points by group, lines by theme, areas with signals by level, surface; null where the pack has no
+    watch."""
     found = outcome.layers
     if found is None:
         return None
-    by_signal = {name: {"points": listed, "surface": other} for name, (listed, other) in found.signals.items()}
+    by_signal = {
+        name: {"points": listed, "surface": other} for name, (listed, other) in found.signals.items()
+    }
     return {
         "points": dict(found.points),
         "lines": dict(found.lines),
@@ -74,6 +77,10 @@ def _show_areas(outcome: Outcome, pack: Pack, language: str) -> None:
     for jump in outcome.jumps:
         label = say(pack.signals[jump.signal].label, language)
         ratio = times(jump.counts.started, max(jump.comparison.expected_past, jump.comparison.expected_near))
-        out.print(f"Area {jump.area}: {label}, {ratio:.1f} times what was to be expected.", style="bold", markup=False)
+        out.print(
+            f"Area {jump.area}: {label}, {ratio:.1f} times what was to be expected.",
+            style="bold",
+            markup=False,
+        )
         for condition in evidence(pack, outcome.as_of, jump, {}):
             out.print(f"  {say(condition['sentence'], language)}", markup=False)

@@ -10,8 +10,9 @@ TUNABLE = "glibc.malloc.tcache_count=1000"  # pieces of a size; 7 unless it is t
 
 
 def keep_more_at_hand() -> None:
-    """Start this process anew, once, so that glibc keeps more of what was given back at hand: a plan over few rows takes and gives back
-    hundreds of small pieces, and a worker's round takes a tenth to a fifth longer where glibc sorts them in (docs/benchmarks.md).
+    """Start this process anew, once, so that glibc keeps more of what was given back at hand: a plan over
+    few rows takes and gives back hundreds of small pieces, and a worker's round takes a tenth to a fifth
+    longer where glibc sorts them in (docs/benchmarks.md).
 
     Nothing is done where glibc is told something already, or where another allocator is loaded before it.
     """

@@ -61,7 +61,8 @@ def pack_folder(place: Home) -> Path:
 
 
 def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Home:
-    """A new installation with its key, databases, departments and calendar. What cannot be made whole leaves no folder behind."""
+    """A new installation with its key, databases, departments and calendar. What cannot be made whole
+    leaves no folder behind."""
     compiled = compile_pack(pack)
     named = str(Path(pack).resolve()) if Path(pack).is_dir() else pack
     with _undone_on_failure(folder):
@@ -140,11 +141,13 @@ def _listed(folder: Path) -> list[Delivery]:
         entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["deliveries"]
         return [
             Delivery(
-                folder / Path(entry["file"]).name, entry["feed"], dt.datetime.fromisoformat(entry["received_at"]),
+                folder / Path(entry["file"]).name,
+                entry["feed"],
+                dt.datetime.fromisoformat(entry["received_at"]),
                 dt.date.fromisoformat(entry["complete_through"]) if entry.get("complete_through") else None,
             )
             for entry in entries
-        ]  # fmt: skip
+        ]
     except FileNotFoundError:
         raise AlmonerError(f"{folder} has no {MANIFEST}. Name the files instead.") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -158,7 +161,8 @@ def feed_of(path: Path, feeds: Sequence[str]) -> str:
     fitting = [feed for feed in feeds if path.name.startswith(feed)]
     if not fitting:
         raise DeliveryRefused(
-            f"{path.name}: the name begins with no feed of the pack. Rename it, or write --feed; feeds are {', '.join(sorted(feeds))}."
+            f"{path.name}: the name begins with no feed of the pack. Rename it, or write --feed; feeds are"
+            f" {', '.join(sorted(feeds))}."
         )
     return max(fitting, key=len)
 
@@ -178,7 +182,14 @@ def take_in_all(inst: Installation, deliveries: Sequence[Delivery]) -> Iterator[
         for delivery in deliveries:
             try:
                 feed = inst.pack.feeds.get(delivery.feed)
-                yield take_in(inst.engine, inst.vault, store, inst.pack.feeds, delivery, note=inst.noting(feed) if feed else None)
+                yield take_in(
+                    inst.engine,
+                    inst.vault,
+                    store,
+                    inst.pack.feeds,
+                    delivery,
+                    note=inst.noting(feed) if feed else None,
+                )
             except DeliveryRefused as refused:
                 yield Refusal(delivery.file.name, str(refused))
             advance()
@@ -200,7 +211,8 @@ def run_cycle(
 ) -> CycleResult:
     """One sweep, then casework. What an interrupted run left in the outbox is applied as well.
 
-    Before it, months that have become complete are counted for area signals; with `history` so many months anew.
+    Before it, months that have become complete are counted for area signals; with `history` so many months
+    anew.
     """
     with progress("Months"):
         counted = months.count(inst.engine, inst.pack, as_of, known_at, history)
@@ -224,8 +236,8 @@ def run_cycle(
 
 
 def apply_outbox(inst: Installation, doubtful: Sequence[int]) -> Applied:
-    """Bring casework up to date with the outbox: cases, referrals, and who belongs to the households. Of the `doubtful` ones nothing is known any more
-    of what was said."""
+    """Bring casework up to date with the outbox: cases, referrals, and who belongs to the households. Of
+    the `doubtful` ones nothing is known any more of what was said."""
     casework.sync_departments(inst.pack)
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
@@ -236,7 +248,8 @@ def apply_outbox(inst: Installation, doubtful: Sequence[int]) -> Applied:
 
 
 def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> None:
-    """Bring up to date what happened over months to all households with an open case; nobody waits for it any more then."""
+    """Bring up to date what happened over months to all households with an open case; nobody waits for it
+    any more then."""
     with progress("Timelines"):
         timelines_of(inst, None, as_of, known_at)
     with inst.engine.transaction():
@@ -248,7 +261,8 @@ def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) ->
 def timelines_of(
     inst: Installation, households: Sequence[int] | None, as_of: dt.date, known_at: dt.datetime
 ) -> int:
-    """Tell casework the timelines of those of `households`, or of all, that have an open case. Gives of how many."""
+    """Tell casework the timelines of those of `households`, or of all, that have an open case. Gives of
+    how many."""
     return casework.sync_timelines(
         inst.pack, households, lambda wanted: timelines.lines(inst.engine, inst.pack, as_of, known_at, wanted)
     )
@@ -274,7 +288,8 @@ def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
 
 
 def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
-    """Of each feed: how far it is complete, when it was delivered last, and how many rows were read and held back."""
+    """Of each feed: how far it is complete, when it was delivered last, and how many rows were read and
+    held back."""
     sql = """SELECT feed, max(complete_through), max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
              FROM registry.delivery GROUP BY feed ORDER BY feed"""
     return [(feed, through, at, read, held) for feed, through, at, read, held in inst.engine.rows(sql)]
@@ -283,7 +298,8 @@ def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime
 def members_of_cases(
     inst: Installation, households: Sequence[int] | None = None
 ) -> list[tuple[int, int, dt.date]]:
-    """Who lives in the households that something was ever said of (among `households` only, where given): household, person, since."""
+    """Who lives in the households that something was ever said of (among `households` only, where given):
+    household, person, since."""
     membership = inst.pack.membership_feed
     day = f'f."{membership.event_time.name}"' if membership.event_time else "current_date"
     only = "" if households is None else "WHERE household_id IN (SELECT household_id FROM asked_about)"
@@ -307,7 +323,8 @@ class Replayed:
 
 
 def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
-    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of that time."""
+    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of that
+    time."""
     place = home.load(folder)
     with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
         ledger.create(engine)

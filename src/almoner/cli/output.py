@@ -1,4 +1,5 @@
-"""Results go to standard output: words for people, or one JSON object with --json. Logs and progress go to standard error."""
+"""Results go to standard output: words for people, or one JSON object with --json. Logs and progress go to
+standard error."""
 
 from __future__ import annotations
 

@@ -51,6 +51,7 @@ def place(
         emit_json(asdict(summary) | {"seconds": round(seconds, 3)})
     else:
         out.print(
-            f"{target}: {summary.residents:,} residents in {summary.households:,} households, {summary.facts_rows:,} rows, {seconds:.1f} s.",
+            f"{target}: {summary.residents:,} residents in {summary.households:,} households,"
+            f" {summary.facts_rows:,} rows, {seconds:.1f} s.",
             markup=False,
         )

@@ -20,7 +20,9 @@ app = typer.Typer(no_args_is_help=True)
 Pack = Annotated[str, typer.Argument(help="A pack that comes with Almoner, or a folder.")]
 _HEADINGS: dict[Standing, str] = {
     "general knowledge": "General knowledge: nobody has read the document. Replace before use",
-    "example value": "Example values and weak sources: another place's figure, or read on a mirror. Replace or confirm",
+    "example value": (
+        "Example values and weak sources: another place's figure, or read on a mirror. Replace or confirm"
+    ),
     "setting": "Settings of the pack's own: calibrate",
     "document": "Documents, as cited",
 }
@@ -67,7 +69,10 @@ def check(
         for finding in findings:
             err.print(str(finding), markup=False)
         if compiled:
-            counts = f"{len(compiled.feeds)} feeds, {len(compiled.indicators)} indicators, {len(compiled.signals)} signals, {len(compiled.programmes)} programmes"
+            counts = (
+                f"{len(compiled.feeds)} feeds, {len(compiled.indicators)} indicators, {len(compiled.signals)}"
+                f" signals, {len(compiled.programmes)} programmes"
+            )
             out.print(f"{compiled.id} {compiled.version} compiles: {counts}; {seconds:.2f} s.")
             _show_references(listed or [])
         else:
@@ -133,7 +138,8 @@ def new(
     extends: Annotated[str, typer.Option(help="The pack that it extends: a name, or a folder.")],
     to: Annotated[Path | None, typer.Option(help="The folder to write; NAME when not given.")] = None,
 ) -> None:
-    """Write a small pack that works, to be changed by hand: a feed, an indicator, a signal, a programme, scenarios."""
+    """Write a small pack that works, to be changed by hand: a feed, an indicator, a signal, a programme,
+    scenarios."""
     folder = to or Path(name)
     with told():
         parent = compile_pack(extends)

@@ -56,7 +56,8 @@ def show_intake(results: Sequence[Receipt | Refusal], seconds: float) -> None:
     for receipt in taken:
         if receipt.unknown_columns:
             out.print(
-                f"{receipt.file}: columns outside the contract were neither read nor kept: {', '.join(receipt.unknown_columns)}",
+                f"{receipt.file}: columns outside the contract were neither read nor kept:"
+                f" {', '.join(receipt.unknown_columns)}",
                 markup=False,
             )
     for refusal in results:
@@ -123,7 +124,8 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 def show_outcome(outcome: Outcome, pack: Pack, language: str = "en") -> None:
     out.print(
-        f"As of {outcome.as_of}, known at {outcome.known_at}: {outcome.households:,} households, {outcome.persons:,} persons."
+        f"As of {outcome.as_of}, known at {outcome.known_at}: {outcome.households:,} households,"
+        f" {outcome.persons:,} persons."
     )
     nothing = {"raised": 0, "changed": 0, "cleared": 0}
     rows: list[tuple[object, ...]] = []
@@ -151,5 +153,6 @@ def show_cycle(result: CycleResult, pack: Pack, language: str = "en") -> None:
         count = f"{result.persons_without_household:,}"
         out.print(f"Blind spot: {count} persons have records but no household in the population register.")
     out.print(
-        f"{applied.cases_opened:,} cases opened, {applied.cases_updated:,} updated, {applied.referrals:,} referrals; {result.seconds:.1f} s."
+        f"{applied.cases_opened:,} cases opened, {applied.cases_updated:,} updated, {applied.referrals:,}"
+        f" referrals; {result.seconds:.1f} s."
     )

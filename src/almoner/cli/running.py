@@ -24,7 +24,8 @@ def init(
     with told():
         made = operations.make_home(folder, pack, language)
     out.print(
-        f"Made {made.folder}. The vault's key is {made.vault_key}: keep a copy of it, apart from the databases.",
+        f"Made {made.folder}. The vault's key is {made.vault_key}: keep a copy of it, apart from the"
+        " databases.",
         markup=False,
     )
     out.print(f"Next: almoner user {folder} NAME, then almoner intake {folder} FILE...", markup=False)
@@ -49,9 +50,7 @@ def intake(
     started = perf_counter()
     with told(), operations.installation(folder) as inst:
         through = complete_through.date() if complete_through else None
-        wanted = operations.deliveries_in(
-            files, list(inst.pack.feeds), feed, received_at or now(), through
-        )
+        wanted = operations.deliveries_in(files, list(inst.pack.feeds), feed, received_at or now(), through)
         results = list(operations.take_in_all(inst, wanted))
     seconds = perf_counter() - started
     if as_json:
@@ -76,7 +75,10 @@ def run(
         int | None,
         typer.Option(
             min=0,
-            help="Count so many past months anew for the signals of areas; when not given, those not counted yet.",
+            help=(
+                "Count so many past months anew for the signals of areas; when not given, those not counted"
+                " yet."
+            ),
         ),
     ] = None,
     as_json: AsJson = False,
@@ -101,7 +103,10 @@ def _replay(folder: Path, as_of: dt.date, known_at: dt.datetime, as_json: bool) 
     if as_json:
         emit_json(
             report.outcome_json(replayed.outcome)
-            | {"recorded_sha256": replayed.recorded, "equal": replayed.equal}
+            | {
+                "recorded_sha256": replayed.recorded,
+                "equal": replayed.equal,
+            }
         )
     else:
         words = {

@@ -1,6 +1,7 @@
 """Backups: one file with everything of an installation but its keys.
 
-A tar whose last member is the manifest: names, sizes and SHA-256 of all others. A file without it is not whole.
+A tar whose last member is the manifest: names, sizes and SHA-256 of all others. A file without it is not
+whole.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ READ_AT_ONCE = 1 << 20
 
 
 def backup(folder: Path, file: Path) -> dict[str, Any]:
-    """Write the backup of an installation to `file`, which must not be there yet. The console may work meanwhile, a worker may not."""
+    """Write the backup of an installation to `file`, which must not be there yet. The console may work
+    meanwhile, a worker may not."""
     place = home.load(folder)
     if file.exists():
         raise AlmonerError(f"{file} is there already. Name another file.")
@@ -58,7 +60,8 @@ def backup(folder: Path, file: Path) -> dict[str, Any]:
 
 
 def restore(file: Path, folder: Path) -> dict[str, Any]:
-    """Make an installation in `folder`, which must be empty or not there, from a backup. Nothing is left when it fails."""
+    """Make an installation in `folder`, which must be empty or not there, from a backup. Nothing is left
+    when it fails."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlmonerError(f"{folder} is not empty. Restore to a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +97,8 @@ def _load_database(staging: Path, manifest: dict[str, Any]) -> None:
 
 
 def _packs(place: Home) -> Iterator[tuple[Path, str]]:
-    """Versions of packs that decided something, and the installation's own pack where it lies inside the home."""
+    """Versions of packs that decided something, and the installation's own pack where it lies inside the
+    home."""
     own = place.folder / place.settings.pack
     folders = {
         place.pack_archive,
@@ -127,7 +131,12 @@ class _Tar:
         self._files[name] = {"bytes": info.size, "sha256": hashed.digest()}
 
     def finish(self) -> dict[str, Any]:
-        manifest = {"format": FORMAT, "almoner": __version__, "made_at": home.now().isoformat(), "files": self._files}
+        manifest = {
+            "format": FORMAT,
+            "almoner": __version__,
+            "made_at": home.now().isoformat(),
+            "files": self._files,
+        }
         text = json.dumps(manifest, indent=1).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.mode, info.size = 0o600, len(text)

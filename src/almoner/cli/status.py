@@ -27,8 +27,9 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     out.print(f"Worker: {_in_words(worker)}", markup=False)
     out.print(f"Events: {found['accepted']:,} kept, {found['waiting']:,} wait.")
     rows = [
-        (feed, waits["events"], waits["complete_through"], waits["received_at"]) for feed, waits in sorted(found["feeds"].items())
-    ]  # fmt: skip
+        (feed, waits["events"], waits["complete_through"], waits["received_at"])
+        for feed, waits in sorted(found["feeds"].items())
+    ]
     show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
     told_to = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (found["webhooks"] or {}).items()]
     if told_to:
@@ -43,16 +44,22 @@ def _state(folder: Path) -> dict[str, Any]:
     through, received = worker.get("watermarks", {}), worker.get("received", {})
     feeds = {
         feed: {
-            "events": waiting[feed].events if feed in waiting else 0, "complete_through": through.get(feed), "received_at": received.get(feed),
+            "events": waiting[feed].events if feed in waiting else 0,
+            "complete_through": through.get(feed),
+            "received_at": received.get(feed),
         }
         for feed in sorted({*waiting, *through})
-    }  # fmt: skip
+    }
     alive = worker_status.is_alive(worker or None, now())
     kept = {k: v for k, v in worker.items() if k not in ("watermarks", "received")}
     return {
-        "worker": kept | {"alive": alive}, "accepted": totals["accepted"], "repeated": totals["repeated"],
-        "waiting": sum(b.events for b in waiting.values()), "feeds": feeds, "webhooks": _webhook_backlog(place),
-    }  # fmt: skip
+        "worker": kept | {"alive": alive},
+        "accepted": totals["accepted"],
+        "repeated": totals["repeated"],
+        "waiting": sum(b.events for b in waiting.values()),
+        "feeds": feeds,
+        "webhooks": _webhook_backlog(place),
+    }
 
 
 def _webhook_backlog(place: home.Home) -> dict[str, Any] | None:

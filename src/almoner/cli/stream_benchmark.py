@@ -50,7 +50,8 @@ def stream(
     chart: Annotated[Path | None, typer.Option(help="Draw it: .svg.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place, first load and sweep; then its last records as events, through the inbox and a worker of its own to cases."""
+    """Place, first load and sweep; then its last records as events, through the inbox and a worker of its
+    own to cases."""
     with told(), TemporaryDirectory() as folder:
         wanted = events or max(1, round(rate * seconds))
         run = _Run(Path(folder), residents, seed, pack)
@@ -155,9 +156,7 @@ class _Run:
 
 def _load(inst: Installation, place: Path, summary: PlaceSummary) -> int:
     """First load and sweep; gives the last delivery's number."""
-    deliveries = operations.deliveries_in(
-        [place / "deliveries"], list(inst.pack.feeds), None, now(), None
-    )
+    deliveries = operations.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, now(), None)
     for _ in operations.take_in_all(inst, deliveries):
         pass
     operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of), history=0)
@@ -165,7 +164,8 @@ def _load(inst: Installation, place: Path, summary: PlaceSummary) -> int:
 
 
 def _naive(inst: Installation, box: Inbox, spare: Sequence[Event], size: int, day: dt.date) -> float:
-    """Events a second when each slice, as large as the stream's were, is followed by a sweep of everybody. Best of two."""
+    """Events a second when each slice, as large as the stream's were, is followed by a sweep of everybody.
+    Best of two."""
     rounds, best = Rounds(inst.engine, inst.pack, inst.vault, casework.identities(), box), float("inf")
     with progress("Sweeps"):
         for n in range(NAIVE_SLICES):

@@ -57,7 +57,8 @@ def work(
     kafka_prefix: KafkaPrefix = "",
     kafka_settings: KafkaSettings = None,
 ) -> None:
-    """Take in events and landed files, assess whom they touch, open cases; until it is stopped (SIGTERM or Ctrl+C)."""
+    """Take in events and landed files, assess whom they touch, open cases; until it is stopped (SIGTERM or
+    Ctrl+C)."""
     stop = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -83,13 +84,23 @@ def token(
     name: Annotated[str, typer.Option(help="What the token is for.")] = "events",
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="What it may do: events:write (when not given), referrals:read, referrals:answer. Several by repeating it."),
+        typer.Option(
+            help=(
+                "What it may do: events:write (when not given), referrals:read, referrals:answer. Several by"
+                " repeating it."
+            )
+        ),
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="After how many days it ends; never when not given.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="After how many days it ends; never when not given.")
+    ] = None,
     revoke: Annotated[
         bool, typer.Option("--revoke", help="End the department's tokens of that name instead.")
     ] = False,
-    list_: Annotated[bool, typer.Option("--list", help="Show the department's tokens instead, and when each was last used.")] = False,
+    list_: Annotated[
+        bool,
+        typer.Option("--list", help="Show the department's tokens instead, and when each was last used."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a token with which a department's system uses the API. It is shown once."""
@@ -122,8 +133,16 @@ def _show_tokens(found: list[dict[str, Any]], as_json: bool) -> None:
         emit_json({"tokens": found})
         return
     rows = [
-        (t["name"], " ".join(t["scopes"]), t["created_at"], t["expires_at"], t["revoked_at"], t["last_used_on"]) for t in found
-    ]  # fmt: skip
+        (
+            t["name"],
+            " ".join(t["scopes"]),
+            t["created_at"],
+            t["expires_at"],
+            t["revoked_at"],
+            t["last_used_on"],
+        )
+        for t in found
+    ]
     show_table("Tokens", ["name", "scopes", "made", "ends", "ended", "last used"], rows)
 
 
@@ -132,7 +151,9 @@ def _reached(brokers: str | None, file: Path | None) -> dict[str, str]:
     reached = settings_in(file) if file else {}
     reached |= {"bootstrap.servers": brokers} if brokers else {}
     if file and not reached.get("bootstrap.servers"):
-        raise AlmonerError(f"No broker is named. Give --kafka host:port, or write bootstrap.servers=host:port in {file}.")
+        raise AlmonerError(
+            f"No broker is named. Give --kafka host:port, or write bootstrap.servers=host:port in {file}."
+        )
     return reached
 
 
@@ -157,7 +178,8 @@ def _topics(
 
 @contextmanager
 def _casework_upkeep(folder: Path, stop: Flag) -> Iterator[None]:
-    """What casework's database has done beside the block: departments' own systems are told what waits for them in it, and SQLite moves its log."""
+    """What casework's database has done beside the block: departments' own systems are told what waits for
+    them in it, and SQLite moves its log."""
     place = home.load(folder)
     casework.setup(place)
     with _reachable():
@@ -196,7 +218,9 @@ def _opened(
             landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds, kept_days)
             sync_feeds(inst.pack)
             try:
-                yield Worker(inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, kept, pace, day=day)
+                yield Worker(
+                    inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, kept, pace, day=day
+                )
             finally:
                 gc.unfreeze()  # what a worker's practice froze goes with it
 

@@ -15,8 +15,13 @@ from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
 from almoner.home import now
 
 app = typer.Typer(no_args_is_help=True)
-DepartmentId = Annotated[str, typer.Argument(metavar="DEPARTMENT", help="The department, by its id in the pack.")]
-SHOWN_ONCE = "Give this secret to the department; it is not shown again. Each event is signed with it (Standard Webhooks)."
+DepartmentId = Annotated[
+    str, typer.Argument(metavar="DEPARTMENT", help="The department, by its id in the pack.")
+]
+SHOWN_ONCE = (
+    "Give this secret to the department; it is not shown again. Each event is signed with it (Standard"
+    " Webhooks)."
+)
 
 
 @app.callback()
@@ -29,11 +34,14 @@ def set_(
     folder: Folder,
     department: DepartmentId,
     url: Annotated[
-        str | None, typer.Option(help="Where its system listens (https://); an empty one is the pack's `inbox`.")
+        str | None,
+        typer.Option(help="Where its system listens (https://); an empty one is the pack's `inbox`."),
     ] = None,
     private_network: Annotated[
         bool | None,
-        typer.Option("--private-network/--public-only", help="Whether the address may lie in a private network."),
+        typer.Option(
+            "--private-network/--public-only", help="Whether the address may lie in a private network."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,7 +76,9 @@ def stop(folder: Folder, department: DepartmentId, as_json: AsJson = False) -> N
     if as_json:
         emit_json({"given_up": given_up})
     else:
-        out.print(f"{department} is told nothing more. {given_up:,} waiting events were given up.", markup=False)
+        out.print(
+            f"{department} is told nothing more. {given_up:,} waiting events were given up.", markup=False
+        )
 
 
 @app.command("list")
@@ -81,10 +91,14 @@ def list_(folder: Folder, as_json: AsJson = False) -> None:
         emit_json(found)
         return
     rows = [
-        (d["department"], d["url"], d["private_network"], d["waiting"], d["given_up"], d["oldest"]) for d in found["departments"]
-    ]  # fmt: skip
+        (d["department"], d["url"], d["private_network"], d["waiting"], d["given_up"], d["oldest"])
+        for d in found["departments"]
+    ]
     show_table("Webhooks", ["department", "address", "private", "wait", "given up", "oldest"], rows)
-    lost = [(e["id"], e["department"], e["kind"], e["tries"], e["failure"], e["given_up_at"]) for e in found["given_up"]]
+    lost = [
+        (e["id"], e["department"], e["kind"], e["tries"], e["failure"], e["given_up_at"])
+        for e in found["given_up"]
+    ]
     if lost:
         show_table("Given up", ["event", "department", "kind", "tries", "why", "when"], lost)
 
@@ -92,7 +106,9 @@ def list_(folder: Folder, as_json: AsJson = False) -> None:
 @app.command()
 def again(
     folder: Folder,
-    events: Annotated[list[str] | None, typer.Argument(metavar="[EVENT]...", help="Events that were given up.")] = None,
+    events: Annotated[
+        list[str] | None, typer.Argument(metavar="[EVENT]...", help="Events that were given up.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that were given up.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -134,7 +150,11 @@ def _state(at: dt.datetime) -> dict[str, Any]:
     listening = {one.department: asdict(one) for one in endpoints.listening(at)}
     silent = {"url": None, "private_network": None, "both_sign_until": None}
     departments = [
-        {"department": d, **(listening.get(d) or silent), **asdict(left.get(d) or sending.Waiting(0, 0, None))}
+        {
+            "department": d,
+            **(listening.get(d) or silent),
+            **asdict(left.get(d) or sending.Waiting(0, 0, None)),
+        }
         for d in sorted({*left, *listening})
-    ]  # fmt: skip
+    ]
     return {"departments": departments, "given_up": sending.dead_letters()}

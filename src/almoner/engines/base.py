@@ -25,9 +25,11 @@ def quote(name: str) -> str:
 
 @dataclass(frozen=True)
 class Beside:
-    """A kept table to stand beside other rows: its row (there is at most one) whose column `key` has the value of their column `on`.
+    """A kept table to stand beside other rows: its row (there is at most one) whose column `key` has the
+    value of their column `on`.
 
-    `columns` gives the name beside them of each of its columns; `found` names one more, which says whether there is a row.
+    `columns` gives the name beside them of each of its columns; `found` names one more, which says whether
+    there is a row.
     """
 
     table: str
@@ -38,7 +40,8 @@ class Beside:
 
 
 def beside(select: str, tables: Sequence[Beside]) -> str:
-    """A SELECT of the rows of `select` with the columns of `tables` beside them; empty where a table has no row."""
+    """A SELECT of the rows of `select` with the columns of `tables` beside them; empty where a table has
+    no row."""
     listed, joins = "", ""
     for n, t in enumerate(tables):
         listed += "".join(f", t{n}.{quote(column)} AS {quote(name)}" for column, name in t.columns.items())
@@ -91,34 +94,41 @@ class Engine(ABC):
 
     @abstractmethod
     def views(self, definitions: Mapping[str, str]) -> AbstractContextManager[None]:
-        """Within the block, bare table names mean the views of `definitions` (name to SELECT); nobody else sees them.
-        Blocks may be nested; the inner one's hide the outer one's."""
+        """Within the block, bare table names mean the views of `definitions` (name to SELECT); nobody else
+        sees them. Blocks may be nested; the inner one's hide the outer one's."""
 
     @abstractmethod
     def keep(self, name: str, select: str, parameters: Parameters | None = None) -> int:
-        """Compute `select` once and keep it as a table called `name` until the engine is closed or it is kept anew; it may read what was
-        kept under that name before. Gives how many rows it has."""
+        """Compute `select` once and keep it as a table called `name` until the engine is closed or it is
+        kept anew; it may read what was kept under that name before. Gives how many rows it has."""
 
     @abstractmethod
     def keep_more(self, name: str, select: str) -> int:
-        """Add the rows of `select`, which has the same columns in the same order, to a kept table. Gives how many it added."""
+        """Add the rows of `select`, which has the same columns in the same order, to a kept table. Gives
+        how many it added."""
 
     @abstractmethod
     def take_out(self, name: str, condition: str) -> None:
         """Take the rows out of a kept table for which `condition` holds."""
 
     def keep_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
-        """As `keep` for each name, SELECT and parameters, in any order or at once: none reads another, or what is not committed."""
+        """As `keep` for each name, SELECT and parameters, in any order or at once: none reads another, or
+        what is not committed."""
         for name, select, parameters in selects:
             self.keep(name, select, parameters)
 
     def share(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
-        """What each task gives, in their order; they are done in any order or at once. Each is handed the engine that it is to ask. They
-        keep and offer tables of their own names, and read none but those, what was kept before, and what is committed."""
+        """What each task gives, in their order; they are done in any order or at once. Each is handed the
+        engine that it is to ask. They keep and offer tables of their own names, and read none but those,
+        what was kept before, and what is committed.
+        """
         return [task(self) for task in tasks]
 
-    def keep_beside(self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})) -> None:
-        """As `keep` of `beside(select, tables)`; with `more`, columns (by name) that are SQL over all of these."""
+    def keep_beside(
+        self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """As `keep` of `beside(select, tables)`; with `more`, columns (by name) that are SQL over all of
+        these."""
         self.keep(name, with_columns(beside(select, tables), more))
 
     @abstractmethod
@@ -126,12 +136,14 @@ class Engine(ABC):
         """Let go of what `keep` kept."""
 
     def few_rows(self) -> AbstractContextManager[None]:
-        """Within the block statements are about few rows: what it costs to begin one counts, not how it is spread over processors."""
+        """Within the block statements are about few rows: what it costs to begin one counts, not how it is
+        spread over processors."""
         return nullcontext()
 
     @abstractmethod
     def expect_repetition(self) -> None:
-        """From now on the same is asked of few rows again and again: what it costs to begin may be spent at once."""
+        """From now on the same is asked of few rows again and again: what it costs to begin may be spent
+        at once."""
 
     @abstractmethod
     def close(self) -> None: ...

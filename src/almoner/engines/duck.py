@@ -20,7 +20,9 @@ from almoner.engines.plans import Plans, Shelf
 from almoner.errors import EngineError, HomeError
 
 FEWEST_FOR_TWO = 2  # statements that a second thread is woken for
-LOG_MOVED = "4MiB"  # of a database whose statements repeat: its log goes into the file that soon, so that no commit takes long for it
+# of a database whose statements repeat: its log goes into the file that soon, so that no commit takes long
+# for it
+LOG_MOVED = "4MiB"
 PASSES_AS_TABLES = 2  # over few rows before plans are kept: to keep them costs as much as to plan twice
 
 
@@ -47,7 +49,9 @@ class DuckEngine(Engine):
         self._connection = duckdb.connect(":memory:", config=config)
         self._shelf = Shelf()
         self._plans = Plans(self._connection, self._shelf)
-        self._second: tuple[Plans, duckdb.DuckDBPyConnection, ThreadPoolExecutor] | None = None  # of another processor
+        self._second: tuple[Plans, duckdb.DuckDBPyConnection, ThreadPoolExecutor] | None = (
+            None  # of another processor
+        )
         self._kept: set[str] = set()  # names of temporary tables
         self._few = False  # whether statements are about few rows now, and plans are kept
         self._passes_as_tables = passes_as_tables
@@ -160,7 +164,8 @@ class DuckEngine(Engine):
             self._make_way(name)
             self._wake()
             made = self._connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}", dict(parameters) if parameters else None
+                f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}",
+                dict(parameters) if parameters else None,
             )
         self._kept.add(name)
         return _count(made)
@@ -211,8 +216,11 @@ class DuckEngine(Engine):
         other._plans, other._connection, helper = self._second
         return other, helper
 
-    def keep_beside(self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Few rows are put side by side as they lie in memory: each join of a wide row makes all of its columns anew."""
+    def keep_beside(
+        self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Few rows are put side by side as they lie in memory: each join of a wide row makes all of its
+        columns anew."""
         if not self._few:
             super().keep_beside(name, select, tables, more)
             return
@@ -239,13 +247,16 @@ class DuckEngine(Engine):
             if name not in self._kept:
                 self._shelf.empty(name)
                 continue
-            with suppress(duckdb.TransactionException):  # a transaction that has failed lets go of all by itself
+            with suppress(
+                duckdb.TransactionException
+            ):  # a transaction that has failed lets go of all by itself
                 self._connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
             self._kept.discard(name)
 
     @contextmanager
     def few_rows(self) -> Iterator[None]:
-        """One thread, for to wake the others for a few rows takes longer than the rows; and plans that are kept."""
+        """One thread, for to wake the others for a few rows takes longer than the rows; and plans that are
+        kept."""
         if self._threads is None:
             self._threads = int(self.value("SELECT current_setting('threads')"))
             self.execute("SET threads = 1")
@@ -255,7 +266,9 @@ class DuckEngine(Engine):
             yield
         finally:
             self._few = False
-            if not self._shelf.repeats:  # where few rows follow, threads rest until there are many: to wake them takes a while
+            if (
+                not self._shelf.repeats
+            ):  # where few rows follow, threads rest until there are many: to wake them takes a while
                 self._wake()
 
     def _wake(self) -> None:
@@ -288,7 +301,9 @@ def _keep(name: str, select: str, parameters: Parameters | None, engine: Engine)
     engine.keep(name, select, parameters)
 
 
-def _do_all(engine: Engine, take: Callable[[], tuple[int, Callable[[Engine], T]]], done: dict[int, T]) -> None:
+def _do_all(
+    engine: Engine, take: Callable[[], tuple[int, Callable[[Engine], T]]], done: dict[int, T]
+) -> None:
     """Do what waits, until nothing waits any more."""
     while True:
         try:
@@ -299,11 +314,13 @@ def _do_all(engine: Engine, take: Callable[[], tuple[int, Callable[[Engine], T]]
 
 
 def _spilling(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
-    """Where work goes that is larger than the memory limit: encrypted, for a delivery on the stage still holds names.
+    """Where work goes that is larger than the memory limit: encrypted, for a delivery on the stage still
+    holds names.
 
-    DuckDB writes encrypted files only with OpenSSL from its extension `httpfs`, which an index need not have for this version, or
-    when told that its own mbedTLS will do. That one draws the key of these files, which lives as long as the process, from a
-    generator of 64 bits of state: it guards what a crash leaves behind, not a secret for years.
+    DuckDB writes encrypted files only with OpenSSL from its extension `httpfs`, which an index need not
+    have for this version, or when told that its own mbedTLS will do. That one draws the key of these
+    files, which lives as long as the process, from a generator of 64 bits of state: it guards what a crash
+    leaves behind, not a secret for years.
     """
     if not folder.exists():
         with suppress(OSError):  # a folder that cannot be written to is read only
@@ -321,5 +338,8 @@ def _told(sql: str) -> Iterator[None]:
 
 def _in_use(path: Path | None, error: Exception) -> str:
     if "lock" in str(error).lower():
-        return f"{path} is in use by another process. Wait until it has finished, or stop it (a worker keeps it; files for it go into HOME/landing)."
+        return (
+            f"{path} is in use by another process. Wait until it has finished, or stop it (a worker keeps it;"
+            " files for it go into HOME/landing)."
+        )
     return f"{path} cannot be opened: {error}"

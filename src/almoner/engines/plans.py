@@ -1,8 +1,9 @@
 """Statements about few rows, run again and again: their plans are kept.
 
-To plan a statement takes DuckDB longer than to run it over some hundred rows, and it plans every statement anew that reads a table. One that
-reads Arrow data only keeps its plan for as long as the data are found at the same place. So what is kept of few rows lies in *slots*: a
-name that stands for an Arrow table, which is exchanged for another one with the same columns from one run to the next.
+To plan a statement takes DuckDB longer than to run it over some hundred rows, and it plans every statement
+anew that reads a table. One that reads Arrow data only keeps its plan for as long as the data are found at
+the same place. So what is kept of few rows lies in *slots*: a name that stands for an Arrow table, which
+is exchanged for another one with the same columns from one run to the next.
 """
 
 from __future__ import annotations
@@ -23,20 +24,27 @@ from almoner.engines.base import Beside, Parameters, quote
 
 ROWS_AT_ONCE = 1_000_000  # of an Arrow table's batch
 MOST_PLANS = 4_000
-MOST_WORLDS = 100  # sets of views that are remembered; those of everybody name a moment, and are new each time
+MOST_WORLDS = (
+    100  # sets of views that are remembered; those of everybody name a moment, and are new each time
+)
 MOST_SEEN = 20_000  # statements of which it is remembered that they were run
 
-Key = tuple[str, int, int]  # a statement as it is run, the views that are open, and how often columns were exchanged
+Key = tuple[
+    str, int, int
+]  # a statement as it is run, the views that are open, and how often columns were exchanged
 
 _PARAMETER = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL
 )
 
-_OF_A_SCHEMA = re.compile(r'\b(?:FROM|JOIN)\s+(?:\w+|"[^"]*")\.')  # a table, which shows without parsing a statement that is new each time
+_OF_A_SCHEMA = re.compile(
+    r'\b(?:FROM|JOIN)\s+(?:\w+|"[^"]*")\.'
+)  # a table, which shows without parsing a statement that is new each time
 
 
 class Slot:
-    """The rows of one kept table, as DuckDB asks Arrow for them. Empty: nothing is kept now, and to read it is an error."""
+    """The rows of one kept table, as DuckDB asks Arrow for them. Empty: nothing is kept now, and to read
+    it is an error."""
 
     def __init__(self, schema: pa.Schema, types: Mapping[str, str]) -> None:
         self.schema = schema
@@ -68,7 +76,8 @@ class Shelf:
     _lock: Lock = field(default_factory=Lock)
 
     def open(self, views: Mapping[str, str]) -> None:
-        """From now on bare names mean these views. They are defined when a statement must be planned, and not before."""
+        """From now on bare names mean these views. They are defined when a statement must be planned, and
+        not before."""
         self.views = dict(views)
         names = frozenset(views.items())
         if names not in self._worlds:
@@ -115,7 +124,9 @@ class Plans:
         self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
         self._doubtful: set[str] = set()  # views that may be there still
         self._world: int | None = None  # the set of views for which the catalogue is right, if any
-        self._slots_seen = -1  # how many slots had been made when it was last looked which of them are not in the catalogue
+        self._slots_seen = (
+            -1
+        )  # how many slots had been made when it was last looked which of them are not in the catalogue
         self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
         self._prepared: OrderedDict[Key, str] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
@@ -126,7 +137,9 @@ class Plans:
         slots = self._shelf.slots
         if self._slots_seen != self._shelf.made:
             self._slots_seen = self._shelf.made
-            self._undefined = {name for name, slot in list(slots.items()) if self._defined.get(name) is not slot}
+            self._undefined = {
+                name for name, slot in list(slots.items()) if self._defined.get(name) is not slot
+            }
         for name in [n for n in self._undefined if slots[n].rows is not None]:
             self._define_slot(name, slots[name])
             self._undefined.discard(name)
@@ -165,7 +178,8 @@ class Plans:
         return as_arrow(self._connection, self._planned(sql, parameters))
 
     def _planned(self, sql: str, parameters: Parameters | None) -> str:
-        """What to run for a query: the first time itself, unless repetition is expected, and from the second time on a plan of its own."""
+        """What to run for a query: the first time itself, unless repetition is expected, and from the
+        second time on a plan of its own."""
         key = (written_out(self._connection, sql, parameters), self._shelf.world, self._shelf.exchanged)
         plan = self._prepared.get(key)
         if plan is None:
@@ -192,7 +206,8 @@ class Plans:
         return int(rows.num_rows)
 
     def keep_beside(self, name: str, select: str, tables: Sequence[Beside]) -> None:
-        """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots, beside them."""
+        """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots,
+        beside them."""
         import pyarrow.compute as pc  # takes long to load, and most commands keep nothing so
 
         rows = self.arrow(select, None)
@@ -218,10 +233,16 @@ class Plans:
         bare = f"bare {name}"
         self._connection.register(bare, slot)
         listed = ", ".join(
-            f"CAST({quote(c)} AS {slot.types[c]}) AS {quote(c)}" if slot.types.get(c, kind) != kind else quote(c)
+            (
+                f"CAST({quote(c)} AS {slot.types[c]}) AS {quote(c)}"
+                if slot.types.get(c, kind) != kind
+                else quote(c)
+            )
             for c, kind in self._columns(f"SELECT * FROM {quote(bare)}").items()
         )
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT {listed} FROM {quote(bare)}")
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT {listed} FROM {quote(bare)}"
+        )
         self._defined[name] = slot
         self._world = None
 
@@ -229,7 +250,8 @@ class Plans:
         return {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {sql}").fetchall()}
 
     def _keeps_its_plan(self, key: Key) -> bool:
-        """DuckDB binds a statement that reads a table anew each time, and then to whatever its names mean at that time."""
+        """DuckDB binds a statement that reads a table anew each time, and then to whatever its names mean
+        at that time."""
         if key in self._bound_anew:
             return False
         if self._reads_slots_only(key[0]):
@@ -300,8 +322,9 @@ def _literal(connection: duckdb.DuckDBPyConnection, value: Any) -> str:
 def as_arrow(connection: duckdb.DuckDBPyConnection, statement: str, *, directly: bool = True) -> pa.Table:
     """Run a statement; its rows as an Arrow table.
 
-    DuckDB writes rows as Arrow `directly` for what it knows as a relation, and a plan is none: what `execute` gives is copied by a second
-    statement, which takes a sixth of a round. The relations' own way to ask is private; where it is missing it is done without.
+    DuckDB writes rows as Arrow `directly` for what it knows as a relation, and a plan is none: what
+    `execute` gives is copied by a second statement, which takes a sixth of a round. The relations' own way
+    to ask is private; where it is missing it is done without.
     """
     ask = getattr(connection, "_submit", None) if directly else None
     if ask is not None:

@@ -100,5 +100,5 @@ def _is_local_timestamp(kind: pa.DataType) -> bool:
 def _damaged(path: Path) -> DeliveryRefused:
     return DeliveryRefused(
         f"{path.name} is not a readable Parquet file: truncated, damaged or of another kind. Deliver "
-        f"it again."
+        "it again."
     )

@@ -60,8 +60,10 @@ ADVICE: Mapping[str, Words] = {
     },
     "control_character": {"en": "Remove the invisible control characters.", "zh": "请删除不可见的控制字符。"},
     "cells": {
-        "en": "The row has another number of cells than the header. Put text with separators in "
-        "quotation marks.",
+        "en": (
+            "The row has another number of cells than the header. Put text with separators in "
+            "quotation marks."
+        ),
         "zh": "该行单元格数与表头不符；含分隔符的文字请加引号。",
     },
     "encoding": {
@@ -81,7 +83,10 @@ ADVICE: Mapping[str, Words] = {
         "zh": "每行应为一个 JSON 对象，取值不嵌套。",
     },
     "engine": {
-        "en": "This record could not be worked on. Report it to whoever looks after the software, then dismiss it.",
+        "en": (
+            "This record could not be worked on. Report it to whoever looks after the software, then"
+            " dismiss it."
+        ),
         "zh": "此记录无法处理，请告知系统维护人员后作废。",
     },
     "duplicate_column": {"en": "Name every column once.", "zh": "每个字段只应出现一次。"},

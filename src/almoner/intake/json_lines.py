@@ -140,7 +140,9 @@ def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object_once)  # `json.loads` with a hook makes one for each text
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object_once
+)  # `json.loads` with a hook makes one for each text
 
 
 def _text(value: object) -> str | None:

@@ -87,7 +87,7 @@ def _from_text(of: Property, cell: str) -> str:
         case "integer":
             return (
                 f"CASE WHEN regexp_full_match({cell}, {_WHOLE}) THEN TRY_CAST(split_part({cell}, "
-                f"'.', 1) AS BIGINT) END"
+                "'.', 1) AS BIGINT) END"
             )
         case "number":
             return f"CASE WHEN regexp_full_match({cell}, {_NUMBER}) THEN TRY_CAST({cell} AS DOUBLE) END"

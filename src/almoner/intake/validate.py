@@ -21,8 +21,8 @@ BAD_ROWS_AT_ONCE = 50_000
 
 
 def name_of(what: str, feed: Feed) -> str:
-    """The name of a table of a feed's delivery under way. Each feed has its own, so that an engine may keep the plans of what reads it; and so
-    has a feed of which the key alone is told."""
+    """The name of a table of a feed's delivery under way. Each feed has its own, so that an engine may
+    keep the plans of what reads it; and so has a feed of which the key alone is told."""
     return f"{what} {feed.id} {len(feed.properties)}"
 
 
@@ -37,15 +37,22 @@ def empty_stage(engine: Engine, feed: Feed) -> None:
     engine.keep(stage_of(feed), f"SELECT NULL::BIGINT AS {LINE}, {columns} LIMIT 0")
 
 
-def stage(engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime, *, first: bool) -> Iterator[BadRow]:
-    """Put the good rows of a slice on the stage: on a new one when it is the `first`. Gives the bad rows with all their faults."""
-    table = part.table.append_column(RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows))
+def stage(
+    engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime, *, first: bool
+) -> Iterator[BadRow]:
+    """Put the good rows of a slice on the stage: on a new one when it is the `first`. Gives the bad rows
+    with all their faults."""
+    table = part.table.append_column(
+        RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows)
+    )
     checks = _checks(feed, part.table)
     good = _stage_good(engine, feed, checks, table, first)
     return _bad(engine, feed, checks, part, table, good)
 
 
-def _bad(engine: Engine, feed: Feed, checks: list[Check], part: Slice, table: pa.Table, good: int) -> Iterator[BadRow]:
+def _bad(
+    engine: Engine, feed: Feed, checks: list[Check], part: Slice, table: pa.Table, good: int
+) -> Iterator[BadRow]:
     yield from (_from_broken(row) for row in part.broken)
     if good < table.num_rows:
         yield from _bad_rows(engine, feed, checks, _left_behind(engine, feed, table))
@@ -58,7 +65,9 @@ def _checks(feed: Feed, table: pa.Table) -> list[Check]:
 
 def _stage_good(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table, first: bool) -> int:
     value = {c.of.name: f"v{place}" for place, c in enumerate(checks)}
-    columns = ", ".join(f"{value.get(p.name, 'NULL')}::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties)
+    columns = ", ".join(
+        f"{value.get(p.name, 'NULL')}::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties
+    )
     select = f"SELECT {LINE}, {columns} FROM ({_typed(feed, checks, table)}) WHERE NOT ({_any(checks)})"
     with engine.offer(_named(feed, table), table):
         return engine.keep(stage_of(feed), select) if first else engine.keep_more(stage_of(feed), select)
@@ -71,7 +80,9 @@ def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
     lines = table.select([LINE])
     delivered = name_of("lines", feed)
     with engine.offer(delivered, lines):
-        staged = engine.table(f"SELECT {LINE} FROM {quote(stage_of(feed))} SEMI JOIN {quote(delivered)} USING ({LINE})")
+        staged = engine.table(
+            f"SELECT {LINE} FROM {quote(stage_of(feed))} SEMI JOIN {quote(delivered)} USING ({LINE})"
+        )
     return table.filter(pc.invert(pc.is_in(table.column(LINE), value_set=staged.column(LINE))))
 
 

@@ -1,8 +1,8 @@
 """Which groups of people another pack would affect most: counts of persons, small ones withheld.
 
-A count under 10 is withheld, and with it the next smallest of its column, so that no difference to a total gives it
-away (complementary suppression, as statistical offices do). Columns that are kept for audits only (`audit_only`) appear
-here and nowhere else, and only as such counts.
+A count under 10 is withheld, and with it the next smallest of its column, so that no difference to a total
+gives it away (complementary suppression, as statistical offices do). Columns that are kept for audits only
+(`audit_only`) appear here and nowhere else, and only as such counts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ COUNTED = ("newly_noticed", "no_longer_noticed", "gains", "loses")
 
 @dataclass(frozen=True)
 class Group:
-    """Persons of one group. None is a withheld count. `gains`: some support is new or more; `loses`: it is gone or less."""
+    """Persons of one group. None is a withheld count. `gains`: some support is new or more; `loses`: it is
+    gone or less."""
 
     attribute: str
     value: str
@@ -35,9 +36,11 @@ class Group:
 
 
 def find(scene: Scene, moved: str) -> tuple[Group, ...]:
-    """Groups by every listed or audit-only column of the population register, by age, size of household and area.
+    """Groups by every listed or audit-only column of the population register, by age, size of household
+    and area.
 
-    `moved` is the kept table of `pack_effects`; `effects_area` must be offered. The most affected group comes first.
+    `moved` is the kept table of `pack_effects`; `effects_area` must be offered. The most affected group
+    comes first.
     """
     attributes = _people(scene, moved)
     groups = [group for name in attributes for group in withheld(_count(scene.engine, name))]
@@ -60,8 +63,12 @@ def _people(scene: Scene, moved: str) -> list[str]:
     flags = {
         "newly_noticed": "kind = 'signal' AND change = 'came'",
         "no_longer_noticed": "kind = 'signal' AND change = 'went'",
-        "gains": "kind = 'proposal' AND (change = 'came' OR (change = 'changed' AND new_amount > old_amount))",
-        "loses": "kind = 'proposal' AND (change = 'went' OR (change = 'changed' AND new_amount < old_amount))",
+        "gains": (
+            "kind = 'proposal' AND (change = 'came' OR (change = 'changed' AND new_amount > old_amount))"
+        ),
+        "loses": (
+            "kind = 'proposal' AND (change = 'went' OR (change = 'changed' AND new_amount < old_amount))"
+        ),
     }
     either = ", ".join(f"coalesce(p.{name}, false) OR coalesce(h.{name}, false) AS {name}" for name in flags)
     summed = ", ".join(f"bool_or({rule}) AS {name}" for name, rule in flags.items())

@@ -15,7 +15,8 @@ from almoner.policy.model import Feed, Property, Role
 
 @dataclass(frozen=True)
 class Levels:
-    """`above` gives, for each area, the area of the chosen level that it lies in. `labels` are the areas' names."""
+    """`above` gives, for each area, the area of the chosen level that it lies in. `labels` are the areas'
+    names."""
 
     name: str | None
     above: Mapping[str, str]
@@ -23,10 +24,11 @@ class Levels:
 
 
 def levels(scene: Scene, level: str | None, language: str) -> Levels:
-    """The areas at `level`, which is a value of a listed column of the areas' feed; else those below the topmost.
+    """The areas at `level`, which is a value of a listed column of the areas' feed; else those below the
+    topmost.
 
-    Without a feed that says which area belongs to which, every area stands for itself. Raises AlmonerError for a level
-    that the feed does not have.
+    Without a feed that says which area belongs to which, every area stands for itself. Raises AlmonerError
+    for a level that the feed does not have.
     """
     feed = next((f for f in scene.pack.feeds.values() if f.shared and f.with_role(Role.PARENT_AREA)), None)
     if feed is None:

@@ -1,9 +1,10 @@
 """How well the signals of areas find what truly happened there, beside the rule "the rate has doubled".
 
-The place knows its events: a flood, a landslide, an illness that spreads, a factory that closed. Every month is judged as a
-sweep soon after its end would have judged it. An alert is right when something happened, up to `MONTHS_AFTER` months before, in the
-area, in an area within it or in one around it; an event is found when an alert is right by it. Recall counts events that
-struck at least as many households as an alarm takes.
+The place knows its events: a flood, a landslide, an illness that spreads, a factory that closed. Every
+month is judged as a sweep soon after its end would have judged it. An alert is right when something
+happened, up to `MONTHS_AFTER` months before, in the area, in an area within it or in one around it; an
+event is found when an alert is right by it. Recall counts events that struck at least as many households
+as an alarm takes.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class AreaQuality:
 def area_quality(
     engine: Engine, pack: Pack, place: Path, as_of: dt.date, known_at: dt.datetime
 ) -> list[AreaQuality]:
-    """The pack's area signals and the bare rule, over all months with a whole past. Counts months where they are missing."""
+    """The pack's area signals and the bare rule, over all months with a whole past. Counts months where
+    they are missing."""
     layer = pack.watch.areas if pack.watch else None
     if layer is None or layer.alarm is None:
         raise AlmonerError(f"The pack {pack.id} has no signals of areas to be judged.")
@@ -73,7 +75,11 @@ def area_quality(
     least = int(months.threshold(engine, pack, layer.alarm.least, as_of) or 0)
     last = months.month_end(as_of)
     judged = months.months_before(last, MONTHS_COUNTED - back - 1)
-    events = [e for e in _events(place / "truth" / FILE) if e.started_on > judged[0].replace(day=1) - dt.timedelta(days=1)]
+    events = [
+        e
+        for e in _events(place / "truth" / FILE)
+        if e.started_on > judged[0].replace(day=1) - dt.timedelta(days=1)
+    ]
     bare = replace(pack, indicators={}, signals={}, programmes={}, categories={}, watch=None)
     ours: set[Alert] = set()
     doubled: dict[int, set[Alert]] = {1: set(), least: set()}
@@ -104,7 +110,11 @@ def _named(alerts: Iterable[Alert], events: Iterable[Event]) -> set[str]:
 
 
 def _quality(
-    rule: str, alerts: set[Alert], events: Sequence[Event], counted: Sequence[Event], around: Mapping[str, set[str]]
+    rule: str,
+    alerts: set[Alert],
+    events: Sequence[Event],
+    counted: Sequence[Event],
+    around: Mapping[str, set[str]],
 ) -> AreaQuality:
     right = sum(any(_by(alert, event, around) for event in events) for alert in alerts)
     found = sum(any(_by(alert, event, around) for alert in alerts) for event in counted)

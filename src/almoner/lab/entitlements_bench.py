@@ -1,8 +1,10 @@
-"""`almoner bench entitlements`: a pack's programmes on a real file, beside the same rules in OpenFisca in the same run.
+"""`almoner bench entitlements`: a pack's programmes on a real file, beside the same rules in OpenFisca in
+the same run.
 
-Both start from the same facts in the same store and end with what each programme gives each household. Ours is a rehearsal of the
-cycle: indicators, signals, entitlements. Theirs is OpenFisca's own vectorised calculation of rules written by hand (`openfisca_rules.py`
-beside the pack), on parameters that OpenFisca reads from the pack's files.
+Both start from the same facts in the same store and end with what each programme gives each household.
+Ours is a rehearsal of the cycle: indicators, signals, entitlements. Theirs is OpenFisca's own vectorised
+calculation of rules written by hand (`openfisca_rules.py` beside the pack), on parameters that OpenFisca
+reads from the pack's files.
 """
 
 from __future__ import annotations
@@ -85,10 +87,14 @@ def compare(pack: Pack, folder: Path, rows: pa.Table | None = None) -> Compariso
     ours, theirs = (min(side, key=lambda t: t.total) for side in zip(*rounds, strict=True))
     gaps = [np.abs(ours.amounts[p] - theirs.amounts[p]) for p in pack.programmes]
     return Comparison(
-        len(households), intake, ours, theirs,
+        len(households),
+        intake,
+        ours,
+        theirs,
         {p: int((ours.amounts[p] > 0).sum()) for p in pack.programmes},
-        int(sum((gap >= CENT).sum() for gap in gaps)), float(max(gap.max() for gap in gaps)),
-    )  # fmt: skip
+        int(sum((gap >= CENT).sum() for gap in gaps)),
+        float(max(gap.max() for gap in gaps)),
+    )
 
 
 def _system(file: Path) -> Any:

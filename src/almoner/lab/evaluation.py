@@ -1,8 +1,9 @@
 """How well signals find the needs of a fictional place, whose truth is known.
 
-A signal says in its file which needs of a place it is to find; its theme, where it does not. It is right when the household (or the
-person, for a person's signal) truly is in such a need at some day of the 31 days up to `as_of`. Recall counts every such need, also those
-that no register shows. The truth's recoveries count as the need `recovery`: somebody should look.
+A signal says in its file which needs of a place it is to find; its theme, where it does not. It is right
+when the household (or the person, for a person's signal) truly is in such a need at some day of the 31
+days up to `as_of`. Recall counts every such need, also those that no register shows. The truth's
+recoveries count as the need `recovery`: somebody should look.
 """
 
 from __future__ import annotations
@@ -89,16 +90,23 @@ def signal_quality(engine: Engine, pack: Pack) -> list[Quality]:
 
 def _one(engine: Engine, signal: str, needs: Sequence[str], subject: str) -> Quality:
     person = "person_id" if subject == "person" else "NULL::BIGINT"
-    standing = f"SELECT household_id, {person} AS person_id FROM assessment.standing WHERE kind = 'signal' AND item = $signal"
+    standing = (
+        f"SELECT household_id, {person} AS person_id FROM assessment.standing WHERE kind = 'signal' AND item"
+        " = $signal"
+    )
     return _against(engine, signal, needs, standing, {"signal": signal})
 
 
 def _against(
     engine: Engine, name: str, needs: Sequence[str], rule: str, values: Mapping[str, Any]
 ) -> Quality:
-    """`rule` gives household_id and person_id. A person is right about a need of its own or of the whole household, a household about any."""
+    """`rule` gives household_id and person_id. A person is right about a need of its own or of the whole
+    household, a household about any."""
     engine.keep("raised_by_rule", f"SELECT DISTINCT household_id, person_id FROM ({rule})", values)
-    same = "n.household_id = r.household_id AND (r.person_id IS NULL OR n.person_id IS NULL OR n.person_id = r.person_id)"
+    same = (
+        "n.household_id = r.household_id AND (r.person_id IS NULL OR n.person_id IS NULL OR n.person_id ="
+        " r.person_id)"
+    )
     sql = f"""
         WITH needed AS (SELECT DISTINCT need, household_id, person_id FROM true_need WHERE list_contains($needs, need)),
              met AS (SELECT r.household_id, r.person_id, n.household_id AS home, n.person_id AS who, n.need
@@ -113,8 +121,9 @@ def _against(
 def naive_rules(engine: Engine, as_of: dt.date) -> list[Quality]:
     """Bare single-threshold rules on the same facts, to compare with. Needs `true_need`.
 
-    They are the rules that the literature warns of and that places use alone: income 30 % lower than the month before (JPMorgan Chase
-    Institute: 41 % of households swing that much in a month), 10,000 a year paid for care, every registered unemployed person.
+    They are the rules that the literature warns of and that places use alone: income 30 % lower than the
+    month before (JPMorgan Chase Institute: 41 % of households swing that much in a month), 10,000 a year
+    paid for care, every registered unemployed person.
     """
     return [
         _against(engine, name, (need,), _placed(key, rule), {"as_of": as_of})
@@ -148,7 +157,10 @@ _HOME = f"SELECT person_id, household_id FROM facts.population_register WHERE {_
 _CARE = f"""
     SELECT household_id AS id FROM facts.medical_settlements JOIN ({_HOME}) USING (person_id)
     WHERE {_OPEN} AND settled_on > $as_of - INTERVAL 12 MONTH GROUP BY household_id HAVING sum(self_paid) > 10000"""
-_UNEMPLOYED = f"SELECT person_id AS id FROM facts.registered_unemployment WHERE {_OPEN} AND ended_on IS NULL AND registered_on <= $as_of"
+_UNEMPLOYED = (
+    f"SELECT person_id AS id FROM facts.registered_unemployment WHERE {_OPEN} AND ended_on IS NULL AND"
+    " registered_on <= $as_of"
+)
 _POOR = f"""
     SELECT household_id AS id FROM ({_HOME}) LEFT JOIN (
       SELECT person_id, sum(amount) AS amount FROM (

@@ -1,4 +1,5 @@
-"""What another pack would change for the people of an installation: both packs on the same facts and day, nothing written.
+"""What another pack would change for the people of an installation: both packs on the same facts and day,
+nothing written.
 
 A person is *affected* by what is said of the person, and by what is said of the person's household.
 """
@@ -79,7 +80,8 @@ class ProgrammeEffect:
 
 @dataclass(frozen=True)
 class Effects:
-    """The difference that `new` makes. `without_facts` names, by pack, the feeds of which nothing was delivered yet."""
+    """The difference that `new` makes. `without_facts` names, by pack, the feeds of which nothing was
+    delivered yet."""
 
     as_of: dt.date
     known_at: dt.datetime
@@ -106,8 +108,8 @@ def compare(
     level: str | None = None,
     language: str = "en",
 ) -> Effects:
-    """Rehearse both packs and compare. `level` is a level of the areas' feed; else the one below the topmost. Areas are
-    named in `language`.
+    """Rehearse both packs and compare. `level` is a level of the areas' feed; else the one below the
+    topmost. Areas are named in `language`.
 
     The engine may be read-only. Kept tables `effects_moved` and others stay for `listed`.
     """
@@ -123,10 +125,21 @@ def compare(
             money = _programmes(engine, old, new, chosen)
             groups = affected_groups.find(scene, MOVED)
     return Effects(
-        as_of, known_at, old, new, second.households, second.persons, silent, chosen.name,
-        _signals(engine, first, second), _recognitions(engine), money, groups, tuple(changes(old, new)),
+        as_of,
+        known_at,
+        old,
+        new,
+        second.households,
+        second.persons,
+        silent,
+        chosen.name,
+        _signals(engine, first, second),
+        _recognitions(engine),
+        money,
+        groups,
+        tuple(changes(old, new)),
         {"old": round(sum(first.seconds.values()), 3), "new": round(sum(second.seconds.values()), 3)},
-    )  # fmt: skip
+    )
 
 
 def listed(engine: Engine) -> list[tuple[object, ...]]:
@@ -134,11 +147,9 @@ def listed(engine: Engine) -> list[tuple[object, ...]]:
 
     kind, item, change, household_id, person_id, area, level before and after, amount before and after.
     """
-    return engine.rows(
-        f"""SELECT kind, item, change, household_id, person_id, area, old_level, new_level,
+    return engine.rows(f"""SELECT kind, item, change, household_id, person_id, area, old_level, new_level,
             CASE WHEN kind = 'proposal' THEN old_amount END, CASE WHEN kind = 'proposal' THEN new_amount END
-            FROM {MOVED} WHERE change <> 'same' ORDER BY kind, item, change, household_id, person_id"""
-    )
+            FROM {MOVED} WHERE change <> 'same' ORDER BY kind, item, change, household_id, person_id""")
 
 
 def _keep_findings(scene: Scene, name: str) -> None:
@@ -202,13 +213,11 @@ def _recognitions(engine: Engine) -> tuple[RecognitionEffect, ...]:
 
 def _programmes(engine: Engine, old: Pack, new: Pack, chosen: Levels) -> tuple[ProgrammeEffect, ...]:
     names = dict.fromkeys([*old.programmes, *new.programmes])
-    rows = engine.rows(
-        f"""SELECT item, coalesce(e.above, '{NO_AREA}') AS here, count(*) FILTER (stood),
+    rows = engine.rows(f"""SELECT item, coalesce(e.above, '{NO_AREA}') AS here, count(*) FILTER (stood),
               coalesce(sum(old_amount) FILTER (stood), 0)::DOUBLE, count(*) FILTER (stands),
               coalesce(sum(new_amount) FILTER (stands), 0)::DOUBLE
             FROM {MOVED} AS m LEFT JOIN effects_area AS e ON e.area = m.area
-            WHERE kind = 'proposal' GROUP BY item, here ORDER BY item, here"""
-    )
+            WHERE kind = 'proposal' GROUP BY item, here ORDER BY item, here""")
     found: dict[str, list[AreaEffect]] = {name: [] for name in names}
     for name, area, n, total, m, later in rows:
         found[name].append(

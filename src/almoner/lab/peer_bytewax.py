@@ -1,9 +1,11 @@
 """Two rules of the place as stateful windows in Bytewax, for `almoner bench stream`.
 
-What is expressed: water that runs or stays away (the day up to which the feed is complete, beside the person's own usual day), and wages of
-the last complete month that are less than a share of the usual month. The state of a person is what the facts held before the stream; the
-rows are those that our intake had found good, with our person ids. Left out, so in the peer's favour: checks and quarantine, who is
-who, both clocks and corrections of history, households and all other signals, evidence, the durable inbox, and cases.
+What is expressed: water that runs or stays away (the day up to which the feed is complete, beside the
+person's own usual day), and wages of the last complete month that are less than a share of the usual
+month. The state of a person is what the facts held before the stream; the rows are those that our intake
+had found good, with our person ids. Left out, so in the peer's favour: checks and quarantine, who is who,
+both clocks and corrections of history, households and all other signals, evidence, the durable inbox, and
+cases.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ def compare(engine: Engine, first: int, meters_through: dt.date, month: dt.date)
     known: Known = {}
     for key, (_, day, by, value) in _rows(
         engine,
-        f"delivery_id <= {first} AND (known_to = 'infinity' OR known_to >= (SELECT min(received_at) FROM registry.delivery WHERE delivery_id > {first}))",
+        f"delivery_id <= {first} AND (known_to = 'infinity' OR known_to >= (SELECT min(received_at) FROM"
+        f" registry.delivery WHERE delivery_id > {first}))",
     ):
         known.setdefault(key, {})[day, by] = value
     rows = list(_rows(engine, f"delivery_id > {first}"))

@@ -1,7 +1,8 @@
-"""The base pack's indicators once more, in pandas: the peer in `almoner bench sweep`, and a second opinion in the tests.
+"""The base pack's indicators once more, in pandas: the peer in `almoner bench sweep`, and a second opinion
+in the tests.
 
-Written from the indicators' descriptions, not from their SQL. Frames hold a feed's open facts; `through` its watermarks.
-Results are indexed by household_id or person_id.
+Written from the indicators' descriptions, not from their SQL. Frames hold a feed's open facts; `through`
+its watermarks. Results are indexed by household_id or person_id.
 """
 
 from __future__ import annotations
@@ -21,16 +22,23 @@ def household_composition(frames: Frames, through: Through, as_of: dt.date, seni
     pupils = frames["school_register"].loc[lambda f: f["status"] == "enrolled", "person_id"].unique()
     age = ages(people["birth_date"], as_of)
     people = people.assign(
-        present=people["status"] == "resident", senior=age >= senior_age, minor=age < 18,
-        student=people["person_id"].isin(pupils), urban=people["registration"] == "urban",
-    )  # fmt: skip
+        present=people["status"] == "resident",
+        senior=age >= senior_age,
+        minor=age < 18,
+        student=people["person_id"].isin(pupils),
+        urban=people["registration"] == "urban",
+    )
     by_home = people.groupby("household_id")
     return pd.DataFrame(
         {
-            "members": by_home.size(), "members_present": by_home["present"].sum(), "seniors": by_home["senior"].sum(),
-            "minors": by_home["minor"].sum(), "students": by_home["student"].sum(), "urban_registration": by_home["urban"].any(),
+            "members": by_home.size(),
+            "members_present": by_home["present"].sum(),
+            "seniors": by_home["senior"].sum(),
+            "minors": by_home["minor"].sum(),
+            "students": by_home["student"].sum(),
+            "urban_registration": by_home["urban"].any(),
         }
-    )  # fmt: skip
+    )
 
 
 def household_income(frames: Frames, through: Through, as_of: dt.date, senior_age: int) -> pd.DataFrame:
@@ -140,14 +148,15 @@ def elder_meter(frames: Frames, through: Through, as_of: dt.date, silent_litres:
     ran = read[read["litres"] >= silent_litres].groupby("person_id")["day"].max()
     return pd.DataFrame(
         {
-            "litres_last_day": read[read["day"] == last]
-            .groupby("person_id")["litres"]
-            .max()
-            .reindex(persons),
-            "litres_usual": read[read["day"] <= last - pd.Timedelta(days=7)]
-            .groupby("person_id")["litres"]
-            .median()
-            .reindex(persons),
+            "litres_last_day": (
+                read[read["day"] == last].groupby("person_id")["litres"].max().reindex(persons)
+            ),
+            "litres_usual": (
+                read[read["day"] <= last - pd.Timedelta(days=7)]
+                .groupby("person_id")["litres"]
+                .median()
+                .reindex(persons)
+            ),
             "silent_days": (last - ran).dt.days.reindex(persons),
         }
     )

@@ -1,7 +1,8 @@
 """The base pack's indicators of registers and events once more, in pandas; see `almoner.lab.peer_pandas`.
 
-Written from the indicators' descriptions, not from their SQL. Every function takes the open facts by feed, the watermarks, the day, and
-the values of the parameters that `INDICATORS` names; it gives a frame by household_id or person_id.
+Written from the indicators' descriptions, not from their SQL. Every function takes the open facts by feed,
+the watermarks, the day, and the values of the parameters that `INDICATORS` names; it gives a frame by
+household_id or person_id.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ def household_status(frames: Frames, through: Through, as_of: dt.date) -> pd.Dat
             "low_income_listed": homes.isin(
                 listed.loc[listed["category"] != "extreme_poverty", "household_id"]
             ),
-            "extreme_poverty_members": extreme.groupby("household_id")["person_id"]
-            .nunique()
-            .reindex(homes, fill_value=0),
+            "extreme_poverty_members": (
+                extreme.groupby("household_id")["person_id"].nunique().reindex(homes, fill_value=0)
+            ),
             "monitored": homes.isin(watched["household_id"]),
         },
         index=homes,

@@ -1,7 +1,8 @@
 """The base pack's indicators of support and recognition once more, in pandas; see `almoner.lab.peer_pandas`.
 
-Written from the indicators' descriptions, not from their SQL. Every function takes the open facts by feed, the watermarks, the day, and
-the values of the parameters that `INDICATORS` names; it gives a frame by household_id or person_id.
+Written from the indicators' descriptions, not from their SQL. Every function takes the open facts by feed,
+the watermarks, the day, and the values of the parameters that `INDICATORS` names; it gives a frame by
+household_id or person_id.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from almoner.lab.peer_frames import Frames, Through, ages, in_force, last_month,
 
 _CAUSES = ("illness", "income", "disaster", "other")
 _PAID = {
-    "disability_living": "disability_living", "disability_nursing": "disability_nursing", "old_age": "old_age",
-    "child": "child", "care": "care", "extreme": "extreme_poverty",
-}  # fmt: skip
+    "disability_living": "disability_living",
+    "disability_nursing": "disability_nursing",
+    "old_age": "old_age",
+    "child": "child",
+    "care": "care",
+    "extreme": "extreme_poverty",
+}
 _CARE_GRADES = {"self_care": 0, "half": 1, "full": 2}
 
 
@@ -47,9 +52,11 @@ def support_received(frames: Frames, through: Through, as_of: dt.date) -> pd.Dat
     aid = _lately(frames["temporary_assistance_paid"], "paid_on", as_of, 12)
     found = {f"received_aid_{c}": _sum_by_home(frames, aid[aid["cause"] == c]) for c in _CAUSES}
     for name, feed, months in (
-        ("received_medical", "medical_assistance_paid", 12), ("received_charity", "charity_aid", 12),
-        ("received_disaster_relief", "disaster_relief_paid", 12), ("received_house_repair", "house_repair_paid", 60),
-    ):  # fmt: skip
+        ("received_medical", "medical_assistance_paid", 12),
+        ("received_charity", "charity_aid", 12),
+        ("received_disaster_relief", "disaster_relief_paid", 12),
+        ("received_house_repair", "house_repair_paid", 60),
+    ):
         found[name] = _sum_by_home(frames, _lately(frames[feed], "paid_on", as_of, months))
     return pd.DataFrame(found)
 
@@ -70,11 +77,13 @@ def support_allowances(
     paid = frames["allowances_paid"]
     paid = paid[paid["month"] == last_month(through, "allowances_paid", as_of)]
     found = {
-        "person_age": age[index], "person_present": there[index],
+        "person_age": age[index],
+        "person_present": there[index],
         "person_extreme": index.isin(listed.loc[listed["category"] == "extreme_poverty", "person_id"]),
         "person_single": index.isin(listed.loc[listed["category"] == "single_person", "person_id"]),
-        "person_care_grade": grades.reindex(index), "person_listed_months": _since(recognised, as_of).reindex(index),
-    }  # fmt: skip
+        "person_care_grade": grades.reindex(index),
+        "person_listed_months": _since(recognised, as_of).reindex(index),
+    }
     for name, allowance in _PAID.items():
         mine = paid[paid["allowance"] == allowance].groupby("person_id")["amount"].sum()
         found[f"paid_{name}"] = mine.reindex(index, fill_value=0)
@@ -96,11 +105,13 @@ def support_student(frames: Frames, through: Through, as_of: dt.date) -> pd.Data
     return pd.DataFrame(
         {
             **{f"student_{stage}": last["stage"] == stage for stage in ("primary", "junior", "senior")},
-            "student_boarding": last["boarding"], "student_enrolled": last["status"] == "enrolled",
+            "student_boarding": last["boarding"],
+            "student_enrolled": last["status"] == "enrolled",
             "student_graduated": (last["stage"] == "senior") & (last["status"] == "graduated") & lately,
-            "student_aid_living": paid("living_subsidy"), "student_aid_grants": paid("grant"),
+            "student_aid_living": paid("living_subsidy"),
+            "student_aid_grants": paid("grant"),
         }
-    )  # fmt: skip
+    )
 
 
 def support_work(frames: Frames, through: Through, as_of: dt.date) -> pd.DataFrame:
@@ -152,12 +163,13 @@ def support_assets(frames: Frames, through: Through, as_of: dt.date) -> pd.DataF
 
     return pd.DataFrame(
         {
-            "asset_deposits": last["deposits"], "asset_companies": last["companies"],
+            "asset_deposits": last["deposits"],
+            "asset_companies": last["companies"],
             "asset_dwellings": owned("property_register", "recorded_on", "dwelling"),
             "asset_shops": owned("property_register", "recorded_on", "shop"),
             "asset_cars": owned("vehicles", "registered_on", "car"),
         }
-    )  # fmt: skip
+    )
 
 
 def _seriously_ill(frames: Frames, as_of: dt.date) -> pd.DataFrame:
@@ -180,9 +192,11 @@ def support_addons(frames: Frames, through: Through, as_of: dt.date, senior_age:
     found: dict[str, pd.Series] = {}
     for name, holds in (
         ("students", people["person_id"].isin(schools.loc[schools["status"] == "enrolled", "person_id"])),
-        ("preschool", age.between(3, 5)), ("severe", grade <= 2),
-        ("ill", people["person_id"].isin(ill.loc[ill["kind"] == "serious", "person_id"])), ("seniors", age >= senior_age),
-    ):  # fmt: skip
+        ("preschool", age.between(3, 5)),
+        ("severe", grade <= 2),
+        ("ill", people["person_id"].isin(ill.loc[ill["kind"] == "serious", "person_id"])),
+        ("seniors", age >= senior_age),
+    ):
         found[f"addon_{name}"] = holds & left
         left = left & ~holds
     found["addon_disabled"] = grade.notna()

@@ -28,5 +28,7 @@ def watch_household(frames: Frames, through: Through, as_of: dt.date) -> pd.Data
     return found
 
 
-INDICATORS: Mapping[str, tuple[Callable[..., pd.DataFrame], tuple[str, ...]]] = {"watch_household": (watch_household, ())}
+INDICATORS: Mapping[str, tuple[Callable[..., pd.DataFrame], tuple[str, ...]]] = {
+    "watch_household": (watch_household, ())
+}
 """Indicator to its function and the pack parameters that it is given."""

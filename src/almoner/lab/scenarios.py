@@ -1,6 +1,7 @@
 """Scenarios: a pack's promises in sentences, tried on the real engine.
 
-The cases of one day and one set of watermarks are laid side by side as separate households and assessed in one cycle.
+The cases of one day and one set of watermarks are laid side by side as separate households and assessed in
+one cycle.
 """
 
 from __future__ import annotations
@@ -113,7 +114,8 @@ def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], deliv
     same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
     with engine.offer("scenario_rows", data):
         engine.execute(
-            f"UPDATE {table} AS old SET known_to = {at} FROM (SELECT {casts} FROM scenario_rows) AS new WHERE {same}"
+            f"UPDATE {table} AS old SET known_to = {at} FROM (SELECT {casts} FROM scenario_rows) AS new WHERE"
+            f" {same}"
         )
         engine.execute(
             f"INSERT INTO {table} SELECT {casts}, {at}, 'infinity'::TIMESTAMP, {delivery} FROM scenario_rows"
@@ -143,7 +145,8 @@ def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.dateti
     through = case.complete_through.get(feed.id, case.as_of)
     if through is not None:
         engine.execute(
-            "INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through) VALUES (1, $feed, $at, $through)",
+            "INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through) VALUES (1,"
+            " $feed, $at, $through)",
             {"feed": feed.id, "at": known_at, "through": through},
         )
 
@@ -163,7 +166,10 @@ class _Answers:
         if (signal_id, subject) in self._levels:
             return str(self._levels[signal_id, subject])
         signal = self._scene.pack.signals[signal_id]
-        sql = f"SELECT {self._scene.sql(signal.when)} FROM {wide(signal.subject)} WHERE {subject_key(signal.subject)} = $subject"
+        sql = (
+            f"SELECT {self._scene.sql(signal.when)} FROM {wide(signal.subject)} WHERE"
+            f" {subject_key(signal.subject)} = $subject"
+        )
         return "false" if self._scene.engine.value(sql, {"subject": subject}) is False else "unknown"
 
     def amount(self, programme_id: str, subject: int) -> float | None:
@@ -174,17 +180,21 @@ class _Answers:
         """Nothing is proposed because something is not known."""
         programme = self._scene.pack.programmes[programme_id]
         sql = (
-            f"SELECT ({entitlements.fits(self._scene, programme)}) IS NULL FROM ({entitlements.with_steps(self._scene, programme)})"
-            f" WHERE {subject_key(programme.subject)} = $subject"
+            f"SELECT ({entitlements.fits(self._scene, programme)}) IS NULL FROM"
+            f" ({entitlements.with_steps(self._scene, programme)}) WHERE {subject_key(programme.subject)} ="
+            " $subject"
         )
         return bool(self._scene.engine.value(sql, {"subject": subject}))
 
     def standing(self, category_id: str, subject: int) -> frozenset[str]:
-        """All that a category comes to: recognise, held, exit, review, unknown; false when it is none of them."""
+        """All that a category comes to: recognise, held, exit, review, unknown; false when it is none of
+        them."""
         names = {"recognition": "recognise", "held": "held", "exit": "exit", "review": "review"}
         asked = ", ".join(f"coalesce({quote(n)}, false), {quote(n)} IS NULL" for n in names)
         table = quote(recognition.judged(category_id))
-        rows = self._scene.engine.rows(f"SELECT {asked} FROM {table} WHERE subject_id = $subject", {"subject": subject})
+        rows = self._scene.engine.rows(
+            f"SELECT {asked} FROM {table} WHERE subject_id = $subject", {"subject": subject}
+        )
         answers = rows[0] if rows else (False, False) * len(names)
         found = {name for name, holds in zip(names.values(), answers[::2], strict=True) if holds}
         return frozenset(found | ({"unknown"} if any(answers[1::2]) else set())) or frozenset({"false"})
@@ -202,8 +212,10 @@ def _differences(pack: Pack, case: ScenarioCase, cast: _Cast, answers: _Answers)
         if wanted is None and amount is None and not answers.is_unknown(programme_id, subject):
             yield f"{name}: expected unknown, the pack says false"
         elif not _amount_agrees(wanted, amount):
-            yield f"{name}: expected {_said(wanted)}, the pack says {amount if amount is not None else 'nothing'}"
-
+            yield (
+                f"{name}: expected {_said(wanted)}, the pack says"
+                f" {amount if amount is not None else 'nothing'}"
+            )
 
     for name, standing in case.categories.items():
         category_id, subject = _subject(pack.categories[name.partition("@")[0]].subject, name, case, cast)

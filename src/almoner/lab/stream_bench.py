@@ -1,4 +1,5 @@
-"""`almoner bench stream`: events at a steady rate into the inbox, and for each how long it took to the case; figures and a picture."""
+"""`almoner bench stream`: events at a steady rate into the inbox, and for each how long it took to the
+case; figures and a picture."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class Point:
 
 
 def send(inbox: Inbox, events: Sequence[Event], rate: float, process: int) -> tuple[list[Sent], list[Sample]]:
-    """Send all, `rate` a second, as one sender does that does not wait for anybody. 0: as fast as the inbox takes them."""
+    """Send all, `rate` a second, as one sender does that does not wait for anybody. 0: as fast as the
+    inbox takes them."""
     sent: list[Sent] = []
     samples = [Sample(0.0, memory_mib(process), 0)]
     started = perf_counter()
@@ -71,7 +73,8 @@ def send(inbox: Inbox, events: Sequence[Event], rate: float, process: int) -> tu
 
 
 def waited(sent: Sequence[Sent], told: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Of each event the seconds from its arrival to the commit of casework's transaction that holds its consequences.
+    """Of each event the seconds from its arrival to the commit of casework's transaction that holds its
+    consequences.
 
     The worker tells a round after that transaction, with the position up to which it took each feed.
     """
@@ -110,8 +113,17 @@ def points(sent: Sequence[Sent], seconds: Sequence[float], samples: Sequence[Sam
     for sample, high in zip(samples, edges, strict=True):
         part = [took for at, took in arrived if low <= at < high]
         found.append(
-            Point(round(sample.second, 1), len(part), share(part, 0.5), share(part, 0.95), share(part, 0.99), share(part, 1.0), round(sample.memory_mib, 1), sample.waiting)
-        )  # fmt: skip
+            Point(
+                round(sample.second, 1),
+                len(part),
+                share(part, 0.5),
+                share(part, 0.95),
+                share(part, 0.99),
+                share(part, 1.0),
+                round(sample.memory_mib, 1),
+                sample.waiting,
+            )
+        )
         low = high
     return found
 

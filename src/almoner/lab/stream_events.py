@@ -1,4 +1,5 @@
-"""A place's deliveries in two parts: files for the first load, and what came last as events, in a mixture that a seed decides."""
+"""A place's deliveries in two parts: files for the first load, and what came last as events, in a mixture
+that a seed decides."""
 
 from __future__ import annotations
 
@@ -22,10 +23,12 @@ SOURCE = "bench"
 
 
 def split(folder: Path, feeds: Mapping[str, Feed], until: dt.date, wanted: int, seed: int) -> list[Event]:
-    """Take the last deliveries, those that came after `until`, out of the manifest; gives `wanted` of their rows as events.
+    """Take the last deliveries, those that came after `until`, out of the manifest; gives `wanted` of
+    their rows as events.
 
-    Every feed sends in proportion to what it delivered, spread evenly over the time; which of its rows, the seed decides. All other rows
-    stay in their files, and with them how far the feed is complete: so each event falls into a window that is judged.
+    Every feed sends in proportion to what it delivered, spread evenly over the time; which of its rows,
+    the seed decides. All other rows stay in their files, and with them how far the feed is complete: so
+    each event falls into a window that is judged.
     """
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     late = [d for d in manifest["deliveries"] if d["received_at"][:10] > until.isoformat()]
@@ -37,7 +40,8 @@ def split(folder: Path, feeds: Mapping[str, Feed], until: dt.date, wanted: int, 
     rows = sum(table.num_rows for table in tables.values())
     if rows < wanted:
         raise AlmonerError(
-            f"The place delivers {rows:,} rows at last, fewer than {wanted:,} events. Send for a shorter time, or enlarge the place."
+            f"The place delivers {rows:,} rows at last, fewer than {wanted:,} events. Send for a shorter"
+            " time, or enlarge the place."
         )
     chance, placed = random.Random(seed), []  # noqa: S311 - a mixture, no secret
     for delivery in late:

@@ -1,4 +1,5 @@
-"""`almoner bench sweep`: place, intake and cycle, beside a bare lower bound and the same indicators in pandas."""
+"""`almoner bench sweep`: place, intake and cycle, beside a bare lower bound and the same indicators in
+pandas."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ def _timed(work: Callable[[], object]) -> float:
 def lower_bound_seconds(
     engine: Engine, pack: Pack, known_at: dt.datetime, by: Literal["household", "person"] = "household"
 ) -> float:
-    """A bare scan and aggregate: every fact known at a time, once, numbers summed by household. Best of three.
+    """A bare scan and aggregate: every fact known at a time, once, numbers summed by household. Best of
+    three.
 
     Assessment is of households; `by` person leaves out the join that brings a fact to its household.
     """

@@ -1,4 +1,5 @@
-"""What differs between two compiled packs, in words that a reviewer can read: one line for each thing that changed."""
+"""What differs between two compiled packs, in words that a reviewer can read: one line for each thing that
+changed."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ _NAMES = ("id", "name", "level")  # what a member of a list is known by
 class Change:
     """One difference. `before` is None for what is new, `after` for what is gone.
 
-    `part` is the pack's part (`parameters`, `signals`, ...), `item` the id in it, `path` the place in the item; the path is
-    empty where a whole item came or went.
+    `part` is the pack's part (`parameters`, `signals`, ...), `item` the id in it, `path` the place in the
+    item; the path is empty where a whole item came or went.
     """
 
     part: str

@@ -1,7 +1,7 @@
 """Times allowed that name a parameter: `within: {amount: ":days_to_check", unit: working_days}`.
 
-A place changes its clock by its own dated parameter and leaves the rule as it is. Such a parameter is the same in all
-areas, because a clock belongs to the department that acts.
+A place changes its clock by its own dated parameter and leaves the rule as it is. Such a parameter is the
+same in all areas, because a clock belongs to the department that acts.
 """
 
 from __future__ import annotations

@@ -87,7 +87,13 @@ class Compiler:
         scenarios = self._scenarios(feeds, signals, programmes, categories)
         if None not in feeds.values():
             try_out(
-                _good(feeds), _good(parameters), indicators, timelines, iter(readers), self._as_of, self.report
+                _good(feeds),
+                _good(parameters),
+                indicators,
+                timelines,
+                iter(readers),
+                self._as_of,
+                self.report,
             )
         shape = shapes.fit(head, shapes.PackShape, Report()) if head else None
         if self.report.findings or shape is None:
@@ -200,12 +206,20 @@ class Compiler:
     def _inbox(self, name: str, document: Document, inbox: str) -> None:
         try:
             parts = urlsplit(inbox)
-            fits = parts.scheme == "https" and bool(parts.hostname) and not parts.username and not parts.fragment
+            fits = (
+                parts.scheme == "https" and bool(parts.hostname) and not parts.username and not parts.fragment
+            )
         except ValueError:
             fits = False
         if inbox != CONSOLE and not fits:
             message = f"`{inbox}` is no inbox."
-            self.report.at(document, (name, "inbox"), "inbox", message, "Write `console`, or the https:// address of its system.")
+            self.report.at(
+                document,
+                (name, "inbox"),
+                "inbox",
+                message,
+                "Write `console`, or the https:// address of its system.",
+            )
 
     def _terms(self, head: Document | None, departments: Mapping[str, object]) -> Terms:
         own = list(head.mapping("units")) if head else []
@@ -234,7 +248,10 @@ class Compiler:
             if document is not None:
                 if folder not in {"contracts", "parameters", "scenarios"}:
                     shapes.all_words(
-                        document, terms.languages, self.report, ("label", "meaning", "check", "why", "question", "total")
+                        document,
+                        terms.languages,
+                        self.report,
+                        ("label", "meaning", "check", "why", "question", "total"),
                     )
                 yield name, document
 
@@ -295,7 +312,9 @@ class Compiler:
         described = "subject, label and the meaning of every column"
         for name, document, file in self._statements("indicators", "indicator", described, terms):
             text = SqlText(file.shown, file.content, self.report)
-            found[name] = IndicatorReader(name, document, text, known, parameters, terms.units, self.report).read()
+            found[name] = IndicatorReader(
+                name, document, text, known, parameters, terms.units, self.report
+            ).read()
         return found
 
     def _timelines(
@@ -320,7 +339,9 @@ class Compiler:
         for name in yaml.keys() - sql.keys():
             lacks = f"The {what} has no {name}.sql."
             self.report.add(yaml[name].shown, 1, "missing-file", lacks, "Add the SELECT.")
-        yield from ((name, document, sql[name]) for name, document in self._documents(folder, terms) if name in sql)
+        yield from (
+            (name, document, sql[name]) for name, document in self._documents(folder, terms) if name in sql
+        )
 
     def _ground(
         self,

@@ -80,7 +80,8 @@ class ConditionReader:
         report: Report,
         more: Mapping[str, units.Unit | None] | None = None,
     ) -> None:
-        """`more` are names, with their units, that every condition of the document can use besides the columns."""
+        """`more` are names, with their units, that every condition of the document can use besides the
+        columns."""
         self._document = document
         self._vocabulary = vocabulary
         self._report = report

@@ -346,7 +346,12 @@ class ContractReader:
         named, path = extras.get("words", ({}, ()))
         if not isinstance(named, dict) or (named and {str(value) for value in named} != set(values)):
             listed = ", ".join(values)
-            self._fault(path, "wrong-value", "`words` does not name each valid value, and no other.", f"Name {listed}.")
+            self._fault(
+                path,
+                "wrong-value",
+                "`words` does not name each valid value, and no other.",
+                f"Name {listed}.",
+            )
         elif named:
             for value in named:
                 shapes.words(self._document, (*path, value), self._terms.languages, self._report)

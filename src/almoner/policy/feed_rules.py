@@ -13,9 +13,12 @@ _ONCE = (Role.RESIDENT_ID, Role.HOUSEHOLD, Role.EVENT_TIME, Role.BIRTH_DATE)
 
 
 class FeedRules:
-    """Judges one feed. `where` tells where an addition of a column, by its place and name, is written; faults go to `report`."""
+    """Judges one feed. `where` tells where an addition of a column, by its place and name, is written;
+    faults go to `report`."""
 
-    def __init__(self, document: Document, feed: Feed, where: Callable[[int, str], Path], report: Report) -> None:
+    def __init__(
+        self, document: Document, feed: Feed, where: Callable[[int, str], Path], report: Report
+    ) -> None:
         self._document, self._feed, self._where, self._report = document, feed, where, report
 
     def check(self) -> None:
@@ -92,13 +95,25 @@ class FeedRules:
             lacking = [prop.name for prop in feed.properties if prop.required and not _known_at_desk(prop)]
             path = self._where(n, "atDesk")
             if n != marked[0]:
-                self._fault(path, "desk", "`atDesk` stands at two columns.", "Keep it at the one that says how people ask.")
-            elif lacking or feed.with_role(Role.RESIDENT_ID) is None:
-                told = f"nobody can say {', '.join(lacking)} at the desk" if lacking else "it does not say who asks"
                 self._fault(
-                    path, "desk", f"Requests cannot be taken into `{feed.id}`: {told}.",
-                    "Let each required column be who asks, the time, a text key, or one whose values have `words`.",
-                )  # fmt: skip
+                    path,
+                    "desk",
+                    "`atDesk` stands at two columns.",
+                    "Keep it at the one that says how people ask.",
+                )
+            elif lacking or feed.with_role(Role.RESIDENT_ID) is None:
+                told = (
+                    f"nobody can say {', '.join(lacking)} at the desk"
+                    if lacking
+                    else "it does not say who asks"
+                )
+                self._fault(
+                    path,
+                    "desk",
+                    f"Requests cannot be taken into `{feed.id}`: {told}.",
+                    "Let each required column be who asks, the time, a text key, or one whose values have"
+                    " `words`.",
+                )
 
     def _nobody(self) -> None:
         feed = self._feed
@@ -131,7 +146,8 @@ class FeedRules:
 
 
 def _known_at_desk(prop: Property) -> bool:
-    """Whether a request taken at the desk has a value of it: by its role, its own reference as key, or chosen there."""
+    """Whether a request taken at the desk has a value of it: by its role, its own reference as key, or
+    chosen there."""
     if prop.role in {Role.RESIDENT_ID, Role.EVENT_TIME} or prop.at_desk or prop.value_labels:
         return True
     return prop.key and prop.type == "string"

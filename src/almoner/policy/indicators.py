@@ -1,4 +1,5 @@
-"""Indicators: one SELECT and the meaning of its columns. What any statement of a pack is checked for is `StatementReader`."""
+"""Indicators: one SELECT and the meaning of its columns. What any statement of a pack is checked for is
+`StatementReader`."""
 
 from __future__ import annotations
 

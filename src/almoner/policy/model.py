@@ -137,7 +137,8 @@ class Indicator:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A SELECT of what people look back on: at most one `value` a subject and `month`. Nothing is decided by it.
+    """A SELECT of what people look back on: at most one `value` a subject and `month`. Nothing is decided
+    by it.
 
     `purposes` are those that all it reads is shared for; a case sees it only where it is about one of them.
     """
@@ -265,7 +266,8 @@ CONSOLE = "console"
 
 @dataclass(frozen=True)
 class Department:
-    """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a resident to deliver."""
+    """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a
+    resident to deliver."""
 
     id: str
     label: Words
@@ -283,14 +285,18 @@ class ScenarioCase:
     file: str
     line: int
     as_of: dt.date
-    complete_through: Mapping[str, dt.date | None]  # by feed; not named: complete to `as_of`; None: never delivered
+    complete_through: Mapping[
+        str, dt.date | None
+    ]  # by feed; not named: complete to `as_of`; None: never delivered
     records: Mapping[str, tuple[Mapping[str, object], ...]]  # by feed, in the contract's columns
     signals: Mapping[
         str, str | bool | None
     ]  # level, or True/False, or None for unknown; by signal or signal@person
     programmes: Mapping[str, float | bool | None]  # amount, or False: none
     categories: Mapping[str, str | bool | None] = field(default_factory=dict)  # what is proposed or held
-    corrections: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)  # came later, same keys
+    corrections: Mapping[str, tuple[Mapping[str, object], ...]] = field(
+        default_factory=dict
+    )  # came later, same keys
 
 
 @dataclass(frozen=True)
@@ -340,7 +346,11 @@ class Pack:
     @cached_property
     def columns(self) -> Mapping[str, tuple[Indicator, Column]]:
         """By bare name, the indicator and column behind it."""
-        return {column.name: (indicator, column) for indicator in self.indicators.values() for column in indicator.columns}
+        return {
+            column.name: (indicator, column)
+            for indicator in self.indicators.values()
+            for column in indicator.columns
+        }
 
     def column(self, name: str) -> tuple[Indicator, Column]:
         """The indicator and column behind a bare name. KeyError when no indicator has it."""

@@ -1,7 +1,7 @@
 """A new pack that extends another: a small whole example that compiles and passes, to be changed by hand.
 
-The files lie in `starter/`; what they must say in the words of the extended pack (its currency, its register of people, its
-departments) is filled in here.
+The files lie in `starter/`; what they must say in the words of the extended pack (its currency, its
+register of people, its departments) is filled in here.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 def create(name: str, parent: Pack, extends: str, folder: Path, today: dt.date) -> list[Path]:
     """Write the pack to `folder`, which must not exist or be empty; gives the files written, in order.
 
-    `extends` is how pack.yaml names `parent`: a pack that comes with Almoner, or a folder relative to the new one. Raises
-    PackError for a name that cannot be one, a folder that holds something, or a parent without departments or purposes.
+    `extends` is how pack.yaml names `parent`: a pack that comes with Almoner, or a folder relative to the
+    new one. Raises PackError for a name that cannot be one, a folder that holds something, or a parent
+    without departments or purposes.
     """
     if not _NAME.fullmatch(name):
         raise PackError(f"`{name}` cannot be the name of a pack. Use small letters, digits and underscores.")
@@ -70,7 +71,8 @@ def create(name: str, parent: Pack, extends: str, folder: Path, today: dt.date) 
 
 
 def named_from(folder: Path, extends: str) -> str:
-    """How a pack in `folder` names the pack that the user called `extends`: a folder as seen from there, else the name."""
+    """How a pack in `folder` names the pack that the user called `extends`: a folder as seen from there,
+    else the name."""
     given = Path(extends)
     return Path(os.path.relpath(given.resolve(), folder.resolve())).as_posix() if given.is_dir() else extends
 
@@ -85,13 +87,25 @@ def _values(name: str, parent: Pack, extends: str, today: dt.date) -> dict[str, 
     )
     words = {f"words_{key}": _said(parent, en, zh) for key, (en, zh) in _WORDS.items()}
     months = {f"month_{back}": f"{_month(today, back):%Y-%m}" for back in range(1, 7)}
-    return words | months | {
-        "name": name, "extends": extends, "currency": parent.currency, "words_pack": _said(parent, name, name),
-        "department": _department(parent), "purpose": _purpose(parent), "theme": _theme(parent),
-        "register": register.id, "register_defaults": "\n".join(_defaults(register, today)),
-        "resident": resident.name if resident else "", "identifier": identifier,
-        "since": _month(today, today.month + 11).isoformat(), "as_of": (_month(today, 0) - dt.timedelta(days=1)).isoformat(),
-    }  # fmt: skip
+    return (
+        words
+        | months
+        | {
+            "name": name,
+            "extends": extends,
+            "currency": parent.currency,
+            "words_pack": _said(parent, name, name),
+            "department": _department(parent),
+            "purpose": _purpose(parent),
+            "theme": _theme(parent),
+            "register": register.id,
+            "register_defaults": "\n".join(_defaults(register, today)),
+            "resident": resident.name if resident else "",
+            "identifier": identifier,
+            "since": _month(today, today.month + 11).isoformat(),
+            "as_of": (_month(today, 0) - dt.timedelta(days=1)).isoformat(),
+        }
+    )
 
 
 def _said(parent: Pack, en: str, zh: str) -> str:
@@ -116,7 +130,8 @@ def _department(parent: Pack) -> str:
 
 
 def _purpose(parent: Pack) -> str:
-    """The register's own, so that whoever lives in a household may be looked at for it; the one most signals have."""
+    """The register's own, so that whoever lives in a household may be looked at for it; the one most
+    signals have."""
     shared = [p for p in parent.membership_feed.purposes if p in parent.purposes] or list(parent.purposes)
     used = [s.purpose for s in parent.signals.values()]
     return max(shared, key=used.count)
@@ -127,7 +142,8 @@ def _theme(parent: Pack) -> str:
 
 
 def _defaults(register: Feed, today: dt.date) -> Iterator[str]:
-    """A line for each column that a row of the register needs here, besides the person's number: lives somewhere, with somebody."""
+    """A line for each column that a row of the register needs here, besides the person's number: lives
+    somewhere, with somebody."""
     for column in register.properties:
         needed = column.required or column.role is Role.HOUSEHOLD
         if needed and column.role is not Role.RESIDENT_ID and column.role not in VAULT_ROLES:

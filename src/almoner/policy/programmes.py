@@ -96,7 +96,8 @@ class ProgrammeReader(RuleReader):
                 ("signals",) if "signals" in self.document.mapping() else (),
                 "never-looked-at",
                 f"Nothing makes `{self.name}` be looked at.",
-                "Add `signals:` or `categories:`; `list`, `pre_notify` and `hidden` look at everybody without.",
+                "Add `signals:` or `categories:`; `list`, `pre_notify` and `hidden` look at everybody"
+                " without.",
             )
 
     def _amount(self) -> None:
@@ -111,7 +112,9 @@ class ProgrammeReader(RuleReader):
             if isinstance(name, str):
                 self._step_name(name, ("amount", n, "id"), known)
                 known[name] = last.unit if last else None
-        unit = shapes.unit(self.document, ("unit",), self.document.get("unit"), self.ground.units, self.report)
+        unit = shapes.unit(
+            self.document, ("unit",), self.document.get("unit"), self.ground.units, self.report
+        )
         self._same_unit(last, unit, "The amount comes out", "the programme pays", "correct `unit`")
         self._addons(known, unit)
         self._gradual_exit(unit)
@@ -198,7 +201,10 @@ class ProgrammeReader(RuleReader):
             self.names_of((key,), self._heads, "programme")
         for n, other in enumerate(self.document.items("instead_of")):
             if other in self._heads and other != self.name and self._heads[other].order <= mine.order:
-                message = f"`{other}` is worked out at {self._heads[other].order}, not after this one ({mine.order})."
+                message = (
+                    f"`{other}` is worked out at {self._heads[other].order}, not after this one"
+                    f" ({mine.order})."
+                )
                 self.fault(
                     ("instead_of", n),
                     "order",
@@ -283,7 +289,10 @@ class ProgrammeReader(RuleReader):
         mine, theirs = self._heads[self.name], self._heads[other]
         name = f"{GRANTED}{other}"
         if theirs.order >= mine.order:
-            message = f"`{name}` is not known yet: `{other}` is worked out at {theirs.order}, this one at {mine.order}."
+            message = (
+                f"`{name}` is not known yet: `{other}` is worked out at {theirs.order}, this one at"
+                f" {mine.order}."
+            )
             self.report.near(
                 self.document,
                 path,

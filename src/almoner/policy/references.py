@@ -1,6 +1,7 @@
 """Where the numbers and rules of a pack come from, by how far the reference can be trusted.
 
-The marks are words in the reference's own text (docs/packs.md, *References*), so that whoever reads the file sees them too.
+The marks are words in the reference's own text (docs/packs.md, *References*), so that whoever reads the
+file sees them too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _MARKS: tuple[tuple[Standing, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Reference:
-    """One thing that needs a source, and the source it names. `value` is a parameter's value with its unit, else empty."""
+    """One thing that needs a source, and the source it names. `value` is a parameter's value with its
+    unit, else empty."""
 
     part: Literal["parameters", "categories", "programmes", "contracts"]
     item: str

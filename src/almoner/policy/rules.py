@@ -79,7 +79,8 @@ class RuleReader:
             self.fault(path, f"unknown-{what}", f"There is no {what} `{value}`.", instead(value, known))
 
     def names_of(self, path: Path, known: Iterable[str], what: str) -> None:
-        """Check every name in the list at `path`; one that is listed twice or is the file's own is at fault too."""
+        """Check every name in the list at `path`; one that is listed twice or is the file's own is at
+        fault too."""
         listed = self.document.items(*path)
         for n in range(len(listed)):
             self.one_of((*path, n), known, what)
@@ -110,7 +111,9 @@ class RuleReader:
                 "Keep one: `purpose` for one, `purposes` for a list.",
             )
         if "purpose" not in data and "purposes" not in data:
-            self.fault((), "missing-key", "`purpose` is missing.", "Add `purpose:`, or `purposes:` with a list.")
+            self.fault(
+                (), "missing-key", "`purpose` is missing.", "Add `purpose:`, or `purposes:` with a list."
+            )
         self.one_of(("purpose",), self.ground.purposes, "purpose")
         for n in range(len(self.document.items("purposes"))):
             self.one_of(("purposes", n), self.ground.purposes, "purpose")

@@ -249,7 +249,6 @@ class ScenarioReader:
                     "Write a number, false or unknown.",
                 )
 
-
     def _categories(
         self, scenario: Scenario, path: Path, known: Mapping[str, Category | None], people: set[str] | None
     ) -> None:

@@ -46,7 +46,8 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Sources:
-    """All files, after `extends`. Of pack.yaml, departments.yaml and watch.yaml every layer is kept, the eldest first."""
+    """All files, after `extends`. Of pack.yaml, departments.yaml and watch.yaml every layer is kept, the
+    eldest first."""
 
     folder: Path
     layers: Mapping[str, tuple[SourceFile, ...]]

@@ -12,7 +12,8 @@ from almoner.policy.words_of_sql import forbidden_functions, orderless_aggregate
 
 
 class SqlText:
-    """One SQL file of `what` it is. `tree` is None when it does not parse as a single SELECT; the report then says why."""
+    """One SQL file of `what` it is. `tree` is None when it does not parse as a single SELECT; the report
+    then says why."""
 
     def __init__(self, file: str, content: bytes, report: Report, what: str = "an indicator") -> None:
         self.file = file

@@ -55,7 +55,8 @@ class Review:
 
 @dataclass(frozen=True)
 class Category:
-    """A tier of people whom the law recognises: who is proposed for it, who holds it, when it is looked at again."""
+    """A tier of people whom the law recognises: who is proposed for it, who holds it, when it is looked at
+    again."""
 
     id: str
     label: Words

@@ -80,7 +80,10 @@ class Trial:
         for name, fits, wanted in (("month", pa.types.is_date, "a date"), ("value", _numeric, "a number")):
             kind = schema.field(name).type if schema else None
             if kind is not None and not fits(kind):
-                message, advice = f"`{name}` gives a {kind}, not {wanted}.", f"Write an expression that gives {wanted}."
+                message, advice = (
+                    f"`{name}` gives a {kind}, not {wanted}.",
+                    f"Write an expression that gives {wanted}.",
+                )
                 self._report.add(read.sql_file, 1, "timeline-type", message, advice)
 
     def _schema(self, sql: str, file: str) -> pa.Schema | None:
@@ -123,7 +126,8 @@ class Trial:
                 steps[str(reader.document.get("amount", path[1], "id"))] = pa.float64()
 
     def _together(self, reader: RuleReader) -> dict[Path, pa.DataType]:
-        """The types of all conditions in one statement; none where one is at fault, and then each is tried alone."""
+        """The types of all conditions in one statement; none where one is at fault, and then each is tried
+        alone."""
         if not all(parsed.sound for parsed in reader.read.values()):
             return {}
         steps = [s.get("id") for key in ("amount", "addons") for s in reader.document.items(key)]
@@ -187,7 +191,8 @@ def try_out(
 
 
 def _empty(types: Mapping[str, pa.DataType]) -> pa.Table:
-    """A table without rows. To make an array of a list would load pandas where it is installed, for each command."""
+    """A table without rows. To make an array of a list would load pandas where it is installed, for each
+    command."""
     return pa.Table.from_batches([], pa.schema(types or {"nothing": pa.null()}))
 
 

@@ -72,7 +72,8 @@ class WatchReader:
             self._fault(path, "unknown-department", f"There is no department `{value}`.", advice)
 
     def _areas(self) -> Feed | None:
-        """The feed of areas; whether its level column has the levels, and whether the thresholds are numbers of the pack."""
+        """The feed of areas; whether its level column has the levels, and whether the thresholds are
+        numbers of the pack."""
         if not self._document.mapping("areas"):
             return None
         feed = next(
@@ -81,7 +82,9 @@ class WatchReader:
         if feed is None:
             if None not in self._ground.feeds.values():
                 message = "No shared feed says which area belongs to which."
-                self._fault(("areas",), "missing-areas", message, "Give its columns the roles area and parent_area.")
+                self._fault(
+                    ("areas",), "missing-areas", message, "Give its columns the roles area and parent_area."
+                )
             return None
         self._levels(feed)
         if self._document.mapping("areas", "alarm"):
@@ -98,7 +101,9 @@ class WatchReader:
         for level in levels if column and column.valid_values else ():
             if column and level not in column.valid_values:
                 message = f"`{column.name}` of `{feed.id}` is never `{level}`."
-                self._fault(("areas", "levels", level), "unknown-level", message, instead(level, column.valid_values))
+                self._fault(
+                    ("areas", "levels", level), "unknown-level", message, instead(level, column.valid_values)
+                )
         for n, level in enumerate(self._document.items("areas", "alarm", "levels")):
             if isinstance(level, str) and level not in levels:
                 message = f"There is no level `{level}` of areas."

@@ -1,4 +1,5 @@
-"""What a pack says of its watch: the watch list (points), themes (lines), levels of areas, and the whole population (surface).
+"""What a pack says of its watch: the watch list (points), themes (lines), levels of areas, and the whole
+population (surface).
 
 Like `almoner.policy.model` it is immutable and holds no file positions.
 """
@@ -51,7 +52,8 @@ class Alarm:
 
 @dataclass(frozen=True)
 class AreaLayer:
-    """Levels of areas, the largest first; `feed` is the shared feed of areas and `column` its column that names the level."""
+    """Levels of areas, the largest first; `feed` is the shared feed of areas and `column` its column that
+    names the level."""
 
     label: Words
     feed: str

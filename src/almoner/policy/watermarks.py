@@ -1,7 +1,8 @@
 """How far a feed can be trusted, as parameters of an indicator's SQL.
 
-`:FEED_through` is the last day that the feed is complete for, never after `:as_of`; `:FEED_month` is the first day of the last month that is
-complete by then. Both are unknown for a feed that was never delivered. The engine sees constants, and skips what lies outside a window.
+`:FEED_through` is the last day that the feed is complete for, never after `:as_of`; `:FEED_month` is the
+first day of the last month that is complete by then. Both are unknown for a feed that was never delivered.
+The engine sees constants, and skips what lies outside a window.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def names(feeds: Iterable[str]) -> dict[str, str]:
 
 
 def typed(sql: str, names: Iterable[str]) -> str:
-    """The statement with each watermark as a date also where it is unknown: the engine takes a bare NULL for a number."""
+    """The statement with each watermark as a date also where it is unknown: the engine takes a bare NULL
+    for a number."""
     for name in names:
         sql = re.sub(rf"\${name}\b", f"CAST(${name} AS DATE)", sql)
     return sql

@@ -1,8 +1,9 @@
-"""Keeps facts clustered by household: rows that arrived one after the other are moved, a range of households at a time, so that those
-of one household lie together and the engine skips all others. What came since lies behind, in the order of arrival.
+"""Keeps facts clustered by household: rows that arrived one after the other are moved, a range of
+households at a time, so that those of one household lie together and the engine skips all others. What
+came since lies behind, in the order of arrival.
 
-Nothing but the place of a row changes. One step moves one range in one transaction, together with how far the pass has come: it can be
-left off, killed and taken up again anywhere, between any two pieces of work.
+Nothing but the place of a row changes. One step moves one range in one transaction, together with how far
+the pass has come: it can be left off, killed and taken up again anywhere, between any two pieces of work.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _MOVING = "rows_to_move"
 
 @dataclass(frozen=True)
 class Pass:
-    """How far a feed is clustered: all rows of deliveries up to `through` are. Under way (`next_key` is set): those up to `target` with
-    a smaller key are."""
+    """How far a feed is clustered: all rows of deliveries up to `through` are. Under way (`next_key` is
+    set): those up to `target` with a smaller key are."""
 
     through: int = 0
     target: int = 0
@@ -48,9 +49,11 @@ class Moved:
 
 @dataclass
 class Compaction:
-    """Takes the feeds of one installation through their passes, step by step. Steps grow and shrink to take `seconds` each.
+    """Takes the feeds of one installation through their passes, step by step. Steps grow and shrink to
+    take `seconds` each.
 
-    A pass begins when more than `share` of a feed's rows, and at least `fewest`, lie behind its clustered part.
+    A pass begins when more than `share` of a feed's rows, and at least `fewest`, lie behind its clustered
+    part.
     """
 
     engine: Engine
@@ -109,7 +112,8 @@ def digest(engine: Engine, feeds: Iterable[Feed]) -> str:
     lines = []
     for feed in sorted(feeds, key=lambda f: f.id):
         counted = engine.rows(
-            f"SELECT count(*), bit_xor(hash(f)), sum((hash(f) // 4)::BIGINT)::VARCHAR FROM {fact_table(feed)} AS f"
+            f"SELECT count(*), bit_xor(hash(f)), sum((hash(f) // 4)::BIGINT)::VARCHAR FROM {fact_table(feed)}"
+            " AS f"
         )[0]
         lines.append(f"{feed.id} {counted}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,4 +1,5 @@
-"""Takes in one delivery: all of it in one transaction, or nothing. A file and a slice of a stream go the same way."""
+"""Takes in one delivery: all of it in one transaction, or nothing. A file and a slice of a stream go the
+same way."""
 
 from __future__ import annotations
 
@@ -62,9 +63,9 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Head:
-    """What is known of a delivery before its rows are read. `ordered`: rows came one after the other, so the last word on a key
-    holds. `withdraws`: the rows name keys of facts that no longer hold. `expected`: whose numbers they name was looked up before, with those of
-    other deliveries (`identity.expect`).
+    """What is known of a delivery before its rows are read. `ordered`: rows came one after the other, so
+    the last word on a key holds. `withdraws`: the rows name keys of facts that no longer hold. `expected`:
+    whose numbers they name was looked up before, with those of other deliveries (`identity.expect`).
     """
 
     feed: Feed
@@ -83,13 +84,16 @@ class Head:
         return keys_only(self.feed) if self.withdraws else self.feed
 
 
-Noted = Callable[[Outcome | None, Receipt], None]  # called in the transaction; None: it brought a watermark only
+Noted = Callable[
+    [Outcome | None, Receipt], None
+]  # called in the transaction; None: it brought a watermark only
 _STORED = tuple(list(Receipt.__dataclass_fields__)[:13])
 _COUNTS = _STORED[6:]
 
 
 class DeliveryLog:
-    """Numbers deliveries, and writes their rows all at once at the end (`write`), within the caller's transaction."""
+    """Numbers deliveries, and writes their rows all at once at the end (`write`), within the caller's
+    transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -107,14 +111,21 @@ class DeliveryLog:
     def write(self) -> None:
         columns = {name: [getattr(receipt, name) for receipt in self._entered] for name in _STORED}
         with self._engine.offer("entered", pa.table(columns, schema=_SCHEMA)):
-            self._engine.execute(f"INSERT INTO registry.delivery ({', '.join(_STORED)}) SELECT {', '.join(_STORED)} FROM entered")
+            self._engine.execute(
+                f"INSERT INTO registry.delivery ({', '.join(_STORED)}) SELECT {', '.join(_STORED)} FROM"
+                " entered"
+            )
         self._entered.clear()
 
 
 _TYPES = {
-    "delivery_id": pa.int32(), "feed": pa.string(), "sha256": pa.string(), "file": pa.string(), "received_at": pa.timestamp("us"),
+    "delivery_id": pa.int32(),
+    "feed": pa.string(),
+    "sha256": pa.string(),
+    "file": pa.string(),
+    "received_at": pa.timestamp("us"),
     "complete_through": pa.date32(),
-}  # fmt: skip
+}
 _SCHEMA = pa.schema([(name, _TYPES.get(name, pa.int64())) for name in _STORED])
 
 
@@ -130,8 +141,8 @@ def take_in(
     """Read, validate, identify and write one delivery. The same file for the same feed again changes
     nothing, except that it may vouch for later days (empty files of two months are the same file).
 
-    `note` is called within the transaction. Raises DeliveryRefused when the file as a whole cannot be taken in; then nothing has
-    changed.
+    `note` is called within the transaction. Raises DeliveryRefused when the file as a whole cannot be
+    taken in; then nothing has changed.
     """
     feed = feed_to_fill(pack_feeds, delivery.feed)
     digest = fingerprint(delivery.file)
@@ -168,14 +179,18 @@ def take_rows(
     note: Noted | None = None,
     looked: Looked | None = None,
 ) -> Receipt:
-    """Take in rows that were read already, within the caller's transaction: the one way that every record goes. The caller writes the
-    `log` and cleans up after one or several (`writing.clean_up`). `looked`: what `looking.look_ahead` gave of them."""
+    """Take in rows that were read already, within the caller's transaction: the one way that every record
+    goes. The caller writes the `log` and cleans up after one or several (`writing.clean_up`). `looked`:
+    what `looking.look_ahead` gave of them.
+    """
     delivery_id, feed = log.number(), head.told
     sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
     if looked:
         sink.add(looked.bad)
     else:
-        looked = Look(engine, vault, feed, head.received_at, sink, ordered=head.ordered, expected=head.expected).at(slices)
+        looked = Look(
+            engine, vault, feed, head.received_at, sink, ordered=head.ordered, expected=head.expected
+        ).at(slices)
     work = Work(engine, vault, store, feed, head.received_at, delivery_id)
     outcome = work.withdraw(looked) if head.withdraws else work.write(looked)
     sink.flush()
@@ -239,7 +254,7 @@ def feed_to_fill(pack_feeds: Mapping[str, Feed], name: str) -> Feed:
 def _taken(engine: Engine, feed: Feed, digest: str) -> Receipt | None:
     found = engine.rows(
         f"SELECT {', '.join(_STORED)} FROM registry.delivery WHERE feed = $feed AND sha256 = $digest "
-        f"ORDER BY complete_through DESC NULLS LAST, delivery_id",
+        "ORDER BY complete_through DESC NULLS LAST, delivery_id",
         {"feed": feed.id, "digest": digest},
     )
     return Receipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
@@ -263,6 +278,6 @@ def _refuse_out_of_order(engine: Engine, delivery: Delivery) -> None:
     if last is not None and delivery.received_at < last:
         raise DeliveryRefused(
             f"{delivery.file.name} was received at {delivery.received_at}, but {delivery.feed} already "
-            f"has a delivery "
+            "has a delivery "
             f"of {last}. Take in a feed's deliveries in the order in which they arrived."
         )

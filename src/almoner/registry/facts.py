@@ -1,6 +1,7 @@
 """Facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
 
-Of a delivery under way, `placed` holds the good rows with `person_id` and `household_id`; `judged` adds what is known already.
+Of a delivery under way, `placed` holds the good rows with `person_id` and `household_id`; `judged` adds
+what is known already.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ KEPT = ("staged", "placed", "twin", "judged")  # of a delivery, by feed (`name_o
 
 @dataclass(frozen=True)
 class Span:
-    """Rows that are placed, and the first and last of their event times; None without rows, or where the feed has none."""
+    """Rows that are placed, and the first and last of their event times; None without rows, or where the
+    feed has none."""
 
     rows: int
     first: dt.date | dt.datetime | None
@@ -44,15 +46,28 @@ class Written:
 def place(engine: Engine, feed: Feed) -> None:
     """Fill `placed` from the stage, with ids for numbers."""
     person, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
-    joins = f" LEFT JOIN {quote(name_of('person_seen', feed))} p ON p.number = s.{quote(person.name)}" if person else ""
-    joins += f" LEFT JOIN {quote(name_of('household_seen', feed))} h ON h.household_no = s.{quote(home.name)}" if home else ""
+    joins = (
+        f" LEFT JOIN {quote(name_of('person_seen', feed))} p ON p.number = s.{quote(person.name)}"
+        if person
+        else ""
+    )
+    joins += (
+        f" LEFT JOIN {quote(name_of('household_seen', feed))} h ON h.household_no = s.{quote(home.name)}"
+        if home
+        else ""
+    )
     columns = ", ".join(_placed(p) for p in feed.properties if p.fact_column)
     engine.keep(name_of("placed", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}")
 
 
 def find_twins(engine: Engine, feed: Feed) -> bool:
-    """Whether rows share a key. If so fill `twin` with them: `kinds` different ones, `first_line` the one to keep if it is 1."""
-    key, vaulted, placed = _key(feed), [p.name for p in feed.properties if p.role in VAULT_ROLES], quote(name_of("placed", feed))
+    """Whether rows share a key. If so fill `twin` with them: `kinds` different ones, `first_line` the one
+    to keep if it is 1."""
+    key, vaulted, placed = (
+        _key(feed),
+        [p.name for p in feed.properties if p.role in VAULT_ROLES],
+        quote(name_of("placed", feed)),
+    )
     doubled = f"SELECT {_list(key)} FROM {placed} GROUP BY ALL HAVING count(*) > 1"
     if not engine.rows(f"SELECT 1 FROM ({doubled}) LIMIT 1"):
         return False
@@ -84,7 +99,10 @@ def drop_duplicates(engine: Engine, feed: Feed) -> int:
 def keep_last(engine: Engine, feed: Feed) -> int:
     """Of several rows with one key keep the last. Gives how many were dropped."""
     key, placed = _list(_key(feed), "p"), quote(name_of("placed", feed))
-    earlier = f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM {placed} p SEMI JOIN {twins(feed)} t USING ({LINE})) WHERE {LINE} < last"
+    earlier = (
+        f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM {placed}"
+        f" p SEMI JOIN {twins(feed)} t USING ({LINE})) WHERE {LINE} < last"
+    )
     dropped = engine.rows(earlier)
     if dropped:
         drop_lines(engine, feed, ", ".join(str(line) for (line,) in dropped))
@@ -100,19 +118,23 @@ def drop_lines(engine: Engine, feed: Feed, lines: str) -> None:
 def span(engine: Engine, feed: Feed) -> Span:
     """How many rows are placed, and of what time."""
     time = quote(feed.event_time.name) if feed.event_time else "NULL::DATE"
-    return Span(*engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('placed', feed))}")[0])
+    return Span(
+        *engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('placed', feed))}")[0]
+    )
 
 
 def judge(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None) -> str:
-    """What is known of the rows that are placed, as a table to read: `old` is the open row with the same key, if any; `same` whether its
-    values are equal. `holders` find few rows sooner."""
+    """What is known of the rows that are placed, as a table to read: `old` is the open row with the same
+    key, if any; `same` whether its values are equal. `holders` find few rows sooner."""
     columns, key, placed = fact_columns(feed), _key(feed), quote(name_of("placed", feed))
     known = (
         f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM "
         f"{fact_table(feed)} WHERE {_open(feed, rows)}"
     )
     if rows.rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
-        return f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {placed})"
+        return (
+            f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {placed})"
+        )
     judged = name_of("judged", feed)
     with _whose(engine, feed, rows, holders) as whose:
         engine.keep(
@@ -151,13 +173,15 @@ def write(engine: Engine, feed: Feed, judged: str, received_at: dt.datetime, del
 
 
 def close(engine: Engine, feed: Feed, judged: str, received_at: dt.datetime) -> Written:
-    """Close the open rows of the `judged` ones. `corrected` counts them, `unchanged` the keys that nobody knows."""
+    """Close the open rows of the `judged` ones. `corrected` counts them, `unchanged` the keys that nobody
+    knows."""
     found, unknown = engine.rows(
         f"SELECT count(*) FILTER (old IS NOT NULL), count(*) FILTER (old IS NULL) FROM {judged}"
     )[0]
     if found:
         engine.execute(
-            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL)",
+            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM {judged}"
+            " WHERE old IS NOT NULL)",
             {"received_at": received_at},
         )
     return Written(0, found, unknown)
@@ -189,19 +213,24 @@ def _open(feed: Feed, rows: Span) -> str:
     if rows.first is None:
         return "false"
     kind = fact_columns(feed)[time.name]
-    return f"known_to = 'infinity' AND {quote(time.name)} BETWEEN {kind} '{rows.first}' AND {kind} '{rows.last}'"
+    return (
+        f"known_to = 'infinity' AND {quote(time.name)} BETWEEN {kind} '{rows.first}' AND {kind} '{rows.last}'"
+    )
 
 
 @contextmanager
 def _whose(engine: Engine, feed: Feed, rows: Span, holders: Holders | None) -> Iterator[str]:
-    """Within the block, a further condition on those rows where no time says where they lie: facts lie by person. Key columns are never empty."""
+    """Within the block, a further condition on those rows where no time says where they lie: facts lie by
+    person. Key columns are never empty."""
     placed = name_of("placed", feed)
     if not feed.key or rows.rows > FEW or (feed.event_time and feed.event_time.key):
         yield "true"
     elif "person_id" in _key(feed):
         yield f"person_id IN (SELECT person_id FROM {quote(placed)})"
     else:
-        with held_by(engine, name_of("holders", feed), holders.of_facts(engine, feed, placed) if holders else None) as whose:
+        with held_by(
+            engine, name_of("holders", feed), holders.of_facts(engine, feed, placed) if holders else None
+        ) as whose:
             yield whose
 
 
@@ -211,7 +240,8 @@ def _key(feed: Feed) -> list[str]:
 
 
 def cluster_columns(feed: Feed) -> list[str]:
-    """The columns by which a feed's facts are put in order: the household's, the person's and the event's, those that it has."""
+    """The columns by which a feed's facts are put in order: the household's, the person's and the event's,
+    those that it has."""
     columns = fact_columns(feed)
     time = [feed.event_time.name] if feed.event_time else []
     return [c for c in ("household_id", "person_id", *time) if c in columns] or list(columns)

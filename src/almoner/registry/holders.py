@@ -1,8 +1,10 @@
-"""Who holds a key, found in memory: a key without a time says nothing of where its row lies, and to look at every row of a large table for
-the few keys of a slice takes longer than all else that is done with them.
+"""Who holds a key, found in memory: a key without a time says nothing of where its row lies, and to look
+at every row of a large table for the few keys of a slice takes longer than all else that is done with
+them.
 
-Only a hint, and in one direction: whoever holds a key is among those that are found, and others may be too. What is known of a table is
-brought up to it before each look, by a number that only grows with its rows. So a look must not see rows that may still be undone.
+Only a hint, and in one direction: whoever holds a key is among those that are found, and others may be
+too. What is known of a table is brought up to it before each look, by a number that only grows with its
+rows. So a look must not see rows that may still be undone.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ class _Index:
     """Persons by the hash of what they hold, in sorted pieces that grow like the digits of a number."""
 
     def __init__(self, rows: str, key: str, number: str) -> None:
-        self._rows = f"SELECT hash({key}) AS key, person_id, {number}::BIGINT AS number FROM {rows} WHERE {number} > $through"
+        self._rows = (
+            f"SELECT hash({key}) AS key, person_id, {number}::BIGINT AS number FROM {rows} WHERE {number} >"
+            " $through"
+        )
         self._through = -1
         self._pieces: list[tuple[NDArray[np.uint64], NDArray[np.int64]]] = []
         self._usable = True
@@ -59,30 +64,35 @@ class _Index:
 
 
 class Holders:
-    """Who holds the keys of the feeds' facts and the numbers of the register, of one installation that one process writes."""
+    """Who holds the keys of the feeds' facts and the numbers of the register, of one installation that one
+    process writes."""
 
     def __init__(self) -> None:
         self._facts: dict[str, _Index] = {}
         self._numbers = _Index("registry.person", "number_index", "person_id")
 
     def of_facts(self, engine: Engine, feed: Feed, rows: str) -> pa.Table | None:
-        """`person_id` of all who may have facts with a key of the kept table `rows`. None: they cannot be found so."""
+        """`person_id` of all who may have facts with a key of the kept table `rows`. None: they cannot be
+        found so."""
         if feed.with_role(Role.RESIDENT_ID) is None:
             return None
         columns = fact_columns(feed)
         key = [(p.fact_column, columns[p.fact_column]) for p in feed.key if p.fact_column]
-        index = self._facts.setdefault(feed.id, _Index(fact_table(feed), ", ".join(quote(c) for c, _ in key), "delivery_id"))
+        index = self._facts.setdefault(
+            feed.id, _Index(fact_table(feed), ", ".join(quote(c) for c, _ in key), "delivery_id")
+        )
         return _found(engine, index, ", ".join(f"CAST({quote(c)} AS {kind})" for c, kind in key), rows)
 
     def of_numbers(self, engine: Engine, rows: str) -> pa.Table | None:
-        """`person_id` of all who may have a `number_index` of the kept table `rows`. None: they cannot be found so."""
+        """`person_id` of all who may have a `number_index` of the kept table `rows`. None: they cannot be
+        found so."""
         return _found(engine, self._numbers, "number_index", rows)
 
 
 @contextmanager
 def held_by(engine: Engine, name: str, persons: pa.Table | None) -> Iterator[str]:
-    """Within the block, a condition on rows: that they are of the `persons` whom `Holders` found, who are offered as `name`; none where it found
-    out nothing."""
+    """Within the block, a condition on rows: that they are of the `persons` whom `Holders` found, who are
+    offered as `name`; none where it found out nothing."""
     if persons is None:
         yield "true"
         return

@@ -1,8 +1,9 @@
 """Who is who: numbers of a delivery become `person_id` and `household_id` by their blind indexes.
 
-Tables that are kept for one delivery: `number_seen` (number, canonical, number_index, and person_id and checked_as of those who are
-known), `person_seen` (number, canonical, number_index, person_id, is_new), `household_seen` (household_no, key_index, household_id,
-is_new), `bad_number` where there is one. `person_expected` is for several deliveries at once (`expect`).
+Tables that are kept for one delivery: `number_seen` (number, canonical, number_index, and person_id and
+checked_as of those who are known), `person_seen` (number, canonical, number_index, person_id, is_new),
+`household_seen` (household_no, key_index, household_id, is_new), `bad_number` where there is one.
+`person_expected` is for several deliveries at once (`expect`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from almoner.registry.vault import Vault
 HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
 _BLOCK_BYTES = 64
 _EXPECTED, _INDEXED = "person_expected", "number_indexed"
-KEPT = ("number_seen", "bad_number", "household_seen", "person_seen", "person_kept")  # of a delivery, by feed (`name_of`)
+KEPT = (
+    "number_seen",
+    "bad_number",
+    "household_seen",
+    "person_seen",
+    "person_kept",
+)  # of a delivery, by feed (`name_of`)
 
 
 def hmac_sql(text: str) -> str:
@@ -37,16 +44,22 @@ def pads(vault: Vault) -> dict[str, bytes]:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is known of a delivery's numbers at first sight: whether any may be of somebody `new`, and whether any is `bad`."""
+    """What is known of a delivery's numbers at first sight: whether any may be of somebody `new`, and
+    whether any is `bad`."""
 
     new: bool = False
     bad: bool = False
 
 
 def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], holders: Holders) -> None:
-    """Find at once whose numbers, as they were delivered, these are, before anything is written: to look at everybody for each of several small
-    deliveries takes longer than all else that is done with them. Only a hint: whoever is not found is looked for again."""
-    with engine.offer("numbers_expected", pa.table({"number": pa.chunked_array([c for n in numbers for c in n.chunks], pa.string())})):
+    """Find at once whose numbers, as they were delivered, these are, before anything is written: to look
+    at everybody for each of several small deliveries takes longer than all else that is done with them.
+    Only a hint: whoever is not found is looked for again.
+    """
+    with engine.offer(
+        "numbers_expected",
+        pa.table({"number": pa.chunked_array([c for n in numbers for c in n.chunks], pa.string())}),
+    ):
         engine.keep(
             _INDEXED,
             f"""SELECT number, {hmac_sql("number")} AS number_index FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)""",
@@ -56,7 +69,8 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
         engine.keep(
             _EXPECTED,
             f"""WITH held AS MATERIALIZED (SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose})
-            SELECT number, number_index, person_id, checked_as FROM {_INDEXED} JOIN held USING (number_index)""",  # first: else every index is compared
+            # first: else every index is compared
+            SELECT number, number_index, person_id, checked_as FROM {_INDEXED} JOIN held USING (number_index)""",
         )
 
 
@@ -64,10 +78,12 @@ def forget_expected(engine: Engine) -> None:
     engine.forget(_EXPECTED, _INDEXED)
 
 
-def see_numbers(engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False, ahead: bool = False) -> Numbers:
-    """Fill `number_seen`, and `bad_number` where one is. Only numbers that nobody has checked before are checked. A feed without numbers
-    fills neither. `expected`: whose they may be was found before; `ahead`: and nobody else is looked for, so where one may be `new`
-    nothing is filled."""
+def see_numbers(
+    engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False, ahead: bool = False
+) -> Numbers:
+    """Fill `number_seen`, and `bad_number` where one is. Only numbers that nobody has checked before are
+    checked. A feed without numbers fills neither. `expected`: whose they may be was found before; `ahead`:
+    and nobody else is looked for, so where one may be `new` nothing is filled."""
     of = feed.with_role(Role.RESIDENT_ID)
     if of is None:
         return Numbers()
@@ -75,12 +91,16 @@ def see_numbers(engine: Engine, vault: Vault, feed: Feed, *, expected: bool = Fa
     verdicts = check_numbers(of.identifier, unchecked)
     if ahead and _others(unchecked, verdicts):
         return Numbers(new=True)
-    if expected and _others(unchecked, verdicts):  # somebody new perhaps, or who came with an earlier delivery of these
+    if expected and _others(
+        unchecked, verdicts
+    ):  # somebody new perhaps, or who came with an earlier delivery of these
         unchecked = _see(engine, vault, feed, of)
         verdicts = check_numbers(of.identifier, unchecked)
     bad = [v for v in verdicts if v.rule]
     if bad:
-        with engine.offer(name_of("bad", feed), pa.table({"number": [v.number for v in bad], "rule": [v.rule for v in bad]})):
+        with engine.offer(
+            name_of("bad", feed), pa.table({"number": [v.number for v in bad], "rule": [v.rule for v in bad]})
+        ):
             engine.keep(name_of("bad_number", feed), f"FROM {_table('bad', feed)}")
     _respell(engine, vault, feed, [v for v in verdicts if not v.rule])
     return Numbers(new=_others(unchecked, verdicts), bad=bool(bad))
@@ -121,16 +141,22 @@ def _table(what: str, feed: Feed) -> str:
 
 
 def _unchecked(engine: Engine, feed: Feed, of: Property) -> list[str]:
-    unchecked = f"SELECT number FROM {_table('number_seen', feed)} WHERE checked_as IS DISTINCT FROM $identifier"
+    unchecked = (
+        f"SELECT number FROM {_table('number_seen', feed)} WHERE checked_as IS DISTINCT FROM $identifier"
+    )
     return engine.table(unchecked, {"identifier": of.identifier or ""}).column(0).to_pylist()  # type: ignore[no-any-return]
 
 
 def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
-    """Fill `household_seen`; new households get the next ids in the order of their numbers. A feed without households fills nothing."""
+    """Fill `household_seen`; new households get the next ids in the order of their numbers. A feed without
+    households fills nothing."""
     of = feed.with_role(Role.HOUSEHOLD)
     if of is None:
         return
-    seen = f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {quote(stage_of(feed))} WHERE household_no IS NOT NULL"
+    seen = (
+        f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {quote(stage_of(feed))} WHERE household_no IS"
+        " NOT NULL"
+    )
     index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
     engine.keep(
         name_of("household_seen", feed),
@@ -145,13 +171,19 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
 
 
 def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
-    """Fill `person_seen`, and tell whether anybody is new; new persons get the next ids, so that a household's members lie together.
-    A feed without numbers fills nothing."""
+    """Fill `person_seen`, and tell whether anybody is new; new persons get the next ids, so that a
+    household's members lie together. A feed without numbers fills nothing."""
     if feed.with_role(Role.RESIDENT_ID) is None:
         return False
-    seen, good = _table("number_seen", feed), f" ANTI JOIN {_table('bad_number', feed)} USING (number)" if numbers.bad else ""
+    seen, good = (
+        _table("number_seen", feed),
+        f" ANTI JOIN {_table('bad_number', feed)} USING (number)" if numbers.bad else "",
+    )
     if not numbers.new:
-        engine.keep(name_of("person_seen", feed), f"SELECT number, canonical, number_index, person_id, false AS is_new FROM {seen}{good}")
+        engine.keep(
+            name_of("person_seen", feed),
+            f"SELECT number, canonical, number_index, person_id, false AS is_new FROM {seen}{good}",
+        )
         return False
     engine.keep(
         name_of("person_seen", feed),
@@ -176,20 +208,20 @@ def keep_new(engine: Engine, feed: Feed) -> int:
     columns, placed = {p.fact_column for p in feed.properties}, _table("placed", feed)
     if "household_id" in columns:
         engine.execute(
-            f"""INSERT INTO registry.household SELECT household_id, key_index FROM {_table('household_seen', feed)}
+            f"""INSERT INTO registry.household SELECT household_id, key_index FROM {_table("household_seen", feed)}
             WHERE is_new AND household_id IN (SELECT household_id FROM {placed}) ORDER BY household_id"""
         )
     if "person_id" not in columns:
         return 0
     persons = engine.keep(
         name_of("person_kept", feed),
-        f"""SELECT person_id, any_value(number_index) AS number_index FROM {_table('person_seen', feed)}
+        f"""SELECT person_id, any_value(number_index) AS number_index FROM {_table("person_seen", feed)}
         WHERE is_new AND person_id IN (SELECT person_id FROM {placed}) GROUP BY person_id""",
     )
     of = feed.with_role(Role.RESIDENT_ID)
     engine.execute(
         f"""INSERT INTO registry.person SELECT person_id, number_index, $checked_as, NULL::BLOB
-        FROM {_table('person_kept', feed)} ORDER BY person_id""",
+        FROM {_table("person_kept", feed)} ORDER BY person_id""",
         {"checked_as": (of.identifier if of else None) or ""},
     )
     return persons
@@ -200,8 +232,9 @@ def _homes(feed: Feed) -> str:
     if not number or not home:
         return "SELECT ''::VARCHAR AS number, 0::BIGINT AS household_id LIMIT 0"
     return (
-        f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM {quote(stage_of(feed))} s "
-        f"JOIN {_table('household_seen', feed)} h ON h.household_no = s.{quote(home.name)} GROUP BY ALL"
+        f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM"
+        f" {quote(stage_of(feed))} s JOIN {_table('household_seen', feed)} h ON h.household_no ="
+        f" s.{quote(home.name)} GROUP BY ALL"
     )
 
 

@@ -1,4 +1,5 @@
-"""Looks at the rows of one delivery before anything is written: validated, identified, told apart, judged against what is known."""
+"""Looks at the rows of one delivery before anything is written: validated, identified, told apart, judged
+against what is known."""
 
 from __future__ import annotations
 
@@ -26,8 +27,9 @@ class Refused(Protocol):
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found out of a delivery's rows: how many were `read` and how many of them were duplicates, whether `anybody` may be new, the
-    good `rows`, and as `judged` the table of these and of what is known of them, to be read until `clean_up`. `bad` ones that nobody took yet.
+    """What was found out of a delivery's rows: how many were `read` and how many of them were duplicates,
+    whether `anybody` may be new, the good `rows`, and as `judged` the table of these and of what is known
+    of them, to be read until `clean_up`. `bad` ones that nobody took yet.
     """
 
     read: int
@@ -40,9 +42,10 @@ class Looked:
 
 @dataclass(frozen=True)
 class Look:
-    """A look at one delivery. `settled` rows come from quarantine: they do not replace what came later. `ordered` rows came one
-    after the other: of several with one key the last holds. `expected`: whose numbers they may be was found before (`identity.expect`).
-    `holders` may be given while nothing is written in the transaction.
+    """A look at one delivery. `settled` rows come from quarantine: they do not replace what came later.
+    `ordered` rows came one after the other: of several with one key the last holds. `expected`: whose
+    numbers they may be was found before (`identity.expect`). `holders` may be given while nothing is
+    written in the transaction.
     """
 
     engine: Engine
@@ -58,11 +61,13 @@ class Look:
     def at(self, slices: Iterable[Slice]) -> Looked:
         """All stages."""
         read = self._stage(slices)
-        return self._judged(read, identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected))
+        return self._judged(
+            read, identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected)
+        )
 
     def ahead(self, slices: Iterable[Slice]) -> Looked | None:
-        """As `at`, of rows whose numbers are expected, asking nothing that an `Engine.share` may not. None where it must be done in its turn:
-        somebody may be new, who came with other rows perhaps."""
+        """As `at`, of rows whose numbers are expected, asking nothing that an `Engine.share` may not. None
+        where it must be done in its turn: somebody may be new, who came with other rows perhaps."""
         if self.feed.with_role(Role.HOUSEHOLD):
             return None
         read = self._stage(slices)
@@ -94,7 +99,8 @@ class Look:
         if number and numbers.bad:
             named, bad = quote(number.name), quote(name_of("bad_number", self.feed))
             self._refuse(
-                f"SELECT {LINE}, rule FROM {quote(stage_of(self.feed))} JOIN {bad} b ON b.number = {named}", number.name
+                f"SELECT {LINE}, rule FROM {quote(stage_of(self.feed))} JOIN {bad} b ON b.number = {named}",
+                number.name,
             )
             self.engine.take_out(stage_of(self.feed), f"{named} IN (SELECT number FROM {bad})")
         identity.see_households(self.engine, self.vault, self.feed)
@@ -133,8 +139,8 @@ class Look:
         names = [p.name for p in self.feed.properties]
         shown = ", ".join(f"s.{quote(name)}::VARCHAR" for name in names)
         rows = self.engine.rows(
-            f"SELECT s.{LINE}, b.rule, {shown} FROM {quote(stage_of(self.feed))} s JOIN ({lines}) b USING ({LINE}) ORDER BY "
-            f"s.{LINE}"
+            f"SELECT s.{LINE}, b.rule, {shown} FROM {quote(stage_of(self.feed))} s JOIN ({lines}) b USING"
+            f" ({LINE}) ORDER BY s.{LINE}"
         )
         of = self.feed.property_named(column) if column else None
         for line, rule, *values in rows:
@@ -153,9 +159,16 @@ class _Held:
 
 
 def look_ahead(
-    engine: Engine, vault: Vault, feed: Feed, received_at: dt.datetime, slices: Iterable[Slice], holders: Holders
+    engine: Engine,
+    vault: Vault,
+    feed: Feed,
+    received_at: dt.datetime,
+    slices: Iterable[Slice],
+    holders: Holders,
 ) -> Looked | None:
     """`Look.ahead` of rows that came one after the other; what cannot go in is in what it gives."""
     held = _Held()
-    found = Look(engine, vault, feed, received_at, held, ordered=True, expected=True, holders=holders).ahead(slices)
+    found = Look(engine, vault, feed, received_at, held, ordered=True, expected=True, holders=holders).ahead(
+        slices
+    )
     return found and replace(found, bad=tuple(held.rows))

@@ -176,7 +176,7 @@ def dismiss(engine: Engine, quarantine_ids: Sequence[int], reason: str, at: dt.d
     with engine.transaction():
         count = int(engine.value(f"SELECT count(*) FROM registry.quarantine WHERE {chosen}"))
         engine.execute(
-            f"UPDATE registry.quarantine SET state = 'dismissed', reason = $reason, changed_at = $at "
+            "UPDATE registry.quarantine SET state = 'dismissed', reason = $reason, changed_at = $at "
             f"WHERE {chosen}",
             {"reason": reason.strip(), "at": at},
         )

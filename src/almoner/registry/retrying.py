@@ -53,7 +53,8 @@ def retry(
     schema.ensure(engine, pack_feeds)
     sealing.heal(engine, store)
     receipts = (
-        _retry(engine, vault, store, feed, received_at, quarantine_ids, noting) for feed in pack_feeds.values()
+        _retry(engine, vault, store, feed, received_at, quarantine_ids, noting)
+        for feed in pack_feeds.values()
     )
     return [receipt for receipt in receipts if receipt]
 
@@ -73,7 +74,9 @@ def _retry(
     last = deliveries.last_received(engine, feed.id) or received_at
     try:
         with engine.transaction():
-            return _write(engine, vault, store, feed, max(received_at, last), rows, noting(feed) if noting else None)
+            return _write(
+                engine, vault, store, feed, max(received_at, last), rows, noting(feed) if noting else None
+            )
     except _NothingPassed:
         return None
 
@@ -136,7 +139,7 @@ def _open_rows(
         else f" AND quarantine_id IN ({', '.join(str(int(i)) for i in chosen) or 'NULL'})"
     )
     sql = (
-        f"SELECT quarantine_id, row_sealed FROM registry.quarantine WHERE feed = $feed AND state = "
+        "SELECT quarantine_id, row_sealed FROM registry.quarantine WHERE feed = $feed AND state = "
         f"'open'{only} ORDER BY 1"
     )
     opened = {

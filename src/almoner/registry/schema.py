@@ -52,7 +52,8 @@ def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
 
 
 def absent(engine: Engine, feeds: Mapping[str, Feed]) -> dict[str, frozenset[str]]:
-    """By feed, the columns that the facts do not have yet: all of them where the pack's feed is new to this database."""
+    """By feed, the columns that the facts do not have yet: all of them where the pack's feed is new to
+    this database."""
     existing = _existing(engine)
     found = {
         feed.id: frozenset((fact_columns(feed) | CLOCKS).keys() - existing.get(feed.id, set()))

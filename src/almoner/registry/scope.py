@@ -27,8 +27,9 @@ def scope_views(
     """SELECTs by view name: `member`, which those of some households read, every feed, and `feed`.
 
     With `households`, feeds of persons and households hold only theirs; then the caller offers the table
-    `scope_household(household_id BIGINT)` with the same ids while the views are in use. Shared feeds
-    stay whole. Columns that are `absent` from the facts (`schema.absent`) are empty, and so is a feed without a table.
+    `scope_household(household_id BIGINT)` with the same ids while the views are in use. Shared feeds stay
+    whole. Columns that are `absent` from the facts (`schema.absent`) are empty, and so is a feed without a
+    table.
     """
     chosen = _chosen(households)
     members = {"member": _members(feeds, known_at, chosen, absent)}
@@ -46,12 +47,15 @@ def up_to(views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date) -> 
         for feed in feeds.values()
         if feed.event_time and not feed.membership and not feed.shared
     }
-    through = f"SELECT * REPLACE (least(complete_through, DATE '{day}') AS complete_through) FROM ({views['feed']})"
+    through = (
+        f"SELECT * REPLACE (least(complete_through, DATE '{day}') AS complete_through) FROM ({views['feed']})"
+    )
     return {**views, **limited, "feed": through}
 
 
 def within(views: Mapping[str, str], feeds: Mapping[str, Feed], households: str) -> dict[str, str]:
-    """`views` of those households only that are in the table `households`; shared feeds stay whole, and who is not in view stays out."""
+    """`views` of those households only that are in the table `households`; shared feeds stay whole, and
+    who is not in view stays out."""
     chosen = f"household_id IN (SELECT household_id FROM {households})"
     persons = "person_id IN (SELECT person_id FROM member)"
     narrowed = {"member": f"SELECT * FROM ({views['member']}) WHERE {chosen}"}
@@ -77,7 +81,7 @@ def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_a
     return int(
         engine.value(
             f"SELECT count(*) FROM ({' UNION '.join(known)}) p ANTI JOIN ({members}) m USING "
-            f"(person_id) WHERE person_id IS NOT NULL"
+            "(person_id) WHERE person_id IS NOT NULL"
         )
     )
 
@@ -123,7 +127,7 @@ def _members(
 def _feeds(feeds: Mapping[str, Feed], known_at: dt.datetime) -> str:
     names = ", ".join(f"('{feed_id}')" for feed_id in feeds)
     return (
-        f"SELECT f.feed, max(d.complete_through) AS complete_through, max(d.received_at) AS received_at "
+        "SELECT f.feed, max(d.complete_through) AS complete_through, max(d.received_at) AS received_at "
         f"FROM (VALUES {names}) f(feed) LEFT JOIN registry.delivery d "
         f"ON d.feed = f.feed AND d.received_at <= {_literal(known_at)} GROUP BY f.feed"
     )

@@ -24,10 +24,8 @@ def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None
         for batch in engine.batches(f"FROM {KEPT} ORDER BY person_id", rows=PERSONS_AT_ONCE):
             store.write(_sealed(vault, batch))
     if feed.membership:
-        engine.execute(
-            f"""UPDATE registry.person SET identity_hash = s.identity_hash FROM {KEPT} s
-            WHERE s.person_id = person.person_id"""
-        )
+        engine.execute(f"""UPDATE registry.person SET identity_hash = s.identity_hash FROM {KEPT} s
+            WHERE s.person_id = person.person_id""")
 
 
 def heal(engine: Engine, store: IdentityStore) -> None:
@@ -36,7 +34,8 @@ def heal(engine: Engine, store: IdentityStore) -> None:
 
 
 def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
-    """Fill `to_seal`, one row a person; gives how many. Where the register has spoken, what another feed says of a name does not count."""
+    """Fill `to_seal`, one row a person; gives how many. Where the register has spoken, what another feed
+    says of a name does not count."""
     spoken = (
         "i.identity_hash IS DISTINCT FROM r.identity_hash"
         if feed.membership
@@ -48,7 +47,7 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
         KEPT,
         f"""WITH identity AS ({_identities(feed)}), seen AS (
             SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
-            FROM {quote(name_of('person_seen', feed))} {"" if told else "WHERE is_new"} GROUP BY person_id, is_new
+            FROM {quote(name_of("person_seen", feed))} {"" if told else "WHERE is_new"} GROUP BY person_id, is_new
         )
         SELECT person_id, s.number_index, CASE WHEN is_new THEN canonical END AS number,
                i.name, i.phone, i.address, i.identity_hash

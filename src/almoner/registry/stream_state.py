@@ -1,8 +1,9 @@
 """How far a stream was taken in, and whom it touched: written in the transaction of the facts themselves.
 
-`offset_of` is the last event of each feed that the facts hold. What is touched waits to be assessed: households, feeds whose watermark
-moved, or everybody. The cycle that looks forgets it, and notes in the same transaction whom casework is to be told of; that is forgotten after it
-was. So a process that dies in between leaves nobody out.
+`offset_of` is the last event of each feed that the facts hold. What is touched waits to be assessed:
+households, feeds whose watermark moved, or everybody. The cycle that looks forgets it, and notes in the
+same transaction whom casework is to be told of; that is forgotten after it was. So a process that dies in
+between leaves nobody out.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ MOST_TOUCHED = 50_000  # rows of a file; from so many on everybody is looked at 
 _TABLES = {
     "stream_offset": "feed VARCHAR, seq BIGINT",
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
-    "due": "household_id BIGINT",  # the day or a watermark concerns them; they are assessed beside those who were touched
+    "due": (
+        "household_id BIGINT"
+    ),  # the day or a watermark concerns them; they are assessed beside those who were touched
     "moved_watermark": "feed VARCHAR",
     "stream_mark": "name VARCHAR, value VARCHAR",
-    "untold": "cycle_id BIGINT, household_id BIGINT, doubtful BOOLEAN",  # casework may not have what this cycle found of them
+    "untold": (
+        "cycle_id BIGINT, household_id BIGINT, doubtful BOOLEAN"
+    ),  # casework may not have what this cycle found of them
     "timelines_due": "household_id BIGINT",  # their timelines are to be computed anew
 }
 
@@ -63,16 +68,21 @@ def set_mark(engine: Engine, name: str, value: str) -> None:
 
 
 class Touched:
-    """Whom rows concern that are being written: gathered delivery by delivery (`add`), noted at once (`write`), in one transaction."""
+    """Whom rows concern that are being written: gathered delivery by delivery (`add`), noted at once
+    (`write`), in one transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._everybody = False
         self._found: dict[str, list[pa.Table]] = {"household_id": [], "person_id": []}
 
-    def add(self, feed: Feed, judged: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False) -> None:
-        """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `judged` says what was known before.
-        `corrected`: some took the place of others. `everybody`: they are so many that everybody is looked at; whose rows were closed is noted still."""
+    def add(
+        self, feed: Feed, judged: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False
+    ) -> None:
+        """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `judged`
+        says what was known before. `corrected`: some took the place of others. `everybody`: they are so
+        many that everybody is looked at; whose rows were closed is noted still.
+        """
         self._everybody |= everybody or feed.shared
         columns = fact_columns(feed)
         if feed.shared:
@@ -83,7 +93,10 @@ class Touched:
             column = "person_id"
         else:
             return
-        new = f"SELECT DISTINCT {column} AS subject, false AS closed FROM {judged} WHERE NOT same AND {column} IS NOT NULL"
+        new = (
+            f"SELECT DISTINCT {column} AS subject, false AS closed FROM {judged} WHERE NOT same AND {column}"
+            " IS NOT NULL"
+        )
         old = f"""SELECT DISTINCT {column} AS subject, true AS closed FROM {fact_table(feed)} WHERE {column} IS NOT NULL
             AND rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
         asked = ((new, not withdrawn and not everybody), (old, corrected))
@@ -96,7 +109,10 @@ class Touched:
         parts = [self._offered(column) for column in self._found]
         if not any(rows.num_rows for rows in parts):
             return
-        with self._engine.offer("households_written", parts[0]), self._engine.offer("persons_written", parts[1]):
+        with (
+            self._engine.offer("households_written", parts[0]),
+            self._engine.offer("persons_written", parts[1]),
+        ):
             self._engine.execute(
                 f"""INSERT INTO registry.touched SELECT subject, closed FROM households_written UNION
                 SELECT r.household_id, s.closed FROM persons_written AS s JOIN {fact_table(register)} AS r ON r.person_id = s.subject
@@ -111,7 +127,8 @@ _SUBJECTS = pa.schema([("subject", pa.int64()), ("closed", pa.bool_())])
 
 
 def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
-    """Notes, in the transaction that takes in a file of the feed, whom its rows concern, and that its watermark moved."""
+    """Notes, in the transaction that takes in a file of the feed, whom its rows concern, and that its
+    watermark moved."""
     before = watermark(engine, feed.id)
 
     def note(outcome: Outcome | None, receipt: Receipt) -> None:
@@ -120,7 +137,12 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
         changed = receipt.rows_new + receipt.rows_corrected
         if outcome and changed:
             touched = Touched(engine)
-            touched.add(feed, outcome.looked.judged, corrected=receipt.rows_corrected > 0, everybody=changed > MOST_TOUCHED)
+            touched.add(
+                feed,
+                outcome.looked.judged,
+                corrected=receipt.rows_corrected > 0,
+                everybody=changed > MOST_TOUCHED,
+            )
             touched.write(register)
 
     return note
@@ -148,16 +170,27 @@ def touched(engine: Engine, most: int) -> list[int]:
     return _noted(engine, "touched", most)
 
 
-def hand_on(engine: Engine, cycle_id: int, households: Sequence[int], doubtful: Sequence[int], *, told: int = 0) -> None:
-    """Within a cycle's transaction: it looked at these, so they wait for casework and for their timelines. `doubtful` ones among them have open
-    signals of which nothing is known any more. Of cycles up to `told` casework has everything."""
+def hand_on(
+    engine: Engine, cycle_id: int, households: Sequence[int], doubtful: Sequence[int], *, told: int = 0
+) -> None:
+    """Within a cycle's transaction: it looked at these, so they wait for casework and for their timelines.
+    `doubtful` ones among them have open signals of which nothing is known any more. Of cycles up to `told`
+    casework has everything."""
     unsure = set(doubtful)
-    looked_at = {"household_id": pa.array(households, pa.int64()), "doubtful": pa.array([h in unsure for h in households], pa.bool_())}
+    looked_at = {
+        "household_id": pa.array(households, pa.int64()),
+        "doubtful": pa.array([h in unsure for h in households], pa.bool_()),
+    }
     with engine.offer("looked_at_now", pa.table(looked_at)):
         for name in ("touched", "due"):
-            engine.execute(f"DELETE FROM registry.{name} WHERE household_id IN (SELECT household_id FROM looked_at_now)")
+            engine.execute(
+                f"DELETE FROM registry.{name} WHERE household_id IN (SELECT household_id FROM looked_at_now)"
+            )
         engine.execute("DELETE FROM registry.untold WHERE cycle_id <= $told", {"told": told})
-        engine.execute("INSERT INTO registry.untold SELECT $cycle_id, household_id, doubtful FROM looked_at_now", {"cycle_id": cycle_id})
+        engine.execute(
+            "INSERT INTO registry.untold SELECT $cycle_id, household_id, doubtful FROM looked_at_now",
+            {"cycle_id": cycle_id},
+        )
         engine.execute("INSERT INTO registry.timelines_due SELECT household_id FROM looked_at_now")
 
 
@@ -168,8 +201,14 @@ def forget_everybody(engine: Engine) -> None:
 
 
 def untold(engine: Engine) -> dict[int, bool]:
-    """Households of which casework may not have what the last cycles found, and whether what was said of them is in doubt."""
-    return dict(engine.rows("SELECT household_id, bool_or(doubtful) FROM registry.untold GROUP BY household_id ORDER BY household_id"))
+    """Households of which casework may not have what the last cycles found, and whether what was said of
+    them is in doubt."""
+    return dict(
+        engine.rows(
+            "SELECT household_id, bool_or(doubtful) FROM registry.untold GROUP BY household_id ORDER BY"
+            " household_id"
+        )
+    )
 
 
 def forget_untold(engine: Engine, told: int | None) -> None:
@@ -193,7 +232,10 @@ def _note(engine: Engine, table: str, households: Sequence[int]) -> None:
 
 
 def _noted(engine: Engine, table: str, most: int) -> list[int]:
-    sql = f"SELECT DISTINCT household_id FROM registry.{table} WHERE household_id <> {EVERYBODY} ORDER BY 1 LIMIT $most"
+    sql = (
+        f"SELECT DISTINCT household_id FROM registry.{table} WHERE household_id <> {EVERYBODY} ORDER BY 1"
+        " LIMIT $most"
+    )
     return [household for (household,) in engine.rows(sql, {"most": most})]
 
 
@@ -203,7 +245,9 @@ def forget_timelines_due(engine: Engine, households: Sequence[int] | None) -> No
         engine.execute("DELETE FROM registry.timelines_due")
         return
     with engine.offer("told_now", pa.table({"household_id": pa.array(households, pa.int64())})):
-        engine.execute("DELETE FROM registry.timelines_due WHERE household_id IN (SELECT household_id FROM told_now)")
+        engine.execute(
+            "DELETE FROM registry.timelines_due WHERE household_id IN (SELECT household_id FROM told_now)"
+        )
 
 
 @dataclass(frozen=True)
@@ -255,13 +299,18 @@ _SUMMED = (
 
 
 def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
-    """Make one delivery a feed and day of the slices that came under `name`, once at least `fewest` are too many. Gives how many went.
+    """Make one delivery a feed and day of the slices that came under `name`, once at least `fewest` are
+    too many. Gives how many went.
 
-    A slice that moved its feed's watermark stays, so every watermark is known as of every moment as before. Of the others the last
-    stays, with the sums of all, so that the largest number of a delivery never falls (`holders` and `compacting` count on it).
+    A slice that moved its feed's watermark stays, so every watermark is known as of every moment as
+    before. Of the others the last stays, with the sums of all, so that the largest number of a delivery
+    never falls (`holders` and `compacting` count on it).
     """
     sums = ", ".join(f"sum({c})::BIGINT AS {c}" for c in _SUMMED)
-    before = "max(complete_through) OVER (PARTITION BY feed ORDER BY delivery_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    before = (
+        "max(complete_through) OVER (PARTITION BY feed ORDER BY delivery_id ROWS BETWEEN UNBOUNDED PRECEDING"
+        " AND 1 PRECEDING)"
+    )
     with engine.transaction():
         engine.keep(
             "slices_to_merge",
@@ -273,8 +322,8 @@ def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
         gone = int(engine.value("SELECT coalesce(sum(len(slices) - 1), 0) FROM slices_to_merge"))
         if gone >= fewest:
             engine.execute(
-                "DELETE FROM registry.delivery WHERE delivery_id IN (SELECT unnest(slices) FROM slices_to_merge) "
-                "AND delivery_id NOT IN (SELECT kept FROM slices_to_merge)"
+                "DELETE FROM registry.delivery WHERE delivery_id IN (SELECT unnest(slices) FROM"
+                " slices_to_merge) AND delivery_id NOT IN (SELECT kept FROM slices_to_merge)"
             )
             listed = ", ".join(f"{c} = m.{c}" for c in _SUMMED)
             engine.execute(

@@ -1,4 +1,5 @@
-"""Writes the rows of one delivery that were looked at (`almoner.registry.looking`). Runs inside a transaction."""
+"""Writes the rows of one delivery that were looked at (`almoner.registry.looking`). Runs inside a
+transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from almoner.registry.vault import IdentityStore, Vault
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a delivery's rows that were `looked` at. `last_event` is the largest event time of the good ones."""
+    """What became of a delivery's rows that were `looked` at. `last_event` is the largest event time of
+    the good ones."""
 
     looked: Looked
     written: Written
@@ -28,7 +30,9 @@ class Outcome:
 
 def clean_up(engine: Engine, feed: Feed) -> None:
     """Let go of what holds names and numbers of a delivery."""
-    names = (name_of(what, f) for f in (feed, facts.keys_only(feed)) for what in (*facts.KEPT, *identity.KEPT))
+    names = (
+        name_of(what, f) for f in (feed, facts.keys_only(feed)) for what in (*facts.KEPT, *identity.KEPT)
+    )
     engine.forget(*names, sealing.KEPT)
 
 
@@ -45,7 +49,11 @@ class Work:
 
     def write(self, looked: Looked) -> Outcome:
         """Add what is new, close what it corrects."""
-        new_persons = identity.keep_new(self.engine, self.feed) if looked.anybody or self.feed.with_role(Role.HOUSEHOLD) else 0
+        new_persons = (
+            identity.keep_new(self.engine, self.feed)
+            if looked.anybody or self.feed.with_role(Role.HOUSEHOLD)
+            else 0
+        )
         written = facts.write(self.engine, self.feed, looked.judged, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (looked.anybody or sealing.names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)

@@ -1,8 +1,8 @@
 """CloudEvents 1.0 (https://github.com/cloudevents/spec) as the records of a feed.
 
-`type` names the feed, `data` is one row of its contract; a row of a known key is a correction. The type ``<feed>.withdrawn`` takes a row
-back: `data` names its key. The extension ``completethrough`` (a date) says that the sender has sent all that happened up to that day;
-such an event may come without data.
+`type` names the feed, `data` is one row of its contract; a row of a known key is a correction. The type
+``<feed>.withdrawn`` takes a row back: `data` names its key. The extension ``completethrough`` (a date)
+says that the sender has sent all that happened up to that day; such an event may come without data.
 """
 
 from __future__ import annotations
@@ -56,9 +56,14 @@ def read(attributes: Mapping[str, Any], today: dt.date) -> Event:
     if data is None and (withdrawn or through is None):
         raise EventRefused("data", "Send `data`: one row of the contract as a JSON object.")
     return Event(
-        _required(attributes, "source"), _required(attributes, "id"), named.removesuffix(WITHDRAWN), data, withdrawn, through,
+        _required(attributes, "source"),
+        _required(attributes, "id"),
+        named.removesuffix(WITHDRAWN),
+        data,
+        withdrawn,
+        through,
         _time(attributes),
-    )  # fmt: skip
+    )
 
 
 def _required(attributes: Mapping[str, Any], name: str) -> str:

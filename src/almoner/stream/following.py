@@ -1,7 +1,9 @@
-"""Casework follows: while it is brought up to date with what a cycle found, the next round is taken in already.
+"""Casework follows: while it is brought up to date with what a cycle found, the next round is taken in
+already.
 
-It is another database, and another processor. Nothing else of this process writes to it meanwhile: whoever wants to, waits. What was
-handed on is kept with the facts until casework has it (`stream_state.hand_on`), so a process that dies in between loses nothing.
+It is another database, and another processor. Nothing else of this process writes to it meanwhile: whoever
+wants to, waits. What was handed on is kept with the facts until casework has it (`stream_state.hand_on`),
+so a process that dies in between loses nothing.
 """
 
 from __future__ import annotations
@@ -39,12 +41,14 @@ class Casework(Told, Protocol):
         """Count what quality and fairness show, unless it was counted within a day; whether it was."""
 
     def apply_all(self, doubtful: Sequence[int]) -> AppliedLike:
-        """Bring all cases, their members and all names up to date with the outbox. Of the `doubtful` households nothing is known any more of what
-        was said, because a record was corrected or withdrawn."""
+        """Bring all cases, their members and all names up to date with the outbox. Of the `doubtful`
+        households nothing is known any more of what was said, because a record was corrected or withdrawn."""
 
     def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], AppliedLike]]:
-        """Read what the outbox has that was not read yet, and the members of these households; gives, a bounded part at a time and at least one,
-        what brings cases up to date with it. That asks nothing of the facts: another thread may do it, in this order. `doubtful`: as for `apply_all`."""
+        """Read what the outbox has that was not read yet, and the members of these households; gives, a
+        bounded part at a time and at least one, what brings cases up to date with it. That asks nothing of
+        the facts: another thread may do it, in this order. `doubtful`: as for `apply_all`.
+        """
 
     def close(self) -> None:
         """Nothing is asked any more."""
@@ -72,8 +76,11 @@ class Following:
         """Whether a cycle is being followed, or nobody has asked yet how it ended."""
         return self._running is not None
 
-    def begin(self, households: Sequence[int], doubtful: Sequence[int], then: Callable[[Followed], None]) -> None:
-        """Follow the cycle over `households`, whose changes are committed; `then` is called in the other thread once casework has all of it."""
+    def begin(
+        self, households: Sequence[int], doubtful: Sequence[int], then: Callable[[Followed], None]
+    ) -> None:
+        """Follow the cycle over `households`, whose changes are committed; `then` is called in the other
+        thread once casework has all of it."""
         parts, followed = self._casework.read(households, doubtful), Followed()
 
         part = next(parts)
@@ -134,7 +141,9 @@ class Following:
         self._running = self._pool.submit(task)
 
 
-def _do(part: Callable[[], AppliedLike], followed: Followed, then: Callable[[Followed], None] | None = None) -> None:
+def _do(
+    part: Callable[[], AppliedLike], followed: Followed, then: Callable[[Followed], None] | None = None
+) -> None:
     started = perf_counter()
     applied = part()
     followed.cases_opened += applied.cases_opened

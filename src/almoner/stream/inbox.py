@@ -1,8 +1,9 @@
-"""The durable inbox: what came waits here until the facts hold it. A SQLite file, open to many processes at once.
+"""The durable inbox: what came waits here until the facts hold it. A SQLite file, open to many processes
+at once.
 
-Records hold identities, so they are sealed with the vault's key before they are written, and deleted once they were taken in. The names
-of events (source and id) are kept as blind indexes only: a sender may have made them of a resident's number. A receipt is given when
-the disk has the event (`synchronous=FULL`).
+Records hold identities, so they are sealed with the vault's key before they are written, and deleted once
+they were taken in. The names of events (source and id) are kept as blind indexes only: a sender may have
+made them of a resident's number. A receipt is given when the disk has the event (`synchronous=FULL`).
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class InboxAway(AlmonerError):  # noqa: N818 - a state, no fault of ours
 
 @dataclass(frozen=True)
 class Accepted:
-    """The receipt: so many events are on the disk now, so many were there before. `position` is the last one's."""
+    """The receipt: so many events are on the disk now, so many were there before. `position` is the last
+    one's."""
 
     accepted: int
     repeated: int
@@ -112,9 +114,17 @@ class Inbox:
             fresh = sorted(first.values())
             database.executemany("INSERT INTO known VALUES (?, ?)", [(names[n], day) for n in fresh])
             database.executemany(
-                "INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed) VALUES"
+                " (?, ?, ?, ?, ?, ?)",
                 [
-                    (e.feed, handles[n], e.withdrawn, e.complete_through.isoformat() if e.complete_through else None, received, sealed[n])
+                    (
+                        e.feed,
+                        handles[n],
+                        e.withdrawn,
+                        e.complete_through.isoformat() if e.complete_through else None,
+                        received,
+                        sealed[n],
+                    )
                     for n, e in ((n, events[n]) for n in fresh)
                 ],
             )
@@ -136,8 +146,12 @@ class Inbox:
             }
 
     def take(self, feed: str, after: int, rows: int, most_bytes: int) -> list[Waiting]:
-        """The next events of a feed, oldest first: at most `rows`, and not many more than `most_bytes` of data. They stay."""
-        sql = "SELECT seq, handle, withdrawn, complete_through, received_at, sealed FROM waiting WHERE feed = ? AND seq > ? ORDER BY seq LIMIT ?"
+        """The next events of a feed, oldest first: at most `rows`, and not many more than `most_bytes` of
+        data. They stay."""
+        sql = (
+            "SELECT seq, handle, withdrawn, complete_through, received_at, sealed FROM waiting WHERE feed = ?"
+            " AND seq > ? ORDER BY seq LIMIT ?"
+        )
         found: list[tuple[Any, ...]] = []
         size = 0
         with self._reading() as database:
@@ -189,9 +203,12 @@ class Inbox:
     def _opened_row(self, row: tuple[Any, ...]) -> Waiting:
         seq, handle, withdrawn, through, received_at, sealed = row
         return Waiting(
-            seq, bool(withdrawn), dt.date.fromisoformat(through) if through else None, dt.datetime.fromisoformat(received_at),
+            seq,
+            bool(withdrawn),
+            dt.date.fromisoformat(through) if through else None,
+            dt.datetime.fromisoformat(received_at),
             self._vault.open(handle, SEALED_FIELD, sealed),
-        )  # fmt: skip
+        )
 
     def _refuse_when_full(self, database: sqlite3.Connection) -> None:
         pages, free, size = (
@@ -200,7 +217,8 @@ class Inbox:
         )
         if (pages - free) * size > self._largest:
             raise InboxFull(
-                "The inbox is full: events come faster than they are taken in. Send again later; nothing of this was kept."
+                "The inbox is full: events come faster than they are taken in. Send again later; nothing of"
+                " this was kept."
             )
 
     @contextmanager
@@ -242,7 +260,12 @@ def _known(database: sqlite3.Connection, names: Sequence[bytes]) -> set[bytes]:
     found: set[bytes] = set()
     for start in range(0, len(names), NAMES_AT_ONCE):
         some = names[start : start + NAMES_AT_ONCE]
-        found.update(name for (name,) in database.execute(f"SELECT name FROM known WHERE name IN ({', '.join('?' * len(some))})", some))
+        found.update(
+            name
+            for (name,) in database.execute(
+                f"SELECT name FROM known WHERE name IN ({', '.join('?' * len(some))})", some
+            )
+        )
     return found
 
 

@@ -1,8 +1,10 @@
-"""A Kafka topic a feed: CloudEvents (structured JSON, one a message) go into the inbox, and only then count as read.
+"""A Kafka topic a feed: CloudEvents (structured JSON, one a message) go into the inbox, and only then
+count as read.
 
-The group's position is committed after the inbox has the events on the disk; what is read twice because a process died in between is known by
-its source and id. A message that is no event is told with its place and passed over: it stays in the topic. When a broker refuses or goes away,
-the group is joined anew until it answers.
+The group's position is committed after the inbox has the events on the disk; what is read twice because a
+process died in between is known by its source and id. A message that is no event is told with its place
+and passed over: it stays in the topic. When a broker refuses or goes away, the group is joined anew until
+it answers.
 """
 
 from __future__ import annotations
@@ -27,14 +29,22 @@ GROUP = "almoner"
 MESSAGES = 2_000  # at a time
 POLL_SECONDS, REST_SECONDS = 0.2, 5.0
 AGAIN_SECONDS = 60.0  # until the same trouble with a broker is told again
-ASK_SECONDS, ANSWER_SECONDS = 5.0, 1.0  # while it is not known whether brokers answer: how often they are asked, and how long they have
+ASK_SECONDS, ANSWER_SECONDS = (
+    5.0,
+    1.0,
+)  # while it is not known whether brokers answer: how often they are asked, and how long they have
 DEFAULTS = {
     "group.id": GROUP,
-    "session.timeout.ms": "10000",  # a worker that was killed keeps its partitions from the next one for so long
+    "session.timeout.ms": (
+        "10000"
+    ),  # a worker that was killed keeps its partitions from the next one for so long
     "reconnect.backoff.ms": "1000",  # twenty times a second otherwise
     "log_level": "2",  # what it says of brokers comes by `error_cb` too, and is told there
 }
-OURS = {"auto.offset.reset": "earliest", "enable.auto.commit": "false"}  # what no settings change, for then something could be lost
+OURS = {
+    "auto.offset.reset": "earliest",
+    "enable.auto.commit": "false",
+}  # what no settings change, for then something could be lost
 
 
 def refuse_without_package() -> None:
@@ -44,8 +54,9 @@ def refuse_without_package() -> None:
 
 
 def settings_in(file: Path) -> dict[str, str]:
-    """librdkafka's settings (TLS, how to log in, the group) of a file with a `name=value` a line, as Kafka's own clients have them. Raises
-    AlmonerError with the line that is none; what stands in it is not quoted, for it may be a password."""
+    """librdkafka's settings (TLS, how to log in, the group) of a file with a `name=value` a line, as
+    Kafka's own clients have them. Raises AlmonerError with the line that is none; what stands in it is not
+    quoted, for it may be a password."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -58,7 +69,10 @@ def settings_in(file: Path) -> dict[str, str]:
         if not equals:
             raise AlmonerError(f"{file}, line {number}: write name=value, or # before a remark.")
         if name in OURS:
-            raise AlmonerError(f"{file}, line {number}: {name} is Almoner's own affair, for nothing may be lost. Take the line out.")
+            raise AlmonerError(
+                f"{file}, line {number}: {name} is Almoner's own affair, for nothing may be lost. Take the"
+                " line out."
+            )
         found[name] = value
     return found
 
@@ -75,7 +89,8 @@ class Message(Protocol):
 
 @dataclass
 class Topics:
-    """Reads the topics ``<prefix><feed>`` of a cluster. `configuration` is librdkafka's, with ``bootstrap.servers`` at least."""
+    """Reads the topics ``<prefix><feed>`` of a cluster. `configuration` is librdkafka's, with
+    ``bootstrap.servers`` at least."""
 
     configuration: Mapping[str, str]
     feeds: Collection[str]
@@ -87,7 +102,8 @@ class Topics:
     _quiet_until: dict[str, float] = field(default_factory=dict, init=False)
 
     def refuse_wrong_settings(self) -> None:
-        """Raises AlmonerError when librdkafka does not know a setting, or not so. Whether brokers answer is another matter."""
+        """Raises AlmonerError when librdkafka does not know a setting, or not so. Whether brokers answer
+        is another matter."""
         from confluent_kafka import KafkaException
 
         try:
@@ -137,7 +153,8 @@ class Topics:
             tell("kafka", answers=True)
 
     def _on_error(self, error: Any) -> None:
-        """What librdkafka says of brokers is told once in a while: one that is away is looked for every second."""
+        """What librdkafka says of brokers is told once in a while: one that is away is looked for every
+        second."""
         from confluent_kafka import KafkaError
 
         if error.code() == KafkaError._ALL_BROKERS_DOWN:

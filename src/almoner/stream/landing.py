@@ -1,9 +1,10 @@
-"""Landing folders: HOME/landing/<department>/ takes files. Of what was taken in done/ holds the receipt, and the file itself only where
-the installation says for how many days; what was not taken in moves to refused/ with the reason.
+"""Landing folders: HOME/landing/<department>/ takes files. Of what was taken in done/ holds the receipt,
+and the file itself only where the installation says for how many days; what was not taken in moves to
+refused/ with the reason.
 
-A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some seconds; give it a name that ends in
-``.part`` (or begins with a dot) while it is being written, and rename it at the end. A marker may hold one day, ``YYYY-MM-DD``: the last
-one that the department vouches for.
+A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some
+seconds; give it a name that ends in ``.part`` (or begins with a dot) while it is being written, and rename
+it at the end. A marker may hold one day, ``YYYY-MM-DD``: the last one that the department vouches for.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ class Landing:
         fitting = [feed for feed in own if file.name.startswith(feed)]
         if not fitting:
             raise DeliveryRefused(
-                f"The file's name begins with no feed of the department {department}. Begin it with one of: {', '.join(own) or 'it has none'}."
+                f"The file's name begins with no feed of the department {department}. Begin it with one of:"
+                f" {', '.join(own) or 'it has none'}."
             )
         return max(fitting, key=len)
 

@@ -1,4 +1,5 @@
-"""What the worker says: one JSON object a line on standard error. Counts, feeds and departments; never what a record holds."""
+"""What the worker says: one JSON object a line on standard error. Counts, feeds and departments; never
+what a record holds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""One round: slices of the inbox go into the facts, together with how far they were taken, in one transaction.
+"""One round: slices of the inbox go into the facts, together with how far they were taken, in one
+transaction.
 
-They go the way of files (`almoner.registry.deliveries.take_rows`): same checks, quarantine, identities, corrections. A slice holds one
-feed, in the order of arrival; the last word on a key holds. Feeds that cannot wait come first.
+They go the way of files (`almoner.registry.deliveries.take_rows`): same checks, quarantine, identities,
+corrections. A slice holds one feed, in the order of arrival; the last word on a key holds. Feeds that
+cannot wait come first.
 """
 
 from __future__ import annotations
@@ -51,10 +53,13 @@ class Part:
 
 @dataclass
 class Pace:
-    """How much one round takes. Most of what a round costs does not depend on its size, so it grows while more waits than fits. Once all of it
-    does it has room for twice as much as came: at a steady rate nothing is left over for the round after, and a rest of some events would wait
-    as long as all. What is urgent comes first in every round: a bulk feed holds it up for one round at most, and while
-    it keeps coming, rounds grow only as long as one takes less than `urgent_seconds`; while they are far from it, by four times."""
+    """How much one round takes. Most of what a round costs does not depend on its size, so it grows while
+    more waits than fits. Once all of it does it has room for twice as much as came: at a steady rate
+    nothing is left over for the round after, and a rest of some events would wait as long as all. What is
+    urgent comes first in every round: a bulk feed holds it up for one round at most, and while it keeps
+    coming, rounds grow only as long as one takes less than `urgent_seconds`; while they are far from it,
+    by four times.
+    """
 
     size: int = SMALLEST
     smallest: int = SMALLEST
@@ -62,8 +67,8 @@ class Pace:
     urgent_seconds: float = URGENT_SECONDS
 
     def fit(self, *, taken: int, urgent: bool, left: bool, seconds: float) -> None:
-        """After a round: how many it took, whether something urgent was in it, whether anything was left, and how long the one before took
-        with all that followed from it."""
+        """After a round: how many it took, whether something urgent was in it, whether anything was left,
+        and how long the one before took with all that followed from it."""
         if not left:
             self.size = min(self.size, max(self.smallest, 2 * taken))
         elif urgent and seconds > self.urgent_seconds:
@@ -152,7 +157,8 @@ class Rounds:
         return Taken(events, receipts, oldest, urgent, left, through)
 
     def practise(self, at: dt.datetime) -> None:
-        """Go through a round of every feed without a row, and undo it: an engine that keeps plans has them from then on."""
+        """Go through a round of every feed without a row, and undo it: an engine that keeps plans has them
+        from then on."""
         feeds = [feed for feed in self.pack.feeds.values() if feed.sharing_class != "not-shared"]
         heads = [replace(_head(feed, at, f"{NAME} {feed.id}"), expected=True) for feed in feeds]
         runs = [_Run(head, [Objects(head.feed, []).slice(())]) for head in heads]
@@ -168,14 +174,17 @@ class Rounds:
                     touched.add(run.head.feed, found.judged, corrected=False)
 
     def set_aside(self, at: dt.datetime) -> bool:
-        """Put the one next event into quarantine as it is: it alone brings the engine down. False when nothing waits."""
+        """Put the one next event into quarantine as it is: it alone brings the engine down. False when
+        nothing waits."""
         more = self.inbox.feeds_with_more(self._offsets)
         feed = next((f for f in self._order if f in more), None)
         if feed is None:
             return False
         found = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
         with self.engine.transaction():
-            head = self._head(self.pack.feeds[feed], found, stream_state.standings(self.engine).get(feed, Standing()), at)
+            head = self._head(
+                self.pack.feeds[feed], found, stream_state.standings(self.engine).get(feed, Standing()), at
+            )
             broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
             empty = Objects(self.pack.feeds[feed], []).slice(())
             log = DeliveryLog(self.engine)
@@ -203,11 +212,18 @@ class Rounds:
         for part in parts:
             clean_up(self.engine, part.feed)
 
-    def _take_parts(self, parts: Sequence[Part], at: dt.datetime, log: DeliveryLog, touched: Touched) -> Iterator[Receipt]:
+    def _take_parts(
+        self, parts: Sequence[Part], at: dt.datetime, log: DeliveryLog, touched: Touched
+    ) -> Iterator[Receipt]:
         """Of each part, runs of rows and of withdrawals one after the other."""
         standings = stream_state.standings(self.engine)
         read = [(part, self._read(part, standings.get(part.feed.id, Standing()), at)) for part in parts]
-        identity.expect(self.engine, self.vault, [numbers for _, runs in read for run in runs for numbers in run.numbers()], self._holders)
+        identity.expect(
+            self.engine,
+            self.vault,
+            [numbers for _, runs in read for run in runs for numbers in run.numbers()],
+            self._holders,
+        )
         looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
             before = standings.get(part.feed.id, Standing()).complete_through
@@ -222,17 +238,29 @@ class Rounds:
         return dict(zip(map(id, runs), self.engine.share(tasks), strict=True))
 
     def _read(self, part: Part, standing: Standing, at: dt.datetime) -> list[_Run]:
-        heads = ((replace(self._head(part.feed, run, standing, at), expected=True), run) for run in in_runs(part.feed, part.events))
-        return [_Run(head, list(_slices(head, [e for e in run if e.data is not None]))) for head, run in heads]
+        heads = (
+            (replace(self._head(part.feed, run, standing, at), expected=True), run)
+            for run in in_runs(part.feed, part.events)
+        )
+        return [
+            _Run(head, list(_slices(head, [e for e in run if e.data is not None]))) for head, run in heads
+        ]
 
-    def _take_run(self, run: _Run, log: DeliveryLog, touched: Touched, looked: Looked | None = None) -> Receipt:
+    def _take_run(
+        self, run: _Run, log: DeliveryLog, touched: Touched, looked: Looked | None = None
+    ) -> Receipt:
         head = run.head
         if not run.slices:
             return vouch(log, head)
 
         def note(outcome: Outcome | None, receipt: Receipt) -> None:
             if outcome and (receipt.rows_new or receipt.rows_corrected):
-                touched.add(head.feed, outcome.looked.judged, corrected=receipt.rows_corrected > 0, withdrawn=head.withdraws)
+                touched.add(
+                    head.feed,
+                    outcome.looked.judged,
+                    corrected=receipt.rows_corrected > 0,
+                    withdrawn=head.withdraws,
+                )
 
         return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, looked)
 

@@ -1,8 +1,8 @@
 """Rows and withdrawals of a slice, in as few runs as their order allows.
 
-Each run costs about as much as a small file. Events of different persons may change places where the person is part of the feed's key: no
-row of one is ever named by the other. So a slice needs as many runs as one person's events change from rows to withdrawals and back, and not
-as many as all of them do.
+Each run costs about as much as a small file. Events of different persons may change places where the
+person is part of the feed's key: no row of one is ever named by the other. So a slice needs as many runs
+as one person's events change from rows to withdrawals and back, and not as many as all of them do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from almoner.stream.inbox import Waiting
 
 
 def in_runs(feed: Feed, events: Sequence[Waiting]) -> Iterator[list[Waiting]]:
-    """Runs of rows and of withdrawals; taken in one after the other they do what the events do in their order."""
+    """Runs of rows and of withdrawals; taken in one after the other they do what the events do in their
+    order."""
     if len({e.withdrawn for e in events}) < 2:
         yield list(events)
         return
@@ -38,7 +39,8 @@ def in_runs(feed: Feed, events: Sequence[Waiting]) -> Iterator[list[Waiting]]:
 
 
 def _persons(events: Sequence[Waiting], of: Property) -> list[str]:
-    """Each event's number as the intake would read it, without all that spellings of one number may differ by."""
+    """Each event's number as the intake would read it, without all that spellings of one number may differ
+    by."""
     numbers = [_number(event, of.name) for event in events]
     canonical = {v.number: v.canonical for v in check_numbers(of.identifier, sorted(set(numbers)))}
     return [_plain(canonical.get(number, number)) for number in numbers]

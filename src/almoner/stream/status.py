@@ -1,6 +1,8 @@
-"""How the worker is: written to HOME/worker.json after each piece of work and every few seconds, for `status`, /health and /metrics.
+"""How the worker is: written to HOME/worker.json after each piece of work and every few seconds, for
+`status`, /health and /metrics.
 
-Another process cannot open the facts while the worker writes them; this file says what they hold, in counts and days.
+Another process cannot open the facts while the worker writes them; this file says what they hold, in
+counts and days.
 """
 
 from __future__ import annotations
@@ -65,11 +67,17 @@ class Status:
 
     def _as_json(self, at: dt.datetime) -> dict[str, Any]:
         return {
-            "process": os.getpid(), "started_at": self.started_at.isoformat(timespec="seconds"), "beat_at": at.isoformat(timespec="milliseconds"),
-            "counts": self.counts, "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
-            "waited": self.waited, "waited_seconds": round(self.waited_seconds, 3), "trouble": self.trouble, "idle": self.idle,
+            "process": os.getpid(),
+            "started_at": self.started_at.isoformat(timespec="seconds"),
+            "beat_at": at.isoformat(timespec="milliseconds"),
+            "counts": self.counts,
+            "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
+            "waited": self.waited,
+            "waited_seconds": round(self.waited_seconds, 3),
+            "trouble": self.trouble,
+            "idle": self.idle,
             **({"kafka": self.kafka()} if self.kafka else {}),
-        }  # fmt: skip
+        }
 
 
 _OF_FACTS = ("watermarks", "received", "quarantine_open", "to_assess")
@@ -77,13 +85,17 @@ _OF_FACTS = ("watermarks", "received", "quarantine_open", "to_assess")
 
 def _facts(engine: Engine) -> dict[str, Any]:
     rows = engine.rows(
-        "SELECT feed, max(complete_through), max(received_at) FROM registry.delivery GROUP BY feed ORDER BY feed"
+        "SELECT feed, max(complete_through), max(received_at) FROM registry.delivery GROUP BY feed ORDER BY"
+        " feed"
     )
     return {
         "watermarks": {feed: day.isoformat() if day else None for feed, day, _ in rows},
         "received": {feed: at.isoformat(timespec="seconds") if at else None for feed, _, at in rows},
         "quarantine_open": engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"),
-        "to_assess": engine.value("SELECT count(DISTINCT household_id) FROM (FROM registry.touched SELECT household_id UNION ALL FROM registry.due)"),
+        "to_assess": engine.value(
+            "SELECT count(DISTINCT household_id) FROM (FROM registry.touched SELECT household_id UNION ALL"
+            " FROM registry.due)"
+        ),
     }
 
 

@@ -1,4 +1,5 @@
-"""Keeps a worker going: what goes wrong is told, and tried again with more patience; nothing that waits is lost meanwhile."""
+"""Keeps a worker going: what goes wrong is told, and tried again with more patience; nothing that waits is
+lost meanwhile."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ Opened = Callable[[Pace, Status], AbstractContextManager[Worker]]
 
 @dataclass
 class Supervisor:
-    """Opens the installation, works, and opens it anew after an error. `opened` gives a worker on the open installation."""
+    """Opens the installation, works, and opens it anew after an error. `opened` gives a worker on the open
+    installation."""
 
     opened: Opened
     status: Status

@@ -1,8 +1,9 @@
 """Ticks: what is due by time alone, without any event.
 
-Which signals the day can change is read off the compiled pack: those with an indicator or a condition that reads `:as_of`, a parameter
-whose value has changed since, or a watermark that the day held back. The same way it is found what the moved watermark of a feed can change. A tick
-works out only those signals, and hands the households on for which something holds, stands or is recognised; nobody else can be due.
+Which signals the day can change is read off the compiled pack: those with an indicator or a condition that
+reads `:as_of`, a parameter whose value has changed since, or a watermark that the day held back. The same
+way it is found what the moved watermark of a feed can change. A tick works out only those signals, and
+hands the households on for which something holds, stands or is recognised; nobody else can be due.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from almoner.policy.model import Condition, Indicator, Pack, Signal, Subject
 def changed_by_time(
     pack: Pack, since: dt.date | None, today: dt.date, held_back: Collection[str] = ()
 ) -> set[str]:
-    """Signals that may say another thing on `today` than on `since` (None: never asked). `held_back`: feeds complete beyond `since`."""
+    """Signals that may say another thing on `today` than on `since` (None: never asked). `held_back`:
+    feeds complete beyond `since`."""
     turned = _turned(pack, since, today)
     read = {name for name, feed in watermarks.names(pack.feeds).items() if feed in held_back}
     return {
@@ -46,8 +48,8 @@ def changed_by_watermarks(pack: Pack, feeds: Collection[str]) -> set[str]:
 def due(
     engine: Engine, pack: Pack, signals: Collection[str], as_of: dt.date, known_at: dt.datetime
 ) -> list[int]:
-    """Households to assess anew: those for which one of `signals` holds, who could be on a list, and all with something that stands or is
-    recognised."""
+    """Households to assess anew: those for which one of `signals` holds, who could be on a list, and all
+    with something that stands or is recognised."""
     with open_scene(engine, _narrow(pack, signals), as_of, known_at, evidence=False) as scene:
         found_signals.find(scene)
         found = [
@@ -70,7 +72,8 @@ def _narrow(pack: Pack, signals: Collection[str]) -> Pack:
 
 
 def _of(scene: Scene, subject: Subject, condition: Condition) -> str:
-    """Households of the subjects for which the condition holds; all where it asks what only a cycle works out."""
+    """Households of the subjects for which the condition holds; all where it asks what only a cycle works
+    out."""
     known = {c.name for i in scene.pack.indicators.values() for c in i.columns}
     holds = scene.sql(condition) if set(condition.columns) <= known else "true"
     return f"SELECT household_id FROM {wide(subject)} WHERE {holds}"
@@ -102,5 +105,7 @@ def _turned(pack: Pack, since: dt.date | None, today: dt.date) -> set[str]:
     if since is None:
         return set(pack.parameters)
     return {
-        p.id for p in pack.parameters.values() if any(since < v.since <= today for dated in p.areas.values() for v in dated)
-    }  # fmt: skip
+        p.id
+        for p in pack.parameters.values()
+        if any(since < v.since <= today for dated in p.areas.values() for v in dated)
+    }

@@ -1,7 +1,9 @@
-"""What happened to households over months is computed anew beside the stream: the page of a case may wait a minute for it, a case may not.
+"""What happened to households over months is computed anew beside the stream: the page of a case may wait
+a minute for it, a case may not.
 
-Whose facts changed is noted in the transaction that forgets that they were touched, and stays until casework was told. When a month has
-ended for a feed that timelines read, or the pack is another one, all open cases are noted. So a process that dies leaves nobody out.
+Whose facts changed is noted in the transaction that forgets that they were touched, and stays until
+casework was told. When a month has ended for a feed that timelines read, or the pack is another one, all
+open cases are noted. So a process that dies leaves nobody out.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Told(Protocol):
 
 @dataclass
 class TimelinesDue:
-    """The timelines of one open installation. `now` gives the day that is decided for and the time that is known at."""
+    """The timelines of one open installation. `now` gives the day that is decided for and the time that is
+    known at."""
 
     engine: Engine
     pack: Pack

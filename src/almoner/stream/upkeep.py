@@ -1,6 +1,6 @@
-"""What keeps the facts quick to read, a bounded step at a time between other work: they are clustered by household again when enough came
-in behind, the many slices of a feed become one delivery a day, and casework is told how far feeds are complete and what happened to
-households over months."""
+"""What keeps the facts quick to read, a bounded step at a time between other work: they are clustered by
+household again when enough came in behind, the many slices of a feed become one delivery a day, and
+casework is told how far feeds are complete and what happened to households over months."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ _HOURS = {"hours": 1.0, "days": 24.0, "working_days": 24.0}
 
 
 def urgent_feeds(pack: Pack) -> frozenset[str]:
-    """Feeds that come by event or by day and that a signal with a short term rests on. All others come in bulk."""
+    """Feeds that come by event or by day and that a signal with a short term rests on. All others come in
+    bulk."""
     hours = hours_by_feed(pack)
     return frozenset(f.id for f in pack.feeds.values() if f.cadence in _OFTEN and hours[f.id] <= URGENT_HOURS)
 
@@ -27,7 +28,8 @@ def in_order(pack: Pack) -> list[str]:
 
 
 def hours_by_feed(pack: Pack) -> dict[str, float]:
-    """By feed, the shortest time (in hours) that a signal resting on it allows for a check; infinite where no signal does.
+    """By feed, the shortest time (in hours) that a signal resting on it allows for a check; infinite where
+    no signal does.
 
     The register and shared feeds are under every signal and hurry for none.
     """

@@ -1,8 +1,10 @@
-"""The worker: takes in what came, assesses whom it touched, brings casework up to date; again and again until it is told to stop.
+"""The worker: takes in what came, assesses whom it touched, brings casework up to date; again and again
+until it is told to stop.
 
-Every step reads from the databases what is left to do, and each is one transaction that can be done again. So a process that was killed
-anywhere is simply started again: facts and offset are one transaction; a cycle forgets in its own who was touched, and notes whom casework was
-not told of; casework knows how far it read the outbox.
+Every step reads from the databases what is left to do, and each is one transaction that can be done again.
+So a process that was killed anywhere is simply started again: facts and offset are one transaction; a
+cycle forgets in its own who was touched, and notes whom casework was not told of; casework knows how far
+it read the outbox.
 """
 
 from __future__ import annotations
@@ -37,11 +39,18 @@ from almoner.stream.upkeep import Upkeep
 LANDING_SECONDS = TIME_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 MOST_HOUSEHOLDS = 100_000  # of one cycle: bounds its memory
-DUE_AT_ONCE, DUE_BESIDE = 5_000, 1_000  # whom time concerns, in a cycle of their own and in one for others: an event waits for them no longer than that
+DUE_AT_ONCE, DUE_BESIDE = (
+    5_000,
+    1_000,
+)  # whom time concerns, in a cycle of their own and in one for others: an event waits for them no longer than that
 PRACTICES, PRACTICE_HOUSEHOLDS = 3, 400  # as many as it takes until every plan is kept
 LONGEST_WAIT = dt.timedelta(minutes=10)  # of a sweep or a tick for a quiet moment
 TICK = "tick"  # the mark: the last day for which who is due was found
-MONTHS, DUE, COUNTED = "months", "due", "counted"  # the mark: past months may have to be counted; some were, so a sweep is due after the last
+MONTHS, DUE, COUNTED = (
+    "months",
+    "due",
+    "counted",
+)  # the mark: past months may have to be counted; some were, so a sweep is due after the last
 
 
 _SURROUNDINGS = (
@@ -87,18 +96,28 @@ class Worker:
         self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
         timelines = TimelinesDue(
-            self.engine, self.pack, self.status, self.casework, lambda: (self._day(self.clock()), self._known_at())
+            self.engine,
+            self.pack,
+            self.status,
+            self.casework,
+            lambda: (self._day(self.clock()), self._known_at()),
         )
-        self._upkeep = Upkeep(self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, timelines)
+        self._upkeep = Upkeep(
+            self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, timelines
+        )
         self._waits_since: dt.datetime | None = None
         self._practised = False
-        self._unfinished: list[tuple[Taken, dt.datetime]] = []  # rounds of which not everybody has been assessed, and when they began
-        self._told = self._forgotten = 0  # the last cycle that casework has, and the last whose households it was noted to have
+        self._unfinished: list[
+            tuple[Taken, dt.datetime]
+        ] = []  # rounds of which not everybody has been assessed, and when they began
+        self._told = self._forgotten = (
+            0  # the last cycle that casework has, and the last whose households it was noted to have
+        )
         self._recover()
 
     def practise(self, stop: Flag) -> None:
-        """Once, before anything comes and no longer: the first rounds and cycles over few households take many times as long as later ones. A
-        worker whose pack has not swept anybody yet waits until it has."""
+        """Once, before anything comes and no longer: the first rounds and cycles over few households take
+        many times as long as later ones. A worker whose pack has not swept anybody yet waits until it has."""
         if self._practised or self._pack_is_new():
             return
         some = f"""SELECT household_id FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
@@ -172,7 +191,9 @@ class Worker:
         self._rounds.recover()
         sealing.heal(self.engine, self.store)
         self.landing.make_folders()
-        self.casework.apply_all([household for household, is_doubtful in stream_state.untold(self.engine).items() if is_doubtful])
+        self.casework.apply_all(
+            [household for household, is_doubtful in stream_state.untold(self.engine).items() if is_doubtful]
+        )
         stream_state.forget_untold(self.engine, None)
 
     def _take(self, at: dt.datetime) -> Taken | None:
@@ -208,8 +229,8 @@ class Worker:
         return True
 
     def _assess(self, at: dt.datetime, *, quiet: bool) -> bool:
-        """Those who were touched at once, and with each cycle some whom time concerns; everybody when it is quiet, or when that has waited too
-        long."""
+        """Those who were touched at once, and with each cycle some whom time concerns; everybody when it
+        is quiet, or when that has waited too long."""
         touched = stream_state.touched(self.engine, self.most_households)
         if self._everybody_or_due(at, quiet or self._waited_too_long(at)):
             return True
@@ -284,7 +305,8 @@ class Worker:
         tell("tick", day=day.isoformat(), feeds=list(moved), signals=len(signals), households=len(due))
 
     def _count_months(self, day: dt.date) -> None:
-        """Past months that signals of areas compare with: until something comes, one at least; the others wait for the next moment."""
+        """Past months that signals of areas compare with: until something comes, one at least; the others
+        wait for the next moment."""
         wanted = months.due(self.engine, self.pack, day, self._known_at())
         if wanted:
             with self.engine.transaction():
@@ -292,7 +314,12 @@ class Worker:
         started = perf_counter()
         counted = months.count_due(self.engine, self.pack, wanted, self._known_at(), self._rounds.waits)
         if counted:
-            tell("months", counted=counted, left=len(wanted) - counted, seconds=round(perf_counter() - started, 3))
+            tell(
+                "months",
+                counted=counted,
+                left=len(wanted) - counted,
+                seconds=round(perf_counter() - started, 3),
+            )
         if counted < len(wanted):
             return
         with self.engine.transaction():
@@ -314,10 +341,16 @@ class Worker:
             doubtful.extend(cycle.doubtful(self.engine, households))
             stream_state.hand_on(self.engine, cycle_id, households, doubtful, told=told)
 
-        outcome = cycle.run(self.engine, self.pack, self._day(self.clock()), self._known_at(), households, hand_on)
+        outcome = cycle.run(
+            self.engine, self.pack, self._day(self.clock()), self._known_at(), households, hand_on
+        )
         self._forgotten = told
         self.status.spent("cycle", perf_counter() - started)
-        self.casework.begin(households, doubtful, partial(self._tell_cycle, outcome, self._take_unfinished() if everybody else []))
+        self.casework.begin(
+            households,
+            doubtful,
+            partial(self._tell_cycle, outcome, self._take_unfinished() if everybody else []),
+        )
 
     def _take_unfinished(self) -> list[tuple[Taken, dt.datetime]]:
         rounds, self._unfinished = self._unfinished, []
@@ -344,16 +377,21 @@ class Worker:
     def _day(self, at: dt.datetime) -> dt.date:
         return self.day or at.date()
 
-    def _tell_cycle(self, outcome: Outcome, rounds: Sequence[tuple[Taken, dt.datetime]], followed: Followed) -> None:
+    def _tell_cycle(
+        self, outcome: Outcome, rounds: Sequence[tuple[Taken, dt.datetime]], followed: Followed
+    ) -> None:
         """Casework has all of a cycle, and so of these rounds. Called in its thread."""
         self._told = outcome.cycle_id or 0
         self.status.spent("casework", followed.seconds)
         self.status.count("cycles", 1)
         self.status.count("cases_opened", followed.cases_opened)
         tell(
-            "cycle", households=outcome.households, cases_opened=followed.cases_opened, cases_updated=followed.cases_updated,
+            "cycle",
+            households=outcome.households,
+            cases_opened=followed.cases_opened,
+            cases_updated=followed.cases_updated,
             seconds=round(sum(outcome.seconds.values()), 3),
-        )  # fmt: skip
+        )
         self._tell_rounds(rounds)
 
     def _tell_rounds(self, rounds: Sequence[tuple[Taken, dt.datetime]]) -> None:
@@ -363,12 +401,20 @@ class Worker:
             waited = (now - taken.oldest).total_seconds()
             self.status.arrived(taken.events, waited)
             tell(
-                "round", events=taken.events, through=taken.through, quarantined=sum(r.rows_quarantined for r in taken.receipts),
-                seconds=round((now - at).total_seconds(), 3), waited=round(waited, 3), left=taken.left,
-            )  # fmt: skip
+                "round",
+                events=taken.events,
+                through=taken.through,
+                quarantined=sum(r.rows_quarantined for r in taken.receipts),
+                seconds=round((now - at).total_seconds(), 3),
+                waited=round(waited, 3),
+                left=taken.left,
+            )
 
 
 def _counts(receipt: Receipt) -> dict[str, int]:
     return {
-        "rows": receipt.rows_read, "new": receipt.rows_new, "corrected": receipt.rows_corrected, "quarantined": receipt.rows_quarantined,
-    }  # fmt: skip
+        "rows": receipt.rows_read,
+        "new": receipt.rows_new,
+        "corrected": receipt.rows_corrected,
+        "quarantined": receipt.rows_quarantined,
+    }

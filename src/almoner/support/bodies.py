@@ -1,6 +1,8 @@
-"""Bodies of changes as they are stored: a form and its answers, or the whole object, put together as far as somebody asks.
+"""Bodies of changes as they are stored: a form and its answers, or the whole object, put together as far
+as somebody asks.
 
-Applying a change needs its first few members; what is shown on a page is stored again as the same answers to the same form.
+Applying a change needs its first few members; what is shown on a page is stored again as the same answers
+to the same form.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from almoner.assessment.forms import Form, fill
 
 
 class Body(Mapping[str, Any]):
-    """The object that `form` says with the answers of `text` (a JSON list in the order of its blanks); without a form what `text` says."""
+    """The object that `form` says with the answers of `text` (a JSON list in the order of its blanks);
+    without a form what `text` says."""
 
     def __init__(self, text: str, form: Form | None = None) -> None:
         self.text = text

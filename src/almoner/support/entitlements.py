@@ -1,7 +1,8 @@
 """Entitlements: for those who are looked at, what each programme would give, with its arithmetic.
 
-Programmes are worked out in their order, so that a later one can use what earlier ones would give. Nothing here refuses: who is
-not found eligible, or of whom it is unknown, is simply not proposed, and the case stays.
+Programmes are worked out in their order, so that a later one can use what earlier ones would give. Nothing
+here refuses: who is not found eligible, or of whom it is unknown, is simply not proposed, and the case
+stays.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ KEEPS = "keeps"  # the level of a proposal that goes on with aid while a househo
 
 
 def find(scene: Scene) -> None:
-    """Keep what is proposed (`proposal_findings`) and which standing proposals are known not to fit (`proposal_refuted`)."""
+    """Keep what is proposed (`proposal_findings`) and which standing proposals are known not to fit
+    (`proposal_refuted`)."""
     programmes = ordered(scene.pack)
     before = {given(p.id): map(given, (*p.terms.uses, *_given_instead(scene.pack, p))) for p in programmes}
     keep_in_turn(scene.engine, {given(p.id): _given(scene, p) for p in programmes}, before)
     scene.engine.keep(GIVES_WAY, _gives_way(programmes))
-    scene.engine.keep_each([(FINDINGS, _holding(programmes), None), (REFUTED, _refuted(scene, programmes), None)])
+    scene.engine.keep_each(
+        [(FINDINGS, _holding(programmes), None), (REFUTED, _refuted(scene, programmes), None)]
+    )
 
 
 def ordered(pack: Pack) -> list[Programme]:
@@ -46,23 +50,29 @@ def given(programme: str) -> str:
 
 
 def _given(scene: Scene, programme: Programme) -> str:
-    """`fits`, `keeps`, `amount` and `digest` a subject. Of a list, which looks at everybody, only those whom it speaks of."""
+    """`fits`, `keeps`, `amount` and `digest` a subject. Of a list, which looks at everybody, only those
+    whom it speaks of."""
     person = "person_id" if programme.subject == "person" else "NULL::BIGINT AS person_id"
     judged = (
-        f"SELECT *, {fits(scene, programme)} AS {_FITS}, {_keeps(scene, programme.terms.gradual_exit)} AS {_KEEPS}"
-        f" FROM ({with_steps(scene, programme)})"
+        f"SELECT *, {fits(scene, programme)} AS {_FITS}, {_keeps(scene, programme.terms.gradual_exit)} AS"
+        f" {_KEEPS} FROM ({with_steps(scene, programme)})"
     )
     return (
-        f"SELECT {subject_key(programme.subject)} AS subject_id, household_id, {person}, area, {_FITS} AS fits, {_KEEPS} AS keeps,"
-        f" CASE WHEN {_FITS} THEN {quote(programme.steps[-1].id)} WHEN {_KEEPS} THEN {_kept_amount(scene, programme)} END AS amount,"
-        f" {_evidence(scene, programme)} AS digest FROM ({judged}){_spoken_of(scene, programme)}"
+        f"SELECT {subject_key(programme.subject)} AS subject_id, household_id, {person}, area, {_FITS} AS"
+        f" fits, {_KEEPS} AS keeps, CASE WHEN {_FITS} THEN {quote(programme.steps[-1].id)} WHEN {_KEEPS} THEN"
+        f" {_kept_amount(scene, programme)} END AS amount, {_evidence(scene, programme)} AS digest FROM"
+        f" ({judged}){_spoken_of(scene, programme)}"
     )
 
 
 def _evidence(scene: Scene, programme: Programme) -> str:
     """Only of what is proposed: to write numbers as text takes longer than all the rest."""
     evidence = _digest(scene, programme)
-    kept = f" WHEN {_KEEPS} THEN md5(concat_ws('|', {evidence}, '{KEEPS}'))" if programme.terms.gradual_exit else ""
+    kept = (
+        f" WHEN {_KEEPS} THEN md5(concat_ws('|', {evidence}, '{KEEPS}'))"
+        if programme.terms.gradual_exit
+        else ""
+    )
     return f"CASE WHEN {_FITS} THEN {evidence}{kept} END"
 
 
@@ -70,20 +80,22 @@ def _spoken_of(scene: Scene, programme: Programme) -> str:
     if not lists_everybody(programme):
         return ""
     used = any(programme.id in p.terms.uses for p in scene.pack.programmes.values())
-    standing = (
-        f"SELECT subject_id FROM {scene.standing} WHERE kind = 'proposal' AND item = '{programme.id}'"
-    )
+    standing = f"SELECT subject_id FROM {scene.standing} WHERE kind = 'proposal' AND item = '{programme.id}'"
     key = subject_key(programme.subject)
     return f" WHERE {_FITS} OR {_KEEPS} OR {key} IN ({standing})" + (f" OR {_FITS} IS NULL" if used else "")
 
 
 def with_steps(scene: Scene, programme: Programme) -> str:
-    """A SELECT with all columns of a subject, what earlier programmes would give, and a column for each step of the arithmetic."""
+    """A SELECT with all columns of a subject, what earlier programmes would give, and a column for each
+    step of the arithmetic."""
     source = wide(programme.subject) if lists_everybody(programme) else looked(programme.subject)
     columns, joins = "", ""
     for n, other in enumerate(programme.terms.uses):
         columns += f", CASE WHEN g{n}.id IS NULL THEN 0 ELSE g{n}.granted END AS {quote(GRANTED + other)}"
-        joins += f" LEFT JOIN ({_granted(scene.pack.programmes[other], programme)}) AS g{n} ON g{n}.id = w.{_shared_key(scene.pack.programmes[other], programme)}"
+        joins += (
+            f" LEFT JOIN ({_granted(scene.pack.programmes[other], programme)}) AS g{n} ON g{n}.id ="
+            f" w.{_shared_key(scene.pack.programmes[other], programme)}"
+        )
     read = ", ".join(f"w.{quote(name)}" for name in _read(scene, programme))
     select = f"SELECT {read}{columns} FROM {source} AS w{joins}"
     for step in programme.steps:
@@ -92,7 +104,8 @@ def with_steps(scene: Scene, programme: Programme) -> str:
 
 
 def _read(scene: Scene, programme: Programme) -> list[str]:
-    """The columns of the wide table that a programme needs: binding hundreds at every step takes longer than the rows."""
+    """The columns of the wide table that a programme needs: binding hundreds at every step takes longer
+    than the rows."""
     conditions = programme_conditions(programme)
     own = ["household_id", "area", *(["person_id"] if programme.subject == "person" else [])]
     beside = [] if lists_everybody(programme) else [OPEN_HERE, HELD_HERE]
@@ -106,7 +119,8 @@ def _shared_key(earlier: Programme, later: Programme) -> str:
 
 
 def _granted(earlier: Programme, later: Programme) -> str:
-    """What the earlier programme gives to the later one's subject: nothing where it does not fit, unknown where that is unknown."""
+    """What the earlier programme gives to the later one's subject: nothing where it does not fit, unknown
+    where that is unknown."""
     granted = "CASE WHEN fits OR keeps THEN amount WHEN NOT (fits OR keeps) THEN 0 END"
     table = quote(given(earlier.id))
     if earlier.subject == later.subject:
@@ -116,7 +130,8 @@ def _granted(earlier: Programme, later: Programme) -> str:
 
 
 def fits(scene: Scene, programme: Programme) -> str:
-    """SQL in three values, over `with_steps`: whether the programme is proposed, whatever may be given beside it."""
+    """SQL in three values, over `with_steps`: whether the programme is proposed, whatever may be given
+    beside it."""
     conditions = [
         _triggered(programme),
         scene.sql(programme.eligible),
@@ -138,10 +153,7 @@ def _first_time(scene: Scene, programme: Programme) -> list[str]:
     """There is a cause for which no help was given yet."""
     if programme.terms.once is None:
         return []
-    causes = (
-        f"({opened(c.signals)} AND NOT {scene.sql(c.helped)})"
-        for c in programme.terms.once.causes
-    )
+    causes = (f"({opened(c.signals)} AND NOT {scene.sql(c.helped)})" for c in programme.terms.once.causes)
     return [f"({' OR '.join(causes)})"]
 
 
@@ -184,13 +196,15 @@ def _digest(scene: Scene, programme: Programme) -> str:
 def _gives_way(programmes: Sequence[Programme]) -> str:
     """Of two that are not given together, the one with the smaller amount; of equal ones the later."""
     pairs = [
-        (p, q) for n, p in enumerate(programmes) for q in programmes[n + 1 :]
+        (p, q)
+        for n, p in enumerate(programmes)
+        for q in programmes[n + 1 :]
         if q.id in p.terms.not_with or p.id in q.terms.not_with
-    ]  # fmt: skip
+    ]
     parts = (
         f"SELECT CASE WHEN q.amount > p.amount THEN '{p.id}' ELSE '{q.id}' END AS item, p.subject_id"
         f" FROM {quote(given(p.id))} AS p JOIN {quote(given(q.id))} AS q ON q.subject_id = p.subject_id"
-        f" WHERE (p.fits OR p.keeps) AND (q.fits OR q.keeps)"
+        " WHERE (p.fits OR p.keeps) AND (q.fits OR q.keeps)"
         for p, q in pairs
     )
     return " UNION ".join(parts) or "SELECT NULL::VARCHAR AS item, NULL::BIGINT AS subject_id LIMIT 0"
@@ -199,22 +213,30 @@ def _gives_way(programmes: Sequence[Programme]) -> str:
 def _holding(programmes: Sequence[Programme]) -> str:
     """What fits or goes on, without what stands back."""
     held = " UNION ALL ".join(
-        f"SELECT '{p.id}' AS item, '{p.subject}' AS subject, subject_id, household_id, person_id, area,"
-        f" CASE WHEN NOT coalesce(fits, false) THEN '{KEEPS}' END AS level, amount::DOUBLE AS severity, digest"
+        f"SELECT '{p.id}' AS item, '{p.subject}' AS subject, subject_id, household_id, person_id, area, CASE"
+        f" WHEN NOT coalesce(fits, false) THEN '{KEEPS}' END AS level, amount::DOUBLE AS severity, digest"
         f" FROM {quote(given(p.id))} WHERE fits OR keeps"
         for p in programmes
     )
-    return f"SELECT h.* FROM ({held}) AS h ANTI JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('h')}" if held else EMPTY_FINDINGS
+    return (
+        f"SELECT h.* FROM ({held}) AS h ANTI JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('h')}"
+        if held
+        else EMPTY_FINDINGS
+    )
 
 
 def _refuted(scene: Scene, programmes: Sequence[Programme]) -> str:
     """What stands and is known not to fit, or stands back."""
-    judged = " UNION ALL ".join(f"SELECT '{p.id}' AS item, subject_id, fits OR keeps AS stands FROM {quote(given(p.id))}" for p in programmes)
+    judged = " UNION ALL ".join(
+        f"SELECT '{p.id}' AS item, subject_id, fits OR keeps AS stands FROM {quote(given(p.id))}"
+        for p in programmes
+    )
     if not judged:
         return NONE_REFUTED
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id = s.subject_id"
-        f" LEFT JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('s')} WHERE s.kind = 'proposal' AND (NOT j.stands OR g.item IS NOT NULL)"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id ="
+        f" s.subject_id LEFT JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('s')} WHERE s.kind = 'proposal' AND"
+        " (NOT j.stands OR g.item IS NOT NULL)"
     )
 
 

@@ -34,7 +34,9 @@ def changes_after(engine: Engine, seq: int, rows: int = SLICE) -> Iterator[list[
 def _read_forms(engine: Engine, forms: dict[str, Form], wanted: Iterable[str]) -> None:
     missing = pa.table({"digest": pa.array(sorted(set(wanted) - forms.keys()), pa.string())})
     with engine.offer("missing_forms", missing):
-        for digest, text in engine.rows("SELECT digest, text FROM assessment.form SEMI JOIN missing_forms USING (digest)"):
+        for digest, text in engine.rows(
+            "SELECT digest, text FROM assessment.form SEMI JOIN missing_forms USING (digest)"
+        ):
             forms[digest] = Form.of(text)
 
 

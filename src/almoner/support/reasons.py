@@ -1,4 +1,5 @@
-"""What a case shows of a proposal: the steps of its amount, the conditions with their values, and the terms it is given on."""
+"""What a case shows of a proposal: the steps of its amount, the conditions with their values, and the
+terms it is given on."""
 
 from __future__ import annotations
 
@@ -46,27 +47,42 @@ class _Arithmetic:
         p, explainer = self._programme, self._explainer
         explainer.ask(
             "state",
-            f"CASE WHEN w.subject IS NULL THEN '{_GONE}' WHEN m.level = '{KEEPS}' THEN '{KEEPS}' ELSE '{_WHOLE}' END",
+            f"CASE WHEN w.subject IS NULL THEN '{_GONE}' WHEN m.level = '{KEEPS}' THEN '{KEEPS}' ELSE"
+            f" '{_WHOLE}' END",
         )
         body = {
-            "programme": p.id, "proposes": "support", "label": dict(p.label), "subject": p.subject, "kind": p.kind,
-            "department": p.department, "unit": p.unit, "within": _term(p.within), "participation": p.participation,
-            "reference": p.reference, "signals": open_among(explainer, p.signals),
-            "amount": explainer.ask("amount", "m.severity"), "steps": _of_whole(self._steps()),
+            "programme": p.id,
+            "proposes": "support",
+            "label": dict(p.label),
+            "subject": p.subject,
+            "kind": p.kind,
+            "department": p.department,
+            "unit": p.unit,
+            "within": _term(p.within),
+            "participation": p.participation,
+            "reference": p.reference,
+            "signals": open_among(explainer, p.signals),
+            "amount": explainer.ask("amount", "m.severity"),
+            "steps": _of_whole(self._steps()),
             "eligible": _of_whole(explainer.condition(p.eligible, "eligible")),
-            "exclusions": _of_whole(self._exclusions()), "causes": self._causes(), "goes_on": self._goes_on(), **self._terms(),
-        }  # fmt: skip
+            "exclusions": _of_whole(self._exclusions()),
+            "causes": self._causes(),
+            "goes_on": self._goes_on(),
+            **self._terms(),
+        }
         return explainer.told("proposal", p.id, body, with_steps(self._scene, p))
 
     def _terms(self) -> Part:
         terms = self._programme.terms
         check = terms.local_check
         return {
-            "pays_first": terms.pays_first, "verify_within": _term(terms.verify_within), "notice": _term(terms.notice),
+            "pays_first": terms.pays_first,
+            "verify_within": _term(terms.verify_within),
+            "notice": _term(terms.notice),
             "lasts": {"amount": terms.lasts.amount, "unit": terms.lasts.unit} if terms.lasts else None,
             "local_check": {"department": check.department, "within": _term(check.within)} if check else None,
             "authorises": [dict(self._scene.pack.purposes[purpose]) for purpose in terms.authorises],
-        }  # fmt: skip
+        }
 
     def _steps(self) -> list[Part]:
         return [
@@ -95,7 +111,9 @@ class _Arithmetic:
         once = self._programme.terms.once
         causes = once.causes if once else ()
         open_among(self._explainer, sorted({s for cause in causes for s in cause.signals}), "causes")
-        return _of_whole({"$among": "causes", "of": [self._cause(i, cause) for i, cause in enumerate(causes)]})
+        return _of_whole(
+            {"$among": "causes", "of": [self._cause(i, cause) for i, cause in enumerate(causes)]}
+        )
 
     def _cause(self, index: int, cause: Cause) -> list[Any]:
         told = {

@@ -1,8 +1,10 @@
-"""Categories: recognition is proposed, and of a recognition it is asked whether it still fits. A person answers.
+"""Categories: recognition is proposed, and of a recognition it is asked whether it still fits. A person
+answers.
 
-Three kinds of findings: `recognition` (the rule holds, and no register has it yet), `exit` (recognised, the condition of
-leaving and every guard are known to hold) and `review` (recognised so long ago that a person looks again). None of them ends,
-stops or reduces anything; what is unknown proposes nothing and is counted as a blind spot.
+Three kinds of findings: `recognition` (the rule holds, and no register has it yet), `exit` (recognised,
+the condition of leaving and every guard are known to hold) and `review` (recognised so long ago that a
+person looks again). None of them ends, stops or reduces anything; what is unknown proposes nothing and is
+counted as a blind spot.
 """
 
 from __future__ import annotations
@@ -29,10 +31,11 @@ KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
 
 @dataclass(frozen=True)
 class Recognised:
-    """How one category stands: whom it was looked at for, who holds it, what is proposed, and what cannot be said.
+    """How one category stands: whom it was looked at for, who holds it, what is proposed, and what cannot
+    be said.
 
-    `unknown`: subjects of whom recognition cannot be said. `exit_unknown`: holders of whom the exit cannot be said, and by
-    guard (its number) how often that guard is why.
+    `unknown`: subjects of whom recognition cannot be said. `exit_unknown`: holders of whom the exit cannot
+    be said, and by guard (its number) how often that guard is why.
     """
 
     category: str
@@ -62,11 +65,15 @@ def judged(category: str) -> str:
 
 
 def find(scene: Scene) -> list[Recognised]:
-    """Judge every category, the deepest first, and keep findings and refuted keys of each kind. Counts only everybody."""
+    """Judge every category, the deepest first, and keep findings and refuted keys of each kind. Counts
+    only everybody."""
     ordered = sorted(scene.pack.categories.values(), key=lambda c: (c.tier, c.id))
     selects = {judged(c.id): _judged(scene, c) for c in ordered}
     keep_in_turn(scene.engine, selects, {judged(c.id): map(judged, c.unless) for c in ordered})
-    found = {findings(kind): " UNION ALL ".join(_holding(kind, c) for c in ordered) or EMPTY_FINDINGS for kind in KINDS}
+    found = {
+        findings(kind): " UNION ALL ".join(_holding(kind, c) for c in ordered) or EMPTY_FINDINGS
+        for kind in KINDS
+    }
     found |= {refuted(kind): _refuted(scene, kind, ordered) for kind in KINDS}
     scene.engine.keep_each((name, select, None) for name, select in found.items())
     return [] if scene.scoped else [_counted(scene, c) for c in scene.pack.categories.values()]
@@ -80,18 +87,18 @@ def _judged(scene: Scene, category: Category) -> str:
     )
     leaving = _exit_sql(scene, category)
     digests = "".join(
-        f", CASE WHEN {scene.sql(category.when if kind == 'recognition' else category.held)} THEN {digest(scene, conditions)} END"
-        f" AS {quote(f'digest:{kind}')}"
+        f", CASE WHEN {scene.sql(category.when if kind == 'recognition' else category.held)} THEN"
+        f" {digest(scene, conditions)} END AS {quote(f'digest:{kind}')}"
         for kind, conditions in _conditions(category).items()
     )  # only of those whom the kind can be about: to write numbers as text takes longer than all the rest
     inner = (
         f"SELECT household_id, {person}, {subject_key(category.subject)} AS subject_id, area,"
         f" {opened(category.signals)} AS looked_at, {scene.sql(category.held)} AS held,"
-        f" {scene.sql(category.when)} AS due, {leaving} AS leaves, {_review_sql(scene, category)} AS due_again,"
-        f" {_blocked(scene, category)} AS deeper{guards}{digests} FROM {looked(category.subject)}"
+        f" {scene.sql(category.when)} AS due, {leaving} AS leaves, {_review_sql(scene, category)} AS"
+        f" due_again, {_blocked(scene, category)} AS deeper{guards}{digests} FROM {looked(category.subject)}"
     )
     return (
-        f"SELECT *, looked_at AND due AND NOT held AND NOT deeper AS recognition, held AND leaves AS exit,"
+        "SELECT *, looked_at AND due AND NOT held AND NOT deeper AS recognition, held AND leaves AS exit,"
         f" held AND due_again AS review FROM ({inner})"
     )
 
@@ -133,21 +140,22 @@ def _blocked(scene: Scene, category: Category) -> str:
 
 def _holding(kind: Kind, category: Category) -> str:
     return (
-        f"SELECT '{category.id}' AS item, '{category.subject}' AS subject, subject_id, household_id, person_id, area,"
-        f" NULL::VARCHAR AS level, {-category.tier}::DOUBLE AS severity, {quote(f'digest:{kind}')} AS digest"
-        f" FROM {quote(judged(category.id))} WHERE {quote(kind)}"
+        f"SELECT '{category.id}' AS item, '{category.subject}' AS subject, subject_id, household_id,"
+        f" person_id, area, NULL::VARCHAR AS level, {-category.tier}::DOUBLE AS severity,"
+        f" {quote(f'digest:{kind}')} AS digest FROM {quote(judged(category.id))} WHERE {quote(kind)}"
     )
 
 
 def _refuted(scene: Scene, kind: Kind, categories: Sequence[Category]) -> str:
     judgements = " UNION ALL ".join(
-        f"SELECT '{c.id}' AS item, subject_id, {quote(kind)} AS stands FROM {quote(judged(c.id))}" for c in categories
+        f"SELECT '{c.id}' AS item, subject_id, {quote(kind)} AS stands FROM {quote(judged(c.id))}"
+        for c in categories
     )
     if not judgements:
         return NONE_REFUTED
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN ({judgements}) AS j ON j.item = s.item AND j.subject_id = s.subject_id"
-        f" WHERE s.kind = '{kind}' AND NOT j.stands"
+        f"SELECT s.key FROM {scene.standing} AS s JOIN ({judgements}) AS j ON j.item = s.item AND"
+        f" j.subject_id = s.subject_id WHERE s.kind = '{kind}' AND NOT j.stands"
     )
 
 
@@ -155,11 +163,15 @@ def _counted(scene: Scene, category: Category) -> Recognised:
     guards = range(len(_guards(category)))
     open_exit = "held AND exit IS NULL"
     asked = [
-        "count(*) FILTER (looked_at)", "count(*) FILTER (held)", "count(*) FILTER (recognition)",
-        "count(*) FILTER (looked_at AND recognition IS NULL)", "count(*) FILTER (exit)",
-        f"count(*) FILTER ({open_exit})", "count(*) FILTER (review)",
+        "count(*) FILTER (looked_at)",
+        "count(*) FILTER (held)",
+        "count(*) FILTER (recognition)",
+        "count(*) FILTER (looked_at AND recognition IS NULL)",
+        "count(*) FILTER (exit)",
+        f"count(*) FILTER ({open_exit})",
+        "count(*) FILTER (review)",
         *(f"count(*) FILTER ({open_exit} AND {quote(f'guard:{n}')} IS NULL)" for n in guards),
-    ]  # fmt: skip
+    ]
     subjects, holds, proposed, unknown, exits, unknown_exits, reviews, *by_guard = scene.engine.rows(
         f"SELECT {', '.join(asked)} FROM {quote(judged(category.id))}"
     )[0]
@@ -208,13 +220,27 @@ class _Reasons:
         c, explainer = self._category, self._explainer
         label, check, department, within = self._words()
         body = {
-            "programme": named(self._kind, c.id), "proposes": self._kind, "category": c.id, "label": dict(label),
-            "subject": c.subject, "kind": "category", "department": department, "unit": "",
-            "within": {"amount": within.amount, "unit": within.unit}, "participation": "visit", "reference": c.reference,
-            "signals": open_among(explainer, c.signals), "amount": None, "steps": [],
-            "eligible": self._if_seen(self._eligible()), "exclusions": [], "guards": self._if_seen(self._guards()),
-            "check": dict(check), "tier": c.tier, **self._days(),
-        }  # fmt: skip
+            "programme": named(self._kind, c.id),
+            "proposes": self._kind,
+            "category": c.id,
+            "label": dict(label),
+            "subject": c.subject,
+            "kind": "category",
+            "department": department,
+            "unit": "",
+            "within": {"amount": within.amount, "unit": within.unit},
+            "participation": "visit",
+            "reference": c.reference,
+            "signals": open_among(explainer, c.signals),
+            "amount": None,
+            "steps": [],
+            "eligible": self._if_seen(self._eligible()),
+            "exclusions": [],
+            "guards": self._if_seen(self._guards()),
+            "check": dict(check),
+            "tier": c.tier,
+            **self._days(),
+        }
         return explainer.told(self._kind, c.id, body, f"SELECT * FROM {looked(c.subject)}")
 
     def _if_seen(self, part: Sequence[Any]) -> dict[str, Any]:

@@ -18,9 +18,15 @@ from once import copied
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic",
-    "--no-first-run", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
 AXE_SCRIPT = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
 AXE = """axe.run(document, {
     runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'], selectors: false,
@@ -39,7 +45,9 @@ PASSWORD = "a long fictional password"
 def started_browser() -> Iterator[Browser]:
     with sync_playwright() as play:
         executable = os.environ.get("ALMONER_CHROMIUM", CHROMIUM)
-        chromium = play.chromium.launch(executable_path=executable, args=ARGUMENTS, env=os.environ | {"LANGUAGE": "en_US"})
+        chromium = play.chromium.launch(
+            executable_path=executable, args=ARGUMENTS, env=os.environ | {"LANGUAGE": "en_US"}
+        )
         yield chromium
         chromium.close()
 
@@ -51,7 +59,8 @@ def outside() -> dict[str, str]:
 
 
 def build(script: str, empty: Path, folder: Path) -> None:
-    """`script` of this folder makes folder/home of an empty installation, in a process of its own, for Django has one database a process."""
+    """`script` of this folder makes folder/home of an empty installation, in a process of its own, for
+    Django has one database a process."""
     copied(empty, folder / "home")
     program = f"import runpy; runpy.run_path({str(Path(__file__).with_name(script))!r}, run_name='__main__')"
     done = command.run(folder, env=outside(), program=program)
@@ -63,7 +72,16 @@ def served(home: Path, log: Path, *, worker: bool = False) -> Iterator[str]:
     """The address of `almoner serve HOME`, as long as the block lasts."""
     port = _free_port()
     with log.open("w") as told:
-        server = Process("serve", home, "--port", port, "--worker" if worker else "--no-worker", stdout=told, stderr=told, env=outside())
+        server = Process(
+            "serve",
+            home,
+            "--port",
+            port,
+            "--worker" if worker else "--no-worker",
+            stdout=told,
+            stderr=told,
+            env=outside(),
+        )
         try:
             _wait(port, server)
             yield f"http://127.0.0.1:{port}"

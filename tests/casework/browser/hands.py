@@ -13,8 +13,8 @@ from casework.browser.browsing import Watched
 SMALLEST = 24  # pixels either way of what is pressed: WCAG 2.2, 2.5.8
 TABS = 150  # so many to the wanted control are more than anybody would make
 FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary"
-# How the focused element looks against how it looked before. The mark may be drawn by what stands for it: radios and checkboxes are
-# drawn by their label, a part of a map by its outline.
+# How the focused element looks against how it looked before. The mark may be drawn by what stands for it:
+# radios and checkboxes are drawn by their label, a part of a map by its outline.
 LOOK = """e => [e, ...e.querySelectorAll('path'), ...(e.labels || [])].flatMap(one => [null, '::before', '::after'].map(part => {
     const s = getComputedStyle(one, part)
     const outline = s.outlineStyle === 'none' || parseFloat(s.outlineWidth) === 0 ? '' : s.outlineStyle + s.outlineWidth + s.outlineColor
@@ -116,11 +116,14 @@ class Pointer(Hands):
         box = control.bounding_box()
         assert box, control
         if self.page.viewport_size and self.page.viewport_size["width"] < 600:
-            assert min(box["width"], box["height"]) >= SMALLEST, f"{box}: {control.evaluate('e => e.outerHTML')[:200]}"
+            assert min(box["width"], box["height"]) >= SMALLEST, (
+                f"{box}: {control.evaluate('e => e.outerHTML')[:200]}"
+            )
 
 
 class Keyboard(Hands):
-    """Tab, Shift+Tab, Enter, Space, arrows and letters, and nothing else. Whatever has the focus on the way must show it."""
+    """Tab, Shift+Tab, Enter, Space, arrows and letters, and nothing else. Whatever has the focus on the
+    way must show it."""
 
     def _use(self, control: Locator) -> None:
         del control  # it has the focus
@@ -142,7 +145,9 @@ class Keyboard(Hands):
 
     def date(self, field: Locator, day: dt.date) -> None:
         self._come_to(field)
-        self.page.keyboard.type(f"{day:%m%d%Y}")  # the order of parts is that of the browser's own language, not of the page's
+        self.page.keyboard.type(
+            f"{day:%m%d%Y}"
+        )  # the order of parts is that of the browser's own language, not of the page's
         assert field.input_value() == day.isoformat()
 
     def choose(self, field: Locator, value: str) -> None:
@@ -155,7 +160,8 @@ class Keyboard(Hands):
         raise AssertionError(f"{value} cannot be chosen: {field}")
 
     def _come_to(self, control: Locator) -> None:
-        """By the skip link into the content of a page that is new, then by Tab, or Shift+Tab where it lies before."""
+        """By the skip link into the content of a page that is new, then by Tab, or Shift+Tab where it lies
+        before."""
         self.page.evaluate(REMEMBER)
         in_content = control.evaluate("e => !!e.closest('main') && document.activeElement === document.body")
         if in_content and self._tab("Tab").evaluate("e => e.matches('.govuk-skip-link')"):

@@ -1,5 +1,5 @@
-"""An installation in which everything that somebody can name is very long: ``python long_county.py FOLDER`` makes it of
-FOLDER/home, which is empty, and writes the code of a notice to FOLDER/code."""
+"""An installation in which everything that somebody can name is very long: ``python long_county.py
+FOLDER`` makes it of FOLDER/home, which is empty, and writes the code of a notice to FOLDER/code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ STAFF = {"worker": ["5201"], "lead": ["52"], "auditor": [], "administrator": [],
 def build(folder: Path) -> None:
     home = load(folder / "home")
     casework.setup(home)
-    casework.sync_areas([("5201", NAME, None), ("520101", NAME, "5201"), ("520102", NAME, "5201"), ("520101201", NAME, "520101")])
+    casework.sync_areas(
+        [
+            ("5201", NAME, None),
+            ("520101", NAME, "5201"),
+            ("520102", NAME, "5201"),
+            ("520101201", NAME, "520101"),
+        ]
+    )
     _residents(home.vault_key)
     _cases()
     users = {name: _user(name, areas) for name, areas in STAFF.items()}
@@ -39,7 +46,9 @@ def build(folder: Path) -> None:
 
 def _user(name: str, areas: list[str]) -> Any:
     role = {"clerk": "department"}.get(name, name)
-    user = casework.create_user(name, PASSWORD, role=role, areas=areas, department="relief" if name == "clerk" else None)
+    user = casework.create_user(
+        name, PASSWORD, role=role, areas=areas, department="relief" if name == "clerk" else None
+    )
     user.first_name, user.last_name = UNBROKEN[:75] * 2, ("诸葛" * 75)[:150]
     user.save()
     return user
@@ -49,13 +58,18 @@ def _residents(key: Path) -> None:
     from almoner.casework.models import Department
 
     vault = open_vault(key)
-    casework.identities().write([
-        SealedIdentity(
-            person_id=person, number_index=vault.index(f"{person}"), number=vault.seal(person, "number", NUMBER),
-            name=vault.seal(person, "name", NAME[language]), address=vault.seal(person, "address", LONG[language]),
-        )
-        for person, language in ((11, "en"), (12, "zh"))
-    ])  # fmt: skip
+    casework.identities().write(
+        [
+            SealedIdentity(
+                person_id=person,
+                number_index=vault.index(f"{person}"),
+                number=vault.seal(person, "number", NUMBER),
+                name=vault.seal(person, "name", NAME[language]),
+                address=vault.seal(person, "address", LONG[language]),
+            )
+            for person, language in ((11, "en"), (12, "zh"))
+        ]
+    )
     casework.sync_members([(1, 11, NOW.date()), (1, 12, NOW.date())])
     for name in ("relief", "labour"):
         Department.objects.update_or_create(id=name, defaults={"label": LONG})
@@ -63,7 +77,10 @@ def _residents(key: Path) -> None:
 
 def _fact(**more: Any) -> dict[str, Any]:
     """A condition in which all that has a name is long."""
-    told = condition(123_456_789_012.34, 987_654_321_098.76) | {"sql": f"{UNBROKEN.lower()} < :{UNBROKEN.lower()}", "sentence": LONG}
+    told = condition(123_456_789_012.34, 987_654_321_098.76) | {
+        "sql": f"{UNBROKEN.lower()} < :{UNBROKEN.lower()}",
+        "sentence": LONG,
+    }
     for operand in told["operands"]:
         operand |= {"label": LONG, "unit": f"{UNBROKEN}/month"}
         if operand["reference"]:
@@ -74,17 +91,37 @@ def _fact(**more: Any) -> dict[str, Any]:
 
 def _cases() -> None:
     outbox = Outbox()
-    layers = {"points": [{"id": f"group{n}", "label": LONG} for n in range(3)], "line": {"id": "line", "label": LONG, "department": "relief"}}
-    told = {"label": LONG, "check": LONG, "why": LONG, "evidence": [_fact(), _fact(holds=None), _fact(holds=False)], "layers": layers}
-    changes = [outbox.signal(h, area="520101201", known_at=NOW - dt.timedelta(days=40), level=UNBROKEN[:40], **told) for h in range(1, 14)]
+    layers = {
+        "points": [{"id": f"group{n}", "label": LONG} for n in range(3)],
+        "line": {"id": "line", "label": LONG, "department": "relief"},
+    }
+    told = {
+        "label": LONG,
+        "check": LONG,
+        "why": LONG,
+        "evidence": [_fact(), _fact(holds=None), _fact(holds=False)],
+        "layers": layers,
+    }
+    changes = [
+        outbox.signal(h, area="520101201", known_at=NOW - dt.timedelta(days=40), level=UNBROKEN[:40], **told)
+        for h in range(1, 14)
+    ]
     changes += [outbox.signal(1, signal=(UNBROKEN * 2)[:80], area="520101", known_at=NOW, **told)]
     proposal = outbox.proposal(1, known_at=NOW, area="520101201", amount=123_456_789_012.34)
     proposal.body.update(  # type: ignore[attr-defined]
-        label=LONG, reference=LONG["en"], unit=f"{UNBROKEN[:30]}/month", eligible=[_fact()], exclusions=[{"label": LONG, "holds": False, "conditions": []}],
-        steps=[{"id": f"s{n}", "label": LONG, "value": 123_456_789_012.34, "sentence": LONG} for n in range(2)],
-    )  # fmt: skip
+        label=LONG,
+        reference=LONG["en"],
+        unit=f"{UNBROKEN[:30]}/month",
+        eligible=[_fact()],
+        exclusions=[{"label": LONG, "holds": False, "conditions": []}],
+        steps=[
+            {"id": f"s{n}", "label": LONG, "value": 123_456_789_012.34, "sentence": LONG} for n in range(2)
+        ],
+    )
     area = outbox.area("520101", known_at=NOW)
-    area.body.update(label=LONG, alarm=LONG, level_label=LONG, theme_label=LONG, check=LONG, why=LONG, evidence=[_fact()])  # type: ignore[attr-defined]
+    area.body.update(
+        label=LONG, alarm=LONG, level_label=LONG, theme_label=LONG, check=LONG, why=LONG, evidence=[_fact()]
+    )  # type: ignore[attr-defined]
     casework.apply([[*changes, proposal, area]])
 
 
@@ -103,10 +140,19 @@ def _lengthen() -> None:
     for feed in FeedState.objects.all():
         feed.label, feed.legal_basis, feed.purposes = LONG, LONG["en"], [LONG] * 3
         feed.fields = [field | {"label": LONG} for field in feed.fields]
-        feed.complete_through, feed.rows_read, feed.rows_held_back = NOW.date() - dt.timedelta(days=900), 10**13, 10**12
+        feed.complete_through, feed.rows_read, feed.rows_held_back = (
+            NOW.date() - dt.timedelta(days=900),
+            10**13,
+            10**12,
+        )
         feed.save()
     CalendarDay.objects.create(day=dt.date(2027, 1, 1), working=False, note=(UNBROKEN * 3)[:120])
-    casework.sync_sweep(NOW.date(), 10**12, 10**12, [(rule.key, 10**12, 10**11, 10**11) for rule in Rule.objects.filter(kind="signal")])
+    casework.sync_sweep(
+        NOW.date(),
+        10**12,
+        10**12,
+        [(rule.key, 10**12, 10**11, 10**11) for rule in Rule.objects.filter(kind="signal")],
+    )
 
 
 def _worked(users: dict[str, Any]) -> None:
@@ -117,16 +163,42 @@ def _worked(users: dict[str, Any]) -> None:
     case = Case.objects.get(household_id=1)
     Case.objects.filter(household_id__in=range(3, 14)).update(state="confirmed", decided_at=NOW)
     day = NOW.date()
-    for name, data in (("take", {}), ("start", {}), ("plan", {"day": day}), ("seen", {"day": day, "found": "need", "note": NOTE}), ("note", {"note": NOTE})):
+    for name, data in (
+        ("take", {}),
+        ("start", {}),
+        ("plan", {"day": day}),
+        ("seen", {"day": day, "found": "need", "note": NOTE}),
+        ("note", {"note": NOTE}),
+    ):
         case.refresh_from_db()
         workflow.act(users["worker"], case.reference, name, case.version, data)
     Referral.objects.update(state="sent", sent_at=NOW, due_at=NOW, note=NOTE)
     Concern.objects.create(
-        case=case, kind="correction", about="x", department="relief", person_id=11, asked_at=NOW, due_at=NOW,
-        fact={"sentence": LONG, "feed": LONG, "values": [{"label": LONG, "value": 1.5, "unit": UNBROKEN}], "person": None},
-    )  # fmt: skip
+        case=case,
+        kind="correction",
+        about="x",
+        department="relief",
+        person_id=11,
+        asked_at=NOW,
+        due_at=NOW,
+        fact={
+            "sentence": LONG,
+            "feed": LONG,
+            "values": [{"label": LONG, "value": 1.5, "unit": UNBROKEN}],
+            "person": None,
+        },
+    )
     for place, code in enumerate(("520101", "520102")):
-        AreaOutline.objects.create(code=code, path=f"M{place * 400},0h400v300h-400Z", west=place * 400, north=0, east=place * 400 + 400, south=300, x=place * 400 + 200, y=150)
+        AreaOutline.objects.create(
+            code=code,
+            path=f"M{place * 400},0h400v300h-400Z",
+            west=place * 400,
+            north=0,
+            east=place * 400 + 400,
+            south=300,
+            x=place * 400 + 200,
+            y=150,
+        )
 
 
 def _notice(worker: Any) -> str:
@@ -134,7 +206,9 @@ def _notice(worker: Any) -> str:
     from almoner.casework.models import Case
 
     case = Case.objects.get(household_id=1)
-    _notice, code = notices.make(worker, case.reference, case.version, list(case.signals.values_list("pk", flat=True)))
+    _notice, code = notices.make(
+        worker, case.reference, case.version, list(case.signals.values_list("pk", flat=True))
+    )
     return code
 
 

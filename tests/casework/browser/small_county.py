@@ -38,7 +38,9 @@ def build(folder: Path) -> None:
     casework.create_user("clerk", PASSWORD, role="department", areas=[], department="relief")
     casework.create_user("labourer", PASSWORD, role="department", areas=[], department="labour")
     casework.create_user("registrar", PASSWORD, role="department", areas=[], department="public_security")
-    casework.create_user("administrator", PASSWORD, role="administrator", areas=[], full_name="Ada Administrator")
+    casework.create_user(
+        "administrator", PASSWORD, role="administrator", areas=[], full_name="Ada Administrator"
+    )
     casework.create_user("auditor", PASSWORD, role="auditor", areas=[], full_name="An Auditor")
     _policy()
 
@@ -57,11 +59,17 @@ def _policy() -> None:
 
 
 def _over_months() -> list[Line]:
-    """Of the household with names: its income, with a month that nobody knows, and what each of the two used of water."""
+    """Of the household with names: its income, with a month that nobody knows, and what each of the two
+    used of water."""
     months = [dt.date(2024 + n // 12, n % 12 + 1, 1) for n in range(11, 35)]
     income = tuple((month, 2_400.0 - 60 * n) for n, month in enumerate(months) if n != 9)
-    water = [tuple((month, float(20 * n % 170)) for n, month in enumerate(months[first:])) for first in (0, 6)]
-    return [Line(1, None, "income_by_month", income), *(Line(1, who, "water_by_month", w) for who, w in zip((11, 12), water, strict=True))]
+    water = [
+        tuple((month, float(20 * n % 170)) for n, month in enumerate(months[first:])) for first in (0, 6)
+    ]
+    return [
+        Line(1, None, "income_by_month", income),
+        *(Line(1, who, "water_by_month", w) for who, w in zip((11, 12), water, strict=True)),
+    ]
 
 
 def _departments() -> None:
@@ -73,13 +81,18 @@ def _departments() -> None:
 
 def _residents(key: Path) -> None:
     vault = open_vault(key)
-    casework.identities().write([
-        SealedIdentity(
-            person_id=person, number_index=vault.index(NUMBER if person == 11 else f"{person}"), number=vault.seal(person, "number", NUMBER),
-            name=vault.seal(person, "name", name), address=vault.seal(person, "address", "12 Fictional Lane, Long Township"),
-        )
-        for person, name in enumerate(NAMES, start=11)
-    ])  # fmt: skip
+    casework.identities().write(
+        [
+            SealedIdentity(
+                person_id=person,
+                number_index=vault.index(NUMBER if person == 11 else f"{person}"),
+                number=vault.seal(person, "number", NUMBER),
+                name=vault.seal(person, "name", name),
+                address=vault.seal(person, "address", "12 Fictional Lane, Long Township"),
+            )
+            for person, name in enumerate(NAMES, start=11)
+        ]
+    )
     casework.sync_members([(1, 11, dt.date(2026, 11, 6)), (1, 12, dt.date(2026, 11, 6))])
 
 
@@ -97,8 +110,19 @@ def _cases() -> None:
             1, signal="silent", known_at=now, level="red", label=label, within={"amount": 30, "unit": "hours"}
         ),
         outbox.proposal(1, known_at=now),
-        *(outbox.proposal(h, known_at=now, programme="listed", label=words("Winter fuel", "冬季取暖补助"), **on_a_list()) for h in (1, 2, 3)),
-        outbox.proposal(1, known_at=now, programme="checked", label=words("Low-income allowance", "低收入补助"), **authorised_by_all()),
+        *(
+            outbox.proposal(
+                h, known_at=now, programme="listed", label=words("Winter fuel", "冬季取暖补助"), **on_a_list()
+            )
+            for h in (1, 2, 3)
+        ),
+        outbox.proposal(
+            1,
+            known_at=now,
+            programme="checked",
+            label=words("Low-income allowance", "低收入补助"),
+            **authorised_by_all(),
+        ),
         *(outbox.signal(h, known_at=now - dt.timedelta(days=h)) for h in range(2, 12)),
         *(outbox.signal(h, known_at=now, within={"amount": 72, "unit": "hours"}) for h in range(12, 45)),
         outbox.signal(99, area="999999", known_at=now - dt.timedelta(days=40)),

@@ -1,5 +1,5 @@
-"""A fictional county whose departments have delivered and in which one sweep was run: ``python story_county.py FOLDER`` makes it of FOLDER/home,
-which is empty.
+"""A fictional county whose departments have delivered and in which one sweep was run: ``python
+story_county.py FOLDER`` makes it of FOLDER/home, which is empty.
 
 Nothing of it is written into a database by hand: files were taken in, and the base pack decided.
 """
@@ -42,10 +42,16 @@ class Family:
     @property
     def members(self) -> list[tuple[str, str, dt.date, str]]:
         """Number, name, day of birth and relation of each."""
-        born = dt.date(1984, 6, self.no), dt.date(1986, 3, self.no), dt.date(dt.date.today().year - 3, 1, self.no)
+        born = (
+            dt.date(1984, 6, self.no),
+            dt.date(1986, 3, self.no),
+            dt.date(dt.date.today().year - 3, 1, self.no),
+        )
         return [
             (number(self.no * 8 + n, day), name, day, relation)
-            for n, (day, name, relation) in enumerate(zip(born, self.names, ("head", "spouse", "child"), strict=True))
+            for n, (day, name, relation) in enumerate(
+                zip(born, self.names, ("head", "spouse", "child"), strict=True)
+            )
         ]
 
     @property
@@ -63,7 +69,9 @@ SPARED = [
     Family(5, "Maple Village", "枫树村", ("诸葛虚构", "上官虚构", "诸葛小虚")),
 ]
 FAMILIES = STRUCK + SPARED
-SECRETS = [secret for family in FAMILIES for no, name, _born, _relation in family.members for secret in (no, name)]
+SECRETS = [
+    secret for family in FAMILIES for no, name, _born, _relation in family.members for secret in (no, name)
+]
 STAFF = {
     "worker": ("worker", "Wang Worker", None),
     "lead": ("lead", "Li Lead", None),
@@ -103,30 +111,60 @@ def _delivered(folder: Path, today: dt.date, feeds: Iterable[Feed]) -> list[Deli
 
 
 def _told(today: dt.date) -> dict[str, Rows]:
-    above = [(COUNTY, "Fictional County", "虚构县", "", "county"), (TOWNSHIP, "Long Township", "龙镇", COUNTY, "township")]
+    above = [
+        (COUNTY, "Fictional County", "虚构县", "", "county"),
+        (TOWNSHIP, "Long Township", "龙镇", COUNTY, "township"),
+    ]
     villages = [(f.village, f.english, f.chinese, TOWNSHIP, "village") for f in FAMILIES]
     lived = (today.replace(day=1) - dt.timedelta(days=400)).replace(day=1)
     return {
-        "areas": [dict(zip(("area_code", "name_en", "name_zh", "parent_code", "level"), row, strict=True)) for row in above + villages],
+        "areas": [
+            dict(zip(("area_code", "name_en", "name_zh", "parent_code", "level"), row, strict=True))
+            for row in above + villages
+        ],
         "population_register": [
             {
-                "resident_no": no, "name": name, "sex": "female", "birth_date": born, "household_no": f"H{family.no}", "relation": relation,
-                "registration": "rural", "area_code": family.village, "address": f"{family.no} Fictional Lane", "phone": f"1380000000{family.no}",
-                "status": "resident", "updated_on": "2025-01-01",
+                "resident_no": no,
+                "name": name,
+                "sex": "female",
+                "birth_date": born,
+                "household_no": f"H{family.no}",
+                "relation": relation,
+                "registration": "rural",
+                "area_code": family.village,
+                "address": f"{family.no} Fictional Lane",
+                "phone": f"1380000000{family.no}",
+                "status": "resident",
+                "updated_on": "2025-01-01",
             }
-            for family in FAMILIES for no, name, born, relation in family.members
+            for family in FAMILIES
+            for no, name, born, relation in family.members
         ],
         "insured_wages": [
             {"resident_no": family.head, "month": f"{month:%Y-%m}", "employer_code": "E1", "wage": 6300}
-            for family in FAMILIES for month in months(lived, 13)
+            for family in FAMILIES
+            for month in months(lived, 13)
         ],
         "help_requests": [
-            {"request_no": "Q1", "resident_no": SPARED[0].head, "requested_on": today - dt.timedelta(days=2), "channel": "hotline", "matter": "income"}
+            {
+                "request_no": "Q1",
+                "resident_no": SPARED[0].head,
+                "requested_on": today - dt.timedelta(days=2),
+                "channel": "hotline",
+                "matter": "income",
+            }
         ],
         "disaster_losses": [
-            {"report_no": "D0", "resident_no": SPARED[1].head, "happened_on": today - dt.timedelta(days=30), "kind": "storm", "loss": 300, "house_damaged": "false"}
+            {
+                "report_no": "D0",
+                "resident_no": SPARED[1].head,
+                "happened_on": today - dt.timedelta(days=30),
+                "kind": "storm",
+                "loss": 300,
+                "house_damaged": "false",
+            }
         ],
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -52,7 +52,11 @@ def test_an_administrator_adds_somebody_who_sets_a_password_and_a_second_factor(
     newcomer.shot(f"{name}-codes")
     newcomer.click("a[href='/account/']")
     newcomer.shot(f"{name}-account-with")
-    for page_of, shown in (("codes/new", "new-codes"), ("second-factor/end", "end"), ("password", "password")):
+    for page_of, shown in (
+        ("codes/new", "new-codes"),
+        ("second-factor/end", "end"),
+        ("password", "password"),
+    ):
         newcomer.click(f"main a[href='/account/{page_of}/']")
         newcomer.shot(f"{name}-{shown}")
         newcomer.click(".govuk-back-link")

@@ -9,7 +9,9 @@ from casework.browser.small_county import NUMBER
 
 
 @pytest.mark.parametrize(("language", "width"), SCREENS)
-def test_somebody_comes_to_the_desk_is_answered_and_appeals(signed_in: SignIn, language: str, width: int) -> None:
+def test_somebody_comes_to_the_desk_is_answered_and_appeals(
+    signed_in: SignIn, language: str, width: int
+) -> None:
     name = f"{language}-{width}-desk"
     worker = signed_in("worker", language, width)
     worker.click("nav a[href='/requests/']")

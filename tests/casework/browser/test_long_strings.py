@@ -1,4 +1,5 @@
-"""Very long Chinese and very long unbroken English in everything that has a name: no page scrolls sideways, wide or on a phone."""
+"""Very long Chinese and very long unbroken English in everything that has a name: no page scrolls
+sideways, wide or on a phone."""
 
 from __future__ import annotations
 
@@ -24,16 +25,42 @@ TOO_WIDE = """[...document.querySelectorAll('main *, header *, footer *')]
     .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.govuk-visually-hidden, svg'))
     .slice(0, 3).map(e => e.outerHTML.slice(0, 160))"""
 SEEN = {  # pages that the crawl must have come to
-    "today", "queue", "visits", "case", "sheet", "inbox", "referral", "fact", "areas", "sharing", "feed", "policy", "rule", "oversight",
-    "quality", "fairness", "blind-spots", "calendar", "people", "person", "person-new", "account", "password", "household",
-    "household-enter", "sign-in",
-}  # fmt: skip
+    "today",
+    "queue",
+    "visits",
+    "case",
+    "sheet",
+    "inbox",
+    "referral",
+    "fact",
+    "areas",
+    "sharing",
+    "feed",
+    "policy",
+    "rule",
+    "oversight",
+    "quality",
+    "fairness",
+    "blind-spots",
+    "calendar",
+    "people",
+    "person",
+    "person-new",
+    "account",
+    "password",
+    "household",
+    "household-enter",
+    "sign-in",
+}
 
 
 @pytest.fixture(scope="module")
 def county(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The server's address, and the code of a notice."""
-    built, folder = once(tmp_path_factory, "long_county", partial(build, "long_county.py", base_home)), tmp_path_factory.mktemp("long")
+    built, folder = (
+        once(tmp_path_factory, "long_county", partial(build, "long_county.py", base_home)),
+        tmp_path_factory.mktemp("long"),
+    )
     with served(copied(built / "home", folder / "home"), folder / "log") as address:
         yield address, (built / "code").read_text()
 
@@ -52,7 +79,9 @@ class Looker:
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
             if SCREENSHOTS:
-                self.page.screenshot(path=f"{SCREENSHOTS}/long-{self.language}-{width}-{self.who}-{name}.png", full_page=True)
+                self.page.screenshot(
+                    path=f"{SCREENSHOTS}/long-{self.language}-{width}-{self.who}-{name}.png", full_page=True
+                )
             across = self.page.evaluate("document.documentElement.scrollWidth")
             if across > width:
                 self.faults.append(f"{name} at {width} is {across}: {self.page.evaluate(TOO_WIDE)}")
@@ -69,7 +98,9 @@ class Looker:
             assert answer is not None
             assert answer.status == 200, url
             self.measure(name)
-            for link in self.page.locator("a[href]").evaluate_all("all => all.map(a => a.getAttribute('href'))"):
+            for link in self.page.locator("a[href]").evaluate_all(
+                "all => all.map(a => a.getAttribute('href'))"
+            ):
                 to = urljoin(url, link)
                 if to.startswith(self.address) and not urlsplit(to).path.endswith(".csv"):
                     waiting.append(to)

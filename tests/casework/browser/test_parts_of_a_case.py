@@ -15,8 +15,8 @@ from casework.uploads import paper, photo
 def test_files_the_register_the_adults_and_the_list_of_a_case(
     signed_in: SignIn, browser: Browser, address: str, tmp_path: Path, language: str, width: int
 ) -> None:
-    """A worker keeps a photo and a paper, asks the register and all adults; one signs at home, one before the worker; the list
-    is doubted on the spot and asked once more."""
+    """A worker keeps a photo and a paper, asks the register and all adults; one signs at home, one before
+    the worker; the list is doubted on the spot and asked once more."""
     name = f"{language}-{width}-parts"
     worker = signed_in("worker", language, width)
     case = red_case(worker)

@@ -11,16 +11,22 @@ from casework.browser.small_county import NAMES
 
 WORDS = {  # of what the tests press and look for
     "en": (
-        "Work queue", "Start verifying", "Confirm the need", "Agree, as the second person", "Sent", "Why it is here", "lines fit",
+        "Work queue",
+        "Start verifying",
+        "Confirm the need",
+        "Agree, as the second person",
+        "Sent",
+        "Why it is here",
+        "lines fit",
     ),
     "zh-hans": ("待办个案", "开始核实", "确认需要帮助", "作为第二人同意", "已转办", "立案原因", "条记录相符"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_a_case_goes_from_the_queue_to_the_department(signed_in: SignIn, language: str, width: int) -> None:
-    """A worker takes the case, plans a visit, records what was seen and confirms; a second person agrees; the department
-    accepts and delivers; the auditor verifies the chain."""
+    """A worker takes the case, plans a visit, records what was seen and confirms; a second person agrees;
+    the department accepts and delivers; the auditor verifies the chain."""
     queue, start, confirm, agree, sent, why, fits = WORDS[language]
     worker = signed_in("worker", language, width)
     page, name = worker.page, f"{language}-{width}"

@@ -1,8 +1,9 @@
-"""The whole story without a break: a department's event becomes a case, is visited, confirmed by two, delivered, told to the household, appealed
-against, decided by somebody else, and proven to an auditor.
+"""The whole story without a break: a department's event becomes a case, is visited, confirmed by two,
+delivered, told to the household, appealed against, decided by somebody else, and proven to an auditor.
 
-Once on a wide screen in English, once on a phone in Chinese, and once by keyboard alone; each about a household of its own, at one
-installation with its worker. On each page axe finds nothing, nothing leaves the server, and nothing is wider than the screen.
+Once on a wide screen in English, once on a phone in Chinese, and once by keyboard alone; each about a
+household of its own, at one installation with its worker. On each page axe finds nothing, nothing leaves
+the server, and nothing is wider than the screen.
 """
 
 from __future__ import annotations
@@ -30,12 +31,22 @@ from stream.installation import until
 
 WORDS = {  # what people read
     "en": {
-        "struck": "Struck by a disaster", "done": "Done", "fits": "lines fit: nothing was changed, nothing was taken out",
+        "struck": "Struck by a disaster",
+        "done": "Done",
+        "fits": "lines fit: nothing was changed, nothing was taken out",
         "not yours": "You have acted on this case. Somebody else decides on the appeal.",
     },
-    "zh-hans": {"struck": "遭受灾害", "done": "已办结", "fits": "条记录相符", "not yours": "您经办过此个案，申诉须由他人决定。"},
-}  # fmt: skip
-SAID, ANSWERED = "The stove and the winter stores are gone too. 炉子也没了。", "We count the stove as well. 炉子一并计入。"
+    "zh-hans": {
+        "struck": "遭受灾害",
+        "done": "已办结",
+        "fits": "条记录相符",
+        "not yours": "您经办过此个案，申诉须由他人决定。",
+    },
+}
+SAID, ANSWERED = (
+    "The stove and the winter stores are gone too. 炉子也没了。",
+    "We count the stove as well. 炉子一并计入。",
+)
 LOST = 26_000
 
 
@@ -49,7 +60,10 @@ class Installation:
 @pytest.fixture(scope="module")
 def installation(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The county, served with its worker; the department that counts losses has a token."""
-    built, folder = once(tmp_path_factory, "story_county", partial(build, "story_county.py", base_home)), tmp_path_factory.mktemp("story")
+    built, folder = (
+        once(tmp_path_factory, "story_county", partial(build, "story_county.py", base_home)),
+        tmp_path_factory.mktemp("story"),
+    )
     home, log = copied(built / "home", folder / "home"), folder / "log"
     token = command.run("token", home, "emergency_management", env=outside()).stdout.strip()
     with served(home, log, worker=True) as url:
@@ -131,13 +145,32 @@ def test_from_an_event_to_a_chain_that_fits(story: Story) -> None:
 def _cases(story: Story) -> list[str]:
     """The references of the household's cases."""
     with closing(sqlite3.connect(story.place.home / "casework.sqlite3", timeout=30)) as database:
-        return [r for (r,) in database.execute("SELECT reference FROM casework_case WHERE area = ?", [story.family.village])]
+        return [
+            r
+            for (r,) in database.execute(
+                "SELECT reference FROM casework_case WHERE area = ?", [story.family.village]
+            )
+        ]
 
 
 def _the_department_reports_a_flood(story: Story) -> None:
     today = dt.date.today().isoformat()
-    row = {"report_no": f"D{story.family.no}", "resident_no": story.family.head, "happened_on": today, "kind": "flood", "loss": LOST, "house_damaged": True}
-    event = {"specversion": "1.0", "id": f"flood-{story.family.no}", "source": "/losses", "type": "disaster_losses", "data": row, "completethrough": today}
+    row = {
+        "report_no": f"D{story.family.no}",
+        "resident_no": story.family.head,
+        "happened_on": today,
+        "kind": "flood",
+        "loss": LOST,
+        "house_damaged": True,
+    }
+    event = {
+        "specversion": "1.0",
+        "id": f"flood-{story.family.no}",
+        "source": "/losses",
+        "type": "disaster_losses",
+        "data": row,
+        "completethrough": today,
+    }
     headers = {"Authorization": f"Bearer {story.place.token}", "Content-Type": "application/cloudevents+json"}
     asked = urllib.request.Request(f"{story.place.url}/api/events", json.dumps(event).encode(), headers)  # noqa: S310 - our own server
     with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310

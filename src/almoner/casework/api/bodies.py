@@ -1,4 +1,5 @@
-"""Small JSON bodies of requests, read by their schema; what is wrong is told with a pointer, and never quoted."""
+"""Small JSON bodies of requests, read by their schema; what is wrong is told with a pointer, and never
+quoted."""
 
 from __future__ import annotations
 
@@ -38,16 +39,25 @@ def read(request: HttpRequest, schema: type[S]) -> S:
 
 
 def know_all(request: HttpRequest, known: set[str]) -> None:
-    """Raises Problem 422 for a question that nobody knows: a slip in its name would otherwise be an answer to another question."""
+    """Raises Problem 422 for a question that nobody knows: a slip in its name would otherwise be an answer
+    to another question."""
     unknown = sorted(set(request.GET) - known)
     if unknown:
-        raise refused([{"loc": ("query", name[:40]), "msg": "There is no such parameter."} for name in unknown], "#")
+        raise refused(
+            [{"loc": ("query", name[:40]), "msg": "There is no such parameter."} for name in unknown], "#"
+        )
 
 
 def refused(errors: Iterable[Mapping[str, Any]], root: str) -> Problem:
     """What does not fit a schema: where, and what is expected there."""
     told = [("/".join([root, *map(_part, error["loc"])]), str(error["msg"])) for error in errors]
-    return Problem(422, "not-valid", "Not valid", "The request does not fit its description in /api/openapi.json.", told[:20])
+    return Problem(
+        422,
+        "not-valid",
+        "Not valid",
+        "The request does not fit its description in /api/openapi.json.",
+        told[:20],
+    )
 
 
 def _part(step: object) -> str:

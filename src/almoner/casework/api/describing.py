@@ -9,11 +9,16 @@ from ninja import NinjaAPI
 PROBLEM = "application/problem+json"
 REF = "#/components/schemas/ProblemDetails"
 WORDS = {
-    401: "No token, or one that is unknown, ended or expired.", 403: "The token lacks the scope.",
-    404: "There is none of that name for this department.", 409: "It has changed since it was read, or its state does not allow this.",
-    413: "Too large.", 415: "Another content type.", 422: "It does not fit its description; `errors` point to what does not.",
-    429: "Too often, or too much waits: come again after `Retry-After`.", 503: "Cannot be done now: come again after `Retry-After`.",
-}  # fmt: skip
+    401: "No token, or one that is unknown, ended or expired.",
+    403: "The token lacks the scope.",
+    404: "There is none of that name for this department.",
+    409: "It has changed since it was read, or its state does not allow this.",
+    413: "Too large.",
+    415: "Another content type.",
+    422: "It does not fit its description; `errors` point to what does not.",
+    429: "Too often, or too much waits: come again after `Retry-After`.",
+    503: "Cannot be done now: come again after `Retry-After`.",
+}
 HEADERS = {
     401: ("WWW-Authenticate", "How to sign a request.", {"type": "string"}),
     429: ("Retry-After", "Seconds.", {"type": "string", "pattern": "^[0-9]+$"}),
@@ -21,32 +26,81 @@ HEADERS = {
 }
 LABEL = {"en": "Monthly relief", "zh": "每月救助金"}
 ITEM = {
-    "reference": "k7f2mq9xwa", "version": 2, "programme": "monthly_relief", "label": LABEL, "kind": "support", "state": "sent",
-    "amount": "1702.50", "unit": "CNY/month", "sent_at": "2026-11-09T10:00:00+08:00", "due_at": "2026-12-21T17:00:00+08:00",
-    "overdue": False, "answered_at": None, "note": "", "evidence_withdrawn_on": None,
-}  # fmt: skip
+    "reference": "k7f2mq9xwa",
+    "version": 2,
+    "programme": "monthly_relief",
+    "label": LABEL,
+    "kind": "support",
+    "state": "sent",
+    "amount": "1702.50",
+    "unit": "CNY/month",
+    "sent_at": "2026-11-09T10:00:00+08:00",
+    "due_at": "2026-12-21T17:00:00+08:00",
+    "overdue": False,
+    "answered_at": None,
+    "note": "",
+    "evidence_withdrawn_on": None,
+}
 FACT = {
-    "sentence": {"en": "Income, 812.5 CNY a month, is below the line of 1,380 CNY a month.", "zh": "收入每月 812.5 元，低于每月 1,380 元的标准。"},
+    "sentence": {
+        "en": "Income, 812.5 CNY a month, is below the line of 1,380 CNY a month.",
+        "zh": "收入每月 812.5 元，低于每月 1,380 元的标准。",
+    },
     "holds": True,
-    "values": [{"name": "income_recent", "label": {"en": "Recent income", "zh": "近期收入"}, "value": 812.5, "unit": "CNY/month"}],
-    "parameters": [{
-        "name": "line", "label": {"en": "Living line", "zh": "生活标准"}, "value": 1380.0, "unit": "CNY/month",
-        "legal_reference": "Notice 12 of 2026", "since": "2026-01-01",
-    }],
-}  # fmt: skip
+    "values": [
+        {
+            "name": "income_recent",
+            "label": {"en": "Recent income", "zh": "近期收入"},
+            "value": 812.5,
+            "unit": "CNY/month",
+        }
+    ],
+    "parameters": [
+        {
+            "name": "line",
+            "label": {"en": "Living line", "zh": "生活标准"},
+            "value": 1380.0,
+            "unit": "CNY/month",
+            "legal_reference": "Notice 12 of 2026",
+            "since": "2026-01-01",
+        }
+    ],
+}
 EXAMPLES: dict[tuple[str, int], Any] = {
-    ("send_events", 202): {"accepted": 1, "repeated": 0, "position": 1842, "received_at": "2026-11-09T10:00:00"},
+    ("send_events", 202): {
+        "accepted": 1,
+        "repeated": 0,
+        "position": 1842,
+        "received_at": "2026-11-09T10:00:00",
+    },
     ("list_referrals", 200): {"items": [ITEM], "next": None},
-    ("read_referral", 200): ITEM | {
-        "within": {"amount": 30, "unit": "working_days"}, "people": [{"number": "11010119900307803X", "name": "Mei Fictional"}],
-        "steps": [{"id": "amount", "label": {"en": "Amount"}, "sentence": {"en": "567.50 × 3 = 1,702.50 CNY a month"}, "value": 1702.5}],
-        "eligible": [FACT], "exclusions": [{"label": {"en": "Receives it already"}, "holds": False, "facts": []}], "guards": [],
-        "check": None, "legal_reference": "Relief regulation, article 9",
-    },
+    ("read_referral", 200): (
+        ITEM
+        | {
+            "within": {"amount": 30, "unit": "working_days"},
+            "people": [{"number": "11010119900307803X", "name": "Mei Fictional"}],
+            "steps": [
+                {
+                    "id": "amount",
+                    "label": {"en": "Amount"},
+                    "sentence": {"en": "567.50 × 3 = 1,702.50 CNY a month"},
+                    "value": 1702.5,
+                }
+            ],
+            "eligible": [FACT],
+            "exclusions": [{"label": {"en": "Receives it already"}, "holds": False, "facts": []}],
+            "guards": [],
+            "check": None,
+            "legal_reference": "Relief regulation, article 9",
+        }
+    ),
     ("answer_referral", 200): {
-        "reference": "k7f2mq9xwa", "version": 3, "state": "accepted", "answered_at": "2026-11-10T09:12:44+08:00",
+        "reference": "k7f2mq9xwa",
+        "version": 3,
+        "state": "accepted",
+        "answered_at": "2026-11-10T09:12:44+08:00",
     },
-}  # fmt: skip
+}
 
 
 class DescribedAPI(NinjaAPI):
@@ -69,8 +123,12 @@ def _describe(operation: str, status: int, response: dict[str, Any]) -> None:
         return
     response["description"] = WORDS[status]
     example = {
-        "type": "urn:almoner:problem:name-of-the-problem", "title": "In a few words", "status": status, "detail": WORDS[status], "instance": "/api/",
-    }  # fmt: skip
+        "type": "urn:almoner:problem:name-of-the-problem",
+        "title": "In a few words",
+        "status": status,
+        "detail": WORDS[status],
+        "instance": "/api/",
+    }
     response["content"] = {PROBLEM: {"schema": {"$ref": REF}, "example": example}}
     if status in HEADERS:
         name, words, form = HEADERS[status]

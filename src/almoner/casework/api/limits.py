@@ -15,7 +15,8 @@ MOST_KNOWN = 10_000  # who asked lately
 
 @dataclass
 class Limit:
-    """So many requests a minute of each asker; as many at once. (The generic cell rate algorithm: one time for each asker.)"""
+    """So many requests a minute of each asker; as many at once. (The generic cell rate algorithm: one time
+    for each asker.)"""
 
     a_minute: int
     clock: Callable[[], float] = time.monotonic

@@ -13,7 +13,8 @@ def events_only() -> list[str]:
 
 
 class Token(models.Model):
-    """A department's bearer token, by its SHA-256: it is shown once and never again. 256 random bits need no slow hash."""
+    """A department's bearer token, by its SHA-256: it is shown once and never again. 256 random bits need
+    no slow hash."""
 
     name = models.CharField(max_length=80)
     department = models.CharField(max_length=80)

@@ -27,9 +27,12 @@ class Problem(Exception):  # noqa: N818 - its name in RFC 9457
 
 def answer(request: HttpRequest, problem: Problem) -> JsonResponse:
     body: dict[str, Any] = {
-        "type": f"urn:almoner:problem:{problem.kind}", "title": problem.title, "status": problem.status, "detail": problem.detail,
+        "type": f"urn:almoner:problem:{problem.kind}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
         "instance": request.path,
-    }  # fmt: skip
+    }
     if problem.errors:
         body["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in problem.errors]
     response = JsonResponse(body, status=problem.status, content_type="application/problem+json")

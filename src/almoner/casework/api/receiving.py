@@ -111,7 +111,10 @@ def _events(found: list[Any], department: str, *, single: bool) -> list[Event]:
             at = "" if single else f"/{place}"
             errors.append((f"#{at}/{refused.attribute}".rstrip("/"), str(refused)))
     if errors:
-        detail = f"{len(errors):,} of {len(found):,} events cannot be taken. Nothing was kept; correct them and send all again."
+        detail = (
+            f"{len(errors):,} of {len(found):,} events cannot be taken. Nothing was kept; correct them and"
+            " send all again."
+        )
         raise Problem(422, "events-refused", "Events refused", detail, errors[:MOST_ERRORS])
     return events
 

@@ -1,4 +1,5 @@
-"""A department's referrals over the API: the list without personal data, one with what its programme reads, and the answer."""
+"""A department's referrals over the API: the list without personal data, one with what its programme
+reads, and the answer."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ KEPT = dt.timedelta(days=2)  # answers for repeated requests
 Part = Mapping[str, Any]
 
 
-def page(department: str, states: Sequence[str], since: dt.datetime | None, cursor: str | None, limit: int) -> dict[str, Any]:
+def page(
+    department: str, states: Sequence[str], since: dt.datetime | None, cursor: str | None, limit: int
+) -> dict[str, Any]:
     """One page, in the order in which referrals were made."""
     found = referrals_to(department)
     if states:
@@ -40,7 +43,10 @@ def page(department: str, states: Sequence[str], since: dt.datetime | None, curs
     listed = list(found.order_by("pk")[: limit + 1])
     read_forms(referral.form for referral in listed)
     more = len(listed) > limit
-    return {"items": [_item(one) for one in listed[:limit]], "next": cursor_of(listed[limit - 1].pk) if more else None}
+    return {
+        "items": [_item(one) for one in listed[:limit]],
+        "next": cursor_of(listed[limit - 1].pk) if more else None,
+    }
 
 
 def one(department: str, reference: str) -> dict[str, Any]:
@@ -54,22 +60,34 @@ def whole(referral: Referral) -> dict[str, Any]:
     """All that the department may see. Whoever shows it must record it."""
     body = minimal_data.body_for(referral)
     return _item(referral) | {
-        "within": body["within"], "people": _people(referral),
-        "steps": [{name: step[name] for name in ("id", "label", "sentence", "value")} for step in body["steps"]],
-        "eligible": [_fact(part) for part in body["eligible"]], "exclusions": [_named(part) for part in body["exclusions"]],
-        "guards": [_named(part) for part in body["guards"]], "check": body.get("check"), "legal_reference": body["reference"] or "",
-    }  # fmt: skip
+        "within": body["within"],
+        "people": _people(referral),
+        "steps": [
+            {name: step[name] for name in ("id", "label", "sentence", "value")} for step in body["steps"]
+        ],
+        "eligible": [_fact(part) for part in body["eligible"]],
+        "exclusions": [_named(part) for part in body["exclusions"]],
+        "guards": [_named(part) for part in body["guards"]],
+        "check": body.get("check"),
+        "legal_reference": body["reference"] or "",
+    }
 
 
-def answer(department: str, reference: str, name: str, version: int, note: str, key: str | None) -> dict[str, Any]:
+def answer(
+    department: str, reference: str, name: str, version: int, note: str, key: str | None
+) -> dict[str, Any]:
     """Answer it; with a key that came before, what was answered then. Raises Problem."""
     if name == "return" and not note.strip():
-        raise Problem(422, "not-valid", "Not valid", "Say why it is returned.", [("#/note", "It must not be empty.")])
+        raise Problem(
+            422, "not-valid", "Not valid", "Say why it is returned.", [("#/note", "It must not be empty.")]
+        )
     asked = json.dumps([reference, name, version, note])
     fingerprint = hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()
     try:
         with transaction.atomic():
-            return _once(department, key, fingerprint, lambda: _answer(department, reference, name, version, note))
+            return _once(
+                department, key, fingerprint, lambda: _answer(department, reference, name, version, note)
+            )
     except IntegrityError:  # the same request came twice at one moment, and the other was first
         return _kept(department, key or "", fingerprint) or _gone()
 
@@ -83,7 +101,9 @@ def _once(department: str, key: str | None, fingerprint: str, do: Any) -> dict[s
     before = _kept(department, key, fingerprint)
     if before is not None:
         return before
-    row = AnswerKept.objects.create(department=department, key=key, fingerprint=fingerprint, answer={}, at=now)
+    row = AnswerKept.objects.create(
+        department=department, key=key, fingerprint=fingerprint, answer={}, at=now
+    )
     row.answer = do()
     row.save(update_fields=["answer"])
     return dict(row.answer)
@@ -113,9 +133,11 @@ def _answer(department: str, reference: str, name: str, version: int, note: str)
     except workflow.Refused as refused:
         raise Problem(409, "not-now", "Cannot be done now", str(refused)) from None
     return {
-        "reference": referral.reference, "version": referral.version, "state": str(referral.state),
+        "reference": referral.reference,
+        "version": referral.version,
+        "state": str(referral.state),
         "answered_at": _moment(referral.answered_at),
-    }  # fmt: skip
+    }
 
 
 def _found(department: str, reference: str) -> Referral:
@@ -133,40 +155,59 @@ def _item(referral: Referral) -> dict[str, Any]:
     body = referral.body
     late = referral.state in RUNNING and referral.due_at is not None and referral.due_at < dt.datetime.now()
     return {
-        "reference": referral.reference, "version": referral.version, "programme": referral.programme, "label": body["label"],
-        "kind": body.get("proposes", "support"), "state": str(referral.state),
-        "amount": None if referral.amount is None else str(referral.amount), "unit": referral.unit,
-        "sent_at": _moment(referral.sent_at), "due_at": _moment(referral.due_at), "overdue": late,
-        "answered_at": _moment(referral.answered_at), "note": referral.note,
+        "reference": referral.reference,
+        "version": referral.version,
+        "programme": referral.programme,
+        "label": body["label"],
+        "kind": body.get("proposes", "support"),
+        "state": str(referral.state),
+        "amount": None if referral.amount is None else str(referral.amount),
+        "unit": referral.unit,
+        "sent_at": _moment(referral.sent_at),
+        "due_at": _moment(referral.due_at),
+        "overdue": late,
+        "answered_at": _moment(referral.answered_at),
+        "note": referral.note,
         "evidence_withdrawn_on": referral.evidence_cleared_on,
-    }  # fmt: skip
+    }
 
 
 def _people(referral: Referral) -> list[dict[str, str | None]]:
     """Only the fields that the department needs are there at all."""
     listed = Department.objects.filter(pk=referral.department).values_list("identity", flat=True).first()
     fields = needed_to_deliver() if listed is None else listed
-    return [{field: getattr(person, field) for field in fields} for person in minimal_data.people_for(referral)]
+    return [
+        {field: getattr(person, field) for field in fields} for person in minimal_data.people_for(referral)
+    ]
 
 
 def _fact(part: Part) -> dict[str, Any]:
     operands = part["operands"]
     return {
-        "sentence": part["sentence"], "holds": part["holds"],
+        "sentence": part["sentence"],
+        "holds": part["holds"],
         "values": [_quantity(o) for o in operands if o["kind"] == "indicator"],
         "parameters": [_quantity(o) for o in operands if o["kind"] == "parameter"],
-    }  # fmt: skip
+    }
 
 
 def _quantity(operand: Part) -> dict[str, Any]:
     return {
-        "name": operand["name"], "label": operand["label"], "value": operand["value"], "unit": operand.get("unit"),
-        "legal_reference": operand.get("reference") or "", "since": operand.get("since"),
-    }  # fmt: skip
+        "name": operand["name"],
+        "label": operand["label"],
+        "value": operand["value"],
+        "unit": operand.get("unit"),
+        "legal_reference": operand.get("reference") or "",
+        "since": operand.get("since"),
+    }
 
 
 def _named(part: Part) -> dict[str, Any]:
-    return {"label": part["label"], "holds": part.get("holds", False), "facts": [_fact(c) for c in part["conditions"]]}
+    return {
+        "label": part["label"],
+        "holds": part.get("holds", False),
+        "facts": [_fact(c) for c in part["conditions"]],
+    }
 
 
 def _moment(at: dt.datetime | None) -> str | None:
@@ -179,7 +220,9 @@ def _local(at: dt.datetime) -> dt.datetime:
     try:
         return at.astimezone().replace(tzinfo=None) if at.tzinfo else at
     except (OverflowError, ValueError, OSError):
-        raise Problem(422, "not-valid", "Not valid", "This time cannot be.", [("#/query/since", "Out of range.")]) from None
+        raise Problem(
+            422, "not-valid", "Not valid", "This time cannot be.", [("#/query/since", "Out of range.")]
+        ) from None
 
 
 def cursor_of(place: int) -> str:
@@ -192,5 +235,11 @@ def _place(cursor: str) -> int:
     except ValueError:
         found = -1
     if not 0 < found < 2**63 or cursor_of(found) != cursor:
-        raise Problem(422, "not-valid", "Not valid", "Take the cursor from `next` of a page.", [("#/query/cursor", "Unknown cursor.")])
+        raise Problem(
+            422,
+            "not-valid",
+            "Not valid",
+            "Take the cursor from `next` of a page.",
+            [("#/query/cursor", "Unknown cursor.")],
+        )
     return found

@@ -49,15 +49,20 @@ _EVENT: dict[str, Any] = {
     },
 }
 _ONE = {
-    "specversion": "1.0", "id": "2026-11-09/17", "source": "/water/meters", "type": "elderly_meters",
-    "data": {"resident_no": "11010119900307803X", "day": "2026-11-09", "litres": 0}, "completethrough": "2026-11-09",
-}  # fmt: skip
+    "specversion": "1.0",
+    "id": "2026-11-09/17",
+    "source": "/water/meters",
+    "type": "elderly_meters",
+    "data": {"resident_no": "11010119900307803X", "day": "2026-11-09", "litres": 0},
+    "completethrough": "2026-11-09",
+}
 _BODY = {
     "required": True,
     "content": {
         receiving.SINGLE: {"schema": _EVENT, "example": _ONE},
         receiving.BATCH: {
-            "schema": {"type": "array", "maxItems": receiving.MOST_EVENTS, "items": _EVENT}, "example": [_ONE],
+            "schema": {"type": "array", "maxItems": receiving.MOST_EVENTS, "items": _EVENT},
+            "example": [_ONE],
         },
     },
 }
@@ -76,9 +81,13 @@ router = Router()
 
 
 @router.post(
-    "/events", auth=DepartmentToken(tokens.EVENTS), operation_id="send_events", summary="Send one event or a batch", openapi_extra={"requestBody": _BODY},
+    "/events",
+    auth=DepartmentToken(tokens.EVENTS),
+    operation_id="send_events",
+    summary="Send one event or a batch",
+    openapi_extra={"requestBody": _BODY},
     response={202: Receipt, frozenset({401, 403, 413, 415, 422, 429, 503}): shapes.ProblemDetails},
-)  # fmt: skip
+)
 def events(request: HttpRequest) -> Status[dict[str, Any]]:
     """Kept in order, each once by `source` and `id`; all of a batch or nothing."""
     accepted = receiving.receive(request, caller(request).department)
@@ -90,23 +99,32 @@ _ANSWER = {
     "content": {
         bodies.JSON: {"schema": shapes.Answer.model_json_schema(), "example": {"version": 2, "note": ""}},
     },
-}  # fmt: skip
-Reference = Annotated[str, Path(pattern="^[a-z0-9]{1,16}$", description="Of the referral.", example="k7f2mq9xwa")]
+}
+Reference = Annotated[
+    str, Path(pattern="^[a-z0-9]{1,16}$", description="Of the referral.", example="k7f2mq9xwa")
+]
 
 
 @router.get(
-    "/referrals", auth=DepartmentToken(tokens.READ), operation_id="list_referrals", summary="The department's referrals",
+    "/referrals",
+    auth=DepartmentToken(tokens.READ),
+    operation_id="list_referrals",
+    summary="The department's referrals",
     response={200: shapes.Page, frozenset({401, 403, 422, 429, 503}): shapes.ProblemDetails},
-)  # fmt: skip
+)
 def list_referrals(
     request: HttpRequest,
     state: Annotated[
-        list[shapes.State], Query(description="Only these; several by repeating it.", default_factory=list, max_length=4)
+        list[shapes.State],
+        Query(description="Only these; several by repeating it.", default_factory=list, max_length=4),
     ],
     since: Annotated[
-        shapes.Moment | None, Query(description="Only those that were sent or answered then or later (RFC 3339).")
+        shapes.Moment | None,
+        Query(description="Only those that were sent or answered then or later (RFC 3339)."),
     ] = None,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.", pattern="^[A-Za-z0-9_-]{1,32}$")] = None,
+    cursor: Annotated[
+        str | None, Query(description="`next` of the page before.", pattern="^[A-Za-z0-9_-]{1,32}$")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="How many on a page.")] = 50,
 ) -> dict[str, Any]:
     """In the order in which they were made, without personal data."""
@@ -115,39 +133,64 @@ def list_referrals(
 
 
 @router.get(
-    "/referrals/{reference}", auth=DepartmentToken(tokens.READ), operation_id="read_referral", summary="One referral", exclude_unset=True,
+    "/referrals/{reference}",
+    auth=DepartmentToken(tokens.READ),
+    operation_id="read_referral",
+    summary="One referral",
+    exclude_unset=True,
     response={200: shapes.Referral, frozenset({401, 403, 404, 422, 429, 503}): shapes.ProblemDetails},
-)  # fmt: skip
+)
 def read_referral(request: HttpRequest, reference: Reference) -> dict[str, Any]:
-    """With whom it is about and the facts that its programme reads. The family can see that it was read, and when."""
+    """With whom it is about and the facts that its programme reads. The family can see that it was read,
+    and when."""
     bodies.know_all(request, set())
     return referrals.one(caller(request).department, reference)
 
 
 @router.post(
-    "/referrals/{reference}/{answer}", auth=DepartmentToken(tokens.ANSWER), operation_id="answer_referral",
-    summary="Accept, finish or return a referral", openapi_extra={"requestBody": _ANSWER},
-    response={200: shapes.Answered, frozenset({401, 403, 404, 409, 413, 415, 422, 429, 503}): shapes.ProblemDetails},
-)  # fmt: skip
+    "/referrals/{reference}/{answer}",
+    auth=DepartmentToken(tokens.ANSWER),
+    operation_id="answer_referral",
+    summary="Accept, finish or return a referral",
+    openapi_extra={"requestBody": _ANSWER},
+    response={
+        200: shapes.Answered,
+        frozenset({401, 403, 404, 409, 413, 415, 422, 429, 503}): shapes.ProblemDetails,
+    },
+)
 def answer_referral(
     request: HttpRequest,
     reference: Reference,
-    answer: Annotated[shapes.Name, Path(description="accept: it is taken on; done: it is delivered; return: with a reason in `note`.")],
+    answer: Annotated[
+        shapes.Name,
+        Path(description="accept: it is taken on; done: it is delivered; return: with a reason in `note`."),
+    ],
     idempotency_key: Annotated[
-        str | None, Header(alias="Idempotency-Key", pattern="^[!-~]{1,200}$", description="The same again within two days is answered alike and done once.")
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            pattern="^[!-~]{1,200}$",
+            description="The same again within two days is answered alike and done once.",
+        ),
     ] = None,
 ) -> dict[str, Any]:
     """The answer is a line of the audit trail, in the name of the department's system."""
     bodies.know_all(request, set())
     told = bodies.read(request, shapes.Answer)
-    return referrals.answer(caller(request).department, reference, answer, told.version, told.note, idempotency_key)
+    return referrals.answer(
+        caller(request).department, reference, answer, told.version, told.note, idempotency_key
+    )
 
 
 api = DescribedAPI(
-    title="Almoner", version=__version__, docs_url=None, urls_namespace="api",
+    title="Almoner",
+    version=__version__,
+    docs_url=None,
+    urls_namespace="api",
     description="Departments send events, and read and answer their referrals. Scopes of tokens: "
-    + "; ".join(f"`{scope}` to {words}" for scope, words in tokens.SCOPES.items()) + ".",
-)  # fmt: skip
+    + "; ".join(f"`{scope}` to {words}" for scope, words in tokens.SCOPES.items())
+    + ".",
+)
 api.add_router("", router)
 
 
@@ -159,7 +202,10 @@ def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
 @api.exception_handler(AuthenticationError)
 def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     del error
-    detail = "Send the department's token: Authorization: Bearer TOKEN. Whoever runs the installation makes one with: almoner token HOME DEPARTMENT"
+    detail = (
+        "Send the department's token: Authorization: Bearer TOKEN. Whoever runs the installation makes one"
+        " with: almoner token HOME DEPARTMENT"
+    )
     return answer(request, Problem(401, "unknown-token", "Unknown token", detail))
 
 

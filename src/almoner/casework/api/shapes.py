@@ -126,7 +126,9 @@ class Answer(Schema):
     model_config = ConfigDict(extra="forbid")
     version: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
     note: Annotated[str, Field(max_length=400, strict=True), AfterValidator(_printable)] = Field(
-        "", description="Why it is returned; no names or numbers of people.", json_schema_extra={"pattern": PLAIN}
+        "",
+        description="Why it is returned; no names or numbers of people.",
+        json_schema_extra={"pattern": PLAIN},
     )
 
 
@@ -151,5 +153,3 @@ class ProblemDetails(Schema):
     detail: str
     instance: str
     errors: list[Fault] | None = None
-
-

@@ -38,7 +38,8 @@ class Caller:
 
 
 def issue(department: str, name: str, scopes: Sequence[str] = (EVENTS,), days: int | None = None) -> str:
-    """A new token of a department; kept as a hash only. Raises AlmonerError for an unknown department or scope."""
+    """A new token of a department; kept as a hash only. Raises AlmonerError for an unknown department or
+    scope."""
     if not Department.objects.filter(pk=department).exists():
         known = ", ".join(Department.objects.order_by("pk").values_list("pk", flat=True))
         raise AlmonerError(f"There is no department {department!r}. Choose one of: {known}.")
@@ -47,9 +48,13 @@ def issue(department: str, name: str, scopes: Sequence[str] = (EVENTS,), days: i
         raise AlmonerError(f"There is no scope {unknown!r}. Choose of: {', '.join(SCOPES)}.")
     token, now = PREFIX + secrets.token_urlsafe(32), dt.datetime.now()
     Token.objects.create(
-        name=name, department=department, sha256=_hash(token), created_at=now, scopes=sorted(set(scopes)),
+        name=name,
+        department=department,
+        sha256=_hash(token),
+        created_at=now,
+        scopes=sorted(set(scopes)),
         expires_at=None if days is None else now + dt.timedelta(days=days),
-    )  # fmt: skip
+    )
     return token
 
 

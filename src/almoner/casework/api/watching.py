@@ -26,7 +26,8 @@ Sample = tuple[Mapping[str, str], float]
 @login_not_required
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
-    """200 when events are taken and worked on, 503 when not. Where no worker ever worked, as in a demo, nothing is amiss while nothing waits."""
+    """200 when events are taken and worked on, 503 when not. Where no worker ever worked, as in a demo,
+    nothing is amiss while nothing waits."""
     del request
     checks = {"casework": _casework(), "inbox": _inbox(), **_worker(_status())}
     well = all(checks.values()) if checks["worker"] is not None else checks["casework"] and _nothing_waits()
@@ -80,7 +81,8 @@ def _status() -> dict[str, Any] | None:
 
 
 def _worker(found: dict[str, Any] | None) -> dict[str, bool | None]:
-    """Whether a worker works, None where none ever did; and whether brokers answer one that works, where it reads topics."""
+    """Whether a worker works, None where none ever did; and whether brokers answer one that works, where
+    it reads topics."""
     if found is None:
         return {"worker": None}
     alive = bool(found) and status.is_alive(found, dt.datetime.now())
@@ -121,7 +123,9 @@ def _of_worker(found: dict[str, Any]) -> Iterator[str]:
     checks = _worker(found)
     yield from _metric("worker_up", "gauge", "1 while a worker works.", [({}, float(checks["worker"] or 0))])
     if "kafka" in checks:
-        yield from _metric("kafka_up", "gauge", "1 while brokers of Kafka answer.", [({}, float(checks["kafka"] or 0))])
+        yield from _metric(
+            "kafka_up", "gauge", "1 while brokers of Kafka answer.", [({}, float(checks["kafka"] or 0))]
+        )
     for name, words in _COUNTS.items():
         yield from _metric(f"{name}_total", "counter", words, [({}, counts.get(name, 0))])
     yield from _metric(
@@ -146,9 +150,14 @@ def _of_worker(found: dict[str, Any]) -> Iterator[str]:
 
 
 _COUNTS = {
-    "events": "Events that became facts.", "quarantined": "Rows that went to quarantine.", "files": "Landed files that were taken in.",
-    "files_refused": "Landed files that were refused.", "cycles": "Cycles.", "ticks": "Ticks.", "cases_opened": "Cases that were opened.",
-}  # fmt: skip
+    "events": "Events that became facts.",
+    "quarantined": "Rows that went to quarantine.",
+    "files": "Landed files that were taken in.",
+    "files_refused": "Landed files that were refused.",
+    "cycles": "Cycles.",
+    "ticks": "Ticks.",
+    "cases_opened": "Cases that were opened.",
+}
 
 
 def _of_casework() -> Iterator[str]:
@@ -157,16 +166,23 @@ def _of_casework() -> Iterator[str]:
     )
     left, now = sending.backlog(), dt.datetime.now()
     yield from _metric(
-        "webhooks_waiting", "gauge", "Events that departments' systems were not told yet.",
+        "webhooks_waiting",
+        "gauge",
+        "Events that departments' systems were not told yet.",
         [({"department": d}, w.waiting) for d, w in left.items()],
-    )  # fmt: skip
+    )
     yield from _metric(
-        "webhooks_given_up", "gauge", "Events that could not be told.", [({"department": d}, w.given_up) for d, w in left.items()],
-    )  # fmt: skip
+        "webhooks_given_up",
+        "gauge",
+        "Events that could not be told.",
+        [({"department": d}, w.given_up) for d, w in left.items()],
+    )
     yield from _metric(
-        "webhooks_oldest_seconds", "gauge", "How long the oldest of those that wait was made ago.",
+        "webhooks_oldest_seconds",
+        "gauge",
+        "How long the oldest of those that wait was made ago.",
         [({"department": d}, (now - w.oldest).total_seconds()) for d, w in left.items() if w.oldest],
-    )  # fmt: skip
+    )
 
 
 def _histogram(waited: list[int], seconds: float) -> Iterator[str]:

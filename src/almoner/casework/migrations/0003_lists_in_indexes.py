@@ -26,9 +26,13 @@ def look_around(apps: Any, schema_editor: Any) -> None:  # noqa: ARG001 - as Dja
     case.objects.filter(Exists(proposed), ~Exists(told), ended_at=None).update(untold=True)
     ahead = visit.objects.filter(called_off_at=None, made_on=None).values("case_id")
     asked = [
-        *notice.objects.filter(ended_at=None, answered_at=None).exclude(case__in=ahead).values_list("case_id", "answer_by"),
-        *authorisation.objects.filter(ended_at=None, settled_at=None).exclude(case__in=ahead).values_list("case_id", "due_at"),
-    ]  # fmt: skip
+        *notice.objects.filter(ended_at=None, answered_at=None)
+        .exclude(case__in=ahead)
+        .values_list("case_id", "answer_by"),
+        *authorisation.objects.filter(ended_at=None, settled_at=None)
+        .exclude(case__in=ahead)
+        .values_list("case_id", "due_at"),
+    ]
     since: dict[int, dt.datetime] = {}
     for pk, over in asked:
         since[pk] = min(over, since.get(pk, over))

@@ -23,8 +23,8 @@ class Cause(models.TextChoices):
 class AreaAlert(models.Model):
     """One jump, from its raise until it is no longer seen; raised again it is another row.
 
-    `area` and `level` are the area's code and its level; `month` is the last day of the month that stood out. `version`
-    counts changes: a form sent from an older version is told so.
+    `area` and `level` are the area's code and its level; `month` is the last day of the month that stood
+    out. `version` counts changes: a form sent from an older version is told so.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -49,10 +49,14 @@ class AreaAlert(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["key"], condition=Q(cleared_on=None), name="area_alert_stands_once"),
+            models.UniqueConstraint(
+                fields=["key"], condition=Q(cleared_on=None), name="area_alert_stands_once"
+            ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["department", "due_at"], condition=Q(cleared_on=None), name="area_alert_by_due"),
+            models.Index(
+                fields=["department", "due_at"], condition=Q(cleared_on=None), name="area_alert_by_due"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,8 @@ LAST = "\U0010ffff"  # sorts behind whatever follows a beginning
 
 @CharField.register_lookup
 class Begins(StartsWith):
-    """`startswith` as a range of an index. On SQLite that one is a pattern, tried on each row, and takes small letters for large ones."""
+    """`startswith` as a range of an index. On SQLite that one is a pattern, tried on each row, and takes
+    small letters for large ones."""
 
     lookup_name = "begins"
 

@@ -25,7 +25,10 @@ class BodyForm(models.Model):
 
 def keep_forms(forms: Iterable[Form]) -> None:
     """Store the forms that are new."""
-    rows = [BodyForm(digest=form.digest, text=form.text) for form in {form.digest: form for form in forms}.values()]
+    rows = [
+        BodyForm(digest=form.digest, text=form.text)
+        for form in {form.digest: form for form in forms}.values()
+    ]
     BodyForm.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -38,6 +41,7 @@ def read_forms(digests: Iterable[str]) -> None:
 
 
 def stored_body(digest: str, answers: Any) -> Body:
-    """The body of which a row keeps the form's digest and the answers; without a form the answers are the body."""
+    """The body of which a row keeps the form's digest and the answers; without a form the answers are the
+    body."""
     read_forms([digest])
     return Body.holding(answers, _READ[digest] if digest else None)

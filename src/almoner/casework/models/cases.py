@@ -1,4 +1,5 @@
-"""Cases with their signals and referrals. Their bodies are kept as the pack said them when they were written: answers to a stored form."""
+"""Cases with their signals and referrals. Their bodies are kept as the pack said them when they were
+written: answers to a stored form."""
 
 from __future__ import annotations
 
@@ -57,9 +58,10 @@ class Case(models.Model):
     `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time
     that a signal of it allows, so smaller is more urgent. `version` counts changes: a form sent from an
     older version is told so. `joined_to` is the case that goes on where both were of one household.
-    `listed` and `unlisted` say whether it has a standing signal on the watch list, and one outside it. `untold`: something is proposed of
-    which the household must be told, and nobody has. `silent_since`: when the household's time for an answer is over, and nobody plans a
-    visit. `standing.refresh` sets all of them.
+    `listed` and `unlisted` say whether it has a standing signal on the watch list, and one outside it.
+    `untold`: something is proposed of which the household must be told, and nobody has. `silent_since`:
+    when the household's time for an answer is over, and nobody plans a visit. `standing.refresh` sets all
+    of them.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -112,22 +114,33 @@ class Case(models.Model):
             models.Index(fields=["opened_at", "area"], name="case_opened"),
             models.Index(fields=["ended_at", "area"], condition=Q(ended_at__isnull=False), name="case_ended"),
             models.Index(
-                fields=["due_at", "-severity", "id", "area", "ended_at"], condition=Q(ended_at__isnull=False), name="ended_by_due"
+                fields=["due_at", "-severity", "id", "area", "ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="ended_by_due",
             ),
             models.Index(fields=["area", "opened_at", "id"], name="case_by_area"),
-            models.Index(fields=["area", "due_at", "assignee", "held_until", "ended_at"], condition=OPEN, name="open_in_area"),
             models.Index(
-                fields=["held_until", "due_at", "area", "ended_at"], condition=OPEN & Q(held_until__isnull=False), name="open_and_held"
+                fields=["area", "due_at", "assignee", "held_until", "ended_at"],
+                condition=OPEN,
+                name="open_in_area",
+            ),
+            models.Index(
+                fields=["held_until", "due_at", "area", "ended_at"],
+                condition=OPEN & Q(held_until__isnull=False),
+                name="open_and_held",
             ),
             *(
                 models.Index(
                     fields=["due_at", "-severity", "id", "area", "assignee", "held_until", "ended_at", flag],
-                    condition=OPEN & Q(**{flag: True}), name=f"open_{flag}",
+                    condition=OPEN & Q(**{flag: True}),
+                    name=f"open_{flag}",
                 )
                 for flag in ("listed", "unlisted", "untold")
             ),
             models.Index(
-                fields=["silent_since", "area", "ended_at"], condition=OPEN & Q(silent_since__isnull=False), name="open_and_silent"
+                fields=["silent_since", "area", "ended_at"],
+                condition=OPEN & Q(silent_since__isnull=False),
+                name="open_and_silent",
             ),
         ]
 
@@ -206,8 +219,8 @@ class ReferralState(models.TextChoices):
 class Referral(models.Model):
     """A support that one department is asked to give. Its clock starts when a person confirms the case.
 
-    `participation` is how the family takes part, as the pack says; `checker` is the department that confirms a list on the spot, by
-    `check_due_at`.
+    `participation` is how the family takes part, as the pack says; `checker` is the department that
+    confirms a list on the spot, by `check_due_at`.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -247,7 +260,9 @@ class Referral(models.Model):
             ),
             models.Index(fields=["programme", "state", "case"], name="referral_by_programme"),
             models.Index(
-                fields=["checker", "state", "check_due_at"], condition=~Q(checker=""), name="referral_local_check"
+                fields=["checker", "state", "check_due_at"],
+                condition=~Q(checker=""),
+                name="referral_local_check",
             ),
         ]
 

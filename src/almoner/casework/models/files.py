@@ -1,4 +1,5 @@
-"""What is put with a case: photos and papers. Names and contents are sealed; contents lie in a table of their own, which no list reads."""
+"""What is put with a case: photos and papers. Names and contents are sealed; contents lie in a table of
+their own, which no list reads."""
 
 from __future__ import annotations
 

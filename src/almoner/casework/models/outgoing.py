@@ -13,8 +13,8 @@ from almoner.casework.models.cases import Referral
 class Endpoint(models.Model):
     """Where one department's system listens; it is told something only while there is such a row.
 
-    An empty `url` is the one that the pack names. The secrets are sealed with the vault's key; the former one signs too
-    for some days after `rotated_at`. `private_network` allows addresses that are not public.
+    An empty `url` is the one that the pack names. The secrets are sealed with the vault's key; the former
+    one signs too for some days after `rotated_at`. `private_network` allows addresses that are not public.
     """
 
     department = models.CharField(primary_key=True, max_length=80)
@@ -29,9 +29,11 @@ class Endpoint(models.Model):
 
 
 class OutgoingEvent(models.Model):
-    """One event for a department's system, written in the transaction of what it tells about; without personal data.
+    """One event for a department's system, written in the transaction of what it tells about; without
+    personal data.
 
-    `id` is made of what happened, so the same is never queued twice. It waits until `delivered_at` or, after too many tries, `given_up_at`.
+    `id` is made of what happened, so the same is never queued twice. It waits until `delivered_at` or,
+    after too many tries, `given_up_at`.
     """
 
     id = models.CharField(primary_key=True, max_length=80)

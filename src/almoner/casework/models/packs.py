@@ -1,4 +1,5 @@
-"""What the pack in use says, for people to read, and how its feeds stand. Written by the cycle: the console opens no facts."""
+"""What the pack in use says, for people to read, and how its feeds stand. Written by the cycle: the
+console opens no facts."""
 
 from __future__ import annotations
 
@@ -39,8 +40,9 @@ class Cadence(models.TextChoices):
 class FeedState(models.Model):
     """One feed: its agreement, its fields with what reads them, and how far it has been delivered.
 
-    `fields` are {name, label, role, purposes, signals, programmes, categories, timelines}; rows are counted over all deliveries. It is late
-    when its last complete day is more than `late_after_days` ago (none: never).
+    `fields` are {name, label, role, purposes, signals, programmes, categories, timelines}; rows are
+    counted over all deliveries. It is late when its last complete day is more than `late_after_days` ago
+    (none: never).
     """
 
     id = models.CharField(primary_key=True, max_length=80)

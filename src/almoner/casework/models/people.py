@@ -22,7 +22,8 @@ class Identity(models.Model):
     address = models.BinaryField(null=True)
 
     class Meta:
-        # The condition always holds; it makes an index of its own of the constraint, which a first load can build at the end.
+        # The condition always holds; it makes an index of its own of the constraint, which a first load can
+        # build at the end.
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["number_index"],
@@ -36,7 +37,8 @@ class Identity(models.Model):
         return f"person {self.person_id}"
 
 
-# Beside each look-up by number: the condition of the index. SQLite does not see that it always holds, and would read all residents.
+# Beside each look-up by number: the condition of the index. SQLite does not see that it always holds, and
+# would read all residents.
 INDEXED = models.Q(number_index__isnull=False)
 
 
@@ -51,7 +53,9 @@ class HouseholdMember(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["household_id", "person_id"], name="member_once_a_household"),
         ]
-        indexes: ClassVar = [models.Index(fields=["person_id"], name="member_by_person")]  # who came to the desk
+        indexes: ClassVar = [
+            models.Index(fields=["person_id"], name="member_by_person")
+        ]  # who came to the desk
 
     def __str__(self) -> str:
         return f"person {self.person_id} of household {self.household_id}"
@@ -65,7 +69,8 @@ def needed_to_deliver() -> list[str]:
 class Department(models.Model):
     """Who acts, from the pack; clocks run in its opening hours.
 
-    `inbox` is `console` or the address of its own system; `identity` the fields of the vault that it needs to deliver.
+    `inbox` is `console` or the address of its own system; `identity` the fields of the vault that it needs
+    to deliver.
     """
 
     id = models.CharField(primary_key=True, max_length=80)
@@ -90,9 +95,11 @@ class RoleOf(models.TextChoices):
 
 
 class Membership(models.Model):
-    """What one user may see. `areas` are beginnings of area codes; "*" is everywhere; an empty list is nowhere.
+    """What one user may see. `areas` are beginnings of area codes; "*" is everywhere; an empty list is
+    nowhere.
 
-    `outside_name` is who this is to the authority's own sign-in. A session holds the `epoch` that it began in; counting on ends all.
+    `outside_name` is who this is to the authority's own sign-in. A session holds the `epoch` that it began
+    in; counting on ends all.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="membership")

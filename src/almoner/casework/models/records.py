@@ -14,8 +14,9 @@ class CaseEvent(models.Model):
     """One line of the audit trail, chained by SHA-256. `data` is canonical JSON text: what was hashed is
     what is stored.
 
-    `number` counts from 1 without a gap over all cases; `actor` is none where no person acted: the cycle, or the department's own system
-    that `system` names. `case` is none where the line is of no case but of who may sign in.
+    `number` counts from 1 without a gap over all cases; `actor` is none where no person acted: the cycle,
+    or the department's own system that `system` names. `case` is none where the line is of no case but of
+    who may sign in.
     """
 
     number = models.BigIntegerField(primary_key=True)
@@ -33,7 +34,9 @@ class CaseEvent(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["at", "number"], name="event_by_time"),
             models.Index(
-                fields=["actor", "at", "number"], condition=models.Q(actor__isnull=False), name="event_by_actor"
+                fields=["actor", "at", "number"],
+                condition=models.Q(actor__isnull=False),
+                name="event_by_actor",
             ),
         ]
 
@@ -78,7 +81,8 @@ class Label(models.Model):
 
 
 class AccessLog(models.Model):
-    """Who looked at a household's personal data, when, on which page: a person, or the department's own system that `system` names."""
+    """Who looked at a household's personal data, when, on which page: a person, or the department's own
+    system that `system` names."""
 
     at = models.DateTimeField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
@@ -91,7 +95,8 @@ class AccessLog(models.Model):
         indexes: ClassVar = [models.Index(fields=["at", "id"], name="look_by_time")]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=models.Q(user__isnull=False, system=None) | models.Q(user=None, system__isnull=False),
+                condition=models.Q(user__isnull=False, system=None)
+                | models.Q(user=None, system__isnull=False),
                 name="somebody_looked",
             ),
         ]

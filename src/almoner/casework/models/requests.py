@@ -22,10 +22,12 @@ class RequestEnding(models.TextChoices):
 
 
 class HelpRequest(models.Model):
-    """One request, named by the `reference` on its receipt. Its person is found by the blind index of the number.
+    """One request, named by the `reference` on its receipt. Its person is found by the blind index of the
+    number.
 
-    `text` is what the person said; `number` and `name` are kept for somebody the registers do not know only. All three are sealed.
-    `area` is the beginning of the area code for which it was taken; `department` keeps the register.
+    `text` is what the person said; `number` and `name` are kept for somebody the registers do not know
+    only. All three are sealed. `area` is the beginning of the area code for which it was taken;
+    `department` keeps the register.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -56,7 +58,9 @@ class HelpRequest(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=Q(answered_at=None), name="request_open"),
-            models.Index(fields=["-answered_at", "id"], condition=Q(answered_at__isnull=False), name="request_answered"),
+            models.Index(
+                fields=["-answered_at", "id"], condition=Q(answered_at__isnull=False), name="request_answered"
+            ),
             models.Index(fields=["number_index"], name="request_by_number"),
         ]
 

@@ -20,7 +20,8 @@ class Answer(models.TextChoices):
 class Notice(models.Model):
     """One notice to a household. Its code is printed once and not kept: `code_index` only finds it again.
 
-    `told` are ids of the signals that the maker chose to tell of. No answer is never a no: after `answer_by` somebody visits.
+    `told` are ids of the signals that the maker chose to tell of. No answer is never a no: after
+    `answer_by` somebody visits.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -101,10 +102,12 @@ OF_DEPARTMENTS = (ConcernKind.CORRECTION, *OF_THE_REGISTER)
 
 
 class Concern(models.Model):
-    """Something that a household asks for, with its clock. `text` is sealed under `person_id`, for households name people.
+    """Something that a household asks for, with its clock. `text` is sealed under `person_id`, for
+    households name people.
 
-    A correction names the fact (`fact`: sentence and feed by language) and goes to the department that supplied it. What a worker (`asked_by`)
-    says of the household itself goes to the department that keeps the register; `other` is the second case.
+    A correction names the fact (`fact`: sentence and feed by language) and goes to the department that
+    supplied it. What a worker (`asked_by`) says of the household itself goes to the department that keeps
+    the register; `other` is the second case.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)

@@ -1,4 +1,5 @@
-"""How families take part in what is proposed: lists that are confirmed on the spot, and authorisations of all members."""
+"""How families take part in what is proposed: lists that are confirmed on the spot, and authorisations of
+all members."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from almoner.casework.models.cases import Case, Referral, new_reference
 
 
 class LocalCheck(models.Model):
-    """What those on the spot say of one line of a list. Rows are only added; the last one counts, for the amount that it names."""
+    """What those on the spot say of one line of a list. Rows are only added; the last one counts, for the
+    amount that it names."""
 
     referral = models.ForeignKey(Referral, models.PROTECT, related_name="local_checks")
     at = models.DateTimeField()
@@ -27,7 +29,8 @@ class LocalCheck(models.Model):
 
 
 class Authorisation(models.Model):
-    """What all adults of a household are asked for, once. `asked` are their person ids; `text` is what they read, by language.
+    """What all adults of a household are asked for, once. `asked` are their person ids; `text` is what
+    they read, by language.
 
     No answer is never a no: after `due_at` somebody visits.
     """

@@ -85,8 +85,8 @@ class Checked(models.TextChoices):
 class Check(models.Model):
     """A decision that one person asks for and another one makes. A case has at most one that waits.
 
-    `about` holds what was asked: for money the amount by reference of each referral, for a dismissal its outcome. `due_at` is
-    the clock of the second person.
+    `about` holds what was asked: for money the amount by reference of each referral, for a dismissal its
+    outcome. `due_at` is the clock of the second person.
     """
 
     case = models.ForeignKey(Case, models.PROTECT, related_name="checks")

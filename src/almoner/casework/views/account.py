@@ -1,4 +1,5 @@
-"""Signing in, and what somebody does about their own account. What django-allauth could do beyond this has no address."""
+"""Signing in, and what somebody does about their own account. What django-allauth could do beyond this has
+no address."""
 
 from __future__ import annotations
 
@@ -110,9 +111,12 @@ def account(request: HttpRequest) -> HttpResponse:
     member = membership_of(user)
     codes = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
     context = {
-        "member": member, "has_second": has_second_factor(user.pk),
+        "member": member,
+        "has_second": has_second_factor(user.pk),
         "must_have": member is not None and member.role in roles_with_second_factor(),
-        "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0, "has_password": user.has_usable_password(),
-        "idle_minutes": settings.IDLE_SECONDS // 60, "hours": settings.SESSION_COOKIE_AGE // 3600,
-    }  # fmt: skip
+        "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
+        "has_password": user.has_usable_password(),
+        "idle_minutes": settings.IDLE_SECONDS // 60,
+        "hours": settings.SESSION_COOKIE_AGE // 3600,
+    }
     return render(request, "registration/account.html", context)

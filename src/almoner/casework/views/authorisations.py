@@ -41,7 +41,13 @@ def record(request: HttpRequest, reference: str, about: str) -> HttpResponse:
     told = form.cleaned_data
     try:
         authorisations.record(
-            request.user, reference, told["version"], about, told["person"], told["said"], told["how"]  # type: ignore[arg-type]
+            request.user,  # type: ignore[arg-type]
+            reference,
+            told["version"],
+            about,
+            told["person"],
+            told["said"],
+            told["how"],
         )
     except Refused as refusal:
         messages.error(request, str(refusal))

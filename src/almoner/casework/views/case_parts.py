@@ -1,4 +1,5 @@
-"""Parts of a case's page: how the family takes part in each proposal, files, questions to the register, and requests at the desk."""
+"""Parts of a case's page: how the family takes part in each proposal, files, questions to the register,
+and requests at the desk."""
 
 from __future__ import annotations
 
@@ -46,17 +47,25 @@ def part(proposal: Proposal, clock: Clock | None, case: Case) -> Part:
     needs = referral.participation == taking_part.ONE
     found = authorisations.standing(referral) if needs else None
     return Part(
-        proposal, clock, (taking_part.missing(referral) or "") if proposed else "", needs and proposed, found,
-        authorisations.text_of(found) if found else "", clock_of(found.due_at, now) if found and not found.settled_at else None,
-        authorisations.words_of(found) if found else [], authorisations.taken_back(referral) if needs else None,
+        proposal,
+        clock,
+        (taking_part.missing(referral) or "") if proposed else "",
+        needs and proposed,
+        found,
+        authorisations.text_of(found) if found else "",
+        clock_of(found.due_at, now) if found and not found.settled_at else None,
+        authorisations.words_of(found) if found else [],
+        authorisations.taken_back(referral) if needs else None,
         proposed and local_lists.is_doubted(referral),
-    )  # fmt: skip
+    )
 
 
 def more(found: Case, request: HttpRequest, members: list[Person]) -> dict[str, Any]:
     """What the page needs for its files, its household and requests."""
     mine = guards.is_mine_or_i_lead(found, request.user, {}) is None  # type: ignore[arg-type]
-    to_join = [(one, corrections.stays(one.case, one.other)) for one in corrections.to_join(found) if one.other]
+    to_join = [
+        (one, corrections.stays(one.case, one.other)) for one in corrections.to_join(found) if one.other
+    ]
     return {
         "files": files.of(found),
         "file_abouts": FileAbout.choices,
@@ -66,9 +75,11 @@ def more(found: Case, request: HttpRequest, members: list[Person]) -> dict[str, 
         "members": members,
         "to_join": to_join,
         "joined": found.joined.order_by("pk"),
-        "joined_running": Referral.objects.filter(
-            case__joined_to=found, state__in=[ReferralState.SENT, ReferralState.ACCEPTED]
-        ).count(),
+        "joined_running": (
+            Referral.objects.filter(
+                case__joined_to=found, state__in=[ReferralState.SENT, ReferralState.ACCEPTED]
+            ).count()
+        ),
         "requests": help_requests.of_household(found.household_id),
         "saids": Said.choices,
         "hows": [(how.value, how.label) for how in authorisations.AT_DESK],

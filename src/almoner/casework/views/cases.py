@@ -32,7 +32,8 @@ from almoner.casework.views.case_parts import more, part
 
 @dataclass(frozen=True)
 class Asked:
-    """A concern as a worker sees it. `endings` are what may be answered here; a correction is its department's to answer."""
+    """A concern as a worker sees it. `endings` are what may be answered here; a correction is its
+    department's to answer."""
 
     concern: Concern
     said: str
@@ -63,7 +64,11 @@ def sheet(request: HttpRequest, reference: str) -> HttpResponse:
         "clock": clock(found, dt.datetime.now()),
         "people": people(found.household_id),
         "reasons": [present.reason(signal) for signal in signals],
-        "proposals": [p for p, _clock in _proposals(found, present, dt.datetime.now()) if p.referral.participation != HIDDEN],
+        "proposals": [
+            p
+            for p, _clock in _proposals(found, present, dt.datetime.now())
+            if p.referral.participation != HIDDEN
+        ],
         "visit": _visit_ahead(found),
         "findings": Finding.choices,
         "false_alarms": FalseAlarm.choices,
@@ -75,7 +80,10 @@ def sheet(request: HttpRequest, reference: str) -> HttpResponse:
 def _to_sign(found: Case) -> list[tuple[str, list[authorisations.Word]]]:
     """Texts that adults have still to answer, each with those who have not."""
     asked = found.authorisations.filter(ended_at=None, settled_at=None).order_by("pk")
-    listed = [(authorisations.text_of(one), [w for w in authorisations.words_of(one) if w.last is None]) for one in asked]
+    listed = [
+        (authorisations.text_of(one), [w for w in authorisations.words_of(one) if w.last is None])
+        for one in asked
+    ]
     return [(text, missing) for text, missing in listed if missing]
 
 
@@ -145,20 +153,28 @@ def _visits(found: Case) -> dict[str, Any]:
 
 def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str, Any]:
     """What the household was told, what it says and what it asks for, in its own words."""
-    asked = found.concerns.select_related("answered_by", "asked_by", "other").order_by("-answered_at", "due_at")
+    asked = found.concerns.select_related("answered_by", "asked_by", "other").order_by(
+        "-answered_at", "due_at"
+    )
     return {
         "notice": found.notices.filter(ended_at=None).first(),
         "may_tell": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
         "concerns": [
             Asked(
-                concern, concerns.said(concern), clock_of(concern.due_at, now),
-                [] if concern.answered_at or concern.kind in OF_DEPARTMENTS else ENDINGS[ConcernKind(concern.kind)],
+                concern,
+                concerns.said(concern),
+                clock_of(concern.due_at, now),
+                (
+                    []
+                    if concern.answered_at or concern.kind in OF_DEPARTMENTS
+                    else ENDINGS[ConcernKind(concern.kind)]
+                ),
                 concerns.may_answer(request.user, concern),  # type: ignore[arg-type]
                 words.in_language(concern.fact.get("sentence")),
             )
             for concern in asked
         ],
-    }  # fmt: skip
+    }
 
 
 def _visit_ahead(found: Case) -> Visit | None:

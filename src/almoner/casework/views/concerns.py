@@ -1,4 +1,5 @@
-"""Answering what households ask for: appeals and talks by who works cases, facts by the department that supplied them."""
+"""Answering what households ask for: appeals and talks by who works cases, facts by the department that
+supplied them."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def fact(request: HttpRequest, reference: str) -> HttpResponse:
-    """A department sees what rests on its own feed, whose it is and what the household says of it; nothing else of the case."""
+    """A department sees what rests on its own feed, whose it is and what the household says of it; nothing
+    else of the case."""
     may_or_404(request.user, Right.REFERRALS)
     found = concern_for(request.user, reference)
     refused = request.method == "POST" and not _answered(request, found)

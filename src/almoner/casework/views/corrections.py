@@ -33,7 +33,9 @@ def report(request: HttpRequest, reference: str) -> HttpResponse:
 @require_POST
 def join(request: HttpRequest, reference: str) -> HttpResponse:
     found, form = case_for(request.user, reference), JoinForm(request.POST)
-    version, concern = (form.cleaned_data["version"], form.cleaned_data["concern"]) if form.is_valid() else (0, "")
+    version, concern = (
+        (form.cleaned_data["version"], form.cleaned_data["concern"]) if form.is_valid() else (0, "")
+    )
     try:
         kept = corrections.join(request.user, reference, version, concern)  # type: ignore[arg-type]
     except Refused as refusal:

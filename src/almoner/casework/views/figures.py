@@ -91,7 +91,10 @@ def _chart(of: str, rows: Iterable[Named], whole: Tally | None = None) -> Chart 
         return None
     low, high = min(found, key=lambda one: one.value), max(found, key=lambda one: one.value)
     label = _("Share confirmed: lowest %(low)s (%(low_name)s), highest %(high)s (%(high_name)s).") % {
-        "low": charts.percent(low.value), "low_name": low.name, "high": charts.percent(high.value), "high_name": high.name,
-    }  # fmt: skip
+        "low": charts.percent(low.value),
+        "low_name": low.name,
+        "high": charts.percent(high.value),
+        "high_name": high.name,
+    }
     line = whole.share.share if whole and whole.share else None
     return charts.shares(label, of, _("Confirmed, of those decided"), found, line)

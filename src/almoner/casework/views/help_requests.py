@@ -29,25 +29,40 @@ def requests(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
     answered = request.GET.get("list") == "answered"
     mine, now = requests_of(request.user), dt.datetime.now()
-    stretch = answered_requests.stretch(answered_requests.moment(request.GET.get("before"))) if answered else None
+    stretch = (
+        answered_requests.stretch(answered_requests.moment(request.GET.get("before"))) if answered else None
+    )
     if stretch:
         page, found = _listed(request, stretch.of(mine), ("-answered_at", "pk"))
     else:
         page, found = _listed(request, mine.filter(answered_at=None), ("due_at", "pk"))
     rows = [(one, None if answered else clock_of(one.due_at, now)) for one in found]
-    context = {"page": page, "rows": rows, "answered": answered, "stretch": stretch, "now": now, "pages": _near(page, stretch)}
+    context = {
+        "page": page,
+        "rows": rows,
+        "answered": answered,
+        "stretch": stretch,
+        "now": now,
+        "pages": _near(page, stretch),
+    }
     return render(request, "casework/requests.html", context)
 
 
-def _listed(request: HttpRequest, mine: QuerySet[HelpRequest], order: Sequence[str]) -> tuple[Page[int], Iterable[HelpRequest]]:
+def _listed(
+    request: HttpRequest, mine: QuerySet[HelpRequest], order: Sequence[str]
+) -> tuple[Page[int], Iterable[HelpRequest]]:
     """Keys first: whose requests they are is looked up once, and not for the count and the page."""
-    page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(
+        request.GET.get("page")
+    )
     return page, HelpRequest.objects.filter(pk__in=list(page)).select_related("taken_by").order_by(*order)
 
 
 def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
     """Addresses of the neighbouring pages, and of earlier and of the latest answers."""
-    kept = f"list=answered&{f'before={stretch.until.isoformat()}&' if stretch.until else ''}" if stretch else ""
+    kept = (
+        f"list=answered&{f'before={stretch.until.isoformat()}&' if stretch.until else ''}" if stretch else ""
+    )
     near = {}
     if page.has_previous():
         near["previous"] = f"?{kept}page={page.previous_page_number()}"
@@ -74,11 +89,18 @@ def new(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             messages.error(request, str(refusal))
     choices = [
-        (name, words.in_language(label), [(value, words.in_language(said)) for value, said in values.items()], request.POST.get(name))
+        (
+            name,
+            words.in_language(label),
+            [(value, words.in_language(said)) for value, said in values.items()],
+            request.POST.get(name),
+        )
         for name, label, values in asked
-    ]  # fmt: skip
+    ]
     context = {"possible": feed is not None, "choices": choices, "given": request.POST}
-    return render(request, "casework/request_new.html", context, status=409 if request.method == "POST" else 200)
+    return render(
+        request, "casework/request_new.html", context, status=409 if request.method == "POST" else 200
+    )
 
 
 @require_GET
@@ -101,7 +123,8 @@ def appeal(request: HttpRequest, reference: str) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
     found, form = request_for(request.user, reference), RequestForm(request.POST)
     try:
-        made = help_requests.appeal(request.user, reference, form.cleaned_data["text"] if form.is_valid() else "")  # type: ignore[arg-type]
+        text = form.cleaned_data["text"] if form.is_valid() else ""
+        made = help_requests.appeal(request.user, reference, text)  # type: ignore[arg-type]
     except Refused as refusal:
         messages.error(request, str(refusal))
         return _page(request, found, status=409)
@@ -110,7 +133,8 @@ def appeal(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def unknown(request: HttpRequest, reference: str) -> HttpResponse:
-    """The register's department reads of somebody whom it does not know: number, name, and what was asked for."""
+    """The register's department reads of somebody whom it does not know: number, name, and what was asked
+    for."""
     may_or_404(request.user, Right.REFERRALS)
     found = request_for(request.user, reference)
     return _answered(request, found, "unknown") if request.method == "POST" else _page(request, found)
@@ -130,9 +154,15 @@ def _answered(request: HttpRequest, found: HelpRequest, page: str) -> HttpRespon
 def _page(request: HttpRequest, found: HelpRequest, status: int = 200) -> HttpResponse:
     help_requests.saw(request.user, found)  # type: ignore[arg-type]
     case = help_requests.case_of(found)
-    return render(request, "casework/request.html", _told(request, found) | {
-        "case": case if case and cases_of(request.user).filter(pk=case.pk).exists() else None,
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "casework/request.html",
+        _told(request, found)
+        | {
+            "case": case if case and cases_of(request.user).filter(pk=case.pk).exists() else None,
+        },
+        status=status,
+    )
 
 
 def _told(request: HttpRequest, found: HelpRequest) -> dict[str, Any]:
@@ -141,7 +171,10 @@ def _told(request: HttpRequest, found: HelpRequest) -> dict[str, Any]:
     return {
         "request_": found,
         "clock": clock_of(found.due_at, dt.datetime.now()),
-        "matter": [words.in_language(values.get(name, {}).get(value) or value) for name, value in found.chosen.items()],
+        "matter": [
+            words.in_language(values.get(name, {}).get(value) or value)
+            for name, value in found.chosen.items()
+        ],
         "said": help_requests.opened(found, "text"),
         "number": help_requests.opened(found, "number"),
         "name": help_requests.opened(found, "name"),

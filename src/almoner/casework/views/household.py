@@ -37,7 +37,9 @@ class Told:
     """One thing that was noticed, with the facts behind it."""
 
     label: str
-    facts: list[tuple[str, list[tuple[str, str, str, str]]]]  # a sentence, and what it rests on: about, feed, department, latest
+    facts: list[
+        tuple[str, list[tuple[str, str, str, str]]]
+    ]  # a sentence, and what it rests on: about, feed, department, latest
 
 
 @dataclass(frozen=True)
@@ -175,24 +177,41 @@ def _told(notice: Notice, present: Presenter) -> list[Told]:
         Told(
             words.in_language(signal.body["label"]),
             [
-                (words.in_language(sentence), [(f.about, words.in_language(f.feed), present.department(f.department), words.day(f.latest)) for f in rests])
+                (
+                    words.in_language(sentence),
+                    [
+                        (
+                            f.about,
+                            words.in_language(f.feed),
+                            present.department(f.department),
+                            words.day(f.latest),
+                        )
+                        for f in rests
+                    ],
+                )
                 for sentence, rests in concerns.by_sentence(facts)
             ],
         )
         for signal, facts in concerns.told_facts(notice)
-    ]  # fmt: skip
+    ]
 
 
 def _authorisations(case: Case, now: dt.datetime) -> list[Asking]:
-    """What the adults are asked to authorise, and who of them has answered; by name, so that each finds the own line."""
+    """What the adults are asked to authorise, and who of them has answered; by name, so that each finds
+    the own line."""
     standing = case.authorisations.filter(ended_at=None, referral__state__in=OFFERED).order_by("pk")
     return [
         Asking(
-            one.reference, authorisations.text_of(one), None if one.settled_at else clock_of(one.due_at, now),
-            [(word.person.name or "–", word.last.get_said_display() if word.last else "") for word in authorisations.words_of(one)],
+            one.reference,
+            authorisations.text_of(one),
+            None if one.settled_at else clock_of(one.due_at, now),
+            [
+                (word.person.name or "–", word.last.get_said_display() if word.last else "")
+                for word in authorisations.words_of(one)
+            ],
         )
         for one in standing
-    ]  # fmt: skip
+    ]
 
 
 def offers(case: Case, present: Presenter, *, own_page: bool = False) -> Sequence[Proposal]:
@@ -205,15 +224,19 @@ def offers(case: Case, present: Presenter, *, own_page: bool = False) -> Sequenc
     return [
         proposal
         for proposal in found
-        if proposal.kind in {"support", "recognition"} and (own_page or proposal.referral.participation != HIDDEN)
+        if proposal.kind in {"support", "recognition"}
+        and (own_page or proposal.referral.participation != HIDDEN)
     ]
 
 
 def _asked(case: Case, now: dt.datetime) -> list[Asked]:
     return [
         Asked(
-            concern.get_kind_display(), words.in_language(concern.fact.get("sentence")), clock_of(concern.due_at, now),
-            concern.get_ending_display() if concern.ending else "", concern.note,
+            concern.get_kind_display(),
+            words.in_language(concern.fact.get("sentence")),
+            clock_of(concern.due_at, now),
+            concern.get_ending_display() if concern.ending else "",
+            concern.note,
         )
         for concern in case.concerns.filter(kind__in=OF_HOUSEHOLDS).order_by("-asked_at")
-    ]  # fmt: skip
+    ]

@@ -41,8 +41,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
     now, present = dt.datetime.now(), Presenter()
     shows = minimal_data.lineages(page)
     rows = [
-        (present.proposal(one, minimal_data.body_for(one, shows)), None if answered else clock(one, now)) for one in page
-    ]  # fmt: skip
+        (present.proposal(one, minimal_data.body_for(one, shows)), None if answered else clock(one, now))
+        for one in page
+    ]
     facts = concerns_of(request.user).filter(answered_at=None).order_by("due_at", "id")[:PAGE]
     asked = [(fact, words.in_language(fact.fact["feed"]), clock_of(fact.due_at, now)) for fact in facts]
     context = {

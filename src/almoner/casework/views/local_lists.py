@@ -66,11 +66,13 @@ def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
     looked_at(request.user, {line.case_id: line.case for line in page}.values(), "list")  # type: ignore[arg-type]
     rows = [
         (
-            present.proposal(line), clock_of(line.check_due_at, now), areas.name(line.case.area),
+            present.proposal(line),
+            clock_of(line.check_due_at, now),
+            areas.name(line.case.area),
             [p for p in living.get(line.case.household_id, []) if line.person_id in {None, p.person_id}],
         )
         for line in page
-    ]  # fmt: skip
+    ]
     near = {}
     if page.has_previous():
         near["previous"] = f"?page={page.previous_page_number()}"

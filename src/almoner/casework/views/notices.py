@@ -37,8 +37,10 @@ def make(request: HttpRequest, reference: str) -> HttpResponse:
         with transaction.atomic():  # a letter that cannot be written leaves all as it was
             notice, code = notices.make(
                 request.user,  # type: ignore[arg-type]
-                found.reference, asked.get("version", 0), asked.get("told", []),
-            )  # fmt: skip
+                found.reference,
+                asked.get("version", 0),
+                asked.get("told", []),
+            )
             looked(request.user, found, "letter")  # type: ignore[arg-type]
             with override(language):
                 context = _letter(request, found, notice, code)
@@ -70,7 +72,10 @@ def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict
         "sender": words.in_language(owner.label) if owner else "",
         "place": request.build_absolute_uri(reverse("household-enter")),
         "told": [
-            (words.in_language(signal.body["label"]), [words.in_language(sentence) for sentence, _rests in concerns.by_sentence(told)])
+            (
+                words.in_language(signal.body["label"]),
+                [words.in_language(sentence) for sentence, _rests in concerns.by_sentence(told)],
+            )
             for signal, told in facts
         ],
         "offers": offers(case, Presenter()),

@@ -45,7 +45,8 @@ def oversight(request: HttpRequest) -> HttpResponse:
 
 
 def _events(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
-    """Number, event and its sentence, newest first; one more than a page. (No count: a trail has millions of lines.)"""
+    """Number, event and its sentence, newest first; one more than a page. (No count: a trail has millions
+    of lines.)"""
     found = _asked(CaseEvent.objects.all(), chosen, "actor")
     events = list(found.select_related("actor", "case")[: PAGE + 1])
     return [(event.number, event, line) for event, line in zip(events, lines(events), strict=True)]
@@ -54,7 +55,9 @@ def _events(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
 def _looks(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
     found = _asked(AccessLog.objects.all(), chosen, "user").select_related("user", "case")
     names = departments()
-    return [(look.pk, _who_looked(look, names), PAGES.get(look.page, look.page)) for look in found[: PAGE + 1]]
+    return [
+        (look.pk, _who_looked(look, names), PAGES.get(look.page, look.page)) for look in found[: PAGE + 1]
+    ]
 
 
 def _who_looked(look: AccessLog, names: Mapping[str, Words]) -> AccessLog:

@@ -108,9 +108,12 @@ def _member(number: int) -> Membership:
 
 def _initial(member: Membership) -> dict[str, Any]:
     return {
-        "full_name": member.user.first_name, "role": member.role, "areas": ", ".join(member.areas),
-        "department": member.department_id or "", "outside_name": member.outside_name,
-    }  # fmt: skip
+        "full_name": member.user.first_name,
+        "role": member.role,
+        "areas": ", ".join(member.areas),
+        "department": member.department_id or "",
+        "outside_name": member.outside_name,
+    }
 
 
 def _outside(form: PersonForm, member: Membership, own: bool) -> str:
@@ -120,7 +123,10 @@ def _outside(form: PersonForm, member: Membership, own: bool) -> str:
 def _show(request: HttpRequest, member: Membership, form: PersonForm, own: bool) -> HttpResponse:
     user: User = member.user
     context = {
-        "member": member, "form": form, "own": own, "second": has_second_factor(user.pk),
+        "member": member,
+        "form": form,
+        "own": own,
+        "second": has_second_factor(user.pk),
         "has_password": user.has_usable_password(),
-    }  # fmt: skip
+    }
     return render(request, "casework/person.html", context)

@@ -1,4 +1,5 @@
-"""Policy: signals, categories, programmes, parameters and timelines of the pack in use, in words, with dates and references."""
+"""Policy: signals, categories, programmes, parameters and timelines of the pack in use, in words, with
+dates and references."""
 
 from __future__ import annotations
 
@@ -54,18 +55,24 @@ def rule(request: HttpRequest, kind: str, key: str) -> HttpResponse:
         raise Http404
     body, departments = found.body, _departments()
     context = {
-        "rule": found, "heading": KINDS[kind], "label": words.in_language(body["label"]),
+        "rule": found,
+        "heading": KINDS[kind],
+        "label": words.in_language(body["label"]),
         "department": departments.get(body.get("department", ""), body.get("department", "")),
         "within": words.within(body["within"]) if body.get("within") else "",
         "purposes": _(", ").join(words.in_language(purpose) for purpose in body.get("purposes", ())),
-        "check": words.in_language(body.get("check")), "why": words.in_language(body.get("why")), "meaning": words.in_language(body.get("meaning")),
+        "check": words.in_language(body.get("check")),
+        "why": words.in_language(body.get("why")),
+        "meaning": words.in_language(body.get("meaning")),
         "when": _condition(body["when"]) if body.get("when") else None,
         "levels": [_level(level) for level in body.get("levels", ())],
         "exclusions": [words.in_language(label) for label in body.get("exclusions", ())],
         "steps": [(words.in_language(step["label"]), _condition(step)) for step in body.get("steps", ())],
-        "reference": body.get("reference", ""), "standing": STANDINGS.get(body.get("standing", ""), ""),
-        "values": _values(body), "expires_days": body.get("expires_days"),
-    }  # fmt: skip
+        "reference": body.get("reference", ""),
+        "standing": STANDINGS.get(body.get("standing", ""), ""),
+        "values": _values(body),
+        "expires_days": body.get("expires_days"),
+    }
     return render(request, "casework/rule.html", context)
 
 
@@ -103,9 +110,11 @@ def _values(body: Body) -> list[tuple[str, str, str, str, str]]:
     units = dict(Label.objects.filter(kind="unit").values_list("key", "words"))
     return [
         (
-            areas.name(value["area"]) if value["area"] else _("everywhere"), words.day(value["since"]),
+            areas.name(value["area"]) if value["area"] else _("everywhere"),
+            words.day(value["since"]),
             _("ended") if value["value"] is None else words.quantity(value["value"], body["unit"], units),
-            value["reference"], str(STANDINGS.get(value["standing"], "")),
+            value["reference"],
+            str(STANDINGS.get(value["standing"], "")),
         )
         for value in body["values"]
-    ]  # fmt: skip
+    ]

@@ -32,7 +32,9 @@ from almoner.casework.timing import Clock, clock
 
 PAGE = 25
 AT_ONCE = 2_000  # rows of a file
-MANY = 10_000  # cases of a list: so many that its first page is found sooner by going through all in their order
+MANY = (
+    10_000  # cases of a list: so many that its first page is found sooner by going through all in their order
+)
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,15 @@ def queue(request: HttpRequest) -> HttpResponse:
     asked = Asked(request)
     page = asked.page(request.GET.get("page"))
     context = {
-        "form": asked.form, "page": page, "rows": asked.rows(page), "kept": asked.kept,
-        "said": _in_words(asked.chosen, asked.form, asked.areas), "pages": _pages(page, asked.chosen),
-        "receivers": _receivers(asked.membership), "me": request.user,
-    }  # fmt: skip
+        "form": asked.form,
+        "page": page,
+        "rows": asked.rows(page),
+        "kept": asked.kept,
+        "said": _in_words(asked.chosen, asked.form, asked.areas),
+        "pages": _pages(page, asked.chosen),
+        "receivers": _receivers(asked.membership),
+        "me": request.user,
+    }
     return render(request, "casework/queue.html", context)
 
 
@@ -111,9 +118,14 @@ def _cells(asked: Asked) -> Iterator[Sequence[str]]:
             case, due = row.case, row.clock.due
             who = (case.assignee.get_full_name() or case.assignee.get_username()) if case.assignee else ""
             yield (
-                f"{due:%Y-%m-%d %H:%M}" if due else "", case.reference, row.area, row.level,
-                "; ".join(row.signals), case.get_state_display(), who,
-            )  # fmt: skip
+                f"{due:%Y-%m-%d %H:%M}" if due else "",
+                case.reference,
+                row.area,
+                row.level,
+                "; ".join(row.signals),
+                case.get_state_display(),
+                who,
+            )
 
 
 @require_POST
@@ -133,14 +145,16 @@ def assign(request: HttpRequest) -> HttpResponse:
     if done.changed:
         left = ngettext(
             "%(count)s case had changed since the list was shown and was left alone.",
-            "%(count)s cases had changed since the list was shown and were left alone.", done.changed,
-        )  # fmt: skip
+            "%(count)s cases had changed since the list was shown and were left alone.",
+            done.changed,
+        )
         messages.error(request, left % {"count": done.changed})
     if done.refused:
         left = ngettext(
-            "%(count)s case cannot be given to this person.", "%(count)s cases cannot be given to this person.",
+            "%(count)s case cannot be given to this person.",
+            "%(count)s cases cannot be given to this person.",
             done.refused,
-        )  # fmt: skip
+        )
         messages.error(request, left % {"count": done.refused})
     return redirect(back)
 
@@ -178,7 +192,8 @@ def _labelled(kind: str) -> list[tuple[str, str]]:
 
 
 def _levels() -> Iterator[str]:
-    """Those that open cases have: a handful, each found by one step in an index, where "distinct" would read it whole."""
+    """Those that open cases have: a handful, each found by one step in an index, where "distinct" would
+    read it whole."""
     levels = Case.objects.filter(OPEN).order_by("level").values_list("level", flat=True)
     level = levels.first()
     while level is not None:

@@ -18,7 +18,12 @@ from almoner.casework.access import Right, may_or_404
 from almoner.casework.freshness import freshness
 from almoner.casework.models import Department, FeedState, Rule
 
-KINDS = {"signal": "signals", "category": "categories", "programme": "programmes", "timeline": "timelines"}  # that read fields
+KINDS = {
+    "signal": "signals",
+    "category": "categories",
+    "programme": "programmes",
+    "timeline": "timelines",
+}  # that read fields
 ROLES = {  # what the registry does with a field
     "resident_id": gettext_lazy("becomes a number of our own"),
     "household": gettext_lazy("becomes a number of our own"),

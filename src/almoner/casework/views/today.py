@@ -1,4 +1,5 @@
-"""Today: what came in, waits, is late, was given, and which feeds are late. Each figure is the count of a list of the queue."""
+"""Today: what came in, waits, is late, was given, and which feeds are late. Each figure is the count of a
+list of the queue."""
 
 from __future__ import annotations
 
@@ -38,7 +39,18 @@ GROUPS = (  # heading, lists; the first of each is the figure of the group
     (_("Came in"), ("new",)),
     (
         _("Waits"),
-        ("unassigned", "mine", "team", "second", "asked", "telling", "unanswered", "returned", "withdrawn", "held"),
+        (
+            "unassigned",
+            "mine",
+            "team",
+            "second",
+            "asked",
+            "telling",
+            "unanswered",
+            "returned",
+            "withdrawn",
+            "held",
+        ),
     ),
     (_("Late"), ("overdue", "departments")),
     (_("Given"), ("given",)),
@@ -86,15 +98,19 @@ def today(request: HttpRequest) -> HttpResponse:
 def counts(user: Someone, now: dt.datetime, by_area: area_map.ByArea | None = None) -> dict[str, int]:
     """How many cases each list holds, and how many open ones are how late.
 
-    What most open cases are in is told by what is left: of all of them, and of those that are late, which are counted by area anyway
-    (`area_map.counted`), the smaller parts are counted in an index.
+    What most open cases are in is told by what is left: of all of them, and of those that are late, which
+    are counted by area anyway (`area_map.counted`), the smaller parts are counted in an index.
     """
     me, own = int(str(user.pk)), cases_of(user).filter(OPEN).order_by()
     by_area = area_map.counted(user, now) if by_area is None else by_area
     every, late = (sum(pair[place] for pair in by_area.values()) for place in (0, 1))
     classes = figures.lateness(now)
-    parts = {name: condition(me, name, now) for name in ("mine", "team")} | {name: classes[name] for name in figures.COUNTED}
-    found = dict.fromkeys(parts, 0) | figures.counted({name: own.filter(which) for name, which in parts.items()})
+    parts = {name: condition(me, name, now) for name in ("mine", "team")} | {
+        name: classes[name] for name in figures.COUNTED
+    }
+    found = dict.fromkeys(parts, 0) | figures.counted(
+        {name: own.filter(which) for name, which in parts.items()}
+    )
     found |= figures.larger(found, every, late)
     held = own.filter(condition(me, "held", now))
     found |= held.aggregate(held=Count("*"), held_late=Count("due_at", filter=Q(due_at__lt=now)))
@@ -123,13 +139,17 @@ def given(user: Someone, now: dt.datetime) -> list[Given]:
     rows = delivered.values("programme", "unit")
     return [
         Given(
-            words.in_language(labels.get(programme, programme)), count, _total(total, unit, units),
+            words.in_language(labels.get(programme, programme)),
+            count,
+            _total(total, unit, units),
             _queue(list="given", programme=programme),
         )
-        for programme, unit, count, total in rows.annotate(count=Count("pk"), total=Sum("amount"))
-        .order_by("programme", "unit")
-        .values_list("programme", "unit", "count", "total")
-    ]  # fmt: skip
+        for programme, unit, count, total in (
+            rows.annotate(count=Count("pk"), total=Sum("amount"))
+            .order_by("programme", "unit")
+            .values_list("programme", "unit", "count", "total")
+        )
+    ]
 
 
 def _total(total: Decimal | None, unit: str, units: dict[str, dict[str, str]]) -> str:

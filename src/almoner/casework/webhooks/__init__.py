@@ -1,1 +1,2 @@
-"""Telling departments' own systems of their referrals: CloudEvents, signed, at least once. They answer over the API."""
+"""Telling departments' own systems of their referrals: CloudEvents, signed, at least once. They answer
+over the API."""

@@ -1,4 +1,5 @@
-"""Where departments' systems listen and what signs for them: kept by the installation, never by the pack; secrets are sealed."""
+"""Where departments' systems listen and what signs for them: kept by the installation, never by the pack;
+secrets are sealed."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class Target:
 
 
 def listen(department: str, url: str | None, private_network: bool | None) -> str | None:
-    """Set where a department listens; None leaves what is there. Gives the secret of a new endpoint, to be shown once."""
+    """Set where a department listens; None leaves what is there. Gives the secret of a new endpoint, to be
+    shown once."""
     found = Department.objects.filter(pk=department).first()
     if found is None:
         known = ", ".join(Department.objects.order_by("pk").values_list("pk", flat=True))
@@ -79,7 +81,11 @@ def listening(now: dt.datetime) -> list[Listening]:
     for endpoint in Endpoint.objects.order_by("pk"):
         until = endpoint.rotated_at + BOTH_SIGN if endpoint.rotated_at and endpoint.former_secret else None
         url = endpoint.url or inboxes.get(endpoint.department, "")
-        found.append(Listening(endpoint.department, url, endpoint.private_network, until if until and until > now else None))
+        found.append(
+            Listening(
+                endpoint.department, url, endpoint.private_network, until if until and until > now else None
+            )
+        )
     return found
 
 

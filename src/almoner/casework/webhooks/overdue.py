@@ -1,4 +1,5 @@
-"""Referrals whose time is nearly over, or over: computed from their due times, and told once for each due time."""
+"""Referrals whose time is nearly over, or over: computed from their due times, and told once for each due
+time."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def running() -> QuerySet[Referral]:
 
 
 def look(now: dt.datetime) -> int:
-    """Remind departments of what ends soon, and escalate what is over. Gives how many were told; some are left for the next time."""
+    """Remind departments of what ends soon, and escalate what is over. Gives how many were told; some are
+    left for the next time."""
     soon = Q(due_at__gte=now, due_at__lt=now + REMIND, sent_at__lt=F("due_at") - REMIND)
     reminded = [_tell(pk, "reminded", now) for pk in _untold(running().filter(soon), "reminded")]
     escalated = [_tell(pk, "escalated", now) for pk in _untold(over(now), "escalated")]
@@ -37,7 +39,9 @@ def look(now: dt.datetime) -> int:
 
 def _untold(referrals: QuerySet[Referral], what: str) -> list[int]:
     told = DueNotice.objects.filter(referral=OuterRef("pk"), what=what, due_at=OuterRef("due_at"))
-    return list(referrals.filter(~Exists(told)).order_by("due_at", "id").values_list("pk", flat=True)[:AT_ONCE])
+    return list(
+        referrals.filter(~Exists(told)).order_by("due_at", "id").values_list("pk", flat=True)[:AT_ONCE]
+    )
 
 
 def _tell(pk: int, what: str, now: dt.datetime) -> bool:

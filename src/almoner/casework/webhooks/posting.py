@@ -1,7 +1,8 @@
-"""One POST to an address that somebody configured: TLS, no redirect, no address inside unless allowed, and an end to waiting.
+"""One POST to an address that somebody configured: TLS, no redirect, no address inside unless allowed, and
+an end to waiting.
 
-The name is resolved once and the connection goes to the very address that was looked at, so that a name cannot
-point somewhere else a moment later.
+The name is resolved once and the connection goes to the very address that was looked at, so that a name
+cannot point somewhere else a moment later.
 """
 
 from __future__ import annotations
@@ -42,7 +43,13 @@ def parts_of(url: str) -> SplitResult:
         raise AddressRefused("This is no address. Write it as https://host/path.") from None
     if parts.scheme not in PORTS or not parts.hostname or port == 0:
         raise AddressRefused("This is no address. Write it as https://host/path.")
-    if parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
+    if (
+        parts.username is not None
+        or parts.fragment
+        or not url.isascii()
+        or not url.isprintable()
+        or " " in url
+    ):
         raise AddressRefused("An address has no user name, no fragment and ASCII letters only.")
     if parts.scheme == "http" and not _names_loopback(parts.hostname):
         raise AddressRefused("Without TLS only this machine itself is told. Write https://.")
@@ -57,7 +64,8 @@ def _names_loopback(host: str) -> bool:
 
 
 def addresses_of(parts: SplitResult, private_network: bool) -> list[str]:
-    """Where the connection may go. Raises AddressRefused when any of the name's addresses lies inside and that is not allowed."""
+    """Where the connection may go. Raises AddressRefused when any of the name's addresses lies inside and
+    that is not allowed."""
     port = parts.port or PORTS[parts.scheme]
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
@@ -70,7 +78,9 @@ def addresses_of(parts: SplitResult, private_network: bool) -> list[str]:
     if any(address.is_multicast or address.is_unspecified or address.is_link_local for address in seen):
         raise AddressRefused("This address is no host's.")
     if not private_network and not all(address.is_global for address in seen):
-        raise AddressRefused("This address lies in a private network, which this installation does not allow.")
+        raise AddressRefused(
+            "This address lies in a private network, which this installation does not allow."
+        )
     return addresses
 
 

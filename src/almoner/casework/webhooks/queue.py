@@ -1,5 +1,7 @@
-"""What departments' systems are to be told, written in the transaction of what it tells about. No personal data is pushed:
-an event says which referral, and where it stands; the rest is fetched over the API, where each look is recorded."""
+"""What departments' systems are to be told, written in the transaction of what it tells about. No personal
+data is pushed: an event says which referral, and where it stands; the rest is fetched over the API, where
+each look is recorded.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ CONTENT_TYPE = "application/cloudevents+json"
 KINDS = {  # of events, and what each means
     "sent": "It was sent, or sent again after a return; its clock runs.",
     "taken_back": "A person took it back: nothing more is asked.",
-    "evidence_withdrawn": "The records no longer give it. What a person decided stays: whoever delivers looks again.",
+    "evidence_withdrawn": (
+        "The records no longer give it. What a person decided stays: whoever delivers looks again."
+    ),
     "evidence_stands": "The records give it again.",
     "reminded": "Its time is nearly over.",
     "escalated": "Its time is over; the people who lead the case work are told as well.",
@@ -47,12 +51,14 @@ class Told(Protocol):
 
 
 def tell(referrals: Iterable[Told], kind: str, now: dt.datetime, occasion: str = "") -> None:
-    """Queue an event of each referral whose department listens. `occasion` names what happened, where the version does not."""
+    """Queue an event of each referral whose department listens. `occasion` names what happened, where the
+    version does not."""
     tell_all([(referral, kind, occasion) for referral in referrals], now)
 
 
 def tell_all(told: Sequence[tuple[Told, str, str]], now: dt.datetime) -> None:
-    """Queue an event of each (referral, kind, occasion). Must be called inside the transaction of what it tells about."""
+    """Queue an event of each (referral, kind, occasion). Must be called inside the transaction of what it
+    tells about."""
     departments = {referral.department for referral, _kind, _occasion in told}
     if not departments:
         return
@@ -65,20 +71,35 @@ def _row(referral: Told, kind: str, now: dt.datetime, occasion: str) -> Outgoing
     assert referral.pk is not None  # noqa: S101 - it is told of once it is stored
     name = f"{referral.reference}-{kind}-{occasion or referral.version}"
     return OutgoingEvent(
-        id=name, department=referral.department, kind=kind, referral_id=referral.pk, made_at=now, next_at=now,
+        id=name,
+        department=referral.department,
+        kind=kind,
+        referral_id=referral.pk,
+        made_at=now,
+        next_at=now,
         body=json.dumps(_event(name, referral, kind, now), ensure_ascii=False, separators=(",", ":")),
-    )  # fmt: skip
+    )
 
 
 def _event(name: str, referral: Told, kind: str, now: dt.datetime) -> dict[str, Any]:
     return {
-        "specversion": "1.0", "id": name, "source": SOURCE, "type": f"almoner.referral.{kind}", "subject": referral.reference,
-        "time": moment(now), "datacontenttype": "application/json",
+        "specversion": "1.0",
+        "id": name,
+        "source": SOURCE,
+        "type": f"almoner.referral.{kind}",
+        "subject": referral.reference,
+        "time": moment(now),
+        "datacontenttype": "application/json",
         "data": {
-            "referral": referral.reference, "version": referral.version, "programme": referral.programme, "state": str(referral.state),
-            "amount": None if referral.amount is None else str(referral.amount), "unit": referral.unit, "due_at": moment(referral.due_at),
+            "referral": referral.reference,
+            "version": referral.version,
+            "programme": referral.programme,
+            "state": str(referral.state),
+            "amount": None if referral.amount is None else str(referral.amount),
+            "unit": referral.unit,
+            "due_at": moment(referral.due_at),
         },
-    }  # fmt: skip
+    }
 
 
 def moment(at: dt.datetime | None) -> str | None:

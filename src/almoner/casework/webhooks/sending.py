@@ -1,4 +1,5 @@
-"""Delivering what waits: claimed, sent, and tried again later where it failed. At least once, under an id that stays the same."""
+"""Delivering what waits: claimed, sent, and tried again later where it failed. At least once, under an id
+that stays the same."""
 
 from __future__ import annotations
 
@@ -62,8 +63,10 @@ def backlog() -> dict[str, Waiting]:
     open_ones = Q(delivered_at=None, given_up_at=None)
     left = OutgoingEvent.objects.filter(delivered_at=None).values("department")
     rows = left.annotate(
-        waits=Count("pk", filter=open_ones), lost=Count("pk", filter=~open_ones), oldest=Min("made_at", filter=open_ones)
-    )  # fmt: skip
+        waits=Count("pk", filter=open_ones),
+        lost=Count("pk", filter=~open_ones),
+        oldest=Min("made_at", filter=open_ones),
+    )
     found = {row["department"]: Waiting(row["waits"], row["lost"], row["oldest"]) for row in rows}
     return {d: Waiting(0, 0, None) for d in Endpoint.objects.values_list("pk", flat=True)} | found
 
@@ -143,23 +146,34 @@ def _try(event: OutgoingEvent, now: dt.datetime | None) -> None:
         waiting().filter(department=event.department, next_at__lt=at + rest).update(next_at=at + rest)
     if failure:
         gone = event.given_up_at is not None
-        tell("webhook_failed", department=event.department, kind=event.kind, tries=event.tries, why=failure, given_up=gone)
+        tell(
+            "webhook_failed",
+            department=event.department,
+            kind=event.kind,
+            tries=event.tries,
+            why=failure,
+            given_up=gone,
+        )
 
 
 def pause(tries: int) -> dt.timedelta:
-    """Twice as long after each try, and by chance up to half shorter, so that not all come back at one moment."""
+    """Twice as long after each try, and by chance up to half shorter, so that not all come back at one
+    moment."""
     most = min(FIRST * int(2 ** (tries - 1)), MOST)
     return most * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def _failure(event: OutgoingEvent, at: dt.datetime) -> tuple[str, dt.timedelta]:
-    """Why it did not arrive, in a few words without any content; empty when it did. And how long the other side wants to rest."""
+    """Why it did not arrive, in a few words without any content; empty when it did. And how long the other
+    side wants to rest."""
     try:
         target = target_of(event.department, at)
         if target is None:
             return "nobody listens", dt.timedelta()
         body = event.body.encode()
-        status, rest = post(target.url, body, _headers(event, at, body, target.secrets), target.private_network)
+        status, rest = post(
+            target.url, body, _headers(event, at, body, target.secrets), target.private_network
+        )
     except AddressRefused:
         return "address refused", dt.timedelta()
     except NotAnswered as error:
@@ -172,10 +186,14 @@ def _failure(event: OutgoingEvent, at: dt.datetime) -> tuple[str, dt.timedelta]:
     return _answered(status), min(dt.timedelta(seconds=seconds), MOST)
 
 
-def _headers(event: OutgoingEvent, at: dt.datetime, body: bytes, secrets: tuple[str, ...]) -> Mapping[str, str]:
+def _headers(
+    event: OutgoingEvent, at: dt.datetime, body: bytes, secrets: tuple[str, ...]
+) -> Mapping[str, str]:
     return {
-        "content-type": CONTENT_TYPE, "user-agent": f"almoner/{__version__}", **headers(event.pk, at, body, secrets),
-    }  # fmt: skip
+        "content-type": CONTENT_TYPE,
+        "user-agent": f"almoner/{__version__}",
+        **headers(event.pk, at, body, secrets),
+    }
 
 
 def _answered(status: int) -> str:
@@ -185,7 +203,9 @@ def _answered(status: int) -> str:
 def dead_letters() -> list[dict[str, Any]]:
     """What was given up, the latest first, with the reason."""
     columns = ("id", "department", "kind", "tries", "failure", "given_up_at")
-    return list(OutgoingEvent.objects.exclude(given_up_at=None).order_by("-given_up_at", "id").values(*columns))
+    return list(
+        OutgoingEvent.objects.exclude(given_up_at=None).order_by("-given_up_at", "id").values(*columns)
+    )
 
 
 def again(ids: list[str] | None, now: dt.datetime) -> int:

@@ -1,4 +1,5 @@
-"""Signatures as Standard Webhooks has them: HMAC-SHA256 over id, time and body, one for each secret that is valid now."""
+"""Signatures as Standard Webhooks has them: HMAC-SHA256 over id, time and body, one for each secret that
+is valid now."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ def new_secret() -> str:
 
 
 def headers(id: str, at: dt.datetime, body: bytes, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: A002 - its name there
-    """The three headers of a delivery. `at` is the time of this try, which a receiver compares with its own clock."""
+    """The three headers of a delivery. `at` is the time of this try, which a receiver compares with its
+    own clock."""
     seconds = str(int(at.timestamp()))
     signed = b".".join((id.encode(), seconds.encode(), body))
     signatures = (base64.b64encode(hmac.digest(_key(key), signed, "sha256")).decode() for key in keys)

@@ -1,11 +1,11 @@
 """A fictional county: people, lives, shocks, and what the departments write down of them.
 
 The way of the folder: `land` and `people` (who is there); `work`, `shocks`, `clusters` and `mishaps` (what
-happens to them); `wages`, `pensions`, `income`, `aid`, `health`, `school` and `elders` (how they live through
-it); `circumstances` with `disability`, `tiers`, `childcare`, `allowances`, `houses`, `means`, `costs`,
-`coverage`, `relief` and `requests` (what else a life depends on); `truth`, `burdens` and `hardship`
-(who came into need);
-`register`, `books`, `feeds`, `office_feeds`, `faults`, `files` and `deliveries` (what the offices write of it).
+happens to them); `wages`, `pensions`, `income`, `aid`, `health`, `school` and `elders` (how they live
+through it); `circumstances` with `disability`, `tiers`, `childcare`, `allowances`, `houses`, `means`,
+`costs`, `coverage`, `relief` and `requests` (what else a life depends on); `truth`, `burdens` and
+`hardship` (who came into need); `register`, `books`, `feeds`, `office_feeds`, `faults`, `files` and
+`deliveries` (what the offices write of it).
 """
 
 from __future__ import annotations

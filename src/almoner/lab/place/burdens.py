@@ -25,8 +25,8 @@ from almoner.lab.place.truth import (
 class Year:
     """By household (row) and month (column), over the twelve months up to it, in CNY a head.
 
-    `resources` are income and savings, `needed` is half the place's median, and `judged` marks the months that
-    have enough of a past and a household that is still there.
+    `resources` are income and savings, `needed` is half the place's median, and `judged` marks the months
+    that have enough of a past and a household that is still there.
     """
 
     heads: Floats

@@ -97,7 +97,8 @@ def _book(
     clock: Clock,
     rng: Rng,
 ) -> Book:
-    """Left-behind and floating children, some of them unknown; whom kin took in; whom the director found alone."""
+    """Left-behind and floating children, some of them unknown; whom kin took in; whom the director found
+    alone."""
     listed = pick(rng, child[left], 0.82)
     floating = pick(rng, child[~left], 0.008)
     with_kin = np.setdiff1d(pick(rng, child, 0.004), alone)

@@ -1,4 +1,5 @@
-"""What a family's life depends on beside its work: bodies, houses, children, lists it is on, and what it gets."""
+"""What a family's life depends on beside its work: bodies, houses, children, lists it is on, and what it
+gets."""
 
 from __future__ import annotations
 

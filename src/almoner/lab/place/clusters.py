@@ -1,4 +1,5 @@
-"""What strikes a whole village or town at once: a flood, a slope that gives way, a factory that closes, an outbreak."""
+"""What strikes a whole village or town at once: a flood, a slope that gives way, a factory that closes, an
+outbreak."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ _HOSPITAL_DAYS = 12  # the house stays silent for so long after somebody found t
 class Meters:
     """Litres by elder with a meter (row) and day (column); the first day is `first_day`.
 
-    A tap left open or a large leak runs on the days from `..._from` up to and without `..._until` (NaT: none).
+    A tap left open or a large leak runs on the days from `..._from` up to and without `..._until` (NaT:
+    none).
     """
 
     person: Ints

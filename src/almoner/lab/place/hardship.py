@@ -1,7 +1,7 @@
 """Who came into need by more than a fall of income: read off the lives, never off a rule of some office.
 
-Needs are `work`, `poverty`, `housing`, `disaster`, `disability`, `child`, `dropout` and `home_safety`; those of income,
-schooling and loneliness are found in `truth`, those of costs in `burdens`.
+Needs are `work`, `poverty`, `housing`, `disaster`, `disability`, `child`, `dropout` and `home_safety`;
+those of income, schooling and loneliness are found in `truth`, those of costs in `burdens`.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ class Accidents:
 
 
 def happen(people: People, work: Livelihoods, shocks: Shocks, clock: Clock, rng: Rng) -> Accidents:
-    """Most of the hurt recover; who is disabled by it loses the work. A third of the earners' deaths are accidents."""
+    """Most of the hurt recover; who is disabled by it loses the work. A third of the earners' deaths are
+    accidents."""
     about = np.flatnonzero((people.age > 15) & (people.age < 75))
     hurt = pick(rng, about, _YEARLY * clock.months / 12)
     month = rng.integers(0, clock.months, len(hurt))

@@ -24,7 +24,8 @@ _YEAR = np.timedelta64(365, "D")
 
 @dataclass(frozen=True)
 class Tier:
-    """Persons recognised in a tier: the day, the end (NaT while it holds) and the grade of care (-1 for none)."""
+    """Persons recognised in a tier: the day, the end (NaT while it holds) and the grade of care (-1 for
+    none)."""
 
     person: Ints
     category: Ints

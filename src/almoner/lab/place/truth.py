@@ -33,7 +33,8 @@ class Needs:
 
 @dataclass(frozen=True)
 class Living:
-    """By household (row) and month (column) in CNY a month and head, savings in CNY a head; `heads` living in."""
+    """By household (row) and month (column) in CNY a month and head, savings in CNY a head; `heads` living
+    in."""
 
     heads: Floats
     per_head: Floats
@@ -283,8 +284,8 @@ def _persons(people: People, lonely: Loneliness, ethnicities: list[str], forms: 
             "sex": pa.array(["female", "male"]).take(pa.array(people.male.astype(np.int8))),
             "age_years": pa.array(people.age.astype(np.int64)),
             "ethnicity": pa.array(ethnicities).take(pa.array(people.ethnicity)),
-            "registration": pa.array(["rural", "urban"]).take(
-                pa.array(people.urban[people.household].astype(np.int8))
+            "registration": (
+                pa.array(["rural", "urban"]).take(pa.array(people.urban[people.household].astype(np.int8)))
             ),
             "migrant": pa.array(~np.isnat(people.away_since)),
             "left_behind_child": pa.array(left_behind & (people.age < 18)),
