@@ -19,10 +19,11 @@ from typer.testing import CliRunner
 
 from almoner.cli import app
 from almoner.errors import AlmonerError
-from almoner.lab import entitlements_bench, panels
-from almoner.lab.entitlements_bench import Comparison
+from almoner.lab import panels
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
+from benchmarks import entitlements_bench
+from benchmarks.entitlements_bench import Comparison
 
 CPS = Path(__file__).parents[2] / "packs" / "cps"
 SAMPLE = Path(__file__).parent / "data" / "cps_sample.csv"

@@ -12,11 +12,11 @@ import pytest
 import county
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
-from almoner.lab import affected_groups, pack_effects
-from almoner.lab.affected_groups import Group
-from almoner.lab.pack_effects import Effects, Paid
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
+from almoner.trials import affected_groups, pack_effects
+from almoner.trials.affected_groups import Group
+from almoner.trials.pack_effects import Effects, Paid
 from lab import effects_pack
 
 NEW_BAR = """\

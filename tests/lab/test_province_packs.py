@@ -17,8 +17,8 @@ from almoner.engines import Engine
 from almoner.home import now
 from almoner.lab.place import build
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack, Term
-from almoner.policy.references import references
+from almoner.policy.authoring.references import references
+from almoner.policy.model.pack import Pack, Term
 from county import KNOWN_AT, taken_in
 
 PACKS = Path(__file__).parents[2] / "packs"

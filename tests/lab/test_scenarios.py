@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from almoner.lab import scenarios
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
+from almoner.trials import scenarios
 
 PACKS = Path(__file__).parents[2] / "packs"
 

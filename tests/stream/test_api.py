@@ -19,7 +19,7 @@ from almoner import home
 from almoner.casework.api import receiving, tokens
 from almoner.casework.api.models import Token
 from almoner.casework.models import Department, Endpoint
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.vault import create_key, open_vault
 from almoner.stream.inbox import Inbox
 from county import number

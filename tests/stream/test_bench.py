@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from almoner.lab import stream_events
 from almoner.lab.place import build
-from almoner.lab.stream_bench import Sample, Sent, points, share, waited
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.stream.events import read
+from benchmarks import stream_events
+from benchmarks.stream_bench import Sample, Sent, points, share, waited
 from stream.installation import almoner
 from stream.taking import AT
 

@@ -21,7 +21,7 @@ from almoner.home import Home, now
 from almoner.lab import evaluation
 from almoner.lab.place import build
 from almoner.policy import compile_pack
-from almoner.policy.model import say
+from almoner.policy.model.pack import say
 from almoner.progress import progress
 
 MARK = ".almoner-demo"

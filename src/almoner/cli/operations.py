@@ -22,13 +22,13 @@ from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError, DeliveryRefused
 from almoner.home import Home
 from almoner.policy import archive, compile_pack, find_pack
-from almoner.policy.model import Feed, Pack, Role
+from almoner.policy.model.pack import Feed, Pack, Role
 from almoner.progress import progress
-from almoner.registry import stream_state
 from almoner.registry.deliveries import Delivery, Noted, Receipt, take_in
 from almoner.registry.schema import ensure
 from almoner.registry.scope import persons_without_household
 from almoner.registry.vault import Vault, create_key, open_vault
+from almoner.stream import state
 from almoner.stream.lock import sole_worker
 from almoner.stream.timelines_due import TOLD
 from almoner.support.outbox import changes_after
@@ -51,7 +51,7 @@ class Installation:
 
     def noting(self, feed: Feed) -> Noted:
         """So that a worker, or the next sweep, knows whom a delivery of the feed concerned."""
-        return stream_state.noting(self.engine, feed, self.pack.membership_feed)
+        return state.noting(self.engine, feed, self.pack.membership_feed)
 
 
 def pack_folder(place: Home) -> Path:
@@ -103,7 +103,7 @@ def installation(
     with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
         ensure(engine, compiled.feeds)
         ledger.create(engine)
-        stream_state.ensure(engine)
+        state.ensure(engine)
         yield Installation(place, compiled, engine, vault)
 
 
@@ -223,7 +223,7 @@ def run_cycle(
     applied_from = perf_counter()
     applied = apply_outbox(inst, doubtful)
     with inst.engine.transaction():
-        stream_state.forget_everybody(inst.engine)
+        state.forget_everybody(inst.engine)
     outcome.seconds["casework"] = perf_counter() - applied_from
     shown_from = perf_counter()
     show_timelines(inst, as_of, known_at)
@@ -253,9 +253,9 @@ def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) ->
     with progress("Timelines"):
         timelines_of(inst, None, as_of, known_at)
     with inst.engine.transaction():
-        stream_state.forget_timelines_due(inst.engine, None)
+        state.forget_timelines_due(inst.engine, None)
         told = timelines.circumstances(inst.engine, inst.pack, as_of, known_at)
-        stream_state.set_mark(inst.engine, TOLD, told)
+        state.set_mark(inst.engine, TOLD, told)
 
 
 def timelines_of(

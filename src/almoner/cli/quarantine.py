@@ -13,7 +13,7 @@ from almoner.cli import operations
 from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, out, show_table, told
 from almoner.home import now
-from almoner.policy.model import say
+from almoner.policy.model.pack import say
 from almoner.registry import quarantine as held
 from almoner.registry import retrying
 

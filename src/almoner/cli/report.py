@@ -10,7 +10,7 @@ from almoner.cli import categories, layers
 from almoner.cli.operations import CycleResult, Refusal
 from almoner.cli.output import out, show_table
 from almoner.cycle import Outcome
-from almoner.policy.model import Pack, say
+from almoner.policy.model.pack import Pack, say
 from almoner.registry.deliveries import Receipt
 
 

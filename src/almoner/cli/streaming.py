@@ -19,7 +19,7 @@ import typer
 
 from almoner import casework, home
 from almoner.casework import Applied, Seen
-from almoner.casework.own_process import ProcessEnded
+from almoner.casework.conf.own_process import ProcessEnded
 from almoner.cli import operations
 from almoner.cli.arguments import DAY, Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
 from almoner.cli.operations import Installation
@@ -184,7 +184,7 @@ def _casework_upkeep(folder: Path, stop: Flag) -> Iterator[None]:
     casework.setup(place)
     with _reachable():
         casework.refuse_other_version(place)
-    from almoner.casework import checkpoints
+    from almoner.casework.conf import checkpoints
     from almoner.casework.webhooks import sending
 
     with _beside(sending.run, stop), _beside(checkpoints.run, stop):

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from almoner.casework.api.models import AcceptedFeed
 from almoner.casework.api.problems import Problem
-from almoner.casework.installation import home_of_environment
+from almoner.casework.conf.installation import home_of_environment
 from almoner.home import Home
 from almoner.registry.vault import open_vault
 from almoner.stream.events import Event, EventRefused, read

@@ -8,10 +8,10 @@ import datetime as dt
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from almoner.casework.audit import NewEvent, append
+from almoner.casework.cases.outgoing import tell
+from almoner.casework.cases.status import RUNNING
+from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.models import Case, DueNotice, Referral
-from almoner.casework.standing import RUNNING
-from almoner.casework.webhooks.queue import tell
 
 REMIND = dt.timedelta(days=2)  # before the end, of what has more time than that
 AT_ONCE = 200
