@@ -1,4 +1,4 @@
-"""Changes as a cycle tells them, for households without a place: what `almoner bench console` fills its
+"""Changes as a cycle tells them, for households without a place: what `python -m benchmarks console` fills its
 console with."""
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 
 from almoner.assessment.months import month_end, months_before
 from almoner.assessment.timelines import MONTHS, Line
-from almoner.policy.model.pack import Pack, Programme, Signal, Term
+from almoner.policy.model.pack import Pack, Programme, Signal
+from almoner.policy.model.terms import Term
 from almoner.support.changes import Change
 
 AT_ONCE = 10_000  # households whose changes are applied together

@@ -1,4 +1,4 @@
-"""`almoner bench entitlements`: a pack's programmes on a real file, beside the same rules in OpenFisca in
+"""`python -m benchmarks entitlements`: a pack's programmes on a real file, beside the same rules in OpenFisca in
 the same run.
 
 Both start from the same facts in the same store and end with what each programme gives each household.

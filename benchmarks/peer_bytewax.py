@@ -1,4 +1,4 @@
-"""Two rules of the place as stateful windows in Bytewax, for `almoner bench stream`.
+"""Two rules of the place as stateful windows in Bytewax, for `python -m benchmarks stream`.
 
 What is expressed: water that runs or stays away (the day up to which the feed is complete, beside the
 person's own usual day), and wages of the last complete month that are less than a share of the usual

@@ -1,4 +1,4 @@
-"""The base pack's indicators once more, in pandas: the peer in `almoner bench sweep`, and a second opinion
+"""The base pack's indicators once more, in pandas: the peer in `python -m benchmarks sweep`, and a second opinion
 in the tests.
 
 Written from the indicators' descriptions, not from their SQL. Frames hold a feed's open facts; `through`

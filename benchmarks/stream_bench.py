@@ -1,4 +1,4 @@
-"""`almoner bench stream`: events at a steady rate into the inbox, and for each how long it took to the
+"""`python -m benchmarks stream`: events at a steady rate into the inbox, and for each how long it took to the
 case; figures and a picture."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`almoner bench sweep`: place, intake and cycle, beside a bare lower bound and the same indicators in
+"""`python -m benchmarks sweep`: place, intake and cycle, beside a bare lower bound and the same indicators in
 pandas."""
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from time import perf_counter
 from typing import Literal
 
 from almoner import cycle
-from almoner.assessment import context as scenes
-from almoner.assessment import signals
-from almoner.assessment.context import open_scene
+from almoner.assessment import opening, signals
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Feed, Pack, Role
@@ -41,7 +40,7 @@ def indicator_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.d
     """What each indicator takes by itself, the dearest first. Best of three."""
     with open_scene(engine, pack, as_of, known_at) as scene:
         taken = {
-            indicator.id: min(_timed(partial(scenes.compute, scene, [indicator])) for _ in range(3))
+            indicator.id: min(_timed(partial(opening.compute, scene, [indicator])) for _ in range(3))
             for indicator in pack.indicators.values()
         }
     return dict(sorted(taken.items(), key=lambda item: -item[1]))

@@ -1,4 +1,4 @@
-"""`almoner bench`: speed and memory, with a lower bound and a peer in the same run."""
+"""`python -m benchmarks`: speed and memory, with a lower bound and a peer in the same run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from almoner.cli import operations
 from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.errors import AlmonerError
 from almoner.home import now
+from almoner.installation import cycles, intake, opening
 from almoner.lab import panels
 from almoner.lab.place import build
 from almoner.policy import compile_pack, find_pack
@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
-def bench() -> None:
+def benchmarks() -> None:
     """Speed and memory, with a lower bound and a peer in the same run."""
 
 
@@ -103,19 +103,19 @@ def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> di
     with progress("Place", 1) as advance:
         summary = build(folder / "place", residents, seed, form="parquet", advance=advance)
     place_seconds = perf_counter() - started
-    home = operations.make_home(folder / "home", pack, "en")
-    with operations.installation(home.folder, as_of=summary.as_of) as inst:
+    home = opening.make_home(folder / "home", pack, "en")
+    with opening.installation(home.folder, as_of=summary.as_of) as inst:
         started = perf_counter()
-        wanted = operations.deliveries_in(
+        wanted = intake.deliveries_in(
             [folder / "place" / "deliveries"], list(inst.pack.feeds), None, now(), None
         )
-        taken = list(operations.take_in_all(inst, wanted))
+        taken = list(intake.take_in_all(inst, wanted))
         intake_seconds = perf_counter() - started
         rows = sum(r.rows_read for r in taken if isinstance(r, Receipt))
-        cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of), history=0)
+        cycled = cycles.run_cycle(inst, summary.as_of, cycles.end_of(summary.as_of), history=0)
         phases = cycled.outcome.seconds
         memory = sweep_bench.peak_memory_mib()
-        known_at = operations.end_of(summary.as_of)
+        known_at = cycles.end_of(summary.as_of)
         assessment = sweep_bench.assessment_seconds(inst.engine, inst.pack, summary.as_of, known_at)
         lower = sweep_bench.lower_bound_seconds(inst.engine, inst.pack, known_at)
         each = sweep_bench.indicator_seconds(inst.engine, inst.pack, summary.as_of, known_at)

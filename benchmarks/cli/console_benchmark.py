@@ -1,4 +1,4 @@
-"""`almoner bench console`: how long each page takes at the server, beside the same page over a few cases."""
+"""`python -m benchmarks console`: how long each page takes at the server, beside the same page over a few cases."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework
-from almoner.cli import operations
 from almoner.cli.output import AsJson, emit_json, show_table, told
+from almoner.installation import opening
 from almoner.policy import compile_pack
 from almoner.policy.model.pack import Pack
 from almoner.progress import progress
@@ -92,7 +92,7 @@ class _Console:
 
 
 def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> dict[str, Any]:
-    home = operations.make_home(folder / "home", pack, "en", demo=True)
+    home = opening.make_home(folder / "home", pack, "en", demo=True)
     from almoner.casework.figures import charts
     from benchmarks.console import page_filling, page_times
 

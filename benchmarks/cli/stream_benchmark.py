@@ -1,4 +1,4 @@
-"""`almoner bench stream`: from the arrival of an event to its case, beside a sweep a slice and Bytewax."""
+"""`python -m benchmarks stream`: from the arrival of an event to its case, beside a sweep a slice and Bytewax."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework, cycle
-from almoner.cli import operations
-from almoner.cli.operations import Installation
 from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.errors import AlmonerError
 from almoner.home import now
+from almoner.installation import cycles, intake, opening
+from almoner.installation.opening import Installation
 from almoner.lab.place import PlaceSummary, build
 from almoner.progress import progress
 from almoner.stream import status
@@ -75,8 +75,8 @@ class _Run:
     ) -> dict[str, Any]:
         with progress("Place", 1) as advance:
             summary = build(self.folder / "place", self.residents, self.seed, form="parquet", advance=advance)
-        home = operations.make_home(self.folder / "home", self.pack, "en")
-        with operations.installation(home.folder, as_of=summary.as_of) as inst:
+        home = opening.make_home(self.folder / "home", self.pack, "en")
+        with opening.installation(home.folder, as_of=summary.as_of) as inst:
             sent_later = stream_events.split(
                 self.folder / "place" / "deliveries",
                 inst.pack.feeds,
@@ -101,7 +101,7 @@ class _Run:
         cycles = [line["seconds"] for line in lines if line["event"] == "cycle"]
         ended = max(event.at.timestamp() + s for event, s in zip(sent, took, strict=True))
         slice_events = max(1, len(sent) // max(1, len(rounds)))
-        with operations.installation(home.folder, as_of=summary.as_of) as inst:
+        with opening.installation(home.folder, as_of=summary.as_of) as inst:
             changes = inst.engine.value("SELECT max(seq) FROM assessment.change") - (opened_before or 0)
             through = dict(
                 inst.engine.rows("SELECT feed, max(complete_through) FROM registry.delivery GROUP BY feed")
@@ -156,10 +156,10 @@ class _Run:
 
 def _load(inst: Installation, place: Path, summary: PlaceSummary) -> int:
     """First load and sweep; gives the last delivery's number."""
-    deliveries = operations.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, now(), None)
-    for _ in operations.take_in_all(inst, deliveries):
+    deliveries = intake.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, now(), None)
+    for _ in intake.take_in_all(inst, deliveries):
         pass
-    operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of), history=0)
+    cycles.run_cycle(inst, summary.as_of, cycles.end_of(summary.as_of), history=0)
     return int(inst.engine.value("SELECT max(delivery_id) FROM registry.delivery"))
 
 

@@ -1,4 +1,4 @@
-"""The life that `almoner bench console` gives to its made-up cases: who took them, what was decided, sent,
+"""The life that `python -m benchmarks console` gives to its made-up cases: who took them, what was decided, sent,
 asked and told.
 
 It is written by a few statements: what people do one by one is not measured here.

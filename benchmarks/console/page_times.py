@@ -1,4 +1,4 @@
-"""How long the console's pages take at the server, for `almoner bench console`: everything between request
+"""How long the console's pages take at the server, for `python -m benchmarks console`: everything between request
 and response, without a network."""
 
 from __future__ import annotations

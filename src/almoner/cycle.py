@@ -16,10 +16,11 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from almoner.assessment import area_alerts, evidence, ledger, signals, watch
-from almoner.assessment.area_alerts import Jump
-from almoner.assessment.context import Scene, open_scene
+from almoner.assessment.context import Scene
 from almoner.assessment.evidence import Sources
+from almoner.assessment.jumps import Jump
 from almoner.assessment.ledger import Kind, Told
+from almoner.assessment.opening import open_scene
 from almoner.assessment.signals import Watched
 from almoner.assessment.watch import Layers
 from almoner.engines import Engine

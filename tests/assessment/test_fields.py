@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.context import Scene, open_scene
+from almoner.assessment.context import Scene
 from almoner.assessment.feature_table import holds, subject_key, wide
+from almoner.assessment.opening import open_scene
 from almoner.assessment.signal_groups import fields
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Pack, Signal

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from almoner.assessment import months, signals
-from almoner.assessment.context import open_scene
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from county import AREA, AS_OF, KNOWN_AT, deliveries, draw, taken_in

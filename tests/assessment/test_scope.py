@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from almoner.assessment import signals
-from almoner.assessment.context import open_scene
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.support import candidates, entitlements, recognition

@@ -11,9 +11,10 @@ import pytest
 
 from almoner import cycle
 from almoner.assessment import signals, watch
-from almoner.assessment.context import open_scene
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine
-from almoner.policy.model.pack import Condition, Pack
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Condition
 from almoner.policy.model.watch import Group
 from almoner.support.outbox import changes_after
 from county import AREA, AS_OF, KNOWN_AT, deliveries, draw, taken_in

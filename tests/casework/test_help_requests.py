@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework, home
-from almoner.casework.api import receiving
+from almoner.casework.core import inbox
 from almoner.casework.core.refusals import Refused
 from almoner.casework.models import AccessLog, Case, CaseEvent, FeedState, HelpRequest, ReferralState
 from almoner.casework.residents import answered_walk_ins, walk_ins
@@ -53,8 +53,8 @@ def desk(
     casework.identities().write([SealedIdentity(person_id=11, number_index=vault.index(NUMBER), **sealed)])
     casework.sync_members([(1, 11, dt.date(2026, 11, 6))])
     yield made.folder
-    receiving.inbox().close()
-    receiving._inbox.cache_clear()
+    inbox.inbox().close()
+    inbox._inbox.cache_clear()
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def told(**more: Any) -> dict[str, Any]:
 
 def waiting(desk: Path) -> list[dict[str, Any]]:
     """The rows of events in the inbox."""
-    found = receiving.inbox().take("help_requests", 0, 100, 10**6)
+    found = inbox.inbox().take("help_requests", 0, 100, 10**6)
     return [json.loads(event.data or "null") for event in found]
 
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_kept(
 def test_without_such_a_feed_or_an_inbox_that_takes_it_nothing_is_kept(
     desk: Path, worker: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving.inbox(), "_largest", 1)
+    monkeypatch.setattr(inbox.inbox(), "_largest", 1)
     with pytest.raises(Refused, match="cannot take the request now"):
         walk_ins.take(worker, told())
     assert not HelpRequest.objects.exists()

@@ -20,8 +20,9 @@ from almoner.casework.api import referrals
 from almoner.casework.models import Department, HouseholdMember, PackInUse, Referral, ReferralState, Rule
 from almoner.casework.presentation.minimal_data import body_for
 from almoner.casework.sync.pack_tables import shown
-from almoner.policy.model.pack import Condition, Pack, Programme
+from almoner.policy.model.pack import Pack, Programme
 from almoner.policy.model.support import GRANTED, Category
+from almoner.policy.model.terms import Condition
 from almoner.registry.vault import SealedIdentity, open_vault
 from almoner.support.changes import Change
 from almoner.support.outbox import changes_after

@@ -1,4 +1,4 @@
-"""What `almoner bench console` fills its console with: enough that each page it times has something to show."""
+"""What `python -m benchmarks console` fills its console with: enough that each page it times has something to show."""
 
 from __future__ import annotations
 

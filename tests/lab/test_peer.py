@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from almoner.assessment.context import compute as compute_indicator
-from almoner.assessment.context import open_scene
-from almoner.cli.operations import deliveries_in
+from almoner.assessment.opening import compute as compute_indicator
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine, quote
 from almoner.home import now
+from almoner.installation.intake import deliveries_in
 from almoner.lab import evaluation
 from almoner.lab.place import build
 from almoner.policy.model.pack import Pack, Role

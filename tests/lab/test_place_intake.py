@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from almoner.cli.operations import deliveries_in
 from almoner.engines import Engine, quote
 from almoner.home import now
+from almoner.installation.intake import deliveries_in
 from almoner.lab.place import build
 from almoner.policy.model.pack import Pack
 from county import taken_in

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from almoner.policy import clocks
-from almoner.policy.model.pack import Pack, Term
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Term
 from almoner.policy.reading.findings import Finding
 from policy.small_pack import FILES, check
 

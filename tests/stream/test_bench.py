@@ -1,4 +1,4 @@
-"""`almoner bench stream`: the figures are what they are called."""
+"""`python -m benchmarks stream`: the figures are what they are called."""
 
 from __future__ import annotations
 

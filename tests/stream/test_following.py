@@ -23,6 +23,7 @@ from almoner import casework
 from almoner.casework.conf.own_process import OwnProcess, ProcessEnded
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Pack
+from almoner.registry import dirty
 from almoner.stream import state
 from almoner.stream.following import Followed, Following
 from almoner.stream.landing import Landing
@@ -205,7 +206,7 @@ def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pac
     worker.step()
     with pytest.raises(KeyboardInterrupt):
         worker.casework.wait()
-    assert state.touched(stream.engine, 9) == []
+    assert dirty.touched(stream.engine, 9) == []
     assert state.untold(stream.engine) == {1: True}
     assert slow.asked == [([1], [1])]
 

@@ -13,6 +13,7 @@ import pytest
 
 from almoner.assessment import months
 from almoner.policy.model.pack import Pack
+from almoner.registry import dirty
 from almoner.stream import state
 from almoner.stream.worker import COUNTED, MONTHS
 from county import AS_OF, KNOWN_AT, deliveries, draw, number, taken_in
@@ -138,4 +139,4 @@ def test_where_something_always_waits_months_hold_nobody_up_twice(
         assert swept.inbox.backlog()
         worker.step()
         assert len(counted(swept)) == 1
-        assert state.touched(swept.engine, 9) == []
+        assert dirty.touched(swept.engine, 9) == []

@@ -21,7 +21,7 @@ from almoner.assessment import months
 from almoner.assessment.area_words import evidence
 from almoner.assessment.context import Scene
 from almoner.assessment.evidence import Sources
-from almoner.assessment.jumps import Comparison, Counts, stand_out
+from almoner.assessment.jumps import Comparison, Counts, Jump, stand_out
 from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, Told, moved_table
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack, Role
@@ -43,30 +43,6 @@ class Thresholds:
     ratio: float
     months: int
     fewest_months: int
-
-
-@dataclass(frozen=True)
-class Jump:
-    """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after
-    `comparisons`."""
-
-    signal: str
-    area: str
-    level: str
-    parent: str | None
-    month: dt.date
-    past_months: int
-    siblings: bool  # whether the neighbours are the areas around it, or all others of its level
-    near_areas: int
-    counts: Counts
-    comparison: Comparison
-    comparisons: int
-    corrected: float
-
-    @property
-    def excess(self) -> float:
-        """Households more than the larger of what its past and what its neighbours let expect."""
-        return self.counts.started - max(self.comparison.expected_past, self.comparison.expected_near)
 
 
 def find(scene: Scene) -> list[Jump]:

@@ -22,7 +22,8 @@ from almoner.assessment.ledger import ABOUT, CONCERNED, Kind, Told, moved_table
 from almoner.assessment.templates import Form
 from almoner.assessment.wording import COMPARISONS, Wording, slots
 from almoner.engines import quote
-from almoner.policy.model.pack import Condition, Pack, Subject, Words
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Condition, Subject, Words
 
 _LATEST = (  # the kept table of `keep_latest` in between: feed (its number), person_id, household_id, latest
     "latest"

@@ -19,7 +19,8 @@ from almoner.assessment.rules import (
     signal_conditions,
 )
 from almoner.engines import Beside, beside, quote
-from almoner.policy.model.pack import Condition, Indicator, Pack, Role, Signal, Subject
+from almoner.policy.model.pack import Indicator, Pack, Role, Signal
+from almoner.policy.model.terms import Condition, Subject
 
 if TYPE_CHECKING:
     from almoner.assessment.context import Scene

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from almoner.assessment.feature_table import SPOKEN_OF, blank, holds, judgements, kept_as, person_rows, wide
 from almoner.assessment.rules import signal_conditions
 from almoner.engines import quote, with_columns
-from almoner.policy.model.pack import Indicator, Pack, Signal, Subject
+from almoner.policy.model.pack import Indicator, Pack, Signal
+from almoner.policy.model.terms import Subject
 
 if TYPE_CHECKING:
     from almoner.assessment.context import Scene

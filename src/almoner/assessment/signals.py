@@ -16,7 +16,8 @@ from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Told, moved_
 from almoner.assessment.rules import signal_conditions
 from almoner.assessment.signal_groups import Field, fields, forget, judge, own_indicators
 from almoner.engines import Engine, quote
-from almoner.policy.model.pack import Condition, Pack, Signal
+from almoner.policy.model.pack import Pack, Signal
+from almoner.policy.model.terms import Condition
 
 FINDINGS, REFUTED = "signal_findings", "signal_refuted"
 

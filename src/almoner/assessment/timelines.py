@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from almoner.assessment.context import complete_through, offered, parameters
+from almoner.assessment.opening import complete_through, offered, parameters
 from almoner.assessment.values import values_at
 from almoner.engines import Engine
 from almoner.policy import clocks, watermarks

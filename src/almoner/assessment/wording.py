@@ -17,7 +17,8 @@ from sqlglot import exp
 from almoner.assessment.expressions import area_column, takes_for_granted
 from almoner.assessment.templates import number
 from almoner.assessment.templates import say as filled
-from almoner.policy.model.pack import Pack, say
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import say
 
 Piece = str | dict[str, Any]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from almoner.casework.sync.results import Applied, Seen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,28 +26,6 @@ if TYPE_CHECKING:
     from almoner.policy.model.pack import Pack
     from almoner.registry.vault import IdentityStore
     from almoner.support.changes import Change
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Whom a cycle looked at. `households`: None means everybody. `doubtful`: those of whom nothing is
-    known any more of what was said. `members`: household, person, since."""
-
-    households: Sequence[int] | None
-    doubtful: Sequence[int]
-    members: Sequence[tuple[int, int, dt.date]]
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What one call of `apply` did. Counts are of rows; `last_seq` is the outbox position that is stored
-    now."""
-
-    cases_opened: int
-    cases_updated: int
-    signals: int
-    referrals: int
-    last_seq: int
 
 
 def setup(home: Home) -> None:

@@ -42,7 +42,6 @@ COMMANDS = {
     "webhook": "webhooks",
     "quarantine": "quarantine",
     "lab": "place",
-    "bench": "benchmark",
 }
 
 

@@ -17,7 +17,8 @@ from almoner.errors import AlmonerError
 from almoner.home import Home, now
 from almoner.policy import compile_pack, find_pack
 from almoner.policy.authoring.changes import Change
-from almoner.policy.model.pack import Pack, say
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import say
 from almoner.trials import pack_effects
 from almoner.trials.affected_groups import SMALL
 from almoner.trials.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffect

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from almoner.cli import operations
 from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.installation import backup as backups
+from almoner.installation import opening
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
@@ -49,5 +49,5 @@ def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
 def upgrade(folder: Folder) -> None:
     """Bring an installation that an older Almoner made up to this version. Make a backup before."""
     with told():
-        steps = operations.upgrade(folder)
+        steps = opening.upgrade(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

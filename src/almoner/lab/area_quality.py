@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from almoner.assessment import area_alerts, months
-from almoner.assessment.context import open_scene
+from almoner.assessment.opening import open_scene
 from almoner.assessment.watch import Above
 from almoner.engines import Engine
 from almoner.errors import AlmonerError

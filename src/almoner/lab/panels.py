@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.context import open_scene
 from almoner.assessment.feature_table import wide
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Pack, Panel

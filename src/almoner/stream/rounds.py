@@ -22,8 +22,9 @@ from almoner.intake.faults import Broken
 from almoner.intake.json_lines import Objects
 from almoner.intake.slices import TEXT_ROWS, Slice
 from almoner.policy.model.pack import Feed, Pack, Role
-from almoner.registry import identity
+from almoner.registry import dirty, identity
 from almoner.registry.deliveries import DeliveryLog, Head, Receipt, take_rows, vouch
+from almoner.registry.dirty import Standing, Touched
 from almoner.registry.holders import Holders
 from almoner.registry.staging import Looked, look_ahead
 from almoner.registry.vault import IdentityStore, Vault
@@ -31,7 +32,6 @@ from almoner.registry.writing import Outcome, clean_up
 from almoner.stream import state, urgency
 from almoner.stream.inbox import Inbox, Waiting
 from almoner.stream.runs import in_runs
-from almoner.stream.state import Standing, Touched
 
 NAME = "events"  # in place of a file's name, with the position in the inbox as the line
 SMALLEST, LARGEST = 2_000, 100_000  # events of a round
@@ -183,7 +183,7 @@ class Rounds:
         found = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
         with self.engine.transaction():
             head = self._head(
-                self.pack.feeds[feed], found, state.standings(self.engine).get(feed, Standing()), at
+                self.pack.feeds[feed], found, dirty.standings(self.engine).get(feed, Standing()), at
             )
             broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
             empty = Objects(self.pack.feeds[feed], []).slice(())
@@ -216,7 +216,7 @@ class Rounds:
         self, parts: Sequence[Part], at: dt.datetime, log: DeliveryLog, touched: Touched
     ) -> Iterator[Receipt]:
         """Of each part, runs of rows and of withdrawals one after the other."""
-        standings = state.standings(self.engine)
+        standings = dirty.standings(self.engine)
         read = [(part, self._read(part, standings.get(part.feed.id, Standing()), at)) for part in parts]
         identity.expect(
             self.engine,
@@ -229,7 +229,7 @@ class Rounds:
             before = standings.get(part.feed.id, Standing()).complete_through
             told = [self._take_run(run, log, touched, looked.get(id(run))) for run in runs]
             if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
-                state.note_moved(self.engine, part.feed.id)
+                dirty.note_moved(self.engine, part.feed.id)
             yield from told
 
     def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, Looked | None]:

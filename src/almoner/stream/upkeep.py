@@ -10,8 +10,8 @@ from time import monotonic
 
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
+from almoner.registry import slices
 from almoner.registry.compacting import Compaction
-from almoner.stream import state
 from almoner.stream.log import tell
 from almoner.stream.rounds import NAME
 from almoner.stream.status import Status
@@ -54,7 +54,7 @@ class Upkeep:
             return False
         self._looked = monotonic()
         self.show_feeds()
-        merged = state.merge_slices(self.engine, NAME)
+        merged = slices.merge_slices(self.engine, NAME)
         if merged:
             tell("merged", slices=merged)
         return self.compaction.look()

@@ -23,7 +23,7 @@ from almoner.cycle import Outcome
 from almoner.engines import Engine
 from almoner.errors import AlmonerError, EngineError
 from almoner.policy.model.pack import Pack
-from almoner.registry import sealing
+from almoner.registry import dirty, sealing
 from almoner.registry.deliveries import Receipt
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.stream import state, ticks
@@ -139,7 +139,7 @@ class Worker:
         tell("practised", seconds=round(perf_counter() - started, 3))
 
     def _has_work(self) -> bool:
-        return self._rounds.waits() or bool(state.touched(self.engine, 1))
+        return self._rounds.waits() or bool(dirty.touched(self.engine, 1))
 
     def drain(self) -> None:
         """Work until nothing is left to do."""
@@ -231,7 +231,7 @@ class Worker:
     def _assess(self, at: dt.datetime, *, quiet: bool) -> bool:
         """Those who were touched at once, and with each cycle some whom time concerns; everybody when it
         is quiet, or when that has waited too long."""
-        touched = state.touched(self.engine, self.most_households)
+        touched = dirty.touched(self.engine, self.most_households)
         if self._everybody_or_due(at, quiet or self._waited_too_long(at)):
             return True
         due = state.due(self.engine, DUE_AT_ONCE if quiet and not touched else DUE_BESIDE)
@@ -242,8 +242,8 @@ class Worker:
         return bool(touched or due)
 
     def _everybody_or_due(self, at: dt.datetime, now: bool) -> bool:
-        everybody = state.everybody_is_touched(self.engine) or self._pack_is_new()
-        moved, day = state.moved(self.engine), self._day(at)
+        everybody = dirty.everybody_is_touched(self.engine) or self._pack_is_new()
+        moved, day = dirty.moved(self.engine), self._day(at)
         tick = state.mark(self.engine, TICK) != day.isoformat()
         if not (everybody or moved or tick or state.mark(self.engine, MONTHS)):
             self._waits_since = None
@@ -287,7 +287,7 @@ class Worker:
         if before != day.isoformat():
             since = dt.date.fromisoformat(before) if before else None
             held_back = [
-                f for f in self.pack.feeds if since and (state.watermark(self.engine, f) or since) > since
+                f for f in self.pack.feeds if since and (dirty.watermark(self.engine, f) or since) > since
             ]
             signals |= ticks.changed_by_time(self.pack, since, day, held_back)
             self._tidy(day)
@@ -296,7 +296,7 @@ class Worker:
             if state.mark(self.engine, MONTHS) != COUNTED:
                 state.set_mark(self.engine, MONTHS, DUE)
             state.note_due(self.engine, due)
-            state.forget_moved(self.engine, moved)
+            dirty.forget_moved(self.engine, moved)
             state.set_mark(self.engine, TICK, day.isoformat())
         self.status.count("ticks", 1)
         self.status.spent("ticks", perf_counter() - started)
@@ -322,7 +322,7 @@ class Worker:
             return
         with self.engine.transaction():
             if state.mark(self.engine, MONTHS) == COUNTED:  # signals of areas are judged in a sweep
-                state.touch_all(self.engine)
+                dirty.touch_all(self.engine)
             state.set_mark(self.engine, MONTHS, "")
 
     def _tidy(self, day: dt.date) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from almoner.assessment.context import Scene, compute, late
+from almoner.assessment.context import Scene
 from almoner.assessment.evidence import Explainer
 from almoner.assessment.feature_table import SUBJECTS, rows, subject_key, wide
+from almoner.assessment.opening import compute, late
 from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
 from almoner.assessment.signals import REFUTED as SIGNALS_REFUTED
 from almoner.engines import Beside, quote
-from almoner.policy.model.pack import Subject
+from almoner.policy.model.terms import Subject
 
 OPEN, HELD = (
     "open_signals",

@@ -11,8 +11,9 @@ from almoner.assessment.context import Scene
 from almoner.assessment.evidence import Explainer, Part, Sources, planned
 from almoner.assessment.expressions import names, parse
 from almoner.assessment.ledger import Told, moved_items, removed
-from almoner.policy.model.pack import Condition, Programme, Term
+from almoner.policy.model.pack import Programme
 from almoner.policy.model.support import GRANTED, Cause, GradualExit
+from almoner.policy.model.terms import Condition, Term
 from almoner.support.candidates import open_among
 from almoner.support.entitlements import KEEPS, with_steps
 

@@ -21,8 +21,9 @@ from almoner.assessment.feature_table import subject_key
 from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Kind, Told, moved_items, removed
 from almoner.assessment.signals import digest
 from almoner.engines import quote
-from almoner.policy.model.pack import Condition, Pack, Term
+from almoner.policy.model.pack import Pack
 from almoner.policy.model.support import Category
+from almoner.policy.model.terms import Condition, Term
 from almoner.support.candidates import looked, open_among, opened
 from almoner.support.in_turn import keep_in_turn
 

@@ -15,8 +15,9 @@ from typing import Any
 import pyarrow as pa
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.context import Scene, open_scene
+from almoner.assessment.context import Scene
 from almoner.assessment.feature_table import subject_key, wide
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Feed, Pack, Role, ScenarioCase
 from almoner.registry import schema

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from almoner.casework.api.problems import Problem
-from almoner.casework.api.receiving import home, inbox
+from almoner.casework.core.inbox import home, inbox
 from almoner.casework.models import Case
 from almoner.casework.webhooks import sending
 from almoner.errors import AlmonerError

@@ -31,7 +31,7 @@ from almoner.casework.models import (
     RequestEnding,
     Said,
 )
-from almoner.policy.model.pack import Words
+from almoner.policy.model.terms import Words
 
 Data = Mapping[str, Any]
 

@@ -11,6 +11,7 @@ from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from almoner.casework.accounts.access import cases_of
+from almoner.casework.cases.status import over
 from almoner.casework.cases.withdrawn import is_without_evidence
 from almoner.casework.models import (
     Case,
@@ -24,7 +25,6 @@ from almoner.casework.models import (
 from almoner.casework.models.cases import OPEN
 from almoner.casework.models.residents import OF_DEPARTMENTS
 from almoner.casework.models.work import WAITING
-from almoner.casework.webhooks.overdue import over
 
 if TYPE_CHECKING:
     from almoner.casework.accounts.access import Someone

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain
 
+from django.db.models import Q, QuerySet
+
 from almoner.casework.cases.rows import CaseRow, ReferralRow, SignalRow
 from almoner.casework.models import (
     Authorisation,
@@ -144,3 +146,14 @@ def stand(case: Case) -> None:
     """`refresh` on what is stored of the case now. The caller saves it."""
     found = around([case.pk]).get(case.pk, NOTHING) if case.is_open else NOTHING
     refresh(case, case.signals.all(), case.referrals.all(), found)
+
+
+def over(now: dt.datetime) -> QuerySet[Referral]:
+    """Referrals that a department has not finished in its time."""
+    return running().filter(due_at__lt=now)
+
+
+def running() -> QuerySet[Referral]:
+    """What departments have to do, of open cases and of those that go on in another one."""
+    goes_on = Q(case__ended_at=None) | Q(case__joined_to__isnull=False)
+    return Referral.objects.filter(goes_on, state__in=RUNNING)

@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from almoner.casework.conf import environment
 from almoner.casework.conf.installation import database, home_of_environment, local_zone, secret_key
 
-HERE = Path(__file__).parent
+CASEWORK = Path(__file__).parents[1]
 HOME = home_of_environment()
 SAID = environment.read(os.environ)
 HTTPS = SAID.https
@@ -111,7 +111,7 @@ SOCIALACCOUNT_PROVIDERS = environment.providers_of(PROVIDER)
 
 LANGUAGE_CODE = "zh-hans" if HOME and HOME.settings.language.startswith("zh") else "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "中文")]
-LOCALE_PATHS = [HERE / "locale"]
+LOCALE_PATHS = [CASEWORK / "locale"]
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from almoner.policy.model.pack import Words, say
+from almoner.policy.model.terms import Words, say
 
 
 def in_language(words: Words | str | None) -> str:

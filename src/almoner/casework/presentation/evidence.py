@@ -11,7 +11,7 @@ from almoner.casework.cases.status import RUNNING
 from almoner.casework.core import words
 from almoner.casework.models import CaseSignal, Department, Label, Referral
 from almoner.casework.presentation.terms import terms
-from almoner.policy.model.pack import Words
+from almoner.policy.model.terms import Words
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from django.utils.translation import gettext as _
 
 from almoner.casework.accounts.access import Right, may_or_404, request_for
 from almoner.casework.api.problems import Problem
-from almoner.casework.api.receiving import inbox
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.inbox import inbox
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from almoner.casework import Applied
 from almoner.casework.cases.rows import CaseRow, ReferralRow, SignalRow
 from almoner.casework.cases.status import DECIDED, RUNNING
 from almoner.casework.core.clocks import Clocks, installed_clocks, nominal_hours
@@ -26,6 +25,7 @@ from almoner.casework.models.cases import NO_CLOCK
 from almoner.casework.models.payloads import keep_forms
 from almoner.casework.sync import area_alerts
 from almoner.casework.sync.case_batch import Desk
+from almoner.casework.sync.results import Applied
 from almoner.support.payloads import Body
 from almoner.support.payloads import of as as_stored
 

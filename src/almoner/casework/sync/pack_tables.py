@@ -16,7 +16,8 @@ from almoner.policy.model.pack import Role
 from almoner.policy.model.support import GRANTED, Category
 
 if TYPE_CHECKING:
-    from almoner.policy.model.pack import Condition, Feed, Pack, Parameter, Programme, Signal, Term, Timeline
+    from almoner.policy.model.pack import Feed, Pack, Parameter, Programme, Signal, Timeline
+    from almoner.policy.model.terms import Condition, Term
 
 Field = tuple[str, str]  # feed, property
 Readers = Mapping[str, Mapping[str, frozenset[Field]]]  # kind -> id -> the fields that it reads

@@ -20,7 +20,7 @@ from almoner.casework.core.audit import verify_chain
 from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
 from almoner.casework.presentation.forms import TrailForm
 from almoner.casework.templatetags.words import person
-from almoner.policy.model.pack import Words
+from almoner.policy.model.terms import Words
 
 PAGE = 50
 SYSTEM = "system:"  # before a department, in place of a user name; no user name may hold a colon

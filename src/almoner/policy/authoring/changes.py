@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from almoner.policy.model.pack import Condition, Pack, ParameterValue
+from almoner.policy.model.pack import Pack, ParameterValue
+from almoner.policy.model.terms import Condition
 
 _NOT_POLICY = frozenset(
     {"hash", "scenarios"}

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from almoner.policy.model.pack import Pack, Words
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Words
 
 Standing = Literal["general knowledge", "example value", "setting", "document"]
 STANDINGS: tuple[Standing, ...] = ("general knowledge", "example value", "setting", "document")

@@ -13,19 +13,13 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from almoner.policy.model.terms import Condition, Subject, Term, Words
+
 if TYPE_CHECKING:
     from almoner.policy.model.support import Category, Participation, Terms
     from almoner.policy.model.watch import Watch
 
-Words = Mapping[str, str]
-Subject = Literal["person", "household"]
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
-
-
-def say(words: Words, language: str) -> str:
-    """The text in `language` (`en`, `zh`, or longer tags such as `zh-hans`), else in any language there is."""
-    short = language.split("-")[0]
-    return words.get(short) or words.get("en") or next(iter(words.values()), "")
 
 
 class Role(StrEnum):
@@ -179,24 +173,6 @@ class Parameter:
     @property
     def by_area(self) -> bool:
         return any(area is not None for area in self.areas)
-
-
-@dataclass(frozen=True)
-class Term:
-    """A time allowed: `amount` of `unit`, counted by the calendar of the department that acts."""
-
-    amount: int
-    unit: Literal["hours", "days", "working_days"]
-    parameter: str | None = None  # that gives the amount; see `almoner.policy.clocks`
-
-
-@dataclass(frozen=True)
-class Condition:
-    """An SQL expression over indicator columns and parameters: true, false or unknown."""
-
-    sql: str
-    columns: tuple[str, ...]  # of indicators, in order of appearance
-    parameters: tuple[str, ...]  # ids, without :as_of
 
 
 @dataclass(frozen=True)

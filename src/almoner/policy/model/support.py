@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from almoner.policy.model.pack import Condition, Subject, Term, Words
+from almoner.policy.model.terms import Condition, Subject, Term, Words
 
 GRANTED = "granted_"  # before the name of an earlier programme: what it would give
 

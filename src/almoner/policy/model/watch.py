@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from almoner.policy.model.pack import Condition, Subject, Term, Words
+from almoner.policy.model.terms import Condition, Subject, Term, Words
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from almoner.policy.model.pack import Condition
+from almoner.policy.model.terms import Condition
 from almoner.policy.reading import units
 from almoner.policy.reading.document import Document, Path
 from almoner.policy.reading.placeholders import to_dollars

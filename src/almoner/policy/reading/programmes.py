@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from almoner.policy.model.pack import Condition, Exclusion, Programme, Step
+from almoner.policy.model.pack import Exclusion, Programme, Step
 from almoner.policy.model.support import (
     EVERYBODY,
     GRANTED,
@@ -20,6 +20,7 @@ from almoner.policy.model.support import (
     Span,
     Terms,
 )
+from almoner.policy.model.terms import Condition
 from almoner.policy.reading import shapes, units
 from almoner.policy.reading.conditions import Parsed, parse
 from almoner.policy.reading.document import Document

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from almoner.policy.model.pack import Condition, Feed, Level, Role, Signal, Term
+from almoner.policy.model.pack import Feed, Level, Role, Signal
+from almoner.policy.model.terms import Condition, Term
 from almoner.policy.reading import shapes, units
 from almoner.policy.reading.conditions import ConditionReader, KnownColumn, Parsed, Vocabulary
 from almoner.policy.reading.document import Document, Path

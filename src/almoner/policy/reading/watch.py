@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from almoner.policy.model.pack import Condition, Feed, Parameter, Role
+from almoner.policy.model.pack import Feed, Parameter, Role
+from almoner.policy.model.terms import Condition
 from almoner.policy.model.watch import Alarm, AreaLayer, Group, Line, Watch
 from almoner.policy.reading import shapes
 from almoner.policy.reading.document import Document

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from almoner.policy.sql.relation import _aggregates, has_aggregate
+
 if TYPE_CHECKING:
-    from almoner.policy.sql.lineage import Scope
+    from almoner.policy.sql.relation import Scope
     from almoner.policy.sql.sql_text import SqlText
 
 _ADVICE = "Group, partition and join by `person_id` or `household_id`: each household is assessed by itself."
@@ -24,19 +26,6 @@ def check(select: exp.Select, scope: Scope, text: SqlText) -> None:
         return
     _groups(select, scope, text)
     _joins(select, scope, text)
-
-
-def has_aggregate(select: exp.Select) -> bool:
-    """Whether the SELECT itself, not a subquery or a window in it, aggregates."""
-    having = select.args.get("having")
-    return any(_aggregates(p) for p in [*select.expressions, *([having] if having else [])])
-
-
-def _aggregates(node: exp.Expr) -> bool:
-    for part in node.walk(prune=lambda n: isinstance(n, (exp.Query, exp.Window))):
-        if isinstance(part, exp.AggFunc):
-            return True
-    return False
 
 
 def _groups(select: exp.Select, scope: Scope, text: SqlText) -> None:

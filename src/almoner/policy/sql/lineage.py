@@ -8,53 +8,18 @@ taken from it only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlglot import exp
 
 from almoner.policy.reading.report import instead
 from almoner.policy.sql import across
-from almoner.policy.sql.relation import FEED_TABLE, NOTHING, OPAQUE, Reads, Relation
+from almoner.policy.sql.relation import FEED_TABLE, NOTHING, OPAQUE, Reads, Relation, Scope
 from almoner.policy.sql.sql_text import SqlText
 from almoner.policy.sql.uniqueness import equal_columns, star_of, unique_columns
 
 _SERIES = (exp.GenerateSeries, exp.GenerateDateArray, exp.GenerateTimestampArray, exp.Unnest, exp.Explode)
-
-
-@dataclass
-class Scope:
-    """What names mean inside one SELECT."""
-
-    ctes: Mapping[str, Relation]
-    outer: Scope | None = None
-    sources: dict[str, Relation] = field(default_factory=dict)
-    aliases: dict[str, Reads] = field(
-        default_factory=dict
-    )  # of the select list; DuckDB lets later parts use them
-    alias_ids: set[str] = field(default_factory=set)
-    rows: Reads = NOTHING
-
-    def chain(self) -> Iterator[Scope]:
-        scope: Scope | None = self
-        while scope is not None:
-            yield scope
-            scope = scope.outer
-
-    def is_id(self, node: exp.Expr | None) -> bool:
-        """Whether `node` is a person's or household's number, of a source of this scope."""
-        if isinstance(
-            node,
-            (exp.Coalesce, exp.Min, exp.Max, exp.AnyValue, exp.First, exp.Cast, exp.Paren, exp.IgnoreNulls),
-        ):
-            return self.is_id(node.this)
-        if not isinstance(node, exp.Column):
-            return False
-        name, table = node.name.lower(), node.table.lower()
-        if table:
-            return table in self.sources and (self.sources[table].opaque or name in self.sources[table].ids)
-        return name in self.alias_ids or any(r.opaque or name in r.ids for r in self.sources.values())
 
 
 class Lineage:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
 
 from almoner.policy.model.pack import Feed, Property, Role
 
@@ -75,3 +77,50 @@ def _instead(prop: Property) -> str:
     if prop.fact_column:
         return f"Write `{prop.fact_column}`, our own number for it."
     return "Names, numbers, phones and addresses do not exist as columns; leave it out."
+
+
+@dataclass
+class Scope:
+    """What names mean inside one SELECT."""
+
+    ctes: Mapping[str, Relation]
+    outer: Scope | None = None
+    sources: dict[str, Relation] = field(default_factory=dict)
+    aliases: dict[str, Reads] = field(
+        default_factory=dict
+    )  # of the select list; DuckDB lets later parts use them
+    alias_ids: set[str] = field(default_factory=set)
+    rows: Reads = NOTHING
+
+    def chain(self) -> Iterator[Scope]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.outer
+
+    def is_id(self, node: exp.Expr | None) -> bool:
+        """Whether `node` is a person's or household's number, of a source of this scope."""
+        if isinstance(
+            node,
+            (exp.Coalesce, exp.Min, exp.Max, exp.AnyValue, exp.First, exp.Cast, exp.Paren, exp.IgnoreNulls),
+        ):
+            return self.is_id(node.this)
+        if not isinstance(node, exp.Column):
+            return False
+        name, table = node.name.lower(), node.table.lower()
+        if table:
+            return table in self.sources and (self.sources[table].opaque or name in self.sources[table].ids)
+        return name in self.alias_ids or any(r.opaque or name in r.ids for r in self.sources.values())
+
+
+def has_aggregate(select: exp.Select) -> bool:
+    """Whether the SELECT itself, not a subquery or a window in it, aggregates."""
+    having = select.args.get("having")
+    return any(_aggregates(p) for p in [*select.expressions, *([having] if having else [])])
+
+
+def _aggregates(node: exp.Expr) -> bool:
+    for part in node.walk(prune=lambda n: isinstance(n, (exp.Query, exp.Window))):
+        if isinstance(part, exp.AggFunc):
+            return True
+    return False

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from almoner.policy.sql import across
+from almoner.policy.sql import relation
 from almoner.policy.sql.relation import Relation
 
 
@@ -25,7 +25,7 @@ def unique_columns(select: exp.Select, base: frozenset[tuple[str, str]] | None) 
         )
     if group is not None:
         return _group_names(select, group)
-    if across.has_aggregate(select):
+    if relation.has_aggregate(select):
         return frozenset()
     partition = _one_per_partition(select)
     if partition is not None:
