@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from almoner.policy.reading.findings import Finding
+    from almoner.policy.findings import Finding
 
 
 class AlmonerError(Exception):

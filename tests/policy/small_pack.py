@@ -8,8 +8,8 @@ from pathlib import Path
 from textwrap import dedent
 
 from almoner.policy import check_pack
+from almoner.policy.findings import Finding
 from almoner.policy.model.pack import Pack
-from almoner.policy.reading.findings import Finding
 
 DAY = dt.date(2026, 11, 1)
 

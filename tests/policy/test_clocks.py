@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from almoner.policy import clocks
+from almoner.policy.findings import Finding
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Term
-from almoner.policy.reading.findings import Finding
 from policy.small_pack import FILES, check
 
 CLOCK = """\

@@ -10,10 +10,10 @@ import pytest
 from openfisca_core.parameters import Parameter as TheirParameter
 from openfisca_core.parameters import ParameterNode, load_parameter_file
 
+from almoner.policy.document import read
 from almoner.policy.model.pack import Parameter
-from almoner.policy.reading.document import read
 from almoner.policy.reading.parameters import ParameterReader
-from almoner.policy.reading.report import Report
+from almoner.policy.report import Report
 
 PACKS = Path(__file__).parents[2] / "packs"
 FOLDERS = [folder for folder in sorted(PACKS.glob("*/parameters")) if any(folder.glob("*.yaml"))]

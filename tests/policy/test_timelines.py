@@ -9,7 +9,7 @@ import pytest
 
 from almoner.policy import archive, compile_pack, pack_files
 from almoner.policy.authoring.changes import changes
-from almoner.policy.reading.findings import Finding
+from almoner.policy.findings import Finding
 from policy.small_pack import DAY, check, compiled, write
 
 YAML = """\

@@ -12,9 +12,9 @@ import pytest
 from almoner.lab.place import build
 from almoner.policy.model.pack import Pack
 from almoner.stream.events import read
+from benching import bench
 from benchmarks import stream_events
 from benchmarks.stream_bench import Sample, Sent, points, share, waited
-from stream.installation import almoner
 from stream.taking import AT
 
 
@@ -77,7 +77,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, float]
         "--chart",
         folder / "s.svg",
     ]
-    return json.loads(almoner("bench", "stream", *words, "--json")), folder
+    return json.loads(bench("stream", *words, "--json")), folder
 
 
 def test_events_are_measured_up_to_their_case_beside_both_others(

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from almoner import casework
-from almoner.casework.conf.own_process import OwnProcess, ProcessEnded
+from almoner.casework.own_process import OwnProcess, ProcessEnded
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
@@ -284,7 +284,7 @@ def lives(process: int) -> bool:
 
 def test_the_process_beside_ends_with_whoever_started_it(small_home: Path, tmp_path: Path) -> None:
     home = copied(small_home, tmp_path / "home")
-    starts = f"""import sys, time; from pathlib import Path; from almoner.casework.conf.own_process import OwnProcess
+    starts = f"""import sys, time; from pathlib import Path; from almoner.casework.own_process import OwnProcess
 beside = OwnProcess(Path({str(home)!r})); print(beside.process, flush=True); time.sleep(60)"""
     with subprocess.Popen([sys.executable, "-c", starts], stdout=subprocess.PIPE, text=True) as started:
         assert started.stdout

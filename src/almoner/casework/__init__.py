@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from almoner.casework.cases.timelines import LineLike, Wanted
-    from almoner.casework.conf.own_process import OwnProcess
     from almoner.casework.core.audit import ChainCheck
     from almoner.casework.core.vault_rows import Person
     from almoner.casework.figures.outlines import Loaded
@@ -101,13 +100,6 @@ def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> App
             mark(seen.households, seen.doubtful, dt.datetime.now())
             sync_members(seen.members)
     return applied
-
-
-def work_beside(home: Home) -> OwnProcess:
-    """A process that works on casework's database while this one goes on."""
-    from almoner.casework.conf.own_process import OwnProcess
-
-    return OwnProcess(home.folder)
 
 
 def last_seq() -> int:

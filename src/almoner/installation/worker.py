@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from almoner import casework, home
-from almoner.casework.conf.own_process import ProcessEnded
+from almoner.casework.own_process import OwnProcess, ProcessEnded
 from almoner.casework.sync.results import Applied, Seen
 from almoner.installation import casework_sync, opening
 from almoner.installation.opening import Installation
@@ -107,7 +107,7 @@ class Cases:
 
     def __init__(self, inst: Installation) -> None:
         self._inst = inst
-        self._beside = casework.work_beside(inst.home)
+        self._beside = OwnProcess(inst.home.folder)
         self._seq = -1  # how far the outbox was read
         self._shown: list[Any] = []
 

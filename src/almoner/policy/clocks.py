@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Pack, Parameter
 from almoner.policy.model.terms import Term
-from almoner.policy.reading.document import Document, Path
-from almoner.policy.reading.report import Report, instead
+from almoner.policy.report import Report, instead
 
 UNITS = ("hours", "days", "working_days")
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from almoner.policy import clocks
+from almoner.policy.document import Document, read
 from almoner.policy.model.pack import (
     CONSOLE,
     Department,
@@ -27,16 +28,15 @@ from almoner.policy.reading import shapes, sources, units
 from almoner.policy.reading.categories import CategoryReader
 from almoner.policy.reading.conditions import KnownColumn, Vocabulary
 from almoner.policy.reading.contracts import ContractReader, Terms
-from almoner.policy.reading.document import Document, read
 from almoner.policy.reading.indicators import IndicatorReader, ReadIndicator, tables
 from almoner.policy.reading.parameters import ParameterReader
 from almoner.policy.reading.programmes import ProgrammeReader, head
-from almoner.policy.reading.report import Report
 from almoner.policy.reading.rules import Ground, RuleReader, SignalReader
 from almoner.policy.reading.scenarios import ScenarioReader
 from almoner.policy.reading.sources import Sources
 from almoner.policy.reading.timelines import FOLDER, ReadTimeline, TimelineReader
 from almoner.policy.reading.watch import WatchReader, themes
+from almoner.policy.report import Report
 from almoner.policy.sql.sql_text import SqlText
 from almoner.policy.trial import try_out
 

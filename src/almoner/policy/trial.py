@@ -17,13 +17,13 @@ from almoner.engines.base import Engine, quote
 from almoner.engines.duck import DuckEngine
 from almoner.errors import EngineError
 from almoner.policy import watermarks
+from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Feed, Parameter
 from almoner.policy.reading.conditions import Parsed
-from almoner.policy.reading.document import Document, Path
 from almoner.policy.reading.indicators import ReadIndicator
-from almoner.policy.reading.report import Report
 from almoner.policy.reading.rules import RuleReader
 from almoner.policy.reading.timelines import ReadTimeline
+from almoner.policy.report import Report
 
 _TYPES = {
     "string": "VARCHAR",

@@ -18,6 +18,7 @@ from almoner.casework.api import payloads, receiving, referrals, shapes, tokens
 from almoner.casework.api.describing import DescribedAPI
 from almoner.casework.api.problems import Problem, answer
 from almoner.casework.api.security import DepartmentToken, caller
+from almoner.casework.core.inbox import NoInstallation
 from almoner.errors import AlmonerError
 
 _EVENT: dict[str, Any] = {
@@ -212,6 +213,11 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def _not_valid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return answer(request, payloads.refused(error.errors, "#"))
+
+
+@api.exception_handler(NoInstallation)
+def _no_installation(request: HttpRequest, error: NoInstallation) -> HttpResponse:
+    return answer(request, Problem(503, "no-installation", "No installation", str(error)))
 
 
 @api.exception_handler(OperationalError)

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import connection
 
@@ -20,8 +20,8 @@ from almoner.casework.models import AccessLog, CaseEvent, ChainHead
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
-    from almoner.casework.cases.rows import CaseRow
     from almoner.casework.models import Case
+
 
 FIRST = "0" * 64
 CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
@@ -39,12 +39,19 @@ LINK = (
 READ_AT_ONCE = 5_000
 
 
+class HasId(Protocol):
+    """A case as a model's object or as a row: only its id is recorded."""
+
+    @property
+    def id(self) -> int | None: ...
+
+
 @dataclass(frozen=True)
 class NewEvent:
     """An event that is not in the chain yet, of a case or of who may sign in. `data` holds no personal
     data of residents."""
 
-    case: Case | CaseRow | None
+    case: HasId | None
     kind: str
     data: Mapping[str, Any]
     actor_id: int | None = None

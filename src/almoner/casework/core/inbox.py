@@ -5,22 +5,22 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from almoner.casework.api.problems import Problem
 from almoner.casework.conf.installation import home_of_environment
+from almoner.errors import HomeError
 from almoner.home import Home
 from almoner.registry.vault import open_vault
 from almoner.stream.inbox import Inbox
 
 
+class NoInstallation(HomeError):  # noqa: N818 - a state of the server, no fault of a request
+    """This process was started without an installation."""
+
+
 def home() -> Home:
+    """The installation that this process serves. Raises NoInstallation."""
     found = home_of_environment()
     if found is None:
-        raise Problem(
-            503,
-            "no-installation",
-            "No installation",
-            "This server serves no installation. Start it with: almoner serve HOME",
-        )
+        raise NoInstallation("This server serves no installation. Start it with: almoner serve HOME")
     return found
 
 

@@ -18,10 +18,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from almoner.casework.accounts.access import Right, may_or_404, request_for
-from almoner.casework.api.problems import Problem
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
-from almoner.casework.core.inbox import inbox
+from almoner.casework.core.inbox import NoInstallation, inbox
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (
@@ -156,7 +155,7 @@ def _send(
     event = Event("/desk", request.reference, found.id, json.dumps(row, ensure_ascii=False))
     try:
         inbox().put([event], now)
-    except (InboxFull, InboxAway, Problem):
+    except (InboxFull, InboxAway, NoInstallation):
         raise Refused(
             _("The inbox cannot take the request now. Nothing was saved: try again in a few minutes.")
         ) from None

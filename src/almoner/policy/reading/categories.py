@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from almoner.policy.document import Document
 from almoner.policy.model.support import Category, Exit, Guard, Review
 from almoner.policy.reading import shapes
-from almoner.policy.reading.document import Document
-from almoner.policy.reading.report import Report
 from almoner.policy.reading.rules import Ground, RuleReader, term
+from almoner.policy.report import Report
 
 _ASKS = ("?", "？")
 

@@ -10,13 +10,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from almoner.policy.document import Document, Path
 from almoner.policy.model.terms import Condition
 from almoner.policy.reading import units
-from almoner.policy.reading.document import Document, Path
-from almoner.policy.reading.placeholders import to_dollars
-from almoner.policy.reading.report import Report, instead
 from almoner.policy.reading.unit_check import UnitCheck
+from almoner.policy.report import Report, instead
 from almoner.policy.sql.lineage import Reads
+from almoner.policy.sql.placeholders import to_dollars
 from almoner.policy.sql.words_of_sql import forbidden_functions, parse_advice
 
 _ALWAYS = frozenset({"as_of"})

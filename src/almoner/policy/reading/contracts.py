@@ -11,11 +11,11 @@ from typing import Any, get_args
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
+from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Feed, Property, PropertyType, Role
 from almoner.policy.reading import shapes
-from almoner.policy.reading.document import Document, Path
 from almoner.policy.reading.feed_rules import FeedRules
-from almoner.policy.reading.report import Report, instead
+from almoner.policy.report import Report, instead
 
 _TYPES = get_args(PropertyType)
 _CLASSES = ("unconditional", "conditional", "not-shared")

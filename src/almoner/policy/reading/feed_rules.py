@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import IDENTITY_ROLES, Feed, Property, Role
-from almoner.policy.reading.document import Document, Path
-from almoner.policy.reading.report import Report
+from almoner.policy.report import Report
 
 _COLUMNS: Path = ("schema", 0, "properties")
 _ONCE = (Role.RESIDENT_ID, Role.HOUSEHOLD, Role.EVENT_TIME, Role.BIRTH_DATE)

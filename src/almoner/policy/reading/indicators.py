@@ -10,11 +10,11 @@ from typing import Any
 from sqlglot import exp
 
 from almoner.policy import watermarks
+from almoner.policy.document import Document
 from almoner.policy.model.pack import Column, Feed, Indicator, Parameter
 from almoner.policy.reading import shapes
 from almoner.policy.reading.conditions import KnownColumn
-from almoner.policy.reading.document import Document
-from almoner.policy.reading.report import Report, instead
+from almoner.policy.report import Report, instead
 from almoner.policy.sql.lineage import Lineage
 from almoner.policy.sql.relation import FEED_TABLE, IDS, NOTHING, OPAQUE, Relation, of_feed, of_member
 from almoner.policy.sql.sql_text import SqlText

@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
+from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Parameter, ParameterValue
 from almoner.policy.reading import shapes
-from almoner.policy.reading.document import Document, Path
-from almoner.policy.reading.report import Report, instead
+from almoner.policy.report import Report, instead
 
 _TOP = ("description", "documentation", "label", "metadata", "values")
 _METADATA = ("label", "unit", "reference")

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from almoner.policy.document import Document
 from almoner.policy.model.pack import Exclusion, Programme, Step
 from almoner.policy.model.support import (
     EVERYBODY,
@@ -23,9 +24,8 @@ from almoner.policy.model.support import (
 from almoner.policy.model.terms import Condition
 from almoner.policy.reading import shapes, units
 from almoner.policy.reading.conditions import Parsed, parse
-from almoner.policy.reading.document import Document
-from almoner.policy.reading.report import Report
 from almoner.policy.reading.rules import Ground, RuleReader, term
+from almoner.policy.report import Report
 
 TOTAL = "total_amount"
 

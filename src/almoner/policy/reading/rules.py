@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Feed, Level, Role, Signal
 from almoner.policy.model.terms import Condition, Term
 from almoner.policy.reading import shapes, units
 from almoner.policy.reading.conditions import ConditionReader, KnownColumn, Parsed, Vocabulary
-from almoner.policy.reading.document import Document, Path
-from almoner.policy.reading.report import Report, instead
+from almoner.policy.report import Report, instead
 
 _LEVELS = ("red", "orange", "yellow")
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Feed, Programme, Property, Role, ScenarioCase, Signal
 from almoner.policy.model.support import Category
 from almoner.policy.reading import shapes
-from almoner.policy.reading.document import Document, Path
-from almoner.policy.reading.report import Report, instead
+from almoner.policy.report import Report, instead
 
 _MAX_ROWS = 5000
 _UNKNOWN = "unknown"

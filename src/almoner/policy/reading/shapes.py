@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from almoner.policy.document import Document, Path
 from almoner.policy.model.support import Participation
 from almoner.policy.reading import units
-from almoner.policy.reading.document import Document, Path
-from almoner.policy.reading.report import Report, instead
+from almoner.policy.report import Report, instead
 
 Words = Annotated[dict[str, str], Field(min_length=1)]
 SqlText = str | int | float | bool  # `value: 800` and `when: true` are SQL too

@@ -14,10 +14,10 @@ import yaml
 
 import almoner
 from almoner.errors import PackError
-from almoner.policy.reading import document
-from almoner.policy.reading.document import Document
-from almoner.policy.reading.findings import Finding
-from almoner.policy.reading.report import Report, instead
+from almoner.policy import document
+from almoner.policy.document import Document
+from almoner.policy.findings import Finding
+from almoner.policy.report import Report, instead
 
 PACK, DEPARTMENTS, WATCH = "pack.yaml", "departments.yaml", "watch.yaml"
 MERGED = {PACK: 2, DEPARTMENTS: 1, WATCH: 3}  # levels of keys that a child's file shares with its parent's

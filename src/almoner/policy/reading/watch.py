@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from almoner.policy.document import Document
 from almoner.policy.model.pack import Feed, Parameter, Role
 from almoner.policy.model.terms import Condition
 from almoner.policy.model.watch import Alarm, AreaLayer, Group, Line, Watch
 from almoner.policy.reading import shapes
-from almoner.policy.reading.document import Document
-from almoner.policy.reading.report import Report, instead
 from almoner.policy.reading.rules import Ground, RuleReader, term
 from almoner.policy.reading.watch_shapes import AlarmShape, AreasShape, WatchShape
+from almoner.policy.report import Report, instead
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 THRESHOLDS = ("chance", "least", "ratio", "months", "fewest_months")

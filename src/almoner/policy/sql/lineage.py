@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from almoner.policy.reading.report import instead
+from almoner.policy.report import instead
 from almoner.policy.sql import across
 from almoner.policy.sql.relation import FEED_TABLE, NOTHING, OPAQUE, Reads, Relation, Scope
 from almoner.policy.sql.sql_text import SqlText

@@ -6,8 +6,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
-from almoner.policy.reading.placeholders import Dollars, to_dollars
-from almoner.policy.reading.report import Report
+from almoner.policy.report import Report
+from almoner.policy.sql.placeholders import Dollars, to_dollars
 from almoner.policy.sql.words_of_sql import forbidden_functions, orderless_aggregates, parse_advice
 
 

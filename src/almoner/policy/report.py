@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from almoner.policy.reading.document import Document, Path
-from almoner.policy.reading.findings import Finding
+from almoner.policy.document import Document, Path
+from almoner.policy.findings import Finding
 
 
 class Report:

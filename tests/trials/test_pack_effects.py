@@ -17,7 +17,7 @@ from almoner.policy.model.pack import Pack
 from almoner.trials import affected_groups, pack_effects
 from almoner.trials.affected_groups import Group
 from almoner.trials.pack_effects import Effects, Paid
-from lab import effects_pack
+from trials import effects_pack
 
 NEW_BAR = """\
     description: The bar
