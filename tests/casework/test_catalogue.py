@@ -1,4 +1,4 @@
-"""Both languages are complete: every sentence of the console has its Chinese or is listed as pending, and
+"""Both languages are complete: every sentence of the console has its Chinese or is listed in pending.txt, and
 nothing is left over."""
 
 from __future__ import annotations
