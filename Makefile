@@ -46,12 +46,12 @@ dev: install ## The console on a small county, read anew when code, templates or
 	$(BIN)/python tools/dev.py $(PORT)
 
 format: install ## Write code as the formatter does, imports in order
-	$(BIN)/ruff check --quiet --select I --fix src tests tools
-	$(BIN)/ruff format src tests tools
+	$(BIN)/ruff check --quiet --select I --fix src tests tools benchmarks
+	$(BIN)/ruff format src tests tools benchmarks
 
 lint: install ## Ruff: rules and format
-	$(BIN)/ruff check src tests tools
-	$(BIN)/ruff format --check src tests tools
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/ruff format --check src tests tools benchmarks
 
 types: install ## mypy, strict
 	$(BIN)/mypy
@@ -77,7 +77,7 @@ release-check: install ## What the tests allow and a release does not (sentences
 	$(BIN)/python tools/release_check.py
 
 bench: install ## Speed and memory at 1,000,000 residents (some minutes)
-	$(BIN)/almoner bench sweep --residents 1000000 --json
+	$(BIN)/python -m benchmarks sweep --residents 1000000 --json
 
 lock: ## Make requirements.lock anew from pyproject.toml
 	$(PYTHON) -m pip install --quiet uv
