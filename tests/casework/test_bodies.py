@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from almoner.assessment.forms import Form
-from almoner.support import bodies
-from almoner.support.bodies import Body
+from almoner.assessment.templates import Form
+from almoner.support import payloads
+from almoner.support.payloads import Body
 from casework.makers import proposal_body, signal_body
 
 VALUES = st.recursive(
@@ -39,9 +39,11 @@ def test_a_body_without_a_form_is_the_object_that_its_text_says(
 def test_a_body_is_the_same_with_any_of_its_members_left_blank(
     said: dict[str, Any], data: st.DataObject
 ) -> None:
-    blanks = tuple(name for name in said if data.draw(st.booleans()))
-    form = Form(blanks, {name: {"$": name} if name in blanks else part for name, part in said.items()})
-    body = Body.holding([said[name] for name in blanks], form)
+    placeholders = tuple(name for name in said if data.draw(st.booleans()))
+    form = Form(
+        placeholders, {name: {"$": name} if name in placeholders else part for name, part in said.items()}
+    )
+    body = Body.holding([said[name] for name in placeholders], form)
     assert dict(body) == said
     assert dict(Body(body.text, Form.of(form.text))) == said
     assert Form.of(form.text).digest == form.digest
@@ -49,7 +51,7 @@ def test_a_body_is_the_same_with_any_of_its_members_left_blank(
 
 @pytest.mark.parametrize("body", [signal_body(), proposal_body()])
 def test_a_body_equals_its_object_whatever_was_read_of_it_before(body: dict[str, Any]) -> None:
-    read = bodies.of(body)
+    read = payloads.of(body)
     assert read["label"] == body["label"]
     assert read == body
     assert body == read

@@ -13,10 +13,10 @@ from typing import Any
 
 from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
 from almoner.registry.schema import ensure
 from almoner.registry.vault import Vault
+from almoner.stream import state
 from almoner.stream.events import Event
 from almoner.stream.following import Following
 from almoner.stream.inbox import Inbox
@@ -46,7 +46,7 @@ class Stream:
         self.folder, self.pack, self.vault = folder, pack, Vault(KEY)
         self.engine = engine or open_engine(folder / "facts.duckdb")
         ensure(self.engine, pack.feeds)
-        stream_state.ensure(self.engine)
+        state.ensure(self.engine)
         ledger.create(self.engine)
         self.store = SqliteIdentities(folder / "casework.sqlite3")
         self.inbox = Inbox(folder, self.vault)
@@ -103,8 +103,8 @@ class Reader:
         del all_of_them
         return []
 
-    def apply_all(self, doubtful: Sequence[int]) -> Reader:
-        del doubtful
+    def apply_all(self, evidence_lost: Sequence[int]) -> Reader:
+        del evidence_lost
         return self._read_on()
 
     def _read_on(self) -> Reader:
@@ -112,8 +112,8 @@ class Reader:
             self.seq = batch[-1].seq
         return self
 
-    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], Reader]]:
-        del households, doubtful
+    def read(self, households: Sequence[int], evidence_lost: Sequence[int]) -> Iterator[Callable[[], Reader]]:
+        del households, evidence_lost
         self._read_on()
         yield lambda: self
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from almoner import cycle
 from almoner.engines import Engine, open_engine, quote
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.stream.events import Event
 from almoner.stream.rounds import Pace
 from almoner.support.outbox import changes_after
@@ -118,7 +118,7 @@ class Facts:
         for table in self._tables():
             self.engine.execute(f"DELETE FROM {table}")
         for table, rows in self._swept.items() if swept else ():
-            with self.engine.offer("rows_of_then", rows):
+            with self.engine.register("rows_of_then", rows):
                 self.engine.execute(f"INSERT INTO {table} SELECT * FROM rows_of_then")
         return self.engine
 

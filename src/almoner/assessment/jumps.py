@@ -12,6 +12,7 @@ procedure, Scandinavian Journal of Statistics 6, 1979.
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -146,3 +147,27 @@ def _without_collection() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@dataclass(frozen=True)
+class Jump:
+    """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after
+    `comparisons`."""
+
+    signal: str
+    area: str
+    level: str
+    parent: str | None
+    month: dt.date
+    past_months: int
+    siblings: bool  # whether the neighbours are the areas around it, or all others of its level
+    near_areas: int
+    counts: Counts
+    comparison: Comparison
+    comparisons: int
+    corrected: float
+
+    @property
+    def excess(self) -> float:
+        """Households more than the larger of what its past and what its neighbours let expect."""
+        return self.counts.started - max(self.comparison.expected_past, self.comparison.expected_near)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from almoner.policy.model import Condition, Pack, Programme, Signal
-from almoner.policy.support_model import EVERYBODY, Category
+from almoner.policy.model.pack import Pack, Programme, Signal
+from almoner.policy.model.support import EVERYBODY, Category
+from almoner.policy.model.terms import Condition
 
 
 def signal_conditions(signal: Signal) -> list[Condition]:
@@ -28,7 +29,7 @@ def category_conditions(category: Category) -> list[Condition]:
     return [category.when, category.held, *([category.since] if category.since else []), *guards]
 
 
-def asked_of_everybody(pack: Pack) -> list[Condition]:
+def is_population_wide(pack: Pack) -> list[Condition]:
     """What must be worked out for every subject. All else is worked out for those on whom something rests."""
     found = [c for s in pack.signals.values() for c in signal_conditions(s)]
     found += [c.held for c in pack.categories.values()]

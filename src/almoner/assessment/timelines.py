@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from almoner.assessment.scene import complete_through, offered, parameters
+from almoner.assessment.opening import complete_through, offered, parameters
 from almoner.assessment.values import values_at
 from almoner.engines import Engine
 from almoner.policy import clocks, watermarks
-from almoner.policy.model import Pack, Timeline
+from almoner.policy.model.pack import Pack, Timeline
 from almoner.registry.scope import scope_views
 
 MONTHS = 24  # that are looked back on
@@ -53,7 +53,7 @@ def lines(
             some = pa.table({"household_id": pa.array(sorted(set(wanted.get(timeline.id, ()))), pa.int64())})
             if some.num_rows:
                 given = {**parameters(values, timeline), "since": _since(as_of), "until": as_of}
-                with engine.offer(_WANTED, some):
+                with engine.register(_WANTED, some):
                     for batch in engine.batches(_statement(timeline), given):
                         yield from _lines(timeline, batch)
 

@@ -1,6 +1,6 @@
 """Conditions and arithmetic in words: a sentence with blanks for the numbers, in each of a pack's languages.
 
-Pieces of a sentence are made once from the expression; `almoner.assessment.forms.say` puts a household's
+Pieces of a sentence are made once from the expression; `almoner.assessment.templates.say` puts a household's
 answers in. A piece is text, or
 
     {"$": blank, "one": unit, "many": unit, "yes": word, "no": word, "unknown": word} {"$branch": blank,
@@ -15,9 +15,10 @@ from typing import Any
 from sqlglot import exp
 
 from almoner.assessment.expressions import area_column, takes_for_granted
-from almoner.assessment.forms import number
-from almoner.assessment.forms import say as filled
-from almoner.policy.model import Pack, say
+from almoner.assessment.templates import number
+from almoner.assessment.templates import say as filled
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import say
 
 Piece = str | dict[str, Any]
 
@@ -106,9 +107,9 @@ class Wording:
         word = say(self._pack.units[atom], self._language) if atom in self._pack.units else atom
         return word.replace("_", " ")
 
-    def _value(self, blank: str, unit: str | None) -> Piece:
+    def _value(self, placeholder: str, unit: str | None) -> Piece:
         words = {word: self._words[word] for word in ("yes", "no", "unknown")}
-        return {"$": blank, "one": self.unit(unit, 1), "many": self.unit(unit, 2), **words}
+        return {"$": placeholder, "one": self.unit(unit, 1), "many": self.unit(unit, 2), **words}
 
     def _render(self, node: exp.Expr, slot: str) -> list[Piece]:
         if isinstance(node, exp.Column):

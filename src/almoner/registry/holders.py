@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from almoner.engines.base import Engine, quote
-from almoner.policy.model import Feed, Role
+from almoner.policy.model.pack import Feed, Role
 from almoner.registry.schema import fact_columns, fact_table
 
 MERGED = 2  # a sorted piece is merged with the one before while that has at most so many times its rows
@@ -96,7 +96,7 @@ def held_by(engine: Engine, name: str, persons: pa.Table | None) -> Iterator[str
     if persons is None:
         yield "true"
         return
-    with engine.offer(name, persons):
+    with engine.register(name, persons):
         yield f"person_id IN (SELECT person_id FROM {quote(name)})"
 
 

@@ -16,8 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from almoner.casework.api.problems import Problem
-from almoner.casework.api.receiving import home, inbox
+from almoner.casework.core.inbox import NoInstallation, home, inbox
 from almoner.casework.models import Case
 from almoner.casework.webhooks import sending
 from almoner.errors import AlmonerError
@@ -49,7 +48,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry.register(Counted())
     try:
         text = generate_latest(registry)
-    except (Problem, AlmonerError, Error):
+    except (AlmonerError, Error):
         return HttpResponse(status=503)
     return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
@@ -57,7 +56,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 class Counted(Collector):
     """All metrics of the installation, read anew from its files and databases when they are collected.
 
-    Raises Problem, AlmonerError or Django's database Error where these cannot be read.
+    Raises AlmonerError or Django's database Error where these cannot be read.
     """
 
     def collect(self) -> Iterator[Metric]:
@@ -78,7 +77,7 @@ def _casework() -> bool:
 def _inbox() -> bool:
     try:
         inbox().position()
-    except (Problem, AlmonerError):
+    except AlmonerError:
         return False
     return True
 
@@ -86,7 +85,7 @@ def _inbox() -> bool:
 def _nothing_waits() -> bool:
     try:
         return not inbox().backlog()
-    except (Problem, AlmonerError):
+    except AlmonerError:
         return False
 
 
@@ -94,7 +93,7 @@ def _status() -> dict[str, Any] | None:
     """What the worker last said of itself: None where none ever worked, nothing where it cannot be read."""
     try:
         return status.read(home().folder)
-    except Problem:
+    except NoInstallation:
         return {}
 
 

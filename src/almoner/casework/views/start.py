@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from almoner.casework.access import Right, membership_of, rights_of
+from almoner.casework.accounts.access import Right, membership_of, rights_of
 
 HOMES = {  # the first of these rights that somebody has says where they land
-    Right.HAND_OUT: "today",
+    Right.ASSIGN: "today",
     Right.CASES: "queue",
     Right.REFERRALS: "inbox",
     Right.OVERSIGHT: "oversight",

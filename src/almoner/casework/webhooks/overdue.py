@@ -8,36 +8,25 @@ import datetime as dt
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from almoner.casework.audit import NewEvent, append
+from almoner.casework.cases.outgoing import tell
+from almoner.casework.cases.status import RUNNING, over, running
+from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.models import Case, DueNotice, Referral
-from almoner.casework.standing import RUNNING
-from almoner.casework.webhooks.queue import tell
 
 REMIND = dt.timedelta(days=2)  # before the end, of what has more time than that
 AT_ONCE = 200
-
-
-def over(now: dt.datetime) -> QuerySet[Referral]:
-    """Referrals that a department has not finished in its time."""
-    return running().filter(due_at__lt=now)
-
-
-def running() -> QuerySet[Referral]:
-    """What departments have to do, of open cases and of those that go on in another one."""
-    goes_on = Q(case__ended_at=None) | Q(case__joined_to__isnull=False)
-    return Referral.objects.filter(goes_on, state__in=RUNNING)
 
 
 def look(now: dt.datetime) -> int:
     """Remind departments of what ends soon, and escalate what is over. Gives how many were told; some are
     left for the next time."""
     soon = Q(due_at__gte=now, due_at__lt=now + REMIND, sent_at__lt=F("due_at") - REMIND)
-    reminded = [_tell(pk, "reminded", now) for pk in _untold(running().filter(soon), "reminded")]
-    escalated = [_tell(pk, "escalated", now) for pk in _untold(over(now), "escalated")]
+    reminded = [_tell(pk, "reminded", now) for pk in _without_message(running().filter(soon), "reminded")]
+    escalated = [_tell(pk, "escalated", now) for pk in _without_message(over(now), "escalated")]
     return sum(reminded) + sum(escalated)
 
 
-def _untold(referrals: QuerySet[Referral], what: str) -> list[int]:
+def _without_message(referrals: QuerySet[Referral], what: str) -> list[int]:
     told = DueNotice.objects.filter(referral=OuterRef("pk"), what=what, due_at=OuterRef("due_at"))
     return list(
         referrals.filter(~Exists(told)).order_by("due_at", "id").values_list("pk", flat=True)[:AT_ONCE]

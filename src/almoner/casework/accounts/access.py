@@ -1,0 +1,283 @@
+"""Who may see and do what: every rule of it is on this page.
+
+A role has rights (`RIGHTS`); a right opens pages. On a page somebody sees the rows of their own areas, or
+of their own department. What belongs to others does not exist for you: 404, never 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.http import Http404
+
+from almoner.casework.models import (
+    AreaAlert,
+    Case,
+    Check,
+    Concern,
+    HelpRequest,
+    HouseholdMember,
+    Identity,
+    Membership,
+    Referral,
+    ReferralState,
+    RoleOf,
+    Visit,
+    WeekTally,
+)
+from almoner.casework.models.people import INDEXED
+from almoner.casework.models.residents import OF_DEPARTMENTS
+from almoner.casework.models.work import AHEAD, WAITING
+
+Record = TypeVar("Record", bound=Model)
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    Someone = AbstractBaseUser | AnonymousUser
+
+
+class Right(StrEnum):
+    CASES = "cases"  # queue, households, visits and figures of the own areas; the second person's decision
+    ASSIGN = "hand_out"  # act on cases of others and give them to anybody who works in their area
+    REFERRALS = "referrals"  # referrals that were sent to the own department
+    AREA_ALERTS = "area_alerts"  # of the own areas, or those that go to the own department
+    FEEDS = "feeds"  # which data is shared, how fresh, and what reads it
+    POLICY = "policy"  # signals, programmes and parameters in words
+    OVERSIGHT = "oversight"  # the audit trail and who looked; no names, no numbers of people
+    CALENDAR = "calendar"  # the table of working days
+    PEOPLE = "people"  # who may sign in, and what they may do
+
+
+RIGHTS: Mapping[str, frozenset[Right]] = {
+    RoleOf.WORKER: frozenset({Right.CASES, Right.FEEDS, Right.POLICY}),
+    RoleOf.LEAD: frozenset({Right.CASES, Right.ASSIGN, Right.AREA_ALERTS, Right.FEEDS, Right.POLICY}),
+    RoleOf.DEPARTMENT: frozenset({Right.REFERRALS, Right.AREA_ALERTS}),
+    RoleOf.POLICY: frozenset({Right.POLICY, Right.FEEDS}),
+    RoleOf.DATA: frozenset({Right.FEEDS, Right.POLICY}),
+    RoleOf.AUDITOR: frozenset({Right.OVERSIGHT, Right.POLICY, Right.FEEDS}),
+    RoleOf.ADMINISTRATOR: frozenset({Right.CALENDAR, Right.PEOPLE}),
+}
+
+EVERYWHERE = "*"
+SEEN_BY_DEPARTMENTS = (ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE, ReferralState.RETURNED)
+
+
+_read: ContextVar[dict[int, Membership | None] | None] = ContextVar("memberships_read", default=None)
+
+
+@contextmanager
+def memberships_read_once() -> Iterator[None]:
+    """While one page is made, which asks a dozen times who its reader is. Nothing that changes memberships
+    runs inside."""
+    before = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(before)
+
+
+def membership_of(user: Someone) -> Membership | None:
+    if user.pk is None:
+        return None
+    read = _read.get()
+    if read is None:
+        return _membership(user.pk)
+    if user.pk not in read:
+        read[user.pk] = _membership(user.pk)
+    return read[user.pk]
+
+
+def _membership(user: int) -> Membership | None:
+    found = Membership.objects.select_related("department", "user").filter(user_id=user, user__is_active=True)
+    return found.first()
+
+
+def rights_of(membership: Membership | None) -> frozenset[Right]:
+    return RIGHTS[membership.role] if membership else frozenset()
+
+
+def may(user: Someone, right: Right) -> bool:
+    return right in rights_of(membership_of(user))
+
+
+def may_or_404(user: Someone, right: Right) -> Membership:
+    membership = membership_of(user)
+    if membership is None or right not in rights_of(membership):
+        raise Http404
+    return membership
+
+
+def covers(membership: Membership, area: str) -> bool:
+    """Whether `area` is one of the member's own."""
+    return EVERYWHERE in membership.areas or any(p and area.startswith(p) for p in membership.areas)
+
+
+def _inside(membership: Membership, area: str = "area") -> Q:
+    """The condition on the field `area` that `covers` is for one area."""
+    if EVERYWHERE in membership.areas:
+        return Q()
+    inside = Q(pk__in=[])
+    for prefix in filter(None, membership.areas):
+        inside |= Q(**{f"{area}__begins": prefix})
+    return inside
+
+
+def cases_of(user: Someone) -> QuerySet[Case]:
+    """Cases of the areas of who works cases; nothing for anybody else."""
+    return _in_areas_of(user, Case.objects.all(), "area")
+
+
+def tallies_of(user: Someone) -> QuerySet[WeekTally]:
+    """Counts of cases by week in the areas of who works cases."""
+    return _in_areas_of(user, WeekTally.objects.all(), "area")
+
+
+def of_cases(user: Someone, records: QuerySet[Record]) -> QuerySet[Record]:
+    """Those of `records`, which belong to cases, whose case the user may see."""
+    return _in_areas_of(user, records, "case__area")
+
+
+def _in_areas_of(user: Someone, records: QuerySet[Record], area: str) -> QuerySet[Record]:
+    """Those of `records` whose field `area` is in the areas of who works cases; none for anybody else."""
+    membership = membership_of(user)
+    if membership is None or Right.CASES not in rights_of(membership):
+        return records.none()
+    return records.filter(_inside(membership, area))
+
+
+def visits_of(user: Someone) -> QuerySet[Visit]:
+    """The user's own visits that are to be made, of cases that are still the user's to see."""
+    return of_cases(user, Visit.objects.filter(AHEAD, visitor_id=user.pk))
+
+
+def checks_of(user: Someone) -> QuerySet[Check]:
+    """Decisions in the user's areas that wait for a second person."""
+    return of_cases(user, Check.objects.filter(WAITING))
+
+
+def colleagues_for(areas: Iterable[str]) -> list[Membership]:
+    """Who works cases in every one of `areas`, by name. (There are as many as people who work cases: read
+    in one query.)"""
+    asked = set(areas)
+    roles = [role for role, rights in RIGHTS.items() if Right.CASES in rights]
+    members = Membership.objects.filter(role__in=roles, user__is_active=True).select_related("user")
+    found = [m for m in members if all(covers(m, area) for area in asked)]
+    return sorted(found, key=lambda m: m.user.get_full_name() or m.user.get_username())
+
+
+def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:
+    """Referrals of the cases that the user may see."""
+    return of_cases(user, Referral.objects.all())
+
+
+def concerns_of(user: Someone) -> QuerySet[Concern]:
+    """What households ask for. A department's: facts that it supplied or keeps. Of who works cases:
+    appeals and talks in their areas."""
+    membership = membership_of(user)
+    rights = rights_of(membership)
+    if membership is not None and Right.REFERRALS in rights:
+        return Concern.objects.filter(kind__in=OF_DEPARTMENTS, department=membership.department_id)
+    if membership is not None and Right.CASES in rights:
+        return Concern.objects.filter(_inside(membership, "case__area")).exclude(kind__in=OF_DEPARTMENTS)
+    return Concern.objects.none()
+
+
+def concern_for(user: Someone, reference: str) -> Concern:
+    concern = concerns_of(user).select_related("case").filter(reference=reference).first()
+    if concern is None:
+        raise Http404
+    return concern
+
+
+def requests_of(user: Someone) -> QuerySet[HelpRequest]:
+    """Requests at the desk. A department's: of people whom its register does not know. Of who works cases:
+    taken by them or in their areas, or of somebody who lives in a household whose case is theirs to see."""
+    membership = membership_of(user)
+    rights = rights_of(membership)
+    if membership is not None and Right.REFERRALS in rights:
+        return HelpRequest.objects.exclude(department="").filter(department=membership.department_id)
+    if membership is not None and Right.CASES in rights:
+        if EVERYWHERE in membership.areas:
+            return HelpRequest.objects.all()
+        cases = Case.objects.filter(_inside(membership), household_id=OuterRef("household_id"))
+        lives = HouseholdMember.objects.filter(Exists(cases), person_id=OuterRef("person_id"))
+        person = Identity.objects.filter(INDEXED, Exists(lives), number_index=OuterRef("number_index"))
+        return HelpRequest.objects.filter(Q(taken_by_id=user.pk) | _inside(membership) | Exists(person))
+    return HelpRequest.objects.none()
+
+
+def request_for(user: Someone, reference: str) -> HelpRequest:
+    found = requests_of(user).select_related("taken_by", "answered_by", "appeal_of", "appeal_of__answered_by")
+    request = found.filter(reference=reference).first()
+    if request is None:
+        raise Http404
+    return request
+
+
+def lines_of(user: Someone) -> QuerySet[Referral]:
+    """Lines of lists that the user's department confirms on the spot, and has not yet."""
+    membership = membership_of(user)
+    if membership is None or Right.REFERRALS not in rights_of(membership):
+        return Referral.objects.none()
+    waiting = Referral.objects.filter(
+        state=ReferralState.PROPOSED, check_due_at__isnull=False, case__ended_at=None
+    )
+    return waiting.exclude(checker="").filter(checker=membership.department_id)
+
+
+def referrals_of(user: Someone) -> QuerySet[Referral]:
+    """Referrals that were sent to the user's own department; nothing for anybody else."""
+    membership = membership_of(user)
+    if membership is None or Right.REFERRALS not in rights_of(membership):
+        return Referral.objects.none()
+    return referrals_to(membership.department_id or "")
+
+
+def referrals_to(department: str) -> QuerySet[Referral]:
+    """What the people and the own system of a department see."""
+    return Referral.objects.filter(department=department, state__in=SEEN_BY_DEPARTMENTS)
+
+
+def area_alerts_of(user: Someone) -> QuerySet[AreaAlert]:
+    """A department's: those that go to it. Of others with the right: those in their areas."""
+    membership = membership_of(user)
+    if membership is None or Right.AREA_ALERTS not in rights_of(membership):
+        return AreaAlert.objects.none()
+    if Right.REFERRALS in rights_of(membership):
+        return AreaAlert.objects.filter(department=membership.department_id)
+    return AreaAlert.objects.filter(_inside(membership))
+
+
+def area_alert_for(user: Someone, reference: str) -> AreaAlert:
+    alert = area_alerts_of(user).filter(reference=reference).first()
+    if alert is None:
+        raise Http404
+    return alert
+
+
+def case_for(user: Someone, reference: str) -> Case:
+    case = cases_of(user).select_related("assignee").filter(reference=reference).first()
+    if case is None:
+        raise Http404
+    return case
+
+
+def referral_to(department: str, reference: str) -> Referral:
+    """A referral by its reference, for the department's own system."""
+    referral = referrals_to(department).select_related("case").filter(reference=reference).first()
+    if referral is None:
+        raise Http404
+    return referral
+
+
+def referral_for(user: Someone, reference: str) -> Referral:
+    referral = referrals_of(user).select_related("case").filter(reference=reference).first()
+    if referral is None:
+        raise Http404
+    return referral
