@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from almoner.casework.audit import NewEvent, append
+from almoner.casework.cases.changing import refuse_stale
 from almoner.casework.clocks import Clocks
 from almoner.casework.models import AreaAlert
 from almoner.casework.refusals import Refused
@@ -66,11 +67,10 @@ def _write(alert: AreaAlert, change: Change) -> AreaAlert:
 
 
 def answer(user: User, reference: str, version: int, cause: str, note: str) -> None:
-    """Record what a person found. Raises Refused when the alert has changed since, or is answered."""
+    """Record what a person found. Raises Stale, and Refused when it is answered already."""
     with transaction.atomic():
         alert = AreaAlert.objects.select_for_update().get(reference=reference)
-        if alert.version != version:
-            raise Refused(_("This alert has changed since you opened it. Look at it again."))
+        refuse_stale(alert, version)
         if alert.answered_at is not None:
             raise Refused(_("This alert is answered already."))
         alert.cause, alert.note = cause, note

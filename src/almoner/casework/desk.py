@@ -58,7 +58,9 @@ class Desk:
 
     def _read(self, households: list[int]) -> None:
         locked = (
-            Case.objects.select_for_update().filter(household_id__among=Numbers(households)).order_by("id")
+            Case.objects.select_for_update(no_key=True)
+            .filter(household_id__among=Numbers(households))
+            .order_by("id")
         )
         cases: dict[int, CaseRow] = {}
         for case in (CASES.keep(CaseRow(*values)) for values in CASES.read(locked)):

@@ -13,19 +13,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from almoner.casework.access import case_for
-from almoner.casework.audit import NewEvent, append
+from almoner.casework.cases.changing import change_case, change_case_of
 from almoner.casework.clocks import installed_clocks
 from almoner.casework.guards import is_mine_or_i_lead
-from almoner.casework.models import Answer, Case, Notice, WrongTry
+from almoner.casework.models import Answer, Notice, WrongTry
 from almoner.casework.models.cases import new_reference
-from almoner.casework.standing import stand
+from almoner.casework.refusals import Refused
 from almoner.casework.vault_rows import opened_vault, people
-from almoner.casework.workflow import Refused, Stale
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -38,28 +35,21 @@ LAST = 4  # characters of an identity number: the second fact
 
 def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[Notice, str]:
     """A new notice and its code, which is known now and never again. An older one can no longer be opened."""
-    code, now = new_reference(), dt.datetime.now()
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
-        if case.version != version:
-            raise Stale(
-                _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
-            )
-        refusal = is_mine_or_i_lead(case, by, {})
-        if refusal is not None:
-            raise Refused(refusal)
+    code = new_reference()
+    with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         signals = list(case.signals.filter(pk__in=told).order_by("id").values_list("pk", flat=True))
         if not signals:
             raise Refused(_("Choose what the household is to be told."))
-        case.notices.filter(ended_at=None).update(ended_at=now)
-        due = installed_clocks().due(now, WITHIN, "")
+        case.notices.filter(ended_at=None).update(ended_at=change.at)
         notice = Notice.objects.create(
-            case=case, code_index=_index(code), told=signals, made_at=now, made_by=by, answer_by=due
+            case=case,
+            code_index=_index(code),
+            told=signals,
+            made_at=change.at,
+            made_by=by,
+            answer_by=installed_clocks().due(change.at, WITHIN, ""),
         )
-        stand(case)
-        case.version += 1  # so that a form that is sent twice makes one notice
-        case.save()
-        append([NewEvent(case, "notice", {"notice": notice.reference, "told": len(signals)}, by.pk)], now)
+        change.record(case, "notice", {"notice": notice.reference, "told": len(signals)})
     return notice, code
 
 
@@ -112,26 +102,21 @@ def _wrong(notice: Notice | None, origin: bytes, now: dt.datetime) -> None:
 
 
 def _right(notice: Notice, now: dt.datetime) -> Notice:
-    with transaction.atomic():
+    with change_case_of(notice.case_id, touch=False) as (case, change):
         if notice.opened_at is None:
             notice.opened_at = now
         notice.wrong, notice.locked_until = 0, None
         notice.save(update_fields=["opened_at", "wrong", "locked_until"])
-        append([NewEvent(notice.case, "notice_opened", {"notice": notice.reference})], now)
+        change.record(case, "notice_opened", {"notice": notice.reference})
     return notice
 
 
 def answer(notice: Notice, said: str) -> None:
     """What the household says; it may say something else later. Nothing follows by itself: a person reads it."""
-    now = dt.datetime.now()
-    with transaction.atomic():
-        notice.answer, notice.answered_at = Answer(said), now
+    with change_case_of(notice.case_id) as (case, change):
+        notice.answer, notice.answered_at = Answer(said), change.at
         notice.save(update_fields=["answer", "answered_at"])
-        case = Case.objects.select_for_update().get(pk=notice.case_id)
-        stand(case)
-        case.version += 1
-        case.save()
-        append([NewEvent(case, f"household_{said}", {"notice": notice.reference})], now)
+        change.record(case, f"household_{said}", {"notice": notice.reference})
 
 
 def _index(text: str) -> bytes:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from almoner.casework import Applied, area_alerts
+from almoner.casework.cases.changing import shut_out_people
 from almoner.casework.clocks import Clocks, installed_clocks, nominal_hours
 from almoner.casework.desk import Desk
 from almoner.casework.models import CaseState, OutboxPosition, ReferralState
@@ -44,6 +45,7 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
     """Apply `batches` in one transaction and store how far the outbox was read."""
     opened, updated, signals, referrals = 0, set[int](), 0, 0
     with _no_collecting(), transaction.atomic():
+        shut_out_people()
         position, _ = OutboxPosition.objects.select_for_update().get_or_create(pk=1)
         clocks = installed_clocks()
         for batch in batches:

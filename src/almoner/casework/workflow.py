@@ -10,12 +10,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from almoner.casework import second_person, taking_part, timelines
-from almoner.casework.access import Right, case_for, may_or_404, referral_for, referral_to
-from almoner.casework.audit import NewEvent, append
+from almoner.casework.access import Right, may_or_404, referral_for, referral_to
+from almoner.casework.cases.changing import change_case, change_case_of, lock, refuse_stale, refuse_unless
 from almoner.casework.clocks import installed_clocks
 from almoner.casework.guards import (
     ASK_FOR_DATA,
@@ -40,7 +39,7 @@ from almoner.casework.models import Case, CaseState, Checked, Referral, Referral
 from almoner.casework.models.work import AHEAD
 from almoner.casework.refusals import Refused as Refused
 from almoner.casework.refusals import Stale as Stale
-from almoner.casework.standing import RUNNING, stand
+from almoner.casework.standing import RUNNING
 from almoner.casework.webhooks.queue import tell
 
 if TYPE_CHECKING:
@@ -138,8 +137,7 @@ def _propose_again(act: Act) -> None:
 
 def _named(act: Act, states: Collection[str]) -> Referral:
     """The referral of the case that the move is about."""
-    of = Referral.objects.select_for_update().filter(case=act.case, state__in=states)
-    referral = of.filter(reference=act.data.get("referral", "")).first()
+    referral = lock(act.case.referrals.all(), reference=act.data.get("referral", ""), state__in=states)
     if referral is None:
         raise Refused(_("This cannot be done in the referral's present state."))
     return referral
@@ -239,30 +237,18 @@ def possible(case: Case, by: User) -> list[str]:
 def act(by: User, reference: str, name: str, version: int, data: Data) -> Case:
     """Do `name` on a case as it was at `version`. Raises Http404 for a stranger, Stale, or Refused with the
     reason."""
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
-        _check(case, by, MOVES[name], version, data)
-        before, doing = case.state, Act(case, by, name, data, dt.datetime.now())
-        _change(doing, MOVES[name])
-        _stand(case)
+    move = MOVES[name]
+    with change_case(by, reference, version) as (case, change):
+        if case.state not in move.sources:
+            raise Refused(_("This cannot be done in the case's present state."))
+        refuse_unless(case, by, *move.guards, data=data)
+        before, doing = case.state, Act(case, by, name, data, change.at)
+        _change(doing, move)
         told = {"from": before, "to": case.state, **_told(data), **doing.told, "assignee": case.assignee_id}
-        events = [NewEvent(case, doing.kind, told, by.pk)]
-        events += [NewEvent(case, kind, more, by.pk) for kind, more in doing.also]
-        append(events, doing.now)
+        change.record(case, doing.kind, told)
+        for kind, more in doing.also:
+            change.record(case, kind, more)
     return case
-
-
-def _check(case: Case, by: User, move: Move, version: int, data: Data) -> None:
-    if case.version != version:
-        raise Stale(
-            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
-        )
-    if case.state not in move.sources:
-        raise Refused(_("This cannot be done in the case's present state."))
-    for guard in move.guards:
-        refusal = guard(case, by, data)
-        if refusal is not None:
-            raise Refused(refusal)
 
 
 def _change(doing: Act, move: Move) -> None:
@@ -274,13 +260,6 @@ def _change(doing: Act, move: Move) -> None:
         doing.case.decided_at = doing.now
 
 
-def _stand(case: Case) -> None:
-    """Clock and urgency after a move."""
-    stand(case)
-    case.version += 1
-    case.save()
-
-
 def _told(data: Data) -> dict[str, Any]:
     return {key: value.isoformat() if isinstance(value, dt.date) else value for key, value in data.items()}
 
@@ -288,7 +267,7 @@ def _told(data: Data) -> dict[str, Any]:
 def answer(by: User, reference: str, name: str, version: int, note: str) -> Referral:
     """A department's answer to its referral. Raises Http404 for a stranger, Stale, or Refused."""
     may_or_404(by, Right.REFERRALS)
-    return _answer(referral_for(by, reference), name, version, note, actor_id=by.pk)
+    return _answer(referral_for(by, reference), name, version, note, by=by)
 
 
 def answer_of_system(department: str, reference: str, name: str, version: int, note: str) -> Referral:
@@ -296,19 +275,21 @@ def answer_of_system(department: str, reference: str, name: str, version: int, n
     return _answer(referral_to(department, reference), name, version, note, system=department)
 
 
-def _answer(found: Referral, name: str, version: int, note: str, **who: Any) -> Referral:
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(
-            pk=found.case_id
-        )  # before the referral, as every move does
-        referral = Referral.objects.select_for_update().get(pk=found.pk)
+def _answer(
+    found: Referral, name: str, version: int, note: str, *, by: User | None = None, system: str | None = None
+) -> Referral:
+    with change_case_of(found.case_id, by=by, system=system) as (case, change):
+        referral = lock(case.referrals.all(), pk=found.pk)
+        if referral is None:
+            raise Stale
         _check_answer(referral, name, version, note)
-        now = dt.datetime.now()
         before = referral.state
-        referral.state, referral.answered_at, referral.note = ANSWERS[name][1], now, note
+        referral.state, referral.answered_at, referral.note = ANSWERS[name][1], change.at, note
         referral.version += 1
         referral.save(update_fields=["state", "answered_at", "note", "version"])
-        _follow(case, referral)
+        if referral.state == ReferralState.ACCEPTED and case.state == S.CONFIRMED:
+            case.state = S.SUPPORTING  # a department that has accepted is supporting
+        change.touch(change.goes_on_in(case))
         told = {
             "key": referral.key,
             "programme": referral.programme,
@@ -316,25 +297,13 @@ def _answer(found: Referral, name: str, version: int, note: str, **who: Any) -> 
             "to": referral.state,
             "note": note,
         }
-        append([NewEvent(case, f"referral_{name}", told, **who)], now)
+        change.record(case, f"referral_{name}", told)
     return referral
 
 
 def _check_answer(referral: Referral, name: str, version: int, note: str) -> None:
-    if referral.version != version:
-        raise Stale(
-            _("This referral has changed since you opened it. Nothing was saved: read it again, then decide.")
-        )
+    refuse_stale(referral, version)
     if referral.state not in ANSWERS[name][0]:
         raise Refused(_("This cannot be done in the referral's present state."))
     if name == "return" and not note:
         raise Refused(_("Say why it is returned."))
-
-
-def _follow(case: Case, referral: Referral) -> None:
-    """A department that has accepted is supporting."""
-    if referral.state == ReferralState.ACCEPTED and case.state == S.CONFIRMED:
-        case.state = S.SUPPORTING
-    _stand(case)
-    if case.joined_to_id is not None:
-        _stand(Case.objects.select_for_update().get(pk=case.joined_to_id))
