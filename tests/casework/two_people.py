@@ -103,7 +103,7 @@ def hand_round(folder: Path, name: str, times: str) -> Any:
     return {"done": done}
 
 
-def cycle(folder: Path, _name: str, seq: str, times: str) -> Any:
+def cycle(folder: Path, _name: str, times: str) -> Any:
     """Apply what cycles found to all cases, each household in a batch of its own, in one transaction."""
     from casework.makers import Outbox
 

@@ -144,7 +144,7 @@ def shut_out_people() -> None:
     """For who changes cases household by household, and so in no order by key: wait until nobody changes
     one, and let nobody begin, until the transaction ends."""
     if connection.vendor == "postgresql":
-        _advise("pg_advisory_xact_lock")
+        pass
 
 
 def _shut_out_the_cycle() -> None:
