@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.cases.changing import refuse_stale
 from almoner.casework.clocks import Clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import AreaAnswered
 from almoner.casework.models import AreaAlert
 from almoner.casework.refusals import Refused
 
@@ -77,11 +79,12 @@ def answer(user: User, reference: str, version: int, cause: str, note: str) -> N
         alert.answered_at, alert.answered_by = dt.datetime.now(), user
         alert.version += 1
         alert.save()
-        told = {
-            "alert": alert.reference,
-            "area": alert.area,
-            "signal": alert.signal,
-            "cause": cause,
-            "note": note,
-        }
-        append([NewEvent(None, "area_answered", told, user.pk)], alert.answered_at)
+        event = AreaAnswered(
+            kind=EventKind.AREA_ANSWERED,
+            alert=alert.reference,
+            area=alert.area,
+            signal=alert.signal,
+            cause=cause,
+            note=note,
+        )
+        append([NewEvent(None, event, user.pk)], alert.answered_at)

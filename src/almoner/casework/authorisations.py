@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ from django.utils.translation import gettext as _
 from almoner.casework import words
 from almoner.casework.cases.changing import CaseChange, change_case, change_case_of
 from almoner.casework.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import AuthorisationAsked, ConsentKind, ConsentSaid
 from almoner.casework.guards import is_mine_or_i_lead
 from almoner.casework.models import (
     Authorisation,
@@ -40,6 +42,11 @@ WITHIN = {"amount": 10, "unit": "working_days"}
 LANGUAGES = ("en", "zh-hans")
 AT_DESK = (How.VISIT, How.OFFICE)
 SETTLED = (Said.GIVEN, Said.DECLINED)
+CONSENTS: Mapping[Said, ConsentKind] = {
+    Said.GIVEN: EventKind.CONSENT_GIVEN,
+    Said.DECLINED: EventKind.CONSENT_DECLINED,
+    Said.REVOKED: EventKind.CONSENT_REVOKED,
+}
 
 
 class WrongNumber(Refused):
@@ -106,13 +113,14 @@ def ask(by: User, reference: str, version: int, about: str, adults: Collection[i
             made_by=by,
             due_at=due,
         )
-        told = {
-            "authorisation": made.reference,
-            "programme": referral.programme,
-            "asked": len(asked),
-            "others": len(members) - len(asked),
-        }
-        change.record(case, "authorisation_asked", told)
+        event = AuthorisationAsked(
+            kind=EventKind.AUTHORISATION_ASKED,
+            authorisation=made.reference,
+            programme=referral.programme,
+            asked=len(asked),
+            others=len(members) - len(asked),
+        )
+        change.record(case, event)
     return made
 
 
@@ -191,12 +199,13 @@ def _said(case: Case, change: CaseChange, found: Authorisation, person: int, sai
     settled = all(key in latest and latest[key].said in SETTLED for key in found.asked)
     found.settled_at = change.at if settled else None
     found.save(update_fields=["settled_at"])
-    told = {
-        "authorisation": found.reference,
-        "consent": consent.pk,
-        "how": how,
-        "language": language,
-        "text": consent.text_hash,
-        "complete": is_complete(found),
-    }
-    change.record(case, f"consent_{said}", told)
+    event = ConsentSaid(
+        kind=CONSENTS[Said(said)],
+        authorisation=found.reference,
+        consent=consent.pk,
+        how=how,
+        language=language,
+        text=consent.text_hash,
+        complete=is_complete(found),
+    )
+    change.record(case, event)

@@ -21,6 +21,8 @@ from django.utils.translation import gettext as _
 from almoner.casework.access import concern_for
 from almoner.casework.cases.changing import CaseChange, change_case_of, lock
 from almoner.casework.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import ConcernAnswered, ConcernRaised, ConcernRaisedKind
 from almoner.casework.models import (
     Case,
     CaseEvent,
@@ -44,6 +46,11 @@ WITHIN: Mapping[str, Mapping[str, Any]] = {
     ConcernKind.PERSON: {"amount": 3, "unit": "working_days"},
 }
 TEXT = "concern"  # the sealed field's name
+ASKED: Mapping[ConcernKind, ConcernRaisedKind] = {
+    ConcernKind.CORRECTION: EventKind.HOUSEHOLD_CORRECTION,
+    ConcernKind.APPEAL: EventKind.HOUSEHOLD_APPEAL,
+    ConcernKind.PERSON: EventKind.HOUSEHOLD_PERSON,
+}
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def ask(notice: Notice, kind: str, text: str, about: str = "") -> Concern:
         if case.concerns.filter(kind=kind, about=about if fact else "", answered_at=None).exists():
             raise Refused(_("You have asked for this already. Somebody is working on it."))
         concern = _new(case, kind, text, fact, change.at)
-        change.record(case, f"household_{kind}", {"concern": concern.reference})
+        change.record(case, ConcernRaised(kind=ASKED[ConcernKind(kind)], concern=concern.reference))
     return concern
 
 
@@ -158,7 +165,11 @@ def may_answer(by: User, concern: Concern) -> bool:
     """An appeal is decided by somebody else than those who acted on the case; notes are no acts."""
     if concern.kind != ConcernKind.APPEAL:
         return True
-    return not CaseEvent.objects.filter(case_id=concern.case_id, actor_id=by.pk).exclude(kind="note").exists()
+    return (
+        not CaseEvent.objects.filter(case_id=concern.case_id, actor_id=by.pk)
+        .exclude(kind=EventKind.NOTE)
+        .exists()
+    )
 
 
 def answer(by: User, reference: str, ending: str, note: str) -> Concern:
@@ -188,11 +199,12 @@ def _follow(concern: Concern, case: Case, change: CaseChange) -> None:
     if reopens:
         case.state, case.ended_at, case.outcome, case.assignee = CaseState.VERIFYING, None, "", None
         case.due_at = installed_clocks().due(change.at, WITHIN[ConcernKind.APPEAL], "")
-    told = {
+    event: ConcernAnswered = {
+        "kind": EventKind.CONCERN_ANSWERED,
         "concern": concern.reference,
         "ending": concern.ending,
         "note": concern.note,
         "from": before,
         "to": case.state,
     }
-    change.record(case, "concern_answered", told)
+    change.record(case, event)

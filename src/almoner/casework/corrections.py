@@ -20,6 +20,8 @@ from almoner.casework.access import case_for, cases_of
 from almoner.casework.cases.changing import CaseChange, change_case, change_cases, refuse_stale, refuse_unless
 from almoner.casework.clocks import installed_clocks
 from almoner.casework.concerns import TEXT
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import ConcernRaised, ConcernRaisedKind, Joined
 from almoner.casework.guards import is_mine_or_i_lead, nothing_waits
 from almoner.casework.models import Case, CaseState, Concern, ConcernKind, Ending, FeedState
 from almoner.casework.models.residents import OF_THE_REGISTER
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 WITHIN = {"amount": 10, "unit": "working_days"}
+REPORTED: Mapping[ConcernKind, ConcernRaisedKind] = {
+    ConcernKind.TOGETHER: EventKind.REPORTED_TOGETHER,
+    ConcernKind.GONE: EventKind.REPORTED_GONE,
+    ConcernKind.MISTAKEN: EventKind.REPORTED_MISTAKEN,
+}
 IDENTIFIED, PLACED = Role.RESIDENT_ID.value, Role.HOUSEHOLD.value
 
 
@@ -57,7 +64,8 @@ def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> C
         if not told.get("text"):
             raise Refused(_("Write what you saw."))
         concern = _asked(case, by, ConcernKind(str(kind)), told, change.at)
-        change.record(case, f"reported_{kind}", {"concern": concern.reference})
+        reported = REPORTED[ConcernKind(concern.kind)]
+        change.record(case, ConcernRaised(kind=reported, concern=concern.reference))
     return concern
 
 
@@ -134,8 +142,13 @@ def join(by: User, reference: str, version: int, concern: str) -> Case:
                 raise Refused(_("Case %(case)s: %(why)s") % {"case": case.reference, "why": refusal})
         _end(ended, kept, change)
         change.touch(kept)
-        told = {"from": kept.state, "to": kept.state, "case": ended.reference}
-        change.record(kept, "joined", told)
+        joined: Joined = {
+            "kind": EventKind.JOINED,
+            "from": kept.state,
+            "to": kept.state,
+            "case": ended.reference,
+        }
+        change.record(kept, joined)
     return kept
 
 
@@ -152,5 +165,10 @@ def _end(ended: Case, kept: Case, change: CaseChange) -> None:
     ended.visits.filter(AHEAD).update(called_off_at=change.at)
     timelines.forget(ended)
     change.touch(ended)
-    told = {"from": before, "to": ended.state, "case": kept.reference}
-    change.record(ended, "joined_to", told)
+    joined: Joined = {
+        "kind": EventKind.JOINED_TO,
+        "from": before,
+        "to": ended.state,
+        "case": kept.reference,
+    }
+    change.record(ended, joined)

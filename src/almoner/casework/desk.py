@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from almoner.casework.audit import NewEvent, append
 from almoner.casework.batches import batched
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import CarriedOver, CycleEvent
 from almoner.casework.models import Case, CaseSignal, Label, Referral, ReferralState
 from almoner.casework.models.among import Numbers
 from almoner.casework.models.cases import OPEN
@@ -98,12 +99,13 @@ class Desk:
         self.opened.append(case)
         for referral in self._referrals_of[case.household_id]:
             if referral.state == ReferralState.PROPOSED and not referral.case.is_open:
-                self.tell(case, "carried_over", {"key": referral.key, "from_case": referral.case.reference})
+                before = referral.case.reference
+                self.tell(case, CarriedOver(kind=EventKind.CARRIED_OVER, key=referral.key, from_case=before))
                 referral.case = case
                 self.touch(referral)
 
-    def tell(self, case: CaseRow, kind: str, data: Mapping[str, Any]) -> None:
-        self.events.append(NewEvent(case, kind, data))
+    def tell(self, case: CaseRow, event: CycleEvent) -> None:
+        self.events.append(NewEvent(case, event))
 
     def tell_department(self, row: ReferralRow, kind: str, occasion: str) -> None:
         """What the department of a stored referral is to be told (`almoner.casework.webhooks.queue`)."""

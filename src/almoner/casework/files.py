@@ -4,7 +4,7 @@ a line in the trail."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.http import Http404
@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 
 from almoner.casework.access import case_for
 from almoner.casework.cases.changing import change_case, lock, refuse_unless
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import FileAdded, FileRemoved
 from almoner.casework.guards import is_mine_or_i_lead, is_my_visit_or_case
 from almoner.casework.media import Unfit, fit, safe_name
 from almoner.casework.models import Case, CaseFile, FileAbout, FileContent
@@ -61,13 +63,14 @@ def add(by: User, reference: str, about: str, name: str, data: bytes, size: int)
         FileContent.objects.create(
             file=file, sealed=vault.seal_bytes(f"file:{file.reference}", medium.content)
         )
-        kept: dict[str, Any] = {
-            "file": file.reference,
-            "about": about,
-            "media": medium.media,
-            "bytes": file.size,
-        }
-        change.record(case, "file_added", kept)
+        event = FileAdded(
+            kind=EventKind.FILE_ADDED,
+            file=file.reference,
+            about=about,
+            media=medium.media,
+            bytes=file.size,
+        )
+        change.record(case, event)
     return file
 
 
@@ -120,4 +123,4 @@ def remove(by: User, reference: str, name: str, why: str) -> None:
         file.removed_at, file.removed_by, file.removed_for = change.at, by, why
         file.save()
         FileContent.objects.filter(pk=file.pk).delete()
-        change.record(case, "file_removed", {"file": file.reference, "note": why})
+        change.record(case, FileRemoved(kind=EventKind.FILE_REMOVED, file=file.reference, note=why))

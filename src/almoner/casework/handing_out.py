@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from almoner.casework.access import Right, cases_of, covers, may_or_404, membership_of, rights_of
 from almoner.casework.cases.changing import CaseChange, change_cases
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import GivenTogether
 from almoner.casework.models import Case, Membership
 
 if TYPE_CHECKING:
@@ -60,7 +62,12 @@ def _give(cases: list[Case], by: User, assignee_id: int, change: CaseChange) -> 
         case.assignee_id = assignee_id
         case.version += 1
     Case.objects.bulk_update(cases, ["assignee", "version"])
-    kind = "take" if assignee_id == by.pk else "assign"
     for case in cases:
-        told = {"from": case.state, "to": case.state, "assignee": assignee_id, "together": len(cases)}
-        change.record(case, kind, told)
+        event: GivenTogether = {
+            "kind": EventKind.TAKE if assignee_id == by.pk else EventKind.ASSIGN,
+            "from": case.state,
+            "to": case.state,
+            "assignee": assignee_id,
+            "together": len(cases),
+        }
+        change.record(case, event)

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from almoner.casework.access import lines_of
 from almoner.casework.cases.changing import change_case, change_case_of, lock, refuse_stale
 from almoner.casework.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import LineAskedAgain, LineChecked
 from almoner.casework.guards import is_mine_or_i_lead
 from almoner.casework.models import LocalCheck, Referral, ReferralState
 from almoner.casework.refusals import Refused, Stale
@@ -39,8 +41,14 @@ def say(by: User, reference: str, version: int, confirmed: bool, note: str) -> N
         referral.check_due_at = None
         referral.version += 1
         referral.save(update_fields=["check_due_at", "version"])
-        told = {"key": referral.key, "programme": referral.programme, "amount": amount, "note": note}
-        change.record(case, "list_confirmed" if confirmed else "list_doubted", told)
+        event = LineChecked(
+            kind=EventKind.LIST_CONFIRMED if confirmed else EventKind.LIST_DOUBTED,
+            key=referral.key,
+            programme=referral.programme,
+            amount=amount,
+            note=note,
+        )
+        change.record(case, event)
 
 
 def is_doubted(referral: Referral) -> bool:
@@ -63,5 +71,7 @@ def ask_again(by: User, reference: str, version: int, about: str, note: str) -> 
         referral.check_due_at = installed_clocks().due(change.at, check["within"], check["department"])
         referral.version += 1
         referral.save(update_fields=["check_due_at", "version"])
-        told = {"key": referral.key, "programme": referral.programme, "note": note}
-        change.record(case, "list_asked_again", told)
+        event = LineAskedAgain(
+            kind=EventKind.LIST_ASKED_AGAIN, key=referral.key, programme=referral.programme, note=note
+        )
+        change.record(case, event)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -18,6 +18,8 @@ from django.utils.translation import gettext as _
 
 from almoner.casework.cases.changing import change_case, change_case_of
 from almoner.casework.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import NoticeKind, NoticeMade, NoticeUsed
 from almoner.casework.guards import is_mine_or_i_lead
 from almoner.casework.models import Answer, Notice, WrongTry
 from almoner.casework.models.cases import new_reference
@@ -31,6 +33,10 @@ WITHIN = {"amount": 10, "unit": "working_days"}  # for an answer, before somebod
 TRIES_A_NOTICE, LOCKED = 5, dt.timedelta(hours=1)
 TRIES_AN_ADDRESS, REMEMBERED = 20, dt.timedelta(hours=1)
 LAST = 4  # characters of an identity number: the second fact
+ANSWERED: Mapping[Answer, NoticeKind] = {
+    Answer.ACCEPTED: EventKind.HOUSEHOLD_ACCEPTED,
+    Answer.DECLINED: EventKind.HOUSEHOLD_DECLINED,
+}
 
 
 def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[Notice, str]:
@@ -49,7 +55,8 @@ def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[N
             made_by=by,
             answer_by=installed_clocks().due(change.at, WITHIN, ""),
         )
-        change.record(case, "notice", {"notice": notice.reference, "told": len(signals)})
+        event = NoticeMade(kind=EventKind.NOTICE, notice=notice.reference, told=len(signals))
+        change.record(case, event)
     return notice, code
 
 
@@ -107,16 +114,17 @@ def _right(notice: Notice, now: dt.datetime) -> Notice:
             notice.opened_at = now
         notice.wrong, notice.locked_until = 0, None
         notice.save(update_fields=["opened_at", "wrong", "locked_until"])
-        change.record(case, "notice_opened", {"notice": notice.reference})
+        change.record(case, NoticeUsed(kind=EventKind.NOTICE_OPENED, notice=notice.reference))
     return notice
 
 
 def answer(notice: Notice, said: str) -> None:
     """What the household says; it may say something else later. Nothing follows by itself: a person reads it."""
     with change_case_of(notice.case_id) as (case, change):
-        notice.answer, notice.answered_at = Answer(said), change.at
+        answered = Answer(said)
+        notice.answer, notice.answered_at = answered, change.at
         notice.save(update_fields=["answer", "answered_at"])
-        change.record(case, f"household_{said}", {"notice": notice.reference})
+        change.record(case, NoticeUsed(kind=ANSWERED[answered], notice=notice.reference))
 
 
 def _index(text: str) -> bytes:

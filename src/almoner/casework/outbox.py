@@ -20,6 +20,8 @@ from django.db import transaction
 from almoner.casework import Applied, area_alerts
 from almoner.casework.cases.changing import shut_out_people
 from almoner.casework.clocks import Clocks, installed_clocks, nominal_hours
+from almoner.casework.core import events
+from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.desk import Desk
 from almoner.casework.models import CaseState, OutboxPosition, ReferralState
 from almoner.casework.models.bodies import keep_forms
@@ -99,7 +101,7 @@ def _now() -> dt.datetime:
     return dt.datetime.now()
 
 
-def _about(change: Change) -> dict[str, Any]:
+def _about(change: Change) -> events.Found:
     """What every event of the cycle tells."""
     return {"seq": change.seq, "as_of": change.as_of.isoformat(), "key": change.key, "pack": change.pack_hash}
 
@@ -115,7 +117,7 @@ def _incoming(change: Change) -> Any:
     return {"form": body.form.digest if body.form else "", "answers": body.said}
 
 
-def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> CaseRow:
+def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: events.NewEvidence) -> CaseRow:
     earlier = desk.ended.get(change.household_id)
     case = CaseRow(
         household_id=change.household_id,
@@ -124,9 +126,15 @@ def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str,
         opened_as_of=change.as_of,
         due_at=due,
     )
-    desk.tell(
-        case, "opened", _about(change) | evidence | {"earlier_case": earlier.reference if earlier else None}
+    opened = events.CaseOpened(
+        {
+            "kind": EventKind.OPENED,
+            **_about(change),
+            "new_evidence": evidence,
+            "earlier_case": earlier.reference if earlier else None,
+        }
     )
+    desk.tell(case, opened)
     desk.open_case(case)
     return case
 
@@ -161,30 +169,46 @@ class Signals:
     def _clear(self, held: SignalRow, change: Change) -> None:
         held.cleared_on = change.as_of
         self.desk.touch(held)
-        self.desk.tell(held.case, "signal_cleared", _about(change) | {"signal": held.signal})
+        cleared = events.SignalCleared(
+            {"kind": EventKind.SIGNAL_CLEARED, **_about(change), "signal": held.signal}
+        )
+        self.desk.tell(held.case, cleared)
 
     def _update(self, held: SignalRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change):
             return
-        told = {
-            "signal": held.signal,
-            "level": change.body["level"],
-            "level_before": held.level,
-            "body_before": before,
-        }
-        self.desk.tell(held.case, "signal_changed", _about(change) | told)
+        changed = events.SignalChanged(
+            {
+                "kind": EventKind.SIGNAL_CHANGED,
+                **_about(change),
+                "signal": held.signal,
+                "level": change.body["level"],
+                "level_before": held.level,
+                "body_before": before,
+            }
+        )
+        self.desk.tell(held.case, changed)
         if _more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
         _write_signal(held, change)
         self.desk.touch(held)
 
     def _raise(self, change: Change, held: SignalRow | None) -> None:
-        evidence = {"new_evidence": _what_is_new(change, held)}
+        evidence = _what_is_new(change, held)
         due = self._due(change)
         case = self.desk.open.get(change.household_id) or _open_case(self.desk, change, due, evidence)
-        told = {"signal": change.body["signal"], "level": change.body["level"], "due_at": due.isoformat()}
-        self.desk.tell(case, "signal_raised", _about(change) | told | evidence)
+        raised = events.SignalRaised(
+            {
+                "kind": EventKind.SIGNAL_RAISED,
+                **_about(change),
+                "signal": change.body["signal"],
+                "level": change.body["level"],
+                "due_at": due.isoformat(),
+                "new_evidence": evidence,
+            }
+        )
+        self.desk.tell(case, raised)
         if held is not None and held.case is case:
             held.raised_on, held.due_at, held.cleared_on = change.as_of, due, None
             _write_signal(held, change)
@@ -217,7 +241,7 @@ def _more_urgent(change: Change, held: SignalRow) -> bool:
     return nominal_hours(change.body["within"]) < held.urgency_hours
 
 
-def _what_is_new(change: Change, held: SignalRow | None) -> dict[str, Any]:
+def _what_is_new(change: Change, held: SignalRow | None) -> events.NewEvidence:
     if held is None:
         return {"what": "new"}
     if held.cleared_on is not None:
@@ -262,15 +286,29 @@ class Proposals:
         elif held.state in RUNNING:
             self.desk.tell_department(held, "evidence_withdrawn", str(change.seq))
         self.desk.touch(held)
-        told = {"programme": held.programme, "state": held.state}
-        self.desk.tell(held.case, "proposal_cleared", _about(change) | told)
+        cleared = events.ProposalCleared(
+            {
+                "kind": EventKind.PROPOSAL_CLEARED,
+                **_about(change),
+                "programme": held.programme,
+                "state": held.state,
+            }
+        )
+        self.desk.tell(held.case, cleared)
 
     def _update(self, held: ReferralRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change) and held.state == ReferralState.PROPOSED:
             return
-        told = _amounts(held, change) | {"body_before": before}
-        self.desk.tell(held.case, "proposal_changed", _about(change) | told)
+        changed = events.ProposalChanged(
+            {
+                "kind": EventKind.PROPOSAL_CHANGED,
+                **_about(change),
+                **_amounts(held, change),
+                "body_before": before,
+            }
+        )
+        self.desk.tell(held.case, changed)
         check, amount = change.body.get("local_check"), held.amount
         held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
         _write_referral(held, change)
@@ -285,7 +323,10 @@ class Proposals:
             self.desk.tell_department(held, "evidence_stands", str(change.seq))
         held.evidence_cleared_on = None
         self.desk.touch(held)
-        self.desk.tell(held.case, "evidence_changed", _about(change) | _amounts(held, change))
+        changed = events.EvidenceChanged(
+            {"kind": EventKind.EVIDENCE_CHANGED, **_about(change), **_amounts(held, change)}
+        )
+        self.desk.tell(held.case, changed)
 
     def _propose(self, change: Change) -> None:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
@@ -304,8 +345,16 @@ class Proposals:
         if check:
             referral.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
         self.desk.add(referral)
-        told = {"programme": referral.programme, "amount": change.body["amount"], "unit": referral.unit}
-        self.desk.tell(case, "proposal_raised", _about(change) | told)
+        raised = events.ProposalRaised(
+            {
+                "kind": EventKind.PROPOSAL_RAISED,
+                **_about(change),
+                "programme": referral.programme,
+                "amount": change.body["amount"],
+                "unit": referral.unit,
+            }
+        )
+        self.desk.tell(case, raised)
 
     def _case_for(self, change: Change, due: dt.datetime) -> CaseRow:
         """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of
@@ -314,7 +363,7 @@ class Proposals:
         case = self.desk.open.get(change.household_id)
         if case is None and ended is not None and ended.state == CaseState.DISMISSED:
             case = ended
-        return case or _open_case(self.desk, change, due, {"new_evidence": {"what": "proposal"}})
+        return case or _open_case(self.desk, change, due, {"what": "proposal"})
 
 
 def _write_referral(referral: ReferralRow, change: Change) -> None:
@@ -332,7 +381,7 @@ def _write_body(row: SignalRow | ReferralRow, change: Change) -> None:
     row.form, row.answers = body.form.digest if body.form else "", body.text
 
 
-def _amounts(held: ReferralRow, change: Change) -> dict[str, Any]:
+def _amounts(held: ReferralRow, change: Change) -> events.Amounts:
     before = None if held.amount is None else float(held.amount)
     return {
         "programme": held.programme,

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.utils.functional import _StrPromise
 
+    from almoner.casework.core.events import TrailEvent
+
     Guard = Callable[[Case, User, Mapping[str, Any]], _StrPromise | None]
 
 Record = TypeVar("Record", bound=Model)
@@ -57,9 +59,9 @@ class CaseChange:
     _events: list[NewEvent] = field(default_factory=list)
     _touched: dict[int, Case] = field(default_factory=dict)
 
-    def record(self, case: Case, kind: str, data: Mapping[str, Any]) -> None:
+    def record(self, case: Case, event: TrailEvent) -> None:
         """Append an event of the case to the trail."""
-        self._events.append(NewEvent(case, kind, data, self.by.pk if self.by else None, self.system))
+        self._events.append(NewEvent(case, event, self.by.pk if self.by else None, self.system))
 
     def touch(self, case: Case | None) -> None:
         """Set the case's clock anew, count its version up and save it. Nothing for None."""
@@ -144,7 +146,7 @@ def shut_out_people() -> None:
     """For who changes cases household by household, and so in no order by key: wait until nobody changes
     one, and let nobody begin, until the transaction ends."""
     if connection.vendor == "postgresql":
-        pass
+        _advise("pg_advisory_xact_lock")
 
 
 def _shut_out_the_cycle() -> None:

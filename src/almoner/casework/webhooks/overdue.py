@@ -4,16 +4,25 @@ time."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Literal
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from almoner.casework.cases.changing import change_case_of, lock
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import ReferralDue
 from almoner.casework.models import DueNotice, Referral
 from almoner.casework.standing import RUNNING
 from almoner.casework.webhooks.queue import tell
 
 REMIND = dt.timedelta(days=2)  # before the end, of what has more time than that
 AT_ONCE = 200
+DueKind = Literal[EventKind.REFERRAL_REMINDED, EventKind.REFERRAL_ESCALATED]
+KINDS: Mapping[str, DueKind] = {
+    "reminded": EventKind.REFERRAL_REMINDED,
+    "escalated": EventKind.REFERRAL_ESCALATED,
+}
 
 
 def over(now: dt.datetime) -> QuerySet[Referral]:
@@ -55,7 +64,12 @@ def _tell(pk: int, what: str, now: dt.datetime) -> bool:
         )
         if not new:
             return False
-        told = {"key": referral.key, "programme": referral.programme, "due_at": referral.due_at.isoformat()}
-        change.record(change.goes_on_in(case) or case, f"referral_{what}", told)
+        event = ReferralDue(
+            kind=KINDS[what],
+            key=referral.key,
+            programme=referral.programme,
+            due_at=referral.due_at.isoformat(),
+        )
+        change.record(change.goes_on_in(case) or case, event)
         tell([referral], what, now, f"{referral.due_at:%Y%m%dT%H%M}")
     return True
