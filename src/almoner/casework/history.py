@@ -153,7 +153,7 @@ def _sentence(event: CaseEvent, data: Data) -> str:
     except (KeyError, ValueError):
         LOGGER.warning("Event %d of kind %s holds what this version cannot read.", event.number, kind)
     else:
-        LOGGER.warning("Event %d is of the unknown kind %s.", event.number, event.kind)
+        LOGGER.warning("Event %d is of the unknown kind %r.", event.number, event.kind)
     return _("Something happened that this version cannot name.")
 
 
