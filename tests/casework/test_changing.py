@@ -19,9 +19,11 @@ from django.contrib.auth.models import User
 import command
 from almoner import casework
 from almoner.casework.cases.changing import change_case, change_case_of
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import NoticeUsed
 from almoner.casework.models import Case, CaseEvent
 from almoner.casework.refusals import Refused, Stale
-from casework.two_people import CASES, FIRST_DAY
+from casework.two_people import CASES, FIRST_DAY, held, noted
 from once import copied
 
 SERVER = os.environ.get("ALMONER_TEST_DATABASE_URL")
@@ -108,7 +110,7 @@ def test_a_refused_change_leaves_nothing_behind(case: Case, worker: User) -> Non
         with change_case(worker, case.reference, case.version) as (mine, change):
             mine.held_until = FIRST_DAY
             mine.referrals.update(note="half done")
-            change.record(mine, "hold", {"until": FIRST_DAY.isoformat()})
+            change.record(mine, held(mine))
             raise Refused("on second thought")
 
     with pytest.raises(Refused, match="on second thought"):
@@ -120,9 +122,9 @@ def test_a_refused_change_leaves_nothing_behind(case: Case, worker: User) -> Non
 @pytest.mark.django_db
 def test_what_only_the_trail_tells_leaves_forms_good(case: Case, worker: User) -> None:
     with change_case_of(case.pk, touch=False) as (mine, change):
-        change.record(mine, "notice_opened", {"notice": "k7f2mq9xwa"})
+        change.record(mine, NoticeUsed(kind=EventKind.NOTICE_OPENED, notice="k7f2mq9xwa"))
     with change_case(worker, case.reference, case.version) as (mine, change):
-        change.record(mine, "note", {"note": "seen"})
+        change.record(mine, noted(mine))
     with pytest.raises(Stale, match="has changed since you opened it"):
         change_case(worker, case.reference, case.version).__enter__()
     assert list(CaseEvent.objects.filter(case=case).values_list("kind", "actor").order_by("-number")[:2]) == [

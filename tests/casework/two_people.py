@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from almoner import casework, home
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import Held, Moved
 
 FIRST_DAY = dt.date(2030, 1, 1)
 CASES = 20
@@ -48,7 +50,7 @@ def count(_folder: Path, name: str, times: str) -> Any:
         try:
             with change_case(_user(name), seen.reference, seen.version) as (case, change):
                 case.held_until = (case.held_until or FIRST_DAY) + dt.timedelta(days=1)
-                change.record(case, "hold", {"until": case.held_until.isoformat()})
+                change.record(case, held(case))
             done += 1
         except Stale:
             stale += 1
@@ -65,7 +67,7 @@ def linger(folder: Path, name: str) -> Any:
         _await(folder / "begins")
         time.sleep(0.5)
         case.held_until = FIRST_DAY
-        change.record(case, "hold", {"until": FIRST_DAY.isoformat()})
+        change.record(case, held(case))
         left = time.time()
     return {"left": left}
 
@@ -97,7 +99,7 @@ def hand_round(folder: Path, name: str, times: str) -> Any:
         with change_cases(pair, by=_user(name)) as change:
             for case in change.cases.values():
                 change.touch(case)
-                change.record(case, "note", {"note": "seen"})
+                change.record(case, noted(case))
                 done += 1
         (folder / f"{name}-has-begun").touch()
     return {"done": done}
@@ -130,6 +132,18 @@ def tell(_folder: Path, _name: str) -> Any:
         "notes": CaseEvent.objects.filter(kind="note").count(),
         "intact": casework.verify_chain().intact,
     }
+
+
+def held(case: Any) -> Held:
+    """The event of a hold."""
+    until = case.held_until.isoformat()
+    return {"kind": EventKind.HOLD, "from": case.state, "to": case.state, "assignee": None, "until": until}
+
+
+def noted(case: Any) -> Moved:
+    """The event of a note."""
+    step = {"from": case.state, "to": case.state, "assignee": None, "note": "seen"}
+    return {"kind": EventKind.NOTE, **step}  # type: ignore[typeddict-item]
 
 
 def _case(household: int) -> Any:
