@@ -21,8 +21,8 @@ from almoner import casework
 from almoner.casework.cases.changing import change_case, change_case_of
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.events import NoticeUsed
+from almoner.casework.core.refusals import Refused, Stale
 from almoner.casework.models import Case, CaseEvent
-from almoner.casework.refusals import Refused, Stale
 from casework.two_people import CASES, FIRST_DAY, held, noted
 from once import copied
 

@@ -11,9 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework.audit import NewEvent, append
+from almoner.casework.cases.history import SENTENCES, history
+from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.event_kinds import EventKind
-from almoner.casework.history import SENTENCES, history
 from almoner.casework.models import Case, CaseEvent
 from casework.conftest import NAME, PASSWORD
 from casework.makers import FRIDAY

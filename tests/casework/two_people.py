@@ -42,7 +42,7 @@ def prepare(_folder: Path, _name: str) -> None:
 def count(_folder: Path, name: str, times: str) -> Any:
     """Move one case's hold by a day, as often as `times`, each time as the page showed the case."""
     from almoner.casework.cases.changing import change_case
-    from almoner.casework.refusals import Stale
+    from almoner.casework.core.refusals import Stale
 
     done = stale = 0
     while done < int(times):
@@ -75,7 +75,7 @@ def linger(folder: Path, name: str) -> Any:
 def follow(folder: Path, name: str) -> Any:
     """The same, on the page as it was before the other one has saved."""
     from almoner.casework.cases.changing import change_case
-    from almoner.casework.refusals import Stale
+    from almoner.casework.core.refusals import Stale
 
     seen = _case(1)
     _await(folder / "lingers")

@@ -1,1 +1,1 @@
-"""Cases: their changes, the trail of them, and what people see and do in one."""
+"""Cases and referrals: their states, moves, history, lists and files."""

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
-from almoner.casework.access import case_for
-from almoner.casework.audit import NewEvent, append
+from almoner.casework.accounts.access import case_for
+from almoner.casework.cases.status import stand
+from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.refusals import Refused, Stale
 from almoner.casework.models import Case
-from almoner.casework.refusals import Refused, Stale
-from almoner.casework.standing import stand
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

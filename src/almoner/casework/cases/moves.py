@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from almoner.casework.cases.changing import Guard
-    from almoner.casework.guards import Data
+    from almoner.casework.cases.guards import Data
 
 
 @dataclass(kw_only=True)

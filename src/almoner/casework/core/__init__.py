@@ -1,1 +1,1 @@
-"""What all rooms of casework use: words, clocks, refusals, and the audit trail."""
+"""What every room of casework uses: clocks, audit trail, words, batches."""

@@ -1,0 +1,174 @@
+"""What workers say of a household itself: that two cases are one household, that somebody has left, that a
+record is of another person.
+
+Nobody types in what a register holds. It is a question to the department that keeps it, with a clock; what
+it corrects comes back with its next delivery. Where it says that two households are one, a person lets one
+of their cases go on in the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from almoner.casework.accounts.access import case_for, cases_of
+from almoner.casework.cases import timelines
+from almoner.casework.cases.changing import CaseChange, change_case, change_cases, refuse_stale, refuse_unless
+from almoner.casework.cases.guards import is_mine_or_i_lead, nothing_waits
+from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import ConcernRaised, ConcernRaisedKind, Joined
+from almoner.casework.core.refusals import Refused
+from almoner.casework.core.vault_rows import opened_vault, people
+from almoner.casework.models import Case, CaseState, Concern, ConcernKind, Ending, FeedState
+from almoner.casework.models.residents import OF_THE_REGISTER
+from almoner.casework.models.work import AHEAD
+from almoner.casework.residents.grievances import TEXT
+from almoner.policy.model.pack import Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+WITHIN = {"amount": 10, "unit": "working_days"}
+REPORTED: Mapping[ConcernKind, ConcernRaisedKind] = {
+    ConcernKind.TOGETHER: EventKind.REPORTED_TOGETHER,
+    ConcernKind.GONE: EventKind.REPORTED_GONE,
+    ConcernKind.MISTAKEN: EventKind.REPORTED_MISTAKEN,
+}
+IDENTIFIED, PLACED = Role.RESIDENT_ID.value, Role.HOUSEHOLD.value
+
+
+def register() -> FeedState | None:
+    """The feed that says who lives with whom; the first with both roles, if the pack in use marks none."""
+    found = [
+        feed for feed in FeedState.objects.all() if {IDENTIFIED, PLACED} <= {f["role"] for f in feed.fields}
+    ]
+    marked = (feed for feed in found if any(field.get("membership") for field in feed.fields))
+    return next(marked, found[0] if found else None)
+
+
+def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> Concern:
+    """Ask the register's department. `told`: kind, text, and person_id, or `other`, the reference of the
+    second case.
+
+    Raises Http404 for a stranger, Stale, and Refused.
+    """
+    kind = told.get("kind")
+    with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
+        if kind not in OF_THE_REGISTER:
+            raise Refused(_("Choose what is wrong."))
+        if not told.get("text"):
+            raise Refused(_("Write what you saw."))
+        concern = _asked(case, by, ConcernKind(str(kind)), told, change.at)
+        reported = REPORTED[ConcernKind(concern.kind)]
+        change.record(case, ConcernRaised(kind=reported, concern=concern.reference))
+    return concern
+
+
+def _asked(case: Case, by: User, kind: ConcernKind, told: Mapping[str, Any], now: dt.datetime) -> Concern:
+    feed, members = register(), people(case.household_id)
+    if feed is None or not members:
+        raise Refused(_("It is not known which register this household comes from."))
+    other, person = None, None
+    if kind == ConcernKind.TOGETHER:
+        other = (
+            cases_of(by).filter(reference=told.get("other") or "", ended_at=None).exclude(pk=case.pk).first()
+        )
+        if other is None:
+            raise Refused(_("No other open case has this reference, among those that you may see."))
+    else:
+        person = next((p.person_id for p in members if p.person_id == told.get("person")), None)
+        if person is None:
+            raise Refused(_("Choose the person."))
+    about = f"{other.pk if other else person}"
+    if case.concerns.filter(kind=kind, about=about, answered_at=None).exists():
+        raise Refused(_("This has been asked already. The department is working on it."))
+    fact = {"sentence": {}, "feed": feed.label, "values": [], "person": person}
+    return Concern.objects.create(
+        case=case,
+        kind=kind,
+        about=about,
+        department=feed.owner,
+        asked_by=by,
+        other=other,
+        fact=fact,
+        person_id=members[0].person_id,
+        asked_at=now,
+        due_at=installed_clocks().due(now, WITHIN, feed.owner),
+        text=opened_vault(str(settings.VAULT_KEY)).seal(members[0].person_id, TEXT, str(told["text"])),
+    )
+
+
+def stays(one: Case, another: Case) -> Case:
+    """Which of two cases goes on: the more urgent one; of equally urgent ones that which was opened first."""
+
+    def rank(case: Case) -> tuple[float, dt.datetime, int]:
+        return (float("inf") if case.urgency_hours is None else case.urgency_hours, case.opened_at, case.pk)
+
+    return min(one, another, key=rank)
+
+
+def to_join(case: Case) -> list[Concern]:
+    """Corrections by which this case and another open one are of one household."""
+    agreed = Concern.objects.filter(kind=ConcernKind.TOGETHER, ending=Ending.CORRECTED)
+    here = agreed.filter(case=case, other__ended_at=None) | agreed.filter(other=case, case__ended_at=None)
+    return list(here.select_related("case", "other").order_by("id")) if case.is_open else []
+
+
+def join(by: User, reference: str, version: int, concern: str) -> Case:
+    """Let the less urgent of two cases go on in the other one. Gives the case that stays.
+
+    Nothing is moved or deleted: the case that ends keeps its history, referrals, files and questions, and
+    what departments still have to answer there counts for the clock of the one that stays.
+    """
+    seen = case_for(by, reference)
+    found = _agreed(seen, concern)
+    with change_cases([seen.pk, found.case_id, found.other_id or 0], by=by) as change:
+        seen = change.cases[seen.pk]
+        refuse_stale(seen, version)
+        refuse_unless(seen, by, is_mine_or_i_lead)
+        found = _agreed(seen, concern)  # whoever joined them from the other side was first
+        one, another = change.cases[found.case_id], change.cases[found.other_id or 0]
+        kept = stays(one, another)
+        ended = another if kept is one else one
+        for case in (kept, ended):
+            case_for(by, case.reference)
+            refusal = is_mine_or_i_lead(case, by, {}) or nothing_waits(case, by, {})
+            if refusal is not None:
+                raise Refused(_("Case %(case)s: %(why)s") % {"case": case.reference, "why": refusal})
+        _end(ended, kept, change)
+        change.touch(kept)
+        joined: Joined = {
+            "kind": EventKind.JOINED,
+            "from": kept.state,
+            "to": kept.state,
+            "case": ended.reference,
+        }
+        change.record(kept, joined)
+    return kept
+
+
+def _agreed(seen: Case, concern: str) -> Concern:
+    found = next((one for one in to_join(seen) if one.reference == concern), None)
+    if found is None or found.other_id is None:
+        raise Refused(_("The register has not said that these two are one household."))
+    return found
+
+
+def _end(ended: Case, kept: Case, change: CaseChange) -> None:
+    before = ended.state
+    ended.state, ended.ended_at, ended.held_until, ended.joined_to = CaseState.CLOSED, change.at, None, kept
+    ended.visits.filter(AHEAD).update(called_off_at=change.at)
+    timelines.forget(ended)
+    change.touch(ended)
+    joined: Joined = {
+        "kind": EventKind.JOINED_TO,
+        "from": before,
+        "to": ended.state,
+        "case": kept.reference,
+    }
+    change.record(ended, joined)
