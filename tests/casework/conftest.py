@@ -17,7 +17,7 @@ from almoner import casework
 from almoner.casework.models import AreaAlert, Case, Department
 from almoner.casework.standing import NOTHING, around
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
-from casework.makers import Outbox
+from casework.makers import Outbox, install_terms
 
 LOCALE = Path(casework.__file__).parent / "locale"
 PASSWORD = "a long fictional password"
@@ -77,6 +77,7 @@ def departments(db: None) -> None:
         id="relief", label={"en": "Relief office", "zh": "救助办"}, closes=dt.time(17, 30)
     )
     Department.objects.create(id="labour", label={"en": "Labour office", "zh": "劳动局"})
+    install_terms()
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def test_every_value_programme_and_contract_is_listed_the_weakest_first(tmp_path
     pack = compiled(tmp_path, MARKED)
     found = references(pack)
     values = sum(len(dated) for p in pack.parameters.values() for dated in p.areas.values())
+    values += sum(len(term.values) for term in pack.terms.values())
     assert len(found) == values + len(pack.categories) + len(pack.programmes) + len(pack.feeds)
     assert [STANDINGS.index(r.standing) for r in found] == sorted(STANDINGS.index(r.standing) for r in found)
     assert [(r.part, r.item, r.where, r.value, r.standing) for r in found[:3]] == [

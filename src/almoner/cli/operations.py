@@ -21,7 +21,7 @@ from almoner.cycle import Outcome
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError, DeliveryRefused
 from almoner.home import Home
-from almoner.policy import archive, compile_pack, find_pack
+from almoner.policy import archive, compile_archived, compile_pack, find_pack
 from almoner.policy.model import Feed, Pack, Role
 from almoner.progress import progress
 from almoner.registry import stream_state
@@ -335,6 +335,10 @@ def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
         )
         recorded, pack_hash, when = rows[0] if rows else (None, None, known_at)
         kept = place.pack_archive / pack_hash if pack_hash else None
-        pack = compile_pack(kept if kept and kept.is_dir() else pack_folder(place), as_of=as_of)
+        pack = (
+            compile_archived(kept, pack_folder(place), as_of=as_of)
+            if kept and kept.is_dir()
+            else compile_pack(pack_folder(place), as_of=as_of)
+        )
         ensure(engine, pack.feeds)
         return Replayed(cycle.replay(engine, pack, as_of, when), recorded)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from almoner.policy.legal_terms import LegalTerms
     from almoner.policy.support_model import Category, Participation, Terms
     from almoner.policy.watch_model import Watch
 
@@ -272,8 +273,8 @@ class Department:
     id: str
     label: Words
     inbox: str = CONSOLE
-    opens: dt.time = dt.time(9)
-    closes: dt.time = dt.time(17)
+    opens: dt.time | None = None  # None, as `closes`: the office hours of the pack's terms
+    closes: dt.time | None = None
     identity: tuple[str, ...] = ("number", "name")  # fields of the vault
 
 
@@ -331,6 +332,7 @@ class Pack:
     scenarios: tuple[ScenarioCase, ...]
     holidays: Mapping[dt.date, bool]  # True: a working day although a weekend; False: a holiday
     hash: str  # SHA-256 over the files, after `extends`
+    terms: LegalTerms
     panel: Panel | None = None
     units: Mapping[str, Words] = field(
         default_factory=dict

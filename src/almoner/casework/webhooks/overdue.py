@@ -9,11 +9,11 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from almoner.casework.audit import NewEvent, append
+from almoner.casework.core.legal_terms import installed_terms
 from almoner.casework.models import Case, DueNotice, Referral
 from almoner.casework.standing import RUNNING
 from almoner.casework.webhooks.queue import tell
 
-REMIND = dt.timedelta(days=2)  # before the end, of what has more time than that
 AT_ONCE = 200
 
 
@@ -31,10 +31,17 @@ def running() -> QuerySet[Referral]:
 def look(now: dt.datetime) -> int:
     """Remind departments of what ends soon, and escalate what is over. Gives how many were told; some are
     left for the next time."""
-    soon = Q(due_at__gte=now, due_at__lt=now + REMIND, sent_at__lt=F("due_at") - REMIND)
+    lead = _lead(now.date())
+    soon = Q(due_at__gte=now, due_at__lt=now + lead, sent_at__lt=F("due_at") - lead)
     reminded = [_tell(pk, "reminded", now) for pk in _untold(running().filter(soon), "reminded")]
     escalated = [_tell(pk, "escalated", now) for pk in _untold(over(now), "escalated")]
     return sum(reminded) + sum(escalated)
+
+
+def _lead(day: dt.date) -> dt.timedelta:
+    """How long before the end departments are reminded of what has more time than that."""
+    within = installed_terms().time("reminder", day)
+    return dt.timedelta(**{within.unit: within.amount})
 
 
 def _untold(referrals: QuerySet[Referral], what: str) -> list[int]:
