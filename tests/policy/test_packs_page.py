@@ -10,6 +10,7 @@ from almoner.policy import shapes, watch_shapes
 from almoner.policy.conditions import parse
 from almoner.policy.document import read
 from almoner.policy.model import Role
+from almoner.policy.reading import legal_terms
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/packs.md").read_text(encoding="utf-8")
@@ -35,12 +36,17 @@ SHAPES = (
     shapes.CategoryShape,
     shapes.ExitShape,
     shapes.ReviewShape,
+    legal_terms.TermsShape,
+    legal_terms.EntryShape,
+    legal_terms.DatedShape,
+    legal_terms.LevelNameShape,
+    legal_terms.OfficeHoursShape,
 )
 
 
 def test_every_rule_of_the_compiler_is_documented() -> None:
     source = "".join(
-        f.read_text(encoding="utf-8") for f in sorted((ROOT / "src/almoner/policy").glob("*.py"))
+        f.read_text(encoding="utf-8") for f in sorted((ROOT / "src/almoner/policy").rglob("*.py"))
     )
     rules = set(
         re.findall(
