@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from almoner.policy.document import read
-from almoner.policy.legal_terms import LegalTerms
+from almoner.policy.model.legal_terms import LegalTerms
 from almoner.policy.reading.legal_terms import LegalTermsReader
 from almoner.policy.report import Report
 from almoner.support.changes import Change

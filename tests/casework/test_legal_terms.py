@@ -14,12 +14,14 @@ from django.test import Client
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework import authorisations, concerns, notices
-from almoner.casework.clocks import Clocks, WorkingDays, due_at, installed_clocks
+from almoner.casework.cases import authorisations
+from almoner.casework.core.clocks import Clocks, WorkingDays, due_at, installed_clocks
 from almoner.casework.core.legal_terms import installed_terms, level_names
 from almoner.casework.models import Case, CaseState, Check, Department, Notice, Referral, ReferralState, Rule
+from almoner.casework.residents import grievances, notices
 from almoner.errors import AlmonerError
-from almoner.policy.model import Pack, Term
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Term
 from casework.makers import FRIDAY, Outbox, authorised_by_all, base_terms, install_terms
 from casework.moves import go
 
@@ -52,8 +54,8 @@ def test_a_notice_is_to_be_answered_in_the_packs_time(notice: Notice) -> None:
 
 @pytest.mark.parametrize(("kind", "allowed"), [("correction", 100), ("appeal", 101), ("person", 102)])
 def test_what_a_household_asks_for_has_the_packs_clock(notice: Notice, kind: str, allowed: int) -> None:
-    about = concerns.told_facts(notice)[0][1][0].about
-    concern = concerns.ask(notice, kind, "this is not right", about)
+    about = grievances.told_facts(notice)[0][1][0].about
+    concern = grievances.ask(notice, kind, "this is not right", about)
     assert hours(concern.asked_at, concern.due_at) == allowed
 
 

@@ -10,10 +10,10 @@ import yaml
 
 from almoner.errors import PackError
 from almoner.policy import archive, check_pack, compile_archived, compile_pack
-from almoner.policy.changes import changes
+from almoner.policy.authoring.changes import changes
+from almoner.policy.authoring.references import references
 from almoner.policy.findings import Finding
-from almoner.policy.model import Term
-from almoner.policy.references import references
+from almoner.policy.model.terms import Term
 from policy.small_pack import DAY, FILES, check, compiled, write
 
 TERMS = FILES["terms.yaml"]

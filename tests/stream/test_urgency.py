@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from almoner.policy.legal_terms import LegalTerm, LegalTerms, TermValue
-from almoner.policy.model import Pack, Term
+from almoner.policy.model.legal_terms import LegalTerm, LegalTerms, TermValue
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Term
 from almoner.stream import urgency
 
 DAY = dt.date(2026, 11, 9)

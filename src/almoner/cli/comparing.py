@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from almoner import home
-from almoner.cli import operations
 from almoner.cli.output import emit_json, err, out, show_table, told
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
-from almoner.lab import pack_effects
-from almoner.lab.affected_groups import SMALL
-from almoner.lab.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffect
+from almoner.installation import opening
 from almoner.policy import compile_archived, compile_pack, find_pack
-from almoner.policy.changes import Change
-from almoner.policy.model import Pack, say
+from almoner.policy.authoring.changes import Change
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import say
+from almoner.trials import pack_effects
+from almoner.trials.affected_groups import SMALL
+from almoner.trials.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffect
 
 _SHOWN_GROUPS = 15
 _LONG, _CONTEXT = 200, 50  # characters
@@ -77,7 +78,7 @@ def _pack(place: Home, text: str, day: dt.date) -> Pack:
     if len(kept) > 1:
         raise AlmonerError(f"{len(kept)} packs of {place.folder} begin with {text}. Write more of the hash.")
     if kept:
-        return compile_archived(kept[0], operations.pack_folder(place), as_of=day)
+        return compile_archived(kept[0], opening.pack_folder(place), as_of=day)
     return compile_pack(find_pack(text), as_of=day)
 
 

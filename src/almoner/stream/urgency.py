@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from almoner.assessment.rules import signal_conditions
-from almoner.policy.model import Pack, Signal, Term
+from almoner.policy.model.pack import Pack, Signal
+from almoner.policy.model.terms import Term
 
 URGENT = Term(3, "working_days")  # a check within that time cannot wait for a bulk feed
 NOBODY_WAITS = float("inf")

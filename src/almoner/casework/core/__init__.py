@@ -1,1 +1,1 @@
-"""What every other room of casework stands on."""
+"""What every room of casework uses: clocks, audit trail, words, batches."""

@@ -9,11 +9,11 @@ from typing import Any
 from django.utils.dates import WEEKDAYS as NAMES_OF_WEEKDAYS
 from django.utils.translation import gettext as _
 
-from almoner.casework import words
+from almoner.casework.core import words
 from almoner.casework.models import Rule
 from almoner.errors import AlmonerError
-from almoner.policy.legal_terms import WEEKDAYS, LegalTerm, LegalTerms, LevelName, TermValue
-from almoner.policy.references import standing
+from almoner.policy.authoring.references import standing
+from almoner.policy.model.legal_terms import WEEKDAYS, LegalTerm, LegalTerms, LevelName, TermValue
 
 TERM = "term"  # the kind of rule
 

@@ -1,1 +1,1 @@
-"""Reading the files of a pack."""
+"""Read a pack's files with their positions, and check them."""

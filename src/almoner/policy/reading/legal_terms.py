@@ -9,11 +9,11 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from almoner.policy import shapes
 from almoner.policy.document import Document, Path
-from almoner.policy.legal_terms import WEEKDAYS, Colour, LegalTerm, LegalTerms, TermValue, Weekday
+from almoner.policy.model.legal_terms import WEEKDAYS, Colour, LegalTerm, LegalTerms, TermValue, Weekday
+from almoner.policy.reading import shapes
+from almoner.policy.reading.shapes import Shape, Words
 from almoner.policy.report import Report, instead
-from almoner.policy.shapes import Shape, Words
 
 T = TypeVar("T")
 Reference = Annotated[str, Field(min_length=1)]
