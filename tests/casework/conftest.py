@@ -86,6 +86,7 @@ def departments(db: None) -> None:
         id="relief", label={"en": "Relief office", "zh": "救助办"}, closes=dt.time(17, 30)
     )
     Department.objects.create(id="labour", label={"en": "Labour office", "zh": "劳动局"})
+    install_terms()
 
 
 @pytest.fixture

