@@ -22,8 +22,8 @@ def look(now: dt.datetime) -> int:
     left for the next time."""
     lead = _lead(now.date())
     soon = Q(due_at__gte=now, due_at__lt=now + lead, sent_at__lt=F("due_at") - lead)
-    reminded = [_tell(pk, "reminded", now) for pk in _untold(running().filter(soon), "reminded")]
-    escalated = [_tell(pk, "escalated", now) for pk in _untold(over(now), "escalated")]
+    reminded = [_tell(pk, "reminded", now) for pk in _without_message(running().filter(soon), "reminded")]
+    escalated = [_tell(pk, "escalated", now) for pk in _without_message(over(now), "escalated")]
     return sum(reminded) + sum(escalated)
 
 
@@ -33,7 +33,7 @@ def _lead(day: dt.date) -> dt.timedelta:
     return dt.timedelta(**{within.unit: within.amount})
 
 
-def _untold(referrals: QuerySet[Referral], what: str) -> list[int]:
+def _without_message(referrals: QuerySet[Referral], what: str) -> list[int]:
     told = DueNotice.objects.filter(referral=OuterRef("pk"), what=what, due_at=OuterRef("due_at"))
     return list(
         referrals.filter(~Exists(told)).order_by("due_at", "id").values_list("pk", flat=True)[:AT_ONCE]
