@@ -45,8 +45,8 @@ def test_a_body_is_the_same_with_any_of_its_members_left_blank(
     )
     body = Body.holding([said[name] for name in placeholders], form)
     assert dict(body) == said
-    assert dict(Body(body.text, Form.of(form.text))) == said
-    assert Form.of(form.text).digest == form.digest
+    assert dict(Body(body.text, Template.of(form.text))) == said
+    assert Template.of(form.text).digest == form.digest
 
 
 @pytest.mark.parametrize("body", [signal_body(), proposal_body()])
