@@ -38,7 +38,6 @@ from almoner.casework.models import (
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-WITHIN = {"amount": 10, "unit": "working_days"}
 LANGUAGES = ("en", "zh-hans")
 AT_DESK = (How.VISIT, How.OFFICE)
 SETTLED = (Said.GIVEN, Said.DECLINED)
@@ -103,7 +102,7 @@ def ask(by: User, reference: str, version: int, about: str, adults: Collection[i
         if not asked:
             raise Refused(_("Choose the adults of the household."))
         referral.authorisations.filter(ended_at=None).update(ended_at=change.at)
-        due = installed_clocks().due(change.at, WITHIN, "")
+        due = installed_clocks().due_by_term(change.at, "authorisation")
         made = Authorisation.objects.create(
             case=case,
             referral=referral,

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from almoner.casework.core import words
 from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.legal_terms import level_names
 from almoner.casework.models import (
     AccessLog,
     Case,
@@ -33,6 +34,7 @@ from almoner.casework.models import (
     RequestEnding,
     Said,
 )
+from almoner.policy.model.legal_terms import LevelName
 from almoner.policy.model.terms import Words
 
 Data = Mapping[str, Any]
@@ -59,7 +61,8 @@ def lines(events: list[CaseEvent]) -> list[Line]:
     names = {(kind, key): words.in_language(label) for kind, key, label in labels}
     units = {key: label for kind, key, label in labels if kind == "unit"}
     systems = departments() if any(event.system for event in events) else {}
-    return [_line(event, names, units, systems) for event in _named(events)]
+    levels = level_names()
+    return [_line(event, names, units, levels, systems) for event in _named(events)]
 
 
 def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
@@ -133,10 +136,11 @@ def _line(
     pair: tuple[CaseEvent, Data],
     names: Mapping[tuple[str, str], str],
     units: Mapping[str, Words],
+    levels: Mapping[str, LevelName],
     systems: Mapping[str, Words],
 ) -> Line:
     event, told = pair
-    data = {**told, "units": units}
+    data = {**told, "units": units, "levels": levels}
     for kind in ("signal", "programme"):
         if kind in data:
             data["name"] = names.get((kind, data[kind]), data[kind])
@@ -181,14 +185,15 @@ def _opened(data: Data) -> str:
 def _raised(data: Data) -> str:
     return _("Signal raised: %(name)s (%(level)s).") % {
         "name": data["name"],
-        "level": words.level(data["level"]),
+        "level": words.level(data["level"], data["levels"]),
     }
 
 
 def _changed(data: Data) -> str:
     if data["level"] == data["level_before"]:
         return _("New evidence for the signal: %(name)s.") % data
-    told = {"name": data["name"], "to": words.level(data["level"]), "from": words.level(data["level_before"])}
+    now, before = (words.level(data[key], data["levels"]) for key in ("level", "level_before"))
+    told = {"name": data["name"], "to": now, "from": before}
     return _("Signal changed: %(name)s, from %(from)s to %(to)s.") % told
 
 

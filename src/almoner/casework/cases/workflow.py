@@ -95,11 +95,11 @@ def _send(act: Act) -> list[MoveEvent]:
 
 
 def _send_proposals(act: Act) -> tuple[list[Referral], dict[str, str]]:
-    """What costs no money goes out; money is asked for and waits for a second person. What the family's
+    """What needs no approval goes out; money is asked for and waits for a second person. What the family's
     part in it is missing for stays. Gives what was sent, and the amounts that were asked for."""
     found = act.case.referrals.filter(state=ReferralState.PROPOSED).order_by("id")
     proposed = [referral for referral in found if participation.missing(referral) is None]
-    money = [referral for referral in proposed if approval.is_money(referral)]
+    money = approval.needing_approval(proposed, act.now.date())
     free = [referral for referral in proposed if referral not in money]
     _send_out(free, act.now)
     asked = approval.asked_amounts(money)
@@ -148,9 +148,9 @@ def _named(act: Act, states: Collection[str]) -> Referral:
 
 
 def _dismiss(act: Act) -> list[MoveEvent]:
-    """Of the most urgent level only when a second person agrees."""
+    """Of a level that cannot wait only when a second person agrees."""
     outcome = act.data["outcome"]
-    if approval.ends_by_two(act.case):
+    if approval.ends_by_two(act.case, act.now.date()):
         approval.ask(act.case, Checked.DISMISS, act.by, {"outcome": outcome}, act.now)
         return act.decided(EventKind.ASK_DISMISS, outcome)
     _ended(act, Checked.DISMISS, outcome)
@@ -158,8 +158,8 @@ def _dismiss(act: Act) -> list[MoveEvent]:
 
 
 def _close(act: Act) -> list[MoveEvent]:
-    """Of the most urgent level only when a second person agrees."""
-    if approval.ends_by_two(act.case):
+    """Of a level that cannot wait only when a second person agrees."""
+    if approval.ends_by_two(act.case, act.now.date()):
         approval.ask(act.case, Checked.CLOSE, act.by, {"outcome": ""}, act.now)
         return act.moved(EventKind.ASK_CLOSE)
     _ended(act, Checked.CLOSE, "")

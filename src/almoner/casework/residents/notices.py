@@ -29,7 +29,6 @@ from almoner.casework.models.cases import new_reference
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-WITHIN = {"amount": 10, "unit": "working_days"}  # for an answer, before somebody visits
 TRIES_A_NOTICE, LOCKED = 5, dt.timedelta(hours=1)
 TRIES_AN_ADDRESS, REMEMBERED = 20, dt.timedelta(hours=1)
 LAST = 4  # characters of an identity number: the second fact
@@ -53,7 +52,7 @@ def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[N
             told=signals,
             made_at=change.at,
             made_by=by,
-            answer_by=installed_clocks().due(change.at, WITHIN, ""),
+            answer_by=installed_clocks().due_by_term(change.at, "notice"),
         )
         event = NoticeMade(kind=EventKind.NOTICE, notice=notice.reference, told=len(signals))
         change.record(case, event)

@@ -20,13 +20,12 @@ from django.db import transaction
 from almoner.casework.cases.changing import shut_out_people
 from almoner.casework.cases.rows import CaseRow, ReferralRow, SignalRow
 from almoner.casework.cases.status import DECIDED, RUNNING
-from almoner.casework.core import events
 from almoner.casework.core.clocks import Clocks, installed_clocks, nominal_hours
-from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import NewEvidence
 from almoner.casework.models import CaseState, OutboxPosition, ReferralState
 from almoner.casework.models.cases import NO_CLOCK
 from almoner.casework.models.payloads import keep_forms
-from almoner.casework.sync import area_alerts
+from almoner.casework.sync import area_alerts, cycle_events
 from almoner.casework.sync.case_batch import CaseBatch
 from almoner.casework.sync.results import Applied
 from almoner.support.payloads import Body
@@ -102,11 +101,6 @@ def _now() -> dt.datetime:
     return dt.datetime.now()
 
 
-def _about(change: Change) -> events.Found:
-    """What every event of the cycle tells."""
-    return {"seq": change.seq, "as_of": change.as_of.isoformat(), "key": change.key, "pack": change.pack_hash}
-
-
 def _stored(held: SignalRow | ReferralRow) -> Any:
     """The body that a row has, as it is stored."""
     return {"form": held.form, "answers": None if held.answers is None else json.loads(held.answers)}
@@ -118,9 +112,7 @@ def _incoming(change: Change) -> Any:
     return {"form": body.form.digest if body.form else "", "answers": body.said}
 
 
-def _open_case(
-    case_batch: CaseBatch, change: Change, due: dt.datetime, evidence: events.NewEvidence
-) -> CaseRow:
+def _open_case(case_batch: CaseBatch, change: Change, due: dt.datetime, evidence: NewEvidence) -> CaseRow:
     earlier = case_batch.ended.get(change.household_id)
     case = CaseRow(
         household_id=change.household_id,
@@ -129,14 +121,7 @@ def _open_case(
         opened_as_of=change.as_of,
         due_at=due,
     )
-    opened = events.CaseOpened(
-        {
-            "kind": EventKind.OPENED,
-            **_about(change),
-            "new_evidence": evidence,
-            "earlier_case": earlier.reference if earlier else None,
-        }
-    )
+    opened = cycle_events.opened(change, evidence, earlier.reference if earlier else None)
     case_batch.tell(case, opened)
     case_batch.open_case(case)
     return case
@@ -158,7 +143,7 @@ class Signals:
             return
         self.case_batch.name("signal", change.body["signal"], change.body["label"])
         self._name_layers(change.body.get("layers"))
-        if held is not None and stands and (held.case.is_open or not _more_urgent(change, held)):
+        if held is not None and stands and (held.case.is_open or not self._more_urgent(change, held)):
             self._update(held, change)
         else:
             self._raise(change, held)
@@ -172,29 +157,18 @@ class Signals:
     def _clear(self, held: SignalRow, change: Change) -> None:
         held.cleared_on = change.as_of
         self.case_batch.touch(held)
-        cleared = events.SignalCleared(
-            {"kind": EventKind.SIGNAL_CLEARED, **_about(change), "signal": held.signal}
-        )
+        cleared = cycle_events.signal_cleared(change, held)
         self.case_batch.tell(held.case, cleared)
 
     def _update(self, held: SignalRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change):
             return
-        changed = events.SignalChanged(
-            {
-                "kind": EventKind.SIGNAL_CHANGED,
-                **_about(change),
-                "signal": held.signal,
-                "level": change.body["level"],
-                "level_before": held.level,
-                "body_before": before,
-            }
-        )
+        changed = cycle_events.signal_changed(change, held, before)
         self.case_batch.tell(held.case, changed)
-        if _more_urgent(change, held):
+        if self._more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
-        _write_signal(held, change)
+        self._write(held, change)
         self.case_batch.touch(held)
 
     def _raise(self, change: Change, held: SignalRow | None) -> None:
@@ -203,34 +177,37 @@ class Signals:
         case = self.case_batch.open.get(change.household_id) or _open_case(
             self.case_batch, change, due, evidence
         )
-        raised = events.SignalRaised(
-            {
-                "kind": EventKind.SIGNAL_RAISED,
-                **_about(change),
-                "signal": change.body["signal"],
-                "level": change.body["level"],
-                "due_at": due.isoformat(),
-                "new_evidence": evidence,
-            }
-        )
+        raised = cycle_events.signal_raised(change, due, evidence)
         self.case_batch.tell(case, raised)
         if held is not None and held.case is case:
             held.raised_on, held.due_at, held.cleared_on = change.as_of, due, None
-            _write_signal(held, change)
+            self._write(held, change)
             self.case_batch.touch(held)
         else:
             signal = SignalRow(case, change.key, raised_on=change.as_of, due_at=due)
-            _write_signal(signal, change)
+            self._write(signal, change)
             self.case_batch.add(signal)
 
     def _due(self, change: Change) -> dt.datetime:
         return self.clocks.due(change.known_at, change.body["within"], change.body["department"])
 
+    def _more_urgent(self, change: Change, held: SignalRow) -> bool:
+        return self._hours(change, held) < held.urgency_hours
+
+    def _hours(self, change: Change, signal: SignalRow) -> float:
+        """As of the day on which the signal was raised: that a working day counts for other hours since then
+        makes nothing more urgent."""
+        return nominal_hours(self.clocks.terms, change.body["within"], signal.raised_on)
+
+    def _write(self, signal: SignalRow, change: Change) -> None:
+        signal.urgency_hours = self._hours(change, signal)
+        _write_signal(signal, change)
+
 
 def _write_signal(signal: SignalRow, change: Change) -> None:
     body = change.body
+    signal.severity = body["severity"]
     signal.signal, signal.department, signal.level = body["signal"], body["department"], body["level"] or ""
-    signal.urgency_hours, signal.severity = nominal_hours(body["within"]), body["severity"]
     signal.theme, signal.watched = body["theme"], _groups(body.get("layers"))
     signal.person_id, signal.pack_hash = change.person_id, change.pack_hash
     _write_body(signal, change)
@@ -242,11 +219,7 @@ def _groups(layers: Mapping[str, Any] | None) -> str:
     return f",{','.join(listed)}," if listed else ""
 
 
-def _more_urgent(change: Change, held: SignalRow) -> bool:
-    return nominal_hours(change.body["within"]) < held.urgency_hours
-
-
-def _what_is_new(change: Change, held: SignalRow | None) -> events.NewEvidence:
+def _what_is_new(change: Change, held: SignalRow | None) -> NewEvidence:
     if held is None:
         return {"what": "new"}
     if held.cleared_on is not None:
@@ -291,28 +264,14 @@ class Proposals:
         elif held.state in RUNNING:
             self.case_batch.message_department(held, "evidence_withdrawn", str(change.seq))
         self.case_batch.touch(held)
-        cleared = events.ProposalCleared(
-            {
-                "kind": EventKind.PROPOSAL_CLEARED,
-                **_about(change),
-                "programme": held.programme,
-                "state": held.state,
-            }
-        )
+        cleared = cycle_events.proposal_cleared(change, held)
         self.case_batch.tell(held.case, cleared)
 
     def _update(self, held: ReferralRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change) and held.state == ReferralState.PROPOSED:
             return
-        changed = events.ProposalChanged(
-            {
-                "kind": EventKind.PROPOSAL_CHANGED,
-                **_about(change),
-                **_amounts(held, change),
-                "body_before": before,
-            }
-        )
+        changed = cycle_events.proposal_changed(change, held, before)
         self.case_batch.tell(held.case, changed)
         check, amount = change.body.get("local_check"), held.amount
         held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
@@ -328,9 +287,7 @@ class Proposals:
             self.case_batch.message_department(held, "evidence_stands", str(change.seq))
         held.evidence_cleared_on = None
         self.case_batch.touch(held)
-        changed = events.EvidenceChanged(
-            {"kind": EventKind.EVIDENCE_CHANGED, **_about(change), **_amounts(held, change)}
-        )
+        changed = cycle_events.evidence_changed(change, held)
         self.case_batch.tell(held.case, changed)
 
     def _propose(self, change: Change) -> None:
@@ -350,15 +307,7 @@ class Proposals:
         if check:
             referral.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
         self.case_batch.add(referral)
-        raised = events.ProposalRaised(
-            {
-                "kind": EventKind.PROPOSAL_RAISED,
-                **_about(change),
-                "programme": referral.programme,
-                "amount": change.body["amount"],
-                "unit": referral.unit,
-            }
-        )
+        raised = cycle_events.proposal_raised(change, referral)
         self.case_batch.tell(case, raised)
 
     def _case_for(self, change: Change, due: dt.datetime) -> CaseRow:
@@ -384,14 +333,3 @@ def _write_referral(referral: ReferralRow, change: Change) -> None:
 def _write_body(row: SignalRow | ReferralRow, change: Change) -> None:
     body = as_stored(change.body)
     row.form, row.answers = body.form.digest if body.form else "", body.text
-
-
-def _amounts(held: ReferralRow, change: Change) -> events.Amounts:
-    before = None if held.amount is None else float(held.amount)
-    return {
-        "programme": held.programme,
-        "amount": change.body["amount"],
-        "amount_before": before,
-        "unit": change.body["unit"],
-        "state": held.state,
-    }
