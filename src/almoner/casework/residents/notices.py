@@ -23,7 +23,7 @@ from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.events import NoticeKind, NoticeMade, NoticeUsed
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import opened_vault, people
-from almoner.casework.models import Answer, Notice, WrongTry
+from almoner.casework.models import Notice, NoticeAnswer, WrongTry
 from almoner.casework.models.cases import new_reference
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 TRIES_A_NOTICE, LOCKED = 5, dt.timedelta(hours=1)
 TRIES_AN_ADDRESS, REMEMBERED = 20, dt.timedelta(hours=1)
 LAST = 4  # characters of an identity number: the second fact
-ANSWERED: Mapping[Answer, NoticeKind] = {
-    Answer.ACCEPTED: EventKind.HOUSEHOLD_ACCEPTED,
-    Answer.DECLINED: EventKind.HOUSEHOLD_DECLINED,
+ANSWERED: Mapping[NoticeAnswer, NoticeKind] = {
+    NoticeAnswer.ACCEPTED: EventKind.HOUSEHOLD_ACCEPTED,
+    NoticeAnswer.DECLINED: EventKind.HOUSEHOLD_DECLINED,
 }
 
 
@@ -120,7 +120,7 @@ def _right(notice: Notice, now: dt.datetime) -> Notice:
 def answer(notice: Notice, said: str) -> None:
     """What the household says; it may say something else later. Nothing follows by itself: a person reads it."""
     with change_case_of(notice.case_id) as (case, change):
-        answered = Answer(said)
+        answered = NoticeAnswer(said)
         notice.answer, notice.answered_at = answered, change.at
         notice.save(update_fields=["answer", "answered_at"])
         change.record(case, NoticeUsed(kind=ANSWERED[answered], notice=notice.reference))
