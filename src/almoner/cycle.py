@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from almoner.assessment import area_alerts, evidence, ledger, records, signals, watch
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import Sources
+from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Jump
 from almoner.assessment.ledger import Kind, RenderedChange
 from almoner.assessment.opening import open_context
@@ -39,7 +39,7 @@ class _Stage:
     kind: Kind
     findings: str
     disproved: str
-    told: Callable[[AssessmentContext, Sources], Iterable[RenderedChange]]
+    told: Callable[[AssessmentContext, EvidenceSources], Iterable[RenderedChange]]
     expiry: Callable[[Pack], Mapping[str, int]]
 
 
@@ -76,7 +76,7 @@ class Proposed:
 
 
 @dataclass
-class Outcome:
+class CycleOutcome:
     """What a cycle found and changed. `seconds` by phase. `watched`, `proposed`, `recognised` and `layers`
     are counts of everybody: a cycle over some households has none."""
 
@@ -105,7 +105,7 @@ def run(
     known_at: dt.datetime,
     households: Sequence[int] | None = None,
     also: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> CycleOutcome:
     """Assess the scope and write what changed. All or nothing: with it what `also`, which is handed the
     cycle's number, writes in the end."""
     ledger.create(engine)
@@ -121,7 +121,9 @@ def run(
     return outcome
 
 
-def sweep(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> tuple[Outcome, list[int]]:
+def sweep(
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
+) -> tuple[CycleOutcome, list[int]]:
     """A cycle over everybody, and the households of which it leaves nothing known of what was said
     (`evidence_lost`)."""
     unsure: list[int] = []
@@ -161,7 +163,7 @@ def warm_up(
             _record(context, outcome)
 
 
-def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> Outcome:
+def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> CycleOutcome:
     """What the pack decides on the facts as known at `known_at`; nothing is written."""
     ledger.create(engine)
     with _opened(engine, pack, as_of, known_at, None) as (context, seconds):
@@ -171,7 +173,7 @@ def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) ->
 @contextmanager
 def rehearse(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
-) -> Iterator[tuple[AssessmentContext, Outcome]]:
+) -> Iterator[tuple[AssessmentContext, CycleOutcome]]:
     """What `run` would find with this pack, its findings open to reading within the block. The engine may
     be read-only.
 
@@ -199,7 +201,7 @@ def _opened(
         yield context, {"indicators": perf_counter() - started}
 
 
-def _assess(context: AssessmentContext, seconds: dict[str, float]) -> Outcome:
+def _assess(context: AssessmentContext, seconds: dict[str, float]) -> CycleOutcome:
     started = perf_counter()
     watched = signals.find(context)
     seconds["signals"] = perf_counter() - started
@@ -218,7 +220,7 @@ def _assess(context: AssessmentContext, seconds: dict[str, float]) -> Outcome:
     )[0]
     stages = ((stage.kind, stage.findings) for stage in _STAGES)
     decided = ledger.decided(context.engine, *stages) if context.evidence else ""
-    return Outcome(
+    return CycleOutcome(
         None,
         context.as_of,
         context.known_at,
@@ -241,7 +243,7 @@ def _proposed(context: AssessmentContext) -> list[Proposed]:
     return [Proposed(item, context.pack.programmes[item].unit, count, total) for item, count, total in rows]
 
 
-def _record(context: AssessmentContext, outcome: Outcome) -> None:
+def _record(context: AssessmentContext, outcome: CycleOutcome) -> None:
     ledger.write_cycle(
         context.engine,
         {
@@ -263,7 +265,7 @@ def _record(context: AssessmentContext, outcome: Outcome) -> None:
     ledger.reconcile(context.engine, findings(), context.standing, context.as_of, scoped=context.scoped)
     if any(moved.values()):
         evidence.keep_latest(context)
-    sources = Sources(context)
+    sources = EvidenceSources(context)
     told = ledger.tell(
         context.engine,
         (

@@ -20,7 +20,7 @@ import pyarrow as pa
 from almoner.assessment import months
 from almoner.assessment.area_words import evidence
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import Sources
+from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Comparison, Counts, Jump, stand_out
 from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, RenderedChange, moved_table
 from almoner.engines import quote
@@ -272,7 +272,7 @@ def expiry(pack: Pack) -> dict[str, int]:
     return dict.fromkeys(pack.signals, alarm.expires_days) if alarm else {}
 
 
-def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
+def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     """What the outbox tells of the area alerts that moved. They are few, and each says much of its own:
     their bodies are whole."""
     del sources

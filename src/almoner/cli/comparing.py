@@ -17,7 +17,7 @@ from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
 from almoner.policy import compile_pack, find_pack
-from almoner.policy.authoring.changes import Change
+from almoner.policy.authoring.changes import PackChange
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import say
 from almoner.trials import pack_effects
@@ -269,7 +269,7 @@ def _count(n: int | None) -> str:
     return "withheld" if n is None else f"{n:,}"
 
 
-def _show_text(text: tuple[Change, ...]) -> None:
+def _show_text(text: tuple[PackChange, ...]) -> None:
     if not text:
         out.print("The packs decide by the same text.")
         return
@@ -279,7 +279,7 @@ def _show_text(text: tuple[Change, ...]) -> None:
             _show_change(change)
 
 
-def _show_change(change: Change) -> None:
+def _show_change(change: PackChange) -> None:
     where = " ".join(word for word in (change.part, change.item, change.path) if word)
     if change.path == "" and (change.before is None or change.after is None):
         said = "removed" if change.after is None else "added"

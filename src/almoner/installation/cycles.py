@@ -11,7 +11,7 @@ from almoner import casework, cycle, home
 from almoner.assessment import ledger, months, records
 from almoner.assessment.months import Counted
 from almoner.casework.sync.results import Applied
-from almoner.cycle import Outcome
+from almoner.cycle import CycleOutcome
 from almoner.engines import open_engine
 from almoner.installation.casework_sync import apply_outbox, show_timelines
 from almoner.installation.opening import Installation, pack_folder
@@ -30,7 +30,7 @@ def end_of(day: dt.date) -> dt.datetime:
 class CycleResult:
     """A cycle and what casework made of it."""
 
-    outcome: Outcome
+    outcome: CycleOutcome
     applied: Applied
     persons_without_household: int  # a blind spot: they have facts, but no household to be assessed in
     seconds: float  # without those of `counted`
@@ -70,7 +70,7 @@ def run_cycle(
 class Replayed:
     """A past decision computed again. `recorded` is None where no cycle was run for that day by then."""
 
-    outcome: Outcome
+    outcome: CycleOutcome
     recorded: str | None
 
     @property

@@ -23,7 +23,7 @@ from almoner.assessment.values import ParameterValues, values_at
 from almoner.engines import Engine
 from almoner.policy.model.pack import NaiveRule, Pack
 from almoner.registry.deliveries import last_received
-from almoner.registry.identity import HOUSEHOLD_PREFIX, hmac_sql, pads
+from almoner.registry.lookup import materialize_with_ids
 from almoner.registry.scope import scope_views
 from almoner.registry.vault import Vault
 
@@ -55,17 +55,16 @@ def truth_of(engine: Engine, vault: Vault, place: Path, as_of: dt.date) -> None:
     needs = _needs(place / "truth")
     since = as_of - dt.timedelta(days=DAYS_BACK)
     with engine.register("truth_file", needs):
-        engine.materialize(
+        materialize_with_ids(
+            engine,
+            vault,
             "true_need",
-            f"""WITH active AS (
-                  SELECT DISTINCT need, household_no, resident_no FROM truth_file
-                  WHERE started_on <= $as_of AND (ended_on IS NULL OR ended_on >= $since)),
-                marked AS (
-                  SELECT *, {hmac_sql("$prefix || household_no")} AS home, {hmac_sql("resident_no")} AS number FROM active)
-                SELECT m.need, h.household_id, p.person_id FROM marked AS m
-                LEFT JOIN registry.household AS h ON h.key_index = m.home
-                LEFT JOIN registry.person AS p ON p.number_index = m.number""",
-            {"as_of": as_of, "since": since, "prefix": HOUSEHOLD_PREFIX, **pads(vault)},
+            """
+            SELECT DISTINCT need, household_no, resident_no
+            FROM truth_file
+            WHERE started_on <= $as_of AND (ended_on IS NULL OR ended_on >= $since)
+            """,
+            {"as_of": as_of, "since": since},
         )
 
 

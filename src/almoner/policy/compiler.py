@@ -14,9 +14,9 @@ from almoner.policy import clocks
 from almoner.policy.document import Document, read
 from almoner.policy.model.pack import (
     CONSOLE,
-    Department,
     Feed,
     Pack,
+    PackDepartment,
     Panel,
     Parameter,
     Programme,
@@ -27,7 +27,7 @@ from almoner.policy.model.support import Category
 from almoner.policy.reading import naive_rules, shapes, sources, units
 from almoner.policy.reading.categories import CategoryReader
 from almoner.policy.reading.conditions import KnownColumn, Vocabulary
-from almoner.policy.reading.contracts import ContractReader, Terms
+from almoner.policy.reading.contracts import ContractContext, ContractReader
 from almoner.policy.reading.indicators import IndicatorReader, ReadIndicator, tables
 from almoner.policy.reading.naive_rules import NaiveRuleReader, ReadNaiveRule
 from almoner.policy.reading.parameters import ParameterReader
@@ -117,7 +117,7 @@ class Compiler:
         whole = replace(pack, watch=watch, timelines=shown, naive_rules=naive_rules.good(naive))
         return clocks.on(whole, self._as_of)
 
-    def _watch_document(self, terms: Terms) -> Document | None:
+    def _watch_document(self, terms: ContractContext) -> Document | None:
         if sources.WATCH not in self._sources.layers:
             return None
         document = self._sources.document(sources.WATCH, self.report)
@@ -125,11 +125,11 @@ class Compiler:
             shapes.all_words(document, terms.languages, self.report, ("label", "check", "why"))
         return document
 
-    def _category_readers(self, ground: Ground, terms: Terms) -> dict[str, CategoryReader]:
+    def _category_readers(self, ground: Ground, terms: ContractContext) -> dict[str, CategoryReader]:
         documents = dict(self._documents("categories", terms))
         return {n: CategoryReader(n, d, ground, self.report, documents) for n, d in documents.items()}
 
-    def _programme_readers(self, ground: Ground, terms: Terms) -> dict[str, ProgrammeReader]:
+    def _programme_readers(self, ground: Ground, terms: ContractContext) -> dict[str, ProgrammeReader]:
         documents = dict(self._documents("programmes", terms))
         heads = {n: head(d) for n, d in documents.items()}
         categories = self._names("categories")
@@ -163,7 +163,7 @@ class Compiler:
                     shapes.words(head, (part, name), _languages(head), self.report)
         return head
 
-    def _departments(self, head: Document | None) -> dict[str, Department | None] | None:
+    def _departments(self, head: Document | None) -> dict[str, PackDepartment | None] | None:
         document = self._sources.document(sources.DEPARTMENTS, self.report)
         if document is None:
             if sources.DEPARTMENTS not in self._sources.layers:
@@ -183,7 +183,7 @@ class Compiler:
 
     def _department(
         self, name: str, document: Document, shape: shapes.DepartmentShape | None
-    ) -> Department | None:
+    ) -> PackDepartment | None:
         if shape is None:
             return None
         times: list[dt.time] = []
@@ -206,7 +206,7 @@ class Compiler:
         self._inbox(name, document, shape.inbox)
         if len(times) < 2:
             return None
-        return Department(name, shape.label, shape.inbox, times[0], times[1], tuple(shape.identity))
+        return PackDepartment(name, shape.label, shape.inbox, times[0], times[1], tuple(shape.identity))
 
     def _inbox(self, name: str, document: Document, inbox: str) -> None:
         try:
@@ -226,18 +226,18 @@ class Compiler:
                 "Write `console`, or the https:// address of its system.",
             )
 
-    def _terms(self, head: Document | None, departments: Mapping[str, object]) -> Terms:
+    def _terms(self, head: Document | None, departments: Mapping[str, object]) -> ContractContext:
         own = list(head.mapping("units")) if head else []
         currency = head.get("currency") if head else None
         atoms = frozenset([*own, *([currency] if isinstance(currency, str) else [])])
-        return Terms(
+        return ContractContext(
             _languages(head),
             frozenset(head.mapping("purposes") if head else ()),
             frozenset(departments),
             atoms,
         )
 
-    def _documents(self, folder: str, terms: Terms) -> Iterator[tuple[str, Document]]:
+    def _documents(self, folder: str, terms: ContractContext) -> Iterator[tuple[str, Document]]:
         """The files of one folder that parse, by name; their labels are checked on the way."""
         for file in self._sources.in_folder(folder):
             document = read(file.shown, file.content, self.report.add)
@@ -260,7 +260,7 @@ class Compiler:
                     )
                 yield name, document
 
-    def _feeds(self, terms: Terms) -> dict[str, Feed | None]:
+    def _feeds(self, terms: ContractContext) -> dict[str, Feed | None]:
         feeds: dict[str, Feed | None] = self._names("contracts")
         for name, document in self._documents("contracts", terms):
             feeds[name] = ContractReader(document, terms, self.report).feed()
@@ -293,7 +293,7 @@ class Compiler:
             )
         return feeds
 
-    def _parameters(self, terms: Terms) -> dict[str, Parameter | None]:
+    def _parameters(self, terms: ContractContext) -> dict[str, Parameter | None]:
         found: dict[str, Parameter | None] = self._names("parameters")
         self._parameter_documents = dict(self._documents("parameters", terms))
         for name, document in self._parameter_documents.items():
@@ -311,7 +311,10 @@ class Compiler:
         return found
 
     def _indicators(
-        self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
+        self,
+        feeds: Mapping[str, Feed | None],
+        parameters: Mapping[str, Parameter | None],
+        terms: ContractContext,
     ) -> dict[str, ReadIndicator]:
         known, found = tables(feeds), dict[str, ReadIndicator]()
         described = "subject, label and the meaning of every column"
@@ -323,7 +326,10 @@ class Compiler:
         return found
 
     def _timelines(
-        self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
+        self,
+        feeds: Mapping[str, Feed | None],
+        parameters: Mapping[str, Parameter | None],
+        terms: ContractContext,
     ) -> dict[str, ReadTimeline]:
         known, found = tables(feeds), dict[str, ReadTimeline]()
         for name, document, file in self._statements(FOLDER, "timeline", "subject, label and unit", terms):
@@ -333,7 +339,10 @@ class Compiler:
         return found
 
     def _naive_rules(
-        self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
+        self,
+        feeds: Mapping[str, Feed | None],
+        parameters: Mapping[str, Parameter | None],
+        terms: ContractContext,
     ) -> dict[str, ReadNaiveRule]:
         known, found = tables(feeds), dict[str, ReadNaiveRule]()
         described = "subject, label and need"
@@ -344,7 +353,7 @@ class Compiler:
         return found
 
     def _statements(
-        self, folder: str, what: str, described: str, terms: Terms
+        self, folder: str, what: str, described: str, terms: ContractContext
     ) -> Iterator[tuple[str, Document, sources.SourceFile]]:
         """What a folder describes, each with its SQL. One file without the other is a finding."""
         sql = {Path(f.name).stem: f for f in self._sources.in_folder(folder, ".sql")}
@@ -361,7 +370,7 @@ class Compiler:
 
     def _ground(
         self,
-        terms: Terms,
+        terms: ContractContext,
         feeds: Mapping[str, Feed | None],
         parameters: Mapping[str, Parameter | None],
         indicators: Mapping[str, ReadIndicator],
@@ -440,7 +449,7 @@ class Compiler:
     def _pack(
         self,
         shape: shapes.PackShape,
-        departments: Mapping[str, Department | None],
+        departments: Mapping[str, PackDepartment | None],
         feeds: Mapping[str, Feed],
         indicators: Mapping[str, ReadIndicator],
         parameters: Mapping[str, Parameter],
@@ -482,7 +491,7 @@ def _good(found: Mapping[str, T | None]) -> dict[str, T]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _unit(document: Document, terms: Terms, quiet: Report) -> units.Unit:
+def _unit(document: Document, terms: ContractContext, quiet: Report) -> units.Unit:
     if "unit" not in document.mapping("metadata"):
         return units.UNKNOWN
     return shapes.unit(document, ("metadata", "unit"), document.get("metadata", "unit"), terms.units, quiet)

@@ -19,12 +19,12 @@ from time import monotonic, perf_counter
 
 from almoner import cycle
 from almoner.assessment import months, records
-from almoner.cycle import Outcome
+from almoner.cycle import CycleOutcome
 from almoner.engines import Engine
 from almoner.errors import AlmonerError, EngineError
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty, sealing
-from almoner.registry.deliveries import Receipt, last_received
+from almoner.registry.deliveries import DeliveryReceipt, last_received
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.stream import state, ticks
 from almoner.stream.following import Followed, Following
@@ -374,7 +374,7 @@ class Worker:
         return self.day or at.date()
 
     def _tell_cycle(
-        self, outcome: Outcome, rounds: Sequence[tuple[Taken, dt.datetime]], followed: Followed
+        self, outcome: CycleOutcome, rounds: Sequence[tuple[Taken, dt.datetime]], followed: Followed
     ) -> None:
         """Casework has all of a cycle, and so of these rounds. Called in its thread."""
         self._told = outcome.cycle_id or 0
@@ -407,7 +407,7 @@ class Worker:
             )
 
 
-def _counts(receipt: Receipt) -> dict[str, int]:
+def _counts(receipt: DeliveryReceipt) -> dict[str, int]:
     return {
         "rows": receipt.rows_read,
         "new": receipt.rows_new,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from almoner.policy.model.terms import Condition, Subject, Term, Words
 
 if TYPE_CHECKING:
-    from almoner.policy.model.support import Category, Participation, Terms
+    from almoner.policy.model.support import Category, Participation, ProgrammeTerms
     from almoner.policy.model.watch import Watch
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
@@ -217,7 +217,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Step:
+class AmountStep:
     """One line of an amount's arithmetic; later steps may use earlier ones by `id`."""
 
     id: str
@@ -243,20 +243,20 @@ class Programme:
     signals: tuple[str, ...]  # an open signal of these makes the programme be looked at
     eligible: Condition
     exclusions: tuple[Exclusion, ...]
-    steps: tuple[Step, ...]  # the last one is the amount
+    steps: tuple[AmountStep, ...]  # the last one is the amount
     unit: str
     department: str
     within: Term
     participation: Participation
     reference: str
-    terms: Terms
+    terms: ProgrammeTerms
 
 
 CONSOLE = "console"
 
 
 @dataclass(frozen=True)
-class Department:
+class PackDepartment:
     """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a
     resident to deliver."""
 
@@ -313,7 +313,7 @@ class Pack:
     languages: tuple[str, ...]
     currency: str
     purposes: Mapping[str, Words]
-    departments: Mapping[str, Department]
+    departments: Mapping[str, PackDepartment]
     feeds: Mapping[str, Feed]
     indicators: Mapping[str, Indicator]
     parameters: Mapping[str, Parameter]
