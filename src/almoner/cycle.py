@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from almoner.assessment import area_alerts, evidence, ledger, signals, watch
+from almoner.assessment import area_alerts, evidence, ledger, records, signals, watch
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Jump
@@ -25,6 +25,7 @@ from almoner.assessment.signals import Watched
 from almoner.assessment.watch import Layers
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
+from almoner.registry import dirty
 from almoner.registry.schema import absent
 from almoner.registry.scope import Absent
 from almoner.support import candidates, entitlements, reasons, recognition
@@ -112,9 +113,7 @@ def run(
         with _opened(engine, pack, as_of, known_at, households) as (context, seconds):
             outcome = _assess(context, seconds)
             started = perf_counter()
-            cycle_id = outcome.cycle_id = 1 + engine.value(
-                "SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle"
-            )
+            cycle_id = outcome.cycle_id = records.next_cycle_id(engine)
             _record(context, outcome)
             seconds["record"] = perf_counter() - started
         if also:
@@ -134,14 +133,19 @@ def sweep(
 def evidence_lost(engine: Engine, households: Sequence[int] | None = None) -> list[int]:
     """Among those that a cycle just now looked at, within its transaction (None: everybody): with a closed
     record, and open signals of which it found none to hold."""
-    if not engine.rows("SELECT 1 FROM registry.touched WHERE closed LIMIT 1"):
+    if not dirty.any_closed(engine):
         return []
     holds = ledger.keyed("signal", findings()["signal"])
-    only = "" if households is None else "AND household_id IN (SELECT household_id FROM looked_at_now)"
-    sql = f"""SELECT household_id FROM assessment.standing WHERE kind = 'signal'
-        AND household_id IN (SELECT household_id FROM registry.touched WHERE closed) {only}
-        GROUP BY household_id HAVING NOT bool_or(key IN (SELECT key FROM ({holds}))) ORDER BY 1"""
-    with engine.register("looked_at_now", pa.table({"household_id": pa.array(households or [], pa.int64())})):
+    only = "" if households is None else "AND household_id IN (SELECT household_id FROM assessed_now)"
+    sql = f"""
+        SELECT household_id
+        FROM ({records.open_signals(None, "household_id, key")})
+        WHERE household_id IN ({dirty.CLOSED}) {only}
+        GROUP BY household_id
+        HAVING NOT bool_or(key IN (SELECT key FROM ({holds})))
+        ORDER BY household_id
+    """
+    with engine.register("assessed_now", pa.table({"household_id": pa.array(households or [], pa.int64())})):
         return [household for (household,) in engine.rows(sql)]
 
 
@@ -151,12 +155,11 @@ def warm_up(
     """Go through a cycle over some households as if nothing had been said of them yet, and undo all of it:
     an engine that keeps plans has them from then on."""
     ledger.create(engine)
-    listed = ", ".join(str(int(household)) for household in households)
     with engine.rolled_back():
-        engine.execute(f"DELETE FROM assessment.standing WHERE household_id IN ({listed})")
+        records.discard_open(engine, households)
         with _opened(engine, pack, as_of, known_at, households) as (context, seconds):
             outcome = _assess(context, seconds)
-            outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
+            outcome.cycle_id = records.next_cycle_id(engine)
             _record(context, outcome)
 
 

@@ -13,12 +13,11 @@ import pytest
 
 from almoner import casework
 from almoner.casework.conf.installation import database, secret_key
-from almoner.casework.models import CalendarDay, Case, PackDepartment
+from almoner.casework.models import CalendarDay, Case, Department
 from almoner.casework.sync.reference_data import set_day
 from almoner.errors import AlmonerError, HomeError
 from almoner.home import Home, create
-from almoner.policy.model.pack import Pack
-from almoner.policy.model.pack import PackDepartment as PackDepartment
+from almoner.policy.model.pack import Pack, PackDepartment
 from casework.conftest import PASSWORD
 from casework.makers import Outbox, base_terms
 
@@ -114,7 +113,7 @@ def test_departments_and_calendar_come_from_the_pack(pack: Pack) -> None:
     casework.sync_departments(pack)
     casework.sync_departments(pack)
     casework.sync_calendar(pack)
-    assert PackDepartment.objects.get().closes == dt.time(18)
+    assert Department.objects.get().closes == dt.time(18)
     assert dict(CalendarDay.objects.values_list("day", "working")) == dict(pack.holidays)
 
 

@@ -26,6 +26,7 @@ from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, RenderedChange, mov
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack, Role
 from almoner.policy.model.watch import Alarm, AreaLayer
+from almoner.registry.deliveries import watermarks
 
 FINDINGS, DISPROVED = "area_findings", "area_refuted"
 _ROLLED, _TOLD, _BODIES = "area_rolled", "area_told", "area_bodies"
@@ -335,7 +336,7 @@ def _common(context: AssessmentContext, m: _Moved) -> dict[str, Any]:
 
 def _keep_told(context: AssessmentContext, layer: AreaLayer | None, found: Sequence[Jump]) -> None:
     """What the bodies tell beyond the finding, as JSON; with it the single months and the single neighbours."""
-    through = months.watermarks(context.engine, context.known_at) if found else {}
+    through = watermarks(context.engine, context.known_at) if found else {}
     texts = [json.dumps(_told(context, layer, jump, through)) for jump in found if layer]
     told = pa.table(
         {

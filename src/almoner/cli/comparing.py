@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from almoner import home
+from almoner.assessment import records
 from almoner.cli.output import emit_json, err, out, show_table, told
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
@@ -66,10 +67,8 @@ def _compared(
 
 
 def _last_day(engine: Engine) -> dt.date:
-    found = engine.value(
-        "SELECT as_of FROM assessment.cycle WHERE scope = 'everybody' ORDER BY cycle_id DESC LIMIT 1"
-    )
-    return found if isinstance(found, dt.date) else now().date()
+    sweep = records.last_sweep(engine)
+    return sweep.as_of if sweep else now().date()
 
 
 def _pack(place: Home, text: str, day: dt.date) -> Pack:

@@ -25,12 +25,13 @@ from almoner.policy.model.pack import (
     Signal,
 )
 from almoner.policy.model.support import Category
-from almoner.policy.reading import shapes, sources, units
+from almoner.policy.reading import naive_rules, shapes, sources, units
 from almoner.policy.reading.categories import CategoryReader
 from almoner.policy.reading.conditions import KnownColumn, Vocabulary
 from almoner.policy.reading.contracts import ContractContext, ContractReader
 from almoner.policy.reading.indicators import IndicatorReader, ReadIndicator, tables
 from almoner.policy.reading.legal_terms import LegalTermsReader
+from almoner.policy.reading.naive_rules import NaiveRuleReader, ReadNaiveRule
 from almoner.policy.reading.parameters import ParameterReader
 from almoner.policy.reading.programmes import ProgrammeReader, head
 from almoner.policy.reading.rules import Ground, RuleReader, SignalReader
@@ -70,6 +71,7 @@ class Compiler:
         parameters = self._parameters(terms)
         indicators = self._indicators(feeds, parameters, terms)
         timelines = self._timelines(feeds, parameters, terms)
+        naive = self._naive_rules(feeds, parameters, terms)
         watching, legal_terms = self._watch_document(terms), self._legal_terms(terms)
         ground = replace(
             self._ground(terms, feeds, parameters, indicators),
@@ -102,6 +104,7 @@ class Compiler:
                 _good(parameters),
                 indicators,
                 timelines,
+                naive,
                 iter(readers),
                 self._as_of,
                 self.report,
@@ -122,7 +125,8 @@ class Compiler:
             scenarios,
         )
         shown = {name: read.timeline for name, read in timelines.items() if read.timeline is not None}
-        return clocks.on(replace(pack, watch=watch, timelines=shown), self._as_of)
+        whole = replace(pack, watch=watch, timelines=shown, naive_rules=naive_rules.good(naive))
+        return clocks.on(whole, self._as_of)
 
     def _watch_document(self, terms: ContractContext) -> Document | None:
         if sources.WATCH not in self._sources.layers:
@@ -357,6 +361,20 @@ class Compiler:
             text = SqlText(file.shown, file.content, self.report, TimelineReader.what)
             reader = TimelineReader(name, document, text, known, parameters, terms.units, self.report)
             found[name] = reader.read(feeds)
+        return found
+
+    def _naive_rules(
+        self,
+        feeds: Mapping[str, Feed | None],
+        parameters: Mapping[str, Parameter | None],
+        terms: ContractContext,
+    ) -> dict[str, ReadNaiveRule]:
+        known, found = tables(feeds), dict[str, ReadNaiveRule]()
+        described = "subject, label and need"
+        for name, document, file in self._statements(naive_rules.FOLDER, "naive rule", described, terms):
+            text = SqlText(file.shown, file.content, self.report, NaiveRuleReader.what)
+            reader = NaiveRuleReader(name, document, text, known, parameters, terms.units, self.report)
+            found[name] = reader.read()
         return found
 
     def _statements(

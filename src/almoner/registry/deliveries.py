@@ -205,10 +205,56 @@ def take_rows(
     return receipt
 
 
-def last_received(engine: Engine, feed: str) -> dt.datetime | None:
-    """When the feed's latest delivery came."""
+def last_received(engine: Engine, feed: str | None = None) -> dt.datetime | None:
+    """When the latest delivery came, of one feed or of all."""
+    if feed is None:
+        return engine.value("SELECT max(received_at) FROM registry.delivery")  # type: ignore[no-any-return]
     return engine.value(  # type: ignore[no-any-return]
         "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": feed}
+    )
+
+
+def watermarks(engine: Engine, known_at: dt.datetime) -> dict[str, dt.date | None]:
+    """By feed, the last day that it was complete for as known at `known_at`."""
+    return dict(
+        engine.rows(
+            """
+            SELECT feed, max(complete_through)
+            FROM registry.delivery
+            WHERE received_at <= $at
+            GROUP BY feed
+            """,
+            {"at": known_at},
+        )
+    )
+
+
+def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
+    """By feed: the last complete day, the latest delivery, and how many rows were read and held back."""
+    rows = engine.rows(
+        """
+        SELECT
+          feed,
+          max(complete_through),
+          max(received_at),
+          sum(rows_read)::BIGINT,
+          sum(rows_quarantined)::BIGINT
+        FROM registry.delivery
+        GROUP BY feed
+        ORDER BY feed
+        """
+    )
+    return [(feed, through, at, read, held) for feed, through, at, read, held in rows]
+
+
+def set_watermark(engine: Engine, feed: str, received_at: dt.datetime, through: dt.date) -> None:
+    """Record a delivery without rows that makes `feed` complete through a day; for scenarios of a pack."""
+    engine.execute(
+        """
+        INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through)
+        VALUES (1, $feed, $at, $through)
+        """,
+        {"feed": feed, "at": received_at, "through": through},
     )
 
 

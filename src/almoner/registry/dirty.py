@@ -15,6 +15,8 @@ from almoner.registry.schema import fact_columns, fact_table
 from almoner.registry.writing import WritingOutcome
 
 EVERYBODY = 0  # no household has this id
+HOUSEHOLDS = "SELECT household_id FROM registry.touched"
+CLOSED = f"{HOUSEHOLDS} WHERE closed"  # those of which a row was corrected or withdrawn
 _TABLES = {
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
     "moved_watermark": "feed VARCHAR",
@@ -25,6 +27,11 @@ def ensure(engine: Engine) -> None:
     """Create the tables that are missing."""
     for name, columns in _TABLES.items():
         engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
+
+
+def any_closed(engine: Engine) -> bool:
+    """Whether a row of a household that waits was corrected or withdrawn."""
+    return bool(engine.rows(f"{CLOSED} LIMIT 1"))
 
 
 def first_households(engine: Engine, table: str, most: int) -> list[int]:

@@ -109,6 +109,11 @@ def insert_faults(
         engine.execute("INSERT INTO registry.fault FROM found_faults")
 
 
+def count_open(engine: Engine) -> int:
+    """How many rows are held back and neither taken in later nor dismissed."""
+    return int(engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"))
+
+
 def entries(
     engine: Engine,
     *,

@@ -21,6 +21,7 @@ from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Feed, Pack, Role, ScenarioCase
 from almoner.registry import schema
+from almoner.registry.deliveries import set_watermark
 from almoner.support import candidates, entitlements, recognition
 
 CENT = 0.005
@@ -145,11 +146,7 @@ def _text(value: object) -> str | None:
 def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.datetime) -> None:
     through = case.complete_through.get(feed.id, case.as_of)
     if through is not None:
-        engine.execute(
-            "INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through) VALUES (1,"
-            " $feed, $at, $through)",
-            {"feed": feed.id, "at": known_at, "through": through},
-        )
+        set_watermark(engine, feed.id, known_at, through)
 
 
 class _Answers:

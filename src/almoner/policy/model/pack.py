@@ -150,6 +150,21 @@ class Timeline:
     purposes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class NaiveRule:
+    """A single threshold to compare signals with: `sql` gives the households or persons that it names.
+
+    `need` is the need of a fictional place that it is to find. Nothing is decided by it.
+    """
+
+    id: str
+    subject: Subject
+    label: Words
+    need: str
+    sql: str
+    parameters: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class ParameterValue:
     since: dt.date
@@ -316,6 +331,7 @@ class Pack:
     categories: Mapping[str, Category] = field(default_factory=dict)
     watch: Watch | None = None
     timelines: Mapping[str, Timeline] = field(default_factory=dict)
+    naive_rules: Mapping[str, NaiveRule] = field(default_factory=dict)
 
     @property
     def membership_feed(self) -> Feed:
