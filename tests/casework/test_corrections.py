@@ -33,7 +33,7 @@ from almoner.casework.models import (
 from almoner.casework.residents import corrections, grievances, notices
 from almoner.registry.vault import SealedIdentity
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
-from casework.makers import Outbox
+from casework.makers import Outbox, install_terms
 from casework.moves import go
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,12 @@ def agreed(mine: Case, other: Case, worker: User, keeper: User) -> str:
     for case in (mine, other):
         case.refresh_from_db()
     return concern.reference
+
+
+def test_the_register_answers_in_the_packs_time_for_corrections(mine: Case, worker: User) -> None:
+    install_terms(correction={"2025-01-01": {"amount": 7, "unit": "hours"}})
+    concern = corrections.report(worker, mine.reference, mine.version, said())
+    assert concern.due_at - concern.asked_at == dt.timedelta(hours=7)
 
 
 def test_a_worker_asks_the_register_and_types_nothing_in(mine: Case, worker: User, signed_in: SignIn) -> None:
@@ -358,9 +364,7 @@ def test_two_who_join_at_once_lock_both_cases_in_one_order(
     reference = agreed(mine, other, worker, keeper)
     with CaptureQueriesContext(connection) as asked:
         corrections.join(worker, other.reference, other.version, reference)
-    of_both = [
-        query["sql"] for query in asked.captured_queries if f" IN ({mine.pk}, {other.pk})" in query["sql"]
-    ]
-    assert of_both[0].endswith(
-        ('ORDER BY "casework_case"."id" ASC', 'ORDER BY "casework_case"."id" ASC FOR UPDATE')
-    )
+    both = f'FROM "casework_case" WHERE "casework_case"."id" IN ({mine.pk}, {other.pk})'
+    of_both = [query["sql"].partition(both)[2] for query in asked.captured_queries if both in query["sql"]]
+    locked = " FOR NO KEY UPDATE" if connection.vendor == "postgresql" else ""
+    assert of_both == [f' ORDER BY "casework_case"."id" ASC{locked}']

@@ -9,14 +9,13 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from almoner.casework.core import words
 from almoner.casework.figures.charts import percent
-from almoner.casework.presentation.evidence import Fact
+from almoner.casework.presentation.evidence import FactView
 
 register = template.Library()
 register.filter("number", words.number)
 register.filter("quantity", words.quantity)
 register.filter("day", words.day)
 register.filter("moment", words.moment)
-register.filter("level", words.level)
 register.filter("say", words.in_language)
 register.filter("percent", percent)
 register.filter("size", words.size)
@@ -29,12 +28,12 @@ def person(user: AbstractBaseUser) -> str:
 
 
 @register.filter
-def holding(facts: Sequence[Fact]) -> list[Fact]:
+def holding(facts: Sequence[FactView]) -> list[FactView]:
     """Those that hold: why it is here."""
     return [fact for fact in facts if fact.holds]
 
 
 @register.filter
-def not_holding(facts: Sequence[Fact]) -> list[Fact]:
+def not_holding(facts: Sequence[FactView]) -> list[FactView]:
     """Those that do not hold or are unknown: the other branches of a rule."""
     return [fact for fact in facts if not fact.holds]

@@ -7,19 +7,31 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from almoner.policy.model.legal_terms import TermValue, in_brief
 from almoner.policy.model.pack import Pack, ParameterValue
 from almoner.policy.model.terms import Condition
 
 _NOT_POLICY = frozenset(
     {"hash", "scenarios"}
 )  # scenarios decide nothing; the hash says only that something differs
-_FIRST = ("parameters", "signals", "categories", "programmes", "indicators", "timelines", "feeds", "watch")
+_FIRST = (
+    "parameters",
+    "terms",
+    "signals",
+    "categories",
+    "programmes",
+    "indicators",
+    "timelines",
+    "feeds",
+    "watch",
+)
 _DERIVED = frozenset({"reads", "feeds"})  # found by walking the SQL: they change with it
+_DATED = (ParameterValue, TermValue)
 _NAMES = ("id", "name", "level")  # what a member of a list is known by
 
 
 @dataclasses.dataclass(frozen=True)
-class Change:
+class PackChange:
     """One difference. `before` is None for what is new, `after` for what is gone.
 
     `part` is the pack's part (`parameters`, `signals`, ...), `item` the id in it, `path` the place in the
@@ -33,14 +45,14 @@ class Change:
     after: str | None
 
 
-def changes(old: Pack, new: Pack) -> list[Change]:
+def changes(old: Pack, new: Pack) -> list[PackChange]:
     """Every difference of what the packs decide, rules before names and calendars. Empty when there is none."""
     parts = [field.name for field in dataclasses.fields(Pack) if field.name not in _NOT_POLICY]
     ordered = sorted(parts, key=lambda part: _FIRST.index(part) if part in _FIRST else len(_FIRST))
     return [c for part in ordered for c in _part(part, getattr(old, part), getattr(new, part))]
 
 
-def _part(part: str, old: Any, new: Any) -> Iterator[Change]:
+def _part(part: str, old: Any, new: Any) -> Iterator[PackChange]:
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         yield from _leaves(part, "", _flat(old), _flat(new))
         return
@@ -48,15 +60,15 @@ def _part(part: str, old: Any, new: Any) -> Iterator[Change]:
         name = str(item)
         if item not in old or item not in new:
             words = _summary(old.get(item, new.get(item)), name)
-            yield Change(part, name, "", words if item in old else None, words if item in new else None)
+            yield PackChange(part, name, "", words if item in old else None, words if item in new else None)
         else:
             yield from _leaves(part, name, _flat(old[item]), _flat(new[item]))
 
 
-def _leaves(part: str, item: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
+def _leaves(part: str, item: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[PackChange]:
     for path in dict.fromkeys([*old, *new]):
         if old.get(path) != new.get(path):
-            yield Change(part, item, path, old.get(path), new.get(path))
+            yield PackChange(part, item, path, old.get(path), new.get(path))
 
 
 def _summary(value: Any, name: str) -> str:
@@ -73,6 +85,8 @@ def _flat(value: Any, path: str = "") -> dict[str, str]:
     if isinstance(value, ParameterValue):
         said = "ended" if value.value is None else _plain(value.value)
         return {path: f"{said} ({value.reference})"}
+    if isinstance(value, TermValue):
+        return {path: f"{in_brief(value.value)} ({value.reference})"}
     if dataclasses.is_dataclass(value):
         fields = [f.name for f in dataclasses.fields(value) if f.name not in _DERIVED]
         return _joined({name: getattr(value, name) for name in fields}, path)
@@ -88,12 +102,12 @@ def _members(values: tuple[Any, ...] | list[Any], path: str) -> dict[str, str]:
     if not any(dataclasses.is_dataclass(v) for v in values):
         return {path: ", ".join(_plain(v) for v in values)}
     keys = [_key(v, n) for n, v in enumerate(values, 1)]
-    order = {} if isinstance(values[0], ParameterValue) else {_under(path, "order"): ", ".join(keys)}
+    order = {} if isinstance(values[0], _DATED) else {_under(path, "order"): ", ".join(keys)}
     return _joined(dict(zip(keys, values, strict=True)), path) | order
 
 
 def _key(value: Any, position: int) -> str:
-    if isinstance(value, ParameterValue):
+    if isinstance(value, _DATED):
         return value.since.isoformat()
     return next((str(getattr(value, name)) for name in _NAMES if hasattr(value, name)), str(position))
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 from almoner.policy.model.terms import Condition, Subject, Term, Words
 
 if TYPE_CHECKING:
-    from almoner.policy.model.support import Category, Participation, Terms
+    from almoner.policy.model.legal_terms import LegalTerms
+    from almoner.policy.model.support import Category, Participation, ProgrammeTerms
     from almoner.policy.model.watch import Watch
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
@@ -149,6 +150,21 @@ class Timeline:
     purposes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class NaiveRule:
+    """A single threshold to compare signals with: `sql` gives the households or persons that it names.
+
+    `need` is the need of a fictional place that it is to find. Nothing is decided by it.
+    """
+
+    id: str
+    subject: Subject
+    label: Words
+    need: str
+    sql: str
+    parameters: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class ParameterValue:
     since: dt.date
@@ -202,7 +218,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Step:
+class AmountStep:
     """One line of an amount's arithmetic; later steps may use earlier ones by `id`."""
 
     id: str
@@ -228,28 +244,28 @@ class Programme:
     signals: tuple[str, ...]  # an open signal of these makes the programme be looked at
     eligible: Condition
     exclusions: tuple[Exclusion, ...]
-    steps: tuple[Step, ...]  # the last one is the amount
+    steps: tuple[AmountStep, ...]  # the last one is the amount
     unit: str
     department: str
     within: Term
     participation: Participation
     reference: str
-    terms: Terms
+    terms: ProgrammeTerms
 
 
 CONSOLE = "console"
 
 
 @dataclass(frozen=True)
-class Department:
+class PackDepartment:
     """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a
     resident to deliver."""
 
     id: str
     label: Words
     inbox: str = CONSOLE
-    opens: dt.time = dt.time(9)
-    closes: dt.time = dt.time(17)
+    opens: dt.time | None = None  # None, as `closes`: the office hours of the pack's terms
+    closes: dt.time | None = None
     identity: tuple[str, ...] = ("number", "name")  # fields of the vault
 
 
@@ -298,7 +314,7 @@ class Pack:
     languages: tuple[str, ...]
     currency: str
     purposes: Mapping[str, Words]
-    departments: Mapping[str, Department]
+    departments: Mapping[str, PackDepartment]
     feeds: Mapping[str, Feed]
     indicators: Mapping[str, Indicator]
     parameters: Mapping[str, Parameter]
@@ -307,6 +323,7 @@ class Pack:
     scenarios: tuple[ScenarioCase, ...]
     holidays: Mapping[dt.date, bool]  # True: a working day although a weekend; False: a holiday
     hash: str  # SHA-256 over the files, after `extends`
+    terms: LegalTerms
     panel: Panel | None = None
     units: Mapping[str, Words] = field(
         default_factory=dict
@@ -314,6 +331,7 @@ class Pack:
     categories: Mapping[str, Category] = field(default_factory=dict)
     watch: Watch | None = None
     timelines: Mapping[str, Timeline] = field(default_factory=dict)
+    naive_rules: Mapping[str, NaiveRule] = field(default_factory=dict)
 
     @property
     def membership_feed(self) -> Feed:
