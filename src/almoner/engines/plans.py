@@ -8,19 +8,19 @@ is exchanged for another one with the same columns from one run to the next.
 
 from __future__ import annotations
 
-import functools
 import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
 from almoner.engines.base import Beside, Parameters, quote
+from almoner.engines.statements import clash, names_read, seeing, unlisted, with_queries
 
 ROWS_AT_ONCE = 1_000_000  # of an Arrow table's batch
 MOST_PLANS = 4_000
@@ -58,6 +58,13 @@ class Buffer:
         if self.rows is None:
             raise ValueError("this table is not kept any more")
         return self.rows.__arrow_c_stream__(requested_schema)
+
+
+class Prepared(NamedTuple):
+    """What to run, and the buffers that it reads by a name that the catalogue does not know."""
+
+    statement: str
+    tables: Mapping[str, Buffer]
 
 
 @dataclass
@@ -128,7 +135,8 @@ class Plans:
             -1
         )  # how many slots had been made when it was last looked which of them are not in the catalogue
         self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
-        self._prepared: OrderedDict[Key, str] = OrderedDict()
+        self._rows_of: dict[str, str] = {}  # by buffer, a query for its rows in the engine's own types
+        self._prepared: OrderedDict[Key, Prepared] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
 
@@ -171,24 +179,27 @@ class Plans:
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
         """Run a query."""
-        return self._connection.execute(self._planned(sql, parameters))
+        statement, tables = self._planned(sql, parameters)
+        return seeing(_execute, tables)(self._connection, statement)
 
     def arrow(self, sql: str, parameters: Parameters | None) -> pa.Table:
         """The rows of a query as an Arrow table."""
-        return as_arrow(self._connection, self._planned(sql, parameters))
+        statement, tables = self._planned(sql, parameters)
+        return seeing(as_arrow, tables)(self._connection, statement)
 
-    def _planned(self, sql: str, parameters: Parameters | None) -> str:
+    def _planned(self, sql: str, parameters: Parameters | None) -> Prepared:
         """What to run for a query: the first time itself, unless repetition is expected, and from the
         second time on a plan of its own."""
         key = (written_out(self._connection, sql, parameters), self._cache.view_set, self._cache.exchanged)
-        self.define()
         plan = self._prepared.get(key)
+        if plan is None or not plan.tables:
+            self.define()
         if plan is None:
             if not (self._cache.repeats or self._cache.was_seen(key)) or not self._keeps_its_plan(key):
-                return key[0]
+                return Prepared(key[0], {})
             plan = self._prepare(key)
         self._prepared.move_to_end(key)
-        return f"EXECUTE {plan}"
+        return plan
 
     def materialize(self, name: str, sql: str, parameters: Parameters | None) -> int:
         """Compute `sql` and let `name` stand for its rows. Gives how many these are."""
@@ -245,6 +256,7 @@ class Plans:
         self._connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT {listed} FROM {quote(bare)}"
         )
+        self._rows_of[name] = f"SELECT {listed} FROM {quote(unlisted(name))}"
         self._defined[name] = buffer
         self._view_set = None
 
@@ -267,34 +279,43 @@ class Plans:
         if _OF_A_SCHEMA.search(sql):
             return False
         try:
-            names = {_unquoted(name) for name in _parser().get_table_names(sql, qualified=True)}
+            names = names_read(sql)
         except duckdb.Error:  # it binds joins with USING to tables without columns
             return False
         views, buffers = self._cache.views, self._cache.buffers
         return all(self._reads_buffers_only(views[n]) if n in views else n in buffers for n in names)
 
-    def _prepare(self, key: Key) -> str:
+    def _prepare(self, key: Key) -> Prepared:
+        """DuckDB binds anew at each run what reads a view of the catalogue, from 2.0.1 on. So views become
+        queries of the statement itself, and buffers are found beside the catalogue."""
         self._made += 1
-        plan = f"plan_{self._made}"
-        self._connection.execute(f"PREPARE {plan} AS {key[0]}")
-        self._prepared[key] = plan
+        name, sql, tables = f"plan_{self._made}", key[0], dict[str, Buffer]()
+        queries = self._queries(sql)
+        if not clash(queries, [sql, *queries.values()]):
+            sql = with_queries(sql, queries)
+            buffers = self._cache.buffers
+            tables = {unlisted(n): buffers[n] for n in queries if n not in self._cache.views}
+        seeing(_execute, tables)(self._connection, f"PREPARE {name} AS {sql}")
+        plan = self._prepared[key] = Prepared(f"EXECUTE {name}", tables)
         if len(self._prepared) > MOST_PLANS:
             _, old = self._prepared.popitem(last=False)
-            self._connection.execute(f"DEALLOCATE {old}")
+            self._connection.execute(old.statement.replace("EXECUTE", "DEALLOCATE", 1))
         return plan
 
+    def _queries(self, sql: str) -> dict[str, str]:
+        """What the views and buffers stand for that `sql` reads, each after those that it reads itself."""
+        found: dict[str, str] = {}
+        for name in sorted(names_read(sql)):
+            view = self._cache.views.get(name)
+            if view is not None:
+                found |= {**self._queries(view), name: view}
+            elif name in self._rows_of:
+                found[name] = self._rows_of[name]
+        return found
 
-@functools.cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    """Where statements are only looked at: an error would end a transaction that is under way."""
-    return duckdb.connect(":memory:")
 
-
-def _unquoted(name: str) -> str:
-    """A table's name as `get_table_names` gives it: quoted where it must be, and with its alias."""
-    if name.startswith('"'):
-        return name[1:].partition('"')[0]
-    return name.partition(" AS ")[0]
+def _execute(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyConnection:
+    return connection.execute(statement)
 
 
 _LITERALS: dict[tuple[type, Any], str] = {}
