@@ -4,13 +4,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LOCALE := src/almoner/casework/locale/zh_Hans/LC_MESSAGES/django
+TEMPLATES := src/almoner/casework/templates
 CSS := src/almoner/casework/static/casework/console.css
 
 # Set to anything, it would have each of the hundreds of commands that the tests start compile Almoner anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install styles messages system demo serve lint types imports unit test check-packs unit-postgres bench lock clean
+.PHONY: help install styles messages system demo serve lint format types imports unit test check-packs unit-postgres bench lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -41,9 +42,17 @@ system: ## Install what the tests need beyond Python: Chromium, PostgreSQL, Chin
 demo: install ## A fictional county of 100,000, one full cycle, then the console on http://127.0.0.1:8000
 	$(BIN)/almoner demo $(DEMO)
 
-lint: install ## Ruff: rules and format
+lint: install ## Ruff, djLint and SQLFluff: rules and format
 	$(BIN)/ruff check src tests tools
 	$(BIN)/ruff format --check src tests tools
+	$(BIN)/djlint --quiet --check $(TEMPLATES)
+	$(BIN)/djlint --quiet --lint $(TEMPLATES)
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar packs
+
+format: install ## Write code, templates and the packs' SQL as `make lint` wants them
+	$(BIN)/ruff format src tests tools
+	$(BIN)/djlint --quiet --reformat --warn $(TEMPLATES)
+	$(BIN)/sqlfluff fix --quiet --disable-progress-bar packs
 
 types: install ## mypy, strict
 	$(BIN)/mypy
