@@ -85,10 +85,11 @@ def _concerned(scene: Scene, field: Field) -> str:
         return f"SELECT person_id, household_id FROM {SPOKEN_OF}"
     spoken_of = [f"SELECT person_id FROM {quote(kept_as(name))}" for name in sorted(field.indicators)]
     standing = f"SELECT subject_id FROM {scene.standing} WHERE kind = 'signal' AND subject = 'person'"
-    return (
-        f"SELECT s.person_id, s.household_id FROM {SPOKEN_OF} AS s"
-        f" SEMI JOIN ({' UNION ALL '.join([*spoken_of, standing])}) AS p ON p.person_id = s.person_id"
-    )
+    return f"""
+        SELECT s.person_id, s.household_id
+        FROM {SPOKEN_OF} AS s
+        SEMI JOIN ({" UNION ALL ".join([*spoken_of, standing])}) AS p ON p.person_id = s.person_id
+        """
 
 
 def _may_hold_for_anybody(scene: Scene, field: Field) -> bool:

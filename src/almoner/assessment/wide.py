@@ -114,20 +114,23 @@ def _households(scene: Scene, columns: Collection[str] | None, among: str) -> Ro
         tables.append(Beside("parameter_by_area", "area", "area", local))
     here = f"min({quote(area.name)})" if area else "NULL::VARCHAR"
     only = f" AND household_id IN (SELECT household_id FROM {among})" if among else ""
-    spine = (
-        f"SELECT household_id, {here} AS area FROM {quote(register.id)} WHERE household_id IS NOT NULL{only}"
-        " GROUP BY household_id"
-    )
+    spine = f"""
+        SELECT household_id, {here} AS area
+        FROM {quote(register.id)}
+        WHERE household_id IS NOT NULL{only}
+        GROUP BY household_id
+        """
     return Rows(spine, tuple(tables))
 
 
 def person_rows(scene: Scene, columns: Collection[str] | None, persons: str, around: str = "") -> Rows:
     """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the
     kept table `around`."""
-    spine = (
-        f"SELECT s.person_id, {_of_household(scene, columns)} FROM ({persons}) AS s"
-        f" JOIN {around or wide('household')} AS h ON h.household_id = s.household_id"
-    )
+    spine = f"""
+        SELECT s.person_id, {_of_household(scene, columns)}
+        FROM ({persons}) AS s
+        JOIN {around or wide("household")} AS h ON h.household_id = s.household_id
+        """
     return Rows(spine, tuple(_beside(scene.pack, "person", columns)))
 
 
@@ -143,10 +146,11 @@ def _spoken_of(indicators: Sequence[Indicator], only: str = "") -> str:
     if not indicators:
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
     persons = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in indicators)
-    return (
-        f"SELECT p.person_id, member.household_id FROM ({persons}) AS p JOIN member ON member.person_id ="
-        " p.person_id"
-    )
+    return f"""
+        SELECT p.person_id, member.household_id
+        FROM ({persons}) AS p
+        JOIN member ON member.person_id = p.person_id
+        """
 
 
 def _beside(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Beside]:
