@@ -458,8 +458,17 @@ def _months(scene: Scene, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
 def _neighbours(scene: Scene, jump: Jump) -> list[dict[str, Any]]:
     """The areas around it under the same parent, as counted this month."""
     rows = scene.engine.rows(
-        f"""SELECT area, x, n FROM {_ROLLED} WHERE item = $item AND level = $level AND area <> $area AND n > 0
-            AND parent IS NOT DISTINCT FROM $parent ORDER BY area LIMIT {_NEIGHBOURS_TOLD}""",
+        f"""
+        SELECT area, x, n
+        FROM {_ROLLED}
+        WHERE item = $item
+          AND level = $level
+          AND area <> $area
+          AND n > 0
+          AND parent IS NOT DISTINCT FROM $parent
+        ORDER BY area
+        LIMIT {_NEIGHBOURS_TOLD}
+        """,
         {"item": jump.signal, "level": jump.level, "area": jump.area, "parent": jump.parent},
     )
     return [{"area": area, "started": x, "at_risk": n} for area, x, n in rows]

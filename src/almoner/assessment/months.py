@@ -233,8 +233,13 @@ def _store(engine: Engine, pack: Pack, signals: list[str], month: dt.date, known
     told = {"month": month, "at": known_at}
     with engine.offer("counted_rule", rules):
         engine.execute(
-            f"""UPDATE {TABLE} SET known_to = $at WHERE month = $month AND known_to = 'infinity'::TIMESTAMP
-                AND item IN (SELECT item FROM counted_rule)""",
+            f"""
+            UPDATE {TABLE}
+            SET known_to = $at
+            WHERE month = $month
+              AND known_to = 'infinity'::TIMESTAMP
+              AND item IN (SELECT item FROM counted_rule)
+            """,
             told,
         )
         engine.execute(

@@ -85,16 +85,22 @@ _OF_FACTS = ("watermarks", "received", "quarantine_open", "to_assess")
 
 def _facts(engine: Engine) -> dict[str, Any]:
     rows = engine.rows(
-        "SELECT feed, max(complete_through), max(received_at) FROM registry.delivery GROUP BY feed ORDER BY"
-        " feed"
+        """
+        SELECT feed, max(complete_through), max(received_at)
+        FROM registry.delivery
+        GROUP BY feed
+        ORDER BY feed
+        """
     )
     return {
         "watermarks": {feed: day.isoformat() if day else None for feed, day, _ in rows},
         "received": {feed: at.isoformat(timespec="seconds") if at else None for feed, _, at in rows},
         "quarantine_open": engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"),
         "to_assess": engine.value(
-            "SELECT count(DISTINCT household_id) FROM (FROM registry.touched SELECT household_id UNION ALL"
-            " FROM registry.due)"
+            """
+            SELECT count(DISTINCT household_id)
+            FROM (FROM registry.touched SELECT household_id UNION ALL FROM registry.due)
+            """
         ),
     }
 

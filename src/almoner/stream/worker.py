@@ -120,8 +120,12 @@ class Worker:
         many times as long as later ones. A worker whose pack has not swept anybody yet waits until it has."""
         if self._practised or self._pack_is_new():
             return
-        some = f"""SELECT household_id FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
-            ORDER BY hash(household_id) LIMIT {PRACTICE_HOUSEHOLDS}"""
+        some = f"""
+            SELECT household_id
+            FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
+            ORDER BY hash(household_id)
+            LIMIT {PRACTICE_HOUSEHOLDS}
+            """
         households = [household for (household,) in self.engine.rows(some)]
         if not households:
             self._practised = True  # nothing stands, so there is nobody to practise on
