@@ -51,7 +51,7 @@ SELECT
       AND :accidents_through IS NOT NULL
       AND :disability_register_through IS NOT NULL
       AND (homes.household_id IS NULL OR most.household_id IS NOT NULL)
-    THEN false
+      THEN false
   END AS earner_lost,
   :as_of - lost.struck_on AS earner_lost_days
 FROM (SELECT DISTINCT household_id FROM member) AS h

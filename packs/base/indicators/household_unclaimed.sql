@@ -78,13 +78,13 @@ SELECT
     WHEN :disability_register_through IS NOT NULL
       AND :low_income_register_through IS NOT NULL
       AND :allowances_paid_month IS NOT NULL
-    THEN coalesce(due.nursing, 0)
+      THEN coalesce(due.nursing, 0)
   END AS nursing_subsidies_unpaid,
   CASE
     WHEN :disability_register_through IS NOT NULL
       AND :low_income_register_through IS NOT NULL
       AND :allowances_paid_month IS NOT NULL
-    THEN coalesce(due.living, 0)
+      THEN coalesce(due.living, 0)
   END AS living_subsidies_unpaid,
   CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(old.unpaid, 0) END AS old_age_allowances_unpaid
 FROM homes AS h
