@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.casework.access import cases_of, covers
-from almoner.casework.areas import Areas
+from almoner.casework.accounts.access import cases_of, covers
+from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Area, Case
 from casework.conftest import PASSWORD
 from casework.makers import Outbox, words

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from almoner import casework
-from almoner.casework.audit import looked
+from almoner.casework.core.audit import looked
 from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
 from casework.makers import Outbox
 
