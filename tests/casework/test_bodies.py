@@ -39,9 +39,11 @@ def test_a_body_without_a_form_is_the_object_that_its_text_says(
 def test_a_body_is_the_same_with_any_of_its_members_left_blank(
     said: dict[str, Any], data: st.DataObject
 ) -> None:
-    blanks = tuple(name for name in said if data.draw(st.booleans()))
-    form = Form(blanks, {name: {"$": name} if name in blanks else part for name, part in said.items()})
-    body = Body.holding([said[name] for name in blanks], form)
+    placeholders = tuple(name for name in said if data.draw(st.booleans()))
+    form = Form(
+        placeholders, {name: {"$": name} if name in placeholders else part for name, part in said.items()}
+    )
+    body = Body.holding([said[name] for name in placeholders], form)
     assert dict(body) == said
     assert dict(Body(body.text, Form.of(form.text))) == said
     assert Form.of(form.text).digest == form.digest

@@ -40,7 +40,7 @@ SHAPES = (
 
 def test_every_rule_of_the_compiler_is_documented() -> None:
     source = "".join(
-        f.read_text(encoding="utf-8") for f in sorted((ROOT / "src/almoner/policy").glob("*.py"))
+        f.read_text(encoding="utf-8") for f in sorted((ROOT / "src/almoner/policy").rglob("*.py"))
     )
     rules = set(
         re.findall(

@@ -50,9 +50,9 @@ def run_cycle(
     started = perf_counter()
     archive(pack_folder(inst.home), inst.home.pack_archive)
     with progress("Cycle"):
-        outcome, doubtful = cycle.sweep(inst.engine, inst.pack, as_of, known_at)
+        outcome, evidence_lost = cycle.sweep(inst.engine, inst.pack, as_of, known_at)
     applied_from = perf_counter()
-    applied = apply_outbox(inst, doubtful)
+    applied = apply_outbox(inst, evidence_lost)
     with inst.engine.transaction():
         state.forget_everybody(inst.engine)
     outcome.seconds["casework"] = perf_counter() - applied_from

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from almoner.assessment import ledger, signals
 from almoner.assessment.feature_table import wide
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Pack, Panel
@@ -140,7 +140,7 @@ def _numbered(file: Path) -> pa.Table:
 
 @contextmanager
 def _opened(pack: Pack, panel: Panel) -> Iterator[tuple[Engine, list[int]]]:
-    with open_engine() as engine, engine.offer("panel", read(panel)), TemporaryDirectory() as folder:
+    with open_engine() as engine, engine.register("panel", read(panel)), TemporaryDirectory() as folder:
         ensure(engine, pack.feeds)
         ledger.create(engine)
         periods = [int(p) for (p,) in engine.rows(f"SELECT DISTINCT {panel.period} FROM panel ORDER BY 1")]
@@ -166,10 +166,10 @@ def deliver(engine: Engine, panel: Panel, feed: str, period: int, folder: Path) 
 def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[str, int]) -> dict[str, float]:
     """The need of each person interviewed in the period, by the panel's own number; larger is needier."""
     known_at = dt.datetime(period + 1, 1, 1, 23, 59)
-    with open_scene(engine, pack, dt.date(period, 12, 31), known_at) as scene:
-        for watched in signals.find(scene):
+    with open_context(engine, pack, dt.date(period, 12, 31), known_at) as context:
+        for watched in signals.find(context):
             fired[watched.signal] += watched.holds
-        need = scene.sql(panel.order_by["need"])
+        need = context.sql(panel.order_by["need"])
         rows = engine.rows(
             f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {wide('person')} WHERE {need}"
             " IS NOT NULL"

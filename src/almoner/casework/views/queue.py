@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from almoner.casework.accounts.access import EVERYWHERE, Right, colleagues_for, may_or_404, rights_of
-from almoner.casework.cases.assignment import hand_out
+from almoner.casework.cases.assignment import assign_cases
 from almoner.casework.cases.lists import LISTED, UNLISTED, filtered
 from almoner.casework.core import words
 from almoner.casework.core.batches import batched
@@ -137,7 +137,7 @@ def assign(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose cases, and somebody to give them to."))
         return redirect(back)
-    done = hand_out(request.user, form.chosen(), form.cleaned_data["assignee"])  # type: ignore[arg-type]
+    done = assign_cases(request.user, form.chosen(), form.cleaned_data["assignee"])  # type: ignore[arg-type]
     told = ngettext("%(count)s case was given.", "%(count)s cases were given.", done.given) % {
         "count": done.given
     }
@@ -161,7 +161,7 @@ def assign(request: HttpRequest) -> HttpResponse:
 
 def _receivers(membership: Membership) -> list[Membership]:
     """To whom the user may give cases: a lead to all who share an area, others to themselves."""
-    if Right.HAND_OUT not in rights_of(membership):
+    if Right.ASSIGN not in rights_of(membership):
         return [membership]
     return [member for member in colleagues_for([]) if _meet(member.areas, membership.areas)]
 

@@ -21,12 +21,12 @@ def look(now: dt.datetime) -> int:
     """Remind departments of what ends soon, and escalate what is over. Gives how many were told; some are
     left for the next time."""
     soon = Q(due_at__gte=now, due_at__lt=now + REMIND, sent_at__lt=F("due_at") - REMIND)
-    reminded = [_tell(pk, "reminded", now) for pk in _untold(running().filter(soon), "reminded")]
-    escalated = [_tell(pk, "escalated", now) for pk in _untold(over(now), "escalated")]
+    reminded = [_tell(pk, "reminded", now) for pk in _without_message(running().filter(soon), "reminded")]
+    escalated = [_tell(pk, "escalated", now) for pk in _without_message(over(now), "escalated")]
     return sum(reminded) + sum(escalated)
 
 
-def _untold(referrals: QuerySet[Referral], what: str) -> list[int]:
+def _without_message(referrals: QuerySet[Referral], what: str) -> list[int]:
     told = DueNotice.objects.filter(referral=OuterRef("pk"), what=what, due_at=OuterRef("due_at"))
     return list(
         referrals.filter(~Exists(told)).order_by("due_at", "id").values_list("pk", flat=True)[:AT_ONCE]

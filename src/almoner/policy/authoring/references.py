@@ -13,9 +13,9 @@ from typing import Literal
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Words
 
-Standing = Literal["general knowledge", "example value", "setting", "document"]
-STANDINGS: tuple[Standing, ...] = ("general knowledge", "example value", "setting", "document")
-_MARKS: tuple[tuple[Standing, tuple[str, ...]], ...] = (
+ReferenceStatus = Literal["general knowledge", "example value", "setting", "document"]
+STANDINGS: tuple[ReferenceStatus, ...] = ("general knowledge", "example value", "setting", "document")
+_MARKS: tuple[tuple[ReferenceStatus, tuple[str, ...]], ...] = (
     ("general knowledge", ("general knowledge", "一般了解")),
     ("example value", ("example value", "check the original", "read on a mirror", "示例值", "待核对原文")),
     ("setting", ("setting of this pack", "本包设定")),
@@ -33,10 +33,10 @@ class Reference:
     where: str  # of a parameter: area and date
     value: str
     reference: str
-    standing: Standing
+    standing: ReferenceStatus
 
 
-def standing(reference: str) -> Standing:
+def standing(reference: str) -> ReferenceStatus:
     """How a reference is marked. The weakest mark counts where there are several."""
     text = reference.casefold()
     return next((kind for kind, marks in _MARKS if any(mark in text for mark in marks)), "document")
