@@ -18,7 +18,7 @@ from almoner import casework
 from almoner.casework.cases.status import NOTHING, around
 from almoner.casework.models import AreaAlert, Case, Department
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
-from casework.makers import Outbox
+from casework.makers import Outbox, install_terms
 
 LOCALE = Path(casework.__file__).parent / "locale"
 PASSWORD = "a long fictional password"
@@ -59,6 +59,15 @@ def _own_language() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _a_pack_with_terms_is_in_use(request: pytest.FixtureRequest) -> None:
+    """As in every installation."""
+    marked = request.node.get_closest_marker("django_db")
+    if marked:
+        request.getfixturevalue("transactional_db" if marked.kwargs.get("transaction") else "db")
+        install_terms()
+
+
+@pytest.fixture(autouse=True)
 def _cases_know_what_is_around_them(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever was done in a test: what a case keeps for lists is what its proposals, notices,
     authorisations and visits say now."""
@@ -91,6 +100,7 @@ def departments(db: None) -> None:
         id="relief", label={"en": "Relief office", "zh": "救助办"}, closes=dt.time(17, 30)
     )
     Department.objects.create(id="labour", label={"en": "Labour office", "zh": "劳动局"})
+    install_terms()
 
 
 @pytest.fixture

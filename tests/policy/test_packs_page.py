@@ -8,7 +8,7 @@ from pathlib import Path
 
 from almoner.policy.document import read
 from almoner.policy.model.pack import Role
-from almoner.policy.reading import shapes, watch_shapes
+from almoner.policy.reading import legal_terms, shapes, watch_shapes
 from almoner.policy.reading.conditions import parse
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +35,11 @@ SHAPES = (
     shapes.CategoryShape,
     shapes.ExitShape,
     shapes.ReviewShape,
+    legal_terms.TermsShape,
+    legal_terms.EntryShape,
+    legal_terms.DatedShape,
+    legal_terms.LevelNameShape,
+    legal_terms.OfficeHoursShape,
 )
 
 

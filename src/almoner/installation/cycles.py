@@ -15,7 +15,7 @@ from almoner.cycle import Outcome
 from almoner.engines import open_engine
 from almoner.installation.casework_sync import apply_outbox, show_timelines
 from almoner.installation.opening import Installation, pack_folder
-from almoner.policy import archive, compile_pack
+from almoner.policy import archive, compile_archived, compile_pack
 from almoner.progress import progress
 from almoner.registry.schema import ensure
 from almoner.registry.scope import persons_without_household
@@ -91,6 +91,10 @@ def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
         )
         recorded, pack_hash, when = rows[0] if rows else (None, None, known_at)
         kept = place.pack_archive / pack_hash if pack_hash else None
-        pack = compile_pack(kept if kept and kept.is_dir() else pack_folder(place), as_of=as_of)
+        pack = (
+            compile_archived(kept, pack_folder(place), as_of=as_of)
+            if kept and kept.is_dir()
+            else compile_pack(pack_folder(place), as_of=as_of)
+        )
         ensure(engine, pack.feeds)
         return Replayed(cycle.replay(engine, pack, as_of, when), recorded)

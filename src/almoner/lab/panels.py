@@ -221,12 +221,7 @@ def _missed(need: NDArray[np.float64], is_poor: NDArray[np.bool_]) -> int:
 
 
 def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve by the Mann-Whitney statistic, ties counted half (Hanley and McNeil 1982)."""
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2)[inverse]
-    positives = int(positive.sum())
-    negatives = len(score) - positives
-    if not positives or not negatives:
-        return float("nan")
-    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    """Area under the ROC curve, ties counted half; not a number where all are positive or none is."""
+    from sklearn.metrics import roc_auc_score  # takes a second to load
+
+    return float(roc_auc_score(positive, score)) if 0 < positive.sum() < len(positive) else float("nan")

@@ -118,8 +118,9 @@ class Rounds:
 
     def __post_init__(self) -> None:
         state.ensure(self.engine)
-        self._order = urgency.in_order(self.pack)
-        self._urgent = urgency.urgent_feeds(self.pack)
+        today = dt.date.today()
+        self._order = urgency.in_order(self.pack, today)
+        self._urgent = urgency.urgent_feeds(self.pack, today)
         self._offsets = state.offsets(self.engine)
         self._holders = Holders()
         self._began: float | None = None  # the round before, where this one follows at once

@@ -146,7 +146,7 @@ class Signals:
             return
         self.case_batch.name("signal", change.body["signal"], change.body["label"])
         self._name_layers(change.body.get("layers"))
-        if held is not None and stands and (held.case.is_open or not _more_urgent(change, held)):
+        if held is not None and stands and (held.case.is_open or not self._more_urgent(change, held)):
             self._update(held, change)
         else:
             self._raise(change, held)
@@ -173,9 +173,9 @@ class Signals:
             "body_before": before,
         }
         self.case_batch.tell(held.case, "signal_changed", _about(change) | told)
-        if _more_urgent(change, held):
+        if self._more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
-        _write_signal(held, change)
+        self._write(held, change)
         self.case_batch.touch(held)
 
     def _raise(self, change: Change, held: SignalRow | None) -> None:
@@ -188,21 +188,33 @@ class Signals:
         self.case_batch.tell(case, "signal_raised", _about(change) | told | evidence)
         if held is not None and held.case is case:
             held.raised_on, held.due_at, held.cleared_on = change.as_of, due, None
-            _write_signal(held, change)
+            self._write(held, change)
             self.case_batch.touch(held)
         else:
             signal = SignalRow(case, change.key, raised_on=change.as_of, due_at=due)
-            _write_signal(signal, change)
+            self._write(signal, change)
             self.case_batch.add(signal)
 
     def _due(self, change: Change) -> dt.datetime:
         return self.clocks.due(change.known_at, change.body["within"], change.body["department"])
 
+    def _more_urgent(self, change: Change, held: SignalRow) -> bool:
+        return self._hours(change, held) < held.urgency_hours
+
+    def _hours(self, change: Change, signal: SignalRow) -> float:
+        """As of the day on which the signal was raised: that a working day counts for other hours since then
+        makes nothing more urgent."""
+        return nominal_hours(self.clocks.terms, change.body["within"], signal.raised_on)
+
+    def _write(self, signal: SignalRow, change: Change) -> None:
+        signal.urgency_hours = self._hours(change, signal)
+        _write_signal(signal, change)
+
 
 def _write_signal(signal: SignalRow, change: Change) -> None:
     body = change.body
+    signal.severity = body["severity"]
     signal.signal, signal.department, signal.level = body["signal"], body["department"], body["level"] or ""
-    signal.urgency_hours, signal.severity = nominal_hours(body["within"]), body["severity"]
     signal.theme, signal.watched = body["theme"], _groups(body.get("layers"))
     signal.person_id, signal.pack_hash = change.person_id, change.pack_hash
     _write_body(signal, change)
@@ -212,10 +224,6 @@ def _groups(layers: Mapping[str, Any] | None) -> str:
     """The groups of the watch list that the subject is in, each between commas, to be looked for by."""
     listed = [group["id"] for group in layers["points"]] if layers else []
     return f",{','.join(listed)}," if listed else ""
-
-
-def _more_urgent(change: Change, held: SignalRow) -> bool:
-    return nominal_hours(change.body["within"]) < held.urgency_hours
 
 
 def _what_is_new(change: Change, held: SignalRow | None) -> dict[str, Any]:
