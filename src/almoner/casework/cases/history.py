@@ -20,17 +20,17 @@ from almoner.casework.models import (
     AccessLog,
     Case,
     CaseEvent,
-    Cause,
     Department,
+    DismissalReason,
     Ending,
     FalseAlarm,
     FileAbout,
-    Finding,
     How,
+    JumpCause,
     Label,
-    Outcome,
     RequestEnding,
     Said,
+    VisitFinding,
 )
 from almoner.policy.model.legal_terms import LevelName
 from almoner.policy.model.terms import Words
@@ -39,20 +39,20 @@ Data = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Line:
+class HistoryEntry:
     at: dt.datetime
     who: str
     text: str
     note: str
 
 
-def history(case: Case) -> list[Line]:
+def history(case: Case) -> list[HistoryEntry]:
     """Newest first."""
     events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
     return lines(list(events))
 
 
-def lines(events: list[CaseEvent]) -> list[Line]:
+def lines(events: list[CaseEvent]) -> list[HistoryEntry]:
     """Events in sentences; their actors are to be read already."""
     labels = list(Label.objects.values_list("kind", "key", "words"))
     names = {(kind, key): words.in_language(label) for kind, key, label in labels}
@@ -135,13 +135,13 @@ def _line(
     units: Mapping[str, Words],
     levels: Mapping[str, LevelName],
     systems: Mapping[str, Words],
-) -> Line:
+) -> HistoryEntry:
     event, told = pair
     data = {**told, "units": units, "levels": levels}
     for kind in ("signal", "programme"):
         if kind in data:
             data["name"] = names.get((kind, data[kind]), data[kind])
-    return Line(event.at, _who(event, systems), SENTENCES[event.kind](data), data.get("note", ""))
+    return HistoryEntry(event.at, _who(event, systems), SENTENCES[event.kind](data), data.get("note", ""))
 
 
 def _who(event: CaseEvent, systems: Mapping[str, Words]) -> str:
@@ -214,16 +214,16 @@ def _withdrawn(data: Data) -> str:
 
 
 def _dismissed(data: Data) -> str:
-    return _("Dismissed: %(reason)s.") % {"reason": Outcome(data["outcome"]).label}
+    return _("Dismissed: %(reason)s.") % {"reason": DismissalReason(data["outcome"]).label}
 
 
 def _outcome(data: Data) -> dict[str, Any]:
-    return {"reason": Outcome(data["outcome"]).label}
+    return {"reason": DismissalReason(data["outcome"]).label}
 
 
 def _seen(data: Data) -> str:
-    told = {"date": words.day(data["day"]), "found": Finding(data["found"]).label}
-    if data["found"] == Finding.FALSE_ALARM:
+    told = {"date": words.day(data["day"]), "found": VisitFinding(data["found"]).label}
+    if data["found"] == VisitFinding.FALSE_ALARM:
         told["reason"] = FalseAlarm(data["reason"]).label
         return _("Visited on %(date)s: %(found)s (%(reason)s).") % told
     return _("Visited on %(date)s: %(found)s.") % told
@@ -310,7 +310,7 @@ SENTENCES: Mapping[str, Callable[[Data], str]] = {
         _("Alert of area %(area)s answered (%(name)s): %(cause)s.")
         % {
             **data,
-            "cause": Cause(data["cause"]).label,
+            "cause": JumpCause(data["cause"]).label,
         }
     ),
     "concern_answered": lambda data: (

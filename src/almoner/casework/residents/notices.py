@@ -24,7 +24,7 @@ from almoner.casework.cases.workflow import Refused, Stale
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.vault_rows import opened_vault, people
-from almoner.casework.models import Answer, Case, Notice, WrongTry
+from almoner.casework.models import Case, Notice, NoticeAnswer, WrongTry
 from almoner.casework.models.cases import new_reference
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def answer(notice: Notice, said: str) -> None:
     """What the household says; it may say something else later. Nothing follows by itself: a person reads it."""
     now = dt.datetime.now()
     with transaction.atomic():
-        notice.answer, notice.answered_at = Answer(said), now
+        notice.answer, notice.answered_at = NoticeAnswer(said), now
         notice.save(update_fields=["answer", "answered_at"])
         case = Case.objects.select_for_update().get(pk=notice.case_id)
         stand(case)

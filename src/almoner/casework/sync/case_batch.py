@@ -27,7 +27,7 @@ from almoner.casework.cases.status import NOTHING, around, refresh
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.batches import batched
 from almoner.casework.models import Case, CaseSignal, Label, Referral, ReferralState
-from almoner.casework.models.among import Numbers
+from almoner.casework.models.among import IdSet
 from almoner.casework.models.cases import OPEN
 
 
@@ -57,14 +57,12 @@ class CaseBatch:
         _read_bodies(Referral, [self.referrals[key] for key in keys if key in self.referrals])
 
     def _read(self, households: list[int]) -> None:
-        locked = (
-            Case.objects.select_for_update().filter(household_id__among=Numbers(households)).order_by("id")
-        )
+        locked = Case.objects.select_for_update().filter(household_id__among=IdSet(households)).order_by("id")
         cases: dict[int, CaseRow] = {}
         for case in (CASES.keep(CaseRow(*values)) for values in CASES.read(locked)):
             cases[case.id or 0] = case
             (self.open if case.is_open else self.ended)[case.household_id] = case
-        of_cases = {"case__among": Numbers(cases)}
+        of_cases = {"case__among": IdSet(cases)}
         for case_id, *values in SIGNALS.read(CaseSignal.objects.filter(**of_cases).order_by("case_id", "id")):
             self._place(SIGNALS.keep(SignalRow(cases[case_id], *values)))
         for case_id, *values in REFERRALS.read(Referral.objects.filter(**of_cases).order_by("case_id", "id")):
@@ -139,7 +137,7 @@ class CaseBatch:
         """A household has one open case, so the new ones are found by it."""
         opened = {case.household_id: case for case in self.opened}
         for some in batched(opened, READ_AT_ONCE):
-            stored = Case.objects.filter(OPEN, household_id__among=Numbers(some)).values_list(
+            stored = Case.objects.filter(OPEN, household_id__among=IdSet(some)).values_list(
                 "household_id", "id"
             )
             for household, case_id in stored:
@@ -157,6 +155,6 @@ def _read_bodies(
 ) -> None:
     held = {row.id: row for row in rows if row.id is not None}
     for some in batched(held, READ_AT_ONCE):
-        stored = model.objects.filter(pk__among=Numbers(some)).values_list("pk", Cast("answers", TextField()))
+        stored = model.objects.filter(pk__among=IdSet(some)).values_list("pk", Cast("answers", TextField()))
         for pk, answers in stored:
             held[pk].answers = answers
