@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from django.db.models import TextField
 from django.db.models.functions import Cast
@@ -26,6 +25,8 @@ from almoner.casework.cases.rows import (
 from almoner.casework.cases.status import NOTHING, around, refresh
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.batches import batched
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import CarriedOver, CycleEvent
 from almoner.casework.models import Case, CaseSignal, Label, Referral, ReferralState
 from almoner.casework.models.among import IdSet
 from almoner.casework.models.cases import OPEN
@@ -57,7 +58,11 @@ class CaseBatch:
         _read_bodies(Referral, [self.referrals[key] for key in keys if key in self.referrals])
 
     def _read(self, households: list[int]) -> None:
-        locked = Case.objects.select_for_update().filter(household_id__among=IdSet(households)).order_by("id")
+        locked = (
+            Case.objects.select_for_update(no_key=True)
+            .filter(household_id__among=IdSet(households))
+            .order_by("id")
+        )
         cases: dict[int, CaseRow] = {}
         for case in (CASES.keep(CaseRow(*values)) for values in CASES.read(locked)):
             cases[case.id or 0] = case
@@ -94,12 +99,13 @@ class CaseBatch:
         self.opened.append(case)
         for referral in self._referrals_of[case.household_id]:
             if referral.state == ReferralState.PROPOSED and not referral.case.is_open:
-                self.tell(case, "carried_over", {"key": referral.key, "from_case": referral.case.reference})
+                before = referral.case.reference
+                self.tell(case, CarriedOver(kind=EventKind.CARRIED_OVER, key=referral.key, from_case=before))
                 referral.case = case
                 self.touch(referral)
 
-    def tell(self, case: CaseRow, kind: str, data: Mapping[str, Any]) -> None:
-        self.events.append(NewEvent(case, kind, data))
+    def tell(self, case: CaseRow, event: CycleEvent) -> None:
+        self.events.append(NewEvent(case, event))
 
     def message_department(self, row: ReferralRow, kind: str, occasion: str) -> None:
         """What the department of a stored referral is to be told (`almoner.casework.cases.outgoing`)."""
