@@ -18,7 +18,7 @@ from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model.pack import Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
 from almoner.registry.numbers import NumberVerdict, check_numbers
-from almoner.registry.vault import Vault
+from almoner.registry.vault import Secret, Vault
 
 HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
 _BLOCK_BYTES = 64
@@ -37,9 +37,10 @@ def hmac_sql(text: str) -> str:
     return f"unhex(sha256($opad || unhex(sha256($ipad || encode({text})))))"
 
 
-def pads(vault: Vault) -> dict[str, bytes]:
-    key = vault.index_key.ljust(_BLOCK_BYTES, b"\0")
-    return {"ipad": bytes(b ^ 0x36 for b in key), "opad": bytes(b ^ 0x5C for b in key)}
+def pads(vault: Vault) -> dict[str, Secret]:
+    """The inner and outer key pads of the blind index (64 bytes each), as parameters of `hmac_sql`."""
+    key = Secret(vault.index_key.ljust(_BLOCK_BYTES, b"\0"))
+    return {"ipad": Secret(b ^ 0x36 for b in key), "opad": Secret(b ^ 0x5C for b in key)}
 
 
 @dataclass(frozen=True)
