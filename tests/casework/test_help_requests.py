@@ -29,6 +29,7 @@ from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox, install_terms
 from casework.moves import go
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -112,7 +113,7 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
         assert shown in page, shown
     assert NUMBER not in page
     assert request.reference in client.get(reverse("requests")).content.decode()
-    assert "<strong>1</strong> <span>Not answered yet" in client.get(reverse("today")).content.decode()
+    assert "<strong>1</strong> <span>Not answered yet" in markup(client.get(reverse("today")))
 
 
 def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_kept(
