@@ -52,7 +52,7 @@ def work(
         with sole_worker(folder):
             day = as_of.date() if as_of else None
             status_of = Status(folder, now())
-            log.tell("started", process=os.getpid())
+            log.log_line("started", process=os.getpid())
             supervisor = Supervisor(
                 lambda pace, kept: open_worker(folder, day, settled_seconds, pace, kept), status_of
             )
@@ -61,7 +61,7 @@ def work(
                 casework_upkeep(folder, stop),
             ):
                 supervisor.run(stop)
-            log.tell("stopped", process=os.getpid())
+            log.log_line("stopped", process=os.getpid())
 
 
 def token(

@@ -18,7 +18,7 @@ from almoner.assessment import timelines
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.stream import state
-from almoner.stream.log import tell
+from almoner.stream.log import log_line
 from almoner.stream.status import Status
 
 EVERY_SECONDS = 60.0  # between two looks at who waits
@@ -87,4 +87,4 @@ class TimelinesDue:
         state.forget_timelines_due(self.engine, households)
         self.status.spent("timelines", perf_counter() - started)
         if told:
-            tell("timelines", households=told, seconds=round(perf_counter() - started, 3))
+            log_line("timelines", households=told, seconds=round(perf_counter() - started, 3))
