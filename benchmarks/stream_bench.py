@@ -72,14 +72,14 @@ def send(inbox: Inbox, events: Sequence[Event], rate: float, process: int) -> tu
     return sent, samples
 
 
-def waited(sent: Sequence[Sent], told: Sequence[Mapping[str, Any]]) -> list[float]:
+def waited(sent: Sequence[Sent], log: Sequence[Mapping[str, Any]]) -> list[float]:
     """Of each event the seconds from its arrival to the commit of casework's transaction that holds its
     consequences.
 
     The worker tells a round after that transaction, with the position up to which it took each feed.
     """
     rounds = [
-        (dt.datetime.fromisoformat(line["at"]), line["through"]) for line in told if line["event"] == "round"
+        (dt.datetime.fromisoformat(line["at"]), line["through"]) for line in log if line["event"] == "round"
     ]
     by_feed: dict[str, list[Sent]] = {}
     for event in sent:

@@ -67,7 +67,7 @@ class Took:
     def best(self) -> float:
         return min(self.wall)
 
-    def told(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float]:
         return {
             "seconds": round(self.best, 4),
             "median_seconds": round(median(self.wall), 4),
@@ -225,11 +225,11 @@ def _of_oversight() -> list[Page]:
     )
     found = [
         Page(
-            f"oversight {' '.join(k if k != 'trail' else v for k, v in told.items())}".strip(),
+            f"oversight {' '.join(k if k != 'trail' else v for k, v in query.items())}".strip(),
             "auditor",
-            f"{trail}?{urlencode(told)}",
+            f"{trail}?{urlencode(query)}",
         )
-        for told in asked
+        for query in asked
     ]
     return found + [Page(name, "auditor", reverse(name)) for name in ("quality", "fairness", "blind-spots")]
 

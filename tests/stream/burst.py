@@ -119,13 +119,13 @@ def cases(home: Path, *, events: bool = True) -> dict[str, Any]:
             ),
         }
         if events:
-            told = database.execute(
+            rows = database.execute(
                 "SELECT c.household_id, e.kind, e.data FROM casework_caseevent e JOIN casework_case c ON c.id"
                 " = e.case_id ORDER BY 1, e.number"
             )
             tables["events"] = [
                 (home_, kind, _without_own(data))
-                for home_, kind, data in told
+                for home_, kind, data in rows
                 if kind != "evidence_withdrawn"
             ]
         return tables

@@ -36,7 +36,7 @@ from once import copied
 from policy.small_pack import compiled
 from policy.support_pack import FILES
 from stream.burst import burst, held
-from stream.installation import Workers, is_done, stop, told, until, wait_until_done
+from stream.installation import Workers, is_done, log_lines, stop, until, wait_until_done
 from stream.taking import Clock, Reader, Stream, event
 from stream.test_killing import send
 
@@ -267,7 +267,7 @@ def test_the_process_beside_may_be_killed(small_home: Path, tmp_path: Path, work
 
 
 def troubles(home: Path) -> int:
-    return sum(line["event"] == "trouble" and line["error"] == "CaseworkAway" for line in told(home))
+    return sum(line["event"] == "trouble" and line["error"] == "CaseworkAway" for line in log_lines(home))
 
 
 def children(process: int) -> list[int]:

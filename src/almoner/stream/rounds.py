@@ -234,10 +234,10 @@ class Rounds:
         looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
             before = feed_states.get(part.feed.id, FeedProgress()).complete_through
-            told = [self._take_run(run, log, dirty_households, looked.get(id(run))) for run in runs]
-            if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
+            receipts = [self._take_run(run, log, dirty_households, looked.get(id(run))) for run in runs]
+            if any(r.complete_through and (before is None or r.complete_through > before) for r in receipts):
                 dirty.note_moved(self.engine, part.feed.id)
-            yield from told
+            yield from receipts
 
     def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, StagedDelivery | None]:
         """By the first run of each feed, what can be found out of it before any other is written."""
