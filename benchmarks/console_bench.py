@@ -1,5 +1,5 @@
-"""Changes as a cycle tells them, for households without a place: what `python -m benchmarks console` fills its
-console with."""
+"""Makes up the changes of a cycle, for households without a place: `python -m benchmarks console` fills its
+console with them."""
 
 from __future__ import annotations
 

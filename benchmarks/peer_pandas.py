@@ -1,7 +1,6 @@
-"""The base pack's indicators once more, in pandas: the peer in `python -m benchmarks sweep`, and a second opinion
-in the tests.
+"""The base pack's indicators in pandas: the peer of `python -m benchmarks sweep`, and a second opinion in tests.
 
-Written from the indicators' descriptions, not from their SQL. Frames hold a feed's open facts; `through`
+They are written from the indicators' descriptions, not from their SQL. Frames hold a feed's open facts; `through`
 its watermarks. Results are indexed by household_id or person_id.
 """
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks console`: how long each page takes at the server, beside the same page over a few cases."""
+"""`python -m benchmarks console`: the time of each page at the server, over many cases and over a few."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`python -m benchmarks stream`: from the arrival of an event to its case, beside a sweep a slice and Bytewax."""
+"""`python -m benchmarks stream`: the time from the arrival of an event to its case.
+
+The same events also go through a sweep a slice, and through Bytewax.
+"""
 
 from __future__ import annotations
 

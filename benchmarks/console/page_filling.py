@@ -1,7 +1,7 @@
-"""The life that `python -m benchmarks console` gives to its made-up cases: who took them, what was decided, sent,
-asked and told.
+"""Fills the made-up cases of `python -m benchmarks console` with work: assignments, decisions, referrals,
+checks and notices.
 
-It is written by a few statements: what people do one by one is not measured here.
+A few statements write all of it, because the benchmark does not measure what people do one by one.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""How long the console's pages take at the server, for `python -m benchmarks console`: everything between request
-and response, without a network."""
+"""Measures the console's pages at the server: everything between request and response, without a network."""
 
 from __future__ import annotations
 
@@ -124,10 +123,10 @@ def pages(township: str, department: str) -> list[Page]:
         for name in lists
         for by in ("everywhere", "township")
     ]
+    note = {group: " (one group)", "-": " (outside it)"}
     found += [
         Page(
-            "queue all,"
-            f" {' and '.join(chosen)}{' (one group)' * (chosen.get('watch') == group)}{' (outside it)' * (chosen.get('watch') == '-')}",
+            f"queue all, {' and '.join(chosen)}{note.get(chosen.get('watch'), '')}",
             "everywhere",
             f"{queue}?{urlencode({'list': 'all', **chosen})}",
         )

@@ -1,4 +1,4 @@
-"""The whole way as its user goes it: a county, an installation, deliveries, a cycle, the reasons, the past."""
+"""The commands in the order a user needs them: a county, an installation, deliveries, a cycle, reasons."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ NAMED = re.compile(r"`([a-z_]+/[a-z_/]+\.(?:yaml|sql))`:\s*$")
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of the page: `commands` to run, a `file` to write, or `promised` output of the commands before."""
+    """A piece of the page: `commands` to run, a `file` to write, or `promised` output of those commands."""
 
     kind: str
     text: str

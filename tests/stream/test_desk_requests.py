@@ -51,7 +51,7 @@ class Browser:
 
 @pytest.fixture
 def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """An installation of the base pack whose register knows one person, with a worker of that area signed in."""
+    """An installation of the base pack that knows one person, with a worker of that area signed in."""
     monkeypatch.setenv("ALMONER_SECOND_FACTOR", "none")
     home = copied(base_home, tmp_path / "home")
     register = {

@@ -16,7 +16,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
 
 def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
-    """Write facts, inbox, cases and packs to one file. The console may work meanwhile; stop the worker first."""
+    """Write facts, inbox, cases and packs to one file. Stop the worker first; the console may go on."""
     with errors_as_text():
         manifest = backups.backup(folder, file)
     if as_json:

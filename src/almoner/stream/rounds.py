@@ -204,7 +204,7 @@ class Rounds:
         return True
 
     def _parts(self, offsets: dict[str, int]) -> list[FeedSlice]:
-        """Urgent feeds first; of every feed the oldest events first, and no more than the pace allows in all."""
+        """Slices of urgent feeds first, and the oldest events of each feed, up to what the pace allows."""
         more, room = self.inbox.feeds_with_more(offsets), self.pace.size
         parts: list[FeedSlice] = []
         for feed in self._order:

@@ -49,7 +49,10 @@ def move_offsets(engine: Engine, through: Mapping[str, int]) -> None:
 
 def mark(engine: Engine, name: str) -> str | None:
     """A remembered value, for instance the day of the last tick."""
-    return engine.value("SELECT value FROM registry.stream_mark WHERE name = $name", {"name": name})  # type: ignore[no-any-return]
+    value: str | None = engine.value(
+        "SELECT value FROM registry.stream_mark WHERE name = $name", {"name": name}
+    )
+    return value
 
 
 def set_mark(engine: Engine, name: str, value: str) -> None:

@@ -31,7 +31,7 @@ class TimelineSink(Protocol):
     """What this asks of casework."""
 
     def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
-        """Compute and keep the timelines of those of `households` that have an open case; gives of how many."""
+        """Compute and store the timelines of those `households` that have an open case; gives their number."""
 
     def open_households(self, *, all_of_them: bool) -> list[int]:
         """Households with an open case: all of them, or those of which nothing was ever computed."""
@@ -52,7 +52,7 @@ class TimelinesDue:
     _under_way: bool = field(default=False, init=False)
 
     def step(self, *, busy: bool) -> None:
-        """Some households, if any wait: once a minute in a quiet moment, or when they have waited for long."""
+        """Compute some timelines that are due: once a minute when it is quiet, or when they have waited long."""
         if not self._is_time(busy=busy):
             return
         as_of, known_at = self.now()

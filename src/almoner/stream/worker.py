@@ -1,4 +1,4 @@
-"""The worker: takes in events and files, assesses the households they concern, and brings casework up to date.
+"""The worker: takes in events and files, assesses the households they concern, and updates casework.
 
 Each step reads from the databases what is left to do, and is one transaction that can be repeated. A process
 that was killed is therefore simply started again. Facts and the offset of their feed are written together. A
@@ -135,7 +135,7 @@ class Worker:
                 busy = True
 
     def step(self) -> bool:
-        """One round of everything; False when there was nothing to do. Casework may still be following then."""
+        """One round of everything; False when there was nothing to do. Casework may still be following."""
         at = self.clock()
         self.casework.look()
         if self.status.idle and self._rounds.waits():
