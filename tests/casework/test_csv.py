@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from almoner import casework
 from almoner.casework.models import Case
-from almoner.casework.spreadsheet import MARK, harmless, lines
+from almoner.casework.spreadsheet import MARK, lines
+from almoner.spreadsheet import harmless
 from casework.conftest import NAME, NUMBER, PHONE
 from casework.makers import Outbox, words
 

@@ -21,6 +21,7 @@ from almoner.lab.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffec
 from almoner.policy import compile_pack, find_pack
 from almoner.policy.changes import Change
 from almoner.policy.model import Pack, say
+from almoner.spreadsheet import harmless
 
 _SHOWN_GROUPS = 15
 _LONG, _CONTEXT = 200, 50  # characters
@@ -82,7 +83,7 @@ def _write_list(engine: Engine, file: Path) -> None:
     with file.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(_LISTED)
-        writer.writerows(pack_effects.listed(engine))
+        writer.writerows([harmless(cell) for cell in row] for row in pack_effects.listed(engine))
     err.print(f"Wrote {file}.", markup=False)
 
 
