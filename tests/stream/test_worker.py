@@ -145,17 +145,67 @@ def test_a_tick_works_out_only_what_the_day_can_change(base: Pack, small: Pack) 
         "elder_meter_runaway",
         "elder_unsupported",
     }
-    late = replace(
-        small.parameters["line"],
-        areas={
-            None: (
-                *small.parameters["line"].areas[None],
-                replace(small.parameters["line"].areas[None][-1], since=next_day),
-            )
-        },
-    )
-    turned = replace(small, parameters={**small.parameters, "line": late}, indicators=small.indicators)
-    assert ticks.changed_by_time(turned, day, next_day) >= {"poor"}
+
+
+BAR = dt.date(2026, 11, 10)  # the day on which the bar of `barred` is another
+
+
+def barred(folder: Path, values: str) -> Pack:
+    """The small pack, whose signal `ill` reads no day: it is due by time only where its bar changes."""
+    metadata = "metadata:\n  label: {en: Bar, zh: 线}\n  unit: CNY\n  reference: Notice 9\n"
+    ill = FILES["signals/ill.yaml"].replace("cost_year > 1000", "cost_year > :bar")
+    return compiled(folder, {**FILES, "signals/ill.yaml": ill, "parameters/bar.yaml": metadata + values})
+
+
+LOWERED = "values: {2024-01-01: 1000, 2026-11-10: 700}\n"
+LOWERED_IN_AN_AREA = """\
+default: {values: {2024-01-01: 5000}}
+"5201": {values: {2024-01-01: 1000, 2026-11-10: 700}}
+"""
+
+
+@pytest.mark.parametrize("values", [LOWERED, LOWERED_IN_AN_AREA])
+@pytest.mark.parametrize(
+    ("since", "today", "is_due"),
+    [(-2, -1, False), (-1, 0, True), (-1, 1, True), (-9, 9, True), (0, 1, False), (1, 9, False)],
+)
+def test_a_signal_is_due_by_time_when_a_parameter_of_it_comes_into_force(
+    values: str, since: int, today: int, is_due: bool, tmp_path: Path
+) -> None:
+    before, day = (BAR + dt.timedelta(days=n) for n in (since, today))
+    expected = {"poor", "ill"} if is_due else {"poor"}  # `poor` reads the day itself
+    assert ticks.changed_by_time(barred(tmp_path, values), before, day) == expected
+
+
+@pytest.mark.parametrize("values", [LOWERED, LOWERED_IN_AN_AREA])
+def test_a_parameter_that_comes_into_force_raises_without_any_event(values: str, tmp_path: Path) -> None:
+    place = Stream(tmp_path / "home", barred(tmp_path / "pack", values))
+    clock = Clock(dt.datetime(2026, 11, 9, 8))
+    for n, (who, cost) in enumerate(((WHO, 800), (OTHER, 600)), 10):
+        place.put(event("clinic", n, resident_no=who, day="2026-10-01", cost=cost))
+    settled(place, clock)
+    assert not any("ill" in key for key in standing(place))
+    before = scopes(place)
+    with working(place, clock) as worker:
+        clock.now = dt.datetime(2026, 11, 10, 8)
+        worker.drain()
+    assert [key for key in standing(place) if "ill" in key] == ["signal:ill:person:1"]
+    assert scopes(place)[len(before) :] == ["households"]  # nobody was swept
+    place.close()
+
+
+def test_a_parameter_that_comes_into_force_clears_without_any_event(tmp_path: Path) -> None:
+    raised_bar = "values: {2024-01-01: 1000, 2026-11-10: 2000}\n"
+    place = Stream(tmp_path / "home", barred(tmp_path / "pack", raised_bar))
+    clock = Clock(dt.datetime(2026, 11, 9, 8))
+    place.put(event("clinic", 10, resident_no=WHO, day="2026-10-01", cost=1500))
+    settled(place, clock)
+    assert [key for key in standing(place) if "ill" in key] == ["signal:ill:person:1"]
+    with working(place, clock) as worker:
+        clock.now = dt.datetime(2026, 11, 10, 8)
+        worker.drain()
+    assert not any("ill" in key for key in standing(place))
+    place.close()
 
 
 def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
