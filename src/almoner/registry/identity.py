@@ -68,8 +68,10 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
     with held_by(engine, "persons_holding", holders.of_numbers(engine, _INDEXED)) as whose:
         engine.keep(
             _EXPECTED,
-            f"""WITH held AS MATERIALIZED (SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose})
-            # first: else every index is compared
+            # materialised: else every index is compared
+            f"""WITH held AS MATERIALIZED (
+                SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose}
+            )
             SELECT number, number_index, person_id, checked_as FROM {_INDEXED} JOIN held USING (number_index)""",
         )
 
