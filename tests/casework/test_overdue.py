@@ -53,6 +53,14 @@ def test_a_department_is_reminded_two_days_ahead_and_once(case: Case, due: dt.da
         assert "每月救助金" in history(case)[0].text
 
 
+@pytest.mark.parametrize(("hours", "reminded"), [(49, 0), (47, 1)])
+def test_the_time_ahead_of_which_a_department_is_reminded_is_48_hours(
+    case: Case, due: dt.datetime, hours: int, reminded: int
+) -> None:
+    """docs/referrals.md; a setting."""
+    assert overdue.look(due - dt.timedelta(hours=hours)) == reminded
+
+
 def test_what_is_over_is_escalated_once_for_each_due_time(case: Case, due: dt.datetime) -> None:
     assert overdue.look(due + MINUTE) == 1
     assert overdue.look(due + dt.timedelta(days=9)) == 0
