@@ -18,7 +18,7 @@ from almoner.home import Home, now
 from almoner.lab import pack_effects
 from almoner.lab.affected_groups import SMALL
 from almoner.lab.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffect
-from almoner.policy import compile_pack, find_pack
+from almoner.policy import archived, compile_pack, find_pack
 from almoner.policy.changes import Change
 from almoner.policy.model import Pack, say
 from almoner.spreadsheet import harmless
@@ -76,7 +76,8 @@ def _pack(place: Home, text: str, day: dt.date) -> Pack:
     kept = sorted(place.pack_archive.glob(f"{text}*")) if text.isalnum() and len(text) >= 6 else []
     if len(kept) > 1:
         raise AlmonerError(f"{len(kept)} packs of {place.folder} begin with {text}. Write more of the hash.")
-    return compile_pack(kept[0] if kept else find_pack(text), as_of=day)
+    folder = archived(place.pack_archive, kept[0].name) if kept else find_pack(text)
+    return compile_pack(folder, as_of=day)
 
 
 def _write_list(engine: Engine, file: Path) -> None:

@@ -21,7 +21,7 @@ from almoner.cycle import Outcome
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError, DeliveryRefused
 from almoner.home import Home
-from almoner.policy import archive, compile_pack, find_pack
+from almoner.policy import archive, archived, compile_pack, find_pack
 from almoner.policy.model import Feed, Pack, Role
 from almoner.progress import progress
 from almoner.registry import stream_state
@@ -323,8 +323,11 @@ class Replayed:
 
 
 def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
-    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of that
-    time."""
+    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of that time.
+
+    Where nothing was decided for that day by then, it is computed with the pack in use. Raises PackError
+    where the pack that decided is missing from the archive, or was changed there.
+    """
     place = home.load(folder)
     with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
         ledger.create(engine)
@@ -334,7 +337,7 @@ def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
             {"as_of": as_of, "known_at": known_at},
         )
         recorded, pack_hash, when = rows[0] if rows else (None, None, known_at)
-        kept = place.pack_archive / pack_hash if pack_hash else None
-        pack = compile_pack(kept if kept and kept.is_dir() else pack_folder(place), as_of=as_of)
+        folder_of_pack = archived(place.pack_archive, pack_hash) if pack_hash else pack_folder(place)
+        pack = compile_pack(folder_of_pack, as_of=as_of)
         ensure(engine, pack.feeds)
         return Replayed(cycle.replay(engine, pack, as_of, when), recorded)

@@ -11,9 +11,9 @@ from pathlib import Path
 from almoner.errors import PackError
 from almoner.policy.findings import Finding
 from almoner.policy.model import Pack
-from almoner.policy.sources import archive, find_pack, pack_files
+from almoner.policy.sources import archive, archived, find_pack, pack_files
 
-__all__ = ["archive", "check_pack", "compile_pack", "find_pack", "pack_files"]
+__all__ = ["archive", "archived", "check_pack", "compile_pack", "find_pack", "pack_files"]
 
 
 def check_pack(
