@@ -63,7 +63,7 @@ unit-postgres: install system ## Casework's tests once more, on a real PostgreSQ
 test: lint types imports unit unit-postgres ## Everything that a commit must pass (the packs' scenarios are among the tests)
 
 bench: install ## Speed and memory at 1,000,000 residents (some minutes)
-	$(BIN)/almoner bench sweep --residents 1000000 --json
+	$(BIN)/python -m benchmarks sweep --residents 1000000 --json
 
 lock: ## Make requirements.lock anew from pyproject.toml
 	$(PYTHON) -m pip install --quiet uv

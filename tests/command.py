@@ -26,7 +26,7 @@ from almoner.cli import COMMANDS
 LOADED = [
     *(f"almoner.cli.{module}" for module in sorted(set(COMMANDS.values()))),
     "almoner.cli.comparing",
-    "almoner.lab.scenarios",
+    "almoner.trials.scenarios",
     "almoner.policy.compiler",
     "openpyxl",
     "pandas",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from once import once
 from stream.installation import made
 

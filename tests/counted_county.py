@@ -11,10 +11,10 @@ from dataclasses import replace
 import pyarrow as pa
 
 from almoner.assessment import area_alerts, ledger, months
-from almoner.assessment.area_alerts import Jump
-from almoner.assessment.scene import open_scene
+from almoner.assessment.jumps import Jump
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine, open_engine
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.schema import ensure
 
 AS_OF = dt.date(2026, 11, 9)

@@ -16,7 +16,7 @@ from typing import Any
 
 from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.deliveries import Delivery, take_in
 from almoner.registry.schema import ensure
 from almoner.registry.vault import SealedIdentity, Vault

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from almoner.engines.duck import DuckEngine
-from almoner.policy.model import Feed, Property, Role
+from almoner.policy.model.pack import Feed, Property, Role
 from almoner.registry.deliveries import Delivery, Receipt, take_in
 from almoner.registry.vault import SealedIdentity, Vault
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from almoner.assessment.rules import signal_conditions
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 
 
 def with_signals(pack: Pack, *names: str) -> Pack:

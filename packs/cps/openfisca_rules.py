@@ -1,6 +1,6 @@
 """The programmes of this pack once more, by hand, for OpenFisca, on the pack's own parameter files.
 
-`almoner bench entitlements` runs it beside the pack. A variable without a formula is a column of the facts; a variable
+`python -m benchmarks entitlements` runs it beside the pack. A variable without a formula is a column of the facts; a variable
 called like a programme is what the programme gives. Amounts are in USD a month.
 """
 

@@ -16,17 +16,18 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from almoner.assessment import area_alerts, evidence, ledger, signals, watch
-from almoner.assessment.area_alerts import Jump
+from almoner.assessment.context import Scene
 from almoner.assessment.evidence import Sources
+from almoner.assessment.jumps import Jump
 from almoner.assessment.ledger import Kind, Told
-from almoner.assessment.scene import Scene, open_scene
+from almoner.assessment.opening import open_scene
 from almoner.assessment.signals import Watched
 from almoner.assessment.watch import Layers
 from almoner.engines import Engine
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.schema import absent
 from almoner.registry.scope import Absent
-from almoner.support import entitlements, looked_at, reasons, recognition
+from almoner.support import candidates, entitlements, reasons, recognition
 from almoner.support.recognition import Recognised
 
 
@@ -203,7 +204,7 @@ def _assess(scene: Scene, seconds: dict[str, float]) -> Outcome:
     jumps = area_alerts.find(scene)
     seconds["areas"] = perf_counter() - started
     started = perf_counter()
-    looked_at.find(scene)
+    candidates.find(scene)
     recognised = recognition.find(scene)
     seconds["categories"] = perf_counter() - started
     started = perf_counter()

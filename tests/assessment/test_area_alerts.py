@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from almoner import cycle
 from almoner.assessment import area_alerts
 from almoner.assessment.jumps import Counts, stand_out
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.support.outbox import changes_after
 from counted_county import (
     AS_OF,

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.fields import fields
-from almoner.assessment.scene import Scene, open_scene
-from almoner.assessment.wide import holds, subject_key, wide
+from almoner.assessment.context import Scene
+from almoner.assessment.feature_table import holds, subject_key, wide
+from almoner.assessment.opening import open_scene
+from almoner.assessment.signal_groups import fields
 from almoner.engines import Engine, open_engine, quote
-from almoner.policy.model import Pack, Signal
+from almoner.policy.model.pack import Pack, Signal
 from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from almoner.assessment.forms import Form, fill, number, say
+from almoner.assessment.templates import Form, fill, number, say
 
 YEARS = {"$": "age", "one": " year", "many": " years", "yes": "yes", "no": "no", "unknown": "unknown"}
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from almoner.assessment import months, signals
-from almoner.assessment.scene import open_scene
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from county import AREA, AS_OF, KNOWN_AT, deliveries, draw, taken_in
 from lesser import with_signals
 

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from almoner.assessment import signals
-from almoner.assessment.scene import open_scene
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine
-from almoner.policy.model import Pack
-from almoner.support import entitlements, looked_at, recognition
+from almoner.policy.model.pack import Pack
+from almoner.support import candidates, entitlements, recognition
 from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 
 TABLES = ("wide_household", "wide_person", signals.FINDINGS, entitlements.FINDINGS)
@@ -22,7 +22,7 @@ TABLES = ("wide_household", "wide_person", signals.FINDINGS, entitlements.FINDIN
 def decided(engine: Engine, pack: Pack, households: list[int] | None) -> dict[str, list[tuple[object, ...]]]:
     with open_scene(engine, pack, AS_OF, KNOWN_AT, households) as scene:
         signals.find(scene)
-        looked_at.find(scene)
+        candidates.find(scene)
         recognition.find(scene)
         entitlements.find(scene)
         return {

@@ -12,7 +12,7 @@ import pytest
 
 from almoner.assessment.timelines import Line, circumstances, lines
 from almoner.engines import Engine
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.deliveries import Delivery
 from county import AREA, AS_OF, KNOWN_AT, Book, deliveries, draw, months, number, taken_in
 

@@ -11,10 +11,11 @@ import pytest
 
 from almoner import cycle
 from almoner.assessment import signals, watch
-from almoner.assessment.scene import open_scene
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine
-from almoner.policy.model import Condition, Pack
-from almoner.policy.watch_model import Group
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Condition
+from almoner.policy.model.watch import Group
 from almoner.support.outbox import changes_after
 from county import AREA, AS_OF, KNOWN_AT, deliveries, draw, taken_in
 from lesser import with_signals

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from almoner.assessment.expressions import atoms
-from almoner.assessment.forms import say
+from almoner.assessment.templates import say
 from almoner.assessment.wording import Wording
-from almoner.policy.model import Column, Pack, Parameter
+from almoner.policy.model.pack import Column, Pack, Parameter
 
 COLUMNS = {
     "alone": Column("alone", {"en": "Lives alone", "zh": "独居"}, None),

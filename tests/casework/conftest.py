@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import translation
 
 from almoner import casework
+from almoner.casework.cases.status import NOTHING, around
 from almoner.casework.models import AreaAlert, Case, Department
-from almoner.casework.standing import NOTHING, around
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.makers import Outbox
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 
 from almoner import casework
-from almoner.casework import workflow
+from almoner.casework.cases import workflow
 from almoner.casework.models import Case, Referral
 
 PASSWORD = "a long fictional password"

@@ -16,9 +16,9 @@ from django.urls import reverse
 from typer.testing import CliRunner
 
 from almoner import casework
-from almoner.casework import outlines
+from almoner.casework.figures import outlines
+from almoner.casework.figures.outlines import load
 from almoner.casework.models import AreaOutline, Case
-from almoner.casework.outlines import load
 from almoner.cli import app
 from almoner.errors import AlmonerError
 from almoner.home import create

@@ -12,14 +12,14 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.casework.access import (
+from almoner.casework.accounts.access import (
     area_alerts_of,
     cases_of,
     colleagues_for,
     covers,
     referrals_in_areas_of,
 )
-from almoner.casework.areas import Areas
+from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Area, Case
 from casework.conftest import PASSWORD
 from casework.makers import Outbox, words

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 
 from almoner import casework
-from almoner.casework.audit import NewEvent, append, looked
+from almoner.casework.core.audit import NewEvent, append, looked
 from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
 from casework.makers import Outbox
 from casework.moves import go

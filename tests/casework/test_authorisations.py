@@ -16,7 +16,9 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.casework import authorisations, notices, taking_part, workflow
+from almoner.casework.cases import authorisations, participation, workflow
+from almoner.casework.core.refusals import Refused, Stale
+from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (
     Authorisation,
     Case,
@@ -27,8 +29,7 @@ from almoner.casework.models import (
     Referral,
     ReferralState,
 )
-from almoner.casework.refusals import Refused, Stale
-from almoner.casework.vault_rows import opened_vault
+from almoner.casework.residents import notices
 from almoner.registry.vault import SealedIdentity
 from casework.conftest import NAME, NUMBER
 from casework.makers import Outbox, authorised_by_all
@@ -99,14 +100,14 @@ def test_the_check_is_asked_for_only_with_the_word_of_all(asking: Referral, work
     Referral.objects.exclude(pk=asking.pk).update(state=ReferralState.WITHDRAWN)
     go(asking.case, worker, "start", "confirm")
     assert not Check.objects.exists()
-    assert "have to authorise the check first" in str(taking_part.missing(asking))
+    assert "have to authorise the check first" in str(participation.missing(asking))
     asked = authorisations.ask(worker, asking.case.reference, version(asking), asking.reference, [11, 12])
     record(worker, asked, 11)
-    assert "Not all adults" in str(taking_part.missing(asking))
+    assert "Not all adults" in str(participation.missing(asking))
     with pytest.raises(Refused, match="Nothing can be sent yet"):
         go(asking.case, worker, "send")
     record(worker, asked, 12, how="office")
-    assert taking_part.missing(asking) is None
+    assert participation.missing(asking) is None
     go(asking.case, worker, "send")
     assert list(Check.objects.get().about) == [asking.reference]
 

@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework import blind_spots
 from almoner.casework.models import FeedState, Judged, Rule, Sweep
+from almoner.casework.sync import blind_spots
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]

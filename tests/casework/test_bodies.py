@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from almoner.assessment.forms import Form
-from almoner.support import bodies
-from almoner.support.bodies import Body
+from almoner.assessment.templates import Form
+from almoner.support import payloads
+from almoner.support.payloads import Body
 from casework.makers import proposal_body, signal_body
 
 VALUES = st.recursive(
@@ -49,7 +49,7 @@ def test_a_body_is_the_same_with_any_of_its_members_left_blank(
 
 @pytest.mark.parametrize("body", [signal_body(), proposal_body()])
 def test_a_body_equals_its_object_whatever_was_read_of_it_before(body: dict[str, Any]) -> None:
-    read = bodies.of(body)
+    read = payloads.of(body)
     assert read["label"] == body["label"]
     assert read == body
     assert body == read

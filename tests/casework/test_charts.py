@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.casework import charts, figures
-from almoner.casework.charts import Chart, Share
+from almoner.casework.figures import charts, figures
+from almoner.casework.figures.charts import Chart, Share
 from almoner.casework.models import Case
 from almoner.casework.models.cases import NO_CLOCK
 from casework.makers import Outbox

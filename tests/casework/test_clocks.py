@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from almoner.casework.clocks import Clocks, WorkingDays, due_at, nominal_hours
+from almoner.casework.core.clocks import Clocks, WorkingDays, due_at, nominal_hours
 from almoner.errors import AlmonerError
 
 WEEKDAYS = WorkingDays()

@@ -16,7 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework import concerns, corrections, notices
+from almoner.casework.cases.workflow import answer
+from almoner.casework.core.refusals import Refused, Stale
+from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (
     AccessLog,
     Case,
@@ -28,9 +30,7 @@ from almoner.casework.models import (
     ReferralState,
     Visit,
 )
-from almoner.casework.refusals import Refused, Stale
-from almoner.casework.vault_rows import opened_vault
-from almoner.casework.workflow import answer
+from almoner.casework.residents import corrections, grievances, notices
 from almoner.registry.vault import SealedIdentity
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox
@@ -96,7 +96,7 @@ def asked_together(mine: Case, other: Case, worker: User) -> Concern:
 def agreed(mine: Case, other: Case, worker: User, keeper: User) -> str:
     """The reference of what the register has answered: they are one household."""
     concern = asked_together(mine, other, worker)
-    concerns.answer(keeper, concern.reference, "corrected", "they are one household")
+    grievances.answer(keeper, concern.reference, "corrected", "they are one household")
     for case in (mine, other):
         case.refresh_from_db()
     return concern.reference
@@ -151,7 +151,7 @@ def test_it_has_a_clock_that_is_the_cases_too_until_it_is_answered(
     concern = corrections.report(worker, mine.reference, mine.version, said())
     mine.refresh_from_db()
     assert mine.due_at == concern.due_at > dt.datetime.now()
-    concerns.answer(keeper, concern.reference, "stands", "she was seen here")
+    grievances.answer(keeper, concern.reference, "stands", "she was seen here")
     mine.refresh_from_db()
     assert mine.due_at == dt.datetime(2099, 1, 1)
 
@@ -188,7 +188,7 @@ def test_it_is_asked_once_at_a_time_by_who_works_the_case_and_on_its_present_sta
     mine.refresh_from_db()
     with pytest.raises(Refused, match="asked already"):
         corrections.report(worker, mine.reference, mine.version, said())
-    concerns.answer(keeper, concern.reference, "stands", "she was seen here")
+    grievances.answer(keeper, concern.reference, "stands", "she was seen here")
     mine.refresh_from_db()
     corrections.report(worker, mine.reference, mine.version, said())
 
@@ -231,7 +231,7 @@ def test_what_the_register_has_not_said_joins_nothing(
     mine.refresh_from_db()
     with pytest.raises(Refused, match="has not said"):
         corrections.join(worker, mine.reference, mine.version, concern.reference)
-    concerns.answer(keeper, concern.reference, "stands", "two households")
+    grievances.answer(keeper, concern.reference, "stands", "two households")
     mine.refresh_from_db()
     with pytest.raises(Refused, match="has not said"):
         corrections.join(worker, mine.reference, mine.version, concern.reference)

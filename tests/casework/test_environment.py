@@ -14,9 +14,9 @@ import pytest
 import waitress.server
 from django.core.wsgi import get_wsgi_application
 
-from almoner.casework import environment
-from almoner.casework.environment import read, second_factor_of, unsafe
-from almoner.casework.installation import database, secret_key
+from almoner.casework.conf import environment
+from almoner.casework.conf.environment import read, second_factor_of, unsafe
+from almoner.casework.conf.installation import database, secret_key
 from almoner.home import Home, create
 from almoner.registry.vault import create_key
 

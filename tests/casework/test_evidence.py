@@ -6,10 +6,10 @@ import pytest
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.casework import words as said
-from almoner.casework.evidence import Presenter
-from almoner.casework.history import history
+from almoner.casework.cases.history import history
+from almoner.casework.core import words as said
 from almoner.casework.models import Case, CaseSignal, Label, Referral
+from almoner.casework.presentation.evidence import Presenter
 from casework.makers import Outbox, condition, words
 
 pytestmark = pytest.mark.django_db

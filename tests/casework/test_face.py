@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from almoner import casework
-from almoner.casework.installation import database, secret_key
+from almoner.casework.conf.installation import database, secret_key
 from almoner.casework.models import CalendarDay, Case, Department
-from almoner.casework.reference_data import set_day
+from almoner.casework.sync.reference_data import set_day
 from almoner.errors import AlmonerError, HomeError
 from almoner.home import Home, create
-from almoner.policy.model import Department as PackDepartment
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Department as PackDepartment
+from almoner.policy.model.pack import Pack
 from casework.conftest import PASSWORD
 from casework.makers import Outbox
 

@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import reverse
 
 from almoner import casework
+from almoner.casework.figures.quality import by_area, by_list, together
 from almoner.casework.models import Case, CaseSignal
-from almoner.casework.quality import by_area, by_list, together
 from casework.makers import Outbox, words
 
 pytestmark = pytest.mark.django_db

@@ -17,9 +17,9 @@ from django.test import Client
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework import files
+from almoner.casework.cases import files
+from almoner.casework.core.refusals import Refused
 from almoner.casework.models import AccessLog, Case, CaseEvent, CaseFile, FileContent
-from almoner.casework.refusals import Refused
 from almoner.errors import VaultError
 from casework.moves import go
 from casework.uploads import paper, photo, png
@@ -241,5 +241,5 @@ def test_no_log_line_and_no_address_holds_a_name(
 
 
 def test_every_upload_goes_through_memory(settings: Any) -> None:
-    assert settings.FILE_UPLOAD_HANDLERS == ["almoner.casework.uploads.InMemory"]
+    assert settings.FILE_UPLOAD_HANDLERS == ["almoner.casework.core.uploads.InMemory"]
     assert settings.DATA_UPLOAD_MAX_NUMBER_FILES == 1

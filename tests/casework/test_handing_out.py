@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework.handing_out import HandedOut, hand_out
+from almoner.casework.cases.assignment import HandedOut, hand_out
+from almoner.casework.core.spreadsheet import harmless
 from almoner.casework.models import Case, CaseEvent
-from almoner.casework.spreadsheet import harmless
 from casework.conftest import NAME, NUMBER
 from casework.makers import Outbox, words
 

@@ -19,11 +19,12 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework, home
-from almoner.casework import answered_requests, help_requests, pack_tables
-from almoner.casework.api import receiving
+from almoner.casework.core import inbox
+from almoner.casework.core.refusals import Refused
 from almoner.casework.models import AccessLog, Case, CaseEvent, FeedState, HelpRequest, ReferralState
-from almoner.casework.refusals import Refused
-from almoner.policy.model import Pack
+from almoner.casework.residents import answered_walk_ins, walk_ins
+from almoner.casework.sync import pack_tables
+from almoner.policy.model.pack import Pack
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox
@@ -52,8 +53,8 @@ def desk(
     casework.identities().write([SealedIdentity(person_id=11, number_index=vault.index(NUMBER), **sealed)])
     casework.sync_members([(1, 11, dt.date(2026, 11, 6))])
     yield made.folder
-    receiving.inbox().close()
-    receiving._inbox.cache_clear()
+    inbox.inbox().close()
+    inbox._inbox.cache_clear()
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def told(**more: Any) -> dict[str, Any]:
 
 def waiting(desk: Path) -> list[dict[str, Any]]:
     """The rows of events in the inbox."""
-    found = receiving.inbox().take("help_requests", 0, 100, 10**6)
+    found = inbox.inbox().take("help_requests", 0, 100, 10**6)
     return [json.loads(event.data or "null") for event in found]
 
 
@@ -117,18 +118,18 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
 def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_kept(
     desk: Path, worker: User
 ) -> None:
-    request = help_requests.take(worker, told())
+    request = walk_ins.take(worker, told())
     assert (request.known, request.number, request.name, request.department) == (True, None, None, "")
     assert b"roof" not in bytes(request.text or b"")
     held = str([*HelpRequest.objects.values(), *CaseEvent.objects.values()])
     for secret in ("roof", NAME, NUMBER):
         assert secret not in held
     assert (desk / "inbox.sqlite3").read_bytes().count(NUMBER.encode()) == 0
-    assert help_requests.opened(request, "text") == WORDS
+    assert walk_ins.opened(request, "text") == WORDS
 
 
 def test_the_number_is_taken_in_its_one_spelling(desk: Path, worker: User) -> None:
-    request = help_requests.take(worker, told(number=f" {NUMBER.lower()} "))
+    request = walk_ins.take(worker, told(number=f" {NUMBER.lower()} "))
     assert (request.known, waiting(desk)[0]["resident_no"]) == (True, NUMBER)
 
 
@@ -149,7 +150,7 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_kept(
     desk: Path, worker: User, signed_in: SignIn, wrong: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(Refused, match=why):
-        help_requests.take(worker, told() | wrong)
+        walk_ins.take(worker, told() | wrong)
     sent = {name: value or "" for name, value in (told() | wrong).items()}
     answer = signed_in(worker).post(reverse("request-new"), sent)
     assert answer.status_code == 409
@@ -160,21 +161,21 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_kept(
 def test_without_such_a_feed_or_an_inbox_that_takes_it_nothing_is_kept(
     desk: Path, worker: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving.inbox(), "_largest", 1)
+    monkeypatch.setattr(inbox.inbox(), "_largest", 1)
     with pytest.raises(Refused, match="cannot take the request now"):
-        help_requests.take(worker, told())
+        walk_ins.take(worker, told())
     assert not HelpRequest.objects.exists()
     assert not CaseEvent.objects.filter(kind="request_taken").exists()
     FeedState.objects.filter(pk="help_requests").delete()
     assert "has no feed for requests" in signed_in(worker).get(reverse("request-new")).content.decode()
     with pytest.raises(Refused, match="has no feed"):
-        help_requests.take(worker, told())
+        walk_ins.take(worker, told())
 
 
 def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(
     case: Case, worker: User, signed_in: SignIn
 ) -> None:
-    request, client = help_requests.take(worker, told()), signed_in(worker)
+    request, client = walk_ins.take(worker, told()), signed_in(worker)
     assert request.reference in client.get(reverse("case", args=[case.reference])).content.decode()
     assert case.reference in client.get(reverse("request", args=[request.reference])).content.decode()
     assert list(AccessLog.objects.values_list("page", "household_id")) == [("case", 1), ("request", 1)]
@@ -185,17 +186,17 @@ def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(
 def test_an_answer_says_what_the_rules_say_and_why(
     case: Case, worker: User, colleague: User, signed_in: SignIn
 ) -> None:
-    request = help_requests.take(worker, told())
+    request = walk_ins.take(worker, told())
     for ending, note, why in (
         ("", "x", "Choose an answer"),
         ("registered", "x", "Choose an answer"),
         ("proposed", "", "Write the reason"),
     ):
         with pytest.raises(Refused, match=why):
-            help_requests.answer(colleague, request.reference, ending, note)
+            walk_ins.answer(colleague, request.reference, ending, note)
     case.referrals.update(state=ReferralState.WITHDRAWN)
     with pytest.raises(Refused, match="Nothing is proposed"):
-        help_requests.answer(colleague, request.reference, "proposed", "relief")
+        walk_ins.answer(colleague, request.reference, "proposed", "relief")
     case.referrals.update(state=ReferralState.PROPOSED)
     client, address = signed_in(colleague), reverse("request-answer", args=[request.reference])
     assert client.post(address).status_code == 409
@@ -203,7 +204,7 @@ def test_an_answer_says_what_the_rules_say_and_why(
         client.post(address, {"ending": "proposed", "note": "monthly relief is proposed"}).status_code == 302
     )
     with pytest.raises(Refused, match="already"):
-        help_requests.answer(worker, request.reference, "nothing", "x")
+        walk_ins.answer(worker, request.reference, "nothing", "x")
     page = client.get(reverse("request", args=[request.reference])).content.decode()
     for shown in ("Support is proposed or under way", "monthly relief is proposed", "The person appeals"):
         assert shown in page, shown
@@ -212,15 +213,15 @@ def test_an_answer_says_what_the_rules_say_and_why(
 
 
 def test_where_the_rules_find_nothing_a_person_answers_too(desk: Path, worker: User) -> None:
-    request = help_requests.take(worker, told())
-    assert help_requests.case_of(request) is None
-    help_requests.answer(worker, request.reference, "nothing", "income is above the line")
+    request = walk_ins.take(worker, told())
+    assert walk_ins.case_of(request) is None
+    walk_ins.answer(worker, request.reference, "nothing", "income is above the line")
     assert CaseEvent.objects.filter(case=None, kind="request_answered").count() == 1
     assert casework.verify_chain().intact
 
 
 def test_the_database_itself_refuses_an_answer_without_a_reason(desk: Path, worker: User) -> None:
-    help_requests.take(worker, told())
+    walk_ins.take(worker, told())
     with pytest.raises(IntegrityError), transaction.atomic():
         HelpRequest.objects.update(answered_at=dt.datetime.now(), answered_by=worker, ending="nothing")
 
@@ -228,12 +229,12 @@ def test_the_database_itself_refuses_an_answer_without_a_reason(desk: Path, work
 def test_an_appeal_has_its_own_clock_and_another_person_decides(
     desk: Path, worker: User, colleague: User, lead: User, signed_in: SignIn
 ) -> None:
-    first = help_requests.take(worker, told())
+    first = walk_ins.take(worker, told())
     with pytest.raises(Refused, match="no answer to appeal"):
-        help_requests.appeal(worker, first.reference, "no")
-    help_requests.answer(worker, first.reference, "nothing", "income is above the line")
+        walk_ins.appeal(worker, first.reference, "no")
+    walk_ins.answer(worker, first.reference, "nothing", "income is above the line")
     with pytest.raises(Refused, match="Write why"):
-        help_requests.appeal(worker, first.reference, "")
+        walk_ins.appeal(worker, first.reference, "")
     client = signed_in(worker)
     assert (
         client.post(reverse("request-appeal", args=[first.reference]), {"text": "it is not"}).status_code
@@ -243,21 +244,21 @@ def test_an_appeal_has_its_own_clock_and_another_person_decides(
     assert appeal.due_at > first.due_at
     assert "it is not" not in str(HelpRequest.objects.values())
     with pytest.raises(Refused, match="made already"):
-        help_requests.appeal(worker, first.reference, "again")
+        walk_ins.appeal(worker, first.reference, "again")
     page = client.get(reverse("request", args=[appeal.reference])).content.decode()
     assert "You gave the first answer." in page
     assert "Answer the person" not in page
     with pytest.raises(Refused, match="Somebody else decides"):
-        help_requests.answer(worker, appeal.reference, "nothing", "no")
-    help_requests.answer(lead, appeal.reference, "nothing", "looked at once more")
+        walk_ins.answer(worker, appeal.reference, "nothing", "no")
+    walk_ins.answer(lead, appeal.reference, "nothing", "looked at once more")
     with pytest.raises(Refused, match="no answer to appeal"):
-        help_requests.appeal(lead, appeal.reference, "and again")
+        walk_ins.appeal(lead, appeal.reference, "and again")
 
 
 def test_whom_no_register_knows_the_registers_department_is_asked_about(
     desk: Path, worker: User, registrar: User, clerk: User, signed_in: SignIn
 ) -> None:
-    request = help_requests.take(worker, told(number=UNKNOWN, name="Nobody Known"))
+    request = walk_ins.take(worker, told(number=UNKNOWN, name="Nobody Known"))
     assert (request.known, request.department) == (False, registrar.membership.department_id)
     assert "Nobody Known" not in str(HelpRequest.objects.values())
     client = signed_in(registrar)
@@ -303,7 +304,7 @@ def answered_requests_of(by: User, times: list[dt.datetime]) -> list[str]:
 def test_many_answers_are_read_in_stretches_and_each_is_in_one(
     lead: User, strangers: list[User], signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(answered_requests, "AT_ONCE", 3)
+    monkeypatch.setattr(answered_walk_ins, "AT_ONCE", 3)
     noon = dt.datetime(2026, 11, 20, 12)
     made = answered_requests_of(
         lead, [noon - n // 2 * dt.timedelta(days=1) for n in range(many)]
@@ -326,7 +327,7 @@ def test_many_answers_are_read_in_stretches_and_each_is_in_one(
 def test_few_answers_are_counted_as_ever_and_many_with_their_days(
     lead: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answered_requests, "AT_ONCE", 3)
+    monkeypatch.setattr(answered_walk_ins, "AT_ONCE", 3)
     noon, client, page = dt.datetime(2026, 11, 20, 12), signed_in(lead), reverse("requests")
     answered_requests_of(lead, [noon - n * dt.timedelta(days=1) for n in range(3)])
     assert (
@@ -347,7 +348,7 @@ def test_few_answers_are_counted_as_ever_and_many_with_their_days(
 def test_the_pages_of_a_stretch_stay_in_it(
     lead: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answered_requests, "AT_ONCE", 30)
+    monkeypatch.setattr(answered_walk_ins, "AT_ONCE", 30)
     noon, client = dt.datetime(2026, 11, 20, 12), signed_in(lead)
     made = answered_requests_of(lead, [noon - n * dt.timedelta(days=1) for n in range(70)])
     address, found = reverse("requests") + "?list=answered", list[str]()
@@ -361,29 +362,29 @@ def test_the_pages_of_a_stretch_stay_in_it(
 
 def test_a_second_request_of_the_same_person_is_another_event(desk: Path, worker: User) -> None:
     for _ in range(2):
-        help_requests.take(worker, told())
+        walk_ins.take(worker, told())
     assert len({row["request_no"] for row in waiting(desk)}) == 2
 
 
 def test_strangers_take_see_and_answer_nothing(
     case: Case, worker: User, registrar: User, strangers: list[User], signed_in: SignIn
 ) -> None:
-    known, unknown = help_requests.take(worker, told()), help_requests.take(worker, told(number=UNKNOWN))
+    known, unknown = walk_ins.take(worker, told()), walk_ins.take(worker, told(number=UNKNOWN))
     for stranger in strangers:
         client = signed_in(stranger)
         for request in (known, unknown):
             for name in ("request", "unknown"):
                 assert client.get(reverse(name, args=[request.reference])).status_code == 404
             with pytest.raises(Http404):
-                help_requests.answer(stranger, request.reference, "nothing", "no")
+                walk_ins.answer(stranger, request.reference, "nothing", "no")
             with pytest.raises(Http404):
-                help_requests.appeal(stranger, request.reference, "no")
+                walk_ins.appeal(stranger, request.reference, "no")
             assert request.reference not in client.get(reverse("requests")).content.decode()
     for stranger in strangers[2:]:
         with pytest.raises(Http404):
-            help_requests.take(stranger, told())
+            walk_ins.take(stranger, told())
     with pytest.raises(Http404):
-        help_requests.answer(registrar, known.reference, "nothing", "no")
+        walk_ins.answer(registrar, known.reference, "nothing", "no")
     assert HelpRequest.objects.filter(answered_at=None).count() == 2
 
 
@@ -391,16 +392,16 @@ def test_who_works_the_area_of_the_household_sees_its_requests_wherever_they_wer
     case: Case, strangers: list[User], colleague: User
 ) -> None:
     elsewhere = next(one for one in strangers if one.username == "elsewhere")
-    request = help_requests.take(elsewhere, told())
-    assert help_requests.answer(colleague, request.reference, "proposed", "relief").answered_by == colleague
-    assert list(help_requests.of_household(1)) == [request]
-    assert list(help_requests.of_household(2)) == []
+    request = walk_ins.take(elsewhere, told())
+    assert walk_ins.answer(colleague, request.reference, "proposed", "relief").answered_by == colleague
+    assert list(walk_ins.of_household(1)) == [request]
+    assert list(walk_ins.of_household(2)) == []
 
 
 def test_a_case_that_ended_is_still_the_requests_case(case: Case, worker: User) -> None:
-    request = help_requests.take(worker, told())
+    request = walk_ins.take(worker, told())
     go(case, worker, "take", "dismiss", outcome="moved")
-    assert help_requests.case_of(request) == case
+    assert walk_ins.case_of(request) == case
 
 
 def test_no_log_line_and_no_address_holds_a_number_a_name_or_a_word(
@@ -416,7 +417,7 @@ def test_no_log_line_and_no_address_holds_a_number_a_name_or_a_word(
 
 
 def test_the_matter_is_said_in_the_readers_language(desk: Path, worker: User, signed_in: SignIn) -> None:
-    request = help_requests.take(worker, told())
+    request = walk_ins.take(worker, told())
     client = signed_in(worker)
     client.cookies["django_language"] = "zh-hans"
     with override("zh-hans"):

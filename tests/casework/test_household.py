@@ -14,9 +14,9 @@ from django.test import Client
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework import concerns, notices
+from almoner.casework.cases.workflow import Refused
 from almoner.casework.models import AccessLog, Case, CaseEvent, CaseState, Concern, Notice, Referral, WrongTry
-from almoner.casework.workflow import Refused
+from almoner.casework.residents import grievances, notices
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox, condition, words
 from casework.moves import go
@@ -42,7 +42,7 @@ def household(notice: tuple[Notice, str]) -> Client:
 
 
 def fact_of(notice: Notice) -> str:
-    return concerns.told_facts(notice)[0][1][0].about
+    return grievances.told_facts(notice)[0][1][0].about
 
 
 def test_code_and_one_more_fact_open_the_page(notice: tuple[Notice, str]) -> None:
@@ -268,33 +268,33 @@ def test_an_appeal_is_decided_by_somebody_who_did_nothing_on_the_case(
     household.post("/household/ask/appeal/", {"text": "we live here"})
     appeal = Concern.objects.get()
     with pytest.raises(Refused, match="Somebody else decides"):
-        concerns.answer(worker, appeal.reference, "upheld", "no")
+        grievances.answer(worker, appeal.reference, "upheld", "no")
     with pytest.raises(Refused, match="Write what"):
-        concerns.answer(colleague, appeal.reference, "changed", "")
-    concerns.answer(colleague, appeal.reference, "changed", "we look again")
+        grievances.answer(colleague, appeal.reference, "changed", "")
+    grievances.answer(colleague, appeal.reference, "changed", "we look again")
     case.refresh_from_db()
     assert (case.state, case.ended_at, case.assignee) == (CaseState.VERIFYING, None, None)
     with pytest.raises(Refused, match="already"):
-        concerns.answer(colleague, appeal.reference, "upheld", "no")
+        grievances.answer(colleague, appeal.reference, "upheld", "no")
     assert casework.verify_chain().intact
 
 
 def test_who_only_wrote_a_note_may_decide(household: Client, case: Case, colleague: User) -> None:
     go(case, colleague, "note", note="asked the village")
     household.post("/household/ask/appeal/")
-    concerns.answer(colleague, Concern.objects.get().reference, "upheld", "the line is not reached")
+    grievances.answer(colleague, Concern.objects.get().reference, "upheld", "the line is not reached")
 
 
 def test_strangers_cannot_answer_and_corrections_are_not_the_workers(
     household: Client, notice: tuple[Notice, str], strangers: list[User], clerk: User, colleague: User
 ) -> None:
-    appeal = concerns.ask(notice[0], "appeal", "")
-    correction = concerns.ask(notice[0], "correction", "", fact_of(notice[0]))
+    appeal = grievances.ask(notice[0], "appeal", "")
+    correction = grievances.ask(notice[0], "correction", "", fact_of(notice[0]))
     for stranger in (*strangers, clerk):
         with pytest.raises(Http404):
-            concerns.answer(stranger, appeal.reference, "upheld", "no")
+            grievances.answer(stranger, appeal.reference, "upheld", "no")
     with pytest.raises(Http404):
-        concerns.answer(colleague, correction.reference, "stands", "no")
+        grievances.answer(colleague, correction.reference, "stands", "no")
 
 
 def test_the_letter_shows_the_code_once_and_is_recorded(case: Case, worker: User, signed_in: SignIn) -> None:

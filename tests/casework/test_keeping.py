@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 import command
-from almoner.cli import safekeeping
 from almoner.errors import AlmonerError
+from almoner.installation import backup
 from almoner.stream.lock import sole_worker
 
 SERVER = os.environ.get("ALMONER_TEST_DATABASE_URL")
@@ -112,7 +112,7 @@ def test_a_backup_that_is_damaged_or_not_whole_is_refused_and_leaves_nothing(
         (tmp_path / "file").write_bytes(damaged)
     told = "There is no file" if harm == "absent" else "damaged or not whole"
     with pytest.raises(AlmonerError, match=told):
-        safekeeping.restore(tmp_path / "file", tmp_path / "home")
+        backup.restore(tmp_path / "file", tmp_path / "home")
     assert [p.name for p in tmp_path.iterdir() if p.name != "file"] == []
 
 

@@ -20,8 +20,9 @@ import time_machine
 from django.contrib.auth.models import User
 
 from almoner import casework
-from almoner.casework import authorisations, concerns, corrections, help_requests, notices
+from almoner.casework.cases import authorisations
 from almoner.casework.models import CalendarDay, Case, Check, Concern, FeedState, Notice
+from almoner.casework.residents import corrections, grievances, notices, walk_ins
 from casework.makers import Outbox, authorised_by_all
 from casework.moves import go
 from casework.test_help_requests import UNKNOWN, desk, told
@@ -58,8 +59,8 @@ def notice(mine: Case, worker: User) -> Notice:
 
 
 def asked(notice: Notice, kind: str) -> Concern:
-    fact = concerns.told_facts(notice)[0][1][0]
-    return concerns.ask(notice, kind, "it is not so", fact.about)
+    fact = grievances.told_facts(notice)[0][1][0]
+    return grievances.ask(notice, kind, "it is not so", fact.about)
 
 
 def test_an_appeal_is_decided_within_15_working_days(notice: Notice) -> None:
@@ -85,7 +86,7 @@ def test_a_case_that_an_appeal_opens_again_has_15_working_days(
     casework.apply([[outbox.signal(1, "cleared")]])
     go(mine, worker, "dismiss", outcome="moved")
     appeal = asked(notice, "appeal")
-    concerns.answer(colleague, appeal.reference, "changed", "we look again")
+    grievances.answer(colleague, appeal.reference, "changed", "we look again")
     mine.refresh_from_db()
     assert (mine.is_open, mine.due_at) == (True, DAY_15)
 
@@ -142,14 +143,14 @@ def test_a_request_at_the_desk_is_answered_within_10_working_days_and_its_appeal
     desk: Path, worker: User
 ) -> None:
     """docs/desk.md, "Requests at the desk"; 重庆市渝中区: an application is decided within 10 working days."""
-    first = help_requests.take(worker, told())
+    first = walk_ins.take(worker, told())
     assert first.due_at == DAY_10
-    help_requests.answer(worker, first.reference, "nothing", "the income is above the line")
-    assert help_requests.appeal(worker, first.reference, "it is not").due_at == DAY_15
+    walk_ins.answer(worker, first.reference, "nothing", "the income is above the line")
+    assert walk_ins.appeal(worker, first.reference, "it is not").due_at == DAY_15
 
 
 def test_a_request_of_somebody_unknown_is_answered_within_10_working_days(desk: Path, worker: User) -> None:
     """The same time, by the hours of the department that keeps the register."""
-    request = help_requests.take(worker, told(number=UNKNOWN))
+    request = walk_ins.take(worker, told(number=UNKNOWN))
     assert not request.known
     assert request.due_at.date() == DAY_10.date()

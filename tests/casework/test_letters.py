@@ -23,8 +23,8 @@ from pypdf import PdfReader
 from pypdf.generic import ContentStream, DictionaryObject
 
 from almoner import casework
-from almoner.casework import letters, notices
 from almoner.casework.models import AccessLog, Case, Identity, Notice
+from almoner.casework.residents import letters, notices
 from almoner.registry.vault import SealedIdentity, open_vault
 from casework.conftest import NAME, NUMBER
 from casework.moves import go

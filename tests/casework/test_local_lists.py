@@ -14,9 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework import local_lists, taking_part
+from almoner.casework.cases import participation
+from almoner.casework.core.refusals import Refused, Stale
 from almoner.casework.models import AccessLog, Case, CaseEvent, Check, LocalCheck, Referral, ReferralState
-from almoner.casework.refusals import Refused, Stale
+from almoner.casework.residents import community_verification
 from casework.conftest import NAME
 from casework.makers import Outbox, on_a_list
 from casework.moves import go
@@ -35,7 +36,7 @@ def line(departments: None, vault_with_mei: None, outbox: Outbox) -> Referral:
 
 def say(by: User, line: Referral, *, confirmed: bool = True, note: str = "") -> None:
     line.refresh_from_db()
-    local_lists.say(by, line.reference, line.version, confirmed, note)
+    community_verification.say(by, line.reference, line.version, confirmed, note)
     line.refresh_from_db()
 
 
@@ -55,11 +56,11 @@ def test_the_department_on_the_spot_sees_who_what_and_by_when(
 def test_a_line_is_sent_only_after_it_was_confirmed(line: Referral, worker: User, clerk: User) -> None:
     case = go(line.case, worker, "take", "start", "confirm")
     assert not Check.objects.exists()
-    assert "not been confirmed on the spot" in str(taking_part.missing(line))
+    assert "not been confirmed on the spot" in str(participation.missing(line))
     with pytest.raises(Refused, match="Nothing can be sent yet"):
         go(case, worker, "send")
     say(clerk, line)
-    assert taking_part.missing(line) is None
+    assert participation.missing(line) is None
     go(case, worker, "send")
     assert Check.objects.get().about == {line.reference: "1702.50 CNY/month"}
 
@@ -87,23 +88,23 @@ def test_a_doubted_line_is_asked_once_more_by_who_works_the_case(
 ) -> None:
     case = go(line.case, worker, "take")
     with pytest.raises(Refused, match="Nobody on the spot"):
-        local_lists.ask_again(worker, case.reference, case.version, line.reference, "seen")
+        community_verification.ask_again(worker, case.reference, case.version, line.reference, "seen")
     say(clerk, line, confirmed=False, note=WHY)
     case.refresh_from_db()
     address = reverse("list-again", args=[case.reference, line.reference])
     client = signed_in(worker)
     assert client.post(address, {"version": case.version}).status_code == 409
     with pytest.raises(Refused, match="not assigned to you"):
-        local_lists.ask_again(colleague, case.reference, case.version, line.reference, "seen")
+        community_verification.ask_again(colleague, case.reference, case.version, line.reference, "seen")
     with pytest.raises(Stale):
-        local_lists.ask_again(worker, case.reference, case.version - 1, line.reference, "seen")
+        community_verification.ask_again(worker, case.reference, case.version - 1, line.reference, "seen")
     assert client.post(address, {"version": case.version, "note": "it was closed in May"}).status_code == 302
     line.refresh_from_db()
     assert line.check_due_at is not None
     case.refresh_from_db()
     assert case.due_at <= line.check_due_at
     say(clerk, line)
-    assert taking_part.missing(line) is None
+    assert participation.missing(line) is None
 
 
 def test_another_amount_is_confirmed_anew(line: Referral, clerk: User, outbox: Outbox) -> None:
@@ -112,9 +113,9 @@ def test_another_amount_is_confirmed_anew(line: Referral, clerk: User, outbox: O
     casework.apply([[outbox.proposal(1, "changed", programme="listed", amount=900.0, **on_a_list())]])
     line.refresh_from_db()
     assert line.check_due_at is not None
-    assert "not been confirmed on the spot" in str(taking_part.missing(line))
+    assert "not been confirmed on the spot" in str(participation.missing(line))
     say(clerk, line)
-    assert taking_part.missing(line) is None
+    assert participation.missing(line) is None
     casework.apply(
         [
             [
@@ -202,7 +203,7 @@ def test_strangers_confirm_and_read_nothing(
         assert NAME not in signed_in(stranger).get(reverse("lists")).content.decode()
     for stranger in strangers:
         with pytest.raises(Http404):
-            local_lists.ask_again(stranger, line.case.reference, 1, line.reference, "x")
+            community_verification.ask_again(stranger, line.case.reference, 1, line.reference, "x")
     assert not AccessLog.objects.exists()
 
 

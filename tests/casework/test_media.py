@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from almoner.casework.media import JPEG, LONGEST_NAME, LONGEST_SIDE, PDF, PNG, Unfit, fit, safe_name
+from almoner.casework.cases.media import JPEG, LONGEST_NAME, LONGEST_SIDE, PDF, PNG, Unfit, fit, safe_name
 from casework.uploads import packed, paper, photo, png
 
 PIXELS = 40_000_000

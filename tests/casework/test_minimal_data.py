@@ -17,11 +17,12 @@ from django.urls import reverse
 
 from almoner import casework
 from almoner.casework.api import referrals
-from almoner.casework.minimal_data import body_for
 from almoner.casework.models import Department, HouseholdMember, PackInUse, Referral, ReferralState, Rule
-from almoner.casework.pack_tables import shown
-from almoner.policy.model import Condition, Pack, Programme
-from almoner.policy.support_model import GRANTED, Category
+from almoner.casework.presentation.minimal_data import body_for
+from almoner.casework.sync.pack_tables import shown
+from almoner.policy.model.pack import Pack, Programme
+from almoner.policy.model.support import GRANTED, Category
+from almoner.policy.model.terms import Condition
 from almoner.registry.vault import SealedIdentity, open_vault
 from almoner.support.changes import Change
 from almoner.support.outbox import changes_after

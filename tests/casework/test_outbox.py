@@ -11,10 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from almoner import casework
-from almoner.assessment.forms import Form
+from almoner.assessment.templates import Form
 from almoner.casework.models import BodyForm, Case, CaseEvent, CaseSignal, CaseState, Referral, ReferralState
-from almoner.support.bodies import Body
 from almoner.support.changes import Change
+from almoner.support.payloads import Body
 from casework.makers import FRIDAY, Outbox
 
 pytestmark = pytest.mark.django_db

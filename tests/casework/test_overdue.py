@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.casework import workflow
-from almoner.casework.evidence import Presenter
-from almoner.casework.history import history
-from almoner.casework.lists import condition, listed
+from almoner.casework.cases import workflow
+from almoner.casework.cases.history import history
+from almoner.casework.cases.lists import condition, listed
 from almoner.casework.models import Case, CaseState, OutgoingEvent, Referral
+from almoner.casework.presentation.evidence import Presenter
 from almoner.casework.views.today import counts
 from almoner.casework.webhooks import endpoints, overdue
 from casework.conftest import PASSWORD

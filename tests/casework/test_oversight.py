@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from almoner import casework
-from almoner.casework.audit import looked
+from almoner.casework.core.audit import looked
 from almoner.casework.models import Case, CaseEvent
 from casework.conftest import NAME, NUMBER, PASSWORD
 from casework.makers import Outbox

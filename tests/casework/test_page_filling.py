@@ -1,4 +1,4 @@
-"""What `almoner bench console` fills its console with: enough that each page it times has something to show."""
+"""What `python -m benchmarks console` fills its console with: enough that each page it times has something to show."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from almoner import casework
-from almoner.casework import page_filling, page_times
+from almoner.casework.cases.timelines import months_of
 from almoner.casework.models import Case, HelpRequest, HouseholdTimelines
-from almoner.casework.timelines import months_of
-from almoner.lab import console_bench
-from almoner.lab.console_bench import Household
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
+from benchmarks import console_bench
+from benchmarks.console import page_filling, page_times
+from benchmarks.console_bench import Household
 
 pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 9, 12)

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework import workflow
+from almoner.casework.cases import workflow
 from almoner.casework.models import AccessLog, AreaAlert, CalendarDay, Case, Referral
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import FRIDAY, Outbox

@@ -17,8 +17,8 @@ from django.utils.translation import override
 
 from almoner import casework
 from almoner.casework.models import FeedState, PackInUse, Rule
-from almoner.casework.pack_tables import sync
-from almoner.policy.model import Pack
+from almoner.casework.sync.pack_tables import sync
+from almoner.policy.model.pack import Pack
 from casework.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db

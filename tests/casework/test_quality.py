@@ -18,9 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from almoner import casework
-from almoner.casework import words
-from almoner.casework.models import Case, Visit
-from almoner.casework.quality import (
+from almoner.casework.core import words
+from almoner.casework.figures.quality import (
     FRESH,
     SMALLEST,
     Tally,
@@ -34,6 +33,7 @@ from almoner.casework.quality import (
     told,
     wilson,
 )
+from almoner.casework.models import Case, Visit
 from casework.makers import Outbox
 
 SignIn = Callable[[User], Client]

@@ -20,7 +20,7 @@ from zeal.constants import initialize_app_registry
 from zeal.patch import patch
 
 from almoner import casework
-from almoner.casework.audit import looked
+from almoner.casework.core.audit import looked
 from almoner.casework.models import (
     AreaOutline,
     CalendarDay,
@@ -329,7 +329,9 @@ def queries(client: Client, page: str) -> int:
 def test_every_page_that_lists_something_runs_as_many_queries_for_many_rows(
     county: County, lead: User, clerk: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("almoner.casework.sessions.WRITTEN_EVERY", 3600)  # a slow test would see it written
+    monkeypatch.setattr(
+        "almoner.casework.accounts.sessions.WRITTEN_EVERY", 3600
+    )  # a slow test would see it written
     people = clients(lead, clerk, signed_in)
     pages = {
         page: next((c for c in people if c.get(page).status_code == 200), None)

@@ -12,11 +12,11 @@ from django.test import Client
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.casework import workflow
-from almoner.casework.evidence import Presenter
-from almoner.casework.explanation import explain
-from almoner.casework.history import history
+from almoner.casework.cases import workflow
+from almoner.casework.cases.history import history
 from almoner.casework.models import Case, CaseState, Referral, ReferralState
+from almoner.casework.presentation.evidence import Presenter
+from almoner.casework.presentation.explanation import explain
 from almoner.support.changes import Change
 from casework.makers import Outbox, condition, words
 

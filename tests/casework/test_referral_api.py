@@ -15,10 +15,10 @@ from django.urls import reverse
 from schemathesis import GenerationMode
 
 from almoner import casework
-from almoner.casework import workflow
 from almoner.casework.api import limits, tokens
 from almoner.casework.api.models import AnswerKept, Token
-from almoner.casework.history import history, looks
+from almoner.casework.cases import workflow
+from almoner.casework.cases.history import history, looks
 from almoner.casework.models import AccessLog, Case, CaseEvent, Referral, ReferralState, Rule
 from almoner.errors import AlmonerError
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE

@@ -12,8 +12,10 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from almoner import casework
-from almoner.casework import authorisations, concerns, files, notices
-from almoner.casework.access import RIGHTS, Right
+from almoner.casework.accounts.access import RIGHTS, Right
+from almoner.casework.cases import authorisations, files
+from almoner.casework.cases.workflow import ANSWERS, MOVES
+from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (
     AccessLog,
     AreaAlert,
@@ -25,9 +27,8 @@ from almoner.casework.models import (
     RoleOf,
     Rule,
 )
-from almoner.casework.vault_rows import opened_vault
+from almoner.casework.residents import grievances, notices
 from almoner.casework.views.people import ACTIONS
-from almoner.casework.workflow import ANSWERS, MOVES
 from casework.conftest import NUMBER, PASSWORD
 from casework.makers import Outbox, authorised_by_all, on_a_list
 from casework.moves import confirmed
@@ -198,8 +199,8 @@ def county(case: Case, alert: AreaAlert, worker: User, outbox: Outbox) -> dict[s
     request, unknown = a_request(worker), a_request(worker, known=False, department="relief")
     notice, _code = notices.make(worker, case.reference, case_now(case).version, [case.signals.get().pk])
     Case.objects.filter(pk=case.pk).update(assignee=None)
-    appeal = concerns.ask(notice, "appeal", "")
-    fact = concerns.ask(notice, "correction", "", concerns.told_facts(notice)[0][1][0].about)
+    appeal = grievances.ask(notice, "appeal", "")
+    fact = grievances.ask(notice, "correction", "", grievances.told_facts(notice)[0][1][0].about)
     Concern.objects.filter(pk=fact.pk).update(department="relief")
     of = {
         "file": [[case.reference, file.reference]],

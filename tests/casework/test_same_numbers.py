@@ -13,11 +13,11 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from almoner import casework
-from almoner.casework import figures
-from almoner.casework.access import cases_of, covers, requests_of
-from almoner.casework.areas import Areas
-from almoner.casework.forms import LISTS
-from almoner.casework.lists import LISTED, UNLISTED, filtered
+from almoner.casework.accounts.access import cases_of, covers, requests_of
+from almoner.casework.cases.lists import LISTED, UNLISTED, filtered
+from almoner.casework.cases.status import stand
+from almoner.casework.figures import figures
+from almoner.casework.figures.areas import Areas
 from almoner.casework.models import (
     Authorisation,
     Case,
@@ -31,7 +31,7 @@ from almoner.casework.models import (
     Visit,
 )
 from almoner.casework.models.people import INDEXED
-from almoner.casework.standing import stand
+from almoner.casework.presentation.forms import LISTS
 from almoner.casework.views.today import counts
 from casework.makers import Outbox, words
 

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from almoner import casework
-from almoner.casework import workflow
+from almoner.casework.cases import workflow
+from almoner.casework.cases.workflow import Refused
 from almoner.casework.models import Case, CaseEvent, CaseState, Check, Referral, ReferralState
-from almoner.casework.workflow import Refused
 from casework.makers import Outbox
 from casework.moves import go
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django import forms
 
-from almoner.casework.selects import QuickSelect
+from almoner.casework.core.selects import QuickSelect
 
 CHOICES: list[Any] = [
     ("", "Any"),

@@ -20,7 +20,8 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from almoner import casework
-from almoner.casework import environment, staff
+from almoner.casework.accounts import staff
+from almoner.casework.conf import environment
 from almoner.casework.models import CaseEvent, Membership
 from almoner.errors import HomeError
 from casework.conftest import PASSWORD
@@ -127,7 +128,7 @@ def test_guessing_codes_is_stopped(asked: None, worker: User, client: Client) ->
     ],
 )
 def test_the_installation_says_who_must_have_a_second_factor(settings: Any, said: str, who: set[str]) -> None:
-    from almoner.casework.signing_in import roles_with_second_factor
+    from almoner.casework.accounts.signing_in import roles_with_second_factor
 
     settings.SECOND_FACTOR = said
     assert roles_with_second_factor() == who

@@ -19,10 +19,12 @@ from django.utils.translation import override
 
 from almoner import casework
 from almoner.assessment.timelines import Line
-from almoner.casework import line_chart, pack_tables, timelines, workflow
+from almoner.casework.cases import timelines, workflow
+from almoner.casework.figures import line_chart
 from almoner.casework.models import Case, HouseholdTimelines
+from almoner.casework.sync import pack_tables
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from casework.makers import Outbox
 from policy.small_pack import compiled as small
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework.freshness import freshness, late_feeds
+from almoner.casework.figures.freshness import freshness, late_feeds
 from almoner.casework.models import Case, FeedState, Referral
 from casework.makers import Outbox
 from casework.moves import go

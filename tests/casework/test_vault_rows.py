@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from almoner import casework
-from almoner.casework import vault_rows
+from almoner.casework.core import vault_rows
 from almoner.casework.models import Case, HouseholdMember, Identity
 from almoner.registry.vault import SealedIdentity
 from casework.conftest import NAME, NUMBER, PHONE

@@ -13,9 +13,9 @@ from django.test import Client
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework import workflow
+from almoner.casework.cases import workflow
+from almoner.casework.cases.workflow import Refused
 from almoner.casework.models import AccessLog, Case, Visit
-from almoner.casework.workflow import Refused
 from casework.conftest import NAME, PHONE
 from casework.makers import Outbox
 from casework.moves import go

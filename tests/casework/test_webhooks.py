@@ -21,11 +21,11 @@ from django.db import transaction
 from django.http import Http404
 
 from almoner import casework
-from almoner.casework import workflow
+from almoner.casework.cases import workflow
+from almoner.casework.cases.outgoing import KINDS
 from almoner.casework.models import Case, Department, Endpoint, OutgoingEvent, Referral, ReferralState
 from almoner.casework.webhooks import endpoints, posting, sending
 from almoner.casework.webhooks.posting import AddressRefused, NotAnswered, addresses_of, parts_of, post
-from almoner.casework.webhooks.queue import KINDS
 from almoner.errors import AlmonerError
 from casework.conftest import NAME, NUMBER, PHONE
 from casework.makers import Outbox

@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.http import Http404
 
 from almoner import casework
-from almoner.casework import workflow
-from almoner.casework.lists import condition, listed
+from almoner.casework.cases import workflow
+from almoner.casework.cases.lists import condition, listed
+from almoner.casework.cases.workflow import MOVES, Refused, Stale
 from almoner.casework.models import Case, CaseEvent, CaseState, Referral, ReferralState
-from almoner.casework.workflow import MOVES, Refused, Stale
 from casework.makers import Outbox
 from casework.moves import go
 

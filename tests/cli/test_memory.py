@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from almoner.cli.memory import TUNABLE
+from almoner.installation.memory import TUNABLE
 from once import copied
 
 CHOSEN = "glibc.malloc.top_pad=131072"

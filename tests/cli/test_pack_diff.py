@@ -13,7 +13,7 @@ import pytest
 
 import command
 import county
-from lab import effects_pack
+from trials import effects_pack
 
 NEW_BAR = effects_pack.FILES["parameters/bar.yaml"].replace("1000", "3000")
 

@@ -12,8 +12,8 @@ import pytest
 
 import command
 import county
-from lab import effects_pack
 from once import copied
+from trials import effects_pack
 
 BAR = "parameters/bar.yaml"
 DAY = ("--as-of", county.AS_OF)

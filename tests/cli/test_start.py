@@ -60,7 +60,7 @@ print(*sys.modules)
 def test_casework_is_set_up_without_the_engine(tmp_path: Path) -> None:
     words = [sys.executable, "-c", SIGNING_IN, tmp_path]
     found = set(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
-    assert "almoner.casework.signing_in" in found
+    assert "almoner.casework.accounts.signing_in" in found
     assert not found & (HEAVY - {"django", "almoner.policy"})
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import command
+from benching import bench
 from once import copied
 
 
@@ -192,7 +193,7 @@ def test_demo_does_not_clear_a_folder_that_is_not_its_own(tmp_path: Path) -> Non
 
 
 def test_bench_prints_the_promised_keys() -> None:
-    told = as_json("bench", "sweep", "--residents", 1000)
+    told = json.loads(bench("sweep", "--residents", 1000, "--json"))
     assert set(told) >= {
         "residents",
         "facts_rows",

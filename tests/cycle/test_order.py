@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from almoner import cycle
 from almoner.engines import Engine
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.deliveries import Delivery
 from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 

@@ -11,7 +11,7 @@ import pytest
 
 from almoner import cycle
 from almoner.engines import Engine
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.deliveries import Delivery, take_in
 from almoner.registry.vault import Vault
 from almoner.support.changes import Change

@@ -12,7 +12,7 @@ import pytest
 
 from almoner.errors import AlmonerError
 from almoner.lab.area_quality import AreaQuality, area_quality
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from counted_county import AS_OF, KNOWN_AT, LAST, Book, county, jumped, villages
 from lesser import with_signals
 

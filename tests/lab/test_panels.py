@@ -11,7 +11,7 @@ import pytest
 from almoner.errors import AlmonerError
 from almoner.lab import panels
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 
 PACKS = Path(__file__).parents[2] / "packs"
 

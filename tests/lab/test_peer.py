@@ -9,15 +9,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from almoner.assessment.scene import compute as compute_indicator
-from almoner.assessment.scene import open_scene
-from almoner.cli.operations import deliveries_in
+from almoner.assessment.opening import compute as compute_indicator
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine, quote
 from almoner.home import now
-from almoner.lab import evaluation, peer_pandas, sweep_bench
+from almoner.installation.intake import deliveries_in
+from almoner.lab import evaluation
 from almoner.lab.place import build
-from almoner.policy.model import Pack, Role
+from almoner.policy.model.pack import Pack, Role
 from almoner.registry.vault import Vault
+from benchmarks import peer_pandas, sweep_bench
 from county import KEY, KNOWN_AT, taken_in
 
 

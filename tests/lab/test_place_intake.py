@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from almoner.cli.operations import deliveries_in
 from almoner.engines import Engine, quote
 from almoner.home import now
+from almoner.installation.intake import deliveries_in
 from almoner.lab.place import build
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from county import taken_in
 
 PLANTED = {"identifier_checksum", "required", "minimum", "type_date"}

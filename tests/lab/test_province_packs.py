@@ -12,13 +12,14 @@ import pytest
 import yaml
 
 from almoner import cycle
-from almoner.cli.operations import deliveries_in
 from almoner.engines import Engine
 from almoner.home import now
+from almoner.installation.intake import deliveries_in
 from almoner.lab.place import build
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack, Term
-from almoner.policy.references import references
+from almoner.policy.authoring.references import references
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Term
 from county import KNOWN_AT, taken_in
 
 PACKS = Path(__file__).parents[2] / "packs"

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 from almoner.policy import check_pack
 from almoner.policy.findings import Finding
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 
 DAY = dt.date(2026, 11, 1)
 

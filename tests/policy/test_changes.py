@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from almoner.cli.comparing import _around
-from almoner.policy.changes import Change, changes
+from almoner.policy.authoring.changes import Change, changes
 from policy.small_pack import FILES, compiled
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from almoner.policy import clocks
 from almoner.policy.findings import Finding
-from almoner.policy.model import Pack, Term
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Term
 from policy.small_pack import FILES, check
 
 CLOCK = """\

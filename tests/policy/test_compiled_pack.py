@@ -9,7 +9,7 @@ import pytest
 
 from almoner.engines.duck import DuckEngine
 from almoner.policy import check_pack
-from almoner.policy.model import Pack, Role
+from almoner.policy.model.pack import Pack, Role
 from policy.small_pack import DAY, FILES, check, compiled
 
 

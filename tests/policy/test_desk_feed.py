@@ -7,7 +7,7 @@ from textwrap import indent
 
 import pytest
 
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from policy.small_pack import check, contract
 
 FILE = "contracts/asked.yaml"

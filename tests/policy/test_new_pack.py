@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from almoner.cli import app
 from almoner.errors import PackError
-from almoner.lab import scenarios
-from almoner.policy import check_pack, compile_pack, new_pack
-from almoner.policy.references import references
+from almoner.policy import check_pack, compile_pack
+from almoner.policy.authoring import new_pack
+from almoner.policy.authoring.references import references
+from almoner.trials import scenarios
 from policy.small_pack import DAY, write
 
 PACKS = Path(__file__).parents[2] / "packs"

@@ -11,8 +11,8 @@ from openfisca_core.parameters import Parameter as TheirParameter
 from openfisca_core.parameters import ParameterNode, load_parameter_file
 
 from almoner.policy.document import read
-from almoner.policy.model import Parameter
-from almoner.policy.parameters import ParameterReader
+from almoner.policy.model.pack import Parameter
+from almoner.policy.reading.parameters import ParameterReader
 from almoner.policy.report import Report
 
 PACKS = Path(__file__).parents[2] / "packs"

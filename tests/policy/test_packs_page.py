@@ -6,10 +6,10 @@ import re
 from fnmatch import fnmatch
 from pathlib import Path
 
-from almoner.policy import shapes, watch_shapes
-from almoner.policy.conditions import parse
 from almoner.policy.document import read
-from almoner.policy.model import Role
+from almoner.policy.model.pack import Role
+from almoner.policy.reading import shapes, watch_shapes
+from almoner.policy.reading.conditions import parse
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/packs.md").read_text(encoding="utf-8")

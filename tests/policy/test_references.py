@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from almoner.cli import app
-from almoner.policy.references import STANDINGS, references, standing
+from almoner.policy.authoring.references import STANDINGS, references, standing
 from policy.small_pack import FILES, compiled, write
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from almoner.policy import archive, compile_pack, pack_files
-from almoner.policy.changes import changes
+from almoner.policy.authoring.changes import changes
 from almoner.policy.findings import Finding
 from policy.small_pack import DAY, check, compiled, write
 

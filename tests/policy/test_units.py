@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from almoner.policy import units
-from almoner.policy.conditions import parse
-from almoner.policy.unit_check import UnitCheck
+from almoner.policy.reading import units
+from almoner.policy.reading.conditions import parse
+from almoner.policy.reading.unit_check import UnitCheck
 
 CNY_MONTH = units.parse("CNY/month", ["CNY"])
 COLUMNS = {

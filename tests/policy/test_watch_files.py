@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from almoner.policy import compile_pack
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from policy.small_pack import DAY, FILES, check, compiled, contract, write
 
 PLACES = contract(

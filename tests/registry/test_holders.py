@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from almoner.engines import Engine, quote
 from almoner.engines.duck import DuckEngine
 from almoner.intake.validate import name_of
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry import facts, schema
 from almoner.registry.holders import Holders, _Index
 

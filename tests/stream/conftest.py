@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from once import once
 from policy.support_pack import FILES
 from stream.installation import Workers, almoner, inbox_of

@@ -13,10 +13,10 @@ from typing import Any
 
 from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
 from almoner.registry.schema import ensure
 from almoner.registry.vault import Vault
+from almoner.stream import state
 from almoner.stream.events import Event
 from almoner.stream.following import Following
 from almoner.stream.inbox import Inbox
@@ -46,7 +46,7 @@ class Stream:
         self.folder, self.pack, self.vault = folder, pack, Vault(KEY)
         self.engine = engine or open_engine(folder / "facts.duckdb")
         ensure(self.engine, pack.feeds)
-        stream_state.ensure(self.engine)
+        state.ensure(self.engine)
         ledger.create(self.engine)
         self.store = SqliteIdentities(folder / "casework.sqlite3")
         self.inbox = Inbox(folder, self.vault)

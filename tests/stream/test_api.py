@@ -18,8 +18,9 @@ from schemathesis import GenerationMode
 from almoner import home
 from almoner.casework.api import receiving, tokens
 from almoner.casework.api.models import Token
+from almoner.casework.core import inbox
 from almoner.casework.models import Department, Endpoint
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.vault import create_key, open_vault
 from almoner.stream.inbox import Inbox
 from county import number
@@ -38,8 +39,8 @@ def place(db: None, base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         Department.objects.create(id=department)
     tokens.sync_feeds(base)
     yield made.folder
-    receiving.inbox().close()
-    receiving._inbox.cache_clear()
+    inbox.inbox().close()
+    inbox._inbox.cache_clear()
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_too_much_at_once_is_refused(send: Send) -> None:
 
 
 def test_a_full_inbox_says_when_to_come_again(send: Send, place: Path) -> None:
-    receiving.inbox()._largest = 0
+    inbox.inbox()._largest = 0
     answer = send(an_event())
     assert (answer.status_code, answer["Retry-After"]) == (429, "30")
     assert waiting(place) == []
@@ -181,7 +182,7 @@ def test_an_inbox_that_cannot_be_written_to_loses_nothing_it_promised(
     send: Send, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("almoner.stream.inbox._WAIT_SECONDS", 0.1)
-    receiving._inbox.cache_clear()
+    inbox._inbox.cache_clear()
     assert send(an_event(1)).status_code == 202
     other = sqlite3.connect(place / "inbox.sqlite3")
     other.execute("BEGIN EXCLUSIVE")

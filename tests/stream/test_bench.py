@@ -1,4 +1,4 @@
-"""`almoner bench stream`: the figures are what they are called."""
+"""`python -m benchmarks stream`: the figures are what they are called."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from almoner.lab import stream_events
 from almoner.lab.place import build
-from almoner.lab.stream_bench import Sample, Sent, points, share, waited
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.stream.events import read
-from stream.installation import almoner
+from benching import bench
+from benchmarks import stream_events
+from benchmarks.stream_bench import Sample, Sent, points, share, waited
 from stream.taking import AT
 
 
@@ -77,7 +77,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, float]
         "--chart",
         folder / "s.svg",
     ]
-    return json.loads(almoner("bench", "stream", *words, "--json")), folder
+    return json.loads(bench("stream", *words, "--json")), folder
 
 
 def test_events_are_measured_up_to_their_case_beside_both_others(

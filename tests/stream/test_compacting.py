@@ -16,8 +16,8 @@ import pytest
 
 from almoner import cycle
 from almoner.engines import Engine, open_engine
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
+from almoner.registry import slices
 from almoner.registry.compacting import Compaction, checkpoint, digest
 from almoner.registry.schema import ensure
 from almoner.stream import upkeep
@@ -206,9 +206,9 @@ def test_slices_of_a_day_become_one_delivery_and_no_watermark_is_lost(stream: St
         " registry.delivery"
     )
     known = stream.engine.rows(counts)
-    assert stream_state.merge_slices(stream.engine, NAME, fewest=100) == 0
-    assert stream_state.merge_slices(stream.engine, NAME, fewest=5) == 25
-    assert stream_state.merge_slices(stream.engine, NAME, fewest=1) == 0
+    assert slices.merge_slices(stream.engine, NAME, fewest=100) == 0
+    assert slices.merge_slices(stream.engine, NAME, fewest=5) == 25
+    assert slices.merge_slices(stream.engine, NAME, fewest=1) == 0
     assert [stream.engine.value(asked, {"at": at}) for at in past] == before
     assert stream.engine.rows(counts) == known
     assert stream.engine.value("SELECT count(*) FROM registry.delivery") == 5

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from almoner import cycle
 from almoner.engines import Engine, open_engine, quote
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.stream.events import Event
 from almoner.stream.rounds import Pace
 from almoner.support.outbox import changes_after

@@ -22,14 +22,15 @@ import pytest
 from almoner import casework
 from almoner.casework.own_process import OwnProcess, ProcessEnded
 from almoner.errors import AlmonerError
-from almoner.lab.stream_bench import started_by
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
+from almoner.registry import dirty
+from almoner.stream import state
 from almoner.stream.following import Followed, Following
 from almoner.stream.landing import Landing
 from almoner.stream.rounds import Pace
 from almoner.stream.status import Status
 from almoner.stream.worker import Worker
+from benchmarks.stream_bench import started_by
 from county import AS_OF, number
 from once import copied
 from policy.small_pack import compiled
@@ -197,7 +198,7 @@ def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pac
     stream.put(wage(3, 300))
     clock.forward(seconds=1)
     worker.drain()
-    assert stream_state.untold(stream.engine) == {}
+    assert state.untold(stream.engine) == {}
     slow.error = KeyboardInterrupt("the process is gone")  # type: ignore[assignment]
     slow.asked.clear()
     stream.put(event("wages", 4, withdrawn=True, resident_no=WHO, month="2026-11-01"))
@@ -205,14 +206,14 @@ def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pac
     worker.step()
     with pytest.raises(KeyboardInterrupt):
         worker.casework.wait()
-    assert stream_state.touched(stream.engine, 9) == []
-    assert stream_state.untold(stream.engine) == {1: True}
+    assert dirty.touched(stream.engine, 9) == []
+    assert state.untold(stream.engine) == {1: True}
     assert slow.asked == [([1], [1])]
 
     slow.error = None
     again = worker_of(stream, slow, clock)
     assert slow.asked == [([1], [1]), (None, [1])]
-    assert stream_state.untold(stream.engine) == {}
+    assert state.untold(stream.engine) == {}
     again.drain()
     stream.close()
 
@@ -229,7 +230,7 @@ def test_a_round_is_told_when_casework_has_it_and_not_before(small: Pack, tmp_pa
     slow.may.set()
     worker.drain()
     assert (sum(worker.status.waited), worker.status.idle) == (before + 1, True)
-    assert stream_state.untold(stream.engine) == {}
+    assert state.untold(stream.engine) == {}
     stream.close()
 
 

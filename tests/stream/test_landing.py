@@ -11,7 +11,7 @@ from time import time
 
 import pytest
 
-from almoner.registry import stream_state
+from almoner.registry import dirty
 from almoner.stream.landing import RECEIPT_DAYS, Landing
 from county import AREA, number
 from stream.taking import AT, Stream
@@ -55,8 +55,8 @@ def test_a_complete_file_becomes_facts_and_leaves_its_receipt(landing: Landing, 
     receipt = json.loads((file.parent / "done" / f"{file.name}.receipt.json").read_text())
     assert (receipt["feed"], receipt["rows_new"], receipt["rows_quarantined"]) == ("insured_wages", 1, 0)
     assert not [f for f in landing.home.glob("landing/**/*") if f.is_file() and WHO in f.read_text()]
-    assert stream_state.touched(stream.engine, 9) == [1]
-    assert stream_state.moved(stream.engine) == ["insured_wages", "population_register"]
+    assert dirty.touched(stream.engine, 9) == [1]
+    assert dirty.moved(stream.engine) == ["insured_wages", "population_register"]
 
 
 def test_the_marker_may_say_how_far_the_department_vouches(landing: Landing, stream: Stream) -> None:

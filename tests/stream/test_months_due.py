@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from almoner.assessment import months
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
+from almoner.registry import dirty
+from almoner.stream import state
 from almoner.stream.worker import COUNTED, MONTHS
 from county import AS_OF, KNOWN_AT, deliveries, draw, number, taken_in
 from lesser import with_signals
@@ -35,7 +36,7 @@ def swept(base: Pack, few: Pack, tmp_path: Path) -> Iterator[Stream]:
         assert len(counted(stream)) > 12
         assert sweeps(stream) == 1
         engine.execute("DELETE FROM assessment.area_month")
-        stream_state.set_mark(engine, MONTHS, "due")
+        state.set_mark(engine, MONTHS, "due")
         yield stream
         stream.close_files()
 
@@ -90,7 +91,7 @@ def test_months_wait_for_what_comes_and_the_sweep_for_the_months(
 
 def test_a_worker_that_was_killed_between_the_months_and_the_sweep_sweeps(swept: Stream, few: Pack) -> None:
     months.count(swept.engine, few, AS_OF, KNOWN_AT)
-    stream_state.set_mark(swept.engine, MONTHS, COUNTED)
+    state.set_mark(swept.engine, MONTHS, COUNTED)
     with working(swept, Clock(KNOWN_AT), day=AS_OF) as worker:
         worker.drain()
     assert sweeps(swept) == 2
@@ -104,7 +105,7 @@ def test_no_sweep_follows_where_no_month_was_counted(swept: Stream, few: Pack) -
     with working(swept, Clock(KNOWN_AT), day=AS_OF) as worker:
         worker.drain()
     assert sweeps(swept) == 1
-    assert not stream_state.mark(swept.engine, MONTHS)
+    assert not state.mark(swept.engine, MONTHS)
 
 
 def test_where_something_always_waits_months_hold_nobody_up_twice(
@@ -138,4 +139,4 @@ def test_where_something_always_waits_months_hold_nobody_up_twice(
         assert swept.inbox.backlog()
         worker.step()
         assert len(counted(swept)) == 1
-        assert stream_state.touched(swept.engine, 9) == []
+        assert dirty.touched(swept.engine, 9) == []

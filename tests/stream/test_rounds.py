@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from almoner.errors import EngineError
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
+from almoner.registry import dirty
 from almoner.registry.quarantine import entries
+from almoner.stream import state
 from almoner.stream.rounds import LARGEST, SMALLEST, URGENT_SECONDS, Pace
 from county import number
 from stream.taking import AT, Stream, event
@@ -116,7 +117,7 @@ def test_whose_numbers_a_round_brings_is_the_same_as_for_one_feed_after_the_othe
 def test_a_withdrawal_closes_the_facts_row_and_nothing_else(stream: Stream) -> None:
     stream.put(person(1, WHO), wage(2, 100), wage(3, 90, month="2026-08"))
     stream.drain()
-    stream_state.forget_everybody(stream.engine)
+    state.forget_everybody(stream.engine)
     key = {"resident_no": WHO, "month": "2026-09", "employer_code": "E1"}
     stream.put(
         event("insured_wages", 4, withdrawn=True, **key),
@@ -125,7 +126,7 @@ def test_a_withdrawal_closes_the_facts_row_and_nothing_else(stream: Stream) -> N
     stream.drain(AT + dt.timedelta(minutes=1))
     assert stream.rows("insured_wages", "wage") == [(90,)]
     assert stream.engine.value("SELECT count(*) FROM facts.insured_wages") == 2
-    assert stream_state.touched(stream.engine, 9) == [1]
+    assert dirty.touched(stream.engine, 9) == [1]
 
 
 def test_rows_and_withdrawals_of_one_key_count_in_their_order(stream: Stream) -> None:
@@ -215,13 +216,13 @@ def test_the_offset_is_written_with_the_facts_or_not_at_all(
         raise EngineError("disk", "INSERT")
 
     with monkeypatch.context() as patch:
-        patch.setattr("almoner.registry.stream_state.move_offsets", fail)
+        patch.setattr("almoner.stream.state.move_offsets", fail)
         with pytest.raises(EngineError):
             stream.rounds.take(AT)
     assert stream.rows("insured_wages") == []
-    assert stream_state.offsets(stream.engine) == {}
+    assert state.offsets(stream.engine) == {}
     assert stream.drain() == 1
-    assert stream_state.offsets(stream.engine) == {"insured_wages": 1}
+    assert state.offsets(stream.engine) == {"insured_wages": 1}
 
 
 def test_what_was_committed_but_not_purged_is_not_taken_again(
@@ -240,42 +241,42 @@ def test_what_was_committed_but_not_purged_is_not_taken_again(
 def test_the_watermark_moves_only_when_the_sender_says_so(stream: Stream) -> None:
     stream.put(meter(1))
     stream.drain()
-    assert stream_state.watermark(stream.engine, "elderly_meters") is None
+    assert dirty.watermark(stream.engine, "elderly_meters") is None
     stream.put(meter(2, "2026-11-02", through=dt.date(2026, 11, 2)), meter(3, "2026-11-04"))
     stream.drain()
-    assert stream_state.watermark(stream.engine, "elderly_meters") == dt.date(2026, 11, 2)
-    assert stream_state.moved(stream.engine) == ["elderly_meters"]
+    assert dirty.watermark(stream.engine, "elderly_meters") == dt.date(2026, 11, 2)
+    assert dirty.moved(stream.engine) == ["elderly_meters"]
 
 
 def test_that_nothing_happened_can_be_said_without_a_row(stream: Stream) -> None:
     stream.put(event("elderly_meters", 1, through=dt.date(2026, 11, 8)))
     assert stream.drain() == 1
-    assert stream_state.watermark(stream.engine, "elderly_meters") == dt.date(2026, 11, 8)
+    assert dirty.watermark(stream.engine, "elderly_meters") == dt.date(2026, 11, 8)
 
 
 def test_touched_are_the_households_that_a_row_is_about_before_and_after(stream: Stream) -> None:
     stream.put(person(1, WHO, "H1"), person(2, OTHER, "H2"))
     stream.drain()
-    assert stream_state.touched(stream.engine, 9) == [1, 2]
-    stream_state.forget_everybody(stream.engine)
+    assert dirty.touched(stream.engine, 9) == [1, 2]
+    state.forget_everybody(stream.engine)
     stream.put(wage(3), meter(4))
     stream.drain()
-    assert stream_state.touched(stream.engine, 9) == [1, 2]
-    stream_state.hand_on(stream.engine, 1, [1, 2], [2])
-    assert stream_state.untold(stream.engine) == {1: False, 2: True}
+    assert dirty.touched(stream.engine, 9) == [1, 2]
+    state.hand_on(stream.engine, 1, [1, 2], [2])
+    assert state.untold(stream.engine) == {1: False, 2: True}
     stream.put(person(5, OTHER, "H1"))  # moves from one to the other
     stream.drain(AT + dt.timedelta(hours=1))
-    assert stream_state.touched(stream.engine, 9) == [1, 2]
-    stream_state.forget_everybody(stream.engine)
+    assert dirty.touched(stream.engine, 9) == [1, 2]
+    state.forget_everybody(stream.engine)
     stream.put(person(6, OTHER, "H1"))  # the same again
     stream.drain(AT + dt.timedelta(hours=2))
-    assert stream_state.touched(stream.engine, 9) == []
+    assert dirty.touched(stream.engine, 9) == []
 
 
 def test_a_shared_feed_touches_everybody(stream: Stream) -> None:
     stream.put(event("areas", 1, area_code="1", name_en="A", name_zh="A", level="village"))
     stream.drain()
-    assert stream_state.everybody_is_touched(stream.engine)
+    assert dirty.everybody_is_touched(stream.engine)
 
 
 def test_one_event_that_nobody_can_work_on_is_set_aside_and_the_next_goes_in(stream: Stream) -> None:

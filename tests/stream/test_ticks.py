@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
-from almoner.stream import ticks
+from almoner.policy.model.pack import Pack
+from almoner.stream import state, ticks
 from policy.small_pack import compiled
 from policy.support_pack import FILES
 from stream.taking import Clock, Stream, event, working
@@ -32,7 +31,7 @@ def test_time_alone_raises_and_clears_without_any_event(place: Stream) -> None:
         assert "signal:poor:household:1" in standing(stream)
         assert not any("household:2" in key for key in standing(stream))
         assert scopes(stream)[len(before) :] == ["households"]  # nobody was swept
-        assert stream_state.mark(stream.engine, "tick") == "2027-01-02"
+        assert state.mark(stream.engine, "tick") == "2027-01-02"
         assert not worker.step()
 
 

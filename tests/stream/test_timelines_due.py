@@ -12,9 +12,8 @@ import pytest
 
 from almoner.assessment.timelines import Line, lines
 from almoner.engines import Engine
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
-from almoner.stream import timelines_due
+from almoner.policy.model.pack import Pack
+from almoner.stream import state, timelines_due
 from almoner.stream.events import Event
 from almoner.stream.following import Following
 from almoner.stream.landing import Landing
@@ -140,7 +139,7 @@ def wage(
 
 
 def due(engine: Engine) -> list[int]:
-    return stream_state.timelines_due(engine, 100)
+    return state.timelines_due(engine, 100)
 
 
 def a_minute_later(worker: Worker) -> None:
@@ -177,7 +176,7 @@ def test_beside_work_nobody_is_told_before_they_have_waited_long(place: Place) -
     back = place.worker()._upkeep.timelines
     back._looked = float("-inf")
     before = len(place.cases.calls)
-    stream_state.note_timelines_due(place.stream.engine, [1])
+    state.note_timelines_due(place.stream.engine, [1])
     back.step(busy=True)
     assert len(place.cases.calls) == before
     back._quiet -= timelines_due.LONGEST_SECONDS

@@ -15,9 +15,9 @@ import pytest
 
 from almoner.errors import EngineError
 from almoner.intake.json_lines import Objects
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
 from almoner.registry.quarantine import entries
+from almoner.stream import state
 from almoner.stream.events import Event
 from almoner.stream.rounds import Pace
 from almoner.stream.status import Status, read
@@ -132,19 +132,19 @@ def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
     with working(place, clock) as worker:
         worker.drain()
         before = len(scopes(place))
-        stream_state.note_due(place.engine, [1, 2, 3, 4])
+        state.note_due(place.engine, [1, 2, 3, 4])
         worker._looked_at_time = float("-inf")  # it looked less than a second ago
         assert worker.step()
-        assert stream_state.due(place.engine, 9) == [2, 3, 4]
+        assert state.due(place.engine, 9) == [2, 3, 4]
         place.put(wage("5", people[3], 300))
         clock.forward(seconds=1)
         assert worker.step()
         assert "signal:poor:household:4" in standing(place)
-        assert stream_state.due(place.engine, 9) == [3]
+        assert state.due(place.engine, 9) == [3]
         worker.status.write(place.engine, clock())
         assert (read(place.folder) or {})["to_assess"] == 1
         worker.drain()
-        assert stream_state.due(place.engine, 9) == []
+        assert state.due(place.engine, 9) == []
         assert len(scopes(place)) == before + 3
 
 

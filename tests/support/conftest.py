@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from policy.small_pack import compiled
 from policy.support_pack import FILES
 from support.homes import Homes, homes

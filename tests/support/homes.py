@@ -10,7 +10,7 @@ from typing import Any
 from almoner import cycle
 from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine, quote
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry import schema
 from almoner.support.outbox import changes_after
 

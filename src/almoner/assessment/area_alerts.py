@@ -19,13 +19,13 @@ import pyarrow as pa
 
 from almoner.assessment import months
 from almoner.assessment.area_words import evidence
+from almoner.assessment.context import Scene
 from almoner.assessment.evidence import Sources
-from almoner.assessment.jumps import Comparison, Counts, stand_out
+from almoner.assessment.jumps import Comparison, Counts, Jump, stand_out
 from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, Told, moved_table
-from almoner.assessment.scene import Scene
 from almoner.engines import quote
-from almoner.policy.model import Pack, Role
-from almoner.policy.watch_model import Alarm, AreaLayer
+from almoner.policy.model.pack import Pack, Role
+from almoner.policy.model.watch import Alarm, AreaLayer
 
 FINDINGS, REFUTED = "area_findings", "area_refuted"
 _ROLLED, _TOLD, _BODIES = "area_rolled", "area_told", "area_bodies"
@@ -36,37 +36,13 @@ SUBJECT = "area"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The pack's values in force: see `almoner.policy.watch_model.Alarm`."""
+    """The pack's values in force: see `almoner.policy.model.watch.Alarm`."""
 
     chance: float
     least: float
     ratio: float
     months: int
     fewest_months: int
-
-
-@dataclass(frozen=True)
-class Jump:
-    """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after
-    `comparisons`."""
-
-    signal: str
-    area: str
-    level: str
-    parent: str | None
-    month: dt.date
-    past_months: int
-    siblings: bool  # whether the neighbours are the areas around it, or all others of its level
-    near_areas: int
-    counts: Counts
-    comparison: Comparison
-    comparisons: int
-    corrected: float
-
-    @property
-    def excess(self) -> float:
-        """Households more than the larger of what its past and what its neighbours let expect."""
-        return self.counts.started - max(self.comparison.expected_past, self.comparison.expected_near)
 
 
 def find(scene: Scene) -> list[Jump]:

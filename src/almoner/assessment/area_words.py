@@ -7,13 +7,14 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from almoner.assessment.forms import number
 from almoner.assessment.jumps import times
 from almoner.assessment.months import feeds_of
-from almoner.policy.model import Condition, Pack, Words, say
+from almoner.assessment.templates import number
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Condition, Words, say
 
 if TYPE_CHECKING:
-    from almoner.assessment.area_alerts import Jump
+    from almoner.assessment.jumps import Jump
 
 _LABELS: Mapping[str, Words] = {
     "started": {"en": "Households that newly came under the signal in the month", "zh": "当月新增户数"},

@@ -15,14 +15,15 @@ from typing import Any
 
 from sqlglot import exp
 
+from almoner.assessment.context import Scene
 from almoner.assessment.expressions import DIALECT, area_column, atoms, literal, names, parse
-from almoner.assessment.forms import Form
+from almoner.assessment.feature_table import SUBJECTS, subject_key, wide
 from almoner.assessment.ledger import ABOUT, CONCERNED, Kind, Told, moved_table
-from almoner.assessment.scene import Scene
-from almoner.assessment.wide import SUBJECTS, subject_key, wide
+from almoner.assessment.templates import Form
 from almoner.assessment.wording import COMPARISONS, Wording, slots
 from almoner.engines import quote
-from almoner.policy.model import Condition, Pack, Subject, Words
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Condition, Subject, Words
 
 _LATEST = (  # the kept table of `keep_latest` in between: feed (its number), person_id, household_id, latest
     "latest"

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sqlglot import exp, parse_one
 
-from almoner.policy.conditions import parse as parse_condition
+from almoner.policy.reading.conditions import parse as parse_condition
 
 DIALECT = "duckdb"
 

@@ -12,6 +12,7 @@ procedure, Scandinavian Journal of Statistics 6, 1979.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import exp, inf, lgamma, log, log1p
@@ -157,3 +158,27 @@ def holm(chances: Sequence[float], comparisons: int) -> list[float]:
         largest = max(largest, min(1.0, (comparisons - rank) * chances[index]))
         corrected[index] = largest
     return corrected
+
+
+@dataclass(frozen=True)
+class Jump:
+    """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after
+    `comparisons`."""
+
+    signal: str
+    area: str
+    level: str
+    parent: str | None
+    month: dt.date
+    past_months: int
+    siblings: bool  # whether the neighbours are the areas around it, or all others of its level
+    near_areas: int
+    counts: Counts
+    comparison: Comparison
+    comparisons: int
+    corrected: float
+
+    @property
+    def excess(self) -> float:
+        """Households more than the larger of what its past and what its neighbours let expect."""
+        return self.counts.started - max(self.comparison.expected_past, self.comparison.expected_near)

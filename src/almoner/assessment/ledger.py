@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from almoner.assessment.forms import Form
+from almoner.assessment.templates import Form
 from almoner.engines import Engine, quote
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]

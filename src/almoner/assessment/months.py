@@ -20,12 +20,14 @@ from time import perf_counter
 
 import pyarrow as pa
 
+from almoner.assessment.context import Scene
 from almoner.assessment.expressions import bind
-from almoner.assessment.scene import Scene, open_scene
+from almoner.assessment.feature_table import holds, wide
+from almoner.assessment.opening import open_scene
 from almoner.assessment.values import values_at
-from almoner.assessment.wide import holds, wide
 from almoner.engines import Engine, quote
-from almoner.policy.model import Condition, Feed, Pack, Signal
+from almoner.policy.model.pack import Feed, Pack, Signal
+from almoner.policy.model.terms import Condition
 
 TABLE = "assessment.area_month"  # one of the ledger's
 _STATE, _BEFORE, _COUNTS = "month_state", "month_before", "month_counts"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from almoner.policy.model import Condition, Pack, Programme, Signal
-from almoner.policy.support_model import EVERYBODY, Category
+from almoner.policy.model.pack import Pack, Programme, Signal
+from almoner.policy.model.support import EVERYBODY, Category
+from almoner.policy.model.terms import Condition
 
 
 def signal_conditions(signal: Signal) -> list[Condition]:

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from almoner.assessment import watch
+from almoner.assessment.context import Scene
 from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
-from almoner.assessment.fields import Field, fields, forget, judge, own_indicators
+from almoner.assessment.feature_table import has, holds, subject_key
 from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Told, moved_items, removed
 from almoner.assessment.rules import signal_conditions
-from almoner.assessment.scene import Scene
-from almoner.assessment.wide import has, holds, subject_key
+from almoner.assessment.signal_groups import Field, fields, forget, judge, own_indicators
 from almoner.engines import Engine, quote
-from almoner.policy.model import Condition, Pack, Signal
+from almoner.policy.model.pack import Pack, Signal
+from almoner.policy.model.terms import Condition
 
 FINDINGS, REFUTED = "signal_findings", "signal_refuted"
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from almoner.assessment.scene import complete_through, offered, parameters
+from almoner.assessment.opening import complete_through, offered, parameters
 from almoner.assessment.values import values_at
 from almoner.engines import Engine
 from almoner.policy import clocks, watermarks
-from almoner.policy.model import Pack, Timeline
+from almoner.policy.model.pack import Pack, Timeline
 from almoner.registry.scope import scope_views
 
 MONTHS = 24  # that are looked back on

@@ -14,13 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from almoner.assessment.context import Scene
 from almoner.assessment.evidence import Explainer
+from almoner.assessment.feature_table import subject_key, wide
 from almoner.assessment.ledger import moved_table
-from almoner.assessment.scene import Scene
-from almoner.assessment.wide import subject_key, wide
 from almoner.engines import quote
-from almoner.policy.model import Role, Signal
-from almoner.policy.watch_model import Group
+from almoner.policy.model.pack import Role, Signal
+from almoner.policy.model.watch import Group
 
 LISTED = "watch_listed"
 _LAYERS = "moved_layers"

@@ -1,6 +1,6 @@
 """Conditions and arithmetic in words: a sentence with blanks for the numbers, in each of a pack's languages.
 
-Pieces of a sentence are made once from the expression; `almoner.assessment.forms.say` puts a household's
+Pieces of a sentence are made once from the expression; `almoner.assessment.templates.say` puts a household's
 answers in. A piece is text, or
 
     {"$": blank, "one": unit, "many": unit, "yes": word, "no": word, "unknown": word} {"$branch": blank,
@@ -15,9 +15,10 @@ from typing import Any
 from sqlglot import exp
 
 from almoner.assessment.expressions import area_column, takes_for_granted
-from almoner.assessment.forms import number
-from almoner.assessment.forms import say as filled
-from almoner.policy.model import Pack, say
+from almoner.assessment.templates import number
+from almoner.assessment.templates import say as filled
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import say
 
 Piece = str | dict[str, Any]
 

@@ -8,45 +8,23 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from almoner.casework.sync.results import Applied, Seen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from django.contrib.auth.models import User
 
-    from almoner.casework.audit import ChainCheck
-    from almoner.casework.outlines import Loaded
-    from almoner.casework.own_process import OwnProcess
-    from almoner.casework.timelines import LineLike, Wanted
-    from almoner.casework.vault_rows import Person
+    from almoner.casework.cases.timelines import LineLike, Wanted
+    from almoner.casework.core.audit import ChainCheck
+    from almoner.casework.core.vault_rows import Person
+    from almoner.casework.figures.outlines import Loaded
     from almoner.home import Home
-    from almoner.policy.model import Pack
+    from almoner.policy.model.pack import Pack
     from almoner.registry.vault import IdentityStore
     from almoner.support.changes import Change
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Whom a cycle looked at. `households`: None means everybody. `doubtful`: those of whom nothing is
-    known any more of what was said. `members`: household, person, since."""
-
-    households: Sequence[int] | None
-    doubtful: Sequence[int]
-    members: Sequence[tuple[int, int, dt.date]]
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What one call of `apply` did. Counts are of rows; `last_seq` is the outbox position that is stored
-    now."""
-
-    cases_opened: int
-    cases_updated: int
-    signals: int
-    referrals: int
-    last_seq: int
 
 
 def setup(home: Home) -> None:
@@ -56,11 +34,11 @@ def setup(home: Home) -> None:
     from django.conf import settings
 
     os.environ["ALMONER_HOME"] = str(home.folder.resolve())
-    os.environ["DJANGO_SETTINGS_MODULE"] = "almoner.casework.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "almoner.casework.conf.settings"
     if not settings.configured:
         django.setup()
         return
-    from almoner.casework.moving import move_to
+    from almoner.casework.conf.moving import move_to
 
     django.setup()
     move_to(home)
@@ -68,35 +46,35 @@ def setup(home: Home) -> None:
 
 def migrate() -> list[str]:
     """Create or upgrade the tables; gives the steps that were taken."""
-    from almoner.casework import upgrading
+    from almoner.casework.conf import upgrading
 
     return upgrading.migrate()
 
 
 def refuse_other_version(home: Home) -> None:
     """Raises HomeError when the tables are not those of this version: `almoner upgrade` brings older ones up."""
-    from almoner.casework import upgrading
+    from almoner.casework.conf import upgrading
 
     upgrading.refuse_other_version(home.folder)
 
 
 def identities() -> IdentityStore:
     """The vault's store in casework's database."""
-    from almoner.casework.vault_rows import DjangoIdentityStore
+    from almoner.casework.core.vault_rows import DjangoIdentityStore
 
     return DjangoIdentityStore()
 
 
 def people(household_id: int) -> list[Person]:
     """The members of a household that has a case, in clear; whoever shows them must record it."""
-    from almoner.casework import vault_rows as store
+    from almoner.casework.core import vault_rows as store
 
     return store.people(household_id)
 
 
 def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
     """Replace the members of every household in `rows`: (household_id, person_id, as_of)."""
-    from almoner.casework import vault_rows as store
+    from almoner.casework.core import vault_rows as store
 
     store.sync_members(rows)
 
@@ -104,7 +82,7 @@ def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
 def apply(batches: Iterable[Sequence[Change]]) -> Applied:
     """Apply the outbox's changes in one transaction. Changes with a `seq` that was applied before are
     skipped."""
-    from almoner.casework.outbox import apply as apply_changes
+    from almoner.casework.sync.outbox import apply as apply_changes
 
     return apply_changes(batches)
 
@@ -114,7 +92,7 @@ def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> App
     any more, and replace members."""
     from django.db import transaction
 
-    from almoner.casework.withdrawn import mark
+    from almoner.casework.cases.withdrawn import mark
 
     with transaction.atomic():
         applied = apply(batches)
@@ -122,13 +100,6 @@ def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> App
             mark(seen.households, seen.doubtful, dt.datetime.now())
             sync_members(seen.members)
     return applied
-
-
-def work_beside(home: Home) -> OwnProcess:
-    """A process that works on casework's database while this one goes on."""
-    from almoner.casework.own_process import OwnProcess
-
-    return OwnProcess(home.folder)
 
 
 def last_seq() -> int:
@@ -141,7 +112,7 @@ def last_seq() -> int:
 def sync_departments(pack: Pack) -> None:
     """Departments with their names and hours, the names of units, and what the pack says for people to
     read: rules, feeds."""
-    from almoner.casework import pack_tables, reference_data
+    from almoner.casework.sync import pack_tables, reference_data
 
     reference_data.sync_departments(pack)
     pack_tables.sync(pack)
@@ -149,7 +120,7 @@ def sync_departments(pack: Pack) -> None:
 
 def sync_calendar(pack: Pack) -> None:
     """Holidays and working weekends of the pack. A day that a person edited stays as it is."""
-    from almoner.casework import reference_data
+    from almoner.casework.sync import reference_data
 
     reference_data.sync_calendar(pack)
 
@@ -157,14 +128,14 @@ def sync_calendar(pack: Pack) -> None:
 def sync_areas(rows: Iterable[tuple[str, Mapping[str, str], str | None]]) -> None:
     """Names of areas: (code, name by language, code of the area around it). Areas that are not in `rows` keep
     theirs."""
-    from almoner.casework import reference_data
+    from almoner.casework.sync import reference_data
 
     reference_data.sync_areas(rows)
 
 
 def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None, int, int]]) -> None:
     """How feeds stand: (feed, complete through, last delivery, rows read, rows held back)."""
-    from almoner.casework import pack_tables
+    from almoner.casework.sync import pack_tables
 
     pack_tables.sync_freshness(rows)
 
@@ -174,7 +145,7 @@ def sync_sweep(
 ) -> None:
     """What a cycle over everybody could judge: (signal, subjects, holds, unknown). `unplaced` persons have
     no household."""
-    from almoner.casework import blind_spots
+    from almoner.casework.sync import blind_spots
 
     blind_spots.keep(as_of, households, unplaced, judged)
     sync_tallies()
@@ -183,7 +154,7 @@ def sync_sweep(
 def sync_tallies() -> None:
     """Count what became of the cases of the last 12 months, for the pages on quality and fairness, and how
     many came and went by week, for Today. Takes seconds in a large county."""
-    from almoner.casework import figures, quality
+    from almoner.casework.figures import figures, quality
 
     now = dt.datetime.now()
     quality.keep(now)
@@ -192,7 +163,7 @@ def sync_tallies() -> None:
 
 def sync_tallies_daily() -> bool:
     """`sync_tallies`, unless they were counted within a day. Whether they were."""
-    from almoner.casework import quality
+    from almoner.casework.figures import quality
 
     if quality.is_of_today(dt.datetime.now()):
         return False
@@ -205,21 +176,21 @@ def sync_timelines(
 ) -> int:
     """Replace what is kept of what happened over months to `households`, or to all, that have an open
     case; `lines_of` is asked for the lines of households by timeline. Gives of how many something is kept."""
-    from almoner.casework import timelines
+    from almoner.casework.cases import timelines
 
     return timelines.sync(pack, households, lines_of)
 
 
 def open_households() -> list[int]:
     """Households with an open case."""
-    from almoner.casework import timelines
+    from almoner.casework.cases import timelines
 
     return timelines.open_ones(None)
 
 
 def without_timelines() -> list[int]:
     """Households with an open case that `sync_timelines` has not been called for since it was opened."""
-    from almoner.casework import timelines
+    from almoner.casework.cases import timelines
 
     return timelines.without()
 
@@ -227,7 +198,7 @@ def without_timelines() -> list[int]:
 def load_outlines(file: Path, key: str = "area_code") -> Loaded:
     """Replace the map by the areas of a GeoJSON file; `key` is the property with the area's code. Raises
     AlmonerError."""
-    from almoner.casework import outlines
+    from almoner.casework.figures import outlines
 
     return outlines.load(file, key)
 
@@ -242,7 +213,7 @@ def create_user(
 ) -> User:
     """Somebody who can sign in; without a password by a link or by the authority's own sign-in. Raises
     AlmonerError for a name that is taken, an unknown role or department."""
-    from almoner.casework import staff
+    from almoner.casework.accounts import staff
 
     return staff.create_user(username, password, role, areas, department, full_name)
 
@@ -250,7 +221,7 @@ def create_user(
 def link_for(username: str, role: str, areas: Sequence[str], department: str | None) -> str:
     """The address, on the console, where somebody sets a password once. Who is new is made; who is there
     already loses password and second factor and keeps the role."""
-    from almoner.casework import staff
+    from almoner.casework.accounts import staff
 
     return staff.begin_anew(username, role, areas, department)
 
@@ -258,14 +229,14 @@ def link_for(username: str, role: str, areas: Sequence[str], department: str | N
 def explain(case_reference: str, language: str) -> str:
     """Why a case is there, or why an area was noticed (by its code), in sentences (`en` or `zh`). Raises
     AlmonerError for an unknown reference."""
-    from almoner.casework.explanation import explain as explain_case
+    from almoner.casework.presentation.explanation import explain as explain_case
 
     return explain_case(case_reference, language)
 
 
 def verify_chain() -> ChainCheck:
     """Recompute the audit trail."""
-    from almoner.casework import audit
+    from almoner.casework.core import audit
 
     return audit.verify_chain()
 

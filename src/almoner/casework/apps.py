@@ -11,4 +11,4 @@ class CaseworkConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from almoner.casework import signing_in  # noqa: F401 - hears who signs in
+        from almoner.casework.accounts import signing_in  # noqa: F401 - hears who signs in

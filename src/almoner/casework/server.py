@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
-from almoner.casework import charts
-from almoner.casework.environment import unsafe
-from almoner.casework.signing_in import roles_with_second_factor
+from almoner.casework.accounts.signing_in import roles_with_second_factor
+from almoner.casework.conf.environment import unsafe
+from almoner.casework.figures import charts
 from almoner.errors import HomeError
 from almoner.home import Home
 

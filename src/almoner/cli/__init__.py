@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from almoner import __version__
-from almoner.cli.memory import keep_more_at_hand
+from almoner.installation.memory import keep_more_at_hand
 
 # Each command's module in this package. It has a function of the command's name, whose docstring is the help;
 # where the command is a group of others it has `app` too, and the function is the callback of that.
@@ -42,7 +42,6 @@ COMMANDS = {
     "webhook": "webhooks",
     "quarantine": "quarantine",
     "lab": "place",
-    "bench": "benchmark",
 }
 
 

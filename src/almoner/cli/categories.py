@@ -6,7 +6,8 @@ from typing import Any
 
 from almoner.cli.output import out, show_table
 from almoner.cycle import Outcome
-from almoner.policy.model import Pack, say
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import say
 
 
 def categories_json(outcome: Outcome) -> dict[str, Any]:

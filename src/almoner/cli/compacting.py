@@ -6,10 +6,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from almoner.cli import operations
 from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.errors import AlmonerError
+from almoner.installation import opening
 from almoner.progress import progress
 from almoner.registry.compacting import Compaction, Moved, checkpoint, digest
 from almoner.stream.lock import sole_worker
@@ -18,7 +18,7 @@ from almoner.stream.lock import sole_worker
 def compact(folder: Folder, as_json: AsJson = False) -> None:
     """Bring facts that arrived one after the other together by household, so that few households are read
     fast. A worker does it by itself."""
-    with told(), sole_worker(folder), operations.installation(folder) as inst:
+    with told(), sole_worker(folder), opening.installation(folder) as inst:
         found = _compact(inst)
     if as_json:
         emit_json(found)
@@ -31,7 +31,7 @@ def compact(folder: Folder, as_json: AsJson = False) -> None:
         )
 
 
-def _compact(inst: operations.Installation) -> dict[str, Any]:
+def _compact(inst: opening.Installation) -> dict[str, Any]:
     before, file = digest(inst.engine, inst.pack.feeds.values()), inst.home.facts
     checkpoint(inst.engine)
     size, started = _size(file), perf_counter()

@@ -15,13 +15,14 @@ from almoner.cli.output import emit_json, err, out, show_table, told
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
-from almoner.lab import pack_effects
-from almoner.lab.affected_groups import SMALL
-from almoner.lab.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffect
 from almoner.policy import archived, compile_pack, find_pack
-from almoner.policy.changes import Change
-from almoner.policy.model import Pack, say
+from almoner.policy.authoring.changes import Change
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import say
 from almoner.spreadsheet import harmless
+from almoner.trials import pack_effects
+from almoner.trials.affected_groups import SMALL
+from almoner.trials.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffect
 
 _SHOWN_GROUPS = 15
 _LONG, _CONTEXT = 200, 50  # characters

@@ -9,9 +9,9 @@ import typer
 
 from almoner import casework, home
 from almoner.cli.arguments import Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
-from almoner.cli.beside import beside
 from almoner.cli.output import out, told
 from almoner.errors import AlmonerError
+from almoner.installation.beside import beside
 
 
 def explain(

@@ -13,15 +13,16 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework
-from almoner.cli import operations, report
+from almoner.cli import report
 from almoner.cli.evaluating import quality
 from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
+from almoner.installation import cycles, intake, opening
 from almoner.lab import evaluation
 from almoner.lab.place import build
 from almoner.policy import compile_pack
-from almoner.policy.model import say
+from almoner.policy.model.terms import say
 from almoner.progress import progress
 
 MARK = ".almoner-demo"
@@ -66,7 +67,7 @@ def _people(home: Home, password: str) -> None:
     """One for each part of the story: who works a case, the second person, the departments, the auditor."""
     for name in ("worker", "lead", "auditor", "administrator"):
         casework.create_user(name, password, role=name)
-    for department in compile_pack(operations.pack_folder(home)).departments:
+    for department in compile_pack(opening.pack_folder(home)).departments:
         casework.create_user(department, password, role="department", areas=[], department=department)
 
 
@@ -78,14 +79,14 @@ def _tell(
     place = folder / "place"
     with progress("County", 1) as advance:
         summary = build(place, residents, seed, advance=advance)
-    home = operations.make_home(folder / "home", pack, language, demo=True)
-    with operations.installation(home.folder, as_of=summary.as_of) as inst:
+    home = opening.make_home(folder / "home", pack, language, demo=True)
+    with opening.installation(home.folder, as_of=summary.as_of) as inst:
         taken = perf_counter()
-        wanted = operations.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, now(), None)
-        results = list(operations.take_in_all(inst, wanted))
+        wanted = intake.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, now(), None)
+        results = list(intake.take_in_all(inst, wanted))
         if not quiet:
             report.show_intake(results, perf_counter() - taken)
-        cycled = operations.run_cycle(inst, summary.as_of, operations.end_of(summary.as_of))
+        cycled = cycles.run_cycle(inst, summary.as_of, cycles.end_of(summary.as_of))
         casework.load_outlines(place / "areas.geojson")
         evaluation.truth_of(inst.engine, inst.vault, place, summary.as_of)
         found = evaluation.signal_quality(inst.engine, inst.pack)

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from almoner.cli import operations
 from almoner.cli.output import AsJson, emit_json, out, show_table, told
 from almoner.errors import AlmonerError
+from almoner.installation import cycles, opening
 from almoner.lab import area_quality, evaluation, panels
 from almoner.policy import compile_pack
 
@@ -44,7 +44,7 @@ def _place(place: Path, folder: Path | None, areas: bool) -> dict[str, Any]:
     if folder is None:
         raise AlmonerError("For a place, name the installation that took it in: --home HOME.")
     as_of = dt.date.fromisoformat(json.loads((place / "place.json").read_text(encoding="utf-8"))["as_of"])
-    with operations.installation(folder, as_of=as_of) as inst:
+    with opening.installation(folder, as_of=as_of) as inst:
         evaluation.truth_of(inst.engine, inst.vault, place, as_of)
         found = evaluation.signal_quality(inst.engine, inst.pack)
         naive = evaluation.naive_rules(inst.engine, as_of)
@@ -56,8 +56,8 @@ def _place(place: Path, folder: Path | None, areas: bool) -> dict[str, Any]:
     }
 
 
-def _areas(inst: operations.Installation, place: Path, as_of: dt.date) -> dict[str, Any]:
-    found = area_quality.area_quality(inst.engine, inst.pack, place, as_of, operations.end_of(as_of))
+def _areas(inst: opening.Installation, place: Path, as_of: dt.date) -> dict[str, Any]:
+    found = area_quality.area_quality(inst.engine, inst.pack, place, as_of, cycles.end_of(as_of))
     return {
         "areas": {
             q.rule: {**asdict(q), "precision": _rounded(q.precision), "recall": _rounded(q.recall)}

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from almoner.cli import operations, safekeeping
 from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.installation import backup as backups
+from almoner.installation import opening
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
@@ -17,7 +18,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
     """Write facts, inbox, cases and packs to one file. The console may work meanwhile; stop the worker first."""
     with told():
-        manifest = safekeeping.backup(folder, file)
+        manifest = backups.backup(folder, file)
     if as_json:
         emit_json(manifest)
         return
@@ -33,7 +34,7 @@ def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
 def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
     """Make an installation anew from a backup, in a folder that is empty or not there."""
     with told():
-        manifest = safekeeping.restore(file, folder)
+        manifest = backups.restore(file, folder)
     if as_json:
         emit_json(manifest)
         return
@@ -48,5 +49,5 @@ def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
 def upgrade(folder: Folder) -> None:
     """Bring an installation that an older Almoner made up to this version. Make a backup before."""
     with told():
-        steps = operations.upgrade(folder)
+        steps = opening.upgrade(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

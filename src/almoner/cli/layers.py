@@ -10,7 +10,8 @@ from almoner.assessment.area_words import evidence
 from almoner.assessment.jumps import times
 from almoner.cli.output import out, show_table
 from almoner.cycle import Outcome
-from almoner.policy.model import Pack, Words, say
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Words, say
 
 
 def layers_json(outcome: Outcome) -> dict[str, Any] | None:

@@ -13,8 +13,9 @@ import typer
 from almoner.cli.output import AsJson, emit_json, err, out, told
 from almoner.errors import AlmonerError
 from almoner.home import now
-from almoner.policy import check_pack, compile_pack, new_pack
-from almoner.policy.references import STANDINGS, Reference, Standing, references
+from almoner.policy import check_pack, compile_pack
+from almoner.policy.authoring import new_pack
+from almoner.policy.authoring.references import STANDINGS, Reference, Standing, references
 
 app = typer.Typer(no_args_is_help=True)
 Pack = Annotated[str, typer.Argument(help="A pack that comes with Almoner, or a folder.")]
@@ -106,7 +107,7 @@ def test(
     as_json: AsJson = False,
 ) -> None:
     """Run the pack's scenarios."""
-    from almoner.lab import scenarios  # loads the whole assessment, which checking a pack does without
+    from almoner.trials import scenarios  # loads the whole assessment, which checking a pack does without
 
     with told():
         compiled = compile_pack(pack)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from almoner.cli import categories, layers
-from almoner.cli.operations import CycleResult, Refusal
 from almoner.cli.output import out, show_table
 from almoner.cycle import Outcome
-from almoner.policy.model import Pack, say
+from almoner.installation.cycles import CycleResult
+from almoner.installation.intake import Refusal
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import say
 from almoner.registry.deliveries import Receipt
 
 

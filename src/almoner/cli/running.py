@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from almoner.cli import operations, report
+from almoner.cli import report
 from almoner.cli.arguments import DAY, MOMENT, Folder
 from almoner.cli.output import AsJson, emit_json, out, told
 from almoner.home import now
+from almoner.installation import cycles, opening
+from almoner.installation.intake import Refusal, deliveries_in, take_in_all
 
 
 def init(
@@ -22,7 +24,7 @@ def init(
 ) -> None:
     """Make a new installation: settings, key, databases."""
     with told():
-        made = operations.make_home(folder, pack, language)
+        made = opening.make_home(folder, pack, language)
     out.print(
         f"Made {made.folder}. The vault's key is {made.vault_key}: keep a copy of it, apart from the"
         " databases.",
@@ -48,16 +50,16 @@ def intake(
 ) -> None:
     """Take in deliveries: good rows into the facts, bad rows to quarantine with the reason."""
     started = perf_counter()
-    with told(), operations.installation(folder) as inst:
+    with told(), opening.installation(folder) as inst:
         through = complete_through.date() if complete_through else None
-        wanted = operations.deliveries_in(files, list(inst.pack.feeds), feed, received_at or now(), through)
-        results = list(operations.take_in_all(inst, wanted))
+        wanted = deliveries_in(files, list(inst.pack.feeds), feed, received_at or now(), through)
+        results = list(take_in_all(inst, wanted))
     seconds = perf_counter() - started
     if as_json:
         emit_json(report.intake_json(results, seconds))
     else:
         report.show_intake(results, seconds)
-    if any(isinstance(r, operations.Refusal) for r in results):
+    if any(isinstance(r, Refusal) for r in results):
         raise typer.Exit(1)
 
 
@@ -88,8 +90,8 @@ def run(
     if known_at is not None:
         _replay(folder, day, known_at, as_json)
         return
-    with told(), operations.installation(folder, as_of=day) as inst:
-        result = operations.run_cycle(inst, day, now(), history)
+    with told(), opening.installation(folder, as_of=day) as inst:
+        result = cycles.run_cycle(inst, day, now(), history)
         if as_json:
             emit_json(report.cycle_json(result))
         else:
@@ -97,9 +99,9 @@ def run(
 
 
 def _replay(folder: Path, as_of: dt.date, known_at: dt.datetime, as_json: bool) -> None:
-    moment = operations.end_of(known_at.date()) if known_at.time() == dt.time() else known_at
+    moment = cycles.end_of(known_at.date()) if known_at.time() == dt.time() else known_at
     with told():
-        replayed = operations.replay(folder, as_of, moment)
+        replayed = cycles.replay(folder, as_of, moment)
     if as_json:
         emit_json(
             report.outcome_json(replayed.outcome)

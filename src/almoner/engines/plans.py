@@ -181,9 +181,9 @@ class Plans:
         """What to run for a query: the first time itself, unless repetition is expected, and from the
         second time on a plan of its own."""
         key = (written_out(self._connection, sql, parameters), self._shelf.world, self._shelf.exchanged)
+        self.define()
         plan = self._prepared.get(key)
         if plan is None:
-            self.define()
             if not (self._shelf.repeats or self._shelf.was_seen(key)) or not self._keeps_its_plan(key):
                 return key[0]
             plan = self._prepare(key)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from almoner.policy.model import IDENTITY_ROLES, Property, Role, Words
+from almoner.policy.model.pack import IDENTITY_ROLES, Property, Role
+from almoner.policy.model.terms import Words
 
 SHOWN_CHARACTERS = 40
 LONG_DIGITS = re.compile(r"\d{9,}")  # may be a number of a person that slipped into another column

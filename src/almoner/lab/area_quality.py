@@ -17,11 +17,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from almoner.assessment import area_alerts, months
-from almoner.assessment.scene import open_scene
+from almoner.assessment.opening import open_scene
 from almoner.assessment.watch import Above
 from almoner.engines import Engine
 from almoner.errors import AlmonerError
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 
 FILE = "area_events.parquet"
 MONTHS_AFTER = 5  # a window of three months fills first, and is delivered late

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from almoner.engines import Engine
-from almoner.policy.model import Pack
+from almoner.policy.model.pack import Pack
 from almoner.registry.identity import HOUSEHOLD_PREFIX, hmac_sql, pads
 from almoner.registry.vault import Vault
 

@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.scene import open_scene
-from almoner.assessment.wide import wide
+from almoner.assessment.feature_table import wide
+from almoner.assessment.opening import open_scene
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
-from almoner.policy.model import Pack, Panel
+from almoner.policy.model.pack import Pack, Panel
 from almoner.progress import progress
 from almoner.registry.deliveries import Delivery, take_in
 from almoner.registry.schema import ensure

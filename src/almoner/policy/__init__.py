@@ -10,8 +10,8 @@ from pathlib import Path
 
 from almoner.errors import PackError
 from almoner.policy.findings import Finding
-from almoner.policy.model import Pack
-from almoner.policy.sources import archive, archived, find_pack, pack_files
+from almoner.policy.model.pack import Pack
+from almoner.policy.reading.sources import archive, archived, find_pack, pack_files
 
 __all__ = ["archive", "archived", "check_pack", "compile_pack", "find_pack", "pack_files"]
 

@@ -12,7 +12,8 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from almoner.policy.document import Document, Path
-from almoner.policy.model import Pack, Parameter, Term
+from almoner.policy.model.pack import Pack, Parameter
+from almoner.policy.model.terms import Term
 from almoner.policy.report import Report, instead
 
 UNITS = ("hours", "days", "working_days")

@@ -10,13 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from almoner.policy import clocks, shapes, sources, units
-from almoner.policy.categories import CategoryReader
-from almoner.policy.conditions import KnownColumn, Vocabulary
-from almoner.policy.contracts import ContractReader, Terms
+from almoner.policy import clocks
 from almoner.policy.document import Document, read
-from almoner.policy.indicators import IndicatorReader, ReadIndicator, tables
-from almoner.policy.model import (
+from almoner.policy.model.pack import (
     CONSOLE,
     Department,
     Feed,
@@ -27,17 +23,22 @@ from almoner.policy.model import (
     ScenarioCase,
     Signal,
 )
-from almoner.policy.parameters import ParameterReader
-from almoner.policy.programmes import ProgrammeReader, head
+from almoner.policy.model.support import Category
+from almoner.policy.reading import shapes, sources, units
+from almoner.policy.reading.categories import CategoryReader
+from almoner.policy.reading.conditions import KnownColumn, Vocabulary
+from almoner.policy.reading.contracts import ContractReader, Terms
+from almoner.policy.reading.indicators import IndicatorReader, ReadIndicator, tables
+from almoner.policy.reading.parameters import ParameterReader
+from almoner.policy.reading.programmes import ProgrammeReader, head
+from almoner.policy.reading.rules import Ground, RuleReader, SignalReader
+from almoner.policy.reading.scenarios import ScenarioReader
+from almoner.policy.reading.sources import Sources
+from almoner.policy.reading.timelines import FOLDER, ReadTimeline, TimelineReader
+from almoner.policy.reading.watch import WatchReader, themes
 from almoner.policy.report import Report
-from almoner.policy.rules import Ground, RuleReader, SignalReader
-from almoner.policy.scenarios import ScenarioReader
-from almoner.policy.sources import Sources
-from almoner.policy.sql_text import SqlText
-from almoner.policy.support_model import Category
-from almoner.policy.timelines import FOLDER, ReadTimeline, TimelineReader
+from almoner.policy.sql.sql_text import SqlText
 from almoner.policy.trial import try_out
-from almoner.policy.watch import WatchReader, themes
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 T = TypeVar("T")

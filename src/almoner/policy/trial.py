@@ -17,13 +17,13 @@ from almoner.engines.base import Engine, quote
 from almoner.engines.duck import DuckEngine
 from almoner.errors import EngineError
 from almoner.policy import watermarks
-from almoner.policy.conditions import Parsed
 from almoner.policy.document import Document, Path
-from almoner.policy.indicators import ReadIndicator
-from almoner.policy.model import Feed, Parameter
+from almoner.policy.model.pack import Feed, Parameter
+from almoner.policy.reading.conditions import Parsed
+from almoner.policy.reading.indicators import ReadIndicator
+from almoner.policy.reading.rules import RuleReader
+from almoner.policy.reading.timelines import ReadTimeline
 from almoner.policy.report import Report
-from almoner.policy.rules import RuleReader
-from almoner.policy.timelines import ReadTimeline
 
 _TYPES = {
     "string": "VARCHAR",

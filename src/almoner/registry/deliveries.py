@@ -16,12 +16,12 @@ from almoner.errors import DeliveryRefused
 from almoner.intake.readers import open_delivery
 from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
-from almoner.policy.model import Feed
+from almoner.policy.model.pack import Feed
 from almoner.progress import Advance
 from almoner.registry import schema, sealing
 from almoner.registry.facts import keys_only
-from almoner.registry.looking import Look, Looked
 from almoner.registry.quarantine import Sink
+from almoner.registry.staging import Look, Looked
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Outcome, Work, clean_up
 

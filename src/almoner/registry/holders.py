@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from almoner.engines.base import Engine, quote
-from almoner.policy.model import Feed, Role
+from almoner.policy.model.pack import Feed, Role
 from almoner.registry.schema import fact_columns, fact_table
 
 MERGED = 2  # a sorted piece is merged with the one before while that has at most so many times its rows

@@ -16,11 +16,11 @@ from almoner.engines.base import Engine
 from almoner.intake.faults import BadRow
 from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
 from almoner.intake.validate import AS_IT_WAS
-from almoner.policy.model import Feed
+from almoner.policy.model.pack import Feed
 from almoner.registry import deliveries, schema, sealing
 from almoner.registry.deliveries import DeliveryLog, Noted, Receipt
-from almoner.registry.looking import Look
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
+from almoner.registry.staging import Look
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work, clean_up
 

@@ -1,4 +1,4 @@
-"""Writes the rows of one delivery that were looked at (`almoner.registry.looking`). Runs inside a
+"""Writes the rows of one delivery that were looked at (`almoner.registry.staging`). Runs inside a
 transaction."""
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from almoner.engines.base import Engine
 from almoner.intake.formats import date_format
 from almoner.intake.validate import name_of
-from almoner.policy.model import Feed, Role
+from almoner.policy.model.pack import Feed, Role
 from almoner.registry import facts, identity, sealing
 from almoner.registry.facts import Written
-from almoner.registry.looking import Looked
+from almoner.registry.staging import Looked
 from almoner.registry.vault import IdentityStore, Vault
 
 

@@ -18,8 +18,8 @@ from time import time
 
 from almoner.engines import Engine
 from almoner.errors import DeliveryRefused
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
+from almoner.registry import dirty
 from almoner.registry.deliveries import Delivery, Receipt, last_received, take_in
 from almoner.registry.vault import IdentityStore, Vault
 
@@ -137,7 +137,7 @@ class Landing:
 
     def _take_in(self, feed: str, file: Path, at: dt.datetime) -> Receipt:
         received = max(at, last_received(self.engine, feed) or at)
-        note = stream_state.noting(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
+        note = dirty.noting(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
         delivery = Delivery(file, feed, received, _vouched(file))
         return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)
 

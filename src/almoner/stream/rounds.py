@@ -21,15 +21,15 @@ from almoner.engines import Engine
 from almoner.intake.faults import Broken
 from almoner.intake.json_lines import Objects
 from almoner.intake.slices import TEXT_ROWS, Slice
-from almoner.policy.model import Feed, Pack, Role
-from almoner.registry import identity, stream_state
+from almoner.policy.model.pack import Feed, Pack, Role
+from almoner.registry import dirty, identity
 from almoner.registry.deliveries import DeliveryLog, Head, Receipt, take_rows, vouch
+from almoner.registry.dirty import Standing, Touched
 from almoner.registry.holders import Holders
-from almoner.registry.looking import Looked, look_ahead
-from almoner.registry.stream_state import Standing, Touched
+from almoner.registry.staging import Looked, look_ahead
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Outcome, clean_up
-from almoner.stream import urgency
+from almoner.stream import state, urgency
 from almoner.stream.inbox import Inbox, Waiting
 from almoner.stream.runs import in_runs
 
@@ -117,10 +117,10 @@ class Rounds:
     pace: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
-        stream_state.ensure(self.engine)
+        state.ensure(self.engine)
         self._order = urgency.in_order(self.pack)
         self._urgent = urgency.urgent_feeds(self.pack)
-        self._offsets = stream_state.offsets(self.engine)
+        self._offsets = state.offsets(self.engine)
         self._holders = Holders()
         self._began: float | None = None  # the round before, where this one follows at once
 
@@ -144,7 +144,7 @@ class Rounds:
             receipts = list(self._take_parts(parts, at, log, touched))
             log.write()
             touched.write(self.pack.membership_feed)
-            stream_state.move_offsets(self.engine, through)
+            state.move_offsets(self.engine, through)
             self._clean_up(parts)
         self._offsets |= through
         left = self.waits()
@@ -183,14 +183,14 @@ class Rounds:
         found = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
         with self.engine.transaction():
             head = self._head(
-                self.pack.feeds[feed], found, stream_state.standings(self.engine).get(feed, Standing()), at
+                self.pack.feeds[feed], found, dirty.standings(self.engine).get(feed, Standing()), at
             )
             broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
             empty = Objects(self.pack.feeds[feed], []).slice(())
             log = DeliveryLog(self.engine)
             take_rows(self.engine, self.vault, self.store, log, head, [Slice(empty.table, broken)])
             log.write()
-            stream_state.move_offsets(self.engine, {feed: found[-1].seq})
+            state.move_offsets(self.engine, {feed: found[-1].seq})
             clean_up(self.engine, head.feed)
         self._offsets[feed] = found[-1].seq
         self.inbox.purge({feed: found[-1].seq})
@@ -216,7 +216,7 @@ class Rounds:
         self, parts: Sequence[Part], at: dt.datetime, log: DeliveryLog, touched: Touched
     ) -> Iterator[Receipt]:
         """Of each part, runs of rows and of withdrawals one after the other."""
-        standings = stream_state.standings(self.engine)
+        standings = dirty.standings(self.engine)
         read = [(part, self._read(part, standings.get(part.feed.id, Standing()), at)) for part in parts]
         identity.expect(
             self.engine,
@@ -229,7 +229,7 @@ class Rounds:
             before = standings.get(part.feed.id, Standing()).complete_through
             told = [self._take_run(run, log, touched, looked.get(id(run))) for run in runs]
             if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
-                stream_state.note_moved(self.engine, part.feed.id)
+                dirty.note_moved(self.engine, part.feed.id)
             yield from told
 
     def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, Looked | None]:

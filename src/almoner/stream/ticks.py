@@ -13,12 +13,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from almoner.assessment import signals as found_signals
+from almoner.assessment.context import Scene
+from almoner.assessment.feature_table import wide
+from almoner.assessment.opening import early, open_scene
 from almoner.assessment.rules import lists_everybody, signal_conditions
-from almoner.assessment.scene import Scene, early, open_scene
-from almoner.assessment.wide import wide
 from almoner.engines import Engine
 from almoner.policy import watermarks
-from almoner.policy.model import Condition, Indicator, Pack, Signal, Subject
+from almoner.policy.model.pack import Indicator, Pack, Signal
+from almoner.policy.model.terms import Condition, Subject
 
 
 def changed_by_time(

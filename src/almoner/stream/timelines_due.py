@@ -16,8 +16,8 @@ from typing import Protocol
 
 from almoner.assessment import timelines
 from almoner.engines import Engine
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
+from almoner.stream import state
 from almoner.stream.log import tell
 from almoner.stream.status import Status
 
@@ -59,7 +59,7 @@ class TimelinesDue:
         if not self._under_way:
             self._looked = monotonic()
             self._note(as_of, known_at)
-        households = stream_state.timelines_due(self.engine, AT_ONCE)
+        households = state.timelines_due(self.engine, AT_ONCE)
         self._under_way = len(households) == AT_ONCE
         if households:
             self._tell(households, as_of, known_at)
@@ -74,17 +74,17 @@ class TimelinesDue:
     def _note(self, as_of: dt.date, known_at: dt.datetime) -> None:
         """Who waits besides those whose facts changed."""
         circumstances = timelines.circumstances(self.engine, self.pack, as_of, known_at)
-        changed = stream_state.mark(self.engine, TOLD) != circumstances
+        changed = state.mark(self.engine, TOLD) != circumstances
         households = self.casework.open_households(all_of_them=changed)
         with self.engine.transaction():
-            stream_state.note_timelines_due(self.engine, households)
+            state.note_timelines_due(self.engine, households)
             if changed:
-                stream_state.set_mark(self.engine, TOLD, circumstances)
+                state.set_mark(self.engine, TOLD, circumstances)
 
     def _tell(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> None:
         started = perf_counter()
         told = self.casework.timelines(households, as_of, known_at)
-        stream_state.forget_timelines_due(self.engine, households)
+        state.forget_timelines_due(self.engine, households)
         self.status.spent("timelines", perf_counter() - started)
         if told:
             tell("timelines", households=told, seconds=round(perf_counter() - started, 3))

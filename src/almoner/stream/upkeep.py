@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from almoner.engines import Engine
-from almoner.policy.model import Pack
-from almoner.registry import stream_state
+from almoner.policy.model.pack import Pack
+from almoner.registry import slices
 from almoner.registry.compacting import Compaction
 from almoner.stream.log import tell
 from almoner.stream.rounds import NAME
@@ -54,7 +54,7 @@ class Upkeep:
             return False
         self._looked = monotonic()
         self.show_feeds()
-        merged = stream_state.merge_slices(self.engine, NAME)
+        merged = slices.merge_slices(self.engine, NAME)
         if merged:
             tell("merged", slices=merged)
         return self.compaction.look()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from almoner.assessment.rules import signal_conditions
-from almoner.policy.model import Pack, Signal, Term
+from almoner.policy.model.pack import Pack, Signal
+from almoner.policy.model.terms import Term
 
 URGENT_HOURS = 72.0
 NOBODY_WAITS = float("inf")

@@ -22,11 +22,11 @@ from almoner.assessment import months
 from almoner.cycle import Outcome
 from almoner.engines import Engine
 from almoner.errors import AlmonerError, EngineError
-from almoner.policy.model import Pack
-from almoner.registry import sealing, stream_state
+from almoner.policy.model.pack import Pack
+from almoner.registry import dirty, sealing
 from almoner.registry.deliveries import Receipt
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.stream import ticks
+from almoner.stream import state, ticks
 from almoner.stream.following import Followed, Following
 from almoner.stream.inbox import Inbox
 from almoner.stream.landing import Landing
@@ -139,7 +139,7 @@ class Worker:
         tell("practised", seconds=round(perf_counter() - started, 3))
 
     def _has_work(self) -> bool:
-        return self._rounds.waits() or bool(stream_state.touched(self.engine, 1))
+        return self._rounds.waits() or bool(dirty.touched(self.engine, 1))
 
     def drain(self) -> None:
         """Work until nothing is left to do."""
@@ -192,9 +192,9 @@ class Worker:
         sealing.heal(self.engine, self.store)
         self.landing.make_folders()
         self.casework.apply_all(
-            [household for household, is_doubtful in stream_state.untold(self.engine).items() if is_doubtful]
+            [household for household, is_doubtful in state.untold(self.engine).items() if is_doubtful]
         )
-        stream_state.forget_untold(self.engine, None)
+        state.forget_untold(self.engine, None)
 
     def _take(self, at: dt.datetime) -> Taken | None:
         started = perf_counter()
@@ -231,10 +231,10 @@ class Worker:
     def _assess(self, at: dt.datetime, *, quiet: bool) -> bool:
         """Those who were touched at once, and with each cycle some whom time concerns; everybody when it
         is quiet, or when that has waited too long."""
-        touched = stream_state.touched(self.engine, self.most_households)
+        touched = dirty.touched(self.engine, self.most_households)
         if self._everybody_or_due(at, quiet or self._waited_too_long(at)):
             return True
-        due = stream_state.due(self.engine, DUE_AT_ONCE if quiet and not touched else DUE_BESIDE)
+        due = state.due(self.engine, DUE_AT_ONCE if quiet and not touched else DUE_BESIDE)
         if touched or due:
             self._look_at(sorted({*touched, *due}), everybody=len(touched) < self.most_households)
         else:
@@ -242,10 +242,10 @@ class Worker:
         return bool(touched or due)
 
     def _everybody_or_due(self, at: dt.datetime, now: bool) -> bool:
-        everybody = stream_state.everybody_is_touched(self.engine) or self._pack_is_new()
-        moved, day = stream_state.moved(self.engine), self._day(at)
-        tick = stream_state.mark(self.engine, TICK) != day.isoformat()
-        if not (everybody or moved or tick or stream_state.mark(self.engine, MONTHS)):
+        everybody = dirty.everybody_is_touched(self.engine) or self._pack_is_new()
+        moved, day = dirty.moved(self.engine), self._day(at)
+        tick = state.mark(self.engine, TICK) != day.isoformat()
+        if not (everybody or moved or tick or state.mark(self.engine, MONTHS)):
             self._waits_since = None
             return False
         self._waits_since = self._waits_since or at
@@ -255,7 +255,7 @@ class Worker:
             self._sweep(day)
         elif moved or tick:
             self._find_due(day, moved)
-        elif stream_state.due(self.engine, 1):  # people before the months that areas are compared with
+        elif state.due(self.engine, 1):  # people before the months that areas are compared with
             return False
         else:
             self._count_months(day)
@@ -273,9 +273,9 @@ class Worker:
         started = perf_counter()
         applied = self.casework.apply_all(doubtful)
         with self.engine.transaction():
-            stream_state.forget_everybody(self.engine)
-            stream_state.set_mark(self.engine, TICK, day.isoformat())
-            stream_state.set_mark(self.engine, MONTHS, "")
+            state.forget_everybody(self.engine)
+            state.set_mark(self.engine, TICK, day.isoformat())
+            state.set_mark(self.engine, MONTHS, "")
         followed = Followed(applied.cases_opened, applied.cases_updated, perf_counter() - started)
         self._tell_cycle(outcome, self._take_unfinished(), followed)
 
@@ -283,23 +283,21 @@ class Worker:
         """Whom the day or a moved watermark concerns: they are noted, and assessed by the next steps."""
         started = perf_counter()
         signals = ticks.changed_by_watermarks(self.pack, moved)
-        before = stream_state.mark(self.engine, TICK)
+        before = state.mark(self.engine, TICK)
         if before != day.isoformat():
             since = dt.date.fromisoformat(before) if before else None
             held_back = [
-                f
-                for f in self.pack.feeds
-                if since and (stream_state.watermark(self.engine, f) or since) > since
+                f for f in self.pack.feeds if since and (dirty.watermark(self.engine, f) or since) > since
             ]
             signals |= ticks.changed_by_time(self.pack, since, day, held_back)
             self._tidy(day)
         due = ticks.due(self.engine, self.pack, signals, day, self._known_at())
         with self.engine.transaction():
-            if stream_state.mark(self.engine, MONTHS) != COUNTED:
-                stream_state.set_mark(self.engine, MONTHS, DUE)
-            stream_state.note_due(self.engine, due)
-            stream_state.forget_moved(self.engine, moved)
-            stream_state.set_mark(self.engine, TICK, day.isoformat())
+            if state.mark(self.engine, MONTHS) != COUNTED:
+                state.set_mark(self.engine, MONTHS, DUE)
+            state.note_due(self.engine, due)
+            dirty.forget_moved(self.engine, moved)
+            state.set_mark(self.engine, TICK, day.isoformat())
         self.status.count("ticks", 1)
         self.status.spent("ticks", perf_counter() - started)
         tell("tick", day=day.isoformat(), feeds=list(moved), signals=len(signals), households=len(due))
@@ -310,7 +308,7 @@ class Worker:
         wanted = months.due(self.engine, self.pack, day, self._known_at())
         if wanted:
             with self.engine.transaction():
-                stream_state.set_mark(self.engine, MONTHS, COUNTED)
+                state.set_mark(self.engine, MONTHS, COUNTED)
         started = perf_counter()
         counted = months.count_due(self.engine, self.pack, wanted, self._known_at(), self._rounds.waits)
         if counted:
@@ -323,9 +321,9 @@ class Worker:
         if counted < len(wanted):
             return
         with self.engine.transaction():
-            if stream_state.mark(self.engine, MONTHS) == COUNTED:  # signals of areas are judged in a sweep
-                stream_state.touch_all(self.engine)
-            stream_state.set_mark(self.engine, MONTHS, "")
+            if state.mark(self.engine, MONTHS) == COUNTED:  # signals of areas are judged in a sweep
+                dirty.touch_all(self.engine)
+            state.set_mark(self.engine, MONTHS, "")
 
     def _tidy(self, day: dt.date) -> None:
         """Once a day: let go of what was kept for a while."""
@@ -339,7 +337,7 @@ class Worker:
 
         def hand_on(cycle_id: int) -> None:
             doubtful.extend(cycle.doubtful(self.engine, households))
-            stream_state.hand_on(self.engine, cycle_id, households, doubtful, told=told)
+            state.hand_on(self.engine, cycle_id, households, doubtful, told=told)
 
         outcome = cycle.run(
             self.engine, self.pack, self._day(self.clock()), self._known_at(), households, hand_on
@@ -359,7 +357,7 @@ class Worker:
     def _forget_told(self) -> None:
         """Casework has all that was handed on."""
         told = self._told
-        stream_state.forget_untold(self.engine, told)
+        state.forget_untold(self.engine, told)
         self._forgotten = told
 
     def _known_at(self) -> dt.datetime:

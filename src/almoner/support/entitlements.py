@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from almoner.assessment.context import Scene
 from almoner.assessment.expressions import area_column
+from almoner.assessment.feature_table import subject_key, wide
 from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED
 from almoner.assessment.rules import lists_everybody, programme_conditions
-from almoner.assessment.scene import Scene
 from almoner.assessment.signals import digest
-from almoner.assessment.wide import subject_key, wide
 from almoner.engines import quote
-from almoner.policy.model import Pack, Programme
-from almoner.policy.support_model import GRANTED, GradualExit
+from almoner.policy.model.pack import Pack, Programme
+from almoner.policy.model.support import GRANTED, GradualExit
+from almoner.support.candidates import HELD_HERE, OPEN_HERE, holding, looked, opened
 from almoner.support.in_turn import keep_in_turn
-from almoner.support.looked_at import HELD_HERE, OPEN_HERE, holding, looked, opened
 
 FINDINGS, REFUTED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
 _SAME_ITEM = "g.item = {0}.item AND g.subject_id = {0}.subject_id"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from almoner.assessment.forms import Form
+from almoner.assessment.templates import Form
 from almoner.engines import Engine
-from almoner.support.bodies import Body
 from almoner.support.changes import Change
+from almoner.support.payloads import Body
 
 SLICE = 5_000
 _COLUMNS = tuple(field.name for field in fields(Change) if field.name != "body")

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from almoner.assessment.context import Scene
 from almoner.assessment.evidence import Explainer, Part, Sources, planned
 from almoner.assessment.expressions import names, parse
 from almoner.assessment.ledger import Told, moved_items, removed
-from almoner.assessment.scene import Scene
-from almoner.policy.model import Condition, Programme, Term
-from almoner.policy.support_model import GRANTED, Cause, GradualExit
+from almoner.policy.model.pack import Programme
+from almoner.policy.model.support import GRANTED, Cause, GradualExit
+from almoner.policy.model.terms import Condition, Term
+from almoner.support.candidates import open_among
 from almoner.support.entitlements import KEEPS, with_steps
-from almoner.support.looked_at import open_among
 
 _WHOLE, _GONE = "whole", "gone"
 

@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from almoner.assessment.context import Scene
 from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
+from almoner.assessment.feature_table import subject_key
 from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Kind, Told, moved_items, removed
-from almoner.assessment.scene import Scene
 from almoner.assessment.signals import digest
-from almoner.assessment.wide import subject_key
 from almoner.engines import quote
-from almoner.policy.model import Condition, Pack, Term
-from almoner.policy.support_model import Category
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.support import Category
+from almoner.policy.model.terms import Condition, Term
+from almoner.support.candidates import looked, open_among, opened
 from almoner.support.in_turn import keep_in_turn
-from almoner.support.looked_at import looked, open_among, opened
 
 KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
 

@@ -157,7 +157,7 @@ def _lengthen() -> None:
 
 def _worked(users: dict[str, Any]) -> None:
     """A history with notes, a visit, referrals with the department, a map."""
-    from almoner.casework import workflow
+    from almoner.casework.cases import workflow
     from almoner.casework.models import AreaOutline, Case, Concern, Referral
 
     case = Case.objects.get(household_id=1)
@@ -202,8 +202,8 @@ def _worked(users: dict[str, Any]) -> None:
 
 
 def _notice(worker: Any) -> str:
-    from almoner.casework import notices
     from almoner.casework.models import Case
+    from almoner.casework.residents import notices
 
     case = Case.objects.get(household_id=1)
     _notice, code = notices.make(

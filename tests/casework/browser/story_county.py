@@ -16,9 +16,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from almoner import casework
-from almoner.cli import operations
 from almoner.home import now
-from almoner.policy.model import Feed
+from almoner.installation import cycles, intake, opening
+from almoner.policy.model.pack import Feed
 from almoner.registry.deliveries import Delivery
 from casework.browser.browsing import PASSWORD
 from county import Rows, months, number
@@ -84,12 +84,12 @@ STAFF = {
 def build(folder: Path) -> None:
     home = folder / "home"
     today = dt.date.today()
-    with operations.installation(home) as inst:
+    with opening.installation(home) as inst:
         files = _delivered(folder / "deliveries", today, inst.pack.feeds.values())
-        for receipt in operations.take_in_all(inst, files):
-            if isinstance(receipt, operations.Refusal) or receipt.rows_quarantined:
+        for receipt in intake.take_in_all(inst, files):
+            if isinstance(receipt, intake.Refusal) or receipt.rows_quarantined:
                 raise RuntimeError(receipt)
-        operations.run_cycle(inst, today, now())
+        cycles.run_cycle(inst, today, now())
     for name, (role, full_name, department) in STAFF.items():
         areas = ["71"] if role in {"worker", "lead"} else []
         casework.create_user(name, PASSWORD, role, areas, department, full_name)

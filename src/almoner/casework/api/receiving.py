@@ -5,19 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest
 
 from almoner.casework.api.models import AcceptedFeed
 from almoner.casework.api.problems import Problem
-from almoner.casework.installation import home_of_environment
-from almoner.home import Home
-from almoner.registry.vault import open_vault
+from almoner.casework.core.inbox import inbox
 from almoner.stream.events import Event, EventRefused, read
-from almoner.stream.inbox import Accepted, Inbox, InboxAway, InboxFull
+from almoner.stream.inbox import Accepted, InboxAway, InboxFull
 
 LARGEST_BODY_BYTES = 8 * 1024 * 1024
 MOST_EVENTS = 10_000
@@ -42,29 +38,6 @@ def receive(request: HttpRequest, department: str) -> Accepted:
     except InboxAway:
         detail = "The inbox cannot be written to now. Nothing of this was kept; send it again later."
         raise Problem(503, "inbox-away", "The inbox is away", detail, retry_after=RETRY_SECONDS) from None
-
-
-def home() -> Home:
-    found = home_of_environment()
-    if found is None:
-        raise Problem(
-            503,
-            "no-installation",
-            "No installation",
-            "This server serves no installation. Start it with: almoner serve HOME",
-        )
-    return found
-
-
-def inbox() -> Inbox:
-    """The installation's inbox, opened once a process."""
-    place = home()
-    return _inbox(place.folder.resolve(), place.vault_key.resolve())
-
-
-@lru_cache(maxsize=4)
-def _inbox(folder: Path, key: Path) -> Inbox:
-    return Inbox(folder, open_vault(key))
 
 
 def _parsed(request: HttpRequest) -> Any:

@@ -14,15 +14,16 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import Http404
 
-from almoner.casework import minimal_data, workflow
-from almoner.casework.access import referral_to, referrals_to
+from almoner.casework.accounts.access import referral_to, referrals_to
 from almoner.casework.api.models import AnswerKept
 from almoner.casework.api.problems import Problem
-from almoner.casework.audit import looked_by_system
+from almoner.casework.cases import workflow
+from almoner.casework.cases.status import RUNNING
+from almoner.casework.core.audit import looked_by_system
 from almoner.casework.models import Department, Referral
-from almoner.casework.models.bodies import read_forms
+from almoner.casework.models.payloads import read_forms
 from almoner.casework.models.people import needed_to_deliver
-from almoner.casework.standing import RUNNING
+from almoner.casework.presentation import minimal_data
 
 KEPT = dt.timedelta(days=2)  # answers for repeated requests
 Part = Mapping[str, Any]

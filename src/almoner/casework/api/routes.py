@@ -14,10 +14,11 @@ from ninja import Header, Path, Query, Router, Schema, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from almoner import __version__
-from almoner.casework.api import bodies, receiving, referrals, shapes, tokens
+from almoner.casework.api import payloads, receiving, referrals, shapes, tokens
 from almoner.casework.api.describing import DescribedAPI
 from almoner.casework.api.problems import Problem, answer
 from almoner.casework.api.security import DepartmentToken, caller
+from almoner.casework.core.inbox import NoInstallation
 from almoner.errors import AlmonerError
 
 _EVENT: dict[str, Any] = {
@@ -97,7 +98,7 @@ def events(request: HttpRequest) -> Status[dict[str, Any]]:
 _ANSWER = {
     "required": True,
     "content": {
-        bodies.JSON: {"schema": shapes.Answer.model_json_schema(), "example": {"version": 2, "note": ""}},
+        payloads.JSON: {"schema": shapes.Answer.model_json_schema(), "example": {"version": 2, "note": ""}},
     },
 }
 Reference = Annotated[
@@ -128,7 +129,7 @@ def list_referrals(
     limit: Annotated[int, Query(ge=1, le=200, description="How many on a page.")] = 50,
 ) -> dict[str, Any]:
     """In the order in which they were made, without personal data."""
-    bodies.know_all(request, {"state", "since", "cursor", "limit"})
+    payloads.know_all(request, {"state", "since", "cursor", "limit"})
     return referrals.page(caller(request).department, state, since, cursor, limit)
 
 
@@ -143,7 +144,7 @@ def list_referrals(
 def read_referral(request: HttpRequest, reference: Reference) -> dict[str, Any]:
     """With whom it is about and the facts that its programme reads. The family can see that it was read,
     and when."""
-    bodies.know_all(request, set())
+    payloads.know_all(request, set())
     return referrals.one(caller(request).department, reference)
 
 
@@ -175,8 +176,8 @@ def answer_referral(
     ] = None,
 ) -> dict[str, Any]:
     """The answer is a line of the audit trail, in the name of the department's system."""
-    bodies.know_all(request, set())
-    told = bodies.read(request, shapes.Answer)
+    payloads.know_all(request, set())
+    told = payloads.read(request, shapes.Answer)
     return referrals.answer(
         caller(request).department, reference, answer, told.version, told.note, idempotency_key
     )
@@ -211,7 +212,12 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _not_valid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    return answer(request, bodies.refused(error.errors, "#"))
+    return answer(request, payloads.refused(error.errors, "#"))
+
+
+@api.exception_handler(NoInstallation)
+def _no_installation(request: HttpRequest, error: NoInstallation) -> HttpResponse:
+    return answer(request, Problem(503, "no-installation", "No installation", str(error)))
 
 
 @api.exception_handler(OperationalError)

@@ -8,7 +8,7 @@ from ninja.security import HttpBearer
 from almoner.casework.api import limits, tokens
 from almoner.casework.api.problems import Problem
 from almoner.casework.api.tokens import Caller
-from almoner.casework.origin import address_of
+from almoner.casework.core.origin import address_of
 
 
 class DepartmentToken(HttpBearer):

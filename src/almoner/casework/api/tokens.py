@@ -17,7 +17,7 @@ from almoner.casework.models import Department
 from almoner.errors import AlmonerError
 
 if TYPE_CHECKING:
-    from almoner.policy.model import Pack
+    from almoner.policy.model.pack import Pack
 
 EVENTS, READ, ANSWER = "events:write", "referrals:read", "referrals:answer"
 SCOPES = {

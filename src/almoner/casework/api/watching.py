@@ -11,8 +11,7 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from almoner.casework.api.problems import Problem
-from almoner.casework.api.receiving import home, inbox
+from almoner.casework.core.inbox import NoInstallation, home, inbox
 from almoner.casework.models import Case
 from almoner.casework.webhooks import sending
 from almoner.errors import AlmonerError
@@ -44,7 +43,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     try:
         found = status.read(home().folder) or {}
         lines = [*_of_inbox(), *_of_worker(found), *_of_casework()]
-    except (Problem, AlmonerError, Error):
+    except (AlmonerError, Error):
         return HttpResponse(status=503)
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -60,7 +59,7 @@ def _casework() -> bool:
 def _inbox() -> bool:
     try:
         inbox().position()
-    except (Problem, AlmonerError):
+    except AlmonerError:
         return False
     return True
 
@@ -68,7 +67,7 @@ def _inbox() -> bool:
 def _nothing_waits() -> bool:
     try:
         return not inbox().backlog()
-    except (Problem, AlmonerError):
+    except AlmonerError:
         return False
 
 
@@ -76,7 +75,7 @@ def _status() -> dict[str, Any] | None:
     """What the worker last said of itself: None where none ever worked, nothing where it cannot be read."""
     try:
         return status.read(home().folder)
-    except Problem:
+    except NoInstallation:
         return {}
 
 

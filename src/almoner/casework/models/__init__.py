@@ -3,7 +3,6 @@
 from almoner.casework.models.area_alerts import AreaAlert, Cause
 from almoner.casework.models.areas import Area
 from almoner.casework.models.beginnings import Begins
-from almoner.casework.models.bodies import BodyForm
 from almoner.casework.models.calendar import CalendarDay
 from almoner.casework.models.cases import (
     Case,
@@ -16,12 +15,13 @@ from almoner.casework.models.cases import (
 from almoner.casework.models.files import CaseFile, FileAbout, FileContent
 from almoner.casework.models.outgoing import DueNotice, Endpoint, OutgoingEvent
 from almoner.casework.models.packs import Cadence, FeedState, PackInUse, Rule, SharingClass
+from almoner.casework.models.participation import Authorisation, Consent, How, LocalCheck, Said
+from almoner.casework.models.payloads import BodyForm
 from almoner.casework.models.people import Department, HouseholdMember, Identity, Membership, RoleOf
 from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Label, OutboxPosition
 from almoner.casework.models.requests import HelpRequest, RequestEnding
 from almoner.casework.models.residents import Answer, Concern, ConcernKind, Ending, Notice, WrongTry
 from almoner.casework.models.sweeps import AreaOutline, Judged, Sweep, Tallied, WeekTally
-from almoner.casework.models.taking_part import Authorisation, Consent, How, LocalCheck, Said
 from almoner.casework.models.timelines import HouseholdTimelines
 from almoner.casework.models.work import Check, Checked, FalseAlarm, Finding, Visit
 

@@ -12,8 +12,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from almoner.casework.models.bodies import stored_body
-from almoner.support.bodies import Body
+from almoner.casework.models.payloads import stored_body
+from almoner.support.payloads import Body
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32, and none that reads as another
 LETTERS = (ALPHABET * 8).encode()  # one for each of 256 bytes

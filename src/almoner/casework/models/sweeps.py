@@ -41,7 +41,7 @@ class Tallied(models.Model):
     """What became of the cases of the last 12 months as it was at `at`, by one kind of group: counting a
     year takes seconds.
 
-    `groups` are [key, {counts, days}] (`almoner.casework.quality`).
+    `groups` are [key, {counts, days}] (`almoner.casework.figures.quality`).
     """
 
     by = models.CharField(primary_key=True, max_length=20)

@@ -1,4 +1,4 @@
-"""Filters over `almoner.casework.words`."""
+"""Filters over `almoner.casework.core.words`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from django import template
 from django.contrib.auth.models import AbstractBaseUser
 
-from almoner.casework import words
-from almoner.casework.charts import percent
-from almoner.casework.evidence import Fact
+from almoner.casework.core import words
+from almoner.casework.figures.charts import percent
+from almoner.casework.presentation.evidence import Fact
 
 register = template.Library()
 register.filter("number", words.number)

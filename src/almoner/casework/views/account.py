@@ -20,11 +20,11 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from almoner.casework import staff
-from almoner.casework.access import membership_of
-from almoner.casework.environment import PROVIDER
-from almoner.casework.signing_in import has_second_factor, roles_with_second_factor
-from almoner.casework.staff_forms import NewPasswordForm, OwnPasswordForm, SignInForm
+from almoner.casework.accounts import staff
+from almoner.casework.accounts.access import membership_of
+from almoner.casework.accounts.signing_in import has_second_factor, roles_with_second_factor
+from almoner.casework.accounts.staff_forms import NewPasswordForm, OwnPasswordForm, SignInForm
+from almoner.casework.conf.environment import PROVIDER
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

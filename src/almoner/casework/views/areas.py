@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import area_alerts
-from almoner.casework.access import Right, area_alert_for, area_alerts_of, may_or_404, rights_of
-from almoner.casework.area_evidence import AreaPresenter
-from almoner.casework.forms import CauseForm
-from almoner.casework.workflow import Refused
+from almoner.casework.accounts.access import Right, area_alert_for, area_alerts_of, may_or_404, rights_of
+from almoner.casework.cases.workflow import Refused
+from almoner.casework.presentation.area_evidence import AreaPresenter
+from almoner.casework.presentation.forms import CauseForm
+from almoner.casework.sync import area_alerts
 
 PAGE = 25
 

@@ -8,11 +8,11 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from almoner.casework import authorisations
-from almoner.casework.access import case_for
-from almoner.casework.case_forms import AuthoriseForm, ConsentForm
-from almoner.casework.refusals import Refused
-from almoner.casework.vault_rows import people
+from almoner.casework.accounts.access import case_for
+from almoner.casework.cases import authorisations
+from almoner.casework.core.refusals import Refused
+from almoner.casework.core.vault_rows import people
+from almoner.casework.presentation.case_forms import AuthoriseForm, ConsentForm
 from almoner.casework.views.cases import show
 
 

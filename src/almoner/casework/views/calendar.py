@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from almoner.casework.access import Right, may_or_404
-from almoner.casework.forms import DayForm
+from almoner.casework.accounts.access import Right, may_or_404
 from almoner.casework.models import CalendarDay
-from almoner.casework.reference_data import set_day
+from almoner.casework.presentation.forms import DayForm
+from almoner.casework.sync.reference_data import set_day
 
 
 @require_http_methods(["GET", "POST"])

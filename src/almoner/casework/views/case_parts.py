@@ -10,19 +10,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from almoner.casework import (
-    authorisations,
-    corrections,
-    files,
-    guards,
-    help_requests,
-    local_lists,
-    taking_part,
-)
-from almoner.casework.evidence import Proposal
+from almoner.casework.cases import authorisations, files, guards, participation
+from almoner.casework.core.timing import Clock, clock_of
+from almoner.casework.core.vault_rows import Person
 from almoner.casework.models import Authorisation, Case, Consent, FileAbout, Referral, ReferralState, Said
-from almoner.casework.timing import Clock, clock_of
-from almoner.casework.vault_rows import Person
+from almoner.casework.presentation.evidence import Proposal
+from almoner.casework.residents import community_verification, corrections, walk_ins
 
 
 @dataclass(frozen=True)
@@ -44,19 +37,19 @@ class Part:
 def part(proposal: Proposal, clock: Clock | None, case: Case) -> Part:
     referral, now = proposal.referral, dt.datetime.now()
     proposed = referral.state == ReferralState.PROPOSED and case.is_open
-    needs = referral.participation == taking_part.ONE
+    needs = referral.participation == participation.ONE
     found = authorisations.standing(referral) if needs else None
     return Part(
         proposal,
         clock,
-        (taking_part.missing(referral) or "") if proposed else "",
+        (participation.missing(referral) or "") if proposed else "",
         needs and proposed,
         found,
         authorisations.text_of(found) if found else "",
         clock_of(found.due_at, now) if found and not found.settled_at else None,
         authorisations.words_of(found) if found else [],
         authorisations.taken_back(referral) if needs else None,
-        proposed and local_lists.is_doubted(referral),
+        proposed and community_verification.is_doubted(referral),
     )
 
 
@@ -80,7 +73,7 @@ def more(found: Case, request: HttpRequest, members: list[Person]) -> dict[str, 
                 case__joined_to=found, state__in=[ReferralState.SENT, ReferralState.ACCEPTED]
             ).count()
         ),
-        "requests": help_requests.of_household(found.household_id),
+        "requests": walk_ins.of_household(found.household_id),
         "saids": Said.choices,
         "hows": [(how.value, how.label) for how in authorisations.AT_DESK],
     }

@@ -12,21 +12,23 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import authorisations, concerns, guards, second_person, words, workflow
-from almoner.casework.access import case_for, colleagues_for
-from almoner.casework.areas import Areas
-from almoner.casework.audit import looked
-from almoner.casework.evidence import Presenter, Proposal
-from almoner.casework.forms import ActForm
-from almoner.casework.history import history, looks
+from almoner.casework.accounts.access import case_for, colleagues_for
+from almoner.casework.cases import approval, authorisations, guards, workflow
+from almoner.casework.cases.history import history, looks
+from almoner.casework.cases.participation import HIDDEN
+from almoner.casework.cases.status import RUNNING
+from almoner.casework.core import words
+from almoner.casework.core.audit import looked
+from almoner.casework.core.timing import Clock, clock, clock_of
+from almoner.casework.core.vault_rows import people
+from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Case, Concern, ConcernKind, Ending, FalseAlarm, Finding, Outcome, Visit
 from almoner.casework.models.residents import ENDINGS, OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
-from almoner.casework.standing import RUNNING
-from almoner.casework.taking_part import HIDDEN
-from almoner.casework.timelines_shown import over_months
-from almoner.casework.timing import Clock, clock, clock_of
-from almoner.casework.vault_rows import people
+from almoner.casework.presentation.evidence import Presenter, Proposal
+from almoner.casework.presentation.forms import ActForm
+from almoner.casework.presentation.timelines_shown import over_months
+from almoner.casework.residents import grievances
 from almoner.casework.views.case_parts import more, part
 
 
@@ -130,7 +132,7 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
         "can": can,
         "main": _main_action(found, request, can),
         "outcomes": Outcome.choices,
-        "check": second_person.waiting(found),
+        "check": approval.waiting(found),
         "today": now.date(),
         **more(found, request, members),
         **_visits(found),
@@ -162,14 +164,14 @@ def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str,
         "concerns": [
             Asked(
                 concern,
-                concerns.said(concern),
+                grievances.said(concern),
                 clock_of(concern.due_at, now),
                 (
                     []
                     if concern.answered_at or concern.kind in OF_DEPARTMENTS
                     else ENDINGS[ConcernKind(concern.kind)]
                 ),
-                concerns.may_answer(request.user, concern),  # type: ignore[arg-type]
+                grievances.may_answer(request.user, concern),  # type: ignore[arg-type]
                 words.in_language(concern.fact.get("sentence")),
             )
             for concern in asked

@@ -8,10 +8,10 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from almoner.casework import corrections
-from almoner.casework.access import case_for
-from almoner.casework.case_forms import JoinForm, ReportForm
-from almoner.casework.refusals import Refused
+from almoner.casework.accounts.access import case_for
+from almoner.casework.core.refusals import Refused
+from almoner.casework.presentation.case_forms import JoinForm, ReportForm
+from almoner.casework.residents import corrections
 from almoner.casework.views.cases import show
 
 

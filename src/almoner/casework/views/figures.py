@@ -11,13 +11,15 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from almoner.casework import blind_spots, charts, words
-from almoner.casework import quality as tallies
-from almoner.casework.access import Right, may_or_404
-from almoner.casework.areas import Areas
-from almoner.casework.charts import Chart, Share
+from almoner.casework.accounts.access import Right, may_or_404
+from almoner.casework.core import words
+from almoner.casework.figures import charts
+from almoner.casework.figures import quality as tallies
+from almoner.casework.figures.areas import Areas
+from almoner.casework.figures.charts import Chart, Share
+from almoner.casework.figures.quality import SMALLEST, Tally
 from almoner.casework.models import Label
-from almoner.casework.quality import SMALLEST, Tally
+from almoner.casework.sync import blind_spots
 
 Named = tuple[str, Tally | None]
 

@@ -9,11 +9,11 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import files
-from almoner.casework.access import case_for
-from almoner.casework.audit import looked
-from almoner.casework.case_forms import FileForm, WhyForm
-from almoner.casework.refusals import Refused
+from almoner.casework.accounts.access import case_for
+from almoner.casework.cases import files
+from almoner.casework.core.audit import looked
+from almoner.casework.core.refusals import Refused
+from almoner.casework.presentation.case_forms import FileForm, WhyForm
 from almoner.casework.views.cases import show
 
 

@@ -16,17 +16,19 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from almoner.casework import authorisations, concerns, notices, words
-from almoner.casework.case_forms import SignForm
-from almoner.casework.evidence import Presenter, Proposal
-from almoner.casework.forms import ConcernForm, OpenForm
-from almoner.casework.history import looks
+from almoner.casework.cases import authorisations
+from almoner.casework.cases.history import looks
+from almoner.casework.cases.participation import HIDDEN
+from almoner.casework.cases.workflow import Refused
+from almoner.casework.core import words
+from almoner.casework.core.origin import address_of
+from almoner.casework.core.timing import Clock, clock_of
 from almoner.casework.models import Answer, Case, Notice, ReferralState
 from almoner.casework.models.residents import OF_HOUSEHOLDS
-from almoner.casework.origin import address_of
-from almoner.casework.taking_part import HIDDEN
-from almoner.casework.timing import Clock, clock_of
-from almoner.casework.workflow import Refused
+from almoner.casework.presentation.case_forms import SignForm
+from almoner.casework.presentation.evidence import Presenter, Proposal
+from almoner.casework.presentation.forms import ConcernForm, OpenForm
+from almoner.casework.residents import grievances, notices
 
 KEY, OPEN_FOR = "household", dt.timedelta(minutes=15)  # of the session; each page gives the time anew
 OFFERED = (ReferralState.PROPOSED, ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE)
@@ -109,7 +111,7 @@ def ask(request: HttpRequest, kind: str) -> HttpResponse:
         messages.error(request, _("This text is too long."))
         return _show(request, notice, status=400)
     try:
-        concerns.ask(notice, kind, form.cleaned_data["text"], form.cleaned_data["about"])
+        grievances.ask(notice, kind, form.cleaned_data["text"], form.cleaned_data["about"])
     except Refused as refusal:
         messages.error(request, str(refusal))
         return _show(request, notice, status=409)
@@ -189,10 +191,10 @@ def _told(notice: Notice, present: Presenter) -> list[Told]:
                         for f in rests
                     ],
                 )
-                for sentence, rests in concerns.by_sentence(facts)
+                for sentence, rests in grievances.by_sentence(facts)
             ],
         )
-        for signal, facts in concerns.told_facts(notice)
+        for signal, facts in grievances.told_facts(notice)
     ]
 
 

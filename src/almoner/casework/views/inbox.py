@@ -10,8 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import minimal_data, words, workflow
-from almoner.casework.access import (
+from almoner.casework.accounts.access import (
     Right,
     concerns_of,
     lines_of,
@@ -20,12 +19,15 @@ from almoner.casework.access import (
     referrals_of,
     requests_of,
 )
-from almoner.casework.audit import looked
-from almoner.casework.evidence import Presenter
-from almoner.casework.forms import ActForm
+from almoner.casework.cases import workflow
+from almoner.casework.cases.status import RUNNING
+from almoner.casework.core import words
+from almoner.casework.core.audit import looked
+from almoner.casework.core.timing import clock, clock_of
 from almoner.casework.models import HelpRequest, Referral
-from almoner.casework.standing import RUNNING
-from almoner.casework.timing import clock, clock_of
+from almoner.casework.presentation import minimal_data
+from almoner.casework.presentation.evidence import Presenter
+from almoner.casework.presentation.forms import ActForm
 
 PAGE = 25
 

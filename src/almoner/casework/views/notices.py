@@ -12,13 +12,15 @@ from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.views.decorators.http import require_POST
 
-from almoner.casework import concerns, letters, notices, words, workflow
-from almoner.casework.access import case_for
-from almoner.casework.audit import looked
-from almoner.casework.evidence import Presenter
-from almoner.casework.forms import NoticeForm
+from almoner.casework.accounts.access import case_for
+from almoner.casework.cases import workflow
+from almoner.casework.core import words
+from almoner.casework.core.audit import looked
+from almoner.casework.core.vault_rows import people
 from almoner.casework.models import Case, Department, Notice
-from almoner.casework.vault_rows import people
+from almoner.casework.presentation.evidence import Presenter
+from almoner.casework.presentation.forms import NoticeForm
+from almoner.casework.residents import grievances, letters, notices
 from almoner.casework.views.cases import show
 from almoner.casework.views.household import offers
 
@@ -58,7 +60,7 @@ def _refused(request: HttpRequest, case: Case, why: str) -> HttpResponse:
 
 def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict[str, Any]:
     """What the letter says, in the language that is active."""
-    facts = concerns.told_facts(notice)
+    facts = grievances.told_facts(notice)
     members = people(case.household_id)
     first = members[0] if members else None
     owner = Department.objects.filter(pk=facts[0][0].department).first() if facts else None
@@ -74,7 +76,7 @@ def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict
         "told": [
             (
                 words.in_language(signal.body["label"]),
-                [words.in_language(sentence) for sentence, _rests in concerns.by_sentence(told)],
+                [words.in_language(sentence) for sentence, _rests in grievances.by_sentence(told)],
             )
             for signal, told in facts
         ],

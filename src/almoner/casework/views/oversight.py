@@ -14,13 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from almoner.casework.access import Right, may_or_404
-from almoner.casework.audit import verify_chain
-from almoner.casework.forms import TrailForm
-from almoner.casework.history import PAGES, departments, lines, system_of
+from almoner.casework.accounts.access import Right, may_or_404
+from almoner.casework.cases.history import PAGES, departments, lines, system_of
+from almoner.casework.core.audit import verify_chain
 from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
+from almoner.casework.presentation.forms import TrailForm
 from almoner.casework.templatetags.words import person
-from almoner.policy.model import Words
+from almoner.policy.model.terms import Words
 
 PAGE = 50
 SYSTEM = "system:"  # before a department, in place of a user name; no user name may hold a colon

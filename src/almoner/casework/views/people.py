@@ -15,11 +15,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from almoner.casework import staff
-from almoner.casework.access import Right, may_or_404
+from almoner.casework.accounts import staff
+from almoner.casework.accounts.access import Right, may_or_404
+from almoner.casework.accounts.signing_in import has_second_factor
+from almoner.casework.accounts.staff_forms import PersonForm
 from almoner.casework.models import Membership
-from almoner.casework.signing_in import has_second_factor
-from almoner.casework.staff_forms import PersonForm
 
 PAGE = 50
 ACTIONS = ("off", "on", "second-factor", "link")

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from almoner.casework import words
-from almoner.casework.access import Right, may_or_404
-from almoner.casework.areas import Areas
+from almoner.casework.accounts.access import Right, may_or_404
+from almoner.casework.core import words
+from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Department, Label, PackInUse, Rule
 
 KINDS = {
@@ -24,7 +24,7 @@ KINDS = {
     "parameter": gettext_lazy("Parameters"),
     "timeline": gettext_lazy("Shown over the months"),
 }
-STANDINGS = {  # of `almoner.policy.references`
+STANDINGS = {  # of `almoner.policy.authoring.references`
     "general knowledge": gettext_lazy("general knowledge: nobody has read the document"),
     "example value": gettext_lazy("example value: to be confirmed"),
     "setting": gettext_lazy("setting of this pack"),

@@ -18,17 +18,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework import words
-from almoner.casework.access import EVERYWHERE, Right, colleagues_for, may_or_404, rights_of
-from almoner.casework.areas import Areas
-from almoner.casework.batches import batched
-from almoner.casework.forms import LISTS, BulkForm, QueueForm
-from almoner.casework.handing_out import hand_out
-from almoner.casework.lists import LISTED, UNLISTED, filtered
+from almoner.casework.accounts.access import EVERYWHERE, Right, colleagues_for, may_or_404, rights_of
+from almoner.casework.cases.assignment import hand_out
+from almoner.casework.cases.lists import LISTED, UNLISTED, filtered
+from almoner.casework.core import words
+from almoner.casework.core.batches import batched
+from almoner.casework.core.spreadsheet import lines
+from almoner.casework.core.timing import Clock, clock
+from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Case, CaseSignal, Label, Membership
 from almoner.casework.models.cases import OPEN
-from almoner.casework.spreadsheet import lines
-from almoner.casework.timing import Clock, clock
+from almoner.casework.presentation.forms import LISTS, BulkForm, QueueForm
 
 PAGE = 25
 AT_ONCE = 2_000  # rows of a file

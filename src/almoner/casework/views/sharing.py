@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from almoner.casework import words
-from almoner.casework.access import Right, may_or_404
-from almoner.casework.freshness import freshness
+from almoner.casework.accounts.access import Right, may_or_404
+from almoner.casework.core import words
+from almoner.casework.figures.freshness import freshness
 from almoner.casework.models import Department, FeedState, Rule
 
 KINDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from almoner.casework.access import Right, membership_of, rights_of
+from almoner.casework.accounts.access import Right, membership_of, rights_of
 
 HOMES = {  # the first of these rights that somebody has says where they land
     Right.HAND_OUT: "today",

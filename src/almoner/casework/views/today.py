@@ -16,8 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from almoner.casework import area_map, figures, words
-from almoner.casework.access import (
+from almoner.casework.accounts.access import (
     Right,
     cases_of,
     may_or_404,
@@ -26,14 +25,16 @@ from almoner.casework.access import (
     requests_of,
     visits_of,
 )
-from almoner.casework.forms import LISTS
-from almoner.casework.freshness import late_feeds
-from almoner.casework.lists import GIVEN, condition, given_since, records, start
+from almoner.casework.cases.lists import GIVEN, condition, given_since, records, start
+from almoner.casework.core import words
+from almoner.casework.figures import area_map, figures
+from almoner.casework.figures.freshness import late_feeds
 from almoner.casework.models import Label
 from almoner.casework.models.cases import OPEN
+from almoner.casework.presentation.forms import LISTS
 
 if TYPE_CHECKING:
-    from almoner.casework.access import Someone
+    from almoner.casework.accounts.access import Someone
 
 GROUPS = (  # heading, lists; the first of each is the figure of the group
     (_("Came in"), ("new",)),

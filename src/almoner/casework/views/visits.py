@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from almoner.casework.access import Right, may_or_404, visits_of
-from almoner.casework.areas import Areas
-from almoner.casework.timing import clock
+from almoner.casework.accounts.access import Right, may_or_404, visits_of
+from almoner.casework.core.timing import clock
+from almoner.casework.figures.areas import Areas
 
 PAGE = 50
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
+from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import Department, Endpoint, OutgoingEvent
-from almoner.casework.vault_rows import opened_vault
 from almoner.casework.webhooks.posting import parts_of
 from almoner.casework.webhooks.signing import new_secret
 from almoner.errors import AlmonerError
-from almoner.policy.model import CONSOLE
+from almoner.policy.model.pack import CONSOLE
 
 BOTH_SIGN = dt.timedelta(days=7)  # after a rotation the former secret signs as well
 

@@ -8,24 +8,13 @@ import datetime as dt
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from almoner.casework.audit import NewEvent, append
+from almoner.casework.cases.outgoing import tell
+from almoner.casework.cases.status import RUNNING, over, running
+from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.models import Case, DueNotice, Referral
-from almoner.casework.standing import RUNNING
-from almoner.casework.webhooks.queue import tell
 
 REMIND = dt.timedelta(days=2)  # before the end, of what has more time than that
 AT_ONCE = 200
-
-
-def over(now: dt.datetime) -> QuerySet[Referral]:
-    """Referrals that a department has not finished in its time."""
-    return running().filter(due_at__lt=now)
-
-
-def running() -> QuerySet[Referral]:
-    """What departments have to do, of open cases and of those that go on in another one."""
-    goes_on = Q(case__ended_at=None) | Q(case__joined_to__isnull=False)
-    return Referral.objects.filter(goes_on, state__in=RUNNING)
 
 
 def look(now: dt.datetime) -> int:

@@ -14,11 +14,11 @@ from django.db import connections
 from django.db.models import Count, Min, Q, QuerySet
 
 from almoner import __version__
+from almoner.casework.cases.outgoing import CONTENT_TYPE
 from almoner.casework.models import Endpoint, OutgoingEvent
 from almoner.casework.webhooks import overdue
 from almoner.casework.webhooks.endpoints import target_of
 from almoner.casework.webhooks.posting import AddressRefused, NotAnswered, post
-from almoner.casework.webhooks.queue import CONTENT_TYPE
 from almoner.casework.webhooks.signing import headers
 from almoner.errors import AlmonerError
 from almoner.stream.log import tell

@@ -1,0 +1,335 @@
+"""The life that `python -m benchmarks console` gives to its made-up cases: who took them, what was decided, sent,
+asked and told.
+
+It is written by a few statements: what people do one by one is not measured here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import Exists, F, OuterRef
+
+from almoner.casework.cases.participation import ONE
+from almoner.casework.cases.status import TOLD, around
+from almoner.casework.core import vault_rows
+from almoner.casework.core.vault_rows import opened_vault
+from almoner.casework.models import (
+    AccessLog,
+    Area,
+    AreaOutline,
+    Authorisation,
+    Case,
+    CaseSignal,
+    Check,
+    Concern,
+    HelpRequest,
+    HouseholdMember,
+    Notice,
+    Referral,
+    Visit,
+)
+from almoner.casework.models.cases import OPEN
+from almoner.errors import AlmonerError
+from almoner.registry.vault import SealedIdentity
+
+MINE = 40  # cases that each of the people who look has
+CAME_BEFORE = 4  # times that each household which came to the desk had come before
+DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
+AT_ONCE = 5_000
+NUMBER = "71000019900101001X"  # is issued to nobody
+
+
+def refuse_filled() -> None:
+    """Raises AlmonerError where the database holds cases: made-up ones must not come beside real ones."""
+    if Case.objects.exists():
+        raise AlmonerError(
+            "This database holds cases. Name an empty one, or none, for the benchmark fills it with made-up"
+            " ones."
+        )
+
+
+def live(users: Mapping[str, User], first_past: int, now: dt.datetime) -> None:
+    """Let time pass over cases that a cycle has just opened: they are taken, decided, given something,
+    visited and ended.
+
+    Households from `first_past` on have ended cases.
+    """
+    fresh = Case.objects.filter(decided_at=None, state="detected", assignee=None)
+    past = fresh.filter(household_id__gte=first_past)
+    decided = F("opened_at") + 9 * DAY
+    for rest, (state, outcome) in enumerate(
+        (("closed", ""), ("closed", ""), ("dismissed", "false_alarm"), ("dismissed", "moved"))
+    ):
+        some = past.annotate(rest=F("household_id") % 4).filter(rest=rest)
+        some.update(
+            state=state,
+            outcome=outcome,
+            decided_at=decided,
+            ended_at=F("opened_at") + 30 * DAY,
+            due_at=dt.datetime(9999, 12, 31),
+        )
+    working = fresh.filter(OPEN).annotate(rest=F("household_id") % 20)
+    working.filter(rest=1).update(held_until=now.date() + 5 * DAY)
+    working.filter(rest__in=[2, 3]).update(state="verifying", assignee=users["colleague"])
+    working.filter(rest__in=[4, 5]).update(
+        state="supporting", assignee=users["colleague"], decided_at=decided
+    )
+    working.filter(rest=6).update(state="follow_up", assignee=users["colleague"], decided_at=decided)
+    _sent(now)
+    _cleared(now)
+    for name in ("everywhere", "township"):
+        _mine(users[name], now)
+    _residents(now)
+    _asked(users, now)
+    _at_the_desk(users["colleague"], now)
+    _around()
+
+
+def _sent(now: dt.datetime) -> None:
+    """What was sent to departments: it waits there, is over its time, came back, or was given."""
+    sent = Referral.objects.filter(state="proposed", case__state__in=["supporting", "follow_up", "closed"])
+    sent.filter(case__state="supporting").update(
+        state="sent", sent_at=now - 9 * DAY, due_at=now + 9 * DAY, check_due_at=None
+    )
+    waiting = Referral.objects.filter(state="sent", due_at=now + 9 * DAY).annotate(rest=F("id") % 50)
+    waiting.filter(rest=7).update(state="returned", answered_at=now - DAY)
+    waiting.filter(rest__in=[8, 18, 28, 38, 48]).update(due_at=now - 3 * DAY)
+    for back in range(30):
+        done = sent.filter(case__state="follow_up").annotate(rest=F("id") % 30).filter(rest=back)
+        done.update(
+            state="done",
+            sent_at=now - 40 * DAY,
+            due_at=now - 9 * DAY,
+            answered_at=now - back * DAY,
+            check_due_at=None,
+        )
+    sent.filter(case__state="closed").update(
+        state="done", sent_at=now - 99 * DAY, answered_at=now - 60 * DAY, check_due_at=None
+    )
+
+
+def _cleared(now: dt.datetime) -> None:
+    """Of one case in a hundred nothing stands any more."""
+    gone = Case.objects.filter(OPEN).annotate(rest=F("household_id") % 100).filter(rest=50)
+    CaseSignal.objects.filter(cleared_on=None, case__in=gone).update(cleared_on=now.date() - DAY)
+    gone.update(listed=False, unlisted=False)
+
+
+def _mine(user: User, now: dt.datetime) -> None:
+    """Cases of the user's own, with visits ahead."""
+    area = user.membership.areas[0].strip("*")
+    own = list(
+        Case.objects.filter(OPEN, area__begins=area, state="detected", assignee=None, held_until=None)[:MINE]
+    )
+    Case.objects.filter(pk__in=[case.pk for case in own]).update(assignee=user)
+    Visit.objects.bulk_create(
+        Visit(case=case, planned_for=now.date() + n % 9 * DAY, visitor=user, planned_at=now)
+        for n, case in enumerate(own)
+    )
+
+
+def _residents(now: dt.datetime) -> None:
+    """Somebody lives in each household: a person of the household's own number."""
+    vault, known = opened_vault(str(settings.VAULT_KEY)), HouseholdMember.objects.values("household_id")
+    new = list(
+        Case.objects.exclude(household_id__in=known)
+        .order_by()
+        .values_list("household_id", flat=True)
+        .distinct()
+    )
+    for some in _some(new):
+        sealed = [
+            vault.seal_all(some, field, [text] * len(some))
+            for field, text in (("number", NUMBER), ("name", "Bench Resident"))
+        ]
+        rows = (
+            SealedIdentity(key, vault.index(f"bench {key}"), number, name)
+            for key, number, name in zip(some, *sealed, strict=True)
+        )
+        vault_rows.DjangoIdentityStore().write(list(rows))
+        vault_rows.sync_members((household, household, now.date()) for household in some)
+
+
+def _some(found: Sequence[int]) -> Iterable[list[int]]:
+    return ([*found[start : start + AT_ONCE]] for start in range(0, len(found), AT_ONCE))
+
+
+def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
+    """What waits for somebody: second persons, families, notices without an answer; and who looked, as
+    often as there are cases."""
+    found = (
+        Case.objects.filter(OPEN, state="verifying", checks=None)
+        .annotate(rest=F("household_id") % 40)
+        .filter(rest=2)[:AT_ONCE]
+    )
+    Check.objects.bulk_create(
+        Check(
+            case=case, what="dismiss", about={}, asked_by=users["colleague"], asked_at=now, due_at=now + DAY
+        )
+        for case in found
+    )
+    told = (
+        Case.objects.filter(OPEN, state="verifying", notices=None)
+        .annotate(rest=F("household_id") % 40)
+        .filter(rest=3)[:AT_ONCE]
+    )
+    Notice.objects.bulk_create(
+        Notice(
+            case=case,
+            code_index=f"{case.pk:032}".encode(),
+            made_at=now - 30 * DAY,
+            made_by=users["colleague"],
+            answer_by=now - 9 * DAY,
+            told=[signal.pk for signal in case.signals.all()],
+        )
+        for case in told.prefetch_related("signals")
+    )
+    asks = Case.objects.filter(OPEN, concerns=None).annotate(rest=F("household_id") % 50).filter(rest=11)
+    Concern.objects.bulk_create(
+        Concern(
+            case=case,
+            kind=("appeal", "person")[n % 2],
+            person_id=case.household_id,
+            asked_at=now - 9 * DAY,
+            due_at=now + n % 9 * DAY,
+        )
+        for n, case in enumerate(asks)
+    )
+    doubts = (
+        Referral.objects.filter(state="sent", case__concerns=None)
+        .annotate(rest=F("case__household_id") % 200)
+        .filter(rest=24)
+    )
+    fact: dict[str, Any] = {
+        "sentence": {"en": "What was read.", "zh": "读取值。"},
+        "feed": {"en": "Feed", "zh": "数据"},
+        "values": [],
+        "person": None,
+    }
+    Concern.objects.bulk_create(
+        Concern(
+            case_id=case,
+            kind="correction",
+            department=department,
+            fact=fact,
+            person_id=household,
+            asked_at=now,
+            due_at=now + 9 * DAY,
+        )
+        for case, household, department in doubts.values_list("case_id", "case__household_id", "department")
+    )
+    asked = Referral.objects.filter(state="proposed", participation=ONE, authorisations=None).select_related(
+        "case"
+    )[:AT_ONCE]
+    Authorisation.objects.bulk_create(
+        Authorisation(
+            case=one.case,
+            referral=one,
+            asked=[one.case.household_id],
+            text={"en": "I agree.", "zh": "同意。"},
+            made_at=now - 20 * DAY,
+            made_by=users["colleague"],
+            due_at=now - 3 * DAY,
+        )
+        for one in asked
+    )
+    looked = Case.objects.filter(accesslog__isnull=True).order_by("pk").values_list("pk", "household_id")
+    AccessLog.objects.bulk_create(
+        (
+            AccessLog(
+                user=users["colleague"],
+                case_id=case,
+                household_id=household,
+                page="case",
+                at=now - n % 300 * DAY,
+            )
+            for n, (case, household) in enumerate(looked.iterator(AT_ONCE))
+        ),
+        batch_size=AT_ONCE,
+    )
+
+
+def _around() -> None:
+    """What `standing.refresh` sets of a case by what is around it: people's work here went past it."""
+    proposed = Referral.objects.filter(case=OuterRef("pk"), state="proposed", participation__in=TOLD)
+    told = Notice.objects.filter(case=OuterRef("pk"), ended_at=None)
+    Case.objects.update(untold=Exists(proposed) & ~Exists(told))
+    for some in _some(list(Case.objects.filter(OPEN).values_list("pk", flat=True))):
+        silent = [Case(pk=pk, silent_since=it.silent_since) for pk, it in around(some).items()]
+        Case.objects.bulk_update(silent, ["silent_since"], batch_size=500)
+
+
+def _at_the_desk(taker: User, now: dt.datetime) -> None:
+    """One household in ten came to the desk within three months, and one in ten of them has no answer yet.
+    Each had come before, and has its answers. Who took them sees all areas."""
+    vault = opened_vault(str(settings.VAULT_KEY))
+    came = (
+        Case.objects.filter(OPEN)
+        .annotate(rest=F("household_id") % 10)
+        .filter(rest=3)
+        .values_list("household_id", flat=True)
+    )
+    known = {bytes(index) for index in HelpRequest.objects.values_list("number_index", flat=True)}
+    rows: list[HelpRequest] = []
+    for n, household in enumerate(came):
+        index = vault.index(f"bench {household}")
+        if index in known:
+            continue
+        rows += _requests(taker, index, n, now)
+    HelpRequest.objects.bulk_create(rows, batch_size=AT_ONCE)
+
+
+def _requests(taker: User, index: bytes, n: int, now: dt.datetime) -> Iterator[HelpRequest]:
+    """The last one of a household, and those before. No two are answered in the same moment."""
+    if n % 10 == 0:
+        taken = now - n % 20 * DAY
+        yield HelpRequest(
+            number_index=index, known=True, taken_at=taken, taken_by=taker, due_at=taken + 15 * DAY
+        )
+    for before in range(n % 10 == 0, CAME_BEFORE + 1):
+        answered = now - (90 * before + n % 90) * DAY - n * SECOND
+        yield HelpRequest(
+            number_index=index,
+            known=True,
+            taken_at=answered - 9 * DAY,
+            taken_by=taker,
+            due_at=answered + 6 * DAY,
+            answered_at=answered,
+            answered_by=taker,
+            ending="nothing",
+            note="The rules give nothing.",
+        )
+
+
+def draw_map() -> None:
+    """A square for each area under the whole."""
+    tops = Area.objects.filter(parent__in=Area.objects.filter(parent="").values("code"))
+    AreaOutline.objects.bulk_create(
+        AreaOutline(
+            code=area.pk,
+            path=f"M{x},{y}h90v90h-90Z",
+            west=x,
+            north=y,
+            east=x + 90,
+            south=y + 90,
+            x=x + 45,
+            y=y + 45,
+        )
+        for place, area in enumerate(tops)
+        for x, y in [(place % 5 * 100.0, place // 5 * 100.0)]
+    )
+
+
+def settle() -> None:
+    """What PostgreSQL does by itself within minutes of such a load; and a connection as a server opens it,
+    without the large cache of who fills."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+    connection.close()

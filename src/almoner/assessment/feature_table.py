@@ -1,0 +1,197 @@
+"""One wide table a subject: a row with its indicators side by side, and what every signal says of it.
+
+The tables of everybody hold only what must be worked out for everybody
+(`almoner.assessment.rules.asked_of_everybody`); `rows` gives all columns for those who are looked at. That
+of persons is a view: most of its rows and columns are empty, and whoever reads it reads few of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from almoner.assessment.expressions import area_column
+from almoner.assessment.rules import (
+    asked_of_everybody,
+    category_conditions,
+    programme_conditions,
+    signal_conditions,
+)
+from almoner.engines import Beside, beside, quote
+from almoner.policy.model.pack import Indicator, Pack, Role, Signal
+from almoner.policy.model.terms import Condition, Subject
+
+if TYPE_CHECKING:
+    from almoner.assessment.context import Scene
+
+SUBJECTS: tuple[Subject, ...] = ("household", "person")
+SPOKEN_OF = "spoken_of"  # the kept table of persons whom some indicator speaks of, with their households
+
+
+def wide(subject: Subject) -> str:
+    """The kept table of every household; the view of every person."""
+    return f"wide_{subject}"
+
+
+def subject_key(subject: Subject) -> str:
+    return "household_id" if subject == "household" else "person_id"
+
+
+def kept_as(indicator: str) -> str:
+    """The name under which an indicator's rows are kept."""
+    return f"indicator:{indicator}"
+
+
+def has(indicator: str) -> str:
+    """The column that says whether an indicator has a row for the person."""
+    return f"has:{indicator}"
+
+
+def holds(signal: str) -> str:
+    """The column that says whether a signal holds, in three values."""
+    return f"holds:{signal}"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A row a subject: `spine` gives the subjects, and kept `tables` stand beside them."""
+
+    spine: str
+    tables: tuple[Beside, ...]
+
+    @property
+    def sql(self) -> str:
+        return beside(self.spine, self.tables)
+
+
+def everybody(scene: Scene, subject: Subject) -> Rows:
+    """Everybody, with what the rules for everybody read."""
+    asked = _asked(scene.pack)
+    return (
+        rows(scene, "household", asked)
+        if subject == "household"
+        else person_rows(scene, asked, f"SELECT * FROM {SPOKEN_OF}")
+    )
+
+
+def judgements(scene: Scene, signals: Iterable[Signal]) -> dict[str, str]:
+    """By column, what each of `signals` comes to."""
+    return {holds(s.id): scene.sql(s.when) for s in signals}
+
+
+def spoken_of(scene: Scene) -> str:
+    """A SELECT of the persons whom an indicator that is asked of everybody speaks of, with their
+    households: nobody else can be the subject of a rule."""
+    return _spoken_of(_read(scene.pack, "person", _asked(scene.pack)))
+
+
+def _asked(pack: Pack) -> set[str] | None:
+    return None if pack.panel else {c for condition in asked_of_everybody(pack) for c in condition.columns}
+
+
+def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None, among: str = "") -> Rows:
+    """A row a subject: its household, its area and its indicators' `columns` (None: all).
+
+    `among` is a kept table, to which the scene is narrowed; then only the households in it, and persons
+    see the household's columns in the kept table `among_household`. Persons are those whom some indicator
+    speaks of.
+    """
+    if subject == "household":
+        return _households(scene, columns, among)
+    persons = _spoken_of(
+        _read(scene.pack, "person", columns),
+        " AS i SEMI JOIN member ON member.person_id = i.person_id" if among else "",
+    )
+    return person_rows(scene, columns, persons, f"{among}_household" if among else wide("household"))
+
+
+def _households(scene: Scene, columns: Collection[str] | None, among: str) -> Rows:
+    register = scene.pack.membership_feed
+    area = register.with_role(Role.AREA)
+    tables = _beside(scene.pack, "household", columns)
+    if scene.values.by_area:
+        local = {column: column for column in map(area_column, scene.values.by_area)}
+        tables.append(Beside("parameter_by_area", "area", "area", local))
+    here = f"min({quote(area.name)})" if area else "NULL::VARCHAR"
+    only = f" AND household_id IN (SELECT household_id FROM {among})" if among else ""
+    spine = (
+        f"SELECT household_id, {here} AS area FROM {quote(register.id)} WHERE household_id IS NOT NULL{only}"
+        " GROUP BY household_id"
+    )
+    return Rows(spine, tuple(tables))
+
+
+def person_rows(scene: Scene, columns: Collection[str] | None, persons: str, around: str = "") -> Rows:
+    """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the
+    kept table `around`."""
+    spine = (
+        f"SELECT s.person_id, {_of_household(scene, columns)} FROM ({persons}) AS s"
+        f" JOIN {around or wide('household')} AS h ON h.household_id = s.household_id"
+    )
+    return Rows(spine, tuple(_beside(scene.pack, "person", columns)))
+
+
+def blank(scene: Scene, columns: Collection[str]) -> str:
+    """A row a household, as for a person of whom no indicator says anything."""
+    tables = [(quote(kept_as(i.id)), _wanted(i, columns)) for i in _read(scene.pack, "person", columns)]
+    listed = "".join(f", {table}.{quote(c)}" for table, wanted in tables for c in wanted)
+    joins = "".join(f" LEFT JOIN {table} ON false" for table, _columns in tables)
+    return f"SELECT {_of_household(scene, columns)}{listed} FROM {wide('household')} AS h{joins}"
+
+
+def _spoken_of(indicators: Sequence[Indicator], only: str = "") -> str:
+    if not indicators:
+        return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
+    persons = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in indicators)
+    return (
+        f"SELECT p.person_id, member.household_id FROM ({persons}) AS p JOIN member ON member.person_id ="
+        " p.person_id"
+    )
+
+
+def _beside(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Beside]:
+    key = subject_key(subject)
+    return [
+        Beside(
+            kept_as(i.id),
+            key,
+            key,
+            {c: c for c in _wanted(i, columns)},
+            has(i.id) if subject == "person" else "",
+        )
+        for i in _read(pack, subject, columns)
+    ]
+
+
+def _read(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Indicator]:
+    return [i for i in pack.indicators.values() if i.subject == subject and _wanted(i, columns)]
+
+
+def _wanted(indicator: Indicator, columns: Collection[str] | None) -> list[str]:
+    return [c.name for c in indicator.columns if columns is None or c.name in columns]
+
+
+def _of_household(scene: Scene, columns: Collection[str] | None) -> str:
+    """What persons' rules read of their household; the rest would only be copied."""
+    rules = _rules_of_persons(scene.pack)
+    read = {c for r in rules for c in r.columns if _subject_of(scene.pack, c) == "household"}
+    read = {c for c in read if columns is None or c in columns}
+    read |= {area_column(p) for r in rules for p in r.parameters if p in scene.values.by_area}
+    return ", ".join(["h.household_id", "h.area", *(f"h.{quote(c)}" for c in sorted(read))])
+
+
+def _rules_of_persons(pack: Pack) -> list[Condition]:
+    rules = [r for s in pack.signals.values() if s.subject == "person" for r in signal_conditions(s)]
+    rules += [r for p in pack.programmes.values() if p.subject == "person" for r in programme_conditions(p)]
+    rules += [r for c in pack.categories.values() if c.subject == "person" for r in category_conditions(c)]
+    return rules + (
+        [g.when for g in pack.watch.groups.values() if g.subject == "person"] if pack.watch else []
+    )
+
+
+def _subject_of(pack: Pack, column: str) -> Subject | None:
+    try:
+        return pack.column(column)[0].subject
+    except KeyError:  # an earlier step of an amount
+        return None

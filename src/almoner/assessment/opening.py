@@ -1,0 +1,151 @@
+"""Open a scope for assessment: views, parameters and indicators."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import MappingProxyType
+
+import pyarrow as pa
+
+from almoner.assessment.context import STANDING, Scene
+from almoner.assessment.feature_table import (
+    SPOKEN_OF,
+    SUBJECTS,
+    everybody,
+    judgements,
+    kept_as,
+    spoken_of,
+    wide,
+)
+from almoner.assessment.ledger import standing_of
+from almoner.assessment.rules import asked_of_everybody
+from almoner.assessment.values import ParameterValues, area_table, values_at
+from almoner.engines import Engine, Parameters, quote, with_columns
+from almoner.policy import clocks
+from almoner.policy.model.pack import Indicator, Pack, Timeline
+from almoner.policy.model.terms import Subject
+from almoner.registry.scope import SCOPE_TABLE, Absent, scope_views, up_to
+
+
+@contextmanager
+def open_scene(
+    engine: Engine,
+    pack: Pack,
+    as_of: dt.date,
+    known_at: dt.datetime,
+    households: Sequence[int] | None = None,
+    absent: Absent = MappingProxyType({}),
+    *,
+    closed: bool = False,
+    evidence: bool = True,
+) -> Iterator[Scene]:
+    """Open the views of a scope (all households when None) and compute what is asked of everybody. For
+    `absent` see `scope_views`.
+
+    `closed`: `as_of` is an earlier day, and nothing that happened after it is in view. Without `evidence`
+    nothing can be recorded.
+    """
+    pack = clocks.on(pack, as_of)
+    with ExitStack() as stack:
+        if households is not None:
+            stack.enter_context(engine.few_rows())
+            stack.enter_context(offered(engine, households))
+        views = scope_views(pack.feeds, known_at, households, absent)
+        if closed:
+            views = up_to(views, pack.feeds, as_of)
+        if households is not None:
+            views = _kept(engine, stack, pack, views)
+        stack.enter_context(engine.views(views))
+        values = values_at(pack, as_of).with_watermarks(complete_through(engine))
+        scene = Scene(engine, pack, as_of, known_at, values, households is not None, views, evidence)
+        indicators = (kept_as(i.id) for i in pack.indicators.values())
+        stack.callback(engine.forget, *indicators, *map(wide, SUBJECTS), SPOKEN_OF)
+        compute(scene, early(pack))
+        _widen(scene, stack)
+        yield scene
+
+
+def offered(engine: Engine, households: Sequence[int]) -> AbstractContextManager[None]:
+    """Within the block the table of households that `scope_views` asks for."""
+    return engine.offer(
+        SCOPE_TABLE, pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
+    )
+
+
+def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]) -> dict[str, str]:
+    """The same for some households: their records are looked up once, and everything else reads the few
+    that were found."""
+    read = {feed for i in pack.indicators.values() for c in i.columns for feed in c.feeds}
+    wanted = {
+        "member",
+        "feed",
+        pack.membership_feed.id,
+        *read,
+        *(f.id for f in pack.feeds.values() if f.shared),
+    }
+    kept = {name: f"scope:{name}" for name in views if name in wanted}
+    stack.callback(engine.forget, STANDING, *kept.values())
+    here = "household_id IN (SELECT household_id FROM scope_household)"
+    engine.keep(kept["member"], views["member"])
+    moved_here = (
+        f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
+    )
+    engine.keep(
+        STANDING, " UNION ALL ".join(standing_of(those) for those in (here, moved_here))
+    )  # a practice deleted some: not committed
+    with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
+        engine.keep_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
+    return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}
+
+
+def complete_through(engine: Engine) -> dict[str, dt.date | None]:
+    """How far each feed of the open views is complete."""
+    return dict(engine.rows("SELECT feed, complete_through FROM feed"))
+
+
+def early(pack: Pack) -> list[Indicator]:
+    """Indicators that rules for everybody read."""
+    if pack.panel:
+        return list(pack.indicators.values())
+    asked = {c for condition in asked_of_everybody(pack) for c in condition.columns}
+    return [i for i in pack.indicators.values() if any(c.name in asked for c in i.columns)]
+
+
+def late(pack: Pack) -> list[Indicator]:
+    """Indicators that are needed of those only who are looked at."""
+    first = {i.id for i in early(pack)}
+    return [i for i in pack.indicators.values() if i.id not in first]
+
+
+def compute(scene: Scene, indicators: Iterable[Indicator]) -> None:
+    """Compute indicators over the open scope."""
+    scene.engine.keep_each((kept_as(i.id), i.sql, parameters(scene.values, i)) for i in indicators)
+
+
+def parameters(values: ParameterValues, read: Indicator | Timeline) -> Parameters:
+    """What the SQL of one is run with."""
+    return values.among([*read.parameters, *(["as_of"] if "$as_of" in read.sql else [])])
+
+
+def _widen(scene: Scene, stack: ExitStack) -> None:
+    if scene.values.by_area:
+        areas = area_table(scene.engine, scene.pack, scene.values)
+        stack.enter_context(scene.engine.offer("parameter_by_area", areas))
+    _keep_rows(scene, "household")
+    scene.engine.keep(SPOKEN_OF, spoken_of(scene))
+    if scene.scoped:
+        _keep_rows(scene, "person")
+    else:  # most of its rows and columns are empty, and whoever reads it reads few of them
+        persons = with_columns(everybody(scene, "person").sql, _judgements(scene, "person"))
+        stack.enter_context(scene.engine.views({wide("person"): persons}))
+
+
+def _keep_rows(scene: Scene, subject: Subject) -> None:
+    found = everybody(scene, subject)
+    scene.engine.keep_beside(wide(subject), found.spine, found.tables, _judgements(scene, subject))
+
+
+def _judgements(scene: Scene, subject: Subject) -> dict[str, str]:
+    return judgements(scene, (s for s in scene.pack.signals.values() if s.subject == subject))

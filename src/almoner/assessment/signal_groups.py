@@ -1,0 +1,102 @@
+"""Signals are judged field by field: those about persons that share an indicator of persons, and those
+about households.
+
+Few persons are spoken of in more than one field: the elderly, pupils and patients are not the same people.
+So each field is worked out for its own persons, with its own columns, and not all fields for everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from almoner.assessment.feature_table import SPOKEN_OF, blank, holds, judgements, kept_as, person_rows, wide
+from almoner.assessment.rules import signal_conditions
+from almoner.engines import quote, with_columns
+from almoner.policy.model.pack import Indicator, Pack, Signal
+from almoner.policy.model.terms import Subject
+
+if TYPE_CHECKING:
+    from almoner.assessment.context import Scene
+
+
+@dataclass(frozen=True)
+class Field:
+    """Signals of one kind of subject, and the kept table that says of each subject whether they hold;
+    `held` has the rows where one does."""
+
+    table: str
+    subject: Subject
+    signals: tuple[Signal, ...]
+    indicators: frozenset[str]  # of persons, that the signals read
+
+    @property
+    def held(self) -> str:
+        return f"held in {self.table}"
+
+
+def fields(pack: Pack) -> list[Field]:
+    """The fields that cover all signals of the pack."""
+    signals = pack.signals.values()
+    households = tuple(s for s in signals if s.subject == "household")
+    found = [Field(wide("household"), "household", households, frozenset())] if households else []
+    for signal in signals:
+        if signal.subject == "person":
+            own = frozenset(i.id for i in own_indicators(pack, signal))
+            found = _with(found, Field(f"field:{signal.id}", "person", (signal,), own))
+    return found
+
+
+def _with(found: Sequence[Field], field: Field) -> list[Field]:
+    apart = [f for f in found if not f.indicators & field.indicators]
+    for other in found:
+        if other not in apart:
+            field = Field(
+                other.table, field.subject, other.signals + field.signals, other.indicators | field.indicators
+            )
+    return [*apart, field]
+
+
+def own_indicators(pack: Pack, signal: Signal) -> list[Indicator]:
+    """The indicators of persons by which a person is a subject of the signal."""
+    used = (pack.column(name)[0] for name in signal.when.columns)
+    return list({i.id: i for i in used if i.subject == "person"}.values())
+
+
+def judge(scene: Scene, field: Field) -> None:
+    """Keep the field's tables: what its signals read of each subject, and whether they hold. That of
+    households is kept already."""
+    if field.subject == "person":
+        columns = {c for s in field.signals for condition in signal_conditions(s) for c in condition.columns}
+        persons = person_rows(scene, columns, _concerned(scene, field))
+        scene.engine.keep_beside(field.table, persons.spine, persons.tables, judgements(scene, field.signals))
+    holds_any = " OR ".join(quote(holds(s.id)) for s in field.signals)
+    scene.engine.keep(field.held, f"SELECT * FROM {quote(field.table)} WHERE {holds_any}")
+
+
+def forget(scene: Scene, found: Sequence[Field]) -> None:
+    """Let go of what `judge` kept."""
+    scene.engine.forget(*(f.held for f in found), *(f.table for f in found if f.subject == "person"))
+
+
+def _concerned(scene: Scene, field: Field) -> str:
+    """A SELECT of the persons for whom a signal of the field can hold, be refuted or be unknown."""
+    if _may_hold_for_anybody(scene, field):
+        return f"SELECT person_id, household_id FROM {SPOKEN_OF}"
+    spoken_of = [f"SELECT person_id FROM {quote(kept_as(name))}" for name in sorted(field.indicators)]
+    standing = f"SELECT subject_id FROM {scene.standing} WHERE kind = 'signal' AND subject = 'person'"
+    return (
+        f"SELECT s.person_id, s.household_id FROM {SPOKEN_OF} AS s"
+        f" SEMI JOIN ({' UNION ALL '.join([*spoken_of, standing])}) AS p ON p.person_id = s.person_id"
+    )
+
+
+def _may_hold_for_anybody(scene: Scene, field: Field) -> bool:
+    """Whether a signal of the field holds in some household for a person of whom its indicators say
+    nothing, as `coalesce(visits, 0) < 2` does."""
+    whens = judgements(scene, field.signals)
+    columns = {c for s in field.signals for c in s.when.columns}
+    found = ", ".join(f"bool_or({quote(name)})" for name in whens)
+    rows = scene.engine.rows(f"SELECT {found} FROM ({with_columns(blank(scene, columns), whens)})")
+    return any(rows[0])

@@ -1,0 +1,191 @@
+"""Who signs in and how: where django-allauth asks us, and what we add to it.
+
+Nobody signs up. Secrets of the second factor are sealed with the vault's key.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_removed
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from almoner.casework.accounts.access import RIGHTS, Right, membership_of
+from almoner.casework.core.origin import address_of
+from almoner.casework.models import Membership, RoleOf
+from almoner.registry.vault import Vault, open_vault
+
+if TYPE_CHECKING:
+    from allauth.socialaccount.models import SocialLogin
+    from django.contrib.auth.models import User
+
+BEGAN, SEEN, EPOCH, SECOND = "began", "seen", "epoch", "second"  # of a session
+_PROVIDER_ASKED = "by_provider"
+AT_ONCE_SECONDS = 300  # after signing in, what is delicate asks for no password again
+PERSONAL = frozenset({Right.CASES, Right.REFERRALS, Right.PEOPLE})  # see personal data, or give that right
+
+
+def roles_with_second_factor() -> frozenset[str]:
+    """Who must have one. Raises KeyError for a role that there is not."""
+    said = settings.SECOND_FACTOR
+    if said in {"none", "all"}:
+        return frozenset(RoleOf.values if said == "all" else ())
+    if said == "personal":
+        return frozenset(role for role, rights in RIGHTS.items() if rights & PERSONAL)
+    named = frozenset(filter(None, (role.strip() for role in said.split(","))))
+    if not named <= set(RoleOf.values):
+        raise KeyError(", ".join(sorted(named - set(RoleOf.values))))
+    return named
+
+
+def has_second_factor(user_id: int) -> bool:
+    return bool(Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP).exists())
+
+
+def must_enrol(request: HttpRequest) -> bool:
+    """Whether this person must get a second factor before anything else."""
+    roles = roles_with_second_factor()
+    if not roles or request.session.get(SECOND):
+        return False
+    member = membership_of(request.user)
+    if member is None or member.role not in roles:
+        return False
+    if not has_second_factor(member.user_id):
+        return True
+    request.session[SECOND] = True
+    return False
+
+
+@receiver(user_logged_in, dispatch_uid="almoner.session_begins")
+def _session_begins(sender: object, request: HttpRequest, user: User, **more: object) -> None:
+    del sender
+    member = Membership.objects.filter(user_id=user.pk).first()
+    request.session[BEGAN] = request.session[SEEN] = int(time.time())
+    request.session[EPOCH] = member.epoch if member else 0
+    login = more.get("sociallogin")
+    by_provider = login is not None or request.session.pop(_PROVIDER_ASKED, False)
+    request.session[SECOND] = bool(by_provider and settings.PROVIDER and settings.PROVIDER.asks_second_factor)
+
+
+@receiver(authenticator_removed, dispatch_uid="almoner.second_factor_ends")
+def _second_factor_ends(sender: object, request: HttpRequest, **more: object) -> None:
+    del sender, more
+    request.session[SECOND] = False
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "incorrect_code": _("This code is not right."),
+        "incorrect_password": _("This password is not right."),
+        "too_many_login_attempts": _("Too many tries. Wait for five minutes."),
+        "rate_limited": _("Too many tries. Wait for five minutes."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        del request
+        return False
+
+    def add_message(self, *given: Any, **named: Any) -> None:
+        """Our pages say what happened."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return address_of(request) or "unknown"
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        del user
+        return refused(request)
+
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
+        """Not right after signing in."""
+        began = context.request.session.get(BEGAN, 0)
+        if time.time() - began < AT_ONCE_SECONDS:
+            return False
+        return bool(super().is_reauthentication_required(app=app, **more))
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("This code is not right.")}
+
+    def get_totp_issuer(self) -> str:
+        return "Almoner"
+
+    def get_totp_label(self, user: User) -> str:
+        return user.get_username()
+
+    def build_totp_svg(self, url: str) -> str:
+        """Without the declaration, to stand in a page."""
+        return str(super().build_totp_svg(url)).partition("?>")[2]
+
+    def encrypt(self, text: str) -> str:
+        return base64.b64encode(_vault().seal(0, "second_factor", text) or b"").decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _vault().open(0, "second_factor", base64.b64decode(encrypted_text)) or ""
+
+
+def _vault() -> Vault:
+    return open_vault(Path(settings.VAULT_KEY))
+
+
+class OutsideAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """The authority's own sign-in: only for whom an administrator wrote down the name there."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        del request, sociallogin
+        return False
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        if not sociallogin.is_existing:
+            member = _named(sociallogin.account.extra_data)
+            if member is None:
+                raise ImmediateHttpResponse(refused(request))
+            sociallogin.connect(request, member.user)
+        request.session[_PROVIDER_ASKED] = True
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Any,
+        error: Any = None,
+        exception: Any = None,
+        extra_context: Any = None,
+    ) -> None:
+        del provider, error, exception, extra_context
+        raise ImmediateHttpResponse(refused(request))
+
+
+def _named(said: dict[str, Any]) -> Membership | None:
+    """Who an administrator said this is; nobody who is somebody else there already."""
+    claims = {**(said.get("id_token") or {}), **(said.get("userinfo") or {})}
+    name = claims.get(settings.PROVIDER.claim) if settings.PROVIDER else None
+    if not name or not isinstance(name, str):
+        return None
+    member = Membership.objects.select_related("user").filter(outside_name=name, user__is_active=True).first()
+    if member is None or SocialAccount.objects.filter(user_id=member.user_id).exists():
+        return None
+    return member
+
+
+def refused(request: HttpRequest) -> HttpResponse:
+    """The same page for each reason: it tells a stranger nothing."""
+    return render(request, "registration/refused.html", status=403)
+
+
+def to_enrolment() -> HttpResponse:
+    return HttpResponseRedirect(reverse("mfa_activate_totp"))

@@ -1,0 +1,182 @@
+"""The people who may sign in: made, changed, switched off. Each change is a line of the audit trail, in
+its transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.models import Department, Membership, RoleOf
+from almoner.errors import AlmonerError
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What somebody may do: a role, and areas or a department."""
+
+    role: str
+    areas: tuple[str, ...] = ()
+    department: str | None = None
+
+
+def create_user(
+    username: str,
+    password: str | None,
+    role: str,
+    areas: Sequence[str],
+    department: str | None,
+    full_name: str,
+    outside_name: str = "",
+    by: User | None = None,
+) -> User:
+    """Somebody who can sign in; without a password by a link (`link_for`) or by the authority's own
+    sign-in. `by` none: on the command line. Raises AlmonerError with the reason."""
+    problem = _problem(username, role, department, outside_name)
+    if problem:
+        raise AlmonerError(problem)
+    user = User(username=username, first_name=full_name)
+    if password is None:
+        user.set_unusable_password()
+    else:
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            raise AlmonerError(f"This password cannot be used: {' '.join(error.messages)}") from None
+        user.set_password(password)
+    with transaction.atomic():
+        user.save()
+        member = Membership.objects.create(
+            user=user, role=role, areas=list(areas), department_id=department, outside_name=outside_name
+        )
+        _tell("user_made", user, by, _grant(member))
+    return user
+
+
+def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str) -> None:
+    """Give somebody another name, role, areas or department. Sessions end where rights change. Nobody does
+    it to themselves."""
+    with transaction.atomic():
+        member = _held(user)
+        before = _grant(member)
+        member.role, member.areas, member.department_id = grant.role, list(grant.areas), grant.department
+        if outside_name != member.outside_name:
+            SocialAccount.objects.filter(user=user).delete()
+        member.outside_name = outside_name
+        after = _grant(member)
+        if before == after and user.first_name == full_name:
+            return
+        if before != after:
+            refuse_oneself(user, by)
+            member.epoch += 1
+        member.save()
+        user.first_name = full_name
+        user.save(update_fields=["first_name"])
+        _tell("user_changed", user, by, {"before": before, "after": after})
+
+
+def switch(user: User, by: User, active: bool) -> None:
+    """Let somebody in no longer, or again."""
+    refuse_oneself(user, by)
+    with transaction.atomic():
+        _held(user)
+        if user.is_active == active:
+            return
+        user.is_active = active
+        user.save(update_fields=["is_active"])
+        end_sessions(user)
+        _tell("user_on" if active else "user_off", user, by, {})
+
+
+def reset_second_factor(user: User, by: User | None) -> None:
+    """Take the second factor and its recovery codes away: a new one is asked for at the next sign-in."""
+    if by is not None:
+        refuse_oneself(user, by)
+    with transaction.atomic():
+        Authenticator.objects.filter(user=user).delete()
+        end_sessions(user)
+        _tell("user_second_factor_reset", user, by, {})
+
+
+def link_for(user: User, by: User | None) -> str:
+    """The two parts, by a slash, of an address that sets a password once. The password there is ends now."""
+    with transaction.atomic():
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        end_sessions(user)
+        _tell("user_link", user, by, {})
+    number = urlsafe_base64_encode(force_bytes(user.pk))
+    return f"{number}/{default_token_generator.make_token(user)}"
+
+
+def begin_anew(username: str, role: str, areas: Sequence[str], department: str | None) -> str:
+    """On the command line: the address for a first password of somebody new, or for a new one of who has
+    lost everything."""
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        user = create_user(username, None, role, areas, department, "")
+    else:
+        reset_second_factor(user, None)
+    return reverse("begin", args=link_for(user, None).split("/"))
+
+
+def end_sessions(user: User) -> None:
+    Membership.objects.filter(user=user).update(epoch=F("epoch") + 1)
+
+
+def password_set(user: User, by: User | None) -> None:
+    """Told after somebody has chosen a password."""
+    with transaction.atomic():
+        _tell("user_password", user, by, {})
+
+
+def refuse_oneself(user: User, by: User) -> None:
+    if user.pk == by.pk:
+        raise AlmonerError("Nobody changes their own rights. Ask another administrator.")
+
+
+def _held(user: User) -> Membership:
+    """Locked until the end of the transaction."""
+    return Membership.objects.select_for_update().get(user=user)
+
+
+def _grant(member: Membership) -> dict[str, Any]:
+    return {
+        "role": str(member.role),
+        "areas": list(member.areas),
+        "department": member.department_id,
+        "outside_name": member.outside_name,
+    }
+
+
+def _tell(kind: str, user: User, by: User | None, data: Mapping[str, Any]) -> None:
+    told = {"user": user.pk, "username": user.get_username(), **data}
+    append([NewEvent(None, kind, told, by.pk if by else None)], dt.datetime.now())
+
+
+def _problem(username: str, role: str, department: str | None, outside_name: str) -> str | None:
+    if role not in RoleOf.values:
+        return f"Unknown role {role!r}. Write one of: {', '.join(RoleOf.values)}."
+    if User.objects.filter(username=username).exists():
+        return f"There is a user {username!r} already. Choose another name."
+    if outside_name and Membership.objects.filter(outside_name=outside_name).exists():
+        return f"Somebody else signs in as {outside_name!r} by OpenID Connect already."
+    if department is not None and not Department.objects.filter(pk=department).exists():
+        return f"Unknown department {department!r}. The pack's departments are known after the first cycle."
+    if role == RoleOf.DEPARTMENT and department is None:
+        return "A user of a department needs the department's id."
+    return None

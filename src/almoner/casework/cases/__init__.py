@@ -1,0 +1,1 @@
+"""Cases and referrals: their states, moves, history, lists and files."""

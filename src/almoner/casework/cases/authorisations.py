@@ -1,0 +1,233 @@
+"""One authorisation of all adults of a household, for every check that a programme needs.
+
+Each person's word is kept: what was said, when, on which text in which language, and how the person was
+identified. It can be taken back. Only with the consent of all is the check asked for. No answer is no
+refusal: when the time is over, somebody visits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+
+from almoner.casework.accounts.access import case_for
+from almoner.casework.cases.guards import is_mine_or_i_lead
+from almoner.casework.cases.status import stand
+from almoner.casework.core import words
+from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.refusals import Refused, Stale
+from almoner.casework.core.vault_rows import Person, people
+from almoner.casework.models import (
+    Authorisation,
+    Case,
+    Consent,
+    How,
+    Notice,
+    Referral,
+    ReferralState,
+    Said,
+)
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+WITHIN = {"amount": 10, "unit": "working_days"}
+LANGUAGES = ("en", "zh-hans")
+AT_DESK = (How.VISIT, How.OFFICE)
+SETTLED = (Said.GIVEN, Said.DECLINED)
+
+
+class WrongNumber(Refused):
+    """Somebody signed with a number of nobody who is asked; whoever lets people try must count it."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """What one of those asked has said last; none when nothing yet."""
+
+    person: Person
+    last: Consent | None
+
+
+def standing(referral: Referral) -> Authorisation | None:
+    return referral.authorisations.filter(ended_at=None).first()
+
+
+def words_of(authorisation: Authorisation) -> list[Word]:
+    """In the order of the members."""
+    members = {person.person_id: person for person in people(authorisation.case.household_id)}
+    said = last_words(authorisation)
+    return [
+        Word(members.get(key, Person(key, None, None, None, None)), said.get(key))
+        for key in authorisation.asked
+    ]
+
+
+def last_words(authorisation: Authorisation) -> dict[int, Consent]:
+    return {consent.person_id: consent for consent in authorisation.consents.order_by("pk")}
+
+
+def is_complete(authorisation: Authorisation) -> bool:
+    said = last_words(authorisation)
+    return all(key in said and said[key].said == Said.GIVEN for key in authorisation.asked)
+
+
+def taken_back(referral: Referral) -> Consent | None:
+    """The last word of somebody who has taken the authorisation back."""
+    found = standing(referral)
+    last = [c for c in last_words(found).values() if c.said == Said.REVOKED] if found else []
+    return max(last, key=lambda consent: consent.pk, default=None)
+
+
+def ask(by: User, reference: str, version: int, about: str, adults: Collection[int]) -> Authorisation:
+    """Ask these members, who are its adults, for one proposal. Raises Http404 for a stranger, Stale, and
+    Refused."""
+    now = dt.datetime.now()
+    with transaction.atomic():
+        case = _locked(by, reference, version)
+        referral = case.referrals.filter(reference=about, state=ReferralState.PROPOSED).first()
+        if referral is None or not referral.body.get("authorises"):
+            raise Refused(_("This proposal needs no authorisation, or is not proposed any more."))
+        members = [person.person_id for person in people(case.household_id)]
+        asked = [key for key in members if key in adults]
+        if not asked:
+            raise Refused(_("Choose the adults of the household."))
+        referral.authorisations.filter(ended_at=None).update(ended_at=now)
+        due = installed_clocks().due(now, WITHIN, "")
+        made = Authorisation.objects.create(
+            case=case,
+            referral=referral,
+            asked=asked,
+            text=_text(referral),
+            made_at=now,
+            made_by=by,
+            due_at=due,
+        )
+        told = {
+            "authorisation": made.reference,
+            "programme": referral.programme,
+            "asked": len(asked),
+            "others": len(members) - len(asked),
+        }
+        _changed(case, "authorisation_asked", told, by, now)
+    return made
+
+
+def _text(referral: Referral) -> dict[str, str]:
+    """What a person reads and agrees to, by language."""
+    return dict(_versions(referral))
+
+
+def _versions(referral: Referral) -> Iterator[tuple[str, str]]:
+    for language in LANGUAGES:
+        with override(language):
+            told = {
+                "purposes": _(", ").join(words.in_language(p) for p in referral.body["authorises"]),
+                "programme": words.in_language(referral.body["label"]),
+            }
+            yield (
+                language,
+                str(
+                    _(
+                        "I allow the departments to compare my records for: %(purposes)s. This is only for"
+                        " deciding on: %(programme)s. I may refuse, and I may take this back at any time; a"
+                        " person then talks with me, and nothing is refused because of it alone."
+                    )
+                    % told
+                ),
+            )
+
+
+def text_of(authorisation: Authorisation, language: str | None = None) -> str:
+    return str(authorisation.text.get(language or get_language() or "en") or authorisation.text["en"])
+
+
+def record(by: User, reference: str, version: int, about: str, person: int, said: str, how: str) -> None:
+    """What a person said before a worker who has seen the identity card. Raises Http404 for a stranger,
+    Stale, and Refused."""
+    now = dt.datetime.now()
+    with transaction.atomic():
+        case = _locked(by, reference, version)
+        found = case.authorisations.filter(reference=about, ended_at=None).first()
+        if found is None or how not in AT_DESK:
+            raise Refused(_("Choose how the person was identified."))
+        _said(case, found, person, said, How(how), by, now)
+
+
+def sign(notice: Notice, about: str, number: str, said: str) -> None:
+    """A member's own word on the household's page, identified by the whole identity number. Raises
+    Refused, and WrongNumber."""
+    now = dt.datetime.now()
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=notice.case_id)
+        found = case.authorisations.filter(reference=about, ended_at=None).first()
+        typed = "".join(number.split()).upper().encode()
+        members = [p for p in people(case.household_id) if found and p.number and p.person_id in found.asked]
+        same = [p.person_id for p in members if hmac.compare_digest(str(p.number).upper().encode(), typed)]
+        if found is None or len(same) != 1:
+            raise WrongNumber(
+                _("This number does not belong to somebody who is asked. Nothing was recorded.")
+            )
+        _said(case, found, same[0], said, How.PAGE, None, now)
+
+
+def _said(
+    case: Case, found: Authorisation, person: int, said: str, how: How, by: User | None, now: dt.datetime
+) -> None:
+    before = last_words(found)
+    given = person in before and before[person].said == Said.GIVEN
+    if person not in found.asked or said not in Said.values or (said == Said.REVOKED) != given:
+        raise Refused(_("This cannot be recorded: only who has authorised can take it back."))
+    language = get_language() or "en"
+    text = text_of(found, language)
+    consent = Consent.objects.create(
+        authorisation=found,
+        person_id=person,
+        said=said,
+        at=now,
+        language=language,
+        how=how,
+        recorded_by=by,
+        text_hash=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    latest = last_words(found)
+    settled = all(key in latest and latest[key].said in SETTLED for key in found.asked)
+    found.settled_at = now if settled else None
+    found.save(update_fields=["settled_at"])
+    told = {
+        "authorisation": found.reference,
+        "consent": consent.pk,
+        "how": how,
+        "language": language,
+        "text": consent.text_hash,
+        "complete": is_complete(found),
+    }
+    _changed(case, f"consent_{said}", told, by, now)
+
+
+def _locked(by: User, reference: str, version: int) -> Case:
+    case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
+    if case.version != version:
+        raise Stale(
+            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
+        )
+    refusal = is_mine_or_i_lead(case, by, {})
+    if refusal is not None:
+        raise Refused(refusal)
+    return case
+
+
+def _changed(case: Case, kind: str, told: dict[str, object], by: User | None, now: dt.datetime) -> None:
+    stand(case)
+    case.version += 1
+    case.save()
+    append([NewEvent(case, kind, told, by.pk if by else None)], now)

@@ -1,0 +1,332 @@
+"""A case's audit trail in sentences."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Max
+from django.db.models.functions import TruncDate
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from almoner.casework.core import words
+from almoner.casework.models import (
+    AccessLog,
+    Case,
+    CaseEvent,
+    Cause,
+    Department,
+    Ending,
+    FalseAlarm,
+    FileAbout,
+    Finding,
+    How,
+    Label,
+    Outcome,
+    RequestEnding,
+    Said,
+)
+from almoner.policy.model.terms import Words
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    at: dt.datetime
+    who: str
+    text: str
+    note: str
+
+
+def history(case: Case) -> list[Line]:
+    """Newest first."""
+    events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
+    return lines(list(events))
+
+
+def lines(events: list[CaseEvent]) -> list[Line]:
+    """Events in sentences; their actors are to be read already."""
+    labels = list(Label.objects.values_list("kind", "key", "words"))
+    names = {(kind, key): words.in_language(label) for kind, key, label in labels}
+    units = {key: label for kind, key, label in labels if kind == "unit"}
+    systems = departments() if any(event.system for event in events) else {}
+    return [_line(event, names, units, systems) for event in _named(events)]
+
+
+def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
+    """Events with what they tell; who was given the case by name, read at once."""
+    told: list[tuple[CaseEvent, dict[str, Any]]] = [(event, json.loads(event.data)) for event in events]
+    given = {data["assignee"] for event, data in told if event.kind == "assign"}
+    users = User.objects.in_bulk(given) if given else {}
+    for event, data in told:
+        if event.kind == "assign":
+            user = users[data["assignee"]]
+            data["person"] = user.get_full_name() or user.get_username()
+    return told
+
+
+@dataclass(frozen=True)
+class Look:
+    """One person's look at the household's data, the latest of that day on that page."""
+
+    at: dt.datetime
+    who: str
+    role: str
+    page: str
+
+
+PAGES = {
+    "case": gettext_lazy("Household's page"),
+    "sheet": gettext_lazy("Visit sheet"),
+    "referral": gettext_lazy("Department's referral"),
+    "fact": gettext_lazy("Fact that is said to be wrong"),
+    "letter": gettext_lazy("Notice to print"),
+    "file": gettext_lazy("File of the case"),
+    "request": gettext_lazy("Request at the desk"),
+    "list": gettext_lazy("List to confirm on the spot"),
+}
+LOOKS = 50
+
+
+def looks(case: Case) -> list[Look]:
+    """Who has looked at this household's data, newest first; many looks of one person on one day are one
+    line."""
+    rows = AccessLog.objects.filter(household_id=case.household_id).annotate(day=TruncDate("at"))
+    seen = rows.values("day", "page", "user_id", "system").annotate(last=Max("at")).order_by("-last")[:LOOKS]
+    found = list(seen)
+    users = User.objects.select_related("membership").in_bulk({row["user_id"] for row in found})
+    names = departments()
+    return [_look(row["last"], users.get(row["user_id"]), row["system"], row["page"], names) for row in found]
+
+
+def departments() -> dict[str, Words]:
+    return dict(Department.objects.values_list("id", "label"))
+
+
+def system_of(department: str, names: Mapping[str, Words]) -> str:
+    """A department's own system, as an actor."""
+    return _("System of %(department)s") % {
+        "department": words.in_language(names.get(department, department))
+    }
+
+
+def _look(
+    at: dt.datetime, user: User | None, system: str | None, page: str, names: Mapping[str, Words]
+) -> Look:
+    if user is None:
+        return Look(at, system_of(system or "", names), "", str(PAGES.get(page, page)))
+    member = getattr(user, "membership", None)
+    role = str(member.get_role_display()) if member else ""
+    return Look(at, user.get_full_name() or user.get_username(), role, str(PAGES.get(page, page)))
+
+
+def _line(
+    pair: tuple[CaseEvent, Data],
+    names: Mapping[tuple[str, str], str],
+    units: Mapping[str, Words],
+    systems: Mapping[str, Words],
+) -> Line:
+    event, told = pair
+    data = {**told, "units": units}
+    for kind in ("signal", "programme"):
+        if kind in data:
+            data["name"] = names.get((kind, data[kind]), data[kind])
+    return Line(event.at, _who(event, systems), SENTENCES[event.kind](data), data.get("note", ""))
+
+
+def _who(event: CaseEvent, systems: Mapping[str, Words]) -> str:
+    if event.actor:
+        return event.actor.get_full_name() or event.actor.get_username()
+    return system_of(event.system, systems) if event.system else _("Almoner")
+
+
+def _opened(data: Data) -> str:
+    news = {
+        "new": _("a new signal"),
+        "again": _("a signal that was raised again after it had cleared"),
+        "more_urgent": _("a signal that became more urgent"),
+        "proposal": _("a support that was found anew"),
+    }[data["new_evidence"]["what"]]
+    if data["earlier_case"]:
+        return _("Case opened after case %(case)s had ended. New evidence: %(news)s.") % {
+            "case": data["earlier_case"],
+            "news": news,
+        }
+    return _("Case opened. Evidence: %(news)s.") % {"news": news}
+
+
+def _raised(data: Data) -> str:
+    return _("Signal raised: %(name)s (%(level)s).") % {
+        "name": data["name"],
+        "level": words.level(data["level"]),
+    }
+
+
+def _changed(data: Data) -> str:
+    if data["level"] == data["level_before"]:
+        return _("New evidence for the signal: %(name)s.") % data
+    told = {"name": data["name"], "to": words.level(data["level"]), "from": words.level(data["level_before"])}
+    return _("Signal changed: %(name)s, from %(from)s to %(to)s.") % told
+
+
+def _amount(data: Data, key: str) -> str:
+    return words.quantity(data[key], data["unit"], data["units"])
+
+
+def _proposed(data: Data) -> str:
+    if data["amount"] is None:
+        return _("Put before a person: %(name)s") % data
+    return _("Support proposed: %(name)s, %(amount)s.") % {
+        "name": data["name"],
+        "amount": _amount(data, "amount"),
+    }
+
+
+def _amended(data: Data) -> str:
+    if data["amount"] is None:
+        return _("New evidence: %(name)s") % data
+    told = {"name": data["name"], "to": _amount(data, "amount"), "from": _amount(data, "amount_before")}
+    return _("Proposal changed: %(name)s, from %(from)s to %(to)s.") % told
+
+
+def _differs(data: Data) -> str:
+    if data["amount"] is None:
+        return _("New evidence: %(name)s") % data
+    told = {"name": data["name"], "to": _amount(data, "amount"), "from": _amount(data, "amount_before")}
+    return _("The records now give %(to)s for %(name)s; what was sent stays at %(from)s.") % told
+
+
+def _withdrawn(data: Data) -> str:
+    if data["state"] == "withdrawn":
+        return _("Proposal withdrawn by evidence: %(name)s.") % data
+    return _("The records no longer give %(name)s. What a person decided stays.") % data
+
+
+def _dismissed(data: Data) -> str:
+    return _("Dismissed: %(reason)s.") % {"reason": Outcome(data["outcome"]).label}
+
+
+def _outcome(data: Data) -> dict[str, Any]:
+    return {"reason": Outcome(data["outcome"]).label}
+
+
+def _seen(data: Data) -> str:
+    told = {"date": words.day(data["day"]), "found": Finding(data["found"]).label}
+    if data["found"] == Finding.FALSE_ALARM:
+        told["reason"] = FalseAlarm(data["reason"]).label
+        return _("Visited on %(date)s: %(found)s (%(reason)s).") % told
+    return _("Visited on %(date)s: %(found)s.") % told
+
+
+def _consent(said: Said, data: Data) -> str:
+    told = {"said": said.label, "how": How(data["how"]).label}
+    if data["complete"]:
+        return _("An adult's word: %(said)s (%(how)s). All have authorised.") % told
+    return _("An adult's word: %(said)s (%(how)s).") % told
+
+
+SENTENCES: Mapping[str, Callable[[Data], str]] = {
+    "opened": _opened,
+    "carried_over": lambda data: _("A proposal was carried over from case %(from_case)s.") % data,
+    "signal_raised": _raised,
+    "signal_changed": _changed,
+    "signal_cleared": lambda data: (
+        _("No longer seen in the records: %(name)s. A person decides what follows.") % data
+    ),
+    "evidence_withdrawn": lambda _data: _(
+        "Evidence withdrawn: the records no longer give a reason for this case. A person decides what"
+        " follows."
+    ),
+    "proposal_raised": _proposed,
+    "proposal_changed": _amended,
+    "proposal_cleared": _withdrawn,
+    "evidence_changed": _differs,
+    "take": lambda _data: _("Taken over."),
+    "start": lambda _data: _("Verification started."),
+    "confirm": lambda _data: _("Need confirmed."),
+    "dismiss": _dismissed,
+    "send": lambda _data: _("New proposals sent to the departments."),
+    "assign": lambda data: _("Given to %(person)s.") % data,
+    "plan": lambda data: _("Visit planned for %(date)s.") % {"date": words.day(data["day"])},
+    "seen": _seen,
+    "note": lambda _data: _("Note."),
+    "ask_send": lambda _data: _("Money asked for; a second person has to agree."),
+    "ask_dismiss": lambda data: (
+        _("Dismissal asked for: %(reason)s. A second person has to agree.") % _outcome(data)
+    ),
+    "ask_close": lambda _data: _("Closing asked for; a second person has to agree."),
+    "agree_send": lambda _data: _("A second person agreed; the money was asked of the departments."),
+    "agree_dismiss": lambda data: _("A second person agreed. Dismissed: %(reason)s.") % _outcome(data),
+    "agree_close": lambda _data: _("A second person agreed. Closed."),
+    "disagree_send": lambda _data: _("Declined: money is not asked for now."),
+    "disagree_dismiss": lambda _data: _("Declined: the case is not dismissed."),
+    "disagree_close": lambda _data: _("Declined: the case is not closed."),
+    "support": lambda _data: _("Support has started."),
+    "follow-up": lambda _data: _("Follow-up started."),
+    "close": lambda _data: _("Closed."),
+    "hold": lambda data: _("On hold until %(date)s.") % {"date": words.day(data["until"])},
+    "release": lambda _data: _("Hold ended."),
+    "notice": lambda _data: _("Notice made for the household."),
+    "notice_opened": lambda _data: _("The household opened its notice."),
+    "household_accepted": lambda _data: _("The household accepts."),
+    "household_declined": lambda _data: _("The household declines. A person decides what follows."),
+    "household_correction": lambda _data: _("The household says that a fact is wrong."),
+    "household_appeal": lambda _data: _("The household appeals against the decision."),
+    "household_person": lambda _data: _("The household asks for a person."),
+    "reported_together": lambda _data: _("Asked of the register: whether two cases are one household."),
+    "reported_gone": lambda _data: _("Asked of the register: whether a person lives here no longer."),
+    "reported_mistaken": lambda _data: _("Asked of the register: whether a record is of another person."),
+    "joined": lambda data: _("Case %(case)s goes on in this one: both are of one household.") % data,
+    "joined_to": lambda data: _("Closed: it goes on in case %(case)s. Both are of one household.") % data,
+    "file_added": lambda data: _("File kept: %(about)s.") % {"about": FileAbout(data["about"]).label},
+    "file_removed": lambda _data: _("File taken away."),
+    "request_taken": lambda data: _("A request was taken at the desk: %(request)s.") % data,
+    "request_seen": lambda data: _("A request at the desk was read: %(request)s.") % data,
+    "request_answered": lambda data: (
+        _("A request at the desk was answered: %(ending)s.") % {"ending": RequestEnding(data["ending"]).label}
+    ),
+    "request_appealed": lambda data: (
+        _("An appeal against the answer to a request was taken: %(first)s.") % data
+    ),
+    "authorisation_asked": lambda data: _("All adults were asked to authorise: %(name)s.") % data,
+    "consent_given": lambda data: _consent(Said.GIVEN, data),
+    "consent_declined": lambda data: _consent(Said.DECLINED, data),
+    "consent_revoked": lambda data: _consent(Said.REVOKED, data),
+    "list_confirmed": lambda data: _("Confirmed on the spot: %(name)s.") % data,
+    "list_doubted": lambda data: _("Not confirmed on the spot: %(name)s. A person looks again.") % data,
+    "list_asked_again": lambda data: _("To be confirmed on the spot once more: %(name)s.") % data,
+    "area_answered": lambda data: (
+        _("Alert of area %(area)s answered (%(name)s): %(cause)s.")
+        % {
+            **data,
+            "cause": Cause(data["cause"]).label,
+        }
+    ),
+    "concern_answered": lambda data: (
+        _("The household was answered: %(ending)s.") % {"ending": Ending(data["ending"]).label}
+    ),
+    "referral_reminded": lambda data: _("Department reminded, due soon: %(name)s.") % data,
+    "referral_escalated": lambda data: (
+        _("Overdue at the department: %(name)s. Who leads the case work is told.") % data
+    ),
+    "referral_taken_back": lambda data: _("Taken back from the department: %(name)s.") % data,
+    "referral_again": lambda data: _("Proposed anew: %(name)s.") % data,
+    "referral_accept": lambda data: _("Department accepted: %(name)s.") % data,
+    "referral_done": lambda data: _("Department has delivered: %(name)s.") % data,
+    "referral_return": lambda data: _("Department returned: %(name)s.") % data,
+    "user_made": lambda data: _("User %(username)s was made.") % data,
+    "user_changed": lambda data: _("Name or rights of user %(username)s were changed.") % data,
+    "user_off": lambda data: _("User %(username)s was switched off.") % data,
+    "user_on": lambda data: _("User %(username)s was switched on.") % data,
+    "user_link": lambda data: _("A link for a new password of user %(username)s was made.") % data,
+    "user_password": lambda data: _("User %(username)s has chosen a new password.") % data,
+    "user_second_factor_reset": lambda data: (
+        _("The second factor of user %(username)s was taken away.") % data
+    ),
+}

@@ -1,0 +1,159 @@
+"""How urgent a case is now, and when the next thing in it is due: the one place where a case's own clock
+is set."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+from django.db.models import Q, QuerySet
+
+from almoner.casework.cases.rows import CaseRow, ReferralRow, SignalRow
+from almoner.casework.models import (
+    Authorisation,
+    Case,
+    CaseSignal,
+    CaseState,
+    Check,
+    Concern,
+    Notice,
+    Referral,
+    ReferralState,
+    Visit,
+)
+from almoner.casework.models.among import Numbers
+from almoner.casework.models.cases import NO_CLOCK
+from almoner.casework.models.work import AHEAD, WAITING
+
+BEFORE_DECISION = (CaseState.DETECTED, CaseState.VERIFYING)
+DECIDED = (CaseState.CONFIRMED, CaseState.SUPPORTING)
+RUNNING = (ReferralState.SENT, ReferralState.ACCEPTED)
+TOLD = ("pre_notify", "push")  # ways to take part of which somebody must tell the household
+
+
+@dataclass
+class Around:
+    """What there is about a case beside its signals and referrals.
+
+    `asked`: the earliest time by which somebody has to answer: a second person, who was asked for
+    something, a family's authorisation, or a department in a case that was joined to this one. `told`: a
+    notice to the household stands. `silent_since`: as of `Case`.
+    """
+
+    asked: dt.datetime = NO_CLOCK
+    told: bool = False
+    silent_since: dt.datetime | None = None
+
+
+NOTHING = Around()
+
+
+def refresh(
+    case: Case | CaseRow,
+    signals: Iterable[CaseSignal | SignalRow],
+    referrals: Iterable[Referral | ReferralRow],
+    beside: Around = NOTHING,
+) -> None:
+    """Set level, urgency, severity and due time, the nearest thing that somebody must do, and which lists
+    the case is in.
+
+    Before the decision that is what the signals allow; after it, what departments have to answer or have
+    returned. What is asked of somebody counts always. A case whose signals have all cleared keeps its
+    clock and level, and so does a decided one with a proposal that was not sent: a person still has to
+    decide.
+    """
+    standing = [signal for signal in signals if signal.cleared_on is None]
+    case.listed, case.unlisted = any(s.watched for s in standing), any(not s.watched for s in standing)
+    if standing:
+        worst = min(standing, key=lambda signal: (signal.urgency_hours, -(signal.severity or 0)))
+        case.level, case.urgency_hours, case.severity = worst.level, worst.urgency_hours, worst.severity or 0
+    listed = list(referrals)
+    proposed = [referral for referral in listed if referral.state == ReferralState.PROPOSED]
+    case.untold = not beside.told and any(referral.participation in TOLD for referral in proposed)
+    case.silent_since = beside.silent_since
+    checks = [referral.check_due_at for referral in proposed if referral.check_due_at]
+    if case.state in BEFORE_DECISION:
+        due = _before_decision(case, standing, listed)
+    else:
+        counted = (*RUNNING, ReferralState.RETURNED) if case.state in DECIDED else RUNNING
+        due = min(_due(listed, counted), beside.asked)
+        if due == NO_CLOCK and proposed and case.state in DECIDED:
+            due = case.due_at
+    case.due_at = min([due, beside.asked, *checks])
+
+
+def _before_decision(
+    case: Case | CaseRow, standing: list[CaseSignal | SignalRow], referrals: list[Referral | ReferralRow]
+) -> dt.datetime:
+    if standing:
+        return min(signal.due_at for signal in standing)
+    return _due(referrals, RUNNING) if case.due_at == NO_CLOCK else case.due_at
+
+
+def _due(referrals: Iterable[Referral | ReferralRow], states: Collection[str]) -> dt.datetime:
+    return min(
+        (referral.due_at for referral in referrals if referral.state in states and referral.due_at),
+        default=NO_CLOCK,
+    )
+
+
+def around(cases: Collection[int]) -> dict[int, Around]:
+    """What there is about each of these cases; one that is missing has nothing."""
+    found: defaultdict[int, Around] = defaultdict(Around)
+    ids = Numbers(cases)
+    for case, due in _asked(ids):
+        if case is not None and due is not None:
+            found[case].asked = min(due, found[case].asked)
+    for case in Notice.objects.filter(case__among=ids, ended_at=None).values_list("case_id", flat=True):
+        found[case].told = True
+    for case, over in _unanswered(ids):
+        found[case].silent_since = min(over, found[case].silent_since or over)
+    for case in Visit.objects.filter(AHEAD, case__among=ids).values_list("case_id", flat=True):
+        found[case].silent_since = None
+    return found
+
+
+def _asked(ids: Numbers) -> Iterable[tuple[int | None, dt.datetime | None]]:
+    return chain(
+        Check.objects.filter(WAITING, case__among=ids).values_list("case_id", "due_at"),
+        Concern.objects.filter(case__among=ids, answered_at=None).values_list("case_id", "due_at"),
+        Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list(
+            "case_id", "due_at"
+        ),
+        Referral.objects.filter(case__joined_to__among=ids, state__in=RUNNING).values_list(
+            "case__joined_to", "due_at"
+        ),
+    )
+
+
+def _unanswered(ids: Numbers) -> Iterable[tuple[int, dt.datetime]]:
+    """When the time is over for an answer that has not come. No answer is not a no, so somebody visits; a
+    visit that is planned is enough."""
+    return chain(
+        Notice.objects.filter(case__among=ids, ended_at=None, answered_at=None).values_list(
+            "case_id", "answer_by"
+        ),
+        Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list(
+            "case_id", "due_at"
+        ),
+    )
+
+
+def stand(case: Case) -> None:
+    """`refresh` on what is stored of the case now. The caller saves it."""
+    found = around([case.pk]).get(case.pk, NOTHING) if case.is_open else NOTHING
+    refresh(case, case.signals.all(), case.referrals.all(), found)
+
+
+def over(now: dt.datetime) -> QuerySet[Referral]:
+    """Referrals that a department has not finished in its time."""
+    return running().filter(due_at__lt=now)
+
+
+def running() -> QuerySet[Referral]:
+    """What departments have to do, of open cases and of those that go on in another one."""
+    goes_on = Q(case__ended_at=None) | Q(case__joined_to__isnull=False)
+    return Referral.objects.filter(goes_on, state__in=RUNNING)

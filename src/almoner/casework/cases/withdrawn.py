@@ -1,0 +1,65 @@
+"""Cases whose evidence is gone: a record was corrected or withdrawn, and nothing that the case rests on
+stands any more.
+
+Such a case is not closed and not deleted: it is marked in its history, once each time, and a person decides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+
+from django.db import transaction
+from django.db.models import Q
+
+from almoner.casework.core import audit
+from almoner.casework.core.audit import NewEvent
+from almoner.casework.core.batches import batched
+from almoner.casework.models import Case, CaseEvent, CaseSignal
+from almoner.casework.models.among import Numbers
+from almoner.casework.models.cases import OPEN
+
+KIND = "evidence_withdrawn"
+_AT_ONCE = 5_000  # households
+
+
+def is_without_evidence() -> Q:
+    """Of open cases that had signals, none of which stands: so neither one on the watch list nor one
+    outside it."""
+    cleared = CaseSignal.objects.filter(cleared_on__isnull=False)  # these are few, and have an index
+    return OPEN & Q(listed=False, unlisted=False, pk__in=cleared.values("case_id"))
+
+
+def mark(households: Iterable[int] | None, doubtful: Iterable[int], at: dt.datetime) -> int:
+    """Mark the open cases of these households, or of all (None), whose evidence is gone and that are not
+    marked for it yet. Gives how many.
+
+    Of the `doubtful` signals stand that nobody can say to hold any more: what becomes unknown never closes
+    anything by itself.
+    """
+    marked, unknown = 0, set(doubtful)
+    if households is None:
+        households = sorted(
+            unknown.union(Case.objects.filter(is_without_evidence()).values_list("household_id", flat=True))
+        )
+    for some in batched(list(households), _AT_ONCE):
+        with transaction.atomic():
+            gone = Case.objects.filter(is_without_evidence(), household_id__among=Numbers(some))
+            unsure = Case.objects.filter(
+                household_id__among=Numbers(unknown.intersection(some)), ended_at=None
+            )
+            cases = {case.pk: case for case in (*gone, *unsure)}
+            marked_before = _marked(cases)
+            found = [cases[key] for key in sorted(cases) if key not in marked_before]
+            audit.append([NewEvent(case, KIND, {}) for case in found], at)
+            marked += len(found)
+    return marked
+
+
+def _marked(cases: Collection[int]) -> set[int]:
+    """Those of the cases that were marked after their last signal was raised."""
+    told = CaseEvent.objects.filter(case__among=Numbers(cases), kind__in=("signal_raised", KIND)).order_by(
+        "case_id", "number"
+    )
+    last = dict(told.values_list("case_id", "kind"))
+    return {case for case, kind in last.items() if kind == KIND}

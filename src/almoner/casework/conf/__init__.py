@@ -1,0 +1,1 @@
+"""Settings, environment and database of the console."""

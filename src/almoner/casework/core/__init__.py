@@ -1,0 +1,1 @@
+"""What every room of casework uses: clocks, audit trail, words, batches."""

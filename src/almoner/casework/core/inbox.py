@@ -1,0 +1,35 @@
+"""The installation's inbox of events, opened once a process."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from almoner.casework.conf.installation import home_of_environment
+from almoner.errors import HomeError
+from almoner.home import Home
+from almoner.registry.vault import open_vault
+from almoner.stream.inbox import Inbox
+
+
+class NoInstallation(HomeError):  # noqa: N818 - a state of the server, no fault of a request
+    """This process was started without an installation."""
+
+
+def home() -> Home:
+    """The installation that this process serves. Raises NoInstallation."""
+    found = home_of_environment()
+    if found is None:
+        raise NoInstallation("This server serves no installation. Start it with: almoner serve HOME")
+    return found
+
+
+def inbox() -> Inbox:
+    """The installation's inbox, opened once a process."""
+    place = home()
+    return _inbox(place.folder.resolve(), place.vault_key.resolve())
+
+
+@lru_cache(maxsize=4)
+def _inbox(folder: Path, key: Path) -> Inbox:
+    return Inbox(folder, open_vault(key))

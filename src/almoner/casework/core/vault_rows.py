@@ -1,0 +1,136 @@
+"""The vault's rows in casework's database, and reading a household's members back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from almoner.casework.core.batches import batched
+from almoner.casework.models import HouseholdMember, Identity
+from almoner.casework.models.among import Numbers
+from almoner.registry.vault import SealedIdentity, Vault, open_vault
+
+COLUMNS = SealedIdentity._fields
+CLEAR = ("number", "name", "phone", "address")
+KEPT_WHERE_NEW_IS_NONE = COLUMNS[2:]
+WRITER_CACHE_KIB = 256 * 1024  # blind indexes are spread at random over the whole index
+FIRST_LOAD = 100_000  # persons; from so many on, indexes are built at the end
+
+
+class DjangoIdentityStore:
+    """`almoner.registry.vault.IdentityStore` on the table of `Identity`."""
+
+    @contextmanager
+    def expecting(self, persons: int) -> Iterator[None]:
+        """Writes of so many persons follow. A first load is one transaction that builds the indexes last:
+        four times as fast."""
+        first = persons >= FIRST_LOAD and connection.vendor == "sqlite" and not Identity.objects.exists()
+        if not first:
+            yield
+            return
+        editor = connection.schema_editor(collect_sql=True)
+        kept = [*Identity._meta.constraints, *Identity._meta.indexes]
+        with transaction.atomic(), connection.cursor() as cursor:
+            for index in kept:
+                cursor.execute(f"DROP INDEX {connection.ops.quote_name(index.name)}")
+            yield
+            for index in kept:
+                cursor.execute(str(index.create_sql(Identity, editor)))
+
+    def write(self, identities: Sequence[SealedIdentity]) -> None:
+        """Insert or update by `person_id`, in one transaction; a field that is None keeps what is stored."""
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+            with transaction.atomic():
+                cursor.executemany(_upsert(), identities)
+
+    def discard_above(self, person_id: int) -> None:
+        """Forget persons with a larger id: left behind by a delivery that never committed."""
+        Identity.objects.filter(person_id__gt=person_id).delete()
+
+
+def _upsert() -> str:
+    table = Identity._meta.db_table
+    values = ", ".join(["%s"] * len(COLUMNS))
+    kept = (f"{column} = COALESCE(excluded.{column}, {table}.{column})" for column in KEPT_WHERE_NEW_IS_NONE)
+    return (
+        f"INSERT INTO {table} ({', '.join(COLUMNS)}) VALUES ({values}) "
+        f"ON CONFLICT (person_id) DO UPDATE SET number_index = excluded.number_index, {', '.join(kept)}"
+    )
+
+
+@dataclass(frozen=True)
+class Person:
+    """One resident in clear. Whoever shows one must record it (`almoner.casework.core.audit.looked`)."""
+
+    person_id: int
+    number: str | None
+    name: str | None
+    phone: str | None
+    address: str | None
+
+    def __repr__(self) -> str:
+        return f"Person({self.person_id})"  # never the rest: a repr ends up in logs
+
+
+def people(household_id: int, fields: Collection[str] = CLEAR) -> list[Person]:
+    """The members of a household that has a case, `fields` of them in clear, by person id. Raises
+    VaultError without the key."""
+    members = (
+        HouseholdMember.objects.filter(household_id=household_id).order_by("person_id").values("person_id")
+    )
+    vault = opened_vault(str(settings.VAULT_KEY))
+    rows = Identity.objects.filter(person_id__in=members).order_by("person_id")
+    return [_open(vault, row, fields) for row in rows]
+
+
+def people_of(households: Iterable[int]) -> dict[int, list[Person]]:
+    """The members of some households, in clear, with two queries."""
+    members = list(HouseholdMember.objects.filter(household_id__in=set(households)).order_by("person_id"))
+    vault = opened_vault(str(settings.VAULT_KEY))
+    rows = Identity.objects.filter(person_id__in=[member.person_id for member in members])
+    found = {row.person_id: _open(vault, row) for row in rows}
+    living: dict[int, list[Person]] = {}
+    for member in members:
+        if member.person_id in found:
+            living.setdefault(member.household_id, []).append(found[member.person_id])
+    return living
+
+
+@lru_cache(maxsize=2)
+def opened_vault(path: str) -> Vault:
+    return open_vault(Path(path))
+
+
+def _open(vault: Vault, row: Identity, fields: Collection[str] = CLEAR) -> Person:
+    """What is not asked for stays sealed."""
+    opened = (vault.open(row.person_id, f, getattr(row, f)) if f in fields else None for f in CLEAR)
+    return Person(row.person_id, *opened)
+
+
+def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
+    """Replace the members of each household named in `rows` of (household_id, person_id, as_of). Where
+    nobody came, left or was told of anew, nothing is written."""
+    told: dict[int, set[tuple[int, dt.date]]] = {}
+    for household, person, as_of in rows:
+        told.setdefault(household, set()).add((person, as_of))
+    insert = (
+        f"INSERT INTO {HouseholdMember._meta.db_table} (household_id, person_id, as_of) VALUES (%s, %s, %s)"
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        for some in batched(told, 5_000):
+            known: dict[int, set[tuple[int, dt.date]]] = {}
+            members = HouseholdMember.objects.filter(household_id__among=Numbers(some))
+            for household, person, as_of in members.values_list("household_id", "person_id", "as_of"):
+                known.setdefault(household, set()).add((person, as_of))
+            changed = [household for household in some if known.get(household) != told[household]]
+            HouseholdMember.objects.filter(household_id__among=Numbers(changed)).delete()
+            cursor.executemany(insert, [(h, *member) for h in changed for member in sorted(told[h])])

@@ -1,0 +1,1 @@
+"""Figures, charts and maps for Today, quality and fairness."""

@@ -1,0 +1,126 @@
+"""The map of Today: open cases by area, each area a link to its list. Somebody sees the own areas only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from almoner.casework.accounts.access import cases_of, covers
+from almoner.casework.figures.areas import Areas, Choice
+from almoner.casework.models import AreaOutline, Membership
+from almoner.casework.models.cases import OPEN
+
+if TYPE_CHECKING:
+    from almoner.casework.accounts.access import Someone
+
+SHADES = 5
+ByArea = dict[str, tuple[int, int]]  # open cases, and those over their time
+MARGIN = 6.0  # units of the map around what is shown
+
+
+@dataclass(frozen=True)
+class Place:
+    """One area with its open cases. `shade` is 0 (none) to `SHADES`; `address` is empty where the queue
+    has no such filter for the user."""
+
+    code: str
+    name: str
+    cases: int
+    overdue: int
+    shade: int
+    address: str
+    outline: AreaOutline | None
+
+
+@dataclass(frozen=True)
+class Map:
+    """`box` is the view of the drawing (left, top, width, height); empty where no area shown has an outline."""
+
+    places: list[Place]
+    box: str
+    letters: float  # height of the figures in the drawing
+
+    @property
+    def small(self) -> float:
+        """Height of the names."""
+        return round(self.letters * 0.6, 1)
+
+    @property
+    def drawn(self) -> list[Place]:
+        return [place for place in self.places if place.outline is not None]
+
+
+def shown(membership: Membership, by_area: ByArea) -> Map | None:
+    """The areas that have outlines (else those under the whole), and cases elsewhere as places without one."""
+    areas = Areas()
+    outlines = AreaOutline.objects.in_bulk()
+    found = _in_units(by_area, areas, outlines.keys() or areas.tops())
+    codes = {code for code in outlines if covers(membership, code)} | found.keys()
+    if not codes - {""}:
+        return None
+    most = max((cases for cases, _overdue in found.values()), default=0)
+    links = _links(areas.choices(membership.areas, lambda: found))
+    places = [
+        Place(
+            code,
+            areas.short(code) or _("No area known"),
+            cases,
+            overdue,
+            _shade(cases, most),
+            links.get(code, ""),
+            outlines.get(code),
+        )
+        for code in sorted(codes)
+        for cases, overdue in [found.get(code, (0, 0))]
+    ]
+    box, letters = _box([outlines[code] for code in codes if code in outlines])
+    return Map(places, box, letters)
+
+
+def counted(user: Someone, now: dt.datetime) -> ByArea:
+    """Open cases, and those over their time, by their own area; of what somebody may see, all of them."""
+    rows = cases_of(user).filter(OPEN).order_by().values_list("area")
+    found = rows.annotate(cases=Count("*"), overdue=Count("due_at", filter=Q(due_at__lt=now)))
+    return {area: (cases, overdue) for area, cases, overdue in found}
+
+
+def _in_units(by_area: ByArea, areas: Areas, units: Iterable[str]) -> ByArea:
+    """By the smallest of `units` that the area lies in; what lies in none stays where it is."""
+    known, cases, overdue = set(units), Counter[str](), Counter[str]()
+    for area, (count, late) in by_area.items():
+        unit = next((code for code in areas.above(area) if code in known), area)
+        cases[unit] += count
+        overdue[unit] += late
+    return {code: (count, overdue[code]) for code, count in cases.items()}
+
+
+def _shade(cases: int, most: int) -> int:
+    return 0 if not cases else 1 + (cases * SHADES - 1) // most if most else 0
+
+
+def _links(choices: Iterable[Choice]) -> dict[str, str]:
+    """The list of each area that the filter of the queue offers."""
+    codes = (
+        code
+        for value, inside in choices
+        for code, _name in ([(value, "")] if isinstance(inside, str) else inside)
+    )
+    queue = reverse("queue")
+    return {code: f"{queue}?{urlencode({'list': 'all', 'area': code})}" for code in codes}
+
+
+def _box(outlines: Sequence[AreaOutline]) -> tuple[str, float]:
+    if not outlines:
+        return "", 0.0
+    left, top = min(o.west for o in outlines) - MARGIN, min(o.north for o in outlines) - MARGIN
+    width = max(o.east for o in outlines) + MARGIN - left
+    height = max(o.south for o in outlines) + MARGIN - top
+    return f"{left:g} {top:g} {width:g} {height:g}", round(max(width, height) / 26, 1)

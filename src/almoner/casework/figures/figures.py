@@ -1,0 +1,155 @@
+"""Figures of the cases that somebody may see, over time and by how late they are. Counted by the database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet, Sum, Value
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from almoner.casework.accounts.access import cases_of, tallies_of
+from almoner.casework.core import words
+from almoner.casework.figures import charts
+from almoner.casework.figures.charts import Chart
+from almoner.casework.models import Case, Tallied, WeekTally
+from almoner.casework.models.cases import NO_CLOCK
+
+if TYPE_CHECKING:
+    from almoner.casework.accounts.access import Someone
+
+WEEKS, WEEK = 12, dt.timedelta(weeks=1)
+KINDS = ("opened", "ended")
+KEPT = "weeks"  # the row of `Tallied` that says when weeks were kept
+LATENESS = {  # by name: what it is called, and whether its time is over
+    "over_long": (gettext_lazy("Over by more than 14 days"), True),
+    "over_weeks": (gettext_lazy("Over by 8 to 14 days"), True),
+    "over_days": (gettext_lazy("Over by up to 7 days"), True),
+    "due_week": (gettext_lazy("Due in the next 7 days"), False),
+    "due_later": (gettext_lazy("Due later"), False),
+    "no_clock": (gettext_lazy("No clock runs"), False),
+}
+COUNTED = ("over_weeks", "over_days", "due_week", "no_clock")
+
+
+def lateness(now: dt.datetime) -> dict[str, Q]:
+    """A condition on open cases for each of `LATENESS`; each case is in one of them."""
+    week = dt.timedelta(days=7)
+    return {
+        "over_long": Q(due_at__lt=now - 2 * week),
+        "over_weeks": Q(due_at__gte=now - 2 * week, due_at__lt=now - week),
+        "over_days": Q(due_at__gte=now - week, due_at__lt=now),
+        "due_week": Q(due_at__gte=now, due_at__lt=now + week),
+        "due_later": Q(due_at__gte=now + week, due_at__lt=NO_CLOCK),
+        "no_clock": Q(due_at=NO_CLOCK),
+    }
+
+
+def larger(found: Mapping[str, int], every: int, late: int) -> dict[str, int]:
+    """Those of `LATENESS` that are not in `COUNTED`: what is left of all open cases, of which `late` are
+    over their time."""
+    return {
+        "over_long": late - found["over_weeks"] - found["over_days"],
+        "due_later": every - late - found["due_week"] - found["no_clock"],
+    }
+
+
+def waiting(counted: Mapping[str, int]) -> Chart:
+    """What waits, by how late it is; of counts by the names of `LATENESS`."""
+    rows = [(str(label), counted[name], over) for name, (label, over) in LATENESS.items()]
+    late = sum(count for _name, count, over in rows if over)
+    label = _("What waits, by how late it is: %(late)s of %(all)s cases are over their time.") % {
+        "late": f"{late:,}",
+        "all": f"{sum(count for _name, count, _over in rows):,}",
+    }
+    return charts.bars(label, _("Time left"), _("Cases"), rows)
+
+
+def by_week(user: Someone, today: dt.date) -> Chart:
+    """Cases opened and ended in each of the last weeks, the present one included; weeks begin on Monday."""
+    mondays = _mondays(today)
+    found = _weeks(user, mondays)
+    rows = [(words.short_day(day), found.get(day, (0, 0))) for day in mondays]
+    opened, ended = (sum(counts[place] for _day, counts in rows) for place in (0, 1))
+    label = _("Cases by week: %(opened)s opened and %(ended)s ended in the last %(weeks)s weeks.") % {
+        "opened": f"{opened:,}",
+        "ended": f"{ended:,}",
+        "weeks": WEEKS,
+    }
+    return charts.columns(label, _("Week from"), [_("Opened"), _("Ended")], rows, _("Cases"))
+
+
+def keep_weeks(now: dt.datetime) -> None:
+    """Keep, by area, what was opened and ended in the weeks that are over: they are most of what `by_week`
+    would count again for each page.
+
+    A case that moves to another area is counted there from the next time on.
+    """
+    over = _mondays(now.date())[:-1]
+    kept: dict[tuple[dt.date, str], list[int]] = {}
+    for place, kind in enumerate(KINDS):
+        for day in over:
+            cases = Case.objects.filter(**_within(kind, day)).order_by().values_list("area")
+            for area, count in cases.annotate(count=Count("*")):
+                kept.setdefault((day, area), [0, 0])[place] = count
+    with transaction.atomic():
+        WeekTally.objects.all().delete()
+        WeekTally.objects.bulk_create(
+            (WeekTally(week=day, area=area, opened=o, ended=e) for (day, area), (o, e) in kept.items()),
+            batch_size=1_000,
+        )
+        Tallied.objects.update_or_create(by=KEPT, defaults={"at": now, "groups": []})
+
+
+def counted(asked: Mapping[str, QuerySet[Case]]) -> dict[str, int]:
+    """How many cases each of the conditions leaves, in one query; those that leave none are missing.
+
+    Each is a range of an index: together several times faster than one pass that tries all conditions on
+    each case.
+    """
+    parts = [
+        cases.annotate(part=Value(name)).values("part").annotate(count=Count("*"))
+        for name, cases in asked.items()
+    ]
+    return {row["part"]: row["count"] for row in parts[0].union(*parts[1:], all=True)}
+
+
+def _weeks(user: Someone, mondays: Sequence[dt.date]) -> dict[dt.date, tuple[int, int]]:
+    """By Monday, how many were opened and ended: as kept, and of the weeks since then counted now."""
+    kept = Tallied.objects.filter(by=KEPT).first()
+    known = [day for day in mondays if kept and day + WEEK <= kept.at.date()]
+    sums = (
+        tallies_of(user)
+        .filter(week__in=known)
+        .order_by()
+        .values_list("week")
+        .annotate(Sum("opened"), Sum("ended"))
+    )
+    found = {day: (opened, ended) for day, opened, ended in sums}
+    own = cases_of(user).order_by()
+    asked = {
+        f"{day.isoformat()} {kind}": own.filter(**_within(kind, day))
+        for day in mondays
+        if day not in known
+        for kind in KINDS
+    }
+    now = counted(asked)
+    for day in mondays:
+        if day not in known:
+            opened, ended = (now.get(f"{day.isoformat()} {kind}", 0) for kind in KINDS)
+            found[day] = (opened, ended)
+    return found
+
+
+def _within(kind: str, monday: dt.date) -> dict[str, dt.datetime]:
+    first = dt.datetime.combine(monday, dt.time())
+    return {f"{kind}_at__gte": first, f"{kind}_at__lt": first + WEEK}
+
+
+def _mondays(today: dt.date) -> list[dt.date]:
+    """Of the last weeks, the present one included, the oldest first."""
+    monday = today - dt.timedelta(days=today.weekday())
+    return [monday - back * WEEK for back in reversed(range(WEEKS))]

@@ -1,0 +1,47 @@
+"""Forms of bodies: what is said alike of many households is stored once (`almoner.assessment.templates`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import models
+
+from almoner.assessment.templates import Form
+from almoner.support.payloads import Body
+
+_READ: dict[str, Form] = {}  # by digest of their text, so they cannot change
+
+
+class BodyForm(models.Model):
+    """One form, kept for ever: stored answers are nothing without it."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    text = models.TextField()
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+def keep_forms(forms: Iterable[Form]) -> None:
+    """Store the forms that are new."""
+    rows = [
+        BodyForm(digest=form.digest, text=form.text)
+        for form in {form.digest: form for form in forms}.values()
+    ]
+    BodyForm.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def read_forms(digests: Iterable[str]) -> None:
+    """Read forms ahead, in one query."""
+    missing = {digest for digest in digests if digest} - _READ.keys()
+    if missing:
+        for row in BodyForm.objects.filter(digest__in=missing):
+            _READ[row.digest] = Form.of(row.text)
+
+
+def stored_body(digest: str, answers: Any) -> Body:
+    """The body of which a row keeps the form's digest and the answers; without a form the answers are the
+    body."""
+    read_forms([digest])
+    return Body.holding(answers, _READ[digest] if digest else None)

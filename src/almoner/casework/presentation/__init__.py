@@ -1,0 +1,1 @@
+"""How a case is shown: evidence, explanation, terms and forms."""

@@ -1,0 +1,101 @@
+"""The stored body of an area's alert, arranged for pages and for `almoner explain`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from almoner.casework.core import words
+from almoner.casework.core.timing import Clock, clock_of
+from almoner.casework.figures.areas import Areas
+from almoner.casework.models import AreaAlert
+from almoner.casework.presentation.evidence import Fact, Presenter
+
+
+@dataclass(frozen=True)
+class Count:
+    """Households that newly came under the signal, out of those at risk, in a month or in a neighbouring
+    area."""
+
+    label: str
+    started: str
+    at_risk: str
+
+
+@dataclass(frozen=True)
+class Alert:
+    alert: AreaAlert
+    area: str
+    level: str
+    signal: str
+    theme: str
+    month: str
+    department: str
+    clock: Clock | None
+    facts: tuple[Fact, ...]
+    months: tuple[Count, ...]
+    neighbours: tuple[Count, ...]
+    check: str
+    why: str
+
+
+class AreaPresenter:
+    """Makes sentences in the active language; names of areas and departments are read once."""
+
+    def __init__(self) -> None:
+        self._present, self._areas = Presenter(), Areas()
+
+    def alert(self, alert: AreaAlert, now: dt.datetime) -> Alert:
+        body = alert.body
+        waits = alert.cleared_on is None and alert.answered_at is None
+        return Alert(
+            alert,
+            self._areas.name(alert.area),
+            words.in_language(body["level_label"]),
+            words.in_language(body["label"]),
+            words.in_language(body["theme_label"]),
+            month(alert.month),
+            self._present.department(alert.department),
+            clock_of(alert.due_at, now) if waits else None,
+            self._present.facts(body["evidence"]),
+            tuple(self._by_month(body["months"])),
+            tuple(self._by_area(body["neighbours"])),
+            words.in_language(body["check"]),
+            words.in_language(body["why"]),
+        )
+
+    def _by_month(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Count]:
+        for row in rows:
+            yield _count(month(dt.date.fromisoformat(row["month"])), row)
+
+    def _by_area(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Count]:
+        for row in rows:
+            yield _count(self._areas.name(row["area"]), row)
+
+
+def _count(label: str, row: Mapping[str, Any]) -> Count:
+    return Count(label, words.number(row["started"]), words.number(row["at_risk"]))
+
+
+def month(last_day: dt.date) -> str:
+    return date_format(last_day, "YEAR_MONTH_FORMAT")
+
+
+def lines(alert: AreaAlert) -> Iterator[str]:
+    """The alert in sentences, for a terminal."""
+    shown = AreaPresenter().alert(alert, dt.datetime.now())
+    told = {"signal": shown.signal, "area": shown.area, "month": shown.month}
+    yield _("%(signal)s jumped in %(area)s, %(month)s") % told
+    yield from (f"  - {fact.sentence}" for fact in shown.facts)
+    for rule in (rule for fact in shown.facts for rule in fact.rules):
+        told = {"label": rule.label, "value": rule.value, "reference": rule.reference}
+        yield "    " + _("Rule: %(label)s: %(value)s (%(reference)s)") % told
+    yield "  " + _("It goes to %(department)s.") % {"department": shown.department}
+    if shown.alert.cause:
+        yield "  " + _("Found there: %(cause)s") % {"cause": shown.alert.get_cause_display()}
+    yield "  " + _("What to look at: %(check)s") % {"check": shown.check}

@@ -1,0 +1,210 @@
+"""The stored bodies of signals and proposals, arranged for pages and for `almoner explain`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from almoner.casework.cases.status import RUNNING
+from almoner.casework.core import words
+from almoner.casework.models import CaseSignal, Department, Label, Referral
+from almoner.casework.presentation.terms import terms
+from almoner.policy.model.terms import Words
+
+
+@dataclass(frozen=True)
+class Source:
+    feed: str
+    owner: str
+    complete_through: str
+    latest: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What was compared: an indicator's value, or a parameter with its reference and first day."""
+
+    label: str
+    value: str
+    reference: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    sentence: str
+    holds: bool | None
+    values: tuple[Quantity, ...]
+    rules: tuple[Quantity, ...]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A signal with its facts."""
+
+    signal: CaseSignal
+    label: str
+    level: str
+    department: str
+    facts: tuple[Fact, ...]
+    check: str
+    why: str
+    watched: tuple[str, ...] = ()  # groups of the watch list that its subject is in
+    theme: str = ""
+
+
+@dataclass(frozen=True)
+class ProposalStep:
+    label: str
+    sentence: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What must hold before it is asked whether a recognition still fits."""
+
+    label: str
+    holds: bool | None
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A referral with the arithmetic of its amount and what makes the family eligible.
+
+    `kind` is support, recognition, exit or review; the label of the last two is a question to a person.
+    """
+
+    referral: Referral
+    label: str
+    department: str
+    amount: str
+    within: str
+    steps: tuple[ProposalStep, ...]
+    eligible: tuple[Fact, ...]
+    exclusions: tuple[tuple[str, bool | None], ...]
+    reference: str
+    kind: str = "support"
+    terms: tuple[str, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    check: str = ""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the department has not finished in its time."""
+        due = self.referral.due_at
+        return self.referral.state in RUNNING and due is not None and due < dt.datetime.now()
+
+
+def _layers(layers: Mapping[str, Any] | None) -> tuple[tuple[str, ...], str]:
+    """Groups of the watch list, and the theme; a body from before the pack had a watch says neither."""
+    if not layers:
+        return (), ""
+    line = layers["line"]
+    groups = tuple(words.in_language(group["label"]) for group in layers["points"])
+    return groups, words.in_language(line["label"]) if line else ""
+
+
+class Presenter:
+    """Makes sentences in the active language; department names are read once."""
+
+    def __init__(self) -> None:
+        self._departments: dict[str, Mapping[str, str]] = dict(Department.objects.values_list("id", "label"))
+        self._units: dict[str, Words] = dict(Label.objects.filter(kind="unit").values_list("key", "words"))
+
+    def department(self, department: str | Words) -> str:
+        """The name of a department by id; a body may bring the name itself."""
+        known = self._departments.get(department) if isinstance(department, str) else None
+        return words.in_language(known or department)
+
+    def reason(self, signal: CaseSignal) -> Reason:
+        body = signal.body
+        return Reason(
+            signal,
+            words.in_language(body["label"]),
+            words.level(signal.level),
+            self.department(signal.department),
+            self.facts(body["evidence"]),
+            words.in_language(body["check"]),
+            words.in_language(body["why"]),
+            *_layers(body.get("layers")),
+        )
+
+    def proposal(self, referral: Referral, body: Mapping[str, Any] | None = None) -> Proposal:
+        """Of the whole stored body, or of the part of it that somebody may see."""
+        body = referral.body if body is None else body
+        exclusions = ((words.in_language(e["label"]), e.get("holds", False)) for e in body["exclusions"])
+        return Proposal(
+            referral,
+            words.in_language(body["label"]),
+            self.department(referral.department),
+            self.amount(referral.amount, referral.unit),
+            words.within(body["within"]),
+            self._steps(body),
+            self.facts(body["eligible"]),
+            tuple(exclusions),
+            words.in_language(body["reference"]),
+            body.get("proposes", "support"),
+            tuple(terms(body, self.department)),
+            self._guards(body),
+            words.in_language(body.get("check")),
+        )
+
+    def _guards(self, body: Mapping[str, Any]) -> tuple[Guard, ...]:
+        return tuple(
+            Guard(words.in_language(guard["label"]), guard["holds"], self.facts(guard["conditions"]))
+            for guard in body.get("guards") or ()
+        )
+
+    def facts(self, conditions: Sequence[Mapping[str, Any]]) -> tuple[Fact, ...]:
+        return tuple(self._fact(condition) for condition in conditions)
+
+    def _fact(self, condition: Mapping[str, Any]) -> Fact:
+        operands = condition["operands"]
+        feeds = {feed["feed"]: feed for operand in operands for feed in operand.get("feeds") or ()}
+        return Fact(
+            words.in_language(condition["sentence"]),
+            condition["holds"],
+            tuple(self._quantity(o) for o in operands if o["kind"] == "indicator"),
+            tuple(self._quantity(o) for o in operands if o["kind"] == "parameter"),
+            tuple(self._source(feed) for feed in feeds.values()),
+        )
+
+    def _source(self, feed: Mapping[str, Any]) -> Source:
+        return Source(
+            words.in_language(feed["label"]),
+            self.department(feed["owner"]),
+            words.day(feed.get("complete_through")),
+            words.day(feed.get("latest")),
+        )
+
+    def amount(self, value: object, unit: str | None) -> str:
+        return words.quantity(value, unit, self._units)
+
+    def unit(self, code: str | None) -> str:
+        return words.unit(code, named=self._units)
+
+    def _steps(self, body: Mapping[str, Any]) -> tuple[ProposalStep, ...]:
+        """The last step is the amount and has its unit; those before say theirs in their sentences."""
+        steps = body["steps"]
+        return tuple(
+            ProposalStep(
+                words.in_language(step["label"]),
+                words.in_language(step["sentence"]),
+                self.amount(
+                    step["value"], body["unit"] if step.get("is_amount", step is steps[-1]) else None
+                ),
+            )
+            for step in steps
+        )
+
+    def _quantity(self, operand: Mapping[str, Any]) -> Quantity:
+        value = self.amount(operand["value"], operand.get("unit"))
+        reference = words.in_language(operand.get("reference"))
+        return Quantity(
+            words.in_language(operand["label"]), value, reference, words.day(operand.get("since"))
+        )

@@ -1,0 +1,202 @@
+"""What people fill in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from almoner.casework.core.selects import QuickSelect
+from almoner.casework.models import CaseState, Cause, Ending, FalseAlarm, Finding, Outcome
+
+REFERENCE_AND_VERSION = re.compile(r"([a-z0-9]{1,16}):([0-9]{1,9})")
+BULK = 100  # cases that are given to somebody at once
+LISTS = {
+    "open": _("Mine and unassigned"),
+    "mine": _("Mine"),
+    "team": _("My team's"),
+    "unassigned": _("Unassigned"),
+    "overdue": _("Overdue"),
+    "second": _("Waiting for a second person"),
+    "asked": _("The household asks for something"),
+    "telling": _("To be told of what is proposed"),
+    "unanswered": _("Notice or authorisation not answered: to be visited"),
+    "returned": _("Returned by a department"),
+    "departments": _("Overdue at a department"),
+    "withdrawn": _("Evidence withdrawn"),
+    "held": _("On hold"),
+    "new": _("Came in during the last 7 days"),
+    "given": _("Given something in the last 30 days"),
+    "all": _("All open"),
+    "ended": _("Dismissed and closed"),
+}
+
+
+class QueueForm(forms.Form):
+    """The filters of the queue. `choices` of levels, signals, programmes, areas and layers of the watch
+    are given by the caller."""
+
+    list = forms.ChoiceField(choices=list(LISTS.items()), required=False, widget=QuickSelect, label=_("List"))
+    level = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Level"))
+    signal = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Signal"))
+    state = forms.ChoiceField(
+        required=False, widget=QuickSelect, label=_("State"), choices=[("", _("Any")), *CaseState.choices]
+    )
+    area = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Area"))
+    programme = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Programme"))
+    watch = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Watch list"))
+    theme = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Theme"))
+
+    def __init__(self, *args: Any, choices: Mapping[str, Sequence[Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs["class"] = "govuk-select"
+            if name in choices and isinstance(field, forms.ChoiceField):
+                field.choices = [("", _("Any")), *choices[name]]
+
+
+class ActForm(forms.Form):
+    """One action on a record: `version` is what the page showed. Which further fields must be there, the
+    guards say."""
+
+    version = forms.IntegerField(label=_("Version"))
+    outcome = forms.ChoiceField(choices=Outcome.choices, required=False, label=_("Reason"))
+    until = forms.DateField(required=False, label=_("Until"))
+    day = forms.DateField(required=False, label=_("Day"))
+    found = forms.ChoiceField(choices=Finding.choices, required=False, label=_("What was found"))
+    reason = forms.ChoiceField(choices=FalseAlarm.choices, required=False, label=_("Reason"))
+    assignee = forms.IntegerField(required=False, label=_("Assigned to"))
+    referral = forms.CharField(max_length=16, required=False, label=_("Referral"))
+    note = forms.CharField(max_length=400, required=False, label=_("Note"))
+
+    def told(self) -> dict[str, Any]:
+        """What was filled in, without the version."""
+        given = self.cleaned_data.items()
+        return {name: value for name, value in given if name != "version" and value not in {None, ""}}
+
+    def complaint(self) -> str:
+        """What is wrong, in a sentence for each field."""
+        return " ".join(
+            f"{self.fields[name].label}: {' '.join(map(str, told))}" for name, told in self.errors.items()
+        )
+
+
+class BulkForm(forms.Form):
+    """Cases of the queue, each with the version that the page showed, to be given to one person."""
+
+    assignee = forms.IntegerField()
+
+    def chosen(self) -> dict[str, int]:
+        """Versions by reference; what is no reference with a version is left out."""
+        given = self.data.getlist("case")[:BULK] if isinstance(self.data, QueryDict) else []
+        pairs = [found.groups() for text in given if (found := REFERENCE_AND_VERSION.fullmatch(text))]
+        return {str(reference): int(version) for reference, version in pairs}
+
+
+class CauseForm(forms.Form):
+    """What a person found in an area: `version` is what the page showed."""
+
+    version = forms.IntegerField()
+    cause = forms.ChoiceField(choices=Cause.choices)
+    note = forms.CharField(max_length=400, required=False)
+
+    def causes(self) -> list[tuple[str, str]]:
+        return [(value, str(label)) for value, label in Cause.choices]
+
+    def complaint(self) -> str:
+        """What is wrong, in a sentence."""
+        if "cause" in self.errors:
+            return str(_("Choose what was found."))
+        return " ".join(str(error) for errors in self.errors.values() for error in errors)
+
+
+class DayForm(forms.Form):
+    day = forms.DateField(
+        label=_("Day"), widget=forms.DateInput(attrs={"type": "date", "class": "govuk-input"})
+    )
+    working = forms.TypedChoiceField(
+        label=_("Kind of day"),
+        choices=[("no", _("Day off")), ("yes", _("Working day"))],
+        coerce=lambda value: value == "yes",
+        widget=forms.Select(attrs={"class": "govuk-select"}),
+    )
+    note = forms.CharField(
+        label=_("Note"),
+        max_length=120,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "govuk-input"}),
+    )
+
+
+class TrailForm(forms.Form):
+    """What is looked for in the audit trail, or in the record of who looked."""
+
+    trail = forms.ChoiceField(
+        required=False,
+        label=_("Record"),
+        choices=[("", _("What was done")), ("looks", _("Who looked"))],
+        widget=forms.Select(attrs={"class": "govuk-select"}),
+    )
+    case = forms.SlugField(
+        required=False, label=_("Case"), widget=forms.TextInput(attrs={"class": "govuk-input"})
+    )
+    who = forms.CharField(
+        required=False,
+        label=_("User name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"class": "govuk-input"}),
+    )
+    since = forms.DateField(
+        required=False,
+        label=_("Since"),
+        widget=forms.DateInput(attrs={"type": "date", "class": "govuk-input"}),
+    )
+    until = forms.DateField(
+        required=False,
+        label=_("Until"),
+        widget=forms.DateInput(attrs={"type": "date", "class": "govuk-input"}),
+    )
+    before = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+
+class NoticeForm(forms.Form):
+    """Which signals a notice tells of, and how it is made: as a page to print, or as a PDF in a language
+    and size."""
+
+    version = forms.IntegerField()
+    told = forms.TypedMultipleChoiceField(coerce=int, required=False)
+    form = forms.ChoiceField(choices=[("page", "page"), ("pdf", "pdf")], required=False)
+    language = forms.ChoiceField(choices=settings.LANGUAGES, required=False)
+    large = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, signals: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["told"]
+        if isinstance(field, forms.TypedMultipleChoiceField):
+            field.choices = [(signal, signal) for signal in signals]
+
+
+class OpenForm(forms.Form):
+    """What opens a notice: its code, and the end of a member's identity number."""
+
+    code = forms.CharField(max_length=40)
+    fact = forms.CharField(max_length=10)
+
+
+class ConcernForm(forms.Form):
+    """What a household asks for, in its own words."""
+
+    about = forms.CharField(max_length=40, required=False)
+    text = forms.CharField(max_length=1000, required=False)
+
+
+class EndingForm(forms.Form):
+    """A person's answer to what a household asked for."""
+
+    ending = forms.ChoiceField(choices=Ending.choices, required=False)
+    note = forms.CharField(max_length=400, required=False)

@@ -1,0 +1,180 @@
+"""What workers say of a household itself: that two cases are one household, that somebody has left, that a
+record is of another person.
+
+Nobody types in what a register holds. It is a question to the department that keeps it, with a clock; what
+it corrects comes back with its next delivery. Where it says that two households are one, a person lets one
+of their cases go on in the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from almoner.casework.accounts.access import case_for, cases_of
+from almoner.casework.cases import timelines
+from almoner.casework.cases.guards import is_mine_or_i_lead, nothing_waits
+from almoner.casework.cases.status import stand
+from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.refusals import Refused, Stale
+from almoner.casework.core.vault_rows import opened_vault, people
+from almoner.casework.models import Case, CaseState, Concern, ConcernKind, Ending, FeedState
+from almoner.casework.models.residents import OF_THE_REGISTER
+from almoner.casework.models.work import AHEAD
+from almoner.casework.residents.grievances import TEXT
+from almoner.policy.model.pack import Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+WITHIN = {"amount": 10, "unit": "working_days"}
+IDENTIFIED, PLACED = Role.RESIDENT_ID.value, Role.HOUSEHOLD.value
+
+
+def register() -> FeedState | None:
+    """The feed that says who lives with whom; the first with both roles, if the pack in use marks none."""
+    found = [
+        feed for feed in FeedState.objects.all() if {IDENTIFIED, PLACED} <= {f["role"] for f in feed.fields}
+    ]
+    marked = (feed for feed in found if any(field.get("membership") for field in feed.fields))
+    return next(marked, found[0] if found else None)
+
+
+def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> Concern:
+    """Ask the register's department. `told`: kind, text, and person_id, or `other`, the reference of the
+    second case.
+
+    Raises Http404 for a stranger, Stale, and Refused.
+    """
+    now, kind = dt.datetime.now(), told.get("kind")
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
+        _may(case, by, version)
+        if kind not in OF_THE_REGISTER:
+            raise Refused(_("Choose what is wrong."))
+        if not told.get("text"):
+            raise Refused(_("Write what you saw."))
+        concern = _asked(case, by, ConcernKind(str(kind)), told, now)
+        stand(case)
+        case.version += 1
+        case.save()
+        append([NewEvent(case, f"reported_{kind}", {"concern": concern.reference}, by.pk)], now)
+    return concern
+
+
+def _may(case: Case, by: User, version: int) -> None:
+    if case.version != version:
+        raise Stale(
+            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
+        )
+    refusal = is_mine_or_i_lead(case, by, {})
+    if refusal is not None:
+        raise Refused(refusal)
+
+
+def _asked(case: Case, by: User, kind: ConcernKind, told: Mapping[str, Any], now: dt.datetime) -> Concern:
+    feed, members = register(), people(case.household_id)
+    if feed is None or not members:
+        raise Refused(_("It is not known which register this household comes from."))
+    other, person = None, None
+    if kind == ConcernKind.TOGETHER:
+        other = (
+            cases_of(by).filter(reference=told.get("other") or "", ended_at=None).exclude(pk=case.pk).first()
+        )
+        if other is None:
+            raise Refused(_("No other open case has this reference, among those that you may see."))
+    else:
+        person = next((p.person_id for p in members if p.person_id == told.get("person")), None)
+        if person is None:
+            raise Refused(_("Choose the person."))
+    about = f"{other.pk if other else person}"
+    if case.concerns.filter(kind=kind, about=about, answered_at=None).exists():
+        raise Refused(_("This has been asked already. The department is working on it."))
+    fact = {"sentence": {}, "feed": feed.label, "values": [], "person": person}
+    return Concern.objects.create(
+        case=case,
+        kind=kind,
+        about=about,
+        department=feed.owner,
+        asked_by=by,
+        other=other,
+        fact=fact,
+        person_id=members[0].person_id,
+        asked_at=now,
+        due_at=installed_clocks().due(now, WITHIN, feed.owner),
+        text=opened_vault(str(settings.VAULT_KEY)).seal(members[0].person_id, TEXT, str(told["text"])),
+    )
+
+
+def stays(one: Case, another: Case) -> Case:
+    """Which of two cases goes on: the more urgent one; of equally urgent ones that which was opened first."""
+
+    def rank(case: Case) -> tuple[float, dt.datetime, int]:
+        return (float("inf") if case.urgency_hours is None else case.urgency_hours, case.opened_at, case.pk)
+
+    return min(one, another, key=rank)
+
+
+def to_join(case: Case) -> list[Concern]:
+    """Corrections by which this case and another open one are of one household."""
+    agreed = Concern.objects.filter(kind=ConcernKind.TOGETHER, ending=Ending.CORRECTED)
+    here = agreed.filter(case=case, other__ended_at=None) | agreed.filter(other=case, case__ended_at=None)
+    return list(here.select_related("case", "other").order_by("id")) if case.is_open else []
+
+
+def join(by: User, reference: str, version: int, concern: str) -> Case:
+    """Let the less urgent of two cases go on in the other one. Gives the case that stays.
+
+    Nothing is moved or deleted: the case that ends keeps its history, referrals, files and questions, and
+    what departments still have to answer there counts for the clock of the one that stays.
+    """
+    now = dt.datetime.now()
+    with transaction.atomic():
+        seen = case_for(by, reference)
+        found = next((one for one in to_join(seen) if one.reference == concern), None)
+        if found is None or found.other_id is None:
+            raise Refused(_("The register has not said that these two are one household."))
+        both = Case.objects.select_for_update().filter(pk__in=[found.case_id, found.other_id])
+        pair = {case.pk: case for case in both.order_by("pk")}  # whoever joins them from the other side waits
+        _may(pair[seen.pk], by, version)
+        one, another = pair.values()
+        kept = stays(one, another)
+        ended = another if kept is one else one
+        for case in (kept, ended):
+            case_for(by, case.reference)
+            refusal = is_mine_or_i_lead(case, by, {}) or nothing_waits(case, by, {})
+            if refusal is not None:
+                raise Refused(_("Case %(case)s: %(why)s") % {"case": case.reference, "why": refusal})
+        _end(ended, kept, by, now)
+        _carry_on(kept, ended, by, now)
+    return kept
+
+
+def _end(ended: Case, kept: Case, by: User, now: dt.datetime) -> None:
+    before = ended.state
+    ended.state, ended.ended_at, ended.held_until, ended.joined_to = CaseState.CLOSED, now, None, kept
+    ended.visits.filter(AHEAD).update(called_off_at=now)
+    timelines.forget(ended)
+    stand(ended)
+    ended.version += 1
+    ended.save()
+    append(
+        [NewEvent(ended, "joined_to", {"from": before, "to": ended.state, "case": kept.reference}, by.pk)],
+        now,
+    )
+
+
+def _carry_on(kept: Case, ended: Case, by: User, now: dt.datetime) -> None:
+    stand(kept)
+    kept.version += 1
+    kept.save()
+    append(
+        [NewEvent(kept, "joined", {"from": kept.state, "to": kept.state, "case": ended.reference}, by.pk)],
+        now,
+    )

@@ -1,0 +1,209 @@
+"""What a household asks for: the correction of a fact, an appeal, a person. Each has a clock, and a person
+answers it.
+
+A correction goes to the department that supplied the fact: what it corrects comes back with its next
+delivery and is assessed anew. What workers say of a household itself (`almoner.casework.residents.corrections`) is
+answered in the same way by the department that keeps the register. An appeal is decided by somebody who
+has done nothing on the case before.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from almoner.casework.accounts.access import concern_for
+from almoner.casework.cases.status import stand
+from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.refusals import Refused
+from almoner.casework.core.vault_rows import Person, opened_vault, people
+from almoner.casework.models import (
+    Case,
+    CaseEvent,
+    CaseSignal,
+    CaseState,
+    Concern,
+    ConcernKind,
+    Ending,
+    Notice,
+)
+from almoner.casework.models.residents import ENDINGS
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+WITHIN: Mapping[str, Mapping[str, Any]] = {
+    ConcernKind.CORRECTION: {"amount": 10, "unit": "working_days"},
+    ConcernKind.APPEAL: {"amount": 15, "unit": "working_days"},
+    ConcernKind.PERSON: {"amount": 3, "unit": "working_days"},
+}
+TEXT = "concern"  # the sealed field's name
+
+
+@dataclass(frozen=True)
+class ToldFact:
+    """One fact that a notice tells: `about` names it in a form; one entry for each feed that it rests on.
+
+    `values` are the operands that rest on the feed, with label, value and unit: what its department may
+    see of the fact.
+    """
+
+    about: str
+    sentence: Mapping[str, str]
+    feed: Mapping[str, str]
+    department: str
+    latest: str
+    values: tuple[Mapping[str, Any], ...]
+    person_id: int | None
+
+
+def told_facts(notice: Notice) -> list[tuple[CaseSignal, list[ToldFact]]]:
+    """The signals of the notice that still belong to its case, each with what made it hold and whose data
+    that was."""
+    signals = notice.case.signals.filter(pk__in=notice.told).order_by("urgency_hours", "id")
+    return [(signal, list(_facts(signal))) for signal in signals]
+
+
+def _facts(signal: CaseSignal) -> Iterator[ToldFact]:
+    for number, condition in enumerate(signal.body["evidence"]):
+        if condition["holds"] is not True:
+            continue
+        feeds = {
+            feed["feed"]: feed for operand in condition["operands"] for feed in operand.get("feeds") or ()
+        }
+        for position, feed in enumerate(feeds.values()):
+            yield ToldFact(
+                f"{signal.pk}-{number}-{position}",
+                condition["sentence"],
+                feed["label"],
+                str(feed["owner"]),
+                feed.get("latest") or "",
+                tuple(_resting_on(feed["feed"], condition["operands"])),
+                signal.person_id,
+            )
+
+
+def by_sentence(facts: Sequence[ToldFact]) -> list[tuple[Mapping[str, str], list[ToldFact]]]:
+    """Each sentence once, with what it rests on."""
+    groups = groupby(facts, lambda fact: fact.about.rpartition("-")[0])
+    return [(rests[0].sentence, rests) for rests in (list(group) for _condition, group in groups)]
+
+
+def _resting_on(feed: str, operands: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for operand in operands:
+        if any(read["feed"] == feed for read in operand.get("feeds") or ()):
+            yield {"label": operand["label"], "value": operand["value"], "unit": operand.get("unit")}
+
+
+def ask(notice: Notice, kind: str, text: str, about: str = "") -> Concern:
+    """What the household asks for, once at a time. Raises Refused for a fact that the notice does not tell."""
+    now = dt.datetime.now()
+    fact = next((f for _s, facts in told_facts(notice) for f in facts if f.about == about), None)
+    if kind == ConcernKind.CORRECTION and fact is None:
+        raise Refused(_("Choose the fact that is wrong."))
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=notice.case_id)
+        if case.concerns.filter(kind=kind, about=about if fact else "", answered_at=None).exists():
+            raise Refused(_("You have asked for this already. Somebody is working on it."))
+        concern = _new(case, kind, text, fact, now)
+        stand(case)
+        case.version += 1
+        case.save()
+        append([NewEvent(case, f"household_{kind}", {"concern": concern.reference})], now)
+    return concern
+
+
+def _new(case: Case, kind: str, text: str, fact: ToldFact | None, now: dt.datetime) -> Concern:
+    person = people(case.household_id)[0].person_id
+    fact = fact if kind == ConcernKind.CORRECTION else None
+    department = fact.department if fact else ""
+    return Concern.objects.create(
+        case=case,
+        kind=kind,
+        about=fact.about if fact else "",
+        department=department,
+        person_id=person,
+        fact=_kept(fact) if fact else {},
+        text=opened_vault(str(settings.VAULT_KEY)).seal(person, TEXT, text or None),
+        asked_at=now,
+        due_at=installed_clocks().due(now, WITHIN[kind], department),
+    )
+
+
+def _kept(fact: ToldFact) -> dict[str, Any]:
+    return {
+        "sentence": fact.sentence,
+        "feed": fact.feed,
+        "values": list(fact.values),
+        "person": fact.person_id,
+    }
+
+
+def subjects(concern: Concern) -> list[Person]:
+    """Whose record a correction is about, with name and number alone: enough for the department to find it."""
+    subject = concern.fact["person"]
+    found = [p for p in people(concern.case.household_id) if subject in {None, p.person_id}]
+    found += people(concern.other.household_id) if concern.other else []
+    return [replace(person, phone=None, address=None) for person in found]
+
+
+def said(concern: Concern) -> str:
+    """The household's own words, in clear; whoever shows them must record it."""
+    sealed = None if concern.text is None else bytes(concern.text)
+    return opened_vault(str(settings.VAULT_KEY)).open(concern.person_id, TEXT, sealed) or ""
+
+
+def may_answer(by: User, concern: Concern) -> bool:
+    """An appeal is decided by somebody else than those who acted on the case; notes are no acts."""
+    if concern.kind != ConcernKind.APPEAL:
+        return True
+    return not CaseEvent.objects.filter(case_id=concern.case_id, actor_id=by.pk).exclude(kind="note").exists()
+
+
+def answer(by: User, reference: str, ending: str, note: str) -> Concern:
+    """A person's answer, which the household reads. Raises Http404 for a stranger, and Refused."""
+    now = dt.datetime.now()
+    with transaction.atomic():
+        concern = Concern.objects.select_for_update().get(pk=concern_for(by, reference).pk)
+        if concern.answered_at is not None:
+            raise Refused(_("This has been answered already."))
+        if ending not in ENDINGS[ConcernKind(concern.kind)]:
+            raise Refused(_("Choose an answer."))
+        if not note:
+            raise Refused(_("Write what the household is to be told."))
+        if not may_answer(by, concern):
+            raise Refused(_("You have acted on this case. Somebody else decides on the appeal."))
+        concern.ending, concern.note, concern.answered_at, concern.answered_by = ending, note, now, by
+        concern.save()
+        _follow(concern, by, now)
+    return concern
+
+
+def _follow(concern: Concern, by: User, now: dt.datetime) -> None:
+    """An ended case whose decision is changed is looked at again, unless the household has a new one."""
+    case = Case.objects.select_for_update().get(pk=concern.case_id)
+    newer = Case.objects.filter(household_id=case.household_id, ended_at=None).exists()
+    reopens = concern.ending == Ending.CHANGED and not case.is_open and not newer
+    before = case.state
+    if reopens:
+        case.state, case.ended_at, case.outcome, case.assignee = CaseState.VERIFYING, None, "", None
+        case.due_at = installed_clocks().due(now, WITHIN[ConcernKind.APPEAL], "")
+    stand(case)
+    case.version += 1
+    case.save()
+    told = {
+        "concern": concern.reference,
+        "ending": concern.ending,
+        "note": concern.note,
+        "from": before,
+        "to": case.state,
+    }
+    append([NewEvent(case, "concern_answered", told, by.pk)], now)

@@ -1,0 +1,138 @@
+"""Notices to households: made by a person, opened with their code and one more fact, answered without an
+account.
+
+Wrong tries are counted by notice and by address; a code that does not exist, a wrong fact and a locked
+notice look the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from almoner.casework.accounts.access import case_for
+from almoner.casework.cases.guards import is_mine_or_i_lead
+from almoner.casework.cases.status import stand
+from almoner.casework.cases.workflow import Refused, Stale
+from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.vault_rows import opened_vault, people
+from almoner.casework.models import Answer, Case, Notice, WrongTry
+from almoner.casework.models.cases import new_reference
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+WITHIN = {"amount": 10, "unit": "working_days"}  # for an answer, before somebody visits
+TRIES_A_NOTICE, LOCKED = 5, dt.timedelta(hours=1)
+TRIES_AN_ADDRESS, REMEMBERED = 20, dt.timedelta(hours=1)
+LAST = 4  # characters of an identity number: the second fact
+
+
+def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[Notice, str]:
+    """A new notice and its code, which is known now and never again. An older one can no longer be opened."""
+    code, now = new_reference(), dt.datetime.now()
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
+        if case.version != version:
+            raise Stale(
+                _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
+            )
+        refusal = is_mine_or_i_lead(case, by, {})
+        if refusal is not None:
+            raise Refused(refusal)
+        signals = list(case.signals.filter(pk__in=told).order_by("id").values_list("pk", flat=True))
+        if not signals:
+            raise Refused(_("Choose what the household is to be told."))
+        case.notices.filter(ended_at=None).update(ended_at=now)
+        due = installed_clocks().due(now, WITHIN, "")
+        notice = Notice.objects.create(
+            case=case, code_index=_index(code), told=signals, made_at=now, made_by=by, answer_by=due
+        )
+        stand(case)
+        case.version += 1  # so that a form that is sent twice makes one notice
+        case.save()
+        append([NewEvent(case, "notice", {"notice": notice.reference, "told": len(signals)}, by.pk)], now)
+    return notice, code
+
+
+def readable(code: str) -> str:
+    return f"{code[:5]}-{code[5:]}"
+
+
+def opened(code: str, fact: str, address: str) -> Notice | None:
+    """The notice of this code, if the fact is right for a member of its household; None in every other case."""
+    now = dt.datetime.now()
+    origin = _index(f"address:{address}")
+    if WrongTry.objects.filter(origin=origin, at__gt=now - REMEMBERED).count() >= TRIES_AN_ADDRESS:
+        return None
+    plain = "".join(code.lower().split()).replace("-", "")
+    notice = Notice.objects.select_related("case").filter(code_index=_index(plain), ended_at=None).first()
+    if notice is None or (notice.locked_until and notice.locked_until > now) or not _fits(notice, fact):
+        _wrong(notice, origin, now)
+        return None
+    return _right(notice, now)
+
+
+def _fits(notice: Notice, fact: str) -> bool:
+    """Every member's number is compared, so that the time taken tells nothing."""
+    given = "".join(fact.split()).upper().encode()
+    numbers = [person.number for person in people(notice.case.household_id) if person.number]
+    compared = [hmac.compare_digest(number[-LAST:].upper().encode(), given) for number in numbers]
+    return any(compared)
+
+
+def must_be_unlocked(notice: Notice) -> None:
+    """Raises Refused while too many wrong tries lock it."""
+    if notice.locked_until and notice.locked_until > dt.datetime.now():
+        raise Refused(
+            _("This does not fit. Look at the letter again. After several wrong tries, wait for an hour.")
+        )
+
+
+def count_wrong(notice: Notice, address: str) -> None:
+    """A wrong try by somebody who has opened the notice already."""
+    _wrong(notice, _index(f"address:{address}"), dt.datetime.now())
+
+
+def _wrong(notice: Notice | None, origin: bytes, now: dt.datetime) -> None:
+    WrongTry.objects.filter(at__lte=now - REMEMBERED).delete()
+    WrongTry.objects.create(origin=origin, at=now)
+    if notice is None or (notice.locked_until and notice.locked_until > now):
+        return
+    Notice.objects.filter(pk=notice.pk).update(wrong=F("wrong") + 1)
+    Notice.objects.filter(pk=notice.pk, wrong__gte=TRIES_A_NOTICE).update(wrong=0, locked_until=now + LOCKED)
+
+
+def _right(notice: Notice, now: dt.datetime) -> Notice:
+    with transaction.atomic():
+        if notice.opened_at is None:
+            notice.opened_at = now
+        notice.wrong, notice.locked_until = 0, None
+        notice.save(update_fields=["opened_at", "wrong", "locked_until"])
+        append([NewEvent(notice.case, "notice_opened", {"notice": notice.reference})], now)
+    return notice
+
+
+def answer(notice: Notice, said: str) -> None:
+    """What the household says; it may say something else later. Nothing follows by itself: a person reads it."""
+    now = dt.datetime.now()
+    with transaction.atomic():
+        notice.answer, notice.answered_at = Answer(said), now
+        notice.save(update_fields=["answer", "answered_at"])
+        case = Case.objects.select_for_update().get(pk=notice.case_id)
+        stand(case)
+        case.version += 1
+        case.save()
+        append([NewEvent(case, f"household_{said}", {"notice": notice.reference})], now)
+
+
+def _index(text: str) -> bytes:
+    return opened_vault(str(settings.VAULT_KEY)).index(f"notice:{text}")

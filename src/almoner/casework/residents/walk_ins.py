@@ -1,0 +1,273 @@
+"""Somebody comes to the desk. The request goes the way of all data: as an event of the pack's feed for
+requests, by which the same rules open or extend a case. It has its own receipt and clock, and an answer by
+a named person, also where the rules find nothing.
+
+Nobody looks for people: who is meant is found by the whole identity number only, and taking the request is
+the record of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from almoner.casework.accounts.access import Right, may_or_404, request_for
+from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.inbox import NoInstallation, inbox
+from almoner.casework.core.refusals import Refused
+from almoner.casework.core.vault_rows import opened_vault
+from almoner.casework.models import (
+    AccessLog,
+    Case,
+    FeedState,
+    HelpRequest,
+    HouseholdMember,
+    Identity,
+    Membership,
+    ReferralState,
+    RequestEnding,
+)
+from almoner.casework.models.people import INDEXED
+from almoner.casework.residents.corrections import IDENTIFIED, register
+from almoner.policy.model.pack import Role
+from almoner.registry.numbers import check_numbers
+from almoner.stream.events import Event
+from almoner.stream.inbox import InboxAway, InboxFull
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+WITHIN: Mapping[bool, Mapping[str, Any]] = {  # by whether it is an appeal
+    False: {"amount": 10, "unit": "working_days"},
+    True: {"amount": 15, "unit": "working_days"},
+}
+HAPPENED = Role.EVENT_TIME.value
+OFFERED = (ReferralState.PROPOSED, ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE)
+LONGEST = 40  # characters of a number
+
+
+def feed() -> FeedState | None:
+    """The feed into which requests at the desk go, as the pack in use marks it."""
+    return next((f for f in FeedState.objects.all() if any(field.get("at_desk") for field in f.fields)), None)
+
+
+def asked_for(found: FeedState) -> list[tuple[str, Mapping[str, str], Mapping[str, Mapping[str, str]]]]:
+    """What the desk chooses: name, label and values of each field that has named values."""
+    return [
+        (f["name"], f["label"], f["values"]) for f in found.fields if f.get("values") and not f.get("at_desk")
+    ]
+
+
+def take(by: User, told: Mapping[str, Any]) -> HelpRequest:
+    """Record a request. `told`: number, name, text, and a value for each field of `asked_for`. Raises
+    Http404 for a stranger, and Refused."""
+    membership = may_or_404(by, Right.CASES)
+    found, now = feed(), dt.datetime.now()
+    if found is None:
+        raise Refused(_("The pack in use has no feed for requests at the desk."))
+    if not told.get("text"):
+        raise Refused(_("Write what the person asks for."))
+    chosen = {name: told.get(name) for name, _label, values in asked_for(found)}
+    if any(chosen[name] not in values for name, _label, values in asked_for(found)):
+        raise Refused(_("Choose what it is about."))
+    number = _number(found, str(told.get("number") or ""))
+    with transaction.atomic():
+        request = _stored(by, membership, number, told, chosen, now)
+        _record(request, "request_taken", {}, by, now)
+        _send(request, found, number, chosen, now)
+    return request
+
+
+def _number(found: FeedState, typed: str) -> str:
+    """The number in its one spelling."""
+    of = next((f for f in found.fields if f["role"] == IDENTIFIED), None)
+    typed = typed.strip()
+    if of is None or not typed or len(typed) > LONGEST:
+        raise Refused(_("Type the whole identity number."))
+    verdicts = check_numbers(of.get("identifier"), [typed])
+    if any(verdict.rule for verdict in verdicts):
+        raise Refused(_("This is no valid identity number. Look at the card again."))
+    return verdicts[0].canonical if verdicts else typed
+
+
+def _stored(
+    by: User,
+    membership: Membership,
+    number: str,
+    told: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    now: dt.datetime,
+) -> HelpRequest:
+    vault = opened_vault(str(settings.VAULT_KEY))
+    index, kept = vault.index(number), register()
+    known = Identity.objects.filter(INDEXED, number_index=index).exists()
+    area = next(iter(membership.areas), "")
+    request = HelpRequest(
+        number_index=index,
+        known=known,
+        area="" if area == "*" else area,
+        chosen=dict(chosen),
+        taken_at=now,
+        taken_by=by,
+        department="" if known or kept is None else kept.owner,
+    )
+    request.due_at = installed_clocks().due(now, WITHIN[False], request.department)
+    request.text = _seal(request, "text", told["text"])
+    if not known:
+        request.number, request.name = (
+            _seal(request, "number", number),
+            _seal(request, "name", told.get("name")),
+        )
+    request.save()
+    return request
+
+
+def _seal(request: HelpRequest, field: str, text: str | None) -> bytes | None:
+    vault = opened_vault(str(settings.VAULT_KEY))
+    return vault.seal_bytes(f"request-{field}:{request.reference}", text.encode()) if text else None
+
+
+def opened(request: HelpRequest, field: str) -> str:
+    """One of `text`, `number` and `name` in clear; whoever shows it must record it (`saw`)."""
+    sealed = getattr(request, field)
+    vault = opened_vault(str(settings.VAULT_KEY))
+    return vault.open_bytes(f"request-{field}:{request.reference}", bytes(sealed)).decode() if sealed else ""
+
+
+def _send(
+    request: HelpRequest, found: FeedState, number: str, chosen: Mapping[str, Any], now: dt.datetime
+) -> None:
+    row = {f["name"]: f["at_desk"] for f in found.fields if f.get("at_desk")} | dict(chosen)
+    for field in found.fields:
+        if field["role"] == IDENTIFIED:
+            row[field["name"]] = number
+        elif field["role"] == HAPPENED:
+            row[field["name"]] = now.date().isoformat()
+        elif field.get("key"):
+            row[field["name"]] = request.reference
+    event = Event("/desk", request.reference, found.id, json.dumps(row, ensure_ascii=False))
+    try:
+        inbox().put([event], now)
+    except (InboxFull, InboxAway, NoInstallation):
+        raise Refused(
+            _("The inbox cannot take the request now. Nothing was saved: try again in a few minutes.")
+        ) from None
+
+
+def _households(request: HelpRequest) -> list[int]:
+    persons = Identity.objects.filter(INDEXED, number_index=bytes(request.number_index)).values("person_id")
+    return list(HouseholdMember.objects.filter(person_id__in=persons).values_list("household_id", flat=True))
+
+
+def case_of(request: HelpRequest) -> Case | None:
+    """The case of the person's household: the open one, else the one that ended last."""
+    found = Case.objects.filter(household_id__in=_households(request)).order_by("-ended_at", "-opened_at")
+    return found.filter(ended_at=None).first() or found.first()
+
+
+def of_household(household_id: int) -> list[HelpRequest]:
+    """The requests of those who live there, newest first."""
+    members = HouseholdMember.objects.filter(household_id=household_id).values_list("person_id", flat=True)
+    indexes = [
+        bytes(i)
+        for i in Identity.objects.filter(person_id__in=list(members)).values_list("number_index", flat=True)
+    ]
+    found = HelpRequest.objects.filter(number_index__in=indexes).select_related("taken_by", "answered_by")
+    return list(found.order_by("-taken_at", "-pk"))
+
+
+def saw(by: User, request: HelpRequest) -> None:
+    """Record that somebody read the request: as a look at its household, or in the trail where none is known."""
+    now = dt.datetime.now()
+    with transaction.atomic():
+        looks = [
+            AccessLog(at=now, user_id=by.pk, household_id=h, page="request", case=None)
+            for h in _households(request)
+        ]
+        AccessLog.objects.bulk_create(looks)
+        if not looks:
+            append([NewEvent(None, "request_seen", {"request": request.reference}, by.pk)], now)
+
+
+def _record(request: HelpRequest, kind: str, told: Mapping[str, Any], by: User, now: dt.datetime) -> None:
+    append([NewEvent(case_of(request), kind, {"request": request.reference, **told}, by.pk)], now)
+
+
+def endings(request: HelpRequest) -> tuple[RequestEnding, ...]:
+    if not request.known:
+        return RequestEnding.REGISTERED, RequestEnding.NOT_REGISTERED
+    return RequestEnding.PROPOSED, RequestEnding.NOTHING
+
+
+def may_answer(by: User, request: HelpRequest) -> bool:
+    """The register's department answers for whom it does not know, who works cases for all others; of an
+    appeal somebody else."""
+    may_or_404(by, Right.REFERRALS if request.department else Right.CASES)
+    first = request.appeal_of
+    return first is None or first.answered_by_id != by.pk
+
+
+def answer(by: User, reference: str, ending: str, note: str) -> HelpRequest:
+    """A named person's answer with its reason. Raises Http404 for a stranger, and Refused."""
+    now = dt.datetime.now()
+    with transaction.atomic():
+        request = HelpRequest.objects.select_for_update().get(pk=request_for(by, reference).pk)
+        if request.answered_at is not None:
+            raise Refused(_("This has been answered already."))
+        if not may_answer(by, request):
+            raise Refused(_("You gave the first answer. Somebody else decides on the appeal."))
+        if ending not in endings(request):
+            raise Refused(_("Choose an answer."))
+        if not note:
+            raise Refused(_("Write the reason: the person is told it."))
+        _fits(request, ending)
+        request.answered_at, request.answered_by, request.ending, request.note = now, by, ending, note
+        request.save()
+        _record(request, "request_answered", {"ending": ending, "note": note}, by, now)
+    return request
+
+
+def _fits(request: HelpRequest, ending: str) -> None:
+    """What the answer says of the rules must be so."""
+    case = case_of(request)
+    offered = case is not None and case.referrals.filter(state__in=OFFERED).exists()
+    if ending == RequestEnding.PROPOSED and not offered:
+        raise Refused(_("Nothing is proposed in the household's case. Say what the reason is."))
+
+
+def appeal(by: User, reference: str, text: str) -> HelpRequest:
+    """The person does not agree with the answer: a new clock, and another person decides. Raises Http404
+    for a stranger, and Refused."""
+    now = dt.datetime.now()
+    may_or_404(by, Right.CASES)
+    with transaction.atomic():
+        first = HelpRequest.objects.select_for_update().get(pk=request_for(by, reference).pk)
+        if (
+            first.answered_at is None
+            or first.appeal_of_id is not None
+            or HelpRequest.objects.filter(appeal_of=first).exists()
+        ):
+            raise Refused(_("There is no answer to appeal against, or the appeal is made already."))
+        if not text:
+            raise Refused(_("Write why the person does not agree."))
+        request = HelpRequest(
+            number_index=bytes(first.number_index),
+            known=True,
+            area=first.area,
+            chosen=first.chosen,
+            taken_at=now,
+            taken_by=by,
+            due_at=installed_clocks().due(now, WITHIN[True], ""),
+            appeal_of=first,
+        )
+        request.text = _seal(request, "text", text)
+        request.save()
+        _record(request, "request_appealed", {"first": first.reference}, by, now)
+    return request

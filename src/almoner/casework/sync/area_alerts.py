@@ -1,0 +1,87 @@
+"""Alerts of areas: applying what a cycle found, and what a person answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.clocks import Clocks
+from almoner.casework.core.refusals import Refused
+from almoner.casework.models import AreaAlert
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from almoner.support.changes import Change
+
+
+def apply(changes: Sequence[Change], clocks: Clocks) -> None:
+    """Raise, change and clear alerts, in the order of the changes. Evidence never answers one, and never
+    undoes an answer."""
+    if not changes:
+        return
+    standing = {
+        alert.key: alert
+        for alert in AreaAlert.objects.select_for_update().filter(
+            key__in={change.key for change in changes}, cleared_on=None
+        )
+    }
+    for change in changes:
+        held = standing.get(change.key)
+        if change.change == "cleared":
+            if held is not None:
+                _clear(standing.pop(change.key), change)
+        elif change.body.get("month"):
+            standing[change.key] = _write(held or _raised(change, clocks), change)
+
+
+def _clear(held: AreaAlert, change: Change) -> None:
+    held.cleared_on = change.as_of
+    held.version += 1
+    held.save()
+
+
+def _raised(change: Change, clocks: Clocks) -> AreaAlert:
+    due = clocks.due(change.known_at, change.body["within"], change.body["department"])
+    return AreaAlert(key=change.key, area=change.area or "", raised_on=change.as_of, due_at=due, version=0)
+
+
+def _write(alert: AreaAlert, change: Change) -> AreaAlert:
+    body = change.body
+    alert.signal, alert.theme, alert.level = body["signal"], body["theme"], body["level"] or ""
+    alert.department, alert.severity = body["department"], body["severity"] or 0.0
+    alert.month, alert.body, alert.pack_hash = (
+        dt.date.fromisoformat(body["month"]),
+        dict(body),
+        change.pack_hash,
+    )
+    alert.version += 1
+    alert.save()
+    return alert
+
+
+def answer(user: User, reference: str, version: int, cause: str, note: str) -> None:
+    """Record what a person found. Raises Refused when the alert has changed since, or is answered."""
+    with transaction.atomic():
+        alert = AreaAlert.objects.select_for_update().get(reference=reference)
+        if alert.version != version:
+            raise Refused(_("This alert has changed since you opened it. Look at it again."))
+        if alert.answered_at is not None:
+            raise Refused(_("This alert is answered already."))
+        alert.cause, alert.note = cause, note
+        alert.answered_at, alert.answered_by = dt.datetime.now(), user
+        alert.version += 1
+        alert.save()
+        told = {
+            "alert": alert.reference,
+            "area": alert.area,
+            "signal": alert.signal,
+            "cause": cause,
+            "note": note,
+        }
+        append([NewEvent(None, "area_answered", told, user.pk)], alert.answered_at)

@@ -1,0 +1,344 @@
+"""Applying what a cycle found to the cases, by the rules of the design's sections 7 and 8.
+
+Evidence opens cases and adds to them. It never closes one, never changes a state, and never undoes a
+person's decision: after a dismissal or a closing only a new raise, or a more urgent level, opens a new
+case, and the new case says which evidence is new.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from almoner.casework.cases.rows import CaseRow, ReferralRow, SignalRow
+from almoner.casework.cases.status import DECIDED, RUNNING
+from almoner.casework.core.clocks import Clocks, installed_clocks, nominal_hours
+from almoner.casework.models import CaseState, OutboxPosition, ReferralState
+from almoner.casework.models.cases import NO_CLOCK
+from almoner.casework.models.payloads import keep_forms
+from almoner.casework.sync import area_alerts
+from almoner.casework.sync.case_batch import Desk
+from almoner.casework.sync.results import Applied
+from almoner.support.payloads import Body
+from almoner.support.payloads import of as as_stored
+
+if TYPE_CHECKING:
+    from almoner.support.changes import Change
+
+PROPOSED = (
+    "proposal",
+    "recognition",
+    "exit",
+    "review",
+)  # kinds of changes that propose something to a person
+UNDECIDED = (ReferralState.PROPOSED, ReferralState.WITHDRAWN)
+
+
+def apply(batches: Iterable[Sequence[Change]]) -> Applied:
+    """Apply `batches` in one transaction and store how far the outbox was read."""
+    opened, updated, signals, referrals = 0, set[int](), 0, 0
+    with _no_collecting(), transaction.atomic():
+        position, _ = OutboxPosition.objects.select_for_update().get_or_create(pk=1)
+        clocks = installed_clocks()
+        for batch in batches:
+            fresh = _fresh(batch, position.seq)
+            if not fresh:
+                continue
+            keep_forms(
+                change.body.form for change in fresh if isinstance(change.body, Body) and change.body.form
+            )
+            area_alerts.apply([change for change in fresh if change.kind == "area"], clocks)
+            desk = _apply_batch([change for change in fresh if change.kind != "area"], clocks)
+            opened += len(desk.opened)
+            updated |= desk.changed.keys()
+            signals += sum(change.kind == "signal" for change in fresh)
+            referrals += sum(change.kind in PROPOSED for change in fresh)
+            position.seq = max(change.seq for change in fresh)
+        position.applied_at = _now()
+        position.save()
+    return Applied(opened, len(updated), signals, referrals, position.seq)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Nothing here makes a cycle of references, and looking for some takes a quarter of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _fresh(batch: Sequence[Change], seq: int) -> list[Change]:
+    """What was not applied yet; in each cycle signals first, so that proposals find their case."""
+    fresh = {change.seq: change for change in batch if change.seq > seq}
+    return sorted(fresh.values(), key=lambda change: (change.cycle_id, change.kind != "signal", change.seq))
+
+
+def _apply_batch(changes: Sequence[Change], clocks: Clocks) -> Desk:
+    kept = [change.key for change in changes if change.change != "cleared"]
+    desk = Desk(sorted({change.household_id for change in changes}), kept)
+    signals, proposals = Signals(desk, clocks), Proposals(desk, clocks)
+    for change in changes:
+        (signals if change.kind == "signal" else proposals).take(change)
+    desk.write(_now())
+    return desk
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now()
+
+
+def _about(change: Change) -> dict[str, Any]:
+    """What every event of the cycle tells."""
+    return {"seq": change.seq, "as_of": change.as_of.isoformat(), "key": change.key, "pack": change.pack_hash}
+
+
+def _stored(held: SignalRow | ReferralRow) -> Any:
+    """The body that a row has, as it is stored."""
+    return {"form": held.form, "answers": None if held.answers is None else json.loads(held.answers)}
+
+
+def _incoming(change: Change) -> Any:
+    """The body that a change brings, as it would be stored."""
+    body = as_stored(change.body)
+    return {"form": body.form.digest if body.form else "", "answers": body.said}
+
+
+def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> CaseRow:
+    earlier = desk.ended.get(change.household_id)
+    case = CaseRow(
+        household_id=change.household_id,
+        area=change.area or "",
+        opened_at=change.known_at,
+        opened_as_of=change.as_of,
+        due_at=due,
+    )
+    desk.tell(
+        case, "opened", _about(change) | evidence | {"earlier_case": earlier.reference if earlier else None}
+    )
+    desk.open_case(case)
+    return case
+
+
+class Signals:
+    """Signals of the cycle, one after the other."""
+
+    def __init__(self, desk: Desk, clocks: Clocks) -> None:
+        self.desk = desk
+        self.clocks = clocks
+
+    def take(self, change: Change) -> None:
+        held = self.desk.signals.get(change.key)
+        stands = held is not None and held.cleared_on is None
+        if change.change == "cleared":
+            if held is not None and stands:
+                self._clear(held, change)
+            return
+        self.desk.name("signal", change.body["signal"], change.body["label"])
+        self._name_layers(change.body.get("layers"))
+        if held is not None and stands and (held.case.is_open or not _more_urgent(change, held)):
+            self._update(held, change)
+        else:
+            self._raise(change, held)
+
+    def _name_layers(self, layers: Mapping[str, Any] | None) -> None:
+        for group in layers["points"] if layers else ():
+            self.desk.name("watch", group["id"], group["label"])
+        if layers and layers["line"]:
+            self.desk.name("theme", layers["line"]["id"], layers["line"]["label"])
+
+    def _clear(self, held: SignalRow, change: Change) -> None:
+        held.cleared_on = change.as_of
+        self.desk.touch(held)
+        self.desk.tell(held.case, "signal_cleared", _about(change) | {"signal": held.signal})
+
+    def _update(self, held: SignalRow, change: Change) -> None:
+        before = _stored(held)
+        if before == _incoming(change):
+            return
+        told = {
+            "signal": held.signal,
+            "level": change.body["level"],
+            "level_before": held.level,
+            "body_before": before,
+        }
+        self.desk.tell(held.case, "signal_changed", _about(change) | told)
+        if _more_urgent(change, held):
+            held.due_at = min(held.due_at, self._due(change))
+        _write_signal(held, change)
+        self.desk.touch(held)
+
+    def _raise(self, change: Change, held: SignalRow | None) -> None:
+        evidence = {"new_evidence": _what_is_new(change, held)}
+        due = self._due(change)
+        case = self.desk.open.get(change.household_id) or _open_case(self.desk, change, due, evidence)
+        told = {"signal": change.body["signal"], "level": change.body["level"], "due_at": due.isoformat()}
+        self.desk.tell(case, "signal_raised", _about(change) | told | evidence)
+        if held is not None and held.case is case:
+            held.raised_on, held.due_at, held.cleared_on = change.as_of, due, None
+            _write_signal(held, change)
+            self.desk.touch(held)
+        else:
+            signal = SignalRow(case, change.key, raised_on=change.as_of, due_at=due)
+            _write_signal(signal, change)
+            self.desk.add(signal)
+
+    def _due(self, change: Change) -> dt.datetime:
+        return self.clocks.due(change.known_at, change.body["within"], change.body["department"])
+
+
+def _write_signal(signal: SignalRow, change: Change) -> None:
+    body = change.body
+    signal.signal, signal.department, signal.level = body["signal"], body["department"], body["level"] or ""
+    signal.urgency_hours, signal.severity = nominal_hours(body["within"]), body["severity"]
+    signal.theme, signal.watched = body["theme"], _groups(body.get("layers"))
+    signal.person_id, signal.pack_hash = change.person_id, change.pack_hash
+    _write_body(signal, change)
+
+
+def _groups(layers: Mapping[str, Any] | None) -> str:
+    """The groups of the watch list that the subject is in, each between commas, to be looked for by."""
+    listed = [group["id"] for group in layers["points"]] if layers else []
+    return f",{','.join(listed)}," if listed else ""
+
+
+def _more_urgent(change: Change, held: SignalRow) -> bool:
+    return nominal_hours(change.body["within"]) < held.urgency_hours
+
+
+def _what_is_new(change: Change, held: SignalRow | None) -> dict[str, Any]:
+    if held is None:
+        return {"what": "new"}
+    if held.cleared_on is not None:
+        return {"what": "again", "cleared_on": held.cleared_on.isoformat()}
+    return {"what": "more_urgent", "level_before": held.level, "level": change.body["level"]}
+
+
+class Proposals:
+    """Proposals of the cycle. What was sent is a person's decision: evidence is told, nothing is taken
+    back."""
+
+    def __init__(self, desk: Desk, clocks: Clocks) -> None:
+        self.desk = desk
+        self.clocks = clocks
+
+    def take(self, change: Change) -> None:
+        held = self.desk.referrals.get(change.key)
+        if change.change == "cleared":
+            if held is not None and held.evidence_cleared_on is None:
+                self._clear(held, change)
+            return
+        self.desk.name("programme", change.body["programme"], change.body["label"])
+        if held is None or self._starts_anew(held, change):
+            self._propose(change)
+        elif held.state in UNDECIDED:
+            self._update(held, change)
+        else:
+            self._tell(held, change)
+
+    def _starts_anew(self, held: ReferralRow, change: Change) -> bool:
+        """Of an ended case: it belongs to the case that followed, or is raised again after a closing."""
+        if held.case.is_open:
+            return False
+        if change.household_id in self.desk.open:
+            return change.change == "raised" or held.state in UNDECIDED
+        return change.change == "raised" and held.case.state == CaseState.CLOSED
+
+    def _clear(self, held: ReferralRow, change: Change) -> None:
+        held.evidence_cleared_on = change.as_of
+        if held.state == ReferralState.PROPOSED:
+            held.state = ReferralState.WITHDRAWN.value
+        elif held.state in RUNNING:
+            self.desk.tell_department(held, "evidence_withdrawn", str(change.seq))
+        self.desk.touch(held)
+        told = {"programme": held.programme, "state": held.state}
+        self.desk.tell(held.case, "proposal_cleared", _about(change) | told)
+
+    def _update(self, held: ReferralRow, change: Change) -> None:
+        before = _stored(held)
+        if before == _incoming(change) and held.state == ReferralState.PROPOSED:
+            return
+        told = _amounts(held, change) | {"body_before": before}
+        self.desk.tell(held.case, "proposal_changed", _about(change) | told)
+        amount, asked_until = held.amount, held.check_due_at if held.state == ReferralState.PROPOSED else None
+        held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
+        _write_referral(held, change)
+        check = change.body.get("local_check")
+        if check and held.amount != amount:  # what was confirmed on the spot was another amount
+            due = self.clocks.due(change.known_at, check["within"], check["department"])
+            held.check_due_at = min(asked_until or due, due)
+        self.desk.touch(held)
+
+    def _tell(self, held: ReferralRow, change: Change) -> None:
+        if _stored(held) == _incoming(change) and held.evidence_cleared_on is None:
+            return
+        if held.evidence_cleared_on is not None and held.state in RUNNING:
+            self.desk.tell_department(held, "evidence_stands", str(change.seq))
+        held.evidence_cleared_on = None
+        self.desk.touch(held)
+        self.desk.tell(held.case, "evidence_changed", _about(change) | _amounts(held, change))
+
+    def _propose(self, change: Change) -> None:
+        due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
+        case = self._case_for(change, due)
+        carried = self.desk.referrals.get(change.key)
+        if (
+            carried is not None and carried.case is case
+        ):  # it was never decided, and came along as the case was opened
+            self._update(carried, change)
+            return
+        if case.state in DECIDED and case.due_at == NO_CLOCK:
+            case.due_at = due
+        referral = ReferralRow(case, change.key, proposed_on=change.as_of)
+        _write_referral(referral, change)
+        check = change.body.get("local_check")
+        if check:
+            referral.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
+        self.desk.add(referral)
+        told = {"programme": referral.programme, "amount": change.body["amount"], "unit": referral.unit}
+        self.desk.tell(case, "proposal_raised", _about(change) | told)
+
+    def _case_for(self, change: Change, due: dt.datetime) -> CaseRow:
+        """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of
+        its own."""
+        ended = self.desk.ended.get(change.household_id)
+        case = self.desk.open.get(change.household_id)
+        if case is None and ended is not None and ended.state == CaseState.DISMISSED:
+            case = ended
+        return case or _open_case(self.desk, change, due, {"new_evidence": {"what": "proposal"}})
+
+
+def _write_referral(referral: ReferralRow, change: Change) -> None:
+    body, amount = change.body, change.body["amount"]
+    referral.programme, referral.department = body["programme"], body["department"]
+    referral.amount = None if amount is None else round(Decimal(str(amount)), 2)
+    referral.unit, referral.person_id = body["unit"] or "", change.person_id
+    referral.pack_hash, referral.participation = change.pack_hash, body.get("participation") or ""
+    referral.checker = (body.get("local_check") or {}).get("department") or ""
+    _write_body(referral, change)
+
+
+def _write_body(row: SignalRow | ReferralRow, change: Change) -> None:
+    body = as_stored(change.body)
+    row.form, row.answers = body.form.digest if body.form else "", body.text
+
+
+def _amounts(held: ReferralRow, change: Change) -> dict[str, Any]:
+    before = None if held.amount is None else float(held.amount)
+    return {
+        "programme": held.programme,
+        "amount": change.body["amount"],
+        "amount_before": before,
+        "unit": change.body["unit"],
+        "state": held.state,
+    }

@@ -1,0 +1,293 @@
+"""Copying what a pack says into casework's tables: rules with their references, and each feed's fields
+with what reads them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from almoner.assessment.expressions import names, parse
+from almoner.casework.models import FeedState, PackInUse, Rule
+from almoner.policy.authoring.references import standing
+from almoner.policy.model.pack import Role
+from almoner.policy.model.support import GRANTED, Category
+
+if TYPE_CHECKING:
+    from almoner.policy.model.pack import Feed, Pack, Parameter, Programme, Signal, Timeline
+    from almoner.policy.model.terms import Condition, Term
+
+Field = tuple[str, str]  # feed, property
+Readers = Mapping[str, Mapping[str, frozenset[Field]]]  # kind -> id -> the fields that it reads
+AGREEMENT = [
+    "position",
+    "label",
+    "owner",
+    "sharing_class",
+    "purposes",
+    "legal_basis",
+    "cadence",
+    "late_after_days",
+    "fields",
+]
+
+
+def sync(pack: Pack) -> None:
+    """Nothing happens when this very pack is there already."""
+    held = PackInUse.objects.filter(pk=1).first()
+    if held is not None and held.hash == pack.hash:
+        return
+    rules = list(_rules(pack))
+    readers = _readers(pack)
+    feeds = [_feed(feed, position, pack, readers) for position, feed in enumerate(pack.feeds.values())]
+    with transaction.atomic():
+        Rule.objects.all().delete()
+        Rule.objects.bulk_create(rules)
+        FeedState.objects.exclude(pk__in=pack.feeds).delete()
+        FeedState.objects.bulk_create(
+            feeds, update_conflicts=True, unique_fields=["id"], update_fields=AGREEMENT
+        )
+        PackInUse.objects.update_or_create(
+            pk=1,
+            defaults={
+                "name": pack.id,
+                "version": pack.version,
+                "label": dict(pack.label),
+                "hash": pack.hash,
+                "since": dt.datetime.now(),
+            },
+        )
+
+
+def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None, int, int]]) -> None:
+    """By feed: complete through, last delivery, rows read and rows held back. Feeds that are not of the
+    pack are left out."""
+    feeds = FeedState.objects.in_bulk()
+    for feed, through, at, read, held_back in rows:
+        if feed in feeds:
+            state = feeds[feed]
+            state.complete_through, state.delivered_at = through, at
+            state.rows_read, state.rows_held_back = read, held_back
+    FeedState.objects.bulk_update(
+        feeds.values(), ["complete_through", "delivered_at", "rows_read", "rows_held_back"]
+    )
+
+
+def _feed(feed: Feed, position: int, pack: Pack, readers: Readers) -> FeedState:
+    fields = [
+        {
+            "name": prop.name,
+            "label": dict(prop.label),
+            "role": prop.role.value if prop.role else "",
+            "membership": feed.membership,
+            "identifier": prop.identifier,
+            "key": prop.key,
+            "values": {v: dict(w) for v, w in prop.value_labels.items()},
+            "at_desk": prop.at_desk,
+            "purposes": None if prop.purposes is None else [dict(pack.purposes[p]) for p in prop.purposes],
+            **{
+                kind: [i for i, reads in by_id.items() if (feed.id, prop.name) in reads]
+                for kind, by_id in readers.items()
+            },
+        }
+        for prop in feed.properties
+    ]
+    return FeedState(
+        id=feed.id,
+        position=position,
+        label=dict(feed.label),
+        owner=feed.owner,
+        sharing_class=feed.sharing_class,
+        purposes=[dict(pack.purposes[purpose]) for purpose in feed.purposes],
+        legal_basis=feed.legal_basis,
+        cadence=feed.cadence,
+        late_after_days=feed.late_after_days,
+        fields=fields,
+    )
+
+
+def _readers(pack: Pack) -> Readers:
+    return {
+        "signals": {s.id: _reads(pack, _of_signal(s)) for s in pack.signals.values()},
+        "categories": {c.id: _reads(pack, _of_category(c)) for c in pack.categories.values()},
+        "programmes": {p.id: _reads(pack, _of_programme(p)) for p in pack.programmes.values()},
+        "timelines": {t.id: t.reads for t in pack.timelines.values()},
+    }
+
+
+def _of_signal(signal: Signal) -> Iterator[Condition]:
+    yield signal.when
+    yield from (level.when for level in signal.levels if level.when)
+    yield from filter(None, [signal.severity])
+
+
+def _of_category(category: Category) -> Iterator[Condition]:
+    yield from (category.when, category.held)
+    yield from filter(None, [category.since])
+    if category.exit:
+        yield category.exit.when
+        yield from (guard.when for guard in category.exit.guards)
+
+
+def _of_programme(programme: Programme) -> Iterator[Condition]:
+    yield programme.eligible
+    yield from (exclusion.when for exclusion in programme.exclusions)
+    yield from (step.value for step in programme.steps)
+    once, gradual = programme.terms.once, programme.terms.gradual_exit
+    yield from (cause.helped for cause in (once.causes if once else ()))
+    yield from (gradual.when, gradual.since, gradual.months, gradual.amount) if gradual else ()
+
+
+def _reads(pack: Pack, conditions: Iterable[Condition]) -> frozenset[Field]:
+    """Fields behind the indicators of the conditions; names that are no indicator (an earlier step) rest
+    on those."""
+    columns = {column.name: column for i in pack.indicators.values() for column in i.columns}
+    names = {name for condition in conditions for name in condition.columns}
+    return frozenset(field for name in names if name in columns for field in columns[name].reads)
+
+
+def shown(pack: Pack, rule: Programme | Category) -> list[str]:
+    """What whoever delivers may see of the rule's inputs: columns of which every field is shared for a
+    purpose of the rule."""
+    found, purposes = set[str](), frozenset(rule.purposes)
+    for condition in _of(rule):
+        found |= {name for name in _names(condition) if _may_see(pack, name, purposes)}
+    return sorted(found)
+
+
+def _names(condition: Condition) -> tuple[str, ...]:
+    """Columns, and what is no column of an indicator: steps, and what earlier programmes would give."""
+    columns, _parameters = names(parse(condition.sql))
+    return columns
+
+
+def _of(rule: Programme | Category) -> Iterator[Condition]:
+    return _of_category(rule) if isinstance(rule, Category) else _of_programme(rule)
+
+
+def _may_see(pack: Pack, name: str, purposes: frozenset[str]) -> bool:
+    """A column of an indicator by its fields, what an earlier programme would give by all that that one
+    reads."""
+    earlier = pack.programmes.get(name.removeprefix(GRANTED)) if name.startswith(GRANTED) else None
+    if earlier is not None:
+        read = {n for condition in _of(earlier) for n in _names(condition)} - {
+            step.id for step in earlier.steps
+        }
+        return all(_may_see(pack, n, purposes) for n in read)
+    try:
+        _indicator, column = pack.column(name)
+    except KeyError:
+        return False
+    return all(_is_shared(pack, feed, prop, purposes) for feed, prop in column.reads)
+
+
+def _is_shared(pack: Pack, feed_id: str, name: str, purposes: frozenset[str]) -> bool:
+    feed = pack.feeds[feed_id]
+    prop = feed.property_named(name)
+    if prop is None or prop.role is Role.AUDIT_ONLY or feed.sharing_class == "not-shared":
+        return False
+    return not purposes.isdisjoint(feed.purposes if prop.purposes is None else prop.purposes)
+
+
+def _rules(pack: Pack) -> Iterator[Rule]:
+    made = {
+        "signal": ((s.id, _signal(s, pack)) for s in pack.signals.values()),
+        "category": ((c.id, _category(c, pack)) for c in pack.categories.values()),
+        "programme": ((p.id, _programme(p, pack)) for p in pack.programmes.values()),
+        "parameter": ((p.id, _parameter(p)) for p in pack.parameters.values()),
+        "timeline": ((t.id, _timeline(t, pack)) for t in pack.timelines.values()),
+    }
+    for kind, bodies in made.items():
+        for position, (key, body) in enumerate(bodies):
+            yield Rule(kind=kind, key=key, position=position, body=body)
+
+
+def _signal(signal: Signal, pack: Pack) -> dict[str, Any]:
+    return {
+        "label": dict(signal.label),
+        "department": signal.department,
+        "check": dict(signal.check),
+        "why": dict(signal.why),
+        "when": _condition(signal.when, pack),
+        "expires_days": signal.expires_days,
+        "purposes": [dict(pack.purposes[signal.purpose])],
+        "levels": [
+            {
+                "id": level.id,
+                "within": _term(level.within),
+                "when": _condition(level.when, pack) if level.when else None,
+            }
+            for level in signal.levels
+        ],
+    }
+
+
+def _category(category: Category, pack: Pack) -> dict[str, Any]:
+    return {
+        "label": dict(category.label),
+        "department": category.department,
+        "check": dict(category.check),
+        "when": _condition(category.when, pack),
+        "within": _term(category.within),
+        "reference": category.reference,
+        "standing": standing(category.reference),
+        "purposes": [dict(pack.purposes[p]) for p in category.purposes],
+        "shows": shown(pack, category),
+    }
+
+
+def _programme(programme: Programme, pack: Pack) -> dict[str, Any]:
+    return {
+        "label": dict(programme.label),
+        "department": programme.department,
+        "unit": programme.unit,
+        "when": _condition(programme.eligible, pack),
+        "within": _term(programme.within),
+        "exclusions": [dict(exclusion.label) for exclusion in programme.exclusions],
+        "steps": [{"label": dict(step.label), **_condition(step.value, pack)} for step in programme.steps],
+        "reference": programme.reference,
+        "standing": standing(programme.reference),
+        "purposes": [dict(pack.purposes[p]) for p in programme.purposes],
+        "shows": shown(pack, programme),
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    values = [
+        {
+            "area": area or "",
+            "since": dated.since.isoformat(),
+            "value": dated.value,
+            "reference": dated.reference,
+            "standing": standing(dated.reference),
+        }
+        for area, all_dated in parameter.areas.items()
+        for dated in reversed(all_dated)
+    ]
+    return {"label": dict(parameter.label), "unit": parameter.unit or "", "values": values}
+
+
+def _timeline(timeline: Timeline, pack: Pack) -> dict[str, Any]:
+    return {
+        "label": dict(timeline.label),
+        "meaning": dict(timeline.meaning),
+        "unit": timeline.unit,
+        "subject": timeline.subject,
+        "purposes": [dict(pack.purposes[purpose]) for purpose in timeline.purposes],
+    }
+
+
+def _condition(condition: Condition, pack: Pack) -> dict[str, Any]:
+    """The rule as written, and what its names mean."""
+    columns = {column.name: column.label for i in pack.indicators.values() for column in i.columns}
+    named = {name: columns[name] for name in condition.columns if name in columns}
+    named |= {
+        f":{name}": pack.parameters[name].label for name in condition.parameters if name in pack.parameters
+    }
+    return {"sql": condition.sql, "names": {name: dict(label) for name, label in named.items()}}
+
+
+def _term(term: Term) -> dict[str, Any]:
+    return {"amount": term.amount, "unit": term.unit}

@@ -1,0 +1,195 @@
+"""Requests at the desk: taking one, its receipt, and its answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from almoner.casework.accounts.access import Right, cases_of, may_or_404, request_for, requests_of
+from almoner.casework.core import words
+from almoner.casework.core.refusals import Refused
+from almoner.casework.core.timing import clock_of
+from almoner.casework.models import HelpRequest
+from almoner.casework.presentation.case_forms import DeskForm, RequestForm
+from almoner.casework.residents import answered_walk_ins, walk_ins
+from almoner.casework.residents.answered_walk_ins import Stretch
+
+PAGE = 25
+
+
+@require_GET
+def requests(request: HttpRequest) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    answered = request.GET.get("list") == "answered"
+    mine, now = requests_of(request.user), dt.datetime.now()
+    stretch = (
+        answered_walk_ins.stretch(answered_walk_ins.moment(request.GET.get("before"))) if answered else None
+    )
+    if stretch:
+        page, found = _listed(request, stretch.of(mine), ("-answered_at", "pk"))
+    else:
+        page, found = _listed(request, mine.filter(answered_at=None), ("due_at", "pk"))
+    rows = [(one, None if answered else clock_of(one.due_at, now)) for one in found]
+    context = {
+        "page": page,
+        "rows": rows,
+        "answered": answered,
+        "stretch": stretch,
+        "now": now,
+        "pages": _near(page, stretch),
+    }
+    return render(request, "casework/requests.html", context)
+
+
+def _listed(
+    request: HttpRequest, mine: QuerySet[HelpRequest], order: Sequence[str]
+) -> tuple[Page[int], Iterable[HelpRequest]]:
+    """Keys first: whose requests they are is looked up once, and not for the count and the page."""
+    page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(
+        request.GET.get("page")
+    )
+    return page, HelpRequest.objects.filter(pk__in=list(page)).select_related("taken_by").order_by(*order)
+
+
+def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
+    """Addresses of the neighbouring pages, and of earlier and of the latest answers."""
+    kept = (
+        f"list=answered&{f'before={stretch.until.isoformat()}&' if stretch.until else ''}" if stretch else ""
+    )
+    near = {}
+    if page.has_previous():
+        near["previous"] = f"?{kept}page={page.previous_page_number()}"
+    if page.has_next():
+        near["next"] = f"?{kept}page={page.next_page_number()}"
+    if stretch and stretch.earlier:
+        near["earlier"] = f"?list=answered&before={stretch.first.isoformat()}"
+    if stretch and stretch.until:
+        near["latest"] = "?list=answered"
+    return near
+
+
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    feed, form = walk_ins.feed(), DeskForm(request.POST or None)
+    asked = walk_ins.asked_for(feed) if feed else []
+    if request.method == "POST":
+        told = form.cleaned_data if form.is_valid() else {}
+        chosen = {name: request.POST.get(name, "") for name, _label, _values in asked}
+        try:
+            taken = walk_ins.take(request.user, {**told, **chosen})  # type: ignore[arg-type]
+            return redirect("request", reference=taken.reference)
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+    choices = [
+        (
+            name,
+            words.in_language(label),
+            [(value, words.in_language(said)) for value, said in values.items()],
+            request.POST.get(name),
+        )
+        for name, label, values in asked
+    ]
+    context = {"possible": feed is not None, "choices": choices, "given": request.POST}
+    return render(
+        request, "casework/request_new.html", context, status=409 if request.method == "POST" else 200
+    )
+
+
+@require_GET
+def show(request: HttpRequest, reference: str) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    return _page(request, request_for(request.user, reference))
+
+
+@require_POST
+def answer(request: HttpRequest, reference: str) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    found = request_for(request.user, reference)
+    if found.department:
+        raise Http404
+    return _answered(request, found, "request")
+
+
+@require_POST
+def appeal(request: HttpRequest, reference: str) -> HttpResponse:
+    may_or_404(request.user, Right.CASES)
+    found, form = request_for(request.user, reference), RequestForm(request.POST)
+    try:
+        text = form.cleaned_data["text"] if form.is_valid() else ""
+        made = walk_ins.appeal(request.user, reference, text)  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return _page(request, found, status=409)
+    return redirect("request", reference=made.reference)
+
+
+@require_http_methods(["GET", "POST"])
+def unknown(request: HttpRequest, reference: str) -> HttpResponse:
+    """The register's department reads of somebody whom it does not know: number, name, and what was asked
+    for."""
+    may_or_404(request.user, Right.REFERRALS)
+    found = request_for(request.user, reference)
+    return _answered(request, found, "unknown") if request.method == "POST" else _page(request, found)
+
+
+def _answered(request: HttpRequest, found: HelpRequest, page: str) -> HttpResponse:
+    form = RequestForm(request.POST)
+    told = form.cleaned_data if form.is_valid() else {}
+    try:
+        walk_ins.answer(request.user, found.reference, told.get("ending", ""), told.get("note", ""))  # type: ignore[arg-type]
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return _page(request, found, status=409)
+    return redirect(page, reference=found.reference)
+
+
+def _page(request: HttpRequest, found: HelpRequest, status: int = 200) -> HttpResponse:
+    walk_ins.saw(request.user, found)  # type: ignore[arg-type]
+    case = walk_ins.case_of(found)
+    return render(
+        request,
+        "casework/request.html",
+        _told(request, found)
+        | {
+            "case": case if case and cases_of(request.user).filter(pk=case.pk).exists() else None,
+        },
+        status=status,
+    )
+
+
+def _told(request: HttpRequest, found: HelpRequest) -> dict[str, Any]:
+    feed = walk_ins.feed()
+    values = {name: values for name, _label, values in (walk_ins.asked_for(feed) if feed else [])}
+    return {
+        "request_": found,
+        "clock": clock_of(found.due_at, dt.datetime.now()),
+        "matter": [
+            words.in_language(values.get(name, {}).get(value) or value)
+            for name, value in found.chosen.items()
+        ],
+        "said": walk_ins.opened(found, "text"),
+        "number": walk_ins.opened(found, "number"),
+        "name": walk_ins.opened(found, "name"),
+        "endings": walk_ins.endings(found),
+        "may_answer": walk_ins.may_answer(request.user, found) if _is_mine(request, found) else False,  # type: ignore[arg-type]
+        "appealed": HelpRequest.objects.filter(appeal_of=found).first(),
+        "desk": not _is_department(request),
+    }
+
+
+def _is_department(request: HttpRequest) -> bool:
+    resolved = request.resolver_match
+    return resolved is not None and resolved.url_name == "unknown"
+
+
+def _is_mine(request: HttpRequest, found: HelpRequest) -> bool:
+    return bool(found.department) == _is_department(request)

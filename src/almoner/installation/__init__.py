@@ -1,0 +1,1 @@
+"""One place's stages wired together: opening, intake, cycles, worker, backup."""

@@ -1,0 +1,94 @@
+"""Bring casework up to date with what the cycles decided."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from almoner import casework
+from almoner.assessment import timelines
+from almoner.casework.sync.results import Applied, Seen
+from almoner.engines import quote
+from almoner.installation.opening import Installation
+from almoner.policy.model.pack import Role
+from almoner.progress import progress
+from almoner.stream import state
+from almoner.stream.timelines_due import TOLD
+from almoner.support.outbox import changes_after
+
+
+def apply_outbox(inst: Installation, doubtful: Sequence[int]) -> Applied:
+    """Bring casework up to date with the outbox: cases, referrals, and who belongs to the households. Of
+    the `doubtful` ones nothing is known any more of what was said."""
+    casework.sync_departments(inst.pack)
+    casework.sync_calendar(inst.pack)
+    with progress("Cases"):
+        casework.sync_areas(_areas(inst))
+        casework.sync_freshness(freshness(inst))
+        changes = changes_after(inst.engine, casework.last_seq())
+        return casework.follow(changes, Seen(None, doubtful, members_of_cases(inst)))
+
+
+def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> None:
+    """Bring up to date what happened over months to all households with an open case; nobody waits for it
+    any more then."""
+    with progress("Timelines"):
+        timelines_of(inst, None, as_of, known_at)
+    with inst.engine.transaction():
+        state.forget_timelines_due(inst.engine, None)
+        told = timelines.circumstances(inst.engine, inst.pack, as_of, known_at)
+        state.set_mark(inst.engine, TOLD, told)
+
+
+def timelines_of(
+    inst: Installation, households: Sequence[int] | None, as_of: dt.date, known_at: dt.datetime
+) -> int:
+    """Tell casework the timelines of those of `households`, or of all, that have an open case. Gives of
+    how many."""
+    return casework.sync_timelines(
+        inst.pack, households, lambda wanted: timelines.lines(inst.engine, inst.pack, as_of, known_at, wanted)
+    )
+
+
+def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
+    """Code, names and parent of each area, from the shared feed that tells which area belongs to which."""
+    feed = next((f for f in inst.pack.feeds.values() if f.shared and f.with_role(Role.PARENT_AREA)), None)
+    code = feed.with_role(Role.AREA) if feed else None
+    parent = feed.with_role(Role.PARENT_AREA) if feed else None
+    if feed is None or code is None or parent is None:
+        return []
+    names = [p for p in feed.properties if p.name.startswith("name_")]
+    listed = ", ".join(quote(p.name) for p in (code, parent, *names))
+    rows = inst.engine.rows(
+        f"SELECT {listed} FROM facts.{quote(feed.id)} WHERE known_to = 'infinity'::TIMESTAMP"
+    )
+    languages = [p.name.removeprefix("name_") for p in names]
+    return [
+        (area, {k: v for k, v in zip(languages, said, strict=True) if v}, above)
+        for area, above, *said in rows
+    ]
+
+
+def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
+    """Of each feed: how far it is complete, when it was delivered last, and how many rows were read and
+    held back."""
+    sql = """SELECT feed, max(complete_through), max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
+             FROM registry.delivery GROUP BY feed ORDER BY feed"""
+    return [(feed, through, at, read, held) for feed, through, at, read, held in inst.engine.rows(sql)]
+
+
+def members_of_cases(
+    inst: Installation, households: Sequence[int] | None = None
+) -> list[tuple[int, int, dt.date]]:
+    """Who lives in the households that something was ever said of (among `households` only, where given):
+    household, person, since."""
+    membership = inst.pack.membership_feed
+    day = f'f."{membership.event_time.name}"' if membership.event_time else "current_date"
+    only = "" if households is None else "WHERE household_id IN (SELECT household_id FROM asked_about)"
+    sql = f"""SELECT f.household_id, f.person_id, {day}::DATE FROM facts."{membership.id}" AS f
+              WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change {only})
+              ORDER BY 1, 2"""
+    with inst.engine.offer("asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})):
+        return [(household, person, as_of) for household, person, as_of in inst.engine.rows(sql)]

@@ -1,0 +1,93 @@
+"""Take in the deliveries that a person hands over as files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from almoner import casework
+from almoner.errors import AlmonerError, DeliveryRefused
+from almoner.installation.opening import Installation
+from almoner.progress import progress
+from almoner.registry.deliveries import Delivery, Receipt, take_in
+
+MANIFEST = "manifest.json"
+
+
+def deliveries_in(
+    paths: Sequence[Path],
+    feeds: Sequence[str],
+    feed: str | None,
+    received_at: dt.datetime,
+    through: dt.date | None,
+) -> list[Delivery]:
+    """What to take in, in order: files as given; a folder with a manifest as its manifest says."""
+    found: list[Delivery] = []
+    for path in paths:
+        if path.is_dir():
+            found += _listed(path)
+        else:
+            found.append(Delivery(path, feed or feed_of(path, feeds), received_at, through))
+    return found
+
+
+def _listed(folder: Path) -> list[Delivery]:
+    try:
+        entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["deliveries"]
+        return [
+            Delivery(
+                folder / Path(entry["file"]).name,
+                entry["feed"],
+                dt.datetime.fromisoformat(entry["received_at"]),
+                dt.date.fromisoformat(entry["complete_through"]) if entry.get("complete_through") else None,
+            )
+            for entry in entries
+        ]
+    except FileNotFoundError:
+        raise AlmonerError(f"{folder} has no {MANIFEST}. Name the files instead.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise AlmonerError(
+            f"{folder / MANIFEST} cannot be read ({error!r}). See docs/deliveries.md for its form."
+        ) from None
+
+
+def feed_of(path: Path, feeds: Sequence[str]) -> str:
+    """The feed that a file's name begins with; the longest that fits."""
+    fitting = [feed for feed in feeds if path.name.startswith(feed)]
+    if not fitting:
+        raise DeliveryRefused(
+            f"{path.name}: the name begins with no feed of the pack. Rename it, or write --feed; feeds are"
+            f" {', '.join(sorted(feeds))}."
+        )
+    return max(fitting, key=len)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A delivery that was refused whole."""
+
+    file: str
+    message: str
+
+
+def take_in_all(inst: Installation, deliveries: Sequence[Delivery]) -> Iterator[Receipt | Refusal]:
+    """Take deliveries in one after the other; a refused one does not stop the next."""
+    store = casework.identities()
+    with progress("Intake", len(deliveries)) as advance:
+        for delivery in deliveries:
+            try:
+                feed = inst.pack.feeds.get(delivery.feed)
+                yield take_in(
+                    inst.engine,
+                    inst.vault,
+                    store,
+                    inst.pack.feeds,
+                    delivery,
+                    note=inst.noting(feed) if feed else None,
+                )
+            except DeliveryRefused as refused:
+                yield Refusal(delivery.file.name, str(refused))
+            advance()

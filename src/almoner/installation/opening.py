@@ -1,0 +1,102 @@
+"""Open one place: its settings, compiled pack, engine and vault."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from almoner import casework, home
+from almoner.assessment import ledger
+from almoner.engines import Engine, open_engine
+from almoner.home import Home
+from almoner.policy import compile_pack, find_pack
+from almoner.policy.model.pack import Feed, Pack
+from almoner.registry import dirty
+from almoner.registry.deliveries import Noted
+from almoner.registry.schema import ensure
+from almoner.registry.vault import Vault, create_key, open_vault
+from almoner.stream import state
+from almoner.stream.lock import sole_worker
+
+
+@dataclass
+class Installation:
+    """An open installation: settings, compiled pack, engine and vault."""
+
+    home: Home
+    pack: Pack
+    engine: Engine
+    vault: Vault
+
+    def noting(self, feed: Feed) -> Noted:
+        """So that a worker, or the next sweep, knows whom a delivery of the feed concerned."""
+        return dirty.noting(self.engine, feed, self.pack.membership_feed)
+
+
+def pack_folder(place: Home) -> Path:
+    """The folder of the installation's pack: one that comes with Almoner, or one of the installation's own."""
+    own = place.folder / place.settings.pack
+    return own if own.is_dir() else find_pack(place.settings.pack)
+
+
+def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Home:
+    """A new installation with its key, databases, departments and calendar. What cannot be made whole
+    leaves no folder behind."""
+    compiled = compile_pack(pack)
+    named = str(Path(pack).resolve()) if Path(pack).is_dir() else pack
+    with _undone_on_failure(folder):
+        made = home.create(folder, named, language, demo)
+        create_key(made.vault_key)
+        with open_engine(made.facts, memory_limit=made.settings.memory_limit) as engine:
+            ensure(engine, compiled.feeds)
+            ledger.create(engine)
+        casework.setup(made)
+        casework.migrate()
+        casework.sync_departments(compiled)
+        casework.sync_calendar(compiled)
+    return made
+
+
+@contextmanager
+def _undone_on_failure(folder: Path) -> Iterator[None]:
+    """A folder that was there before stays as it is: what lies in it may be somebody else's."""
+    was_there = folder.exists()
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def installation(
+    folder: Path, *, as_of: dt.date | None = None, pack: Pack | None = None
+) -> Iterator[Installation]:
+    """Open an installation for work; one process at a time may."""
+    place = home.load(folder)
+    vault = open_vault(place.vault_key)
+    compiled = pack or compile_pack(pack_folder(place), as_of=as_of)
+    casework.setup(place)
+    casework.refuse_other_version(place)
+    with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
+        ensure(engine, compiled.feeds)
+        ledger.create(engine)
+        state.ensure(engine)
+        yield Installation(place, compiled, engine, vault)
+
+
+def upgrade(folder: Path) -> list[str]:
+    """Bring tables that an older version made up to this one; gives the steps."""
+    place = home.load(folder)
+    with sole_worker(folder):
+        casework.setup(place)
+        steps = casework.migrate()
+    with installation(folder) as inst:
+        casework.sync_departments(inst.pack)
+        casework.sync_calendar(inst.pack)
+    return steps

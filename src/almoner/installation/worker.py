@@ -1,0 +1,189 @@
+"""The worker of one place: events, ticks and upkeep wired to its stages."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import Any
+
+from almoner import casework, home
+from almoner.casework.own_process import OwnProcess, ProcessEnded
+from almoner.casework.sync.results import Applied, Seen
+from almoner.installation import casework_sync, opening
+from almoner.installation.opening import Installation
+from almoner.policy import archive, compile_pack
+from almoner.registry.vault import IdentityStore, SealedIdentity, open_vault
+from almoner.stream.following import Following
+from almoner.stream.inbox import Inbox
+from almoner.stream.kafka import Topics, refuse_without_package
+from almoner.stream.landing import Landing
+from almoner.stream.rounds import Pace
+from almoner.stream.status import Status
+from almoner.stream.supervising import CaseworkAway
+from almoner.stream.worker import Worker
+from almoner.support.changes import Change
+from almoner.support.outbox import changes_after
+
+SLICES_AT_ONCE = 4  # of the outbox, in one transaction of casework: bounds what is held of it in memory
+
+
+@contextmanager
+def kafka_topics(
+    folder: Path, day: dt.date | None, reached: Mapping[str, str], prefix: str, stop: Flag, kept: Status
+) -> Iterator[None]:
+    """Reads Kafka beside the block, where somebody asked for it; the status says whether brokers answer."""
+    if not reached:
+        yield
+        return
+    refuse_without_package()
+    place = home.load(folder)
+    feeds = compile_pack(opening.pack_folder(place), as_of=day).feeds
+    with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
+        topics = Topics(reached, list(feeds), inbox, prefix)
+        topics.refuse_wrong_settings()
+        kept.kafka = lambda: topics.answers
+        with _beside(topics.run, stop):
+            yield
+
+
+@contextmanager
+def casework_upkeep(folder: Path, stop: Flag) -> Iterator[None]:
+    """What casework's database has done beside the block: departments' own systems are told what waits for
+    them in it, and SQLite moves its log."""
+    place = home.load(folder)
+    casework.setup(place)
+    with _reachable():
+        casework.refuse_other_version(place)
+    from almoner.casework.conf import checkpoints
+    from almoner.casework.webhooks import sending
+
+    with _beside(sending.run, stop), _beside(checkpoints.run, stop):
+        yield
+
+
+@contextmanager
+def _beside(run: Callable[[Flag], None], stop: Flag) -> Iterator[None]:
+    """`run` in a thread of its own while the block lasts; after it everything is told to stop."""
+    thread = Thread(target=run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def open_worker(
+    folder: Path, day: dt.date | None, settled_seconds: float, pace: Pace, kept: Status
+) -> Iterator[Worker]:
+    """A worker on the open installation."""
+    with _reachable(), opening.installation(folder, as_of=day) as inst:
+        from almoner.casework.api.tokens import sync_feeds
+
+        archive(opening.pack_folder(inst.home), inst.home.pack_archive)
+        with closing(Inbox(folder, inst.vault)) as inbox, closing(Following(Cases(inst))) as cases:
+            store = cases.in_turn(_Reachable(casework.identities()))
+            kept_days = inst.home.settings.landing_kept_days
+            landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds, kept_days)
+            sync_feeds(inst.pack)
+            try:
+                yield Worker(
+                    inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, kept, pace, day=day
+                )
+            finally:
+                gc.unfreeze()  # what a worker's practice froze goes with it
+
+
+class Cases:
+    """Casework, as the worker asks for it."""
+
+    def __init__(self, inst: Installation) -> None:
+        self._inst = inst
+        self._beside = OwnProcess(inst.home.folder)
+        self._seq = -1  # how far the outbox was read
+        self._shown: list[Any] = []
+
+    def apply_all(self, doubtful: Sequence[int]) -> Applied:
+        with _reachable():
+            applied = casework_sync.apply_outbox(self._inst, doubtful)
+        self._seq = applied.last_seq
+        return applied
+
+    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], Applied]]:
+        seen = Seen(households, doubtful, casework_sync.members_of_cases(self._inst, households))
+        waiting = changes_after(self._inst.engine, self._seq)
+        while True:
+            changes = list(islice(waiting, SLICES_AT_ONCE))
+            self._seq = changes[-1][-1].seq if changes else self._seq
+            if len(changes) < SLICES_AT_ONCE:
+                yield partial(self._follow, changes, seen)
+                return
+            yield partial(self._follow, changes)
+
+    def close(self) -> None:
+        self._beside.close()
+
+    def _follow(self, changes: Sequence[Sequence[Change]], seen: Seen | None = None) -> Applied:
+        with _reachable():
+            try:
+                return self._beside.call(casework.follow, changes, seen)
+            except ProcessEnded as error:
+                raise CaseworkAway(str(error)) from error
+
+    def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
+        with _reachable():
+            return casework_sync.timelines_of(self._inst, households, as_of, known_at)
+
+    def open_households(self, *, all_of_them: bool) -> list[int]:
+        with _reachable():
+            return casework.open_households() if all_of_them else casework.without_timelines()
+
+    def tally(self) -> bool:
+        with _reachable():
+            return casework.sync_tallies_daily()
+
+    def show_feeds(self) -> None:
+        found = casework_sync.freshness(self._inst)
+        if found != self._shown:
+            with _reachable():
+                casework.sync_freshness(found)
+            self._shown = found
+
+
+class _Reachable:
+    """The vault's store; a database that does not answer is told as such."""
+
+    def __init__(self, store: IdentityStore) -> None:
+        self._store = store
+
+    def expecting(self, persons: int) -> AbstractContextManager[None]:
+        return self._store.expecting(persons)
+
+    def write(self, identities: Sequence[SealedIdentity]) -> None:
+        with _reachable():
+            self._store.write(identities)
+
+    def discard_above(self, person_id: int) -> None:
+        with _reachable():
+            self._store.discard_above(person_id)
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    from django.db import Error, connections
+
+    try:
+        yield
+    except Error as error:
+        connections.close_all()
+        raise CaseworkAway(
+            f"Casework's database does not answer ({type(error).__name__}). What came waits in the inbox."
+        ) from error

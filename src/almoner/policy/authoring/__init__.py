@@ -1,0 +1,1 @@
+"""For people who write packs: a new pack, differences, references."""

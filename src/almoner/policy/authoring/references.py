@@ -1,0 +1,79 @@
+"""Where the numbers and rules of a pack come from, by how far the reference can be trusted.
+
+The marks are words in the reference's own text (docs/packs.md, *References*), so that whoever reads the
+file sees them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.terms import Words
+
+Standing = Literal["general knowledge", "example value", "setting", "document"]
+STANDINGS: tuple[Standing, ...] = ("general knowledge", "example value", "setting", "document")
+_MARKS: tuple[tuple[Standing, tuple[str, ...]], ...] = (
+    ("general knowledge", ("general knowledge", "一般了解")),
+    ("example value", ("example value", "check the original", "read on a mirror", "示例值", "待核对原文")),
+    ("setting", ("setting of this pack", "本包设定")),
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One thing that needs a source, and the source it names. `value` is a parameter's value with its
+    unit, else empty."""
+
+    part: Literal["parameters", "categories", "programmes", "contracts"]
+    item: str
+    label: Words
+    where: str  # of a parameter: area and date
+    value: str
+    reference: str
+    standing: Standing
+
+
+def standing(reference: str) -> Standing:
+    """How a reference is marked. The weakest mark counts where there are several."""
+    text = reference.casefold()
+    return next((kind for kind, marks in _MARKS if any(mark in text for mark in marks)), "document")
+
+
+def references(pack: Pack) -> list[Reference]:
+    """All of the pack's references, the weakest first, within a kind in the order of the pack."""
+    found = [*_parameters(pack), *_rules(pack), *_contracts(pack)]
+    return sorted(found, key=lambda r: STANDINGS.index(r.standing))
+
+
+def _parameters(pack: Pack) -> Iterator[Reference]:
+    for parameter in pack.parameters.values():
+        for area, values in parameter.areas.items():
+            for dated in values:
+                where = f"{area + ', ' if area else ''}from {dated.since}"
+                unit = f" {parameter.unit}" if parameter.unit and parameter.unit != "1" else ""
+                said = "ended" if dated.value is None else f"{dated.value}{unit}"
+                yield Reference(
+                    "parameters",
+                    parameter.id,
+                    parameter.label,
+                    where,
+                    said,
+                    dated.reference,
+                    standing(dated.reference),
+                )
+
+
+def _rules(pack: Pack) -> Iterator[Reference]:
+    for c in pack.categories.values():
+        yield Reference("categories", c.id, c.label, "", "", c.reference, standing(c.reference))
+    for p in pack.programmes.values():
+        yield Reference("programmes", p.id, p.label, "", "", p.reference, standing(p.reference))
+
+
+def _contracts(pack: Pack) -> Iterator[Reference]:
+    for feed in pack.feeds.values():
+        basis = feed.legal_basis
+        yield Reference("contracts", feed.id, feed.label, "", "", basis, standing(basis))

@@ -1,0 +1,1 @@
+"""What a compiled pack is: feeds, indicators, signals, programmes, watch."""

@@ -1,0 +1,333 @@
+"""A compiled pack: what every later stage reads. It is immutable and holds no file positions.
+
+`almoner.policy.compile_pack` makes one from a folder. Words in a pack are given per language, as
+`{"en": "...", "zh": "..."}`; use `say` to pick one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from almoner.policy.model.terms import Condition, Subject, Term, Words
+
+if TYPE_CHECKING:
+    from almoner.policy.model.support import Category, Participation, Terms
+    from almoner.policy.model.watch import Watch
+
+PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
+
+
+class Role(StrEnum):
+    """What a property is to the registry. Properties with an identity role never reach the facts."""
+
+    RESIDENT_ID = "resident_id"  # becomes person_id
+    HOUSEHOLD = "household"  # becomes household_id
+    NAME = "name"  # vault only
+    PHONE = "phone"  # vault only
+    ADDRESS = "address"  # vault only
+    BIRTH_DATE = "birth_date"
+    AREA = "area"
+    PARENT_AREA = "parent_area"
+    EVENT_TIME = "event_time"
+    AUDIT_ONLY = "audit_only"  # kept for fairness audits; no signal or programme may read it
+
+
+VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
+IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
+
+
+@dataclass(frozen=True)
+class Property:
+    """One column of a feed, from its contract."""
+
+    name: str
+    type: PropertyType
+    role: Role | None = None
+    required: bool = False
+    key: bool = False
+    unit: str | None = None
+    label: Words = field(default_factory=dict)
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    valid_values: tuple[str, ...] = ()
+    format: str | None = None  # of dates in text files, in the letters of ODCS: yyyy-MM-dd
+    identifier: str | None = None  # a module of python-stdnum that checks the number, e.g. "xx.yyy"
+    purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
+    value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
+    at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
+
+    @property
+    def fact_column(self) -> str | None:
+        """The column's name in the facts; None for what only the vault holds."""
+        if self.role is Role.RESIDENT_ID:
+            return "person_id"
+        if self.role is Role.HOUSEHOLD:
+            return "household_id"
+        return None if self.role in VAULT_ROLES else self.name
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One contract: what a department delivers, under which terms."""
+
+    id: str
+    label: Words
+    owner: str
+    sharing_class: Literal["unconditional", "conditional", "not-shared"]
+    purposes: tuple[str, ...]
+    legal_basis: str
+    properties: tuple[Property, ...]
+    version: str
+    cadence: Literal["daily", "weekly", "monthly", "yearly", "on_event"]
+    shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
+    membership: bool = False  # the population register: who lives with whom
+    late_after_days: int | None = None  # after its last complete day; None: never late
+
+    def property_named(self, name: str) -> Property | None:
+        return next((p for p in self.properties if p.name == name), None)
+
+    def with_role(self, role: Role) -> Property | None:
+        return next((p for p in self.properties if p.role is role), None)
+
+    @property
+    def key(self) -> tuple[Property, ...]:
+        return tuple(p for p in self.properties if p.key)
+
+    @property
+    def event_time(self) -> Property | None:
+        return self.with_role(Role.EVENT_TIME)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an indicator."""
+
+    name: str
+    label: Words
+    unit: str | None
+    meaning: Words = field(default_factory=dict)
+    feeds: tuple[str, ...] = ()  # feeds that this column's value rests on, found by walking the SQL
+    reads: frozenset[tuple[str, str]] = frozenset()  # (feed, property) pairs, conditions and joins included
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """A SELECT that gives at most one row a subject. Its first column is `person_id` or `household_id`."""
+
+    id: str
+    subject: Subject
+    sql: str
+    label: Words
+    columns: tuple[Column, ...]
+    parameters: tuple[str, ...] = ()  # without :as_of, :known_at
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A SELECT of what people look back on: at most one `value` a subject and `month`. Nothing is decided
+    by it.
+
+    `purposes` are those that all it reads is shared for; a case sees it only where it is about one of them.
+    """
+
+    id: str
+    subject: Subject
+    sql: str
+    label: Words
+    unit: str | None
+    meaning: Words = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()  # without :as_of, :known_at
+    feeds: tuple[str, ...] = ()
+    reads: frozenset[tuple[str, str]] = frozenset()  # (feed, property) pairs, conditions and joins included
+    purposes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ParameterValue:
+    since: dt.date
+    value: float | int | str | bool | None  # None: ended
+    reference: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A dated value, by area. `areas[None]` is what holds where no more specific area has a value."""
+
+    id: str
+    label: Words
+    unit: str | None
+    areas: Mapping[str | None, tuple[ParameterValue, ...]]  # each sorted by `since`, oldest first
+
+    def at(self, day: dt.date, area: str | None = None) -> ParameterValue | None:
+        """The value in force on `day`; None where none is, or where it has ended."""
+        found = [v for v in self.areas.get(area, ()) if v.since <= day]
+        return found[-1] if found and found[-1].value is not None else None
+
+    @property
+    def by_area(self) -> bool:
+        return any(area is not None for area in self.areas)
+
+
+@dataclass(frozen=True)
+class Level:
+    id: str
+    when: Condition | None  # None: the level that is left
+    within: Term
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A need: when it holds, how severe it is, who confirms it, within what time."""
+
+    id: str
+    label: Words
+    subject: Subject
+    theme: str
+    purpose: str
+    when: Condition
+    levels: tuple[Level, ...]  # most urgent first; the first that holds is taken
+    severity: Condition | None  # orders the queue within a level: larger is worse
+    department: str  # confirms
+    check: Words  # what to check at the visit
+    why: Words  # why the rule is as it is
+    expires_days: int
+    needs: tuple[str, ...] = ()  # needs of a fictional place that it is to find; none: the theme is the need
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of an amount's arithmetic; later steps may use earlier ones by `id`."""
+
+    id: str
+    label: Words
+    value: Condition
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    label: Words
+    when: Condition
+
+
+@dataclass(frozen=True)
+class Programme:
+    """A support: who is eligible, how much, who delivers, by when, how the family takes part."""
+
+    id: str
+    label: Words
+    subject: Subject
+    kind: Literal["cash", "service"]
+    purposes: tuple[str, ...]
+    signals: tuple[str, ...]  # an open signal of these makes the programme be looked at
+    eligible: Condition
+    exclusions: tuple[Exclusion, ...]
+    steps: tuple[Step, ...]  # the last one is the amount
+    unit: str
+    department: str
+    within: Term
+    participation: Participation
+    reference: str
+    terms: Terms
+
+
+CONSOLE = "console"
+
+
+@dataclass(frozen=True)
+class Department:
+    """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a
+    resident to deliver."""
+
+    id: str
+    label: Words
+    inbox: str = CONSOLE
+    opens: dt.time = dt.time(9)
+    closes: dt.time = dt.time(17)
+    identity: tuple[str, ...] = ("number", "name")  # fields of the vault
+
+
+@dataclass(frozen=True)
+class ScenarioCase:
+    """One household with its records, and what the pack must answer."""
+
+    name: str
+    file: str
+    line: int
+    as_of: dt.date
+    complete_through: Mapping[
+        str, dt.date | None
+    ]  # by feed; not named: complete to `as_of`; None: never delivered
+    records: Mapping[str, tuple[Mapping[str, object], ...]]  # by feed, in the contract's columns
+    signals: Mapping[
+        str, str | bool | None
+    ]  # level, or True/False, or None for unknown; by signal or signal@person
+    programmes: Mapping[str, float | bool | None]  # amount, or False: none
+    categories: Mapping[str, str | bool | None] = field(default_factory=dict)  # what is proposed or held
+    corrections: Mapping[str, tuple[Mapping[str, object], ...]] = field(
+        default_factory=dict
+    )  # came later, same keys
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A real panel that the pack is evaluated on: a data set that a package ships, mapped to feeds."""
+
+    package: str
+    dataset: str
+    columns: Mapping[str, Mapping[str, str]]  # feed -> property -> SQL expression over the data set's columns
+    period: str  # SQL expression: the year of a row
+    poor: str  # SQL expression over the rows of one year
+    person: str
+    order_by: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack that has passed `almoner pack check`."""
+
+    id: str
+    version: str
+    label: Words
+    languages: tuple[str, ...]
+    currency: str
+    purposes: Mapping[str, Words]
+    departments: Mapping[str, Department]
+    feeds: Mapping[str, Feed]
+    indicators: Mapping[str, Indicator]
+    parameters: Mapping[str, Parameter]
+    signals: Mapping[str, Signal]
+    programmes: Mapping[str, Programme]
+    scenarios: tuple[ScenarioCase, ...]
+    holidays: Mapping[dt.date, bool]  # True: a working day although a weekend; False: a holiday
+    hash: str  # SHA-256 over the files, after `extends`
+    panel: Panel | None = None
+    units: Mapping[str, Words] = field(
+        default_factory=dict
+    )  # words for the letters of units: CNY, month, ...
+    categories: Mapping[str, Category] = field(default_factory=dict)
+    watch: Watch | None = None
+    timelines: Mapping[str, Timeline] = field(default_factory=dict)
+
+    @property
+    def membership_feed(self) -> Feed:
+        return next(f for f in self.feeds.values() if f.membership)
+
+    @cached_property
+    def columns(self) -> Mapping[str, tuple[Indicator, Column]]:
+        """By bare name, the indicator and column behind it."""
+        return {
+            column.name: (indicator, column)
+            for indicator in self.indicators.values()
+            for column in indicator.columns
+        }
+
+    def column(self, name: str) -> tuple[Indicator, Column]:
+        """The indicator and column behind a bare name. KeyError when no indicator has it."""
+        return self.columns[name]

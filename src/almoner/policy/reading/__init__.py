@@ -1,0 +1,1 @@
+"""Read a pack's files with their positions, and check them."""

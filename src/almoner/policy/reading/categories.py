@@ -1,0 +1,125 @@
+"""Categories: whom the law recognises, how long, and when a person is asked whether it still fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from almoner.policy.document import Document
+from almoner.policy.model.support import Category, Exit, Guard, Review
+from almoner.policy.reading import shapes
+from almoner.policy.reading.rules import Ground, RuleReader, term
+from almoner.policy.report import Report
+
+_ASKS = ("?", "？")
+
+
+class CategoryReader(RuleReader):
+    """Reads one category. `documents` are the files of every category of the pack."""
+
+    numbers = frozenset({"since"})
+
+    def __init__(
+        self, name: str, document: Document, ground: Ground, report: Report, documents: Mapping[str, Document]
+    ) -> None:
+        super().__init__(name, document, ground, report)
+        self._documents = documents
+
+    def category(self) -> Category | None:
+        before = len(self.report)
+        shape = shapes.fit(self.document, shapes.CategoryShape, self.report)
+        self.check_purposes()
+        self.one_of(("department",), self.ground.departments, "department")
+        for n in range(len(self.document.items("signals"))):
+            self.one_of(("signals", n), self.ground.signals, "signal")
+        for key in ("when", "held", "since"):
+            self.condition(key)
+        self._unless()
+        self._review()
+        self._exit()
+        return self._made(shape) if shape and len(self.report) == before else None
+
+    def _unless(self) -> None:
+        """A category gives way only to deeper ones, about the same subject or the household around a person."""
+        self.names_of(("unless",), self._documents, "category")
+        mine = (self.document.get("tier"), self.document.get("subject"))
+        for n, name in enumerate(self.document.items("unless")):
+            other = self._documents.get(name) if name != self.name else None
+            if other is None:
+                continue
+            tier, subject = other.get("tier"), other.get("subject")
+            if isinstance(tier, int) and isinstance(mine[0], int) and tier >= mine[0]:
+                message = f"`{name}` is of tier {tier}, which is no deeper than {mine[0]}."
+                self.fault(
+                    ("unless", n), "tier", message, "Name deeper categories only: those of a smaller tier."
+                )
+            if subject == "person" and mine[1] == "household":
+                message = f"`{name}` is about a person, and `{self.name}` is about households."
+                self.fault(("unless", n), "subject-mismatch", message, "Name categories of households.")
+
+    def _review(self) -> None:
+        data = self.document.mapping()
+        if "review" in data and "since" not in data:
+            message = "A review needs to know how long ago the recognition was."
+            self.fault(
+                ("review",), "review-without-since", message, "Add `since:` with the months of an indicator."
+            )
+        self._question("review")
+
+    def _exit(self) -> None:
+        self.condition("exit", "when")
+        for n in range(len(self.document.items("exit", "guards"))):
+            self.condition("exit", "guards", n, "when")
+        self.one_of(("exit", "department"), self.ground.departments, "department")
+        self._question("exit")
+
+    def _question(self, key: str) -> None:
+        """What is proposed there is a question to a person, and reads as one in every language."""
+        for language, text in self.document.mapping(key, "question").items():
+            if isinstance(text, str) and not text.strip().endswith(_ASKS):
+                self.fault(
+                    (key, "question", language),
+                    "not-a-question",
+                    f"`{text}` is not a question, and nothing here is decided by a machine.",
+                    "Ask a person, and end with a question mark.",
+                )
+
+    def _made(self, shape: shapes.CategoryShape) -> Category:
+        return Category(
+            id=self.name,
+            label=shape.label,
+            subject=shape.subject,
+            tier=shape.tier,
+            purposes=self.own_purposes,
+            signals=tuple(shape.signals),
+            when=self.compiled("when"),
+            held=self.compiled("held"),
+            unless=tuple(shape.unless),
+            department=shape.department,
+            within=term(shape.within),
+            check=shape.check,
+            reference=shape.reference,
+            since=self.optional("since"),
+            valid_months=shape.valid_months,
+            review=_review(shape.review),
+            exit=self._made_exit(shape),
+        )
+
+    def _made_exit(self, shape: shapes.CategoryShape) -> Exit | None:
+        if shape.exit is None:
+            return None
+        guards = tuple(
+            Guard(g.label, self.compiled("exit", "guards", n, "when"))
+            for n, g in enumerate(shape.exit.guards)
+        )
+        return Exit(
+            shape.exit.question,
+            self.compiled("exit", "when"),
+            guards,
+            shape.exit.check,
+            shape.exit.department or shape.department,
+            term(shape.exit.within),
+        )
+
+
+def _review(shape: shapes.ReviewShape | None) -> Review | None:
+    return Review(shape.months, shape.question, term(shape.within)) if shape else None

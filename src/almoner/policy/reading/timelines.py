@@ -1,0 +1,110 @@
+"""Timelines: one SELECT with a value by month, for the people who work on a case. No rule reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from almoner.policy import watermarks
+from almoner.policy.model.pack import Feed, Role, Timeline
+from almoner.policy.reading import shapes
+from almoner.policy.reading.indicators import StatementReader
+from almoner.policy.sql.lineage import Lineage
+from almoner.policy.sql.relation import OPAQUE, Reads, Relation
+
+FOLDER = "timelines"
+_REST = ("month", "value")
+
+
+@dataclass(frozen=True)
+class ReadTimeline:
+    """A timeline as far as it could be read, and where it was."""
+
+    timeline: Timeline | None
+    sql_file: str
+
+
+class TimelineReader(StatementReader):
+    """Reads one timeline."""
+
+    what = "a timeline"
+    by_area_advice = "Leave it out: a timeline shows what was, and compares with nothing."
+
+    def read(self, feeds: Mapping[str, Feed | None]) -> ReadTimeline:
+        before = len(self._report)
+        shape = shapes.fit(self._document, shapes.TimelineShape, self._report)
+        unit = self._document.get("unit")
+        shapes.unit(self._document, ("unit",), unit, self._atoms, self._report)
+        relation = OPAQUE
+        lineage = Lineage(self._sql, self._tables)
+        if self._sql.tree is not None:
+            relation = self._walk(lineage, self._sql.tree)
+        if not relation.opaque or relation.columns:
+            self._outputs(relation, str(self._document.get("subject")))
+        reads = relation.rows.union(*relation.columns.values())
+        purposes = self._purposes(reads, feeds, lineage.sites)
+        sound = shape and self._sql.sound and len(self._report) == before
+        made = self._made(shape, reads, purposes) if sound else None
+        return ReadTimeline(made, self._sql.file)
+
+    def _outputs(self, relation: Relation, subject: str) -> None:
+        """Exactly three columns, in their order; and no month of a subject twice."""
+        names = list(relation.columns)
+        self._subject_first(names, subject)
+        wanted = (f"{subject}_id", *_REST)
+        if names[1:] != list(_REST):
+            given = ", ".join(f"`{n}`" for n in names) or "nothing"
+            listed = ", ".join(f"`{n}`" for n in wanted)
+            self._sql.fault(
+                self._sql.tree,
+                "timeline-columns",
+                f"The SELECT gives {given}.",
+                f"A timeline gives exactly {listed}.",
+            )
+        elif names[0] == wanted[0] and (relation.unique is None or not relation.unique <= set(wanted[:2])):
+            self._sql.fault(
+                self._sql.tree,
+                "timeline-months",
+                f"It does not show that a {subject} has each month once.",
+                f"End with GROUP BY {subject}_id, month.",
+            )
+
+    def _purposes(
+        self, reads: Reads, feeds: Mapping[str, Feed | None], sites: Mapping[tuple[str, str], int]
+    ) -> tuple[str, ...]:
+        """What all fields are shared for together."""
+        shared: set[str] | None = None
+        for feed_id, name in sorted(reads):
+            feed = feeds.get(feed_id)
+            prop = feed.property_named(name) if feed else None
+            if feed is None or prop is None:
+                continue
+            if prop.role is Role.AUDIT_ONLY:
+                message = f"`{name}` of `{feed_id}` is for audits only."
+                advice = "Leave it out: nobody is treated differently for it."
+                self._report.add(self._sql.file, sites.get((feed_id, name), 1), "audit-only", message, advice)
+            own = set(feed.purposes if prop.purposes is None else prop.purposes)
+            shared = own if shared is None else shared & own
+        if shared is not None and not shared:
+            listed = ", ".join(f"`{feed}`" for feed in sorted({feed for feed, _ in reads}))
+            self._sql.fault(
+                self._sql.tree,
+                "purpose-not-covered",
+                f"There is no purpose that all of {listed} is shared for.",
+                "Make two timelines of it, or agree the purpose with the owners and add it to the contracts.",
+            )
+        return tuple(sorted(shared or ()))
+
+    def _made(self, shape: shapes.TimelineShape, reads: Reads, purposes: tuple[str, ...]) -> Timeline:
+        return Timeline(
+            id=self._name,
+            subject=shape.subject,
+            sql=watermarks.typed(self._sql.statement, watermarks.names(self._tables)),
+            label=shape.label,
+            unit=None if shape.unit is None else str(shape.unit),
+            meaning=shape.meaning,
+            parameters=tuple(p for p in self._sql.parameters if p not in {"as_of", "known_at"}),
+            feeds=tuple(sorted({feed for feed, _ in reads})),
+            reads=reads,
+            purposes=purposes,
+        )

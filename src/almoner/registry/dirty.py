@@ -1,0 +1,185 @@
+"""Households whose facts have changed since they were last assessed, and watermarks that have moved."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from almoner.engines.base import Engine
+from almoner.policy.model.pack import Feed
+from almoner.registry.deliveries import Noted, Receipt
+from almoner.registry.schema import fact_columns, fact_table
+from almoner.registry.writing import Outcome
+
+EVERYBODY = 0  # no household has this id
+_TABLES = {
+    "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
+    "moved_watermark": "feed VARCHAR",
+}
+
+
+def ensure(engine: Engine) -> None:
+    """Create the tables that are missing."""
+    for name, columns in _TABLES.items():
+        engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
+
+
+def first_households(engine: Engine, table: str, most: int) -> list[int]:
+    """At most `most` households of a table of the schema `registry`, in the order of their ids."""
+    sql = f"""
+      SELECT DISTINCT household_id
+      FROM registry.{table}
+      WHERE household_id <> {EVERYBODY}
+      ORDER BY household_id
+      LIMIT $most
+    """
+    return [household for (household,) in engine.rows(sql, {"most": most})]
+
+
+def forget_touched(engine: Engine, relation: str) -> None:
+    """Forget the households of `relation` (a table or registered rows with `household_id`): they were assessed."""
+    engine.execute(
+        f"DELETE FROM registry.touched WHERE household_id IN (SELECT household_id FROM {relation})"
+    )
+
+
+def forget_all(engine: Engine) -> None:
+    """Forget all households and watermarks: everybody was assessed."""
+    for name in _TABLES:
+        engine.execute(f"DELETE FROM registry.{name}")
+
+
+MOST_TOUCHED = 50_000  # rows of a file; from so many on everybody is looked at instead
+
+
+class Touched:
+    """Whom rows concern that are being written: gathered delivery by delivery (`add`), noted at once
+    (`write`), in one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._everybody = False
+        self._found: dict[str, list[pa.Table]] = {"household_id": [], "person_id": []}
+
+    def add(
+        self, feed: Feed, judged: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False
+    ) -> None:
+        """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `judged`
+        says what was known before. `corrected`: some took the place of others. `everybody`: they are so
+        many that everybody is looked at; whose rows were closed is noted still.
+        """
+        self._everybody |= everybody or feed.shared
+        columns = fact_columns(feed)
+        if feed.shared:
+            return
+        if "household_id" in columns and (feed.membership or "person_id" not in columns):
+            column = "household_id"
+        elif "person_id" in columns:
+            column = "person_id"
+        else:
+            return
+        new = (
+            f"SELECT DISTINCT {column} AS subject, false AS closed FROM {judged} WHERE NOT same AND {column}"
+            " IS NOT NULL"
+        )
+        old = f"""SELECT DISTINCT {column} AS subject, true AS closed FROM {fact_table(feed)} WHERE {column} IS NOT NULL
+            AND rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
+        asked = ((new, not withdrawn and not everybody), (old, corrected))
+        self._found[column] += [self._engine.table(sql) for sql, wanted in asked if wanted]
+
+    def write(self, register: Feed) -> None:
+        """Note the households, those too in which the persons live."""
+        if self._everybody:
+            touch_all(self._engine)
+        parts = [self._offered(column) for column in self._found]
+        if not any(rows.num_rows for rows in parts):
+            return
+        with (
+            self._engine.offer("households_written", parts[0]),
+            self._engine.offer("persons_written", parts[1]),
+        ):
+            self._engine.execute(
+                f"""INSERT INTO registry.touched SELECT subject, closed FROM households_written UNION
+                SELECT r.household_id, s.closed FROM persons_written AS s JOIN {fact_table(register)} AS r ON r.person_id = s.subject
+                WHERE r.known_to = 'infinity' AND r.household_id IS NOT NULL"""
+            )
+
+    def _offered(self, column: str) -> pa.Table:
+        return pa.concat_tables([_SUBJECTS.empty_table(), *self._found[column]])
+
+
+_SUBJECTS = pa.schema([("subject", pa.int64()), ("closed", pa.bool_())])
+
+
+def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
+    """Notes, in the transaction that takes in a file of the feed, whom its rows concern, and that its
+    watermark moved."""
+    before = watermark(engine, feed.id)
+
+    def note(outcome: Outcome | None, receipt: Receipt) -> None:
+        if receipt.complete_through and (before is None or receipt.complete_through > before):
+            note_moved(engine, feed.id)
+        changed = receipt.rows_new + receipt.rows_corrected
+        if outcome and changed:
+            touched = Touched(engine)
+            touched.add(
+                feed,
+                outcome.looked.judged,
+                corrected=receipt.rows_corrected > 0,
+                everybody=changed > MOST_TOUCHED,
+            )
+            touched.write(register)
+
+    return note
+
+
+def touch_all(engine: Engine) -> None:
+    engine.execute(f"INSERT INTO registry.touched VALUES ({EVERYBODY}, false)")
+
+
+def everybody_is_touched(engine: Engine) -> bool:
+    return bool(engine.rows(f"SELECT 1 FROM registry.touched WHERE household_id = {EVERYBODY} LIMIT 1"))
+
+
+def touched(engine: Engine, most: int) -> list[int]:
+    """At most so many households that wait to be assessed, in the order of their ids."""
+    return first_households(engine, "touched", most)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Of a feed: when its latest delivery came, and the last day that it is complete for."""
+
+    received_at: dt.datetime | None = None
+    complete_through: dt.date | None = None
+
+
+def standings(engine: Engine) -> dict[str, Standing]:
+    """By feed, how it stands; feeds of which nothing ever came are left out."""
+    sql = "SELECT feed, max(received_at), max(complete_through) FROM registry.delivery GROUP BY feed"
+    return {feed: Standing(received_at, through) for feed, received_at, through in engine.rows(sql)}
+
+
+def watermark(engine: Engine, feed: str) -> dt.date | None:
+    """The last day that the feed is complete for."""
+    return standings(engine).get(feed, Standing()).complete_through
+
+
+def note_moved(engine: Engine, feed: str) -> None:
+    """Write down that a feed's watermark moved."""
+    engine.execute("INSERT INTO registry.moved_watermark VALUES ($feed)", {"feed": feed})
+
+
+def moved(engine: Engine) -> list[str]:
+    """Feeds whose watermark has moved since somebody looked."""
+    return [f for (f,) in engine.rows("SELECT DISTINCT feed FROM registry.moved_watermark ORDER BY 1")]
+
+
+def forget_moved(engine: Engine, feeds: Sequence[str]) -> None:
+    with engine.offer("feeds_looked_at", pa.table({"feed": pa.array(feeds, pa.string())})):
+        engine.execute(
+            "DELETE FROM registry.moved_watermark WHERE feed IN (SELECT feed FROM feeds_looked_at)"
+        )

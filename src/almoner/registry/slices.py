@@ -1,0 +1,53 @@
+"""Merge the delivery records of many small slices into one a feed and day."""
+
+from __future__ import annotations
+
+from almoner.engines.base import Engine
+
+FEWEST_MERGED = 500  # slices; fewer are left as they are
+
+
+_SUMMED = (
+    "rows_read",
+    "rows_new",
+    "rows_corrected",
+    "rows_unchanged",
+    "rows_duplicate",
+    "rows_quarantined",
+    "faults",
+)
+
+
+def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
+    """Make one delivery a feed and day of the slices that came under `name`, once at least `fewest` are
+    too many. Gives how many went.
+
+    A slice that moved its feed's watermark stays, so every watermark is known as of every moment as
+    before. Of the others the last stays, with the sums of all, so that the largest number of a delivery
+    never falls (`holders` and `compacting` count on it).
+    """
+    sums = ", ".join(f"sum({c})::BIGINT AS {c}" for c in _SUMMED)
+    before = (
+        "max(complete_through) OVER (PARTITION BY feed ORDER BY delivery_id ROWS BETWEEN UNBOUNDED PRECEDING"
+        " AND 1 PRECEDING)"
+    )
+    with engine.transaction():
+        engine.keep(
+            "slices_to_merge",
+            f"""WITH told AS (SELECT *, complete_through > coalesce({before}, '-infinity'::DATE) AS moves FROM registry.delivery)
+                SELECT max(delivery_id) AS kept, list(delivery_id) AS slices, {sums} FROM told
+                WHERE file = $name AND moves IS NOT true GROUP BY feed, received_at::DATE HAVING count(*) > 1""",
+            {"name": name},
+        )
+        gone = int(engine.value("SELECT coalesce(sum(len(slices) - 1), 0) FROM slices_to_merge"))
+        if gone >= fewest:
+            engine.execute(
+                "DELETE FROM registry.delivery WHERE delivery_id IN (SELECT unnest(slices) FROM"
+                " slices_to_merge) AND delivery_id NOT IN (SELECT kept FROM slices_to_merge)"
+            )
+            listed = ", ".join(f"{c} = m.{c}" for c in _SUMMED)
+            engine.execute(
+                f"UPDATE registry.delivery SET {listed} FROM slices_to_merge AS m WHERE delivery_id = m.kept"
+            )
+        engine.forget("slices_to_merge")
+    return gone if gone >= fewest else 0

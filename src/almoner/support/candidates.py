@@ -1,0 +1,127 @@
+"""Who is looked at: households with an open signal, a recognition, or something that already stands on
+their case.
+
+All others have nothing that support could answer, so rules over many columns are worked out for few rows.
+What is open and what is recognised stands beside each of these rows once, as lists: a subquery in every
+rule takes longer than the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from almoner.assessment.context import Scene
+from almoner.assessment.evidence import Explainer
+from almoner.assessment.feature_table import SUBJECTS, rows, subject_key, wide
+from almoner.assessment.opening import compute, late
+from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
+from almoner.assessment.signals import REFUTED as SIGNALS_REFUTED
+from almoner.engines import Beside, quote
+from almoner.policy.model.terms import Subject
+
+OPEN, HELD = (
+    "open_signals",
+    "recognitions",
+)  # kept tables: item, household_id, person_id (none where it is about the household)
+OPEN_HERE, HELD_HERE = "open here", "held here"  # columns of `looked`: lists of signals, and of categories
+CONCERNED = "looked"  # the kept table of their households
+
+
+def looked(subject: Subject) -> str:
+    """The kept table with a row for each household or person that is looked at, all its columns beside it."""
+    return f"{CONCERNED}_{subject}"
+
+
+def find(scene: Scene) -> None:
+    """Keep `open_signals`, `recognitions` and the rows that are looked at."""
+    engine = scene.engine
+    recognised = " UNION ALL ".join(_recognitions(scene, subject) for subject in SUBJECTS)
+    engine.keep_each([(OPEN, _open_signals(scene), None), (HELD, recognised, None)])
+    engine.keep(CONCERNED, _concerned(scene))
+    with scene.narrowed(CONCERNED):
+        compute(scene, late(scene.pack))
+        engine.keep_each(
+            (_of(subject, about), _here(subject, about), None)
+            for subject in SUBJECTS
+            for about in (OPEN, HELD)
+        )
+        for subject in SUBJECTS:
+            found, key = rows(scene, subject, among=CONCERNED), subject_key(subject)
+            here = [
+                Beside(_of(subject, about), key, key, {"items": column})
+                for about, column in ((OPEN, OPEN_HERE), (HELD, HELD_HERE))
+            ]
+            engine.keep_beside(looked(subject), found.spine, [*found.tables, *here])
+
+
+def _of(subject: Subject, about: str) -> str:
+    """The kept table of `_here`."""
+    return f"{about} of {subject}"
+
+
+def _open_signals(scene: Scene) -> str:
+    return f"""SELECT DISTINCT item, household_id, person_id FROM {SIGNAL_FINDINGS}
+        UNION SELECT item, household_id, person_id FROM {scene.standing}
+        WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})"""
+
+
+def _recognitions(scene: Scene, subject: Subject) -> str:
+    """One pass over the wide table for all categories of a subject."""
+    held = {c.id: scene.sql(c.held) for c in scene.pack.categories.values() if c.subject == subject}
+    items = ", ".join(f"CASE WHEN {sql} THEN '{category}' END" for category, sql in held.items())
+    person = "person_id" if subject == "person" else "NULL::BIGINT AS person_id"
+    listed = (
+        f"SELECT unnest([{items}]::VARCHAR[]) AS item, household_id, {person} FROM {wide(subject)} WHERE"
+        f" {' OR '.join(held.values()) or 'false'}"
+    )
+    return f"SELECT * FROM ({listed}) WHERE item IS NOT NULL"
+
+
+def _concerned(scene: Scene) -> str:
+    return f"""SELECT household_id FROM {OPEN} UNION SELECT household_id FROM {HELD}
+        UNION SELECT household_id FROM {scene.standing} WHERE kind <> 'signal'"""
+
+
+def _here(subject: Subject, about: str) -> str:
+    """A SELECT of the items of `OPEN` or `HELD` that are there for each subject: its own, and of a
+    household those of its members, of a person those of the household around it."""
+    key, own = subject_key(subject), f"SELECT item, household_id, person_id FROM {about}"
+    if subject == "person":
+        around = "JOIN member AS m ON m.household_id = a.household_id WHERE a.person_id IS NULL"
+        own += (
+            f" WHERE person_id IS NOT NULL UNION ALL SELECT a.item, m.household_id, m.person_id FROM {about}"
+            f" AS a {around}"
+        )
+    return f"SELECT {key}, list(DISTINCT item) AS items FROM ({own}) GROUP BY {key}"
+
+
+def open_among(explainer: Explainer, signals: Iterable[str], blank: str = "signals") -> dict[str, Any]:
+    """Of `signals`, those that are open in the household: a part of a form."""
+    join = (
+        f"LEFT JOIN {quote(_of('household', OPEN))} AS open_here ON open_here.household_id = m.household_id"
+    )
+    sql = f"list_intersect(coalesce(open_here.items, []), {_listed(signals)}).list_sort()"
+    return explainer.ask(blank, sql, join)
+
+
+def opened(signals: Iterable[str]) -> str:
+    """SQL over `looked`, true or false: one of `signals` is open for the subject, or for the household
+    around it."""
+    return _has_any(OPEN_HERE, signals)
+
+
+def holding(categories: Iterable[str]) -> str:
+    """SQL over `looked`, true or false: the subject, or the household around it, is recognised in one of
+    `categories`."""
+    return _has_any(HELD_HERE, categories)
+
+
+def _has_any(items: str, wanted: Iterable[str]) -> str:
+    listed = list(wanted)
+    return f"coalesce(list_has_any({quote(items)}, {_listed(listed)}), false)" if listed else "false"
+
+
+def _listed(names: Iterable[str]) -> str:
+    quoted = ", ".join(f"'{name}'" for name in names)
+    return f"[{quoted}]::VARCHAR[]"

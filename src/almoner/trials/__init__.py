@@ -1,0 +1,1 @@
+"""A pack before it goes live: scenarios, effects on a place, and areas concerned."""

@@ -1,0 +1,128 @@
+"""Which groups of people another pack would affect most: counts of persons, small ones withheld.
+
+A count under 10 is withheld, and with it the next smallest of its column, so that no difference to a total
+gives it away (complementary suppression, as statistical offices do). Columns that are kept for audits only
+(`audit_only`) appear here and nowhere else, and only as such counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+
+from almoner.assessment.context import Scene
+from almoner.engines import Engine, quote
+from almoner.policy.model.pack import Feed, Role
+
+SMALL = 10  # persons
+BANDS = (0, 7, 16, 25, 35, 45, 60, 70, 80)  # years; the first year of each band
+PEOPLE = "effects_people"
+COUNTED = ("newly_noticed", "no_longer_noticed", "gains", "loses")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Persons of one group. None is a withheld count. `gains`: some support is new or more; `loses`: it is
+    gone or less."""
+
+    attribute: str
+    value: str
+    persons: int | None
+    newly_noticed: int | None
+    no_longer_noticed: int | None
+    gains: int | None
+    loses: int | None
+
+
+def find(scene: Scene, moved: str) -> tuple[Group, ...]:
+    """Groups by every listed or audit-only column of the population register, by age, size of household
+    and area.
+
+    `moved` is the kept table of `pack_effects`; `effects_area` must be offered. The most affected group
+    comes first.
+    """
+    attributes = _people(scene, moved)
+    groups = [group for name in attributes for group in withheld(_count(scene.engine, name))]
+    touched = [g for g in groups if any(getattr(g, name) != 0 for name in COUNTED)]
+    scene.engine.forget(PEOPLE)
+    return tuple(sorted(touched, key=_weight))
+
+
+def _weight(group: Group) -> tuple[float, str, str]:
+    """The largest share of the group that is affected; what is withheld counts for nothing."""
+    largest = max(getattr(group, name) or 0 for name in COUNTED)
+    return -largest / (group.persons or 1) if group.persons else 0.0, group.attribute, group.value
+
+
+def _people(scene: Scene, moved: str) -> list[str]:
+    """Keep a row a person with attributes and with what changes for the person; gives the attributes' names."""
+    register = scene.pack.membership_feed
+    columns = _attributes(scene, register)
+    listed = ", ".join(f"{sql} AS {quote(name)}" for name, sql in columns.items())
+    flags = {
+        "newly_noticed": "kind = 'signal' AND change = 'came'",
+        "no_longer_noticed": "kind = 'signal' AND change = 'went'",
+        "gains": (
+            "kind = 'proposal' AND (change = 'came' OR (change = 'changed' AND new_amount > old_amount))"
+        ),
+        "loses": (
+            "kind = 'proposal' AND (change = 'went' OR (change = 'changed' AND new_amount < old_amount))"
+        ),
+    }
+    either = ", ".join(f"coalesce(p.{name}, false) OR coalesce(h.{name}, false) AS {name}" for name in flags)
+    summed = ", ".join(f"bool_or({rule}) AS {name}" for name, rule in flags.items())
+    scene.engine.keep(
+        PEOPLE,
+        f"""WITH size AS (SELECT household_id, count(*) AS persons FROM member GROUP BY household_id),
+            of_person AS (SELECT person_id, {summed} FROM {moved} WHERE person_id IS NOT NULL GROUP BY person_id),
+            of_household AS (SELECT household_id, {summed} FROM {moved} WHERE person_id IS NULL GROUP BY household_id)
+            SELECT {listed}, {either} FROM {quote(register.id)} AS r
+            JOIN member USING (person_id) JOIN size ON size.household_id = member.household_id
+            LEFT JOIN wide_household AS w ON w.household_id = member.household_id
+            LEFT JOIN effects_area AS e ON e.area = w.area
+            LEFT JOIN of_person AS p ON p.person_id = member.person_id
+            LEFT JOIN of_household AS h ON h.household_id = member.household_id""",
+    )
+    return list(columns)
+
+
+def _attributes(scene: Scene, register: Feed) -> dict[str, str]:
+    found: dict[str, str] = {}
+    born = register.with_role(Role.BIRTH_DATE)
+    if born is not None:
+        found["age"] = _band(f"date_sub('year', r.{quote(born.name)}, DATE '{scene.as_of}')")
+    for column in register.properties:
+        if column.valid_values or column.role is Role.AUDIT_ONLY:
+            found[column.name] = f"coalesce(r.{quote(column.name)}::VARCHAR, '?')"
+    found["household size"] = "CASE WHEN size.persons >= 6 THEN '6+' ELSE size.persons::VARCHAR END"
+    found["area"] = "coalesce(e.above, '?')"
+    return found
+
+
+def _band(age: str) -> str:
+    whens = " ".join(f"WHEN {age} < {upper} THEN '{lower}-{upper - 1}'" for lower, upper in pairwise(BANDS))
+    return f"CASE WHEN {age} IS NULL THEN '?' {whens} ELSE '{BANDS[-1]}+' END"
+
+
+def _count(engine: Engine, attribute: str) -> list[Group]:
+    counts = ", ".join(f"count(*) FILTER ({name})" for name in COUNTED)
+    rows = engine.rows(f"SELECT {quote(attribute)}, count(*), {counts} FROM {PEOPLE} GROUP BY 1 ORDER BY 1")
+    return [Group(attribute, *row) for row in rows]
+
+
+def withheld(groups: Sequence[Group]) -> list[Group]:
+    """The groups of one attribute with every small count, and its complement, taken out."""
+    columns = {column: _withheld([getattr(g, column) for g in groups]) for column in ("persons", *COUNTED)}
+    return [
+        Group(g.attribute, g.value, *(columns[f.name][i] for f in fields(Group)[2:]))
+        for i, g in enumerate(groups)
+    ]
+
+
+def _withheld(counts: Sequence[int]) -> list[int | None]:
+    small = {i for i, n in enumerate(counts) if 0 < n < SMALL}
+    others = sorted((n, i) for i, n in enumerate(counts) if n >= SMALL)
+    if len(small) == 1 and others:
+        small.add(others[0][1])
+    return [None if i in small else n for i, n in enumerate(counts)]

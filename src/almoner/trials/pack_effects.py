@@ -1,0 +1,240 @@
+"""What another pack would change for the people of an installation: both packs on the same facts and day,
+nothing written.
+
+A person is *affected* by what is said of the person, and by what is said of the person's household.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from almoner import cycle
+from almoner.assessment.context import Scene
+from almoner.assessment.ledger import FINDING_COLUMNS
+from almoner.cycle import Outcome
+from almoner.engines import Engine
+from almoner.policy.authoring.changes import Change, changes
+from almoner.policy.model.pack import Pack
+from almoner.trials import affected_groups
+from almoner.trials.affected_groups import Group
+from almoner.trials.area_levels import Levels, level_table, levels
+
+BEFORE, AFTER, MOVED = "effects_before", "effects_after", "effects_moved"
+NO_AREA = "?"
+
+
+@dataclass(frozen=True)
+class SignalEffect:
+    """Subjects of one signal. A count is None where the pack does not have the signal."""
+
+    signal: str
+    before: int | None
+    after: int | None
+    newly: int
+    no_longer: int
+    other_level: int
+    unknown_before: int | None
+    unknown_after: int | None
+
+
+@dataclass(frozen=True)
+class RecognitionEffect:
+    """Subjects of whom a person is asked about a category; `kind` is what is asked."""
+
+    kind: str
+    category: str
+    before: int
+    after: int
+    newly: int
+    no_longer: int
+
+
+@dataclass(frozen=True)
+class Paid:
+    """How many, and the sum in the programme's unit."""
+
+    count: int
+    total: float
+
+
+@dataclass(frozen=True)
+class AreaEffect:
+    area: str
+    label: str
+    before: Paid
+    after: Paid
+
+
+@dataclass(frozen=True)
+class ProgrammeEffect:
+    programme: str
+    unit: str
+    in_old: bool
+    in_new: bool
+    before: Paid
+    after: Paid
+    areas: tuple[AreaEffect, ...]
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The difference that `new` makes. `without_facts` names, by pack, the feeds of which nothing was
+    delivered yet."""
+
+    as_of: dt.date
+    known_at: dt.datetime
+    old: Pack
+    new: Pack
+    households: int
+    persons: int
+    without_facts: dict[str, list[str]]
+    area_level: str | None
+    signals: tuple[SignalEffect, ...]
+    recognitions: tuple[RecognitionEffect, ...]
+    programmes: tuple[ProgrammeEffect, ...]
+    groups: tuple[Group, ...]
+    text: tuple[Change, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def compare(
+    engine: Engine,
+    old: Pack,
+    new: Pack,
+    as_of: dt.date,
+    known_at: dt.datetime,
+    level: str | None = None,
+    language: str = "en",
+) -> Effects:
+    """Rehearse both packs and compare. `level` is a level of the areas' feed; else the one below the
+    topmost. Areas are named in `language`.
+
+    The engine may be read-only. Kept tables `effects_moved` and others stay for `listed`.
+    """
+    with cycle.rehearse(engine, old, as_of, known_at) as (scene, first):
+        _keep_findings(scene, BEFORE)
+        silent = {"old": _without_facts(scene)}
+    with cycle.rehearse(engine, new, as_of, known_at) as (scene, second):
+        _keep_findings(scene, AFTER)
+        silent["new"] = _without_facts(scene)
+        _keep_moved(engine)
+        chosen = levels(scene, level, language)
+        with engine.offer("effects_area", level_table(scene, chosen)):
+            money = _programmes(engine, old, new, chosen)
+            groups = affected_groups.find(scene, MOVED)
+    return Effects(
+        as_of,
+        known_at,
+        old,
+        new,
+        second.households,
+        second.persons,
+        silent,
+        chosen.name,
+        _signals(engine, first, second),
+        _recognitions(engine),
+        money,
+        groups,
+        tuple(changes(old, new)),
+        {"old": round(sum(first.seconds.values()), 3), "new": round(sum(second.seconds.values()), 3)},
+    )
+
+
+def listed(engine: Engine) -> list[tuple[object, ...]]:
+    """After `compare`: each finding that came, went or changed. Ids and figures only.
+
+    kind, item, change, household_id, person_id, area, level before and after, amount before and after.
+    """
+    return engine.rows(f"""SELECT kind, item, change, household_id, person_id, area, old_level, new_level,
+            CASE WHEN kind = 'proposal' THEN old_amount END, CASE WHEN kind = 'proposal' THEN new_amount END
+            FROM {MOVED} WHERE change <> 'same' ORDER BY kind, item, change, household_id, person_id""")
+
+
+def _keep_findings(scene: Scene, name: str) -> None:
+    found = cycle.findings().items()
+    parts = (f"SELECT '{kind}' AS kind, {FINDING_COLUMNS} FROM {table}" for kind, table in found)
+    scene.engine.keep(name, " UNION ALL ".join(parts))
+
+
+def _without_facts(scene: Scene) -> list[str]:
+    rows = scene.engine.rows("SELECT feed FROM feed WHERE received_at IS NULL ORDER BY feed")
+    return [feed for (feed,) in rows]
+
+
+def _keep_moved(engine: Engine) -> None:
+    """`came`, `went`, `changed` (of a signal the level, of a proposal the amount by half a cent) or `same`."""
+    engine.keep(
+        MOVED,
+        f"""SELECT kind, item, coalesce(a.household_id, b.household_id) AS household_id,
+              coalesce(a.person_id, b.person_id) AS person_id, coalesce(a.area, b.area) AS area,
+              b.level AS old_level, a.level AS new_level, b.severity AS old_amount, a.severity AS new_amount,
+              b.item IS NOT NULL AS stood, a.item IS NOT NULL AS stands,
+              CASE WHEN b.item IS NULL THEN 'came' WHEN a.item IS NULL THEN 'went'
+                WHEN kind = 'signal' AND a.level IS DISTINCT FROM b.level THEN 'changed'
+                WHEN kind = 'proposal' AND abs(a.severity - b.severity) >= 0.005 THEN 'changed' ELSE 'same' END AS change
+            FROM {AFTER} AS a FULL JOIN {BEFORE} AS b USING (kind, item, subject, subject_id)""",
+    )
+
+
+def _signals(engine: Engine, first: Outcome, second: Outcome) -> tuple[SignalEffect, ...]:
+    old, new = ({w.signal: w for w in outcome.watched} for outcome in (first, second))
+    counted = {(i, c): n for i, c, n in _counts(engine, "signal")}
+    return tuple(
+        SignalEffect(
+            name,
+            old[name].holds if name in old else None,
+            new[name].holds if name in new else None,
+            counted.get((name, "came"), 0),
+            counted.get((name, "went"), 0),
+            counted.get((name, "changed"), 0),
+            old[name].unknown if name in old else None,
+            new[name].unknown if name in new else None,
+        )
+        for name in dict.fromkeys([*old, *new])
+    )
+
+
+def _counts(engine: Engine, kind: str) -> list[tuple[str, str, int]]:
+    return engine.rows(
+        f"SELECT item, change, count(*) FROM {MOVED} WHERE kind = $kind GROUP BY ALL", {"kind": kind}
+    )
+
+
+def _recognitions(engine: Engine) -> tuple[RecognitionEffect, ...]:
+    rows = engine.rows(
+        f"""SELECT kind, item, count(*) FILTER (stood), count(*) FILTER (stands), count(*) FILTER (change = 'came'),
+            count(*) FILTER (change = 'went') FROM {MOVED} WHERE kind NOT IN ('signal', 'proposal')
+            GROUP BY kind, item ORDER BY kind, item"""
+    )
+    return tuple(RecognitionEffect(*row) for row in rows)
+
+
+def _programmes(engine: Engine, old: Pack, new: Pack, chosen: Levels) -> tuple[ProgrammeEffect, ...]:
+    names = dict.fromkeys([*old.programmes, *new.programmes])
+    rows = engine.rows(f"""SELECT item, coalesce(e.above, '{NO_AREA}') AS here, count(*) FILTER (stood),
+              coalesce(sum(old_amount) FILTER (stood), 0)::DOUBLE, count(*) FILTER (stands),
+              coalesce(sum(new_amount) FILTER (stands), 0)::DOUBLE
+            FROM {MOVED} AS m LEFT JOIN effects_area AS e ON e.area = m.area
+            WHERE kind = 'proposal' GROUP BY item, here ORDER BY item, here""")
+    found: dict[str, list[AreaEffect]] = {name: [] for name in names}
+    for name, area, n, total, m, later in rows:
+        found[name].append(
+            AreaEffect(
+                area, chosen.labels.get(area, area), Paid(n, round(total, 2)), Paid(m, round(later, 2))
+            )
+        )
+    return tuple(_programme(name, old, new, areas) for name, areas in found.items())
+
+
+def _programme(name: str, old: Pack, new: Pack, areas: Sequence[AreaEffect]) -> ProgrammeEffect:
+    unit = (new.programmes.get(name) or old.programmes[name]).unit
+    before, after = (_sum([getattr(a, when) for a in areas]) for when in ("before", "after"))
+    return ProgrammeEffect(
+        name, unit, name in old.programmes, name in new.programmes, before, after, tuple(areas)
+    )
+
+
+def _sum(parts: Sequence[Paid]) -> Paid:
+    return Paid(sum(p.count for p in parts), round(sum(p.total for p in parts), 2))

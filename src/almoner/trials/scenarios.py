@@ -1,0 +1,252 @@
+"""Scenarios: a pack's promises in sentences, tried on the real engine.
+
+The cases of one day and one set of watermarks are laid side by side as separate households and assessed in
+one cycle.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from almoner.assessment import ledger, signals
+from almoner.assessment.context import Scene
+from almoner.assessment.feature_table import subject_key, wide
+from almoner.assessment.opening import open_scene
+from almoner.engines import Engine, open_engine, quote
+from almoner.policy.model.pack import Feed, Pack, Role, ScenarioCase
+from almoner.registry import schema
+from almoner.support import candidates, entitlements, recognition
+
+CENT = 0.005
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one scenario ended; `wrong` says in words what differs, and is empty when it passed."""
+
+    case: ScenarioCase
+    wrong: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.wrong
+
+
+@dataclass
+class _Cast:
+    """The ids of one run: each scenario has persons and households of its own."""
+
+    persons: dict[tuple[str, str], int] = field(default_factory=dict)
+    households: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def person(self, case: ScenarioCase, name: object) -> int:
+        return self.persons.setdefault((_id(case), str(name)), len(self.persons) + 1)
+
+    def household(self, case: ScenarioCase, name: object) -> int:
+        return self.households.setdefault((_id(case), str(name)), len(self.households) + 1)
+
+
+def run(pack: Pack, cases: Sequence[ScenarioCase] | None = None) -> list[Verdict]:
+    """Try every scenario of the pack (or those given), in the pack's order."""
+    wanted = list(pack.scenarios if cases is None else cases)
+    verdicts = {
+        _id(case): verdict for group in _together(wanted) for case, verdict in _run_group(pack, group)
+    }
+    return [verdicts[_id(case)] for case in wanted]
+
+
+def _id(case: ScenarioCase) -> str:
+    return f"{case.file}:{case.line}:{case.name}"
+
+
+def _together(cases: Sequence[ScenarioCase]) -> Iterator[list[ScenarioCase]]:
+    def clocks(case: ScenarioCase) -> str:
+        return repr((case.as_of, sorted(case.complete_through.items())))
+
+    for _, group in groupby(sorted(cases, key=clocks), key=clocks):
+        yield list(group)
+
+
+def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[ScenarioCase, Verdict]]:
+    as_of, cast = cases[0].as_of, _Cast()
+    known_at = dt.datetime.combine(as_of, dt.time(23, 59))
+    with open_engine() as engine:
+        schema.ensure(engine, pack.feeds)
+        ledger.create(engine)
+        for feed in pack.feeds.values():
+            _fill(engine, feed, cases, cast)
+            _deliver(engine, feed, cases[0], known_at)
+        with open_scene(engine, pack, as_of, known_at) as scene:
+            signals.find(scene)
+            candidates.find(scene)
+            recognition.find(scene)
+            entitlements.find(scene)
+            answers = _Answers(scene)
+            for case in cases:
+                yield case, Verdict(case, tuple(_differences(pack, case, cast, answers)))
+
+
+def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast) -> None:
+    given = [_fact(feed, case, row, cast) for case in cases for row in case.records.get(feed.id, ())]
+    if feed.shared:
+        given = list({repr(sorted(row.items(), key=str)): row for row in given}.values())
+    corrected = [_fact(feed, case, row, cast) for case in cases for row in case.corrections.get(feed.id, ())]
+    _insert(engine, feed, given, 1)
+    _insert(engine, feed, corrected, 2)
+
+
+def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], delivery: int) -> None:
+    """Add rows as a delivery would: open ones with the same key are closed."""
+    if not rows:
+        return
+    columns = schema.fact_columns(feed)
+    table, at = schema.fact_table(feed), f"TIMESTAMP '1900-01-0{delivery}'"
+    data = pa.table({name: pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in columns})
+    casts = ", ".join(f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in columns.items())
+    keys = dict.fromkeys([quote(p.fact_column) for p in feed.key if p.fact_column])
+    if "person_id" in columns:  # other scenarios may use the same numbers of records
+        keys["person_id"] = None
+    same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
+    with engine.offer("scenario_rows", data):
+        engine.execute(
+            f"UPDATE {table} AS old SET known_to = {at} FROM (SELECT {casts} FROM scenario_rows) AS new WHERE"
+            f" {same}"
+        )
+        engine.execute(
+            f"INSERT INTO {table} SELECT {casts}, {at}, 'infinity'::TIMESTAMP, {delivery} FROM scenario_rows"
+        )
+
+
+def _fact(feed: Feed, case: ScenarioCase, row: Mapping[str, object], cast: _Cast) -> dict[str, Any]:
+    fact: dict[str, Any] = {}
+    for prop in feed.properties:
+        value = row.get(prop.name)
+        if prop.role is Role.RESIDENT_ID and value is not None:
+            fact["person_id"] = cast.person(case, value)
+        elif prop.role is Role.HOUSEHOLD and value is not None:
+            fact["household_id"] = cast.household(case, value)
+        elif prop.fact_column:
+            fact[prop.fact_column] = value
+    return fact
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)
+
+
+def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.datetime) -> None:
+    through = case.complete_through.get(feed.id, case.as_of)
+    if through is not None:
+        engine.execute(
+            "INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through) VALUES (1,"
+            " $feed, $at, $through)",
+            {"feed": feed.id, "at": known_at, "through": through},
+        )
+
+
+class _Answers:
+    """What the pack answered, by item and subject."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        rows = scene.engine.rows(f"SELECT item, subject_id, level FROM {signals.FINDINGS}")
+        self._levels = {(item, subject): level for item, subject, level in rows}
+        rows = scene.engine.rows(f"SELECT item, subject_id, severity FROM {entitlements.FINDINGS}")
+        self._amounts = {(item, subject): amount for item, subject, amount in rows}
+
+    def signal(self, signal_id: str, subject: int) -> str:
+        """The level, `false`, or `unknown`."""
+        if (signal_id, subject) in self._levels:
+            return str(self._levels[signal_id, subject])
+        signal = self._scene.pack.signals[signal_id]
+        sql = (
+            f"SELECT {self._scene.sql(signal.when)} FROM {wide(signal.subject)} WHERE"
+            f" {subject_key(signal.subject)} = $subject"
+        )
+        return "false" if self._scene.engine.value(sql, {"subject": subject}) is False else "unknown"
+
+    def amount(self, programme_id: str, subject: int) -> float | None:
+        """The amount, or None where nothing is proposed."""
+        return self._amounts.get((programme_id, subject))
+
+    def is_unknown(self, programme_id: str, subject: int) -> bool:
+        """Nothing is proposed because something is not known."""
+        programme = self._scene.pack.programmes[programme_id]
+        sql = (
+            f"SELECT ({entitlements.fits(self._scene, programme)}) IS NULL FROM"
+            f" ({entitlements.with_steps(self._scene, programme)}) WHERE {subject_key(programme.subject)} ="
+            " $subject"
+        )
+        return bool(self._scene.engine.value(sql, {"subject": subject}))
+
+    def standing(self, category_id: str, subject: int) -> frozenset[str]:
+        """All that a category comes to: recognise, held, exit, review, unknown; false when it is none of
+        them."""
+        names = {"recognition": "recognise", "held": "held", "exit": "exit", "review": "review"}
+        asked = ", ".join(f"coalesce({quote(n)}, false), {quote(n)} IS NULL" for n in names)
+        table = quote(recognition.judged(category_id))
+        rows = self._scene.engine.rows(
+            f"SELECT {asked} FROM {table} WHERE subject_id = $subject", {"subject": subject}
+        )
+        answers = rows[0] if rows else (False, False) * len(names)
+        found = {name for name, holds in zip(names.values(), answers[::2], strict=True) if holds}
+        return frozenset(found | ({"unknown"} if any(answers[1::2]) else set())) or frozenset({"false"})
+
+
+def _differences(pack: Pack, case: ScenarioCase, cast: _Cast, answers: _Answers) -> Iterator[str]:
+    for name, expected in case.signals.items():
+        signal_id, subject = _subject(pack.signals[name.partition("@")[0]].subject, name, case, cast)
+        answer = answers.signal(signal_id, subject)
+        if not _signal_agrees(expected, answer):
+            yield f"{name}: expected {_said(expected)}, the pack says {answer}"
+    for name, wanted in case.programmes.items():
+        programme_id, subject = _subject(pack.programmes[name.partition("@")[0]].subject, name, case, cast)
+        amount = answers.amount(programme_id, subject)
+        if wanted is None and amount is None and not answers.is_unknown(programme_id, subject):
+            yield f"{name}: expected unknown, the pack says false"
+        elif not _amount_agrees(wanted, amount):
+            yield (
+                f"{name}: expected {_said(wanted)}, the pack says"
+                f" {amount if amount is not None else 'nothing'}"
+            )
+
+    for name, standing in case.categories.items():
+        category_id, subject = _subject(pack.categories[name.partition("@")[0]].subject, name, case, cast)
+        comes_to = answers.standing(category_id, subject)
+        if _said(standing) not in comes_to and not (standing is False and comes_to <= {"false"}):
+            yield f"{name}: expected {_said(standing)}, the pack says {', '.join(sorted(comes_to))}"
+
+
+def _subject(kind: str, name: str, case: ScenarioCase, cast: _Cast) -> tuple[str, int]:
+    item, _, who = name.partition("@")
+    ids = cast.persons if kind == "person" else cast.households
+    mine = {key: value for (scenario, key), value in ids.items() if scenario == _id(case)}
+    return item, mine[who] if who else next(iter(mine.values()), 0)
+
+
+def _signal_agrees(expected: str | bool | None, answer: str) -> bool:
+    if expected is None:
+        return answer == "unknown"
+    if isinstance(expected, bool):
+        return answer == "false" if not expected else answer not in ("false", "unknown")
+    return expected == answer
+
+
+def _amount_agrees(expected: float | bool | None, amount: float | None) -> bool:
+    if expected is None or expected is False:
+        return amount is None
+    return amount is not None if expected is True else amount is not None and abs(amount - expected) < CENT
+
+
+def _said(expected: object) -> str:
+    if expected is None:
+        return "unknown"
+    return str(expected).lower() if isinstance(expected, bool) else str(expected)
