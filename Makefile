@@ -10,12 +10,12 @@ CSS := src/almoner/casework/static/casework/console.css
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install styles messages system demo serve lint types imports unit test check-packs unit-postgres bench lock clean
+.PHONY: help install styles messages system demo dev format lint types imports quick unit test check-packs unit-postgres release-check bench lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-install: .venv/installed styles messages ## Install Almoner with all it needs, hash-checked, into .venv
+install: .venv/installed styles $(LOCALE).mo ## Install Almoner with all it needs, hash-checked, into .venv
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Almoner needs Python 3.11 or newer; run: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
@@ -30,7 +30,8 @@ $(CSS): package-lock.json package.json $(wildcard src/almoner/casework/styles/*.
 	npm ci --no-audit --no-fund --loglevel=error
 	npm run --silent styles
 
-messages: $(LOCALE).mo ## Compile the Chinese catalogue
+messages: .venv/installed ## Bring the Chinese catalogue up to date and compile it; PENDING=1 lists what has no Chinese yet
+	$(BIN)/python tools/messages.py $(if $(PENDING),--pending)
 
 $(LOCALE).mo: $(LOCALE).po .venv/installed
 	$(BIN)/python -c 'import polib; polib.pofile("$<").save_as_mofile("$@")'
@@ -41,9 +42,16 @@ system: ## Install what the tests need beyond Python: Chromium, PostgreSQL, Chin
 demo: install ## A fictional county of 100,000, one full cycle, then the console on http://127.0.0.1:8000
 	$(BIN)/almoner demo $(DEMO)
 
+dev: install ## The console on a small county, read anew when code, templates or styles change (PORT=8000)
+	$(BIN)/python tools/dev.py $(PORT)
+
+format: install ## Write code as the formatter does, imports in order
+	$(BIN)/ruff check --quiet --select I --fix src tests tools benchmarks
+	$(BIN)/ruff format src tests tools benchmarks
+
 lint: install ## Ruff: rules and format
-	$(BIN)/ruff check src tests tools
-	$(BIN)/ruff format --check src tests tools
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/ruff format --check src tests tools benchmarks
 
 types: install ## mypy, strict
 	$(BIN)/mypy
@@ -54,6 +62,9 @@ imports: install ## The rules of who may import whom
 check-packs: install ## Compile the packs and run their scenarios
 	for pack in base guizhou gansu chongqing gsoep cps; do $(BIN)/almoner pack check $$pack && $(BIN)/almoner pack test $$pack || exit 1; done
 
+quick: lint types imports ## Lint, types, imports, and the tests of what changed since main
+	$(BIN)/python tools/quick.py -n 2 --dist loadfile
+
 unit: install system ## The tests alone
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -61,6 +72,9 @@ unit-postgres: install system ## Casework's tests once more, on a real PostgreSQ
 	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n 2 --dist loadfile --ignore tests/casework/browser
 
 test: lint types imports unit unit-postgres ## Everything that a commit must pass (the packs' scenarios are among the tests)
+
+release-check: install ## What the tests allow and a release does not (sentences without Chinese)
+	$(BIN)/python tools/release_check.py
 
 bench: install ## Speed and memory at 1,000,000 residents (some minutes)
 	$(BIN)/python -m benchmarks sweep --residents 1000000 --json

@@ -115,7 +115,7 @@ def _take_in(engine: Engine, pack: Pack, panel: Panel, rows: pa.Table) -> int:
     ensure(engine, pack.feeds)
     ledger.create(engine)
     vault = Vault(urandom(32))
-    with engine.offer("panel", rows), TemporaryDirectory() as folder:
+    with engine.register("panel", rows), TemporaryDirectory() as folder:
         period = int(engine.value(f"SELECT max({panel.period}) FROM panel"))
         for feed in panel.columns:
             delivery = panels.deliver(engine, panel, feed, period, Path(folder))

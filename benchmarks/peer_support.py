@@ -69,8 +69,8 @@ def support_allowances(
     listed = in_force(frames["low_income_register"], "recognised_on", as_of)
     cards = frames["disability_register"]
     carded = cards.loc[cards["recorded_on"] <= pd.Timestamp(as_of), "person_id"]
-    spoken_of = people.index.isin({*listed["person_id"], *carded}) | (there & (age >= old_age_allowance_age))
-    index = people.index[spoken_of]
+    covered = people.index.isin({*listed["person_id"], *carded}) | (there & (age >= old_age_allowance_age))
+    index = people.index[covered]
     grades = listed.assign(grade=listed["care_grade"].map(_CARE_GRADES)).groupby("person_id")["grade"].max()
     alone = listed[listed["category"].isin(["extreme_poverty", "single_person"])]
     recognised = alone.groupby("person_id")["recognised_on"].max()

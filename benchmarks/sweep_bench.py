@@ -13,7 +13,7 @@ from typing import Literal
 
 from almoner import cycle
 from almoner.assessment import opening, signals
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Feed, Pack, Role
@@ -38,9 +38,9 @@ def assessment_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.
 
 def indicator_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> dict[str, float]:
     """What each indicator takes by itself, the dearest first. Best of three."""
-    with open_scene(engine, pack, as_of, known_at) as scene:
+    with open_context(engine, pack, as_of, known_at) as context:
         taken = {
-            indicator.id: min(_timed(partial(opening.compute, scene, [indicator])) for _ in range(3))
+            indicator.id: min(_timed(partial(opening.compute, context, [indicator])) for _ in range(3))
             for indicator in pack.indicators.values()
         }
     return dict(sorted(taken.items(), key=lambda item: -item[1]))
@@ -48,8 +48,8 @@ def indicator_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.d
 
 def signal_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> float:
     """What one more signal over indicators that are there already takes, on average. Best of three."""
-    with open_scene(engine, pack, as_of, known_at) as scene:
-        return min(_timed(partial(signals.find, scene)) for _ in range(3)) / max(1, len(pack.signals))
+    with open_context(engine, pack, as_of, known_at) as context:
+        return min(_timed(partial(signals.find, context)) for _ in range(3)) / max(1, len(pack.signals))
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -74,10 +74,10 @@ def _aggregate_once(engine: Engine, pack: Pack, by: str) -> float:
     started = perf_counter()
     for feed in pack.feeds.values():
         if feed.with_role(Role.RESIDENT_ID):
-            engine.keep(
+            engine.materialize(
                 "lower_bound", _bare(feed, by)
             )  # kept, or the engine would not compute what nobody reads
-    engine.forget("lower_bound")
+    engine.drop("lower_bound")
     return perf_counter() - started
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from almoner.assessment import area_alerts, ledger, months
 from almoner.assessment.jumps import Jump
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine
 from almoner.policy.model.pack import Pack
 from almoner.registry.schema import ensure
@@ -60,7 +60,7 @@ def write_areas(engine: Engine, order: random.Random) -> None:
         for code, parent, level in areas()
     ]
     order.shuffle(rows)
-    with engine.offer("new_areas", pa.Table.from_pylist(rows)):
+    with engine.register("new_areas", pa.Table.from_pylist(rows)):
         engine.execute("""INSERT INTO facts.areas BY NAME SELECT *, TIMESTAMP '2025-01-01' AS known_from,
                'infinity'::TIMESTAMP AS known_to, 1 AS delivery_id FROM new_areas""")
 
@@ -81,7 +81,7 @@ def write_counts(
         for (signal, area, month), (started, at_risk) in book.items()
     ]
     order.shuffle(rows)
-    with engine.offer("new_counts", pa.Table.from_pylist(rows)):
+    with engine.register("new_counts", pa.Table.from_pylist(rows)):
         engine.execute(
             "INSERT INTO assessment.area_month BY NAME SELECT *, 'infinity'::TIMESTAMP AS known_to FROM"
             " new_counts"
@@ -90,8 +90,8 @@ def write_counts(
 
 def found(engine: Engine, pack: Pack, as_of: dt.date = AS_OF, known_at: dt.datetime = KNOWN_AT) -> list[Jump]:
     bare = replace(pack, indicators={}, signals={}, programmes={}, categories={}, watch=None)
-    with open_scene(engine, bare, as_of, known_at) as scene:
-        return area_alerts.find(replace(scene, pack=pack))
+    with open_context(engine, bare, as_of, known_at) as context:
+        return area_alerts.find(replace(context, pack=pack))
 
 
 def jumped(signal: str, village: str = "7100", started: int = 12) -> Book:

@@ -16,11 +16,11 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from almoner.assessment import area_alerts, evidence, ledger, signals, watch
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import Sources
 from almoner.assessment.jumps import Jump
-from almoner.assessment.ledger import Kind, Told
-from almoner.assessment.opening import open_scene
+from almoner.assessment.ledger import Kind, RenderedChange
+from almoner.assessment.opening import open_context
 from almoner.assessment.signals import Watched
 from almoner.assessment.watch import Layers
 from almoner.engines import Engine
@@ -37,25 +37,25 @@ class _Stage:
 
     kind: Kind
     findings: str
-    refuted: str
-    told: Callable[[Scene, Sources], Iterable[Told]]
+    disproved: str
+    told: Callable[[AssessmentContext, Sources], Iterable[RenderedChange]]
     expiry: Callable[[Pack], Mapping[str, int]]
 
 
 _STAGES = (
-    _Stage("signal", signals.FINDINGS, signals.REFUTED, signals.told, signals.expiry),
-    _Stage("area", area_alerts.FINDINGS, area_alerts.REFUTED, area_alerts.told, area_alerts.expiry),
+    _Stage("signal", signals.FINDINGS, signals.DISPROVED, signals.told, signals.expiry),
+    _Stage("area", area_alerts.FINDINGS, area_alerts.DISPROVED, area_alerts.told, area_alerts.expiry),
     *(
         _Stage(
             kind,
             recognition.findings(kind),
-            recognition.refuted(kind),
+            recognition.disproved(kind),
             recognition.told(kind),
             recognition.expiry,
         )
         for kind in recognition.KINDS
     ),
-    _Stage("proposal", entitlements.FINDINGS, entitlements.REFUTED, reasons.told, entitlements.expiry),
+    _Stage("proposal", entitlements.FINDINGS, entitlements.DISPROVED, reasons.told, entitlements.expiry),
 )
 
 
@@ -109,13 +109,13 @@ def run(
     cycle's number, writes in the end."""
     ledger.create(engine)
     with engine.transaction():
-        with _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
-            outcome = _assess(scene, seconds)
+        with _opened(engine, pack, as_of, known_at, households) as (context, seconds):
+            outcome = _assess(context, seconds)
             started = perf_counter()
             cycle_id = outcome.cycle_id = 1 + engine.value(
                 "SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle"
             )
-            _record(scene, outcome)
+            _record(context, outcome)
             seconds["record"] = perf_counter() - started
         if also:
             also(cycle_id)
@@ -124,12 +124,12 @@ def run(
 
 def sweep(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> tuple[Outcome, list[int]]:
     """A cycle over everybody, and the households of which it leaves nothing known of what was said
-    (`doubtful`)."""
+    (`evidence_lost`)."""
     unsure: list[int] = []
-    return run(engine, pack, as_of, known_at, also=lambda _: unsure.extend(doubtful(engine))), unsure
+    return run(engine, pack, as_of, known_at, also=lambda _: unsure.extend(evidence_lost(engine))), unsure
 
 
-def doubtful(engine: Engine, households: Sequence[int] | None = None) -> list[int]:
+def evidence_lost(engine: Engine, households: Sequence[int] | None = None) -> list[int]:
     """Among those that a cycle just now looked at, within its transaction (None: everybody): with a closed
     record, and open signals of which it found none to hold."""
     if not engine.rows("SELECT 1 FROM registry.touched WHERE closed LIMIT 1"):
@@ -139,36 +139,36 @@ def doubtful(engine: Engine, households: Sequence[int] | None = None) -> list[in
     sql = f"""SELECT household_id FROM assessment.standing WHERE kind = 'signal'
         AND household_id IN (SELECT household_id FROM registry.touched WHERE closed) {only}
         GROUP BY household_id HAVING NOT bool_or(key IN (SELECT key FROM ({holds}))) ORDER BY 1"""
-    with engine.offer("looked_at_now", pa.table({"household_id": pa.array(households or [], pa.int64())})):
+    with engine.register("looked_at_now", pa.table({"household_id": pa.array(households or [], pa.int64())})):
         return [household for (household,) in engine.rows(sql)]
 
 
-def practise(
+def warm_up(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int]
 ) -> None:
     """Go through a cycle over some households as if nothing had been said of them yet, and undo all of it:
     an engine that keeps plans has them from then on."""
     ledger.create(engine)
     listed = ", ".join(str(int(household)) for household in households)
-    with engine.practice():
+    with engine.rolled_back():
         engine.execute(f"DELETE FROM assessment.standing WHERE household_id IN ({listed})")
-        with _opened(engine, pack, as_of, known_at, households) as (scene, seconds):
-            outcome = _assess(scene, seconds)
+        with _opened(engine, pack, as_of, known_at, households) as (context, seconds):
+            outcome = _assess(context, seconds)
             outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
-            _record(scene, outcome)
+            _record(context, outcome)
 
 
 def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> Outcome:
     """What the pack decides on the facts as known at `known_at`; nothing is written."""
     ledger.create(engine)
-    with _opened(engine, pack, as_of, known_at, None) as (scene, seconds):
-        return _assess(scene, seconds)
+    with _opened(engine, pack, as_of, known_at, None) as (context, seconds):
+        return _assess(context, seconds)
 
 
 @contextmanager
 def rehearse(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
-) -> Iterator[tuple[Scene, Outcome]]:
+) -> Iterator[tuple[AssessmentContext, Outcome]]:
     """What `run` would find with this pack, its findings open to reading within the block. The engine may
     be read-only.
 
@@ -176,8 +176,8 @@ def rehearse(
     carry no evidence, and `decided` is empty: a rehearsal is compared by what it finds.
     """
     missing = absent(engine, pack.feeds)
-    with _opened(engine, pack, as_of, known_at, None, missing, evidence=False) as (scene, seconds):
-        yield scene, _assess(scene, seconds)
+    with _opened(engine, pack, as_of, known_at, None, missing, evidence=False) as (context, seconds):
+        yield context, _assess(context, seconds)
 
 
 @contextmanager
@@ -190,81 +190,88 @@ def _opened(
     missing: Absent = MappingProxyType({}),
     *,
     evidence: bool = True,
-) -> Iterator[tuple[Scene, dict[str, float]]]:
+) -> Iterator[tuple[AssessmentContext, dict[str, float]]]:
     started = perf_counter()
-    with open_scene(engine, pack, as_of, known_at, households, missing, evidence=evidence) as scene:
-        yield scene, {"indicators": perf_counter() - started}
+    with open_context(engine, pack, as_of, known_at, households, missing, evidence=evidence) as context:
+        yield context, {"indicators": perf_counter() - started}
 
 
-def _assess(scene: Scene, seconds: dict[str, float]) -> Outcome:
+def _assess(context: AssessmentContext, seconds: dict[str, float]) -> Outcome:
     started = perf_counter()
-    watched = signals.find(scene)
+    watched = signals.find(context)
     seconds["signals"] = perf_counter() - started
     started = perf_counter()
-    jumps = area_alerts.find(scene)
+    jumps = area_alerts.find(context)
     seconds["areas"] = perf_counter() - started
     started = perf_counter()
-    candidates.find(scene)
-    recognised = recognition.find(scene)
+    candidates.find(context)
+    recognised = recognition.find(context)
     seconds["categories"] = perf_counter() - started
     started = perf_counter()
-    entitlements.find(scene)
+    entitlements.find(context)
     seconds["entitlements"] = perf_counter() - started
-    households, persons = scene.engine.rows(
+    households, persons = context.engine.rows(
         "SELECT (SELECT count(*) FROM wide_household), (SELECT count(*) FROM member)"
     )[0]
     stages = ((stage.kind, stage.findings) for stage in _STAGES)
-    decided = ledger.decided(scene.engine, *stages) if scene.evidence else ""
+    decided = ledger.decided(context.engine, *stages) if context.evidence else ""
     return Outcome(
         None,
-        scene.as_of,
-        scene.known_at,
+        context.as_of,
+        context.known_at,
         decided,
         households,
         persons,
         watched,
-        [] if scene.scoped else _proposed(scene),
+        [] if context.scoped else _proposed(context),
         recognised,
         jumps,
-        None if scene.scoped else watch.count(scene, signals.FINDINGS),
+        None if context.scoped else watch.count(context, signals.FINDINGS),
         seconds=seconds,
     )
 
 
-def _proposed(scene: Scene) -> list[Proposed]:
-    rows = scene.engine.rows(
+def _proposed(context: AssessmentContext) -> list[Proposed]:
+    rows = context.engine.rows(
         f"SELECT item, count(*), sum(severity) FROM {entitlements.FINDINGS} GROUP BY item ORDER BY item"
     )
-    return [Proposed(item, scene.pack.programmes[item].unit, count, total) for item, count, total in rows]
+    return [Proposed(item, context.pack.programmes[item].unit, count, total) for item, count, total in rows]
 
 
-def _record(scene: Scene, outcome: Outcome) -> None:
+def _record(context: AssessmentContext, outcome: Outcome) -> None:
     ledger.write_cycle(
-        scene.engine,
+        context.engine,
         {
             "cycle_id": outcome.cycle_id,
-            "as_of": scene.as_of,
-            "known_at": scene.known_at,
-            "scope": "households" if scene.scoped else "everybody",
-            "pack_hash": scene.pack.hash,
+            "as_of": context.as_of,
+            "known_at": context.known_at,
+            "scope": "households" if context.scoped else "everybody",
+            "pack_hash": context.pack.hash,
             "decided": outcome.decided,
         },
     )
-    compared = [ledger.Compared(s.kind, s.findings, s.refuted, s.expiry(scene.pack)) for s in _STAGES]
-    moved = ledger.find_moves(scene.engine, compared, scene.standing, scene.as_of, scoped=scene.scoped)
+    compared = [ledger.Compared(s.kind, s.findings, s.disproved, s.expiry(context.pack)) for s in _STAGES]
+    moved = ledger.find_moves(
+        context.engine, compared, context.standing, context.as_of, scoped=context.scoped
+    )
     for kind, counts in moved.items():
         _count(outcome.areas_moved if kind == "area" else outcome.moved, counts)
-    ledger.keep_concerned(scene.engine, [stage.kind for stage in _STAGES])
-    ledger.settle(scene.engine, findings(), scene.standing, scene.as_of, scoped=scene.scoped)
+    ledger.keep_concerned(context.engine, [stage.kind for stage in _STAGES])
+    ledger.reconcile(context.engine, findings(), context.standing, context.as_of, scoped=context.scoped)
     if any(moved.values()):
-        evidence.keep_latest(scene)
-    sources = Sources(scene)
+        evidence.keep_latest(context)
+    sources = Sources(context)
     told = ledger.tell(
-        scene.engine,
-        ((stage.kind, told) for stage in _STAGES if moved[stage.kind] for told in stage.told(scene, sources)),
+        context.engine,
+        (
+            (stage.kind, told)
+            for stage in _STAGES
+            if moved[stage.kind]
+            for told in stage.told(context, sources)
+        ),
     )
-    ledger.write_changes(scene.engine, outcome.cycle_id or 0, told)
-    evidence.forget_latest(scene)
+    ledger.write_changes(context.engine, outcome.cycle_id or 0, told)
+    evidence.forget_latest(context)
 
 
 def _count(counted: dict[str, dict[str, int]], moved: Mapping[str, Mapping[str, int]]) -> None:

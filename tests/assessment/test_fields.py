@@ -8,27 +8,27 @@ from pathlib import Path
 import pytest
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.feature_table import holds, subject_key, wide
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.assessment.signal_groups import fields
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Pack, Signal
 from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
 
 
-def holding(scene: Scene, signal: Signal, truth: str = "") -> set[int]:
+def holding(context: AssessmentContext, signal: Signal, truth: str = "") -> set[int]:
     """The subjects for whom the wide table says so."""
     key = subject_key(signal.subject)
-    rows = scene.engine.rows(
+    rows = context.engine.rows(
         f"SELECT {key} FROM {wide(signal.subject)} WHERE {truth} {quote(holds(signal.id))}"
     )
     return {subject for (subject,) in rows}
 
 
-def found(scene: Scene, signal: Signal) -> set[int]:
+def found(context: AssessmentContext, signal: Signal) -> set[int]:
     sql = f"SELECT subject_id FROM {signals.FINDINGS} WHERE item = $item"
-    return {subject for (subject,) in scene.engine.rows(sql, {"item": signal.id})}
+    return {subject for (subject,) in context.engine.rows(sql, {"item": signal.id})}
 
 
 def test_every_signal_is_in_one_field_and_no_two_fields_of_persons_share_an_indicator(base: Pack) -> None:
@@ -42,12 +42,12 @@ def test_every_signal_is_in_one_field_and_no_two_fields_of_persons_share_an_indi
 def test_what_is_found_is_what_the_wide_tables_say(base: Pack, tmp_path: Path, seed: int) -> None:
     with (
         taken_in(base, deliveries(tmp_path, draw(seed, households=60))) as engine,
-        open_scene(engine, base, AS_OF, KNOWN_AT) as scene,
+        open_context(engine, base, AS_OF, KNOWN_AT) as context,
     ):
-        watched = {w.signal: w for w in signals.find(scene)}
+        watched = {w.signal: w for w in signals.find(context)}
         for signal in base.signals.values():
-            assert found(scene, signal) == holding(scene, signal), signal.id
-            assert watched[signal.id].holds == len(holding(scene, signal))
+            assert found(context, signal) == holding(context, signal), signal.id
+            assert watched[signal.id].holds == len(holding(context, signal))
 
 
 def test_a_rule_that_holds_where_nothing_is_said_holds_for_everybody_who_is_spoken_of(
@@ -60,12 +60,12 @@ def test_a_rule_that_holds_where_nothing_is_said_holds_for_everybody_who_is_spok
     pack = replace(base, signals={**base.signals, signal.id: replace(signal, when=when)})
     with (
         taken_in(pack, deliveries(tmp_path, draw(11, households=60))) as engine,
-        open_scene(engine, pack, AS_OF, KNOWN_AT) as scene,
+        open_context(engine, pack, AS_OF, KNOWN_AT) as context,
     ):
-        signals.find(scene)
+        signals.find(context)
         everybody = engine.value("SELECT count(*) FROM wide_person")
-        assert found(scene, signal) == holding(scene, signal)
-        assert len(found(scene, signal)) > everybody / 2
+        assert found(context, signal) == holding(context, signal)
+        assert len(found(context, signal)) > everybody / 2
 
 
 def test_a_standing_signal_is_refuted_also_where_its_indicators_say_nothing_any_more(
@@ -74,13 +74,13 @@ def test_a_standing_signal_is_refuted_also_where_its_indicators_say_nothing_any_
     signal = base.signals["work_lost"]
     with taken_in(base, deliveries(tmp_path, draw(11, households=60))) as engine:
         ledger.create(engine)
-        with open_scene(engine, base, AS_OF, KNOWN_AT) as scene:
+        with open_context(engine, base, AS_OF, KNOWN_AT) as context:
             let_stand(engine, signal)
-            silent = holding(scene, signal, 'NOT "has:person_work" AND NOT')
-            signals.find(scene)
-            refuted = {key for (key,) in engine.rows(f"SELECT key FROM {signals.REFUTED}")}
+            silent = holding(context, signal, 'NOT "has:person_work" AND NOT')
+            signals.find(context)
+            disproved = {key for (key,) in engine.rows(f"SELECT key FROM {signals.DISPROVED}")}
             assert silent
-            assert refuted == {str(p) for p in holding(scene, signal, "NOT")}
+            assert disproved == {str(p) for p in holding(context, signal, "NOT")}
 
 
 def let_stand(engine: Engine, signal: Signal) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from almoner.assessment.templates import Form, fill, number, say
+from almoner.assessment.templates import Template, fill, number, say
 
 YEARS = {"$": "age", "one": " year", "many": " years", "yes": "yes", "no": "no", "unknown": "unknown"}
 
@@ -50,12 +50,12 @@ def test_the_branch_that_was_taken_is_the_one_that_is_said(taken: int | None, sa
 
 
 def test_a_member_without_blanks_is_known_to_be_alike_for_everybody() -> None:
-    form = Form(("a",), {"plain": {"en": ["x"]}, "asked": [{"in": {"$": "a"}}]})
+    form = Template(("a",), {"plain": {"en": ["x"]}, "asked": [{"in": {"$": "a"}}]})
     assert form.alike == {"plain": {"en": ["x"]}}
 
 
 def test_another_word_is_another_form_and_the_same_words_are_the_same() -> None:
-    one, same, other = (Form(("a",), {"label": label, "v": {"$": "a"}}) for label in ("x", "x", "y"))
+    one, same, other = (Template(("a",), {"label": label, "v": {"$": "a"}}) for label in ("x", "x", "y"))
     assert one.digest == same.digest != other.digest
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from almoner.assessment import months, signals
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from county import AREA, AS_OF, KNOWN_AT, deliveries, draw, taken_in
@@ -53,8 +53,8 @@ def test_counting_by_hand_comes_to_the_same(engine: Engine, few: Pack) -> None:
 
 
 def holding(engine: Engine, pack: Pack, signal: str, day: dt.date) -> tuple[set[int], set[int]]:
-    with open_scene(engine, pack, day, KNOWN_AT, closed=True) as scene:
-        signals.find(scene)
+    with open_context(engine, pack, day, KNOWN_AT, closed=True) as context:
+        signals.find(context)
         everybody = {home for (home,) in engine.rows("SELECT household_id FROM wide_household")}
         found = engine.rows(
             f"SELECT household_id FROM {signals.FINDINGS} WHERE item = $item", {"item": signal}
@@ -100,11 +100,11 @@ def test_a_month_counts_only_when_the_feeds_of_the_signal_are_complete_for_it(
 
 def test_nothing_that_came_after_the_month_is_in_view(engine: Engine, few: Pack) -> None:
     day = dt.date(2026, 8, 31)
-    with open_scene(engine, few, day, KNOWN_AT, closed=True):
+    with open_context(engine, few, day, KNOWN_AT, closed=True):
         assert engine.value("SELECT max(month) FROM insured_wages") <= day
         assert engine.value("SELECT max(complete_through) FROM feed") <= day
         people = engine.value("SELECT count(*) FROM member")
-    with open_scene(engine, few, AS_OF, KNOWN_AT):
+    with open_context(engine, few, AS_OF, KNOWN_AT):
         assert engine.value("SELECT count(*) FROM member") == people
 
 

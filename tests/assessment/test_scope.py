@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from almoner.assessment import signals
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.support import candidates, entitlements, recognition
@@ -20,11 +20,11 @@ TABLES = ("wide_household", "wide_person", signals.FINDINGS, entitlements.FINDIN
 
 
 def decided(engine: Engine, pack: Pack, households: list[int] | None) -> dict[str, list[tuple[object, ...]]]:
-    with open_scene(engine, pack, AS_OF, KNOWN_AT, households) as scene:
-        signals.find(scene)
-        candidates.find(scene)
-        recognition.find(scene)
-        entitlements.find(scene)
+    with open_context(engine, pack, AS_OF, KNOWN_AT, households) as context:
+        signals.find(context)
+        candidates.find(context)
+        recognition.find(context)
+        entitlements.find(context)
         return {
             table: engine.rows(f"SELECT household_id, * EXCLUDE (household_id) FROM {table} ORDER BY ALL")
             for table in TABLES

@@ -11,7 +11,7 @@ import pytest
 
 from almoner import cycle
 from almoner.assessment import signals, watch
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Condition
@@ -75,8 +75,8 @@ def test_a_household_is_on_the_list_with_its_members_and_a_member_with_the_house
     old = group("old", "person", "age >= 60", "age")
     large = group("large", "household", "members >= 3", "members")
     pack = watched(base, old, large)
-    with open_scene(engine, pack, AS_OF, KNOWN_AT) as scene:
-        signals.find(scene)
+    with open_context(engine, pack, AS_OF, KNOWN_AT) as context:
+        signals.find(context)
         listed = set(engine.rows(f"SELECT grp, household_id, person_id FROM {watch.LISTED}"))
     cycle.run(engine, pack, AS_OF, KNOWN_AT)
     for household, person, body in bodies(engine):

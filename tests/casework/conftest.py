@@ -17,7 +17,7 @@ from almoner import casework
 from almoner.casework.cases.status import NOTHING, around
 from almoner.casework.models import AreaAlert, Case, Department
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
-from casework.makers import Outbox
+from casework.makers import Outbox, install_terms
 
 LOCALE = Path(casework.__file__).parent / "locale"
 PASSWORD = "a long fictional password"
@@ -42,6 +42,15 @@ def _own_language() -> Iterator[None]:
     """A language that a test or a request chose is not the next test's."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _a_pack_with_terms_is_in_use(request: pytest.FixtureRequest) -> None:
+    """As in every installation."""
+    marked = request.node.get_closest_marker("django_db")
+    if marked:
+        request.getfixturevalue("transactional_db" if marked.kwargs.get("transaction") else "db")
+        install_terms()
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +86,7 @@ def departments(db: None) -> None:
         id="relief", label={"en": "Relief office", "zh": "救助办"}, closes=dt.time(17, 30)
     )
     Department.objects.create(id="labour", label={"en": "Labour office", "zh": "劳动局"})
+    install_terms()
 
 
 @pytest.fixture

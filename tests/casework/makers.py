@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from almoner.policy.document import read
+from almoner.policy.model.legal_terms import LegalTerms
+from almoner.policy.reading.legal_terms import LegalTermsReader
+from almoner.policy.report import Report
 from almoner.support.changes import Change
 
+BASE_TERMS = Path(__file__).parents[2] / "packs" / "base" / "terms.yaml"
 FRIDAY = dt.datetime(2026, 11, 6, 16, 0)
 PACK = "sha256:0123"
+
+
+@cache
+def terms_of(text: str) -> LegalTerms:
+    """What a terms.yaml says."""
+    report = Report()
+    document = read("terms.yaml", text.encode(), report.add)
+    terms = LegalTermsReader(document, ("en", "zh"), report).terms() if document else None
+    assert terms is not None, report.findings
+    return terms
+
+
+def base_terms(**changed: dict[str, Any]) -> LegalTerms:
+    """The terms of the base pack, with other values of some of them: by term, value by day."""
+    data = yaml.safe_load(BASE_TERMS.read_text(encoding="utf-8"))
+    for name, values in changed.items():
+        data[name]["values"] = {
+            day: {"value": value, "reference": "Notice 9"} for day, value in values.items()
+        }
+    return terms_of(yaml.safe_dump(data, allow_unicode=True, sort_keys=False))
+
+
+def install_terms(**changed: dict[str, Any]) -> LegalTerms:
+    """Casework's copy of them, as `pack_tables.sync` makes it."""
+    from almoner.casework.core.legal_terms import TERM, rule_body
+    from almoner.casework.models import Rule
+
+    terms = base_terms(**changed)
+    Rule.objects.filter(kind=TERM).delete()
+    Rule.objects.bulk_create(
+        Rule(kind=TERM, key=term.id, position=n, body=rule_body(term))
+        for n, term in enumerate(terms.values())
+    )
+    return terms
 
 
 def words(en: str, zh: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from almoner.assessment.templates import Form
+from almoner.assessment.templates import Template
 from almoner.support import payloads
 from almoner.support.payloads import Body
 from casework.makers import proposal_body, signal_body
@@ -39,12 +39,14 @@ def test_a_body_without_a_form_is_the_object_that_its_text_says(
 def test_a_body_is_the_same_with_any_of_its_members_left_blank(
     said: dict[str, Any], data: st.DataObject
 ) -> None:
-    blanks = tuple(name for name in said if data.draw(st.booleans()))
-    form = Form(blanks, {name: {"$": name} if name in blanks else part for name, part in said.items()})
-    body = Body.holding([said[name] for name in blanks], form)
+    placeholders = tuple(name for name in said if data.draw(st.booleans()))
+    form = Template(
+        placeholders, {name: {"$": name} if name in placeholders else part for name, part in said.items()}
+    )
+    body = Body.holding([said[name] for name in placeholders], form)
     assert dict(body) == said
-    assert dict(Body(body.text, Form.of(form.text))) == said
-    assert Form.of(form.text).digest == form.digest
+    assert dict(Body(body.text, Template.of(form.text))) == said
+    assert Template.of(form.text).digest == form.digest
 
 
 @pytest.mark.parametrize("body", [signal_body(), proposal_body()])
@@ -57,7 +59,7 @@ def test_a_body_equals_its_object_whatever_was_read_of_it_before(body: dict[str,
 
 
 def test_a_member_that_is_not_there_is_a_key_error() -> None:
-    for body in (Body('{"a": 1}'), Body("[1]", Form(("a",), {"a": {"$": "a"}}))):
+    for body in (Body('{"a": 1}'), Body("[1]", Template(("a",), {"a": {"$": "a"}}))):
         with pytest.raises(KeyError):
             body["b"]
         assert (body["a"], body.get("b"), "a" in body) == (1, None, True)
@@ -65,4 +67,4 @@ def test_a_member_that_is_not_there_is_a_key_error() -> None:
 
 def test_answers_that_do_not_fit_the_form_are_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
-        Body("[1, 2]", Form(("a",), {"a": {"$": "a"}}))["a"]
+        Body("[1, 2]", Template(("a",), {"a": {"$": "a"}}))["a"]

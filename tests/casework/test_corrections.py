@@ -33,7 +33,7 @@ from almoner.casework.models import (
 from almoner.casework.residents import corrections, grievances, notices
 from almoner.registry.vault import SealedIdentity
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
-from casework.makers import Outbox
+from casework.makers import Outbox, install_terms
 from casework.moves import go
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,12 @@ def agreed(mine: Case, other: Case, worker: User, keeper: User) -> str:
     for case in (mine, other):
         case.refresh_from_db()
     return concern.reference
+
+
+def test_the_register_answers_in_the_packs_time_for_corrections(mine: Case, worker: User) -> None:
+    install_terms(correction={"2025-01-01": {"amount": 7, "unit": "hours"}})
+    concern = corrections.report(worker, mine.reference, mine.version, said())
+    assert concern.due_at - concern.asked_at == dt.timedelta(hours=7)
 
 
 def test_a_worker_asks_the_register_and_types_nothing_in(mine: Case, worker: User, signed_in: SignIn) -> None:

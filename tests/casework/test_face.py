@@ -20,7 +20,7 @@ from almoner.home import Home, create
 from almoner.policy.model.pack import Department as PackDepartment
 from almoner.policy.model.pack import Pack
 from casework.conftest import PASSWORD
-from casework.makers import Outbox
+from casework.makers import Outbox, base_terms
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def pack() -> Pack:
         programmes={},
         scenarios=(),
         hash="0",
+        terms=base_terms(),
         holidays={dt.date(2026, 2, 14): True, dt.date(2026, 2, 17): False},
     )
 
@@ -80,10 +81,11 @@ from pathlib import Path
 from almoner import casework
 assert "django" not in sys.modules
 from almoner.home import create
-from casework.makers import Outbox
+from casework.makers import Outbox, install_terms
 first, second = (create(Path(sys.argv[1]) / name, "base") for name in ("first", "second"))
 for home, households in ((first, 3), (second, 5), (first, 3)):
     casework.setup(home); casework.setup(home); casework.migrate()
+    install_terms()
     outbox = Outbox()
     casework.apply([[outbox.signal(h) for h in range(households)]])
     from almoner.casework.models import Case

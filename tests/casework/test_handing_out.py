@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework.cases.assignment import HandedOut, hand_out
+from almoner.casework.cases.assignment import HandedOut, assign_cases
 from almoner.casework.core.spreadsheet import harmless
 from almoner.casework.models import Case, CaseEvent
 from casework.conftest import NAME, NUMBER
@@ -35,7 +35,7 @@ def ten(departments: None, outbox: Outbox) -> dict[str, int]:
 def test_a_lead_gives_many_cases_at_once_and_each_has_its_event(
     ten: dict[str, int], lead: User, worker: User
 ) -> None:
-    assert hand_out(lead, ten, worker.pk) == HandedOut(10, 0, 0)
+    assert assign_cases(lead, ten, worker.pk) == HandedOut(10, 0, 0)
     assert set(Case.objects.values_list("assignee", "version")) == {(worker.pk, 2)}
     assert CaseEvent.objects.filter(kind="assign", actor=lead).count() == 10
     assert casework.verify_chain().intact
@@ -43,36 +43,39 @@ def test_a_lead_gives_many_cases_at_once_and_each_has_its_event(
 
 def test_what_changed_in_between_is_left_alone(ten: dict[str, int], lead: User, worker: User) -> None:
     Case.objects.filter(household_id__lte=3).update(version=7)
-    assert hand_out(lead, ten, worker.pk) == HandedOut(7, 3, 0)
+    assert assign_cases(lead, ten, worker.pk) == HandedOut(7, 3, 0)
     assert Case.objects.filter(assignee=None).count() == 3
 
 
 def test_a_worker_takes_what_is_free_and_gives_only_what_is_their_own(
     ten: dict[str, int], worker: User, colleague: User
 ) -> None:
-    assert hand_out(worker, ten, colleague.pk) == HandedOut(0, 0, 10)
-    assert hand_out(worker, ten, worker.pk) == HandedOut(10, 0, 0)
+    assert assign_cases(worker, ten, colleague.pk) == HandedOut(0, 0, 10)
+    assert assign_cases(worker, ten, worker.pk) == HandedOut(10, 0, 0)
     assert (
-        hand_out(colleague, dict(Case.objects.values_list("reference", "version")), colleague.pk).given == 0
+        assign_cases(colleague, dict(Case.objects.values_list("reference", "version")), colleague.pk).given
+        == 0
     )
-    assert hand_out(worker, dict(Case.objects.values_list("reference", "version")), colleague.pk).given == 10
+    assert (
+        assign_cases(worker, dict(Case.objects.values_list("reference", "version")), colleague.pk).given == 10
+    )
 
 
 def test_nobody_is_given_a_case_outside_their_area(
     ten: dict[str, int], lead: User, strangers: list[User], clerk: User
 ) -> None:
     for other in (*strangers, clerk):
-        assert hand_out(lead, ten, other.pk) == HandedOut(0, 0, 10)
-    assert hand_out(lead, ten, 999_999) == HandedOut(0, 0, 10)
+        assert assign_cases(lead, ten, other.pk) == HandedOut(0, 0, 10)
+    assert assign_cases(lead, ten, 999_999) == HandedOut(0, 0, 10)
 
 
 def test_strangers_give_nothing(ten: dict[str, int], strangers: list[User], worker: User) -> None:
     elsewhere, nowhere, labourer, roleless = strangers
     for stranger in (elsewhere, nowhere):
-        assert hand_out(stranger, ten, worker.pk) == HandedOut(0, 0, 10)
+        assert assign_cases(stranger, ten, worker.pk) == HandedOut(0, 0, 10)
     for stranger in (labourer, roleless):
         with pytest.raises(Http404):
-            hand_out(stranger, ten, worker.pk)
+            assign_cases(stranger, ten, worker.pk)
     assert Case.objects.filter(assignee=None).count() == 10
 
 
@@ -81,7 +84,7 @@ def test_a_hundred_take_as_many_queries_as_ten(
 ) -> None:
     def queries(versions: dict[str, int]) -> int:
         with CaptureQueriesContext(connection) as captured:
-            hand_out(lead, versions, worker.pk)
+            assign_cases(lead, versions, worker.pk)
         return len(captured)
 
     few = queries(ten)

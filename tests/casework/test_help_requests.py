@@ -27,7 +27,7 @@ from almoner.casework.sync import pack_tables
 from almoner.policy.model.pack import Pack
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
-from casework.makers import Outbox
+from casework.makers import Outbox, install_terms
 from casework.moves import go
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +224,18 @@ def test_the_database_itself_refuses_an_answer_without_a_reason(desk: Path, work
     walk_ins.take(worker, told())
     with pytest.raises(IntegrityError), transaction.atomic():
         HelpRequest.objects.update(answered_at=dt.datetime.now(), answered_by=worker, ending="nothing")
+
+
+def test_a_request_and_its_appeal_have_the_packs_clocks(desk: Path, worker: User) -> None:
+    install_terms(
+        request={"2025-01-01": {"amount": 7, "unit": "hours"}},
+        appeal={"2025-01-01": {"amount": 8, "unit": "hours"}},
+    )
+    first = walk_ins.take(worker, told())
+    assert first.due_at - first.taken_at == dt.timedelta(hours=7)
+    walk_ins.answer(worker, first.reference, "nothing", "income is above the line")
+    appeal = walk_ins.appeal(worker, first.reference, "it is not")
+    assert appeal.due_at - appeal.taken_at == dt.timedelta(hours=8)
 
 
 def test_an_appeal_has_its_own_clock_and_another_person_decides(

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from almoner import casework
-from almoner.assessment.templates import Form
+from almoner.assessment.templates import Template
 from almoner.casework.models import BodyForm, Case, CaseEvent, CaseSignal, CaseState, Referral, ReferralState
 from almoner.support.changes import Change
 from almoner.support.payloads import Body
@@ -252,7 +252,7 @@ def test_the_trail_holds_no_gap_after_bulk_work(outbox: Outbox) -> None:
 def with_form(change: Change) -> Change:
     """The same change as the engine writes it: a form, and the one answer that differs between households."""
     blank = "severity" if change.kind == "signal" else "amount"
-    form = Form((blank,), {**change.body, blank: {"$": blank}})
+    form = Template((blank,), {**change.body, blank: {"$": blank}})
     return dataclasses.replace(change, body=Body.holding([change.body[blank]], form))
 
 

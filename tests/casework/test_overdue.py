@@ -22,11 +22,12 @@ from almoner.casework.presentation.evidence import Presenter
 from almoner.casework.views.today import counts
 from almoner.casework.webhooks import endpoints, overdue
 from casework.conftest import PASSWORD
+from casework.makers import install_terms
 from casework.moves import confirmed, go
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
-MINUTE = dt.timedelta(minutes=1)
+MINUTE, TWO_DAYS = dt.timedelta(minutes=1), dt.timedelta(days=2)
 
 
 @pytest.fixture
@@ -44,8 +45,8 @@ def kinds() -> list[str]:
 
 
 def test_a_department_is_reminded_two_days_ahead_and_once(case: Case, due: dt.datetime) -> None:
-    assert overdue.look(due - overdue.REMIND - MINUTE) == 0
-    assert overdue.look(due - overdue.REMIND + MINUTE) == 1
+    assert overdue.look(due - TWO_DAYS - MINUTE) == 0
+    assert overdue.look(due - TWO_DAYS + MINUTE) == 1
     assert overdue.look(due - MINUTE) == 0
     assert kinds() == ["reminded"]
     assert history(case)[0].text == "Department reminded, due soon: Monthly relief."
@@ -59,6 +60,18 @@ def test_the_time_ahead_of_which_a_department_is_reminded_is_48_hours(
 ) -> None:
     """docs/referrals.md; a setting."""
     assert overdue.look(due - dt.timedelta(hours=hours)) == reminded
+
+
+def test_the_pack_says_how_long_ahead_a_department_is_reminded(case: Case, due: dt.datetime) -> None:
+    day = (due - dt.timedelta(hours=5)).date()
+    install_terms(
+        reminder={
+            "2025-01-01": {"amount": 9, "unit": "hours"},
+            (day + dt.timedelta(days=1)).isoformat(): {"amount": 6, "unit": "days"},
+        }
+    )
+    assert overdue.look(due - dt.timedelta(hours=9) - MINUTE) == 0
+    assert overdue.look(due - dt.timedelta(hours=9) + MINUTE) == 1
 
 
 def test_what_is_over_is_escalated_once_for_each_due_time(case: Case, due: dt.datetime) -> None:

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from almoner.cli import COMMANDS, app
 
 ENGINE = {"duckdb", "pyarrow", "sqlglot", "numpy"}
-HEAVY = ENGINE | {"django", "openpyxl", "pandas", "weasyprint", "almoner.lab", "almoner.policy"}
+STATISTICS = {"pandas", "scipy", "sklearn", "statsmodels"}
+HEAVY = ENGINE | STATISTICS | {"django", "openpyxl", "weasyprint", "almoner.lab", "almoner.policy"}
 LOADED = """
 import json, sys
 from almoner.cli import main
@@ -45,7 +46,7 @@ def test_commands_of_the_console_load_no_engine(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["init", "intake", "run", "work", "pack"])
 def test_daily_commands_load_neither_the_lab_nor_what_few_deliveries_need(name: str) -> None:
-    assert not loaded(name, "--help") & {"openpyxl", "pandas", "weasyprint", "almoner.lab"}
+    assert not loaded(name, "--help") & (STATISTICS | {"openpyxl", "weasyprint", "almoner.lab"})
 
 
 SIGNING_IN = """

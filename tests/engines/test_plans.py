@@ -37,8 +37,8 @@ def numbers(*values: int | None) -> pa.Table:
 
 def test_other_rows_under_the_same_name_give_other_answers(engine: Engine) -> None:
     for count in range(TIMES):
-        with engine.few_rows(), engine.offer("numbers", numbers(*range(count))):
-            engine.keep("doubled", "SELECT n, 2 * n AS twice FROM numbers")
+        with engine.small_batch(), engine.register("numbers", numbers(*range(count))):
+            engine.materialize("doubled", "SELECT n, 2 * n AS twice FROM numbers")
             assert engine.rows("SELECT count(*), sum(twice)::BIGINT FROM doubled") == [
                 (count, sum(2 * n for n in range(count)) if count else None)
             ]
@@ -50,18 +50,18 @@ def test_every_type_survives(engine: Engine) -> None:
         " typeof(huge), typeof(text), typeof(id), json_array(text), ever = 'infinity', last = 'infinity' FROM"
         " kept"
     )
-    with engine.offer("numbers", numbers(1, 2)):
-        engine.keep("kept", EVERY_TYPE)
+    with engine.register("numbers", numbers(1, 2)):
+        engine.materialize("kept", EVERY_TYPE)
         plain = engine.rows(look)
-    engine.forget("kept")
+    engine.drop("kept")
     for _ in range(TIMES):
-        with engine.few_rows(), engine.offer("numbers", numbers(1, 2)):
-            engine.keep("kept", EVERY_TYPE)
+        with engine.small_batch(), engine.register("numbers", numbers(1, 2)):
+            engine.materialize("kept", EVERY_TYPE)
             assert engine.rows(look) == plain
             assert engine.table("SELECT huge, number FROM kept").to_pylist() == [
                 {"huge": 3, "number": Decimal("2.0000")}
             ]
-            engine.forget("kept")
+            engine.drop("kept")
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,17 @@ def test_a_parameter_keeps_its_type(engine: Engine, value: object) -> None:
     sql = 'SELECT $n, typeof($n), \'$n\', /* $n */ "$n" FROM (SELECT 1 AS "$n") -- $n'
     plain = engine.rows(sql, {"n": value})
     for _ in range(TIMES):
-        with engine.few_rows():
+        with engine.small_batch():
             assert engine.rows(sql, {"n": value}) == plain
 
 
 def test_a_name_means_the_views_that_are_open(engine: Engine) -> None:
     for _ in range(TIMES):
-        with engine.few_rows(), engine.views({"few": "SELECT * FROM base"}):
-            engine.keep("all_of_them", "SELECT sum(n)::BIGINT AS total FROM few")
+        with engine.small_batch(), engine.views({"few": "SELECT * FROM base"}):
+            engine.materialize("all_of_them", "SELECT sum(n)::BIGINT AS total FROM few")
             with engine.views({"few": "SELECT * FROM base WHERE n < 3"}):
-                engine.keep("fewer", "SELECT sum(n)::BIGINT AS total FROM few")
-                engine.keep("fewer_again", "SELECT sum(n)::BIGINT AS total FROM few")
+                engine.materialize("fewer", "SELECT sum(n)::BIGINT AS total FROM few")
+                engine.materialize("fewer_again", "SELECT sum(n)::BIGINT AS total FROM few")
             assert engine.value("SELECT sum(n)::BIGINT AS total FROM few") == 6
             totals = [
                 engine.value(f"SELECT total FROM {name}") for name in ("all_of_them", "fewer", "fewer_again")
@@ -103,8 +103,8 @@ def test_a_name_means_the_views_that_are_open(engine: Engine) -> None:
 def test_views_that_were_forgotten_do_not_lend_their_plans_to_others(engine: Engine) -> None:
     for n in range(3 * MOST_WORLDS):
         with (
-            engine.few_rows(),
-            engine.offer("numbers", numbers(1, 2, 3)),
+            engine.small_batch(),
+            engine.register("numbers", numbers(1, 2, 3)),
             engine.views({"few": f"SELECT n + {n % 150} AS n FROM numbers"}),
         ):
             assert engine.value("SELECT max(n) FROM few") == 3 + n % 150
@@ -113,24 +113,24 @@ def test_views_that_were_forgotten_do_not_lend_their_plans_to_others(engine: Eng
 def test_other_columns_under_the_same_name(engine: Engine) -> None:
     for _ in range(TIMES):
         for data in (numbers(1), pa.table({"n": ["x"], "m": [2]}), numbers(3)):
-            with engine.few_rows(), engine.offer("numbers", data):
+            with engine.small_batch(), engine.register("numbers", data):
                 assert engine.rows("SELECT * FROM numbers") == [tuple(data.to_pylist()[0].values())]
 
 
 def test_the_first_passes_and_later_ones_say_the_same(tmp_path: Path) -> None:
     with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=2) as engine:
         for n in range(2 + TIMES):
-            with engine.transaction(), engine.few_rows(), engine.offer("numbers", numbers(n)):
-                engine.keep("kept", "SELECT n + 1 AS n FROM numbers")
+            with engine.transaction(), engine.small_batch(), engine.register("numbers", numbers(n)):
+                engine.materialize("kept", "SELECT n + 1 AS n FROM numbers")
                 assert engine.value("SELECT n FROM kept") == n + 1
 
 
 def test_what_was_let_go_is_not_read(engine: Engine) -> None:
-    with engine.few_rows():
+    with engine.small_batch():
         for _ in range(TIMES):
-            engine.keep("mine", "SELECT 1 AS n")
+            engine.materialize("mine", "SELECT 1 AS n")
             assert engine.value("SELECT n FROM mine") == 1
-            engine.forget("mine")
+            engine.drop("mine")
             with pytest.raises(EngineError):
                 engine.value("SELECT n FROM mine")
 
@@ -138,22 +138,22 @@ def test_what_was_let_go_is_not_read(engine: Engine) -> None:
 def test_many_rows_between_few_rows(engine: Engine) -> None:
     for n in range(TIMES):
         with (
-            engine.few_rows(),
+            engine.small_batch(),
             engine.views({"few": f"SELECT n + {n} AS n FROM base"}),
-            engine.offer("numbers", numbers(n)),
+            engine.register("numbers", numbers(n)),
         ):
-            engine.keep("kept", "SELECT n FROM numbers")
+            engine.materialize("kept", "SELECT n FROM numbers")
             assert engine.value("SELECT n FROM kept") == n
-        with engine.views({"few": "SELECT 10 AS n"}), engine.offer("numbers", numbers(-n)):
-            engine.keep("kept", "SELECT n FROM numbers")
+        with engine.views({"few": "SELECT 10 AS n"}), engine.register("numbers", numbers(-n)):
+            engine.materialize("kept", "SELECT n FROM numbers")
             assert engine.rows("SELECT k.n, s.n FROM kept AS k, few AS s") == [(-n, 10)]
         assert engine.rows("SELECT k.n FROM kept AS k") == [(-n,)]
 
 
 def test_a_transaction_that_was_undone_takes_nothing_along(engine: Engine) -> None:
     def once(fails: bool) -> None:
-        with engine.transaction(), engine.few_rows(), engine.views({"few": "SELECT * FROM base"}):
-            engine.keep("kept", "SELECT max(n) AS n FROM few")
+        with engine.transaction(), engine.small_batch(), engine.views({"few": "SELECT * FROM base"}):
+            engine.materialize("kept", "SELECT max(n) AS n FROM few")
             engine.execute("INSERT INTO base SELECT n + 1 FROM kept")
             if fails:
                 engine.execute("SELECT no_such_column FROM kept")
@@ -167,36 +167,36 @@ def test_a_transaction_that_was_undone_takes_nothing_along(engine: Engine) -> No
 
 def test_a_table_that_came_back_with_an_undone_transaction_gives_way_again(tmp_path: Path) -> None:
     with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=1) as engine:
-        with engine.few_rows():
-            engine.keep("kept", "SELECT 1 AS n")  # a table
+        with engine.small_batch():
+            engine.materialize("kept", "SELECT 1 AS n")  # a table
         for n in range(TIMES):
-            with suppress(ZeroDivisionError), engine.transaction(), engine.few_rows():
-                engine.keep("kept", "SELECT 2 AS n")
+            with suppress(ZeroDivisionError), engine.transaction(), engine.small_batch():
+                engine.materialize("kept", "SELECT 2 AS n")
                 raise ZeroDivisionError
-            with engine.transaction(), engine.few_rows():
-                engine.keep("other", "SELECT 1 AS n")
-                engine.keep("kept", f"SELECT {n} AS n")
+            with engine.transaction(), engine.small_batch():
+                engine.materialize("other", "SELECT 1 AS n")
+                engine.materialize("kept", f"SELECT {n} AS n")
                 assert engine.value("SELECT n FROM kept") == n
 
 
 def test_many_at_once_and_the_first_error_carries_its_sql(engine: Engine) -> None:
     names = [f"part {n}" for n in range(20)]
     for times in range(TIMES):
-        with engine.few_rows(), engine.offer("numbers", numbers(times)):
-            engine.keep_each(
+        with engine.small_batch(), engine.register("numbers", numbers(times)):
+            engine.materialize_each(
                 (name, f"SELECT n + {n} AS n FROM numbers", None) for n, name in enumerate(names)
             )
             assert [engine.value(f'SELECT n FROM "{name}"') for name in names] == [
                 times + n for n in range(20)
             ]
             with pytest.raises(EngineError) as error:
-                engine.keep_each(
+                engine.materialize_each(
                     (f"bad {n}", "SELECT nothing FROM numbers" if n == 7 else "SELECT 1 AS n", None)
                     for n in range(12)
                 )
             assert error.value.sql == "SELECT nothing FROM numbers"
-    engine.forget(*names)
-    engine.keep_each((name, f"SELECT {n} AS n FROM base", None) for n, name in enumerate(names))
+    engine.drop(*names)
+    engine.materialize_each((name, f"SELECT {n} AS n FROM base", None) for n, name in enumerate(names))
     assert engine.value('SELECT count(*) FROM "part 3"') == 3
 
 
@@ -214,14 +214,18 @@ def test_tables_side_by_side_are_what_a_join_says(tmp_path: Path) -> None:
     seen = []
     with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=2) as engine:
         for n in (*range(2 + TIMES), 0):
-            with engine.transaction(), engine.few_rows(), engine.offer("numbers", numbers(*range(n, n + 9))):
-                engine.keep("squares", squares)
-                engine.keep(
+            with (
+                engine.transaction(),
+                engine.small_batch(),
+                engine.register("numbers", numbers(*range(n, n + 9))),
+            ):
+                engine.materialize("squares", squares)
+                engine.materialize(
                     "thirds",
                     "SELECT 0 AS id, 'none' AS word UNION ALL SELECT 2, 'two' UNION ALL SELECT 7, 'never'",
                 )
-                engine.keep_beside("wide", spine, tables, more)
-                engine.keep_beside("plain", spine, tables)
+                engine.materialize_join("wide", spine, tables, more)
+                engine.materialize_join("plain", spine, tables)
                 seen = engine.rows("SELECT * FROM wide ORDER BY n")
                 assert seen == engine.rows(
                     f"SELECT * FROM ({with_columns(beside(spine, tables), more)}) ORDER BY n"
@@ -233,18 +237,18 @@ def test_tables_side_by_side_are_what_a_join_says(tmp_path: Path) -> None:
 
 
 def test_side_by_side_with_what_was_let_go_is_refused(engine: Engine) -> None:
-    with engine.few_rows():
-        engine.keep("theirs", "SELECT 1 AS n, 2 AS m")
-        engine.forget("theirs")
+    with engine.small_batch():
+        engine.materialize("theirs", "SELECT 1 AS n, 2 AS m")
+        engine.drop("theirs")
         with pytest.raises((EngineError, ValueError), match=r"not kept|theirs"):
-            engine.keep_beside("wide", "SELECT 1 AS n", [Beside("theirs", "n", "n", {"m": "m"})])
+            engine.materialize_join("wide", "SELECT 1 AS n", [Beside("theirs", "n", "n", {"m": "m"})])
 
 
 def test_a_join_by_common_names_ends_no_transaction(tmp_path: Path) -> None:
     """DuckDB cannot say which tables such a statement reads; to ask it within the transaction would end that."""
     with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=0) as engine:
         for _ in range(TIMES):
-            with engine.transaction(), engine.few_rows():
+            with engine.transaction(), engine.small_batch():
                 engine.execute("CREATE OR REPLACE TEMP TABLE own AS SELECT unnest([1, 2, 3]) AS n")
                 assert engine.rows(
                     "SELECT s.n FROM own AS s JOIN (SELECT n FROM own WHERE n > 1) AS b USING (n) ORDER"
@@ -254,11 +258,11 @@ def test_a_join_by_common_names_ends_no_transaction(tmp_path: Path) -> None:
 
 def test_a_name_of_few_rows_is_free_for_many_after_a_transaction_failed(tmp_path: Path) -> None:
     with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=0) as engine:
-        with engine.transaction(), engine.few_rows(), engine.offer("numbers", numbers(1)):
+        with engine.transaction(), engine.small_batch(), engine.register("numbers", numbers(1)):
             assert engine.value("SELECT n FROM numbers") == 1
-        with suppress(ArithmeticError), engine.transaction(), engine.few_rows():
+        with suppress(ArithmeticError), engine.transaction(), engine.small_batch():
             raise ArithmeticError
-        with engine.offer("numbers", numbers(1, 2)):
+        with engine.register("numbers", numbers(1, 2)):
             assert engine.value("SELECT max(n) FROM numbers") == 2
 
 
@@ -266,20 +270,21 @@ def test_a_name_of_few_rows_is_free_for_many_after_a_transaction_failed(tmp_path
 def test_a_kept_table_grows_and_shrinks_and_says_by_how_many(engine: Engine, few: bool) -> None:
     for count in range(TIMES):
         with (
-            engine.few_rows() if few else nullcontext(),
-            engine.offer("numbers", numbers(*range(count), None)),
+            engine.small_batch() if few else nullcontext(),
+            engine.register("numbers", numbers(*range(count), None)),
         ):
-            assert engine.keep("here", EVERY_TYPE) == 1
+            assert engine.materialize("here", EVERY_TYPE) == 1
             assert (
-                engine.keep("kept", "SELECT n, 'a' AS letter, NULL::JSON AS body FROM numbers") == count + 1
+                engine.materialize("kept", "SELECT n, 'a' AS letter, NULL::JSON AS body FROM numbers")
+                == count + 1
             )
-            assert engine.keep_more(
+            assert engine.append_rows(
                 "kept", """SELECT n::SMALLINT, NULL, '{"b": 1}'::JSON FROM numbers WHERE n > 0"""
             ) == max(count - 1, 0)
-            assert engine.keep_more("here", EVERY_TYPE) == 1
-            engine.take_out("kept", "n IN (SELECT 1)")
-            engine.take_out("kept", "n > 100")
-            assert engine.keep(
+            assert engine.append_rows("here", EVERY_TYPE) == 1
+            engine.delete_rows("kept", "n IN (SELECT 1)")
+            engine.delete_rows("kept", "n > 100")
+            assert engine.materialize(
                 "kept", "SELECT *, typeof(body) AS kind FROM kept ORDER BY ALL NULLS LAST"
             ) == count + 1 + max(count - 1, 0) - 2 * (count > 1)
             low = [n for n in range(count) if n != 1]
@@ -290,23 +295,23 @@ def test_a_kept_table_grows_and_shrinks_and_says_by_how_many(engine: Engine, few
             )
             assert engine.rows("SELECT * FROM kept") == [*wanted, (None, "a", None, "JSON")]
             assert engine.rows("SELECT count(*), count(DISTINCT last) FROM here") == [(2, 1)]
-            engine.forget("kept", "here")
+            engine.drop("kept", "here")
 
 
 def test_what_was_let_go_does_not_grow(engine: Engine) -> None:
-    with engine.few_rows(), engine.offer("numbers", numbers(1)):
-        engine.keep("kept", "SELECT n FROM numbers")
-        engine.forget("kept")
+    with engine.small_batch(), engine.register("numbers", numbers(1)):
+        engine.materialize("kept", "SELECT n FROM numbers")
+        engine.drop("kept")
         with pytest.raises((EngineError, ValueError)):
-            engine.keep_more("kept", "SELECT n FROM numbers")
+            engine.append_rows("kept", "SELECT n FROM numbers")
 
 
 def test_where_repetition_is_expected_the_first_time_is_planned_for_good(engine: Engine) -> None:
     asked = "SELECT count(*) FROM numbers WHERE n > 0"
     for expected, plans in ((False, 0), (True, 1)):
         if expected:
-            engine.expect_repetition()
-        with engine.few_rows(), engine.offer("numbers", numbers(1, 2)):
+            engine.cache_plans()
+        with engine.small_batch(), engine.register("numbers", numbers(1, 2)):
             assert engine.rows(f"{asked} AND {expected}") == [(2 if expected else 0,)]
         assert engine.value("SELECT count(*) FROM duckdb_prepared_statements()") == plans
 
@@ -328,17 +333,17 @@ def test_rows_are_the_same_whichever_way_duckdb_is_asked_for_them(sql: str) -> N
 def test_threads_that_rest_over_few_rows_are_there_for_many(engine: Engine) -> None:
     asked = "SELECT current_setting('threads')::INTEGER"
     engine.execute("SET threads = 3")
-    with engine.few_rows():
+    with engine.small_batch():
         assert engine.value(asked) == 1
     assert engine.value(asked) == 3
-    engine.expect_repetition()
+    engine.cache_plans()
     for _ in range(2):
-        with engine.few_rows():
+        with engine.small_batch():
             assert engine.value(asked) == 1
         assert engine.value(asked) == 1
-    engine.keep("kept", "SELECT n FROM base")
+    engine.materialize("kept", "SELECT n FROM base")
     assert engine.value(asked) == 3
-    with suppress(ZeroDivisionError), engine.few_rows(), engine.transaction():
+    with suppress(ZeroDivisionError), engine.small_batch(), engine.transaction():
         raise ZeroDivisionError
     assert list(engine.batches("SELECT * FROM base"))
     assert engine.value(asked) == 3
@@ -351,7 +356,7 @@ def test_where_repetition_is_expected_the_log_goes_into_the_file_little_by_littl
     for expected in (False, True):
         with open_engine(file) as engine:
             if expected:
-                engine.expect_repetition()
+                engine.cache_plans()
             engine.execute("CREATE OR REPLACE TABLE written (n HUGEINT)")
             sizes = [log.stat().st_size]
             for _ in range(12):

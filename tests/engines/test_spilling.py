@@ -32,7 +32,7 @@ def _spilled(facts: Path) -> list[Path]:
 def test_work_beyond_the_memory_limit_is_done_and_its_files_do_not_show_a_name(tmp_path: Path) -> None:
     facts = tmp_path / "facts.duckdb"
     engine = DuckEngine(facts, memory_limit=LIMIT)
-    engine.keep("stage", STAGE)
+    engine.materialize("stage", STAGE)
     files = _spilled(facts)
     assert files, "nothing was spilled: the test must ask for more than fits"
     assert not any(NAME in file.read_bytes() for file in files)
@@ -52,7 +52,7 @@ def test_a_large_transaction_is_written_through_the_spill(tmp_path: Path) -> Non
             bodies = [
                 f'{{"seq":{seq},"text":"{os.urandom(1_000).hex()}"}}' for seq in range(start, start + 5_000)
             ]
-            with engine.offer("slice", pa.table({"seq": range(start, start + 5_000), "body": bodies})):
+            with engine.register("slice", pa.table({"seq": range(start, start + 5_000), "body": bodies})):
                 engine.execute("INSERT INTO change SELECT seq, body FROM slice")
     assert engine.value("SELECT count(*) FROM change WHERE (body ->> '$.seq')::BIGINT = seq") == 60_000
     engine.close()
@@ -63,7 +63,7 @@ def test_what_a_killed_process_left_is_gone_after_the_next(tmp_path: Path) -> No
     script = (
         "import sys\nfrom pathlib import Path\nfrom almoner.engines.duck import DuckEngine\n"
         f"engine = DuckEngine(Path(sys.argv[1]), memory_limit='{LIMIT}')\n"
-        'engine.keep("stage", sys.argv[2])\nprint("spilled", flush=True)\nsys.stdin.read()\n'
+        'engine.materialize("stage", sys.argv[2])\nprint("spilled", flush=True)\nsys.stdin.read()\n'
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, str(facts), STAGE],
@@ -76,7 +76,7 @@ def test_what_a_killed_process_left_is_gone_after_the_next(tmp_path: Path) -> No
         assert _spilled(facts)
         process.send_signal(signal.SIGKILL)
     engine = DuckEngine(facts, memory_limit=LIMIT)
-    engine.keep("stage", STAGE)
+    engine.materialize("stage", STAGE)
     engine.close()
     assert not Path(f"{facts}.tmp").exists()
 
@@ -86,16 +86,16 @@ def _fail_within_everything(engine: DuckEngine) -> None:
         engine.transaction(),
         ExitStack() as stack,
         engine.views({"scope": "SELECT 1 AS one"}),
-        engine.offer("slice", pa.table({"seq": [1]})),
+        engine.register("slice", pa.table({"seq": [1]})),
     ):
-        stack.callback(engine.forget, "kept")
-        engine.keep("kept", "SELECT 'nobody'::BIGINT FROM slice")
+        stack.callback(engine.drop, "kept")
+        engine.materialize("kept", "SELECT 'nobody'::BIGINT FROM slice")
 
 
 def test_the_first_error_of_a_transaction_is_the_one_told(tmp_path: Path) -> None:
     engine = DuckEngine(tmp_path / "facts.duckdb")
     with pytest.raises(EngineError, match="Could not convert string 'nobody'"):
         _fail_within_everything(engine)
-    with engine.offer("slice", pa.table({"seq": [2]})):
+    with engine.register("slice", pa.table({"seq": [2]})):
         assert engine.value("SELECT seq FROM slice") == 2
     engine.close()

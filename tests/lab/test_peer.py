@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from almoner.assessment.opening import compute as compute_indicator
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine, quote
 from almoner.home import now
 from almoner.installation.intake import deliveries_in
@@ -44,8 +44,8 @@ def test_pandas_and_the_pack_agree(base: Pack, place: tuple[Path, Engine], indic
     values = [base.parameters[name].at(as_of) for name in parameters]
     other = compute(frames, through, as_of, *(v.value for v in values if v is not None))
     key = "household_id" if base.indicators[indicator].subject == "household" else "person_id"
-    with open_scene(engine, base, as_of, KNOWN_AT) as scene:
-        compute_indicator(scene, [base.indicators[indicator]])
+    with open_context(engine, base, as_of, KNOWN_AT) as context:
+        compute_indicator(context, [base.indicators[indicator]])
         ours = engine.table(f"SELECT * FROM {quote('indicator:' + indicator)}").to_pandas().set_index(key)
     assert len(ours) > 0
     names = list(ours.columns)

@@ -12,6 +12,7 @@ from almoner.policy.findings import Finding
 from almoner.policy.model.pack import Pack
 
 DAY = dt.date(2026, 11, 1)
+PACKS = Path(__file__).parents[2] / "packs"
 
 
 def contract(
@@ -97,6 +98,7 @@ FILES: Mapping[str, str] = {
           label: {en: Bureau, zh: 局}
           hours: {opens: "09:00", closes: "17:00"}
         """),
+    "terms.yaml": (PACKS / "base" / "terms.yaml").read_text(encoding="utf-8"),
     "contracts/people.yaml": contract("people", PEOPLE, extra="  - {property: membership, value: true}\n"),
     "contracts/wages.yaml": contract("wages", WAGES, "[relief]"),
     "contracts/clinic.yaml": contract("clinic", CLINIC, "[care]"),

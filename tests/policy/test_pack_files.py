@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -56,7 +55,7 @@ def test_departments_are_merged_one_by_one(tmp_path: Path) -> None:
     extra = "bureau:\n  label: {en: Own bureau, zh: 本局}\nschool:\n  label: {en: School, zh: 学校}\n"
     pack = compile_pack(child(tmp_path, {"departments.yaml": extra}), as_of=DAY)
     assert pack.departments["bureau"].label["en"] == "Own bureau"
-    assert pack.departments["school"].opens == dt.time(9)
+    assert pack.departments["school"].opens is None  # those of terms.yaml
 
 
 def test_a_fault_in_the_parent_names_the_parents_file(tmp_path: Path) -> None:

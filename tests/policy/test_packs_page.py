@@ -8,7 +8,7 @@ from pathlib import Path
 
 from almoner.policy.document import read
 from almoner.policy.model.pack import Role
-from almoner.policy.reading import shapes, watch_shapes
+from almoner.policy.reading import legal_terms, shapes, watch_shapes
 from almoner.policy.reading.conditions import parse
 
 ROOT = Path(__file__).parents[2]
@@ -35,12 +35,17 @@ SHAPES = (
     shapes.CategoryShape,
     shapes.ExitShape,
     shapes.ReviewShape,
+    legal_terms.TermsShape,
+    legal_terms.EntryShape,
+    legal_terms.DatedShape,
+    legal_terms.LevelNameShape,
+    legal_terms.OfficeHoursShape,
 )
 
 
 def test_every_rule_of_the_compiler_is_documented() -> None:
     source = "".join(
-        f.read_text(encoding="utf-8") for f in sorted((ROOT / "src/almoner/policy").glob("*.py"))
+        f.read_text(encoding="utf-8") for f in sorted((ROOT / "src/almoner/policy").rglob("*.py"))
     )
     rules = set(
         re.findall(

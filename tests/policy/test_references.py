@@ -47,9 +47,11 @@ def test_every_value_programme_and_contract_is_listed_the_weakest_first(tmp_path
     pack = compiled(tmp_path, MARKED)
     found = references(pack)
     values = sum(len(dated) for p in pack.parameters.values() for dated in p.areas.values())
+    values += sum(len(term.values) for term in pack.terms.values())
     assert len(found) == values + len(pack.categories) + len(pack.programmes) + len(pack.feeds)
     assert [STANDINGS.index(r.standing) for r in found] == sorted(STANDINGS.index(r.standing) for r in found)
-    assert [(r.part, r.item, r.where, r.value, r.standing) for r in found[:3]] == [
+    rules = [r for r in found if r.part != "terms"]
+    assert [(r.part, r.item, r.where, r.value, r.standing) for r in rules[:3]] == [
         ("programmes", "grant", "", "", "general knowledge"),
         ("parameters", "line", "from 2024-01-01", "700 CNY/person/month", "example value"),
         ("parameters", "share", "from 2024-01-01", "0.5", "setting"),
@@ -64,7 +66,9 @@ def test_the_command_prints_them_by_kind(tmp_path: Path) -> None:
     assert told.index("General knowledge") < told.index("Example values") < told.index("Documents")
     assert "parameters/share: 5201, from 2025-01-01, 0.6" in told
     whole = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
-    assert whole["reference_counts"]["general knowledge"] == 1
+    known = [r["item"] for r in whole["references"] if r["standing"] == "general knowledge"]
+    assert sorted(known) == ["correction", "grant", "weekend"]
+    assert whole["reference_counts"]["general knowledge"] == len(known)
     assert len(whole["references"]) == sum(whole["reference_counts"].values())
     plain = json.loads(CliRunner().invoke(app, [*words[:-1], "--json"]).stdout)
     assert "references" not in plain

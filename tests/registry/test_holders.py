@@ -36,7 +36,7 @@ def settle(engine: Engine, number: str, person: int | None, delivery: int) -> No
 
 def found(holders: Holders, engine: Engine, base: Pack, *numbers: str) -> set[int] | None:
     listed = ", ".join(f"('{number}')" for number in numbers)
-    engine.keep("wanted", f"SELECT settlement_no FROM (VALUES {listed}) AS w(settlement_no)")
+    engine.materialize("wanted", f"SELECT settlement_no FROM (VALUES {listed}) AS w(settlement_no)")
     persons = holders.of_facts(engine, base.feeds[FEED], "wanted")
     return None if persons is None else set(persons.column("person_id").to_pylist())
 
@@ -67,7 +67,7 @@ def test_what_was_undone_does_not_hide_what_comes_in_its_place(engine: Engine, b
     holders = Holders()
     settle(engine, "S1", 1, 1)
     assert found(holders, engine, base, "S1") == {1}
-    with engine.practice():
+    with engine.rolled_back():
         settle(engine, "S2", 2, 2)
     settle(engine, "S3", 3, 2)  # the number of the delivery that was undone
     assert found(holders, engine, base, "S2", "S3") == {3}
@@ -105,7 +105,7 @@ def test_what_is_known_of_a_slice_is_the_same_with_and_without(
             for c, kind in schema.fact_columns(feed).items()
             if c not in ("settlement_no", "person_id")
         )
-        engine.keep(
+        engine.materialize(
             name_of("placed", feed),
             f"SELECT _line, settlement_no, person_id::BIGINT AS person_id, {empty} FROM (VALUES {listed}) AS"
             " v(_line, settlement_no, person_id) WHERE person_id > 0",
@@ -113,8 +113,8 @@ def test_what_is_known_of_a_slice_is_the_same_with_and_without(
         rows = facts.span(engine, feed)
         told = []
         for holders in (None, Holders()):
-            judged = facts.judge(engine, feed, rows, holders)
-            told.append(engine.rows(f"SELECT _line, old, same FROM {judged} ORDER BY ALL"))
+            matched = facts.match_known(engine, feed, rows, holders)
+            told.append(engine.rows(f"SELECT _line, old, same FROM {matched} ORDER BY ALL"))
         assert told[0] == told[1]
         assert sum(old is not None for _, old, _ in told[1]) == len(opened & came)
 

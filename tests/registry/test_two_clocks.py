@@ -128,7 +128,7 @@ def test_a_scope_is_the_whole_place_filtered(place: Place, chosen: list[int]) ->
         "feed": "true",
     }
     scope = pa.table({"household_id": pa.array(chosen, pa.int64())})
-    with place.engine.offer("scope_household", scope), place.engine.views({"member": part["member"]}):
+    with place.engine.register("scope_household", scope), place.engine.views({"member": part["member"]}):
         for name, only in filters.items():
             expected = place.engine.rows(f"SELECT * FROM ({whole[name]}) WHERE {only} ORDER BY ALL")
             assert place.engine.rows(f"SELECT * FROM ({part[name]}) ORDER BY ALL") == expected

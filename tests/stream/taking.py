@@ -103,8 +103,8 @@ class Reader:
         del all_of_them
         return []
 
-    def apply_all(self, doubtful: Sequence[int]) -> Reader:
-        del doubtful
+    def apply_all(self, evidence_lost: Sequence[int]) -> Reader:
+        del evidence_lost
         return self._read_on()
 
     def _read_on(self) -> Reader:
@@ -112,8 +112,8 @@ class Reader:
             self.seq = batch[-1].seq
         return self
 
-    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], Reader]]:
-        del households, doubtful
+    def read(self, households: Sequence[int], evidence_lost: Sequence[int]) -> Iterator[Callable[[], Reader]]:
+        del households, evidence_lost
         self._read_on()
         yield lambda: self
 

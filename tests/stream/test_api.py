@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 from schemathesis import GenerationMode
 
 from almoner import home
@@ -23,6 +25,7 @@ from almoner.casework.models import Department, Endpoint
 from almoner.policy.model.pack import Pack
 from almoner.registry.vault import create_key, open_vault
 from almoner.stream.inbox import Inbox
+from almoner.stream.status import BUCKETS
 from county import number
 from fuzzing import ask
 
@@ -225,6 +228,77 @@ def test_health_and_metrics_say_how_it_goes(send: Send, place: Path, owner: str)
     assert f'almoner_webhooks_given_up{{department="{owner}"}} 0' in text
     assert 'almoner_event_to_case_seconds_bucket{le="+Inf"} 0' in text
     assert WHO not in text
+
+
+METRICS = {  # dashboards rest on these names, types and labels
+    "almoner_events_accepted_total": ("counter", set()),
+    "almoner_events_repeated_total": ("counter", set()),
+    "almoner_inbox_waiting": ("gauge", {"feed"}),
+    "almoner_inbox_oldest_seconds": ("gauge", {"feed"}),
+    "almoner_worker_up": ("gauge", set()),
+    "almoner_kafka_up": ("gauge", set()),
+    "almoner_events_total": ("counter", set()),
+    "almoner_quarantined_total": ("counter", set()),
+    "almoner_files_total": ("counter", set()),
+    "almoner_files_refused_total": ("counter", set()),
+    "almoner_cycles_total": ("counter", set()),
+    "almoner_ticks_total": ("counter", set()),
+    "almoner_cases_opened_total": ("counter", set()),
+    "almoner_worker_seconds_total": ("counter", {"part"}),
+    "almoner_watermark_age_days": ("gauge", {"feed"}),
+    "almoner_quarantine_open": ("gauge", set()),
+    "almoner_households_to_assess": ("gauge", set()),
+    "almoner_event_to_case_seconds_bucket": ("histogram", {"le"}),
+    "almoner_event_to_case_seconds_count": ("histogram", set()),
+    "almoner_event_to_case_seconds_sum": ("histogram", set()),
+    "almoner_cases_open": ("gauge", set()),
+    "almoner_webhooks_waiting": ("gauge", {"department"}),
+    "almoner_webhooks_given_up": ("gauge", {"department"}),
+}
+
+
+def test_metrics_keep_their_names_types_and_labels_and_whole_values(
+    send: Send, place: Path, owner: str
+) -> None:
+    Endpoint.objects.create(department=owner, url="https://system.example/", secret=b"sealed")
+    send(an_event())
+    status = {
+        "process": os.getpid(),
+        "beat_at": dt.datetime.now().isoformat(),
+        "trouble": None,
+        "kafka": True,
+        "counts": {"events": 12_345_678},
+        "seconds": {"cycle": 1.25},
+        "watermarks": {"insured_wages": dt.date.today().isoformat(), "pensions": None},
+        "waited": [2, 1] + [0] * (len(BUCKETS) - 1),
+        "waited_seconds": 0.5,
+    }
+    (place / "worker.json").write_text(json.dumps(status))
+    answer = Client().get("/metrics")
+    assert answer["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    families = list(text_string_to_metric_families(answer.content.decode()))
+    samples = [(family.type, sample) for family in families for sample in family.samples]
+    assert {sample.name: (kind, set(sample.labels)) for kind, sample in samples} == METRICS
+    values = {(sample.name, *sample.labels.values()): sample.value for _, sample in samples}
+    assert values["almoner_events_total",] == 12_345_678
+    assert values["almoner_worker_up",] == values["almoner_kafka_up",] == 1
+    assert values["almoner_worker_seconds_total", "cycle"] == 1.25
+    assert values["almoner_watermark_age_days", "insured_wages"] == 0
+    assert ("almoner_watermark_age_days", "pensions") not in values
+    waited = [values["almoner_event_to_case_seconds_bucket", str(limit)] for limit in BUCKETS[:3]]
+    assert waited == [2, 3, 3]
+    assert values["almoner_event_to_case_seconds_sum",] == 0.5
+    assert all(family.documentation for family in families)
+
+
+def test_metrics_that_cannot_be_read_are_503_not_a_part_of_them(place: Path) -> None:
+    inbox.inbox().close()
+    (place / "inbox.sqlite3").write_bytes(b"no database" * 1000)
+    inbox._inbox.cache_clear()
+    answer = Client().get("/metrics")
+    (place / "inbox.sqlite3").unlink()
+    inbox._inbox.cache_clear()
+    assert (answer.status_code, answer.content) == (503, b"")
 
 
 _json = st.recursive(

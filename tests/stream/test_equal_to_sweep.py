@@ -118,7 +118,7 @@ class Facts:
         for table in self._tables():
             self.engine.execute(f"DELETE FROM {table}")
         for table, rows in self._swept.items() if swept else ():
-            with self.engine.offer("rows_of_then", rows):
+            with self.engine.register("rows_of_then", rows):
                 self.engine.execute(f"INSERT INTO {table} SELECT * FROM rows_of_then")
         return self.engine
 

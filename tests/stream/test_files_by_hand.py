@@ -48,7 +48,7 @@ def sweep(home: Path) -> None:
 def waiting(home: Path) -> tuple[list[int], bool]:
     """Who waits to be assessed, and whether everybody does."""
     with open_engine(home / "facts.duckdb") as engine:
-        return dirty.touched(engine, 100), dirty.everybody_is_touched(engine)
+        return dirty.dirty_households(engine, 100), dirty.all_are_dirty(engine)
 
 
 def test_a_sweep_marks_cases_whose_evidence_is_gone_or_in_doubt(home: Path) -> None:
@@ -91,7 +91,7 @@ def test_so_is_who_came_out_of_quarantine(home: Path) -> None:
 def test_a_file_of_many_rows_leaves_everybody_to_a_sweep_and_still_says_who_is_in_doubt(home: Path) -> None:
     deliver(home, "clinic", {**COST, "cost": 5000})
     sweep(home)
-    days = [dt.date(2024, 1, 1) + dt.timedelta(days=n) for n in range(dirty.MOST_TOUCHED // len(PEOPLE) + 1)]
+    days = [dt.date(2024, 1, 1) + dt.timedelta(days=n) for n in range(dirty.MOST_DIRTY // len(PEOPLE) + 1)]
     deliver(
         home,
         "clinic",

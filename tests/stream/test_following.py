@@ -53,12 +53,12 @@ class Slow(Reader):
     done: list[str] = field(default_factory=list)
     asked: list[tuple[list[int] | None, list[int]]] = field(default_factory=list)
 
-    def apply_all(self, doubtful: Sequence[int]) -> Reader:
-        self.asked.append((None, list(doubtful)))
-        return super().apply_all(doubtful)
+    def apply_all(self, evidence_lost: Sequence[int]) -> Reader:
+        self.asked.append((None, list(evidence_lost)))
+        return super().apply_all(evidence_lost)
 
-    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], Reader]]:
-        self.asked.append((list(households), list(doubtful)))
+    def read(self, households: Sequence[int], evidence_lost: Sequence[int]) -> Iterator[Callable[[], Reader]]:
+        self.asked.append((list(households), list(evidence_lost)))
         for n in range(self.parts):
             yield lambda n=n: self._do(f"part {n}")
 
@@ -198,7 +198,7 @@ def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pac
     stream.put(wage(3, 300))
     clock.forward(seconds=1)
     worker.drain()
-    assert state.untold(stream.engine) == {}
+    assert state.pending(stream.engine) == {}
     slow.error = KeyboardInterrupt("the process is gone")  # type: ignore[assignment]
     slow.asked.clear()
     stream.put(event("wages", 4, withdrawn=True, resident_no=WHO, month="2026-11-01"))
@@ -206,14 +206,14 @@ def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pac
     worker.step()
     with pytest.raises(KeyboardInterrupt):
         worker.casework.wait()
-    assert dirty.touched(stream.engine, 9) == []
-    assert state.untold(stream.engine) == {1: True}
+    assert dirty.dirty_households(stream.engine, 9) == []
+    assert state.pending(stream.engine) == {1: True}
     assert slow.asked == [([1], [1])]
 
     slow.error = None
     again = worker_of(stream, slow, clock)
     assert slow.asked == [([1], [1]), (None, [1])]
-    assert state.untold(stream.engine) == {}
+    assert state.pending(stream.engine) == {}
     again.drain()
     stream.close()
 
@@ -230,7 +230,7 @@ def test_a_round_is_told_when_casework_has_it_and_not_before(small: Pack, tmp_pa
     slow.may.set()
     worker.drain()
     assert (sum(worker.status.waited), worker.status.idle) == (before + 1, True)
-    assert state.untold(stream.engine) == {}
+    assert state.pending(stream.engine) == {}
     stream.close()
 
 

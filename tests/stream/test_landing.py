@@ -55,7 +55,7 @@ def test_a_complete_file_becomes_facts_and_leaves_its_receipt(landing: Landing, 
     receipt = json.loads((file.parent / "done" / f"{file.name}.receipt.json").read_text())
     assert (receipt["feed"], receipt["rows_new"], receipt["rows_quarantined"]) == ("insured_wages", 1, 0)
     assert not [f for f in landing.home.glob("landing/**/*") if f.is_file() and WHO in f.read_text()]
-    assert dirty.touched(stream.engine, 9) == [1]
+    assert dirty.dirty_households(stream.engine, 9) == [1]
     assert dirty.moved(stream.engine) == ["insured_wages", "population_register"]
 
 

@@ -139,4 +139,4 @@ def test_where_something_always_waits_months_hold_nobody_up_twice(
         assert swept.inbox.backlog()
         worker.step()
         assert len(counted(swept)) == 1
-        assert dirty.touched(swept.engine, 9) == []
+        assert dirty.dirty_households(swept.engine, 9) == []

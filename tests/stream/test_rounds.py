@@ -126,7 +126,7 @@ def test_a_withdrawal_closes_the_facts_row_and_nothing_else(stream: Stream) -> N
     stream.drain(AT + dt.timedelta(minutes=1))
     assert stream.rows("insured_wages", "wage") == [(90,)]
     assert stream.engine.value("SELECT count(*) FROM facts.insured_wages") == 2
-    assert dirty.touched(stream.engine, 9) == [1]
+    assert dirty.dirty_households(stream.engine, 9) == [1]
 
 
 def test_rows_and_withdrawals_of_one_key_count_in_their_order(stream: Stream) -> None:
@@ -257,26 +257,26 @@ def test_that_nothing_happened_can_be_said_without_a_row(stream: Stream) -> None
 def test_touched_are_the_households_that_a_row_is_about_before_and_after(stream: Stream) -> None:
     stream.put(person(1, WHO, "H1"), person(2, OTHER, "H2"))
     stream.drain()
-    assert dirty.touched(stream.engine, 9) == [1, 2]
+    assert dirty.dirty_households(stream.engine, 9) == [1, 2]
     state.forget_everybody(stream.engine)
     stream.put(wage(3), meter(4))
     stream.drain()
-    assert dirty.touched(stream.engine, 9) == [1, 2]
-    state.hand_on(stream.engine, 1, [1, 2], [2])
-    assert state.untold(stream.engine) == {1: False, 2: True}
+    assert dirty.dirty_households(stream.engine, 9) == [1, 2]
+    state.enqueue(stream.engine, 1, [1, 2], [2])
+    assert state.pending(stream.engine) == {1: False, 2: True}
     stream.put(person(5, OTHER, "H1"))  # moves from one to the other
     stream.drain(AT + dt.timedelta(hours=1))
-    assert dirty.touched(stream.engine, 9) == [1, 2]
+    assert dirty.dirty_households(stream.engine, 9) == [1, 2]
     state.forget_everybody(stream.engine)
     stream.put(person(6, OTHER, "H1"))  # the same again
     stream.drain(AT + dt.timedelta(hours=2))
-    assert dirty.touched(stream.engine, 9) == []
+    assert dirty.dirty_households(stream.engine, 9) == []
 
 
 def test_a_shared_feed_touches_everybody(stream: Stream) -> None:
     stream.put(event("areas", 1, area_code="1", name_en="A", name_zh="A", level="village"))
     stream.drain()
-    assert dirty.everybody_is_touched(stream.engine)
+    assert dirty.all_are_dirty(stream.engine)
 
 
 def test_one_event_that_nobody_can_work_on_is_set_aside_and_the_next_goes_in(stream: Stream) -> None:

@@ -132,19 +132,19 @@ def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
     with working(place, clock) as worker:
         worker.drain()
         before = len(scopes(place))
-        state.note_due(place.engine, [1, 2, 3, 4])
+        state.note_date_due(place.engine, [1, 2, 3, 4])
         worker._looked_at_time = float("-inf")  # it looked less than a second ago
         assert worker.step()
-        assert state.due(place.engine, 9) == [2, 3, 4]
+        assert state.date_due(place.engine, 9) == [2, 3, 4]
         place.put(wage("5", people[3], 300))
         clock.forward(seconds=1)
         assert worker.step()
         assert "signal:poor:household:4" in standing(place)
-        assert state.due(place.engine, 9) == [3]
+        assert state.date_due(place.engine, 9) == [3]
         worker.status.write(place.engine, clock())
         assert (read(place.folder) or {})["to_assess"] == 1
         worker.drain()
-        assert state.due(place.engine, 9) == []
+        assert state.date_due(place.engine, 9) == []
         assert len(scopes(place)) == before + 3
 
 
@@ -279,9 +279,9 @@ def test_a_worker_that_has_nobody_to_practise_on_does_not_look_again_in_each_qui
     settled(place, clock)
     assert standing(place) == []
     with working(place, clock) as worker:
-        worker.practise(Flag())
+        worker.warm_up(Flag())
         monkeypatch.setattr(worker.engine, "rows", None)
-        worker.practise(Flag())
+        worker.warm_up(Flag())
 
 
 def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(
@@ -294,16 +294,16 @@ def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(
     def opened(pace: Pace, status: Status) -> Iterator[Worker]:
         del pace, status
         with working(place, clock) as worker:
-            practise = worker.practise
+            warm_up = worker.warm_up
 
             def practised(stop: Flag) -> None:
-                practise(stop)
+                warm_up(stop)
                 if '"event": "practised"' in caplog.text or len(steps) > 9:
                     stop.set()
 
             steps_of = worker.step
             worker.step = lambda: steps.append(steps_of()) or steps[-1]  # type: ignore[method-assign, func-returns-value]
-            worker.practise = practised  # type: ignore[method-assign]
+            worker.warm_up = practised  # type: ignore[method-assign]
             yield worker
 
     with caplog.at_level("INFO", "almoner.stream"):

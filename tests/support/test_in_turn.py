@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from almoner.engines.duck import DuckEngine
-from almoner.support.in_turn import keep_in_turn
+from almoner.support.in_turn import materialize_in_order
 
 
 @given(
@@ -34,9 +34,9 @@ def test_each_is_kept_after_those_that_it_reads(
     chance.shuffle(names)
     with DuckEngine() as engine:
         if few:
-            engine.expect_repetition()
-        with engine.few_rows():
-            keep_in_turn(
+            engine.cache_plans()
+        with engine.small_batch():
+            materialize_in_order(
                 engine,
                 {name: selects[name] for name in names},
                 {f"t{n}": [f"t{other}" for other in of] for n, of in reads.items()},
@@ -46,4 +46,6 @@ def test_each_is_kept_after_those_that_it_reads(
 
 def test_a_circle_is_refused() -> None:
     with DuckEngine() as engine, pytest.raises(CycleError):
-        keep_in_turn(engine, {"a": "SELECT * FROM b", "b": "SELECT * FROM a"}, {"a": ["b"], "b": ["a"]})
+        materialize_in_order(
+            engine, {"a": "SELECT * FROM b", "b": "SELECT * FROM a"}, {"a": ["b"], "b": ["a"]}
+        )

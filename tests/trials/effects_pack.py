@@ -111,7 +111,8 @@ def write(folder: Path, **other: str) -> Path:
     (folder / "contracts").mkdir()
     for feed in FEEDS:
         shutil.copy(BASE / "contracts" / f"{feed}.yaml", folder / "contracts")
-    shutil.copy(BASE / "departments.yaml", folder)
+    for name in ("departments.yaml", "terms.yaml"):
+        shutil.copy(BASE / name, folder)
     return folder
 
 

@@ -56,3 +56,15 @@ def test_a_correction_takes_the_place_of_the_row_with_its_key(base: Pack) -> Non
     assert scenarios.run(base, [case])[0].passed
     as_first_told = dataclasses.replace(case, corrections={}, signals={"illness_cost": "orange"})
     assert scenarios.run(base, [as_first_told])[0].passed
+
+
+def test_a_signal_can_be_of_any_level_of_the_packs_terms(base: Pack) -> None:
+    case = next(c for c in base.scenarios if c.signals.get("income_shock") == "orange")
+    shock = base.signals["income_shock"]
+    levels = tuple(
+        dataclasses.replace(level, id="urgent") if level.id == "orange" else level for level in shock.levels
+    )
+    changed = {**base.signals, "income_shock": dataclasses.replace(shock, levels=levels)}
+    expected = dataclasses.replace(case, signals={"income_shock": "urgent"})
+    [verdict] = scenarios.run(dataclasses.replace(base, signals=changed), [expected])
+    assert verdict.passed, verdict.wrong

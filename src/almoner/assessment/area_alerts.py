@@ -19,15 +19,15 @@ import pyarrow as pa
 
 from almoner.assessment import months
 from almoner.assessment.area_words import evidence
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import Sources
 from almoner.assessment.jumps import Comparison, Counts, Jump, stand_out
-from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, Told, moved_table
+from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, RenderedChange, moved_table
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack, Role
 from almoner.policy.model.watch import Alarm, AreaLayer
 
-FINDINGS, REFUTED = "area_findings", "area_refuted"
+FINDINGS, DISPROVED = "area_findings", "area_refuted"
 _ROLLED, _TOLD, _BODIES = "area_rolled", "area_told", "area_bodies"
 _NEIGHBOURS_TOLD = 40
 NOBODY = 0  # the household of a change that is about no household
@@ -45,30 +45,30 @@ class Thresholds:
     fewest_months: int
 
 
-def find(scene: Scene) -> list[Jump]:
+def find(context: AssessmentContext) -> list[Jump]:
     """Keep the areas that jumped (`area_findings`), and which standing ones are known not to
     (`area_refuted`).
 
     Where only some households are in view nothing is said of areas.
     """
-    layer = scene.pack.watch.areas if scene.pack.watch else None
-    looked = not scene.scoped and months.are_kept(scene.engine)
-    limits = _thresholds(scene, layer.alarm) if layer and layer.alarm and looked else None
+    layer = context.pack.watch.areas if context.pack.watch else None
+    looked = not context.scoped and months.are_kept(context.engine)
+    limits = _thresholds(context, layer.alarm) if layer and layer.alarm and looked else None
     found: list[Jump] = []
     judged: list[str] = []
     if layer and layer.alarm and limits:
-        _roll(scene, layer, layer.alarm, limits)
-        judged = [item for (item,) in scene.engine.rows(f"SELECT DISTINCT item FROM {_ROLLED} ORDER BY 1")]
-        found = [jump for level in layer.alarm.levels for jump in _jumps(scene, level, limits)]
-    _keep(scene, found, judged, limits)
-    _keep_told(scene, layer, found)
-    scene.engine.forget(_ROLLED)
+        _roll(context, layer, layer.alarm, limits)
+        judged = [item for (item,) in context.engine.rows(f"SELECT DISTINCT item FROM {_ROLLED} ORDER BY 1")]
+        found = [jump for level in layer.alarm.levels for jump in _jumps(context, level, limits)]
+    _keep(context, found, judged, limits)
+    _keep_told(context, layer, found)
+    context.engine.drop(_ROLLED)
     return found
 
 
-def _thresholds(scene: Scene, alarm: Alarm) -> Thresholds | None:
+def _thresholds(context: AssessmentContext, alarm: Alarm) -> Thresholds | None:
     listed = (alarm.chance, alarm.least, alarm.ratio, alarm.months, alarm.fewest_months)
-    values = [months.threshold(scene.engine, scene.pack, c, scene.as_of) for c in listed]
+    values = [months.threshold(context.engine, context.pack, c, context.as_of) for c in listed]
     known = [v for v in values if v is not None]
     if len(known) < len(listed):
         return None
@@ -76,28 +76,28 @@ def _thresholds(scene: Scene, alarm: Alarm) -> Thresholds | None:
     return Thresholds(chance, least, ratio, int(back), int(fewest))
 
 
-def _roll(scene: Scene, layer: AreaLayer, alarm: Alarm, limits: Thresholds) -> None:
+def _roll(context: AssessmentContext, layer: AreaLayer, alarm: Alarm, limits: Thresholds) -> None:
     """Sum the counts by signal, level and area: the latest month beside the months before it, and the same
     of neighbours."""
-    signals = scene.pack.signals.values()
+    signals = context.pack.signals.values()
     rules = pa.table(
         {
             "item": pa.array([s.id for s in signals], pa.string()),
-            "rule": pa.array([months.rule_of(scene.pack, s) for s in signals], pa.string()),
+            "rule": pa.array([months.rule_of(context.pack, s) for s in signals], pa.string()),
         }
     )
     levels = ", ".join(f"'{level}'" for level in alarm.levels)
     told = {
-        "as_of": scene.as_of,
-        "at": scene.known_at,
+        "as_of": context.as_of,
+        "at": context.known_at,
         "back": limits.months,
         "fewest": limits.fewest_months,
-        "oldest": scene.as_of - dt.timedelta(days=alarm.expires_days),
+        "oldest": context.as_of - dt.timedelta(days=alarm.expires_days),
     }
-    with scene.engine.offer("area_rule", rules):
-        scene.engine.keep(
+    with context.engine.register("area_rule", rules):
+        context.engine.materialize(
             _ROLLED,
-            f"""WITH RECURSIVE {_tree(scene, layer)},
+            f"""WITH RECURSIVE {_tree(context, layer)},
             counted AS (
               SELECT m.item, m.month, m.area, m.started, m.at_risk FROM {months.TABLE} AS m
               JOIN area_rule AS r ON r.item = m.item AND r.rule = m.rule
@@ -122,10 +122,10 @@ def _roll(scene: Scene, layer: AreaLayer, alarm: Alarm, limits: Thresholds) -> N
         )
 
 
-def _tree(scene: Scene, layer: AreaLayer) -> str:
+def _tree(context: AssessmentContext, layer: AreaLayer) -> str:
     """`tree(low, code, parent, level)`: every area with itself and all areas around it. UNION ends at a
     circle."""
-    feed = scene.pack.feeds[layer.feed]
+    feed = context.pack.feeds[layer.feed]
     code, parent = feed.with_role(Role.AREA), feed.with_role(Role.PARENT_AREA)
     own = quote(code.name) if code else "NULL"
     above = quote(parent.name) if parent else "NULL"
@@ -146,15 +146,17 @@ def _others(name: str, of: str) -> str:
     return ", ".join([*sums, f"count(*) {window} - 1 AS {name}_areas"])
 
 
-def _jumps(scene: Scene, level: str, limits: Thresholds) -> list[Jump]:
+def _jumps(context: AssessmentContext, level: str, limits: Thresholds) -> list[Jump]:
     """What stands out of all areas and signals of one level. Rates that cannot pass count as comparisons
     all the same."""
-    comparisons = scene.engine.value(f"SELECT count(*) FROM {_ROLLED} WHERE level = $level", {"level": level})
+    comparisons = context.engine.value(
+        f"SELECT count(*) FROM {_ROLLED} WHERE level = $level", {"level": level}
+    )
     near = ", ".join(
         f"CASE WHEN siblings THEN sibling_{c} ELSE other_{c} END AS near_{c}"
         for c in ("x", "n", "x0", "n0", "areas")
     )
-    rows = scene.engine.table(
+    rows = context.engine.table(
         f"""SELECT * FROM (SELECT *, {near} FROM {_ROLLED} WHERE level = $level AND x >= $least)
             WHERE near_areas > 0 AND x * n0 >= $ratio * x0 * n AND x * near_n >= $ratio * near_x * n ORDER BY item, area""",
         {"level": level, "least": limits.least, "ratio": limits.ratio},
@@ -164,21 +166,21 @@ def _jumps(scene: Scene, level: str, limits: Thresholds) -> list[Jump]:
     return [_jump(rows[i], level, counts[i], comparison, comparisons, p) for i, comparison, p in found]
 
 
-def doubled(scene: Scene, month: dt.date, least: int) -> list[str]:
+def doubled(context: AssessmentContext, month: dt.date, least: int) -> list[str]:
     """The bare rule, to compare with: areas where some signal's rate is at least twice that of the months
     before, and `least` households. After `find` on the same scene it would say the same of the latest
     month."""
-    layer = scene.pack.watch.areas if scene.pack.watch else None
-    limits = _thresholds(scene, layer.alarm) if layer and layer.alarm else None
+    layer = context.pack.watch.areas if context.pack.watch else None
+    limits = _thresholds(context, layer.alarm) if layer and layer.alarm else None
     if layer is None or layer.alarm is None or limits is None:
         return []
-    _roll(scene, layer, layer.alarm, limits)
-    rows = scene.engine.rows(
+    _roll(context, layer, layer.alarm, limits)
+    rows = context.engine.rows(
         f"SELECT DISTINCT area FROM {_ROLLED} WHERE month = $month AND x >= $least AND x * n0 >= 2 * x0 * n"
         " ORDER BY area",
         {"month": month, "least": least},
     )
-    scene.engine.forget(_ROLLED)
+    context.engine.drop(_ROLLED)
     return [area for (area,) in rows]
 
 
@@ -211,7 +213,9 @@ def _jump(
     )
 
 
-def _keep(scene: Scene, found: Sequence[Jump], judged: Sequence[str], limits: Thresholds | None) -> None:
+def _keep(
+    context: AssessmentContext, found: Sequence[Jump], judged: Sequence[str], limits: Thresholds | None
+) -> None:
     rows = [
         {
             "item": j.signal,
@@ -226,12 +230,12 @@ def _keep(scene: Scene, found: Sequence[Jump], judged: Sequence[str], limits: Th
         }
         for j in found
     ]
-    with scene.engine.offer("found_areas", pa.Table.from_pylist(rows, schema=_FOUND)):
-        scene.engine.keep(FINDINGS, "SELECT * FROM found_areas" if rows else EMPTY_FINDINGS)
-    with scene.engine.offer("judged_signals", pa.table({"item": pa.array(judged, pa.string())})):
-        scene.engine.keep(
-            REFUTED,
-            f"SELECT key FROM {scene.standing} WHERE kind = 'area' AND item IN (SELECT item FROM"
+    with context.engine.register("found_areas", pa.Table.from_pylist(rows, schema=_FOUND)):
+        context.engine.materialize(FINDINGS, "SELECT * FROM found_areas" if rows else EMPTY_FINDINGS)
+    with context.engine.register("judged_signals", pa.table({"item": pa.array(judged, pa.string())})):
+        context.engine.materialize(
+            DISPROVED,
+            f"SELECT key FROM {context.standing} WHERE kind = 'area' AND item IN (SELECT item FROM"
             " judged_signals)",
         )
 
@@ -267,28 +271,31 @@ def expiry(pack: Pack) -> dict[str, int]:
     return dict.fromkeys(pack.signals, alarm.expires_days) if alarm else {}
 
 
-def told(scene: Scene, sources: Sources) -> Iterator[Told]:
+def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
     """What the outbox tells of the area alerts that moved. They are few, and each says much of its own:
     their bodies are whole."""
     del sources
     beyond = {
-        (item, area): json.loads(text) for item, area, text in scene.engine.rows(f"SELECT * FROM {_TOLD}")
+        (item, area): json.loads(text) for item, area, text in context.engine.rows(f"SELECT * FROM {_TOLD}")
     }
     columns = "key, item, area, level, severity"
     moved = [
-        _Moved(*row) for row in scene.engine.rows(f"SELECT {columns} FROM {moved_table('area')} ORDER BY key")
+        _Moved(*row)
+        for row in context.engine.rows(f"SELECT {columns} FROM {moved_table('area')} ORDER BY key")
     ]
     nothing: dict[str, Any] = {"month": None, "evidence": []}
     bodies = [
-        json.dumps(_common(scene, m) | beyond.get((m.item, m.area), nothing), ensure_ascii=False)
+        json.dumps(_common(context, m) | beyond.get((m.item, m.area), nothing), ensure_ascii=False)
         for m in moved
     ]
     told = pa.table(
         {"key": pa.array([m.key for m in moved], pa.string()), "body": pa.array(bodies, pa.string())}
     )
-    with scene.engine.offer("told_alerts", told):
-        scene.engine.keep(_BODIES, "SELECT key, body::JSON AS body FROM told_alerts")
-    yield Told(f"SELECT {', '.join(ABOUT)}, body FROM {moved_table('area')} JOIN {_BODIES} USING (key)")
+    with context.engine.register("told_alerts", told):
+        context.engine.materialize(_BODIES, "SELECT key, body::JSON AS body FROM told_alerts")
+    yield RenderedChange(
+        f"SELECT {', '.join(ABOUT)}, body FROM {moved_table('area')} JOIN {_BODIES} USING (key)"
+    )
 
 
 class _Moved(NamedTuple):
@@ -299,10 +306,10 @@ class _Moved(NamedTuple):
     severity: float | None
 
 
-def _common(scene: Scene, m: _Moved) -> dict[str, Any]:
+def _common(context: AssessmentContext, m: _Moved) -> dict[str, Any]:
     """What is said of a cleared one too. A pack that no longer has the signal or the layer says little."""
-    signal = scene.pack.signals.get(m.item)
-    watch = scene.pack.watch
+    signal = context.pack.signals.get(m.item)
+    watch = context.pack.watch
     alarm = watch.areas.alarm if watch and watch.areas else None
     if signal is None or watch is None or watch.areas is None or alarm is None:
         return {"signal": m.item, "reason": "removed"}
@@ -322,14 +329,14 @@ def _common(scene: Scene, m: _Moved) -> dict[str, Any]:
         "severity": m.severity,
         "check": dict(alarm.check),
         "why": dict(alarm.why),
-        "expires_on": (scene.as_of + dt.timedelta(days=alarm.expires_days)).isoformat(),
+        "expires_on": (context.as_of + dt.timedelta(days=alarm.expires_days)).isoformat(),
     }
 
 
-def _keep_told(scene: Scene, layer: AreaLayer | None, found: Sequence[Jump]) -> None:
+def _keep_told(context: AssessmentContext, layer: AreaLayer | None, found: Sequence[Jump]) -> None:
     """What the bodies tell beyond the finding, as JSON; with it the single months and the single neighbours."""
-    through = months.watermarks(scene.engine, scene.known_at) if found else {}
-    texts = [json.dumps(_told(scene, layer, jump, through)) for jump in found if layer]
+    through = months.watermarks(context.engine, context.known_at) if found else {}
+    texts = [json.dumps(_told(context, layer, jump, through)) for jump in found if layer]
     told = pa.table(
         {
             "item": pa.array([j.signal for j in found], pa.string()),
@@ -337,12 +344,12 @@ def _keep_told(scene: Scene, layer: AreaLayer | None, found: Sequence[Jump]) -> 
             "told": pa.array(texts, pa.string()),
         }
     )
-    with scene.engine.offer("told_areas", told):
-        scene.engine.keep(_TOLD, "SELECT * FROM told_areas")
+    with context.engine.register("told_areas", told):
+        context.engine.materialize(_TOLD, "SELECT * FROM told_areas")
 
 
 def _told(
-    scene: Scene, layer: AreaLayer, jump: Jump, through: Mapping[str, dt.date | None]
+    context: AssessmentContext, layer: AreaLayer, jump: Jump, through: Mapping[str, dt.date | None]
 ) -> dict[str, Any]:
     return {
         "month": jump.month.isoformat(),
@@ -353,16 +360,16 @@ def _told(
         "past_months": jump.past_months,
         "near_areas": jump.near_areas,
         "siblings": jump.siblings,
-        "months": _months(scene, layer, jump),
-        "neighbours": _neighbours(scene, jump),
-        "evidence": evidence(scene.pack, scene.as_of, jump, through),
+        "months": _months(context, layer, jump),
+        "neighbours": _neighbours(context, jump),
+        "evidence": evidence(context.pack, context.as_of, jump, through),
     }
 
 
-def _months(scene: Scene, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
+def _months(context: AssessmentContext, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
     """The area's own counts month by month, the oldest first; the last one is the jump."""
-    rows = scene.engine.rows(
-        f"""WITH RECURSIVE {_tree(scene, layer)}
+    rows = context.engine.rows(
+        f"""WITH RECURSIVE {_tree(context, layer)}
             SELECT m.month, sum(m.started)::BIGINT, sum(m.at_risk)::BIGINT FROM {months.TABLE} AS m
             JOIN tree AS t ON t.low = m.area WHERE t.code = $area AND m.item = $item AND m.rule = $rule
               AND m.known_from <= $at AND m.known_to > $at AND m.month <= $month AND m.month > $month - INTERVAL 25 MONTH
@@ -370,8 +377,8 @@ def _months(scene: Scene, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
         {
             "area": jump.area,
             "item": jump.signal,
-            "rule": months.rule_of(scene.pack, scene.pack.signals[jump.signal]),
-            "at": scene.known_at,
+            "rule": months.rule_of(context.pack, context.pack.signals[jump.signal]),
+            "at": context.known_at,
             "month": jump.month,
         },
     )
@@ -379,9 +386,9 @@ def _months(scene: Scene, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
     return [{"month": month.isoformat(), "started": x, "at_risk": n} for month, x, n in kept]
 
 
-def _neighbours(scene: Scene, jump: Jump) -> list[dict[str, Any]]:
+def _neighbours(context: AssessmentContext, jump: Jump) -> list[dict[str, Any]]:
     """The areas around it under the same parent, as counted this month."""
-    rows = scene.engine.rows(
+    rows = context.engine.rows(
         f"""SELECT area, x, n FROM {_ROLLED} WHERE item = $item AND level = $level AND area <> $area AND n > 0
             AND parent IS NOT DISTINCT FROM $parent ORDER BY area LIMIT {_NEIGHBOURS_TOLD}""",
         {"item": jump.signal, "level": jump.level, "area": jump.area, "parent": jump.parent},

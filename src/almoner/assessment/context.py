@@ -19,11 +19,11 @@ from almoner.policy.model.pack import Pack, Signal
 from almoner.policy.model.terms import Condition
 from almoner.registry.scope import within
 
-STANDING = "standing_here"  # of some households, what stands already
+ACTIVE = "standing_here"  # of some households, what stands already
 
 
 @dataclass(frozen=True)
-class Scene:
+class AssessmentContext:
     """An open scope: `wide_household` and `wide_person` have a row a subject (`almoner.assessment.feature_table`)."""
 
     engine: Engine
@@ -60,13 +60,13 @@ class Scene:
     @property
     def standing(self) -> str:
         """The table of what stands already, of the households in view."""
-        return STANDING if self.scoped else "assessment.standing"
+        return ACTIVE if self.scoped else "assessment.standing"
 
     def signal(self, name: str) -> Signal:
         """A signal of the pack, whether it is asked or not."""
         return (self.whole or self.pack).signals[name]
 
-    def asking(self, pack: Pack) -> Scene:
+    def asking(self, pack: Pack) -> AssessmentContext:
         """The same scope, of which only `pack` is asked, a part of the one that was asked before."""
         return replace(self, pack=pack, whole=self.whole or self.pack)
 

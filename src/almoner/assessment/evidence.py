@@ -15,11 +15,11 @@ from typing import Any
 
 from sqlglot import exp
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.expressions import DIALECT, area_column, atoms, literal, names, parse
 from almoner.assessment.feature_table import SUBJECTS, subject_key, wide
-from almoner.assessment.ledger import ABOUT, CONCERNED, Kind, Told, moved_table
-from almoner.assessment.templates import Form
+from almoner.assessment.ledger import ABOUT, CONCERNED, Kind, RenderedChange, moved_table
+from almoner.assessment.templates import Template
 from almoner.assessment.wording import COMPARISONS, Wording, slots
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack
@@ -35,9 +35,9 @@ Part = dict[str, Any]
 class Sources:
     """Where values come from: how far each feed is complete, and the latest event of the persons concerned."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._through = dict(scene.engine.rows("SELECT feed, complete_through FROM feed"))
-        self._timed = frozenset(_timed(scene.pack))
+    def __init__(self, context: AssessmentContext) -> None:
+        self._through = dict(context.engine.rows("SELECT feed, complete_through FROM feed"))
+        self._timed = frozenset(_timed(context.pack))
         self.circumstances = tuple(sorted(self._through.items()))
 
     def through(self, feed: str) -> dt.date | None:
@@ -55,10 +55,10 @@ def latest_of(whose: Subject) -> str:
     return f"latest_of_{whose}"
 
 
-def keep_latest(scene: Scene) -> None:
+def keep_latest(context: AssessmentContext) -> None:
     """Keep `latest_of` each subject, all feeds side by side: to join a table for each feed takes longer
     than all else that is told."""
-    timed = _timed(scene.pack)
+    timed = _timed(context.pack)
     if not timed:
         return
     events = " UNION ALL ".join(
@@ -66,26 +66,26 @@ def keep_latest(scene: Scene) -> None:
         " $as_of"
         for n, (feed, time) in enumerate(timed.items())
     )
-    scene.engine.keep(
+    context.engine.materialize(
         _LATEST,
         f"""SELECT e.feed, e.person_id, m.household_id, max(e.at) AS latest FROM ({events}) AS e JOIN member AS m ON m.person_id = e.person_id
             WHERE m.household_id IN (SELECT household_id FROM {CONCERNED}) GROUP BY ALL""",
-        {"as_of": scene.as_of},
+        {"as_of": context.as_of},
     )
     columns = ", ".join(
         f"max(CASE WHEN feed = {n} THEN latest END) AS {quote(feed)}" for n, feed in enumerate(timed)
     )
     keys = {whose: subject_key(whose) for whose in SUBJECTS}
-    scene.engine.keep_each(
+    context.engine.materialize_each(
         (latest_of(whose), f"SELECT {key}, {columns} FROM {_LATEST} GROUP BY {key}", None)
         for whose, key in keys.items()
     )
-    scene.engine.forget(_LATEST)
+    context.engine.drop(_LATEST)
 
 
-def forget_latest(scene: Scene) -> None:
+def forget_latest(context: AssessmentContext) -> None:
     """Let go of what `keep_latest` kept."""
-    scene.engine.forget(*(latest_of(whose) for whose in SUBJECTS))
+    context.engine.drop(*(latest_of(whose) for whose in SUBJECTS))
 
 
 def _timed(pack: Pack) -> dict[str, str]:
@@ -98,7 +98,7 @@ def _timed(pack: Pack) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Planned:
-    told: Told
+    told: RenderedChange
     pack: Pack  # held, so that no other one gets its identity
 
 
@@ -106,13 +106,15 @@ _PLANNED: OrderedDict[tuple[Any, ...], _Planned] = OrderedDict()
 _MOST_PLANNED = 1_000
 
 
-def planned(scene: Scene, sources: Sources, kind: Kind, item: str, plan: Callable[[], Told]) -> Told:
+def planned(
+    context: AssessmentContext, sources: Sources, kind: Kind, item: str, plan: Callable[[], RenderedChange]
+) -> RenderedChange:
     """What `plan` gives for an item of the scene's pack: planned once for a pack, a day and what is
     complete, for a stream asks every second."""
-    key = (kind, item, scene.scoped, id(scene.pack), *scene.circumstances, *sources.circumstances)
+    key = (kind, item, context.scoped, id(context.pack), *context.circumstances, *sources.circumstances)
     known = _PLANNED.get(key)
     if known is None:
-        known = _PLANNED[key] = _Planned(plan(), scene.pack)
+        known = _PLANNED[key] = _Planned(plan(), context.pack)
         if len(_PLANNED) > _MOST_PLANNED:
             _PLANNED.popitem(last=False)
     return known.told
@@ -125,27 +127,31 @@ class Explainer:
     """
 
     def __init__(
-        self, scene: Scene, sources: Sources, subject: Subject, steps: Mapping[str, Words] | None = None
+        self,
+        context: AssessmentContext,
+        sources: Sources,
+        subject: Subject,
+        steps: Mapping[str, Words] | None = None,
     ) -> None:
-        self._scene, self._sources = scene, sources
+        self._context, self._sources = context, sources
         self._subject: Subject = subject
         self._steps = dict(steps or {})
-        by_area = scene.values.by_area
-        constants = {n: _plain(scene.values.plain[n]) for n in scene.pack.parameters if n not in by_area}
+        by_area = context.values.by_area
+        constants = {n: _plain(context.values.plain[n]) for n in context.pack.parameters if n not in by_area}
         self._wordings = {
-            lang: Wording(scene.pack, lang, constants, self._steps) for lang in scene.pack.languages
+            lang: Wording(context.pack, lang, constants, self._steps) for lang in context.pack.languages
         }
         self._of_subject: dict[str, str] = {}  # blanks and their SQL over the wide table
         self._of_move: dict[str, str] = {SEEN: "w.subject IS NOT NULL"}  # and over what moved, as `m`
         self._joins: dict[str, None] = {}
 
-    def ask(self, blank: str, sql: str, join: str = "") -> Part:
+    def ask(self, placeholder: str, sql: str, join: str = "") -> Part:
         """A blank answered over the moved findings (`m`), the subject's row (`w`, with the answers of its
         blanks) and a join."""
-        self._of_move[blank] = sql
+        self._of_move[placeholder] = sql
         if join:
             self._joins[join] = None
-        return {"$": blank}
+        return {"$": placeholder}
 
     def condition(self, condition: Condition, slot: str) -> list[Part]:
         """Every atomic condition of a condition."""
@@ -153,7 +159,7 @@ class Explainer:
 
     def truth(self, condition: Condition, slot: str) -> Part:
         """A whole condition as true, false or unknown; or an expression's value."""
-        self._of_subject[slot] = self._scene.sql(condition)
+        self._of_subject[slot] = self._context.sql(condition)
         return {"$": slot}
 
     def sentence(self, condition: Condition, slot: str) -> Part:
@@ -167,25 +173,25 @@ class Explainer:
         self._of_subject[name] = quote(name)
         return {"$": name}
 
-    def told(self, kind: Kind, item: str, body: Part, source: str | None = None) -> Told:
+    def told(self, kind: Kind, item: str, body: Part, source: str | None = None) -> RenderedChange:
         """The form of `body` and the query that answers it for each moved finding of the item.
 
         `source` is a SELECT over the wide table where steps must be computed first.
         """
         key = subject_key(self._subject)
         moved = moved_table(kind)
-        inner = "".join(f", {sql} AS {quote(blank)}" for blank, sql in self._of_subject.items())
+        inner = "".join(f", {sql} AS {quote(placeholder)}" for placeholder, sql in self._of_subject.items())
         row = (
             f"SELECT {key} AS subject{inner} FROM {f'({source})' if source else wide(self._subject)}"
             f" WHERE {key} IN (SELECT subject_id FROM {moved} WHERE item = '{item}')"
         )
-        answers = [*(f"w.{quote(blank)}" for blank in self._of_subject), *self._of_move.values()]
+        answers = [*(f"w.{quote(placeholder)}" for placeholder in self._of_subject), *self._of_move.values()]
         select = (
             f"SELECT {', '.join(f'm.{c}' for c in ABOUT)}, json_array({', '.join(answers)}) AS body FROM"
             f" {moved} AS m {' '.join(self._joins)} LEFT JOIN ({row}) AS w ON w.subject = m.subject_id WHERE"
             f" m.item = '{item}'"
         )
-        return Told(select, Form((*self._of_subject, *self._of_move), body))
+        return RenderedChange(select, Template((*self._of_subject, *self._of_move), body))
 
     def _atom(self, node: exp.Expr, slot: str) -> Part:
         columns, parameters = names(node)
@@ -208,10 +214,10 @@ class Explainer:
         for column in columns:
             self.column(column)
         for parameter in parameters:
-            if parameter in self._scene.values.by_area:
+            if parameter in self._context.values.by_area:
                 self.column(area_column(parameter))
-            elif parameter not in self._scene.pack.parameters:
-                self.ask(area_column(parameter), literal(self._scene.values.plain[parameter]))
+            elif parameter not in self._context.pack.parameters:
+                self.ask(area_column(parameter), literal(self._context.values.plain[parameter]))
         self._of_subject[slot] = self._sql(node)
         for name, part in slots(node).items():
             self._of_subject[f"{slot}:{name}"] = self._sql(part)
@@ -220,7 +226,7 @@ class Explainer:
         return {lang: {"$say": wording.sentence(node, slot)} for lang, wording in self._wordings.items()}
 
     def _operand(self, name: str) -> Part:
-        indicator, column = self._scene.pack.column(name)
+        indicator, column = self._context.pack.column(name)
         return {
             "kind": "indicator",
             "name": name,
@@ -233,7 +239,7 @@ class Explainer:
     def _feed(self, feed_id: str, subject: Subject) -> Part:
         """A source: id, label, owner, how far it is complete and its latest event of the persons concerned
         (ISO dates)."""
-        feed = self._scene.pack.feeds[feed_id]
+        feed = self._context.pack.feeds[feed_id]
         whose: Subject = "person" if subject == self._subject == "person" else "household"
         through = self.ask(f"complete through: {feed_id}", literal(self._sources.through(feed_id)))
         latest = self._latest(feed_id, whose) if self._sources.has_time(feed_id) else None
@@ -251,8 +257,8 @@ class Explainer:
         return self.ask(f"latest of {whose}: {feed}", f"{table}.{quote(feed)}", join)
 
     def _parameter(self, name: str) -> Part:
-        parameter = self._scene.pack.parameters.get(name)
-        plain = self._scene.values.plain[name]
+        parameter = self._context.pack.parameters.get(name)
+        plain = self._context.values.plain[name]
         if parameter is None:
             return {
                 "kind": "parameter",
@@ -261,19 +267,19 @@ class Explainer:
                 "value": {"$": area_column(name)},
                 "unit": None,
             }
-        in_force = parameter.at(self._scene.as_of)
+        in_force = parameter.at(self._context.as_of)
         return {
             "kind": "parameter",
             "name": name,
             "label": dict(parameter.label),
-            "value": {"$": area_column(name)} if name in self._scene.values.by_area else _plain(plain),
+            "value": {"$": area_column(name)} if name in self._context.values.by_area else _plain(plain),
             "unit": parameter.unit,
             "reference": in_force.reference if in_force else "",
             "since": in_force.since.isoformat() if in_force else None,
         }
 
     def _sql(self, node: exp.Expr) -> str:
-        return self._scene.sql(node.sql(dialect=DIALECT))
+        return self._context.sql(node.sql(dialect=DIALECT))
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """One wide table a subject: a row with its indicators side by side, and what every signal says of it.
 
 The tables of everybody hold only what must be worked out for everybody
-(`almoner.assessment.rules.asked_of_everybody`); `rows` gives all columns for those who are looked at. That
+(`almoner.assessment.rules.is_population_wide`); `rows` gives all columns for those who are looked at. That
 of persons is a view: most of its rows and columns are empty, and whoever reads it reads few of them.
 """
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from almoner.assessment.expressions import area_column
 from almoner.assessment.rules import (
-    asked_of_everybody,
     category_conditions,
+    is_population_wide,
     programme_conditions,
     signal_conditions,
 )
@@ -23,10 +23,10 @@ from almoner.policy.model.pack import Indicator, Pack, Role, Signal
 from almoner.policy.model.terms import Condition, Subject
 
 if TYPE_CHECKING:
-    from almoner.assessment.context import Scene
+    from almoner.assessment.context import AssessmentContext
 
 SUBJECTS: tuple[Subject, ...] = ("household", "person")
-SPOKEN_OF = "spoken_of"  # the kept table of persons whom some indicator speaks of, with their households
+COVERED = "spoken_of"  # the kept table of persons whom some indicator speaks of, with their households
 
 
 def wide(subject: Subject) -> str:
@@ -65,32 +65,34 @@ class Rows:
         return beside(self.spine, self.tables)
 
 
-def everybody(scene: Scene, subject: Subject) -> Rows:
+def everybody(context: AssessmentContext, subject: Subject) -> Rows:
     """Everybody, with what the rules for everybody read."""
-    asked = _asked(scene.pack)
+    asked = _asked(context.pack)
     return (
-        rows(scene, "household", asked)
+        rows(context, "household", asked)
         if subject == "household"
-        else person_rows(scene, asked, f"SELECT * FROM {SPOKEN_OF}")
+        else person_rows(context, asked, f"SELECT * FROM {COVERED}")
     )
 
 
-def judgements(scene: Scene, signals: Iterable[Signal]) -> dict[str, str]:
+def judgements(context: AssessmentContext, signals: Iterable[Signal]) -> dict[str, str]:
     """By column, what each of `signals` comes to."""
-    return {holds(s.id): scene.sql(s.when) for s in signals}
+    return {holds(s.id): context.sql(s.when) for s in signals}
 
 
-def spoken_of(scene: Scene) -> str:
+def covered(context: AssessmentContext) -> str:
     """A SELECT of the persons whom an indicator that is asked of everybody speaks of, with their
     households: nobody else can be the subject of a rule."""
-    return _spoken_of(_read(scene.pack, "person", _asked(scene.pack)))
+    return _covered(_read(context.pack, "person", _asked(context.pack)))
 
 
 def _asked(pack: Pack) -> set[str] | None:
-    return None if pack.panel else {c for condition in asked_of_everybody(pack) for c in condition.columns}
+    return None if pack.panel else {c for condition in is_population_wide(pack) for c in condition.columns}
 
 
-def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None, among: str = "") -> Rows:
+def rows(
+    context: AssessmentContext, subject: Subject, columns: Collection[str] | None = None, among: str = ""
+) -> Rows:
     """A row a subject: its household, its area and its indicators' `columns` (None: all).
 
     `among` is a kept table, to which the scene is narrowed; then only the households in it, and persons
@@ -98,20 +100,20 @@ def rows(scene: Scene, subject: Subject, columns: Collection[str] | None = None,
     speaks of.
     """
     if subject == "household":
-        return _households(scene, columns, among)
-    persons = _spoken_of(
-        _read(scene.pack, "person", columns),
+        return _households(context, columns, among)
+    persons = _covered(
+        _read(context.pack, "person", columns),
         " AS i SEMI JOIN member ON member.person_id = i.person_id" if among else "",
     )
-    return person_rows(scene, columns, persons, f"{among}_household" if among else wide("household"))
+    return person_rows(context, columns, persons, f"{among}_household" if among else wide("household"))
 
 
-def _households(scene: Scene, columns: Collection[str] | None, among: str) -> Rows:
-    register = scene.pack.membership_feed
+def _households(context: AssessmentContext, columns: Collection[str] | None, among: str) -> Rows:
+    register = context.pack.membership_feed
     area = register.with_role(Role.AREA)
-    tables = _beside(scene.pack, "household", columns)
-    if scene.values.by_area:
-        local = {column: column for column in map(area_column, scene.values.by_area)}
+    tables = _beside(context.pack, "household", columns)
+    if context.values.by_area:
+        local = {column: column for column in map(area_column, context.values.by_area)}
         tables.append(Beside("parameter_by_area", "area", "area", local))
     here = f"min({quote(area.name)})" if area else "NULL::VARCHAR"
     only = f" AND household_id IN (SELECT household_id FROM {among})" if among else ""
@@ -122,25 +124,27 @@ def _households(scene: Scene, columns: Collection[str] | None, among: str) -> Ro
     return Rows(spine, tuple(tables))
 
 
-def person_rows(scene: Scene, columns: Collection[str] | None, persons: str, around: str = "") -> Rows:
+def person_rows(
+    context: AssessmentContext, columns: Collection[str] | None, persons: str, around: str = ""
+) -> Rows:
     """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the
     kept table `around`."""
     spine = (
-        f"SELECT s.person_id, {_of_household(scene, columns)} FROM ({persons}) AS s"
+        f"SELECT s.person_id, {_of_household(context, columns)} FROM ({persons}) AS s"
         f" JOIN {around or wide('household')} AS h ON h.household_id = s.household_id"
     )
-    return Rows(spine, tuple(_beside(scene.pack, "person", columns)))
+    return Rows(spine, tuple(_beside(context.pack, "person", columns)))
 
 
-def blank(scene: Scene, columns: Collection[str]) -> str:
+def placeholder(context: AssessmentContext, columns: Collection[str]) -> str:
     """A row a household, as for a person of whom no indicator says anything."""
-    tables = [(quote(kept_as(i.id)), _wanted(i, columns)) for i in _read(scene.pack, "person", columns)]
+    tables = [(quote(kept_as(i.id)), _wanted(i, columns)) for i in _read(context.pack, "person", columns)]
     listed = "".join(f", {table}.{quote(c)}" for table, wanted in tables for c in wanted)
     joins = "".join(f" LEFT JOIN {table} ON false" for table, _columns in tables)
-    return f"SELECT {_of_household(scene, columns)}{listed} FROM {wide('household')} AS h{joins}"
+    return f"SELECT {_of_household(context, columns)}{listed} FROM {wide('household')} AS h{joins}"
 
 
-def _spoken_of(indicators: Sequence[Indicator], only: str = "") -> str:
+def _covered(indicators: Sequence[Indicator], only: str = "") -> str:
     if not indicators:
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
     persons = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in indicators)
@@ -172,12 +176,12 @@ def _wanted(indicator: Indicator, columns: Collection[str] | None) -> list[str]:
     return [c.name for c in indicator.columns if columns is None or c.name in columns]
 
 
-def _of_household(scene: Scene, columns: Collection[str] | None) -> str:
+def _of_household(context: AssessmentContext, columns: Collection[str] | None) -> str:
     """What persons' rules read of their household; the rest would only be copied."""
-    rules = _rules_of_persons(scene.pack)
-    read = {c for r in rules for c in r.columns if _subject_of(scene.pack, c) == "household"}
+    rules = _rules_of_persons(context.pack)
+    read = {c for r in rules for c in r.columns if _subject_of(context.pack, c) == "household"}
     read = {c for c in read if columns is None or c in columns}
-    read |= {area_column(p) for r in rules for p in r.parameters if p in scene.values.by_area}
+    read |= {area_column(p) for r in rules for p in r.parameters if p in context.values.by_area}
     return ", ".join(["h.household_id", "h.area", *(f"h.{quote(c)}" for c in sorted(read))])
 
 

@@ -13,12 +13,13 @@ procedure, Scandinavian Journal of Statistics 6, 1979.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from math import exp, inf, lgamma, log, log1p
+from math import inf
 
-_NEGLIGIBLE = 1e-18  # of the sum so far
-_LARGE = 1e200  # then the sum is scaled anew
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ def stand_out(
     neighbours let expect, and the corrected chance is at most `chance`. `comparisons` is how many were
     looked at in all: those that are not among `counts` because they cannot pass are counted too.
     """
-    able = [(i, compare(c, least)) for i, c in enumerate(counts) if c.started >= least and c.near_at_risk > 0]
-    passing = [(i, found) for i, found in able if _times_enough(counts[i].started, found, ratio)]
+    able = [i for i, c in enumerate(counts) if c.started >= least and c.near_at_risk > 0]
+    compared = zip(able, compare([counts[i] for i in able], least), strict=True)
+    passing = [(i, found) for i, found in compared if _times_enough(counts[i].started, found, ratio)]
     corrected = holm([found.chance for _, found in passing], comparisons)
     return [(i, found, p) for (i, found), p in zip(passing, corrected, strict=True) if p <= chance]
 
@@ -72,21 +74,35 @@ def _times_enough(started: int, found: Comparison, ratio: float) -> bool:
     return min(times(started, found.expected_past), times(started, found.expected_near)) >= ratio
 
 
-def compare(counts: Counts, weight: float) -> Comparison:
-    """Both tests. `weight` holds the neighbours' rise back where they are few: as if so many more had been
-    seen and expected."""
-    c = counts
-    rise = _rise(c, weight)
-    exposure = rise * c.at_risk
-    share = exposure / (exposure + c.past_at_risk)
+def compare(counts: Sequence[Counts], weight: float) -> list[Comparison]:
+    """Both tests of each of `counts`, in their order; each has somebody at risk.
+
+    `weight` holds the neighbours' rise back where they are few: as if so many more had been seen and
+    expected.
+    """
+    if not counts:
+        return []
+    from scipy.stats import binom, hypergeom  # takes most of a second to load, and few sweeps test anything
+
+    rises = [_rise(c, weight) for c in counts]
+    x, n, past_x, past_n, near_x, near_n = np.array([_own_and_near(c) for c in counts]).T
+    exposure = np.array(rises) * n
+    past = binom.sf(x - 1, x + past_x, exposure / (exposure + past_n))
+    near = hypergeom.sf(x - 1, n + near_n, x + near_x, n)
+    return [_comparison(*one) for one in zip(counts, rises, past.tolist(), near.tolist(), strict=True)]
+
+
+def _own_and_near(c: Counts) -> tuple[int, ...]:
+    return c.started, c.at_risk, c.past_started, c.past_at_risk, c.near_started, c.near_at_risk
+
+
+def _comparison(c: Counts, rise: float, chance_past: float, chance_near: float) -> Comparison:
     return Comparison(
         rise=rise,
-        expected_past=c.past_started * exposure / c.past_at_risk if c.past_at_risk else 0.0,
+        expected_past=c.past_started * (rise * c.at_risk) / c.past_at_risk if c.past_at_risk else 0.0,
         expected_near=c.near_started * c.at_risk / c.near_at_risk if c.near_at_risk else 0.0,
-        chance_past=binomial_tail(c.started, c.started + c.past_started, share),
-        chance_near=hypergeometric_tail(
-            c.started, c.at_risk, c.started + c.near_started, c.at_risk + c.near_at_risk
-        ),
+        chance_past=chance_past,
+        chance_near=chance_near,
     )
 
 
@@ -104,60 +120,33 @@ def times(observed: float, expected: float) -> float:
     return observed / expected if expected else inf
 
 
-def binomial_tail(least: int, trials: int, chance: float) -> float:
-    """P(X >= `least`) for X binomial."""
-    if least <= 0:
-        return 1.0
-    if least > trials or chance <= 0:
-        return 0.0
-    if chance >= 1:
-        return 1.0
-    odds = chance / (1 - chance)
-    first = _choose(trials, least) + least * log(chance) + (trials - least) * log1p(-chance)
-    return _sum(first, ((trials - k) / (k + 1) * odds for k in range(least, trials)))
-
-
-def hypergeometric_tail(least: int, drawn: int, marked: int, whole: int) -> float:
-    """P(X >= `least`) for X the marked ones among `drawn` out of `whole`, `marked` of which are marked."""
-    if least <= max(0, drawn + marked - whole):
-        return 1.0
-    most = min(drawn, marked)
-    if least > most:
-        return 0.0
-    first = _choose(marked, least) + _choose(whole - marked, drawn - least) - _choose(whole, drawn)
-    ratios = (
-        (marked - k) * (drawn - k) / ((k + 1) * (whole - marked - drawn + k + 1)) for k in range(least, most)
-    )
-    return _sum(first, ratios)
-
-
-def _choose(n: int, k: int) -> float:
-    """The logarithm of the binomial coefficient."""
-    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
-
-
-def _sum(first: float, ratios: Iterable[float]) -> float:
-    """The sum of terms from exp(`first`) on, each `ratio` times the one before; the terms rise, then fall."""
-    scaled = term = 1.0
-    for ratio in ratios:
-        term *= ratio
-        scaled += term
-        if ratio < 1 and term < _NEGLIGIBLE * scaled:
-            break
-        if scaled > _LARGE:
-            first, term, scaled = first + log(scaled), term / scaled, 1.0
-    return min(1.0, exp(first + log(scaled)))
-
-
 def holm(chances: Sequence[float], comparisons: int) -> list[float]:
     """Each chance, corrected for `comparisons` made in all, in the order given. Those that are not listed
     count as 1."""
-    corrected = [1.0] * len(chances)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):
-        largest = max(largest, min(1.0, (comparisons - rank) * chances[index]))
-        corrected[index] = largest
-    return corrected
+    if not chances:
+        return []
+    from statsmodels.stats.multitest import multipletests
+
+    padded = np.ones(max(comparisons, len(chances)))
+    padded[: len(chances)] = chances
+    with _without_collection():
+        corrected = multipletests(padded, method="holm")[1][: len(chances)]
+    found: list[float] = corrected.tolist()
+    return found
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """statsmodels collects garbage after each correction. In a process as large as a sweep's that takes
+    longer than all of the tests, so there is nothing for it to look through meanwhile."""
+    if gc.get_freeze_count():  # as in a worker; to thaw what others froze would slow it down from then on
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from almoner.assessment.templates import Form
+from almoner.assessment.templates import Template
 from almoner.engines import Engine, quote
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
@@ -69,25 +69,25 @@ EMPTY_FINDINGS = (
     " household_id, NULL::BIGINT AS person_id, NULL::VARCHAR AS area, NULL::VARCHAR AS level, NULL::DOUBLE AS"
     " severity, NULL::VARCHAR AS digest LIMIT 0"
 )
-NONE_REFUTED = "SELECT NULL::VARCHAR AS key LIMIT 0"
+NONE_DISPROVED = "SELECT NULL::VARCHAR AS key LIMIT 0"
 
 
 @dataclass(frozen=True)
-class Told:
+class RenderedChange:
     """What is told of some moved findings: `select` gives the columns `ABOUT` and `body` (JSON); with a
     `form`, a body is a list of answers."""
 
     select: str
-    form: Form | None = None
+    form: Template | None = None
     parameters: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
-class Telling:
+class OutboxBatch:
     """A kept table of changes for the outbox, with the form of their bodies."""
 
     table: str
-    form: Form | None
+    form: Template | None
 
 
 def moved_table(kind: Kind) -> str:
@@ -116,7 +116,7 @@ class Compared:
 
     kind: Kind
     findings: str
-    refuted: str
+    disproved: str
     expiry: Mapping[str, int]
 
 
@@ -128,7 +128,7 @@ def find_moves(
     `scoped`: only the households in view are looked at. Gives, by kind and item, how many were raised,
     changed and cleared.
     """
-    engine.keep_each((moved_table(c.kind), _moves(c, standing, as_of, scoped), None) for c in compared)
+    engine.materialize_each((moved_table(c.kind), _moves(c, standing, as_of, scoped), None) for c in compared)
     moved: dict[Kind, dict[str, dict[str, int]]] = {c.kind: {} for c in compared}
     counted = " UNION ALL ".join(
         f"SELECT '{c.kind}' AS kind, item, change FROM {moved_table(c.kind)}" for c in compared
@@ -159,7 +159,7 @@ def _moves(of: Compared, standing: str, as_of: dt.date, scoped: bool) -> str:
         SELECT s.key, 'cleared', s.item, s.subject, s.subject_id, s.household_id, s.person_id, s.area, s.level, s.severity
         FROM {standing} AS s
         WHERE s.kind = '{of.kind}' AND {in_view} AND s.key NOT IN (SELECT key FROM ({found}))
-          AND (s.key IN (SELECT key FROM {of.refuted}) OR {expired})"""
+          AND (s.key IN (SELECT key FROM {of.disproved}) OR {expired})"""
 
 
 def moved_items(engine: Engine, kind: Kind) -> list[str]:
@@ -167,10 +167,10 @@ def moved_items(engine: Engine, kind: Kind) -> list[str]:
     return [item for (item,) in engine.rows(f"SELECT DISTINCT item FROM {moved_table(kind)} ORDER BY item")]
 
 
-def removed(kind: Kind, item: str, named: Mapping[str, str]) -> Told:
+def removed(kind: Kind, item: str, named: Mapping[str, str]) -> RenderedChange:
     """What is told where the pack no longer has an item: what stood is let go by its expiry."""
     told = {"body": json.dumps({**named, "reason": "removed"}), "item": item}
-    return Told(
+    return RenderedChange(
         f"SELECT {', '.join(ABOUT)}, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item",
         parameters=told,
     )
@@ -179,14 +179,14 @@ def removed(kind: Kind, item: str, named: Mapping[str, str]) -> Told:
 def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
     """Keep the households about which something of `kinds` moved."""
     union = " UNION ".join(f"SELECT household_id FROM {moved_table(kind)}" for kind in kinds)
-    engine.keep(CONCERNED, union)
+    engine.materialize(CONCERNED, union)
 
 
-def settle(
+def reconcile(
     engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: dt.date, *, scoped: bool
 ) -> None:
     """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind.
-    `standing`: what stood in the scope before (`standing_of`, where it is `scoped`); of most of it nothing
+    `standing`: what stood in the scope before (`active_findings_of`, where it is `scoped`); of most of it nothing
     is different, and is left as it is."""
     row = "s.row" if scoped else "s.rowid"
     cleared = " UNION ALL ".join(
@@ -198,20 +198,20 @@ def settle(
         greatest(s.last_true, $as_of) AS last_true, {row} AS row
         FROM ({found}) AS f LEFT JOIN {standing} AS s ON s.key = f.key
         WHERE s.key IS NULL OR s.last_true < $as_of OR {" OR ".join(f"s.{column} IS DISTINCT FROM f.{column}" for column in _SETTLED)}"""
-    engine.keep(_DIFFERENT, different, {"as_of": as_of})
+    engine.materialize(_DIFFERENT, different, {"as_of": as_of})
     over = (
         f"SELECT {row} AS row FROM {standing} AS s WHERE s.key IN ({cleared}) UNION ALL SELECT row FROM"
         f" {_DIFFERENT} WHERE row IS NOT NULL"
     )
-    if engine.keep(
+    if engine.materialize(
         _OVER, over
     ):  # rows are found by their places: to look for keys takes as long as there are many
         engine.execute(f"DELETE FROM assessment.standing WHERE rowid IN (SELECT row FROM {_OVER})")
     engine.execute(f"INSERT INTO assessment.standing SELECT * EXCLUDE (row) FROM {_DIFFERENT}")
-    engine.forget(_OVER, _DIFFERENT)
+    engine.drop(_OVER, _DIFFERENT)
 
 
-def standing_of(condition: str) -> str:
+def active_findings_of(condition: str) -> str:
     """A SELECT of what stands and fulfils the condition, with the place of each row."""
     return f"SELECT *, rowid AS row FROM assessment.standing WHERE {condition}"
 
@@ -234,9 +234,9 @@ def write_cycle(engine: Engine, cycle: Mapping[str, Any]) -> None:
     )
 
 
-def tell(engine: Engine, told: Iterable[tuple[Kind, Told]]) -> list[Telling]:
+def tell(engine: Engine, told: Iterable[tuple[Kind, RenderedChange]]) -> list[OutboxBatch]:
     """Keep what `write_changes` will write, a table for each item that moved; the engine makes the bodies."""
-    found: list[Telling] = []
+    found: list[OutboxBatch] = []
     selects: list[tuple[str, str, Mapping[str, Any] | None]] = []
     for kind, some in told:
         table = f"told:{some.form.digest if some.form else f'{kind}:{len(found)}'}"
@@ -245,12 +245,12 @@ def tell(engine: Engine, told: Iterable[tuple[Kind, Told]]) -> list[Telling]:
             f"SELECT '{kind}' AS kind, {', '.join(ABOUT)}, {form}::VARCHAR AS form, body FROM ({some.select})"
         )
         selects.append((table, select, some.parameters))
-        found.append(Telling(table, some.form))
-    engine.keep_each(selects)
+        found.append(OutboxBatch(table, some.form))
+    engine.materialize_each(selects)
     return found
 
 
-def write_changes(engine: Engine, cycle_id: int, told: Sequence[Telling]) -> None:
+def write_changes(engine: Engine, cycle_id: int, told: Sequence[OutboxBatch]) -> None:
     """Write what was told to the outbox: all of a household together, its signals first, so that casework
     reads each case once."""
     if told:
@@ -264,17 +264,17 @@ def write_changes(engine: Engine, cycle_id: int, told: Sequence[Telling]) -> Non
                 FROM ({union}) AS o, assessment.cycle AS c WHERE c.cycle_id = $cycle_id ORDER BY {order}""",
             {"seq": seq, "cycle_id": cycle_id},
         )
-    engine.forget(CONCERNED, *(moved_table(kind) for kind in get_args(Kind)), *(some.table for some in told))
+    engine.drop(CONCERNED, *(moved_table(kind) for kind in get_args(Kind)), *(some.table for some in told))
 
 
-def _write_forms(engine: Engine, forms: Sequence[Form]) -> None:
+def _write_forms(engine: Engine, forms: Sequence[Template]) -> None:
     rows = pa.table(
         {
             "digest": pa.array([form.digest for form in forms], pa.string()),
             "text": pa.array([form.text for form in forms], pa.string()),
         }
     )
-    with engine.offer("told_forms", rows):
+    with engine.register("told_forms", rows):
         engine.execute(
             "INSERT INTO assessment.form SELECT DISTINCT digest, text FROM told_forms ON CONFLICT DO NOTHING"
         )

@@ -20,10 +20,10 @@ from time import perf_counter
 
 import pyarrow as pa
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.expressions import bind
 from almoner.assessment.feature_table import holds, wide
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.assessment.values import values_at
 from almoner.engines import Engine, quote
 from almoner.policy.model.pack import Feed, Pack, Signal
@@ -171,14 +171,14 @@ def count_due(
         previous = month.replace(day=1) - dt.timedelta(days=1)
         if before != previous:
             _look(engine, pack, _wanted(wanted, previous, month), previous, known_at)
-        engine.keep(_BEFORE, f"SELECT * FROM {quote(_STATE)}")
+        engine.materialize(_BEFORE, f"SELECT * FROM {quote(_STATE)}")
         following = (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
         _look(engine, pack, _wanted(wanted, month, following), month, known_at)
         with engine.transaction():
             _store(engine, pack, wanted[month], month, known_at)
         before = month
         counted += 1
-    engine.forget(_STATE, _BEFORE, _COUNTS)
+    engine.drop(_STATE, _BEFORE, _COUNTS)
     return counted
 
 
@@ -196,8 +196,8 @@ def _wanted(due: Mapping[dt.date, list[str]], *months: dt.date) -> list[str]:
 def _look(engine: Engine, pack: Pack, signals: Iterable[str], day: dt.date, known_at: dt.datetime) -> None:
     """Keep, for each household, which of the signals hold for it on `day`."""
     lesser = _with_only(pack, [pack.signals[name] for name in signals])
-    with open_scene(engine, lesser, day, known_at, closed=True) as scene:
-        engine.keep(_STATE, _state(scene))
+    with open_context(engine, lesser, day, known_at, closed=True) as context:
+        engine.materialize(_STATE, _state(context))
 
 
 def _with_only(pack: Pack, signals: list[Signal]) -> Pack:
@@ -208,9 +208,9 @@ def _with_only(pack: Pack, signals: list[Signal]) -> Pack:
     return replace(pack, signals=bare, indicators=indicators, programmes={}, categories={}, watch=None)
 
 
-def _state(scene: Scene) -> str:
-    of_household = [s for s in scene.pack.signals.values() if s.subject == "household"]
-    of_person = [s for s in scene.pack.signals.values() if s.subject == "person"]
+def _state(context: AssessmentContext) -> str:
+    of_household = [s for s in context.pack.signals.values() if s.subject == "household"]
+    of_person = [s for s in context.pack.signals.values() if s.subject == "person"]
     columns = [f"coalesce({quote(holds(s.id))}, false) AS {quote(s.id)}" for s in of_household]
     columns += [f"coalesce(p.{quote(s.id)}, false) AS {quote(s.id)}" for s in of_person]
     listed = "".join(f", {column}" for column in columns)
@@ -224,12 +224,12 @@ def _state(scene: Scene) -> str:
 
 
 def _store(engine: Engine, pack: Pack, signals: list[str], month: dt.date, known_at: dt.datetime) -> None:
-    engine.keep(_COUNTS, " UNION ALL ".join(_counts(name) for name in signals))
+    engine.materialize(_COUNTS, " UNION ALL ".join(_counts(name) for name in signals))
     rules = pa.table(
         {"item": pa.array(signals), "rule": pa.array([rule_of(pack, pack.signals[name]) for name in signals])}
     )
     told = {"month": month, "at": known_at}
-    with engine.offer("counted_rule", rules):
+    with engine.register("counted_rule", rules):
         engine.execute(
             f"""UPDATE {TABLE} SET known_to = $at WHERE month = $month AND known_to = 'infinity'::TIMESTAMP
                 AND item IN (SELECT item FROM counted_rule)""",

@@ -9,18 +9,18 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from almoner.assessment.context import STANDING, Scene
+from almoner.assessment.context import ACTIVE, AssessmentContext
 from almoner.assessment.feature_table import (
-    SPOKEN_OF,
+    COVERED,
     SUBJECTS,
+    covered,
     everybody,
     judgements,
     kept_as,
-    spoken_of,
     wide,
 )
-from almoner.assessment.ledger import standing_of
-from almoner.assessment.rules import asked_of_everybody
+from almoner.assessment.ledger import active_findings_of
+from almoner.assessment.rules import is_population_wide
 from almoner.assessment.values import ParameterValues, area_table, values_at
 from almoner.engines import Engine, Parameters, quote, with_columns
 from almoner.policy import clocks
@@ -30,7 +30,7 @@ from almoner.registry.scope import SCOPE_TABLE, Absent, scope_views, up_to
 
 
 @contextmanager
-def open_scene(
+def open_context(
     engine: Engine,
     pack: Pack,
     as_of: dt.date,
@@ -40,7 +40,7 @@ def open_scene(
     *,
     closed: bool = False,
     evidence: bool = True,
-) -> Iterator[Scene]:
+) -> Iterator[AssessmentContext]:
     """Open the views of a scope (all households when None) and compute what is asked of everybody. For
     `absent` see `scope_views`.
 
@@ -50,7 +50,7 @@ def open_scene(
     pack = clocks.on(pack, as_of)
     with ExitStack() as stack:
         if households is not None:
-            stack.enter_context(engine.few_rows())
+            stack.enter_context(engine.small_batch())
             stack.enter_context(offered(engine, households))
         views = scope_views(pack.feeds, known_at, households, absent)
         if closed:
@@ -59,17 +59,19 @@ def open_scene(
             views = _kept(engine, stack, pack, views)
         stack.enter_context(engine.views(views))
         values = values_at(pack, as_of).with_watermarks(complete_through(engine))
-        scene = Scene(engine, pack, as_of, known_at, values, households is not None, views, evidence)
+        context = AssessmentContext(
+            engine, pack, as_of, known_at, values, households is not None, views, evidence
+        )
         indicators = (kept_as(i.id) for i in pack.indicators.values())
-        stack.callback(engine.forget, *indicators, *map(wide, SUBJECTS), SPOKEN_OF)
-        compute(scene, early(pack))
-        _widen(scene, stack)
-        yield scene
+        stack.callback(engine.drop, *indicators, *map(wide, SUBJECTS), COVERED)
+        compute(context, early(pack))
+        _widen(context, stack)
+        yield context
 
 
 def offered(engine: Engine, households: Sequence[int]) -> AbstractContextManager[None]:
     """Within the block the table of households that `scope_views` asks for."""
-    return engine.offer(
+    return engine.register(
         SCOPE_TABLE, pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
     )
 
@@ -86,17 +88,17 @@ def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]
         *(f.id for f in pack.feeds.values() if f.shared),
     }
     kept = {name: f"scope:{name}" for name in views if name in wanted}
-    stack.callback(engine.forget, STANDING, *kept.values())
+    stack.callback(engine.drop, ACTIVE, *kept.values())
     here = "household_id IN (SELECT household_id FROM scope_household)"
-    engine.keep(kept["member"], views["member"])
+    engine.materialize(kept["member"], views["member"])
     moved_here = (
         f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
     )
-    engine.keep(
-        STANDING, " UNION ALL ".join(standing_of(those) for those in (here, moved_here))
+    engine.materialize(
+        ACTIVE, " UNION ALL ".join(active_findings_of(those) for those in (here, moved_here))
     )  # a practice deleted some: not committed
     with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
-        engine.keep_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
+        engine.materialize_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
     return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}
 
 
@@ -109,7 +111,7 @@ def early(pack: Pack) -> list[Indicator]:
     """Indicators that rules for everybody read."""
     if pack.panel:
         return list(pack.indicators.values())
-    asked = {c for condition in asked_of_everybody(pack) for c in condition.columns}
+    asked = {c for condition in is_population_wide(pack) for c in condition.columns}
     return [i for i in pack.indicators.values() if any(c.name in asked for c in i.columns)]
 
 
@@ -119,9 +121,9 @@ def late(pack: Pack) -> list[Indicator]:
     return [i for i in pack.indicators.values() if i.id not in first]
 
 
-def compute(scene: Scene, indicators: Iterable[Indicator]) -> None:
+def compute(context: AssessmentContext, indicators: Iterable[Indicator]) -> None:
     """Compute indicators over the open scope."""
-    scene.engine.keep_each((kept_as(i.id), i.sql, parameters(scene.values, i)) for i in indicators)
+    context.engine.materialize_each((kept_as(i.id), i.sql, parameters(context.values, i)) for i in indicators)
 
 
 def parameters(values: ParameterValues, read: Indicator | Timeline) -> Parameters:
@@ -129,23 +131,23 @@ def parameters(values: ParameterValues, read: Indicator | Timeline) -> Parameter
     return values.among([*read.parameters, *(["as_of"] if "$as_of" in read.sql else [])])
 
 
-def _widen(scene: Scene, stack: ExitStack) -> None:
-    if scene.values.by_area:
-        areas = area_table(scene.engine, scene.pack, scene.values)
-        stack.enter_context(scene.engine.offer("parameter_by_area", areas))
-    _keep_rows(scene, "household")
-    scene.engine.keep(SPOKEN_OF, spoken_of(scene))
-    if scene.scoped:
-        _keep_rows(scene, "person")
+def _widen(context: AssessmentContext, stack: ExitStack) -> None:
+    if context.values.by_area:
+        areas = area_table(context.engine, context.pack, context.values)
+        stack.enter_context(context.engine.register("parameter_by_area", areas))
+    _keep_rows(context, "household")
+    context.engine.materialize(COVERED, covered(context))
+    if context.scoped:
+        _keep_rows(context, "person")
     else:  # most of its rows and columns are empty, and whoever reads it reads few of them
-        persons = with_columns(everybody(scene, "person").sql, _judgements(scene, "person"))
-        stack.enter_context(scene.engine.views({wide("person"): persons}))
+        persons = with_columns(everybody(context, "person").sql, _judgements(context, "person"))
+        stack.enter_context(context.engine.views({wide("person"): persons}))
 
 
-def _keep_rows(scene: Scene, subject: Subject) -> None:
-    found = everybody(scene, subject)
-    scene.engine.keep_beside(wide(subject), found.spine, found.tables, _judgements(scene, subject))
+def _keep_rows(context: AssessmentContext, subject: Subject) -> None:
+    found = everybody(context, subject)
+    context.engine.materialize_join(wide(subject), found.spine, found.tables, _judgements(context, subject))
 
 
-def _judgements(scene: Scene, subject: Subject) -> dict[str, str]:
-    return judgements(scene, (s for s in scene.pack.signals.values() if s.subject == subject))
+def _judgements(context: AssessmentContext, subject: Subject) -> dict[str, str]:
+    return judgements(context, (s for s in context.pack.signals.values() if s.subject == subject))

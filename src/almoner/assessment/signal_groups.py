@@ -11,14 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from almoner.assessment.feature_table import SPOKEN_OF, blank, holds, judgements, kept_as, person_rows, wide
+from almoner.assessment.feature_table import (
+    COVERED,
+    holds,
+    judgements,
+    kept_as,
+    person_rows,
+    placeholder,
+    wide,
+)
 from almoner.assessment.rules import signal_conditions
 from almoner.engines import quote, with_columns
 from almoner.policy.model.pack import Indicator, Pack, Signal
 from almoner.policy.model.terms import Subject
 
 if TYPE_CHECKING:
-    from almoner.assessment.context import Scene
+    from almoner.assessment.context import AssessmentContext
 
 
 @dataclass(frozen=True)
@@ -64,39 +72,41 @@ def own_indicators(pack: Pack, signal: Signal) -> list[Indicator]:
     return list({i.id: i for i in used if i.subject == "person"}.values())
 
 
-def judge(scene: Scene, field: Field) -> None:
+def judge(context: AssessmentContext, field: Field) -> None:
     """Keep the field's tables: what its signals read of each subject, and whether they hold. That of
     households is kept already."""
     if field.subject == "person":
         columns = {c for s in field.signals for condition in signal_conditions(s) for c in condition.columns}
-        persons = person_rows(scene, columns, _concerned(scene, field))
-        scene.engine.keep_beside(field.table, persons.spine, persons.tables, judgements(scene, field.signals))
+        persons = person_rows(context, columns, _concerned(context, field))
+        context.engine.materialize_join(
+            field.table, persons.spine, persons.tables, judgements(context, field.signals)
+        )
     holds_any = " OR ".join(quote(holds(s.id)) for s in field.signals)
-    scene.engine.keep(field.held, f"SELECT * FROM {quote(field.table)} WHERE {holds_any}")
+    context.engine.materialize(field.held, f"SELECT * FROM {quote(field.table)} WHERE {holds_any}")
 
 
-def forget(scene: Scene, found: Sequence[Field]) -> None:
+def forget(context: AssessmentContext, found: Sequence[Field]) -> None:
     """Let go of what `judge` kept."""
-    scene.engine.forget(*(f.held for f in found), *(f.table for f in found if f.subject == "person"))
+    context.engine.drop(*(f.held for f in found), *(f.table for f in found if f.subject == "person"))
 
 
-def _concerned(scene: Scene, field: Field) -> str:
+def _concerned(context: AssessmentContext, field: Field) -> str:
     """A SELECT of the persons for whom a signal of the field can hold, be refuted or be unknown."""
-    if _may_hold_for_anybody(scene, field):
-        return f"SELECT person_id, household_id FROM {SPOKEN_OF}"
-    spoken_of = [f"SELECT person_id FROM {quote(kept_as(name))}" for name in sorted(field.indicators)]
-    standing = f"SELECT subject_id FROM {scene.standing} WHERE kind = 'signal' AND subject = 'person'"
+    if _may_hold_for_anybody(context, field):
+        return f"SELECT person_id, household_id FROM {COVERED}"
+    covered = [f"SELECT person_id FROM {quote(kept_as(name))}" for name in sorted(field.indicators)]
+    standing = f"SELECT subject_id FROM {context.standing} WHERE kind = 'signal' AND subject = 'person'"
     return (
-        f"SELECT s.person_id, s.household_id FROM {SPOKEN_OF} AS s"
-        f" SEMI JOIN ({' UNION ALL '.join([*spoken_of, standing])}) AS p ON p.person_id = s.person_id"
+        f"SELECT s.person_id, s.household_id FROM {COVERED} AS s"
+        f" SEMI JOIN ({' UNION ALL '.join([*covered, standing])}) AS p ON p.person_id = s.person_id"
     )
 
 
-def _may_hold_for_anybody(scene: Scene, field: Field) -> bool:
+def _may_hold_for_anybody(context: AssessmentContext, field: Field) -> bool:
     """Whether a signal of the field holds in some household for a person of whom its indicators say
     nothing, as `coalesce(visits, 0) < 2` does."""
-    whens = judgements(scene, field.signals)
+    whens = judgements(context, field.signals)
     columns = {c for s in field.signals for c in s.when.columns}
     found = ", ".join(f"bool_or({quote(name)})" for name in whens)
-    rows = scene.engine.rows(f"SELECT {found} FROM ({with_columns(blank(scene, columns), whens)})")
+    rows = context.engine.rows(f"SELECT {found} FROM ({with_columns(placeholder(context, columns), whens)})")
     return any(rows[0])

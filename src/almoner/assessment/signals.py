@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from almoner.assessment import watch
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
 from almoner.assessment.feature_table import has, holds, subject_key
-from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Told, moved_items, removed
+from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_DISPROVED, RenderedChange, moved_items, removed
 from almoner.assessment.rules import signal_conditions
 from almoner.assessment.signal_groups import Field, fields, forget, judge, own_indicators
 from almoner.engines import Engine, quote
 from almoner.policy.model.pack import Pack, Signal
 from almoner.policy.model.terms import Condition
 
-FINDINGS, REFUTED = "signal_findings", "signal_refuted"
+FINDINGS, DISPROVED = "signal_findings", "signal_refuted"
 
 
 @dataclass(frozen=True)
@@ -32,76 +32,76 @@ class Watched:
     unknown: int
 
 
-def find(scene: Scene) -> list[Watched]:
+def find(context: AssessmentContext) -> list[Watched]:
     """Keep what holds (`signal_findings`) and which standing signals are known to be false
     (`signal_refuted`). Counts only everybody."""
-    found = fields(scene.pack)
-    scene.engine.share([partial(_judge, scene, field) for field in found])
+    found = fields(context.pack)
+    context.engine.run_parallel([partial(_judge, context, field) for field in found])
     holding = (
-        " UNION ALL ".join(_holding(scene, s, f.held) for f in found for s in f.signals) or EMPTY_FINDINGS
+        " UNION ALL ".join(_holding(context, s, f.held) for f in found for s in f.signals) or EMPTY_FINDINGS
     )
-    refuted = " UNION ALL ".join(_refuted(scene, f) for f in found) or NONE_REFUTED
-    scene.engine.keep_each([(FINDINGS, holding, None), (REFUTED, refuted, None)])
-    watch.find(scene, FINDINGS)
-    counted = {} if scene.scoped else {w.signal: w for f in found for w in _watched(scene, f)}
-    forget(scene, found)
-    return [counted[s] for s in scene.pack.signals if s in counted]
+    disproved = " UNION ALL ".join(_disproved(context, f) for f in found) or NONE_DISPROVED
+    context.engine.materialize_each([(FINDINGS, holding, None), (DISPROVED, disproved, None)])
+    watch.find(context, FINDINGS)
+    counted = {} if context.scoped else {w.signal: w for f in found for w in _watched(context, f)}
+    forget(context, found)
+    return [counted[s] for s in context.pack.signals if s in counted]
 
 
-def _judge(scene: Scene, field: Field, engine: Engine) -> None:
-    judge(replace(scene, engine=engine), field)
+def _judge(context: AssessmentContext, field: Field, engine: Engine) -> None:
+    judge(replace(context, engine=engine), field)
 
 
-def digest(scene: Scene, conditions: Sequence[Condition]) -> str:
+def digest(context: AssessmentContext, conditions: Sequence[Condition]) -> str:
     """SQL for a digest over the operands of conditions and the rule itself: another digest is another
     evidence."""
-    if not scene.evidence:
+    if not context.evidence:
         return "NULL::VARCHAR"
     present = [c for c in conditions if c is not None]
     columns = dict.fromkeys(name for c in present for name in c.columns)
-    known = [name for name in columns if name in scene.pack.columns]
-    rule = hashlib.sha256("|".join(scene.sql(c) for c in present).encode()).hexdigest()[:16]
+    known = [name for name in columns if name in context.pack.columns]
+    rule = hashlib.sha256("|".join(context.sql(c) for c in present).encode()).hexdigest()[:16]
     parts = ", ".join(f"coalesce({quote(name)}::VARCHAR, '?')" for name in known)
     return f"md5(concat_ws('|', '{rule}'{', ' + parts if parts else ''}))"
 
 
-def _holding(scene: Scene, signal: Signal, table: str) -> str:
-    severity = scene.sql(signal.severity) if signal.severity else "0"
+def _holding(context: AssessmentContext, signal: Signal, table: str) -> str:
+    severity = context.sql(signal.severity) if signal.severity else "0"
     person = "person_id" if signal.subject == "person" else "NULL::BIGINT"
-    evidence = digest(scene, signal_conditions(signal))
+    evidence = digest(context, signal_conditions(signal))
     return (
         f"SELECT '{signal.id}' AS item, '{signal.subject}' AS subject, {subject_key(signal.subject)} AS"
-        f" subject_id, household_id, {person} AS person_id, area, {_level(scene, signal)} AS level,"
+        f" subject_id, household_id, {person} AS person_id, area, {_level(context, signal)} AS level,"
         f" {severity}::DOUBLE AS severity, {evidence} AS digest FROM {quote(table)} WHERE"
         f" {quote(holds(signal.id))}"
     )
 
 
-def _level(scene: Scene, signal: Signal) -> str:
+def _level(context: AssessmentContext, signal: Signal) -> str:
     *upper, last = signal.levels
-    whens = "".join(f" WHEN {scene.sql(level.when)} THEN '{level.id}'" for level in upper if level.when)
+    whens = "".join(f" WHEN {context.sql(level.when)} THEN '{level.id}'" for level in upper if level.when)
     return f"CASE{whens} ELSE '{last.id}' END" if whens else f"'{last.id}'"
 
 
-def _refuted(scene: Scene, field: Field) -> str:
+def _disproved(context: AssessmentContext, field: Field) -> str:
     """All signals of a field in one join: most of what stands is of a few subjects, and a field has many
     columns."""
     is_false = " ".join(f"WHEN '{s.id}' THEN NOT w.{quote(holds(s.id))}" for s in field.signals)
     listed = ", ".join(f"'{s.id}'" for s in field.signals)
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN {quote(field.table)} AS w ON"
+        f"SELECT s.key FROM {context.standing} AS s JOIN {quote(field.table)} AS w ON"
         f" w.{subject_key(field.subject)} = s.subject_id WHERE s.kind = 'signal' AND s.item IN ({listed}) AND"
         f" CASE s.item {is_false} END"
     )
 
 
-def _watched(scene: Scene, field: Field) -> list[Watched]:
+def _watched(context: AssessmentContext, field: Field) -> list[Watched]:
     """All signals of a field in one scan."""
     counts = ", ".join(
         f"{_times(spoken)}, {_times(held)}, {_times(f'{held} IS NULL AND {spoken}')}"
-        for spoken, held in ((_spoken_of(scene, s), quote(holds(s.id))) for s in field.signals)
+        for spoken, held in ((_covered(context, s), quote(holds(s.id))) for s in field.signals)
     )
-    row = scene.engine.rows(f"SELECT {counts} FROM {quote(field.table)}")[0]
+    row = context.engine.rows(f"SELECT {counts} FROM {quote(field.table)}")[0]
     return [Watched(s.id, *row[3 * n : 3 * n + 3]) for n, s in enumerate(field.signals)]
 
 
@@ -110,10 +110,10 @@ def _times(condition: str) -> str:
     return f"coalesce(count_if({condition}), 0)::BIGINT"
 
 
-def _spoken_of(scene: Scene, signal: Signal) -> str:
+def _covered(context: AssessmentContext, signal: Signal) -> str:
     """Persons count only where an indicator of the signal says something of them: a child is no blind spot
     of the elderly."""
-    own = own_indicators(scene.pack, signal) if signal.subject == "person" else []
+    own = own_indicators(context.pack, signal) if signal.subject == "person" else []
     return f"({' OR '.join(quote(has(indicator.id)) for indicator in own)})" if own else "true"
 
 
@@ -122,23 +122,23 @@ def expiry(pack: Pack) -> dict[str, int]:
     return {signal.id: signal.expires_days for signal in pack.signals.values()}
 
 
-def told(scene: Scene, sources: Sources) -> Iterator[Told]:
+def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
     """What the outbox tells of the signals that moved."""
-    watch.keep_layers(scene)
-    for signal_id in moved_items(scene.engine, "signal"):
-        signal = scene.pack.signals.get(signal_id)
+    watch.keep_layers(context)
+    for signal_id in moved_items(context.engine, "signal"):
+        signal = context.pack.signals.get(signal_id)
         yield (
-            planned(scene, sources, "signal", signal_id, partial(_told, scene, sources, signal))
+            planned(context, sources, "signal", signal_id, partial(_told, context, sources, signal))
             if signal
             else removed("signal", signal_id, {"signal": signal_id})
         )
 
 
-def _told(scene: Scene, sources: Sources, signal: Signal) -> Told:
-    explainer = Explainer(scene, sources, signal.subject)
+def _told(context: AssessmentContext, sources: Sources, signal: Signal) -> RenderedChange:
+    explainer = Explainer(context, sources, signal.subject)
     evidence = explainer.condition(signal.when, "when")
     terms = {level.id: {"amount": level.within.amount, "unit": level.within.unit} for level in signal.levels}
-    expires = (scene.as_of + dt.timedelta(days=signal.expires_days)).isoformat()
+    expires = (context.as_of + dt.timedelta(days=signal.expires_days)).isoformat()
     body = {
         "signal": signal.id,
         "label": dict(signal.label),
@@ -151,7 +151,7 @@ def _told(scene: Scene, sources: Sources, signal: Signal) -> Told:
         "check": dict(signal.check),
         "why": dict(signal.why),
         "expires_on": explainer.ask("expires on", f"'{expires}'"),
-        "layers": watch.layers(scene, signal, explainer),
+        "layers": watch.layers(context, signal, explainer),
         "evidence": {"$choose": SEEN, "of": {"true": evidence, "false": []}},
     }
     return explainer.told("signal", signal.id, body)

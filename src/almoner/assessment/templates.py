@@ -24,19 +24,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-Answers = Mapping[str, Any]
+Bindings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Form:
-    """`blanks` names the answers in their order; `body` is an object in which they are used."""
+class Template:
+    """`placeholders` names the answers in their order; `body` is an object in which they are used."""
 
-    blanks: tuple[str, ...]
+    placeholders: tuple[str, ...]
     body: dict[str, Any]
 
     @cached_property
     def text(self) -> str:
-        told = {"blanks": self.blanks, "body": self.body}
+        told = {"blanks": self.placeholders, "body": self.body}
         return json.dumps(told, ensure_ascii=False, separators=(",", ":"), default=str)
 
     @cached_property
@@ -44,28 +44,28 @@ class Form:
         return hashlib.sha256(self.text.encode()).hexdigest()[:32]
 
     @classmethod
-    def of(cls, text: str) -> Form:
+    def of(cls, text: str) -> Template:
         """The form that `text` says. It keeps that text: the same form has the same digest for ever."""
         told = json.loads(text)
         form = cls(tuple(told["blanks"]), told["body"])
         form.__dict__["text"] = text
         return form
 
-    def __reduce__(self) -> tuple[Callable[[str], Form], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[str], Template], tuple[str]]:
         """As text to another process."""
-        return Form.of, (self.text,)
+        return Template.of, (self.text,)
 
     @cached_property
     def alike(self) -> dict[str, Any]:
         """The members of the body that are the same for everybody."""
-        return {name: part for name, part in self.body.items() if not has_blanks(part)}
+        return {name: part for name, part in self.body.items() if not has_placeholders(part)}
 
     def answers(self, listed: Sequence[Any]) -> dict[str, Any]:
         """A stored list of answers, by blank."""
-        return dict(zip(self.blanks, listed, strict=True))
+        return dict(zip(self.placeholders, listed, strict=True))
 
 
-def fill(part: Any, answers: Answers) -> Any:
+def fill(part: Any, answers: Bindings) -> Any:
     """A part of a form with its blanks filled in."""
     if isinstance(part, dict):
         return _filled(part, answers)
@@ -74,14 +74,14 @@ def fill(part: Any, answers: Answers) -> Any:
     return part
 
 
-def has_blanks(part: Any) -> bool:
+def has_placeholders(part: Any) -> bool:
     """Whether anything in a part of a form is left to be answered."""
     if isinstance(part, dict):
-        return any(name.startswith("$") or has_blanks(inner) for name, inner in part.items())
-    return isinstance(part, list | tuple) and any(map(has_blanks, part))
+        return any(name.startswith("$") or has_placeholders(inner) for name, inner in part.items())
+    return isinstance(part, list | tuple) and any(map(has_placeholders, part))
 
 
-def _filled(part: dict[str, Any], answers: Answers) -> Any:
+def _filled(part: dict[str, Any], answers: Bindings) -> Any:
     if "$" in part:
         return answers[part["$"]]
     if "$say" in part:
@@ -98,12 +98,12 @@ def _as_key(answer: Any) -> str:
     return str(answer).lower() if isinstance(answer, bool) else str(answer)
 
 
-def say(pieces: Sequence[Any], answers: Answers) -> str:
+def say(pieces: Sequence[Any], answers: Bindings) -> str:
     """Pieces of a sentence, put together."""
     return "".join(piece if isinstance(piece, str) else _said(piece, answers) for piece in pieces)
 
 
-def _said(piece: Mapping[str, Any], answers: Answers) -> str:
+def _said(piece: Mapping[str, Any], answers: Bindings) -> str:
     if "$branch" in piece:
         taken, branches = answers[piece["$branch"]], piece["of"]
         return piece["unknown"] if taken is None or taken >= len(branches) else say(branches[taken], answers)

@@ -53,7 +53,7 @@ def lines(
             some = pa.table({"household_id": pa.array(sorted(set(wanted.get(timeline.id, ()))), pa.int64())})
             if some.num_rows:
                 given = {**parameters(values, timeline), "since": _since(as_of), "until": as_of}
-                with engine.offer(_WANTED, some):
+                with engine.register(_WANTED, some):
                     for batch in engine.batches(_statement(timeline), given):
                         yield from _lines(timeline, batch)
 

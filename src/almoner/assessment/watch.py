@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import Explainer
 from almoner.assessment.feature_table import subject_key, wide
 from almoner.assessment.ledger import moved_table
@@ -39,13 +39,13 @@ class Layers:
     signals: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def find(scene: Scene, findings: str) -> None:
+def find(context: AssessmentContext, findings: str) -> None:
     """Keep the watch list (`watch_listed`); who joins or leaves it changes the evidence of a signal in
     `findings`."""
-    groups = scene.pack.watch.groups.values() if scene.pack.watch else ()
-    scene.engine.keep(LISTED, " UNION ALL ".join(_members(scene, g) for g in groups) or _NOBODY)
+    groups = context.pack.watch.groups.values() if context.pack.watch else ()
+    context.engine.materialize(LISTED, " UNION ALL ".join(_members(context, g) for g in groups) or _NOBODY)
     if groups:
-        scene.engine.keep(
+        context.engine.materialize(
             findings,
             f"""SELECT f.* REPLACE (CASE WHEN l.groups IS NULL THEN f.digest ELSE md5(f.digest || l.groups) END AS digest)
                 FROM {findings} AS f LEFT JOIN ({_groups_of(findings)}) AS l
@@ -53,12 +53,12 @@ def find(scene: Scene, findings: str) -> None:
         )
 
 
-def _members(scene: Scene, group: Group) -> str:
+def _members(context: AssessmentContext, group: Group) -> str:
     person = "person_id" if group.subject == "person" else "NULL::BIGINT"
     key = subject_key(group.subject)
     return (
         f"SELECT '{group.id}' AS grp, household_id, {person} AS person_id FROM {wide(group.subject)}"
-        f" WHERE {key} IS NOT NULL AND {scene.sql(group.when)}"
+        f" WHERE {key} IS NOT NULL AND {context.sql(group.when)}"
     )
 
 
@@ -78,36 +78,37 @@ def _groups_of(subjects: str) -> str:
     )
 
 
-def count(scene: Scene, findings: str) -> Layers | None:
+def count(context: AssessmentContext, findings: str) -> Layers | None:
     """The signals of `findings` by layer; None where the pack has no watch."""
-    watch = scene.pack.watch
+    watch = context.pack.watch
     if watch is None:
         return None
-    points = dict(scene.engine.rows(f"SELECT grp, count(*) FROM ({_on_list(findings)}) GROUP BY grp"))
-    rows = scene.engine.rows(
+    points = dict(context.engine.rows(f"SELECT grp, count(*) FROM ({_on_list(findings)}) GROUP BY grp"))
+    rows = context.engine.rows(
         f"""SELECT f.item, count(l.groups), count(*) - count(l.groups) FROM {findings} AS f LEFT JOIN ({_groups_of(findings)}) AS l
             ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id GROUP BY f.item"""
     )
     found = {item: (listed, other) for item, listed, other in rows}
     lines = dict.fromkeys(watch.lines, 0)
-    for signal in scene.pack.signals.values():
+    for signal in context.pack.signals.values():
         lines[signal.theme] = lines.get(signal.theme, 0) + sum(found.get(signal.id, (0, 0)))
     return Layers(
         points={group: points.get(group, 0) for group in watch.groups},
         lines=lines,
-        areas=_areas_with_signals(scene, findings),
+        areas=_areas_with_signals(context, findings),
         surface=sum(other for _, other in found.values()),
-        signals={signal: found.get(signal, (0, 0)) for signal in scene.pack.signals},
+        signals={signal: found.get(signal, (0, 0)) for signal in context.pack.signals},
     )
 
 
-def _areas_with_signals(scene: Scene, findings: str) -> dict[str, int]:
-    layer = scene.pack.watch.areas if scene.pack.watch else None
+def _areas_with_signals(context: AssessmentContext, findings: str) -> dict[str, int]:
+    layer = context.pack.watch.areas if context.pack.watch else None
     if layer is None:
         return {}
-    above = Above(scene)
+    above = Above(context)
     lived = [
-        area for (area,) in scene.engine.rows(f"SELECT DISTINCT area FROM {findings} WHERE area IS NOT NULL")
+        area
+        for (area,) in context.engine.rows(f"SELECT DISTINCT area FROM {findings} WHERE area IS NOT NULL")
     ]
     reached = {(level, code) for area in lived for level, code in above.of(area).items()}
     return {level: sum(1 for at, _ in reached if at == level) for level in layer.levels}
@@ -116,18 +117,20 @@ def _areas_with_signals(scene: Scene, findings: str) -> dict[str, int]:
 class Above:
     """The areas that an area lies in, itself included, by level; read once."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, context: AssessmentContext) -> None:
         self._parents: dict[str, str | None] = {}
         self._levels: dict[str, str] = {}
         self._known: frozenset[str] = frozenset()
-        layer = scene.pack.watch.areas if scene.pack.watch else None
+        layer = context.pack.watch.areas if context.pack.watch else None
         if layer is None:
             return
-        feed = scene.pack.feeds[layer.feed]
+        feed = context.pack.feeds[layer.feed]
         code, parent = feed.with_role(Role.AREA), feed.with_role(Role.PARENT_AREA)
         if code and parent:
             wanted = ", ".join(quote(name) for name in (code.name, parent.name, layer.column))
-            for area, above, level in scene.engine.rows(f"SELECT {wanted} FROM {quote(feed.id)} ORDER BY 1"):
+            for area, above, level in context.engine.rows(
+                f"SELECT {wanted} FROM {quote(feed.id)} ORDER BY 1"
+            ):
                 self._parents[area], self._levels[area] = above, level
         self._known = frozenset(layer.levels)
 
@@ -141,17 +144,19 @@ class Above:
         return found
 
 
-def keep_layers(scene: Scene) -> None:
+def keep_layers(context: AssessmentContext) -> None:
     """Keep, of the signals that moved, the groups that their subjects are in and the areas that theirs
     lies in."""
-    if scene.pack.watch is None:
+    if context.pack.watch is None:
         return
     moved = moved_table("signal")
     subjects = f"SELECT key AS item, subject, subject_id, household_id, person_id FROM {moved}"
-    above = Above(scene)
+    above = Above(context)
     lived = [
         a
-        for (a,) in scene.engine.rows(f"SELECT DISTINCT area FROM {moved} WHERE area IS NOT NULL ORDER BY 1")
+        for (a,) in context.engine.rows(
+            f"SELECT DISTINCT area FROM {moved} WHERE area IS NOT NULL ORDER BY 1"
+        )
     ]
     codes = pa.table(
         {
@@ -159,8 +164,8 @@ def keep_layers(scene: Scene) -> None:
             "codes": pa.array([json.dumps(above.of(a)) for a in lived], pa.string()),
         }
     )
-    with scene.engine.offer("areas_above", codes):
-        scene.engine.keep(
+    with context.engine.register("areas_above", codes):
+        context.engine.materialize(
             _LAYERS,
             f"""SELECT m.key, l.groups, coalesce(a.codes, '{{}}')::JSON AS codes FROM {moved} AS m
                 LEFT JOIN areas_above AS a ON a.area = m.area
@@ -169,9 +174,9 @@ def keep_layers(scene: Scene) -> None:
         )
 
 
-def layers(scene: Scene, signal: Signal, explainer: Explainer) -> dict[str, Any] | None:
+def layers(context: AssessmentContext, signal: Signal, explainer: Explainer) -> dict[str, Any] | None:
     """What the body of a signal says of its layers; None where the pack has no watch. After `keep_layers`."""
-    watch = scene.pack.watch
+    watch = context.pack.watch
     if watch is None:
         return None
     line = watch.lines.get(signal.theme)

@@ -107,9 +107,9 @@ class Wording:
         word = say(self._pack.units[atom], self._language) if atom in self._pack.units else atom
         return word.replace("_", " ")
 
-    def _value(self, blank: str, unit: str | None) -> Piece:
+    def _value(self, placeholder: str, unit: str | None) -> Piece:
         words = {word: self._words[word] for word in ("yes", "no", "unknown")}
-        return {"$": blank, "one": self.unit(unit, 1), "many": self.unit(unit, 2), **words}
+        return {"$": placeholder, "one": self.unit(unit, 1), "many": self.unit(unit, 2), **words}
 
     def _render(self, node: exp.Expr, slot: str) -> list[Piece]:
         if isinstance(node, exp.Column):

@@ -97,7 +97,7 @@ def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> App
     with transaction.atomic():
         applied = apply(batches)
         if seen:
-            mark(seen.households, seen.doubtful, dt.datetime.now())
+            mark(seen.households, seen.evidence_lost, dt.datetime.now())
             sync_members(seen.members)
     return applied
 

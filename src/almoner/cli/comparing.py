@@ -15,7 +15,8 @@ from almoner.cli.output import emit_json, err, out, show_table, told
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
-from almoner.policy import archived, compile_pack, find_pack
+from almoner.installation import opening
+from almoner.policy import archived, compile_archived, compile_pack, find_pack
 from almoner.policy.authoring.changes import Change
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import say
@@ -77,8 +78,11 @@ def _pack(place: Home, text: str, day: dt.date) -> Pack:
     kept = sorted(place.pack_archive.glob(f"{text}*")) if text.isalnum() and len(text) >= 6 else []
     if len(kept) > 1:
         raise AlmonerError(f"{len(kept)} packs of {place.folder} begin with {text}. Write more of the hash.")
-    folder = archived(place.pack_archive, kept[0].name) if kept else find_pack(text)
-    return compile_pack(folder, as_of=day)
+    if kept:
+        return compile_archived(
+            archived(place.pack_archive, kept[0].name), opening.pack_folder(place), as_of=day
+        )
+    return compile_pack(find_pack(text), as_of=day)
 
 
 def _write_list(engine: Engine, file: Path) -> None:

@@ -15,11 +15,11 @@ from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.policy import check_pack, compile_pack
 from almoner.policy.authoring import new_pack
-from almoner.policy.authoring.references import STANDINGS, Reference, Standing, references
+from almoner.policy.authoring.references import STANDINGS, Reference, ReferenceStatus, references
 
 app = typer.Typer(no_args_is_help=True)
 Pack = Annotated[str, typer.Argument(help="A pack that comes with Almoner, or a folder.")]
-_HEADINGS: dict[Standing, str] = {
+_HEADINGS: dict[ReferenceStatus, str] = {
     "general knowledge": "General knowledge: nobody has read the document. Replace before use",
     "example value": (
         "Example values and weak sources: another place's figure, or read on a mirror. Replace or confirm"

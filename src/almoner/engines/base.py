@@ -78,7 +78,7 @@ class Engine(ABC):
         """The rows of a query in slices of at most `rows`, for results that need not fit in memory."""
 
     @abstractmethod
-    def offer(self, name: str, data: pa.Table | pa.RecordBatch) -> AbstractContextManager[None]:
+    def register(self, name: str, data: pa.Table | pa.RecordBatch) -> AbstractContextManager[None]:
         """Within the block, SQL can read `data` as a table called `name`."""
 
     @abstractmethod
@@ -86,7 +86,7 @@ class Engine(ABC):
         """Within the block all statements belong together: an exception undoes them all."""
 
     @contextmanager
-    def practice(self) -> Iterator[None]:
+    def rolled_back(self) -> Iterator[None]:
         """A transaction that is undone at the end of the block."""
         with suppress(_Undone), self.transaction():
             yield
@@ -98,50 +98,50 @@ class Engine(ABC):
         sees them. Blocks may be nested; the inner one's hide the outer one's."""
 
     @abstractmethod
-    def keep(self, name: str, select: str, parameters: Parameters | None = None) -> int:
+    def materialize(self, name: str, select: str, parameters: Parameters | None = None) -> int:
         """Compute `select` once and keep it as a table called `name` until the engine is closed or it is
         kept anew; it may read what was kept under that name before. Gives how many rows it has."""
 
     @abstractmethod
-    def keep_more(self, name: str, select: str) -> int:
+    def append_rows(self, name: str, select: str) -> int:
         """Add the rows of `select`, which has the same columns in the same order, to a kept table. Gives
         how many it added."""
 
     @abstractmethod
-    def take_out(self, name: str, condition: str) -> None:
+    def delete_rows(self, name: str, condition: str) -> None:
         """Take the rows out of a kept table for which `condition` holds."""
 
-    def keep_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
-        """As `keep` for each name, SELECT and parameters, in any order or at once: none reads another, or
+    def materialize_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
+        """As `materialize` for each name, SELECT and parameters, in any order or at once: none reads another, or
         what is not committed."""
         for name, select, parameters in selects:
-            self.keep(name, select, parameters)
+            self.materialize(name, select, parameters)
 
-    def share(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
+    def run_parallel(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
         """What each task gives, in their order; they are done in any order or at once. Each is handed the
         engine that it is to ask. They keep and offer tables of their own names, and read none but those,
         what was kept before, and what is committed.
         """
         return [task(self) for task in tasks]
 
-    def keep_beside(
+    def materialize_join(
         self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """As `keep` of `beside(select, tables)`; with `more`, columns (by name) that are SQL over all of
+        """As `materialize` of `beside(select, tables)`; with `more`, columns (by name) that are SQL over all of
         these."""
-        self.keep(name, with_columns(beside(select, tables), more))
+        self.materialize(name, with_columns(beside(select, tables), more))
 
     @abstractmethod
-    def forget(self, *names: str) -> None:
-        """Let go of what `keep` kept."""
+    def drop(self, *names: str) -> None:
+        """Let go of what `materialize` kept."""
 
-    def few_rows(self) -> AbstractContextManager[None]:
+    def small_batch(self) -> AbstractContextManager[None]:
         """Within the block statements are about few rows: what it costs to begin one counts, not how it is
         spread over processors."""
         return nullcontext()
 
     @abstractmethod
-    def expect_repetition(self) -> None:
+    def cache_plans(self) -> None:
         """From now on the same is asked of few rows again and again: what it costs to begin may be spent
         at once."""
 

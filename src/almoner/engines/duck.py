@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from almoner.engines.base import Beside, Engine, Parameters, T, quote, with_columns
-from almoner.engines.plans import Plans, Shelf
+from almoner.engines.plans import PlanCache, Plans
 from almoner.errors import EngineError, HomeError
 
 FEWEST_FOR_TWO = 2  # statements that a second thread is woken for
@@ -47,8 +47,8 @@ class DuckEngine(Engine):
         if self._spill:
             config |= _spilling(self._spill)
         self._connection = duckdb.connect(":memory:", config=config)
-        self._shelf = Shelf()
-        self._plans = Plans(self._connection, self._shelf)
+        self._cache = PlanCache()
+        self._plans = Plans(self._connection, self._cache)
         self._second: tuple[Plans, duckdb.DuckDBPyConnection, ThreadPoolExecutor] | None = (
             None  # of another processor
         )
@@ -102,11 +102,11 @@ class DuckEngine(Engine):
             yield from relation.to_arrow_reader(rows)
 
     @contextmanager
-    def offer(self, name: str, data: pa.Table | pa.RecordBatch) -> Iterator[None]:
+    def register(self, name: str, data: pa.Table | pa.RecordBatch) -> Iterator[None]:
         if self._few:
-            self._shelf.put(name, data if isinstance(data, pa.Table) else pa.Table.from_batches([data]), dict)
+            self._cache.put(name, data if isinstance(data, pa.Table) else pa.Table.from_batches([data]), dict)
             yield
-            self._shelf.empty(name)
+            self._cache.empty(name)
             return
         self._make_way(name)
         self._connection.register(name, data)
@@ -127,14 +127,14 @@ class DuckEngine(Engine):
         except BaseException:
             self._connection.rollback()
             self._kept = tables  # those that were made are gone, those that were dropped are back
-            self._shelf.clear()
+            self._cache.clear()
             self._plans.lost()
             raise
         self.execute("COMMIT")
 
     @contextmanager
     def views(self, definitions: Mapping[str, str]) -> Iterator[None]:
-        outer = self._shelf.views
+        outer = self._cache.views
         self._open({**outer, **definitions})
         try:
             yield
@@ -145,7 +145,7 @@ class DuckEngine(Engine):
         self._back_to(outer, definitions)
 
     def _open(self, views: Mapping[str, str]) -> None:
-        self._shelf.open(views)
+        self._cache.open(views)
         if not self._few:
             with _told("CREATE TEMP VIEW"):
                 self._plans.define_views()
@@ -156,11 +156,11 @@ class DuckEngine(Engine):
             with _told("DROP VIEW"):
                 self._plans.drop(inner.keys() - outer.keys())
 
-    def keep(self, name: str, select: str, parameters: Parameters | None = None) -> int:
+    def materialize(self, name: str, select: str, parameters: Parameters | None = None) -> int:
         with _told(select):
             if self._few:
                 self._give_up_tables([name])
-                return self._plans.keep(name, select, parameters)
+                return self._plans.materialize(name, select, parameters)
             self._make_way(name)
             self._wake()
             made = self._connection.execute(
@@ -170,31 +170,33 @@ class DuckEngine(Engine):
         self._kept.add(name)
         return _count(made)
 
-    def keep_more(self, name: str, select: str) -> int:
+    def append_rows(self, name: str, select: str) -> int:
         with _told(select):
             if self._few and name not in self._kept:
-                return self._plans.keep_more(name, select)
+                return self._plans.append_rows(name, select)
             return _count(self._connection.execute(f"INSERT INTO temp.{quote(name)} {select}"))
 
-    def take_out(self, name: str, condition: str) -> None:
+    def delete_rows(self, name: str, condition: str) -> None:
         with _told(condition):
             if self._few and name not in self._kept:
-                self._plans.keep(name, f"SELECT * FROM {quote(name)} WHERE ({condition}) IS NOT true", None)
+                self._plans.materialize(
+                    name, f"SELECT * FROM {quote(name)} WHERE ({condition}) IS NOT true", None
+                )
                 return
             self._connection.execute(f"DELETE FROM temp.{quote(name)} WHERE {condition}")
 
-    def keep_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
+    def materialize_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
         if not self._few:
-            super().keep_each(selects)
+            super().materialize_each(selects)
             return
         waiting = list(selects)
         self._give_up_tables([name for name, _, _ in waiting])
-        self.share([partial(_keep, *one) for one in waiting])
+        self.run_parallel([partial(_keep, *one) for one in waiting])
 
-    def share(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
+    def run_parallel(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
         """Over few rows on two connections, which take from either end: so most plans are needed on one side."""
         if not self._few or len(tasks) < FEWEST_FOR_TWO:
-            return super().share(tasks)
+            return super().run_parallel(tasks)
         waiting, done = deque(enumerate(tasks)), dict[int, T]()
         other, helper = self._beside()
         theirs = helper.submit(_do_all, other, waiting.pop, done)
@@ -206,31 +208,31 @@ class DuckEngine(Engine):
         return [done[n] for n in range(len(tasks))]
 
     def _beside(self) -> tuple[DuckEngine, ThreadPoolExecutor]:
-        """The same for a second thread, with a connection of its own; it is good for what `share` asks only."""
+        """The same for a second thread, with a connection of its own; it is good for what `run_parallel` asks only."""
         if self._second is None:
             second = self._connection.cursor()
             if self._attached:
                 second.execute("USE installation")
-            self._second = Plans(second, self._shelf), second, ThreadPoolExecutor(1, "engine")
+            self._second = Plans(second, self._cache), second, ThreadPoolExecutor(1, "engine")
         other = copy(self)
         other._plans, other._connection, helper = self._second
         return other, helper
 
-    def keep_beside(
+    def materialize_join(
         self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         """Few rows are put side by side as they lie in memory: each join of a wide row makes all of its
         columns anew."""
         if not self._few:
-            super().keep_beside(name, select, tables, more)
+            super().materialize_join(name, select, tables, more)
             return
         bare = f"{name} bare" if more else name
         with _told(select):
             self._give_up_tables([bare])
-            self._plans.keep_beside(bare, select, tables)
+            self._plans.materialize_join(bare, select, tables)
         if more:
-            self.keep(name, with_columns(f"SELECT * FROM {quote(bare)}", more))
-            self.forget(bare)
+            self.materialize(name, with_columns(f"SELECT * FROM {quote(bare)}", more))
+            self.drop(bare)
 
     def _give_up_tables(self, names: Sequence[str]) -> None:
         for name in self._kept.intersection(names):
@@ -240,12 +242,12 @@ class DuckEngine(Engine):
     def _make_way(self, name: str) -> None:
         """A table needs the name."""
         self._plans.drop([name])
-        self._shelf.empty(name)
+        self._cache.empty(name)
 
-    def forget(self, *names: str) -> None:
+    def drop(self, *names: str) -> None:
         for name in names:
             if name not in self._kept:
-                self._shelf.empty(name)
+                self._cache.empty(name)
                 continue
             with suppress(
                 duckdb.TransactionException
@@ -254,7 +256,7 @@ class DuckEngine(Engine):
             self._kept.discard(name)
 
     @contextmanager
-    def few_rows(self) -> Iterator[None]:
+    def small_batch(self) -> Iterator[None]:
         """One thread, for to wake the others for a few rows takes longer than the rows; and plans that are
         kept."""
         if self._threads is None:
@@ -267,7 +269,7 @@ class DuckEngine(Engine):
         finally:
             self._few = False
             if (
-                not self._shelf.repeats
+                not self._cache.repeats
             ):  # where few rows follow, threads rest until there are many: to wake them takes a while
                 self._wake()
 
@@ -278,8 +280,8 @@ class DuckEngine(Engine):
                 self.execute(f"SET threads = {self._threads}")
                 self._threads = None
 
-    def expect_repetition(self) -> None:
-        self._passes_as_tables, self._shelf.repeats = 0, True
+    def cache_plans(self) -> None:
+        self._passes_as_tables, self._cache.repeats = 0, True
         self.execute(f"SET checkpoint_threshold = '{LOG_MOVED}'")
 
     def close(self) -> None:
@@ -298,7 +300,7 @@ def _count(ran: duckdb.DuckDBPyConnection) -> int:
 
 
 def _keep(name: str, select: str, parameters: Parameters | None, engine: Engine) -> None:
-    engine.keep(name, select, parameters)
+    engine.materialize(name, select, parameters)
 
 
 def _do_all(

@@ -42,7 +42,7 @@ _OF_A_SCHEMA = re.compile(
 )  # a table, which shows without parsing a statement that is new each time
 
 
-class Slot:
+class Buffer:
     """The rows of one kept table, as DuckDB asks Arrow for them. Empty: nothing is kept now, and to read
     it is an error."""
 
@@ -61,14 +61,14 @@ class Slot:
 
 
 @dataclass
-class Shelf:
+class PlanCache:
     """Slots by name, and the views that are open: what the plans of all connections to one database read."""
 
-    slots: dict[str, Slot] = field(default_factory=dict)
+    buffers: dict[str, Buffer] = field(default_factory=dict)
     exchanged: int = 0  # how often a slot was given other columns: plans from before do not fit any more
     made: int = 0  # how many slots were made
     views: Mapping[str, str] = field(default_factory=dict)
-    world: int = 0  # stands for the views that are open
+    view_set: int = 0  # stands for the views that are open
     repeats: bool = False  # whether statements are expected to be run again
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
     _worlds: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
@@ -86,20 +86,20 @@ class Shelf:
             if len(self._worlds) > MOST_WORLDS:
                 self._worlds.popitem(last=False)
         self._worlds.move_to_end(names)
-        self.world = self._worlds[names]
+        self.view_set = self._worlds[names]
 
     def put(self, name: str, rows: pa.Table, types: Callable[[], Mapping[str, str]]) -> None:
         """Let `name` stand for `rows`."""
         with self._lock:  # two connections put
-            slot = self.slots.get(name)
-            if slot is None or slot.schema != rows.schema:
-                self.exchanged += slot is not None
-                slot = self.slots[name] = Slot(rows.schema, types())
+            buffer = self.buffers.get(name)
+            if buffer is None or buffer.schema != rows.schema:
+                self.exchanged += buffer is not None
+                buffer = self.buffers[name] = Buffer(rows.schema, types())
                 self.made += 1  # after the slot: whoever sees the number finds it
-            slot.rows = rows
+            buffer.rows = rows
 
     def clear(self) -> None:
-        for name in self.slots:
+        for name in self.buffers:
             self.empty(name)
 
     def was_seen(self, key: Key) -> bool:
@@ -112,19 +112,19 @@ class Shelf:
         return False
 
     def empty(self, name: str) -> None:
-        if name in self.slots:
-            self.slots[name].rows = None
+        if name in self.buffers:
+            self.buffers[name].rows = None
 
 
 class Plans:
     """The plans of one connection, and what is defined in it. Not shared between threads."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, shelf: Shelf) -> None:
-        self._connection, self._shelf = connection, shelf
-        self._defined: dict[str, str | Slot] = {}  # views as they are in the catalogue, open or not
+    def __init__(self, connection: duckdb.DuckDBPyConnection, cache: PlanCache) -> None:
+        self._connection, self._cache = connection, cache
+        self._defined: dict[str, str | Buffer] = {}  # views as they are in the catalogue, open or not
         self._doubtful: set[str] = set()  # views that may be there still
-        self._world: int | None = None  # the set of views for which the catalogue is right, if any
-        self._slots_seen = (
+        self._view_set: int | None = None  # the set of views for which the catalogue is right, if any
+        self._buffers_seen = (
             -1
         )  # how many slots had been made when it was last looked which of them are not in the catalogue
         self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
@@ -134,26 +134,26 @@ class Plans:
 
     def define(self) -> None:
         """Bring the catalogue up to the slots and to the views that are open."""
-        slots = self._shelf.slots
-        if self._slots_seen != self._shelf.made:
-            self._slots_seen = self._shelf.made
+        buffers = self._cache.buffers
+        if self._buffers_seen != self._cache.made:
+            self._buffers_seen = self._cache.made
             self._undefined = {
-                name for name, slot in list(slots.items()) if self._defined.get(name) is not slot
+                name for name, buffer in list(buffers.items()) if self._defined.get(name) is not buffer
             }
-        for name in [n for n in self._undefined if slots[n].rows is not None]:
-            self._define_slot(name, slots[name])
+        for name in [n for n in self._undefined if buffers[n].rows is not None]:
+            self._define_buffer(name, buffers[name])
             self._undefined.discard(name)
         self.define_views()
 
     def define_views(self) -> None:
         """Bring the catalogue up to the views that are open."""
-        if self._world == self._shelf.world:
+        if self._view_set == self._cache.view_set:
             return
-        for name, select in self._shelf.views.items():
+        for name, select in self._cache.views.items():
             if self._defined.get(name) != select:
                 self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {select}")
                 self._defined[name] = select
-        self._world = self._shelf.world
+        self._view_set = self._cache.view_set
 
     def drop(self, names: Iterable[str]) -> None:
         """Take views out of the catalogue: somebody needs their names, or nobody any more."""
@@ -161,13 +161,13 @@ class Plans:
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
             self._doubtful.discard(name)
-            self._world, self._slots_seen = None, -1
+            self._view_set, self._buffers_seen = None, -1
 
     def lost(self) -> None:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
         self._doubtful |= self._defined.keys()
         self._defined.clear()
-        self._world, self._slots_seen = None, -1
+        self._view_set, self._buffers_seen = None, -1
 
     def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
         """Run a query."""
@@ -180,32 +180,34 @@ class Plans:
     def _planned(self, sql: str, parameters: Parameters | None) -> str:
         """What to run for a query: the first time itself, unless repetition is expected, and from the
         second time on a plan of its own."""
-        key = (written_out(self._connection, sql, parameters), self._shelf.world, self._shelf.exchanged)
+        key = (written_out(self._connection, sql, parameters), self._cache.view_set, self._cache.exchanged)
         self.define()
         plan = self._prepared.get(key)
         if plan is None:
-            if not (self._shelf.repeats or self._shelf.was_seen(key)) or not self._keeps_its_plan(key):
+            if not (self._cache.repeats or self._cache.was_seen(key)) or not self._keeps_its_plan(key):
                 return key[0]
             plan = self._prepare(key)
         self._prepared.move_to_end(key)
         return f"EXECUTE {plan}"
 
-    def keep(self, name: str, sql: str, parameters: Parameters | None) -> int:
+    def materialize(self, name: str, sql: str, parameters: Parameters | None) -> int:
         """Compute `sql` and let `name` stand for its rows. Gives how many these are."""
         rows = self.arrow(sql, parameters)
-        self._shelf.put(name, rows, lambda: self._columns(written_out(self._connection, sql, parameters)))
+        self._cache.put(name, rows, lambda: self._columns(written_out(self._connection, sql, parameters)))
         return int(rows.num_rows)
 
-    def keep_more(self, name: str, sql: str) -> int:
+    def append_rows(self, name: str, sql: str) -> int:
         """Compute `sql` and let `name` stand for its rows too. Gives how many came to it."""
-        slot = self._shelf.slots[name]
-        if slot.rows is None:
+        buffer = self._cache.buffers[name]
+        if buffer.rows is None:
             raise ValueError("this table is not kept any more")
         rows = self.arrow(sql, None)
-        slot.rows = pa.concat_tables([slot.rows, rows.rename_columns(slot.schema.names).cast(slot.schema)])
+        buffer.rows = pa.concat_tables(
+            [buffer.rows, rows.rename_columns(buffer.schema.names).cast(buffer.schema)]
+        )
         return int(rows.num_rows)
 
-    def keep_beside(self, name: str, select: str, tables: Sequence[Beside]) -> None:
+    def materialize_join(self, name: str, select: str, tables: Sequence[Beside]) -> None:
         """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots,
         beside them."""
         import pyarrow.compute as pc  # takes long to load, and most commands keep nothing so
@@ -213,29 +215,29 @@ class Plans:
         rows = self.arrow(select, None)
         columns = dict(zip(rows.column_names, rows.columns, strict=True))
         for t in tables:
-            slot = self._shelf.slots[t.table]
-            if slot.rows is None:
+            buffer = self._cache.buffers[t.table]
+            if buffer.rows is None:
                 raise ValueError("this table is not kept any more")
-            places = pc.index_in(rows.column(t.on), value_set=slot.rows.column(t.key)).combine_chunks()
-            columns |= {new: slot.rows.column(column).take(places) for column, new in t.columns.items()}
+            places = pc.index_in(rows.column(t.on), value_set=buffer.rows.column(t.key)).combine_chunks()
+            columns |= {new: buffer.rows.column(column).take(places) for column, new in t.columns.items()}
             columns |= {t.found: pc.is_valid(places)} if t.found else {}
-        self._shelf.put(name, pa.table(columns), lambda: self._types_beside(select, tables))
+        self._cache.put(name, pa.table(columns), lambda: self._types_beside(select, tables))
 
     def _types_beside(self, select: str, tables: Sequence[Beside]) -> dict[str, str]:
         types = self._columns(select)
         for t in tables:
-            theirs = self._shelf.slots[t.table].types
+            theirs = self._cache.buffers[t.table].types
             types |= {new: theirs[column] for column, new in t.columns.items() if column in theirs}
         return types
 
-    def _define_slot(self, name: str, slot: Slot) -> None:
+    def _define_buffer(self, name: str, buffer: Buffer) -> None:
         """What Arrow knows under another type (HUGEINT, JSON) is given its own back."""
         bare = f"bare {name}"
-        self._connection.register(bare, slot)
+        self._connection.register(bare, buffer)
         listed = ", ".join(
             (
-                f"CAST({quote(c)} AS {slot.types[c]}) AS {quote(c)}"
-                if slot.types.get(c, kind) != kind
+                f"CAST({quote(c)} AS {buffer.types[c]}) AS {quote(c)}"
+                if buffer.types.get(c, kind) != kind
                 else quote(c)
             )
             for c, kind in self._columns(f"SELECT * FROM {quote(bare)}").items()
@@ -243,8 +245,8 @@ class Plans:
         self._connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT {listed} FROM {quote(bare)}"
         )
-        self._defined[name] = slot
-        self._world = None
+        self._defined[name] = buffer
+        self._view_set = None
 
     def _columns(self, sql: str) -> dict[str, str]:
         return {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {sql}").fetchall()}
@@ -254,22 +256,22 @@ class Plans:
         at that time."""
         if key in self._bound_anew:
             return False
-        if self._reads_slots_only(key[0]):
+        if self._reads_buffers_only(key[0]):
             return True
         self._bound_anew[key] = None
         if len(self._bound_anew) > MOST_SEEN:
             self._bound_anew.popitem(last=False)
         return False
 
-    def _reads_slots_only(self, sql: str) -> bool:
+    def _reads_buffers_only(self, sql: str) -> bool:
         if _OF_A_SCHEMA.search(sql):
             return False
         try:
             names = {_unquoted(name) for name in _parser().get_table_names(sql, qualified=True)}
         except duckdb.Error:  # it binds joins with USING to tables without columns
             return False
-        views, slots = self._shelf.views, self._shelf.slots
-        return all(self._reads_slots_only(views[n]) if n in views else n in slots for n in names)
+        views, buffers = self._cache.views, self._cache.buffers
+        return all(self._reads_buffers_only(views[n]) if n in views else n in buffers for n in names)
 
     def _prepare(self, key: Key) -> str:
         self._made += 1

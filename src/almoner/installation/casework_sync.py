@@ -19,16 +19,16 @@ from almoner.stream.timelines_due import TOLD
 from almoner.support.outbox import changes_after
 
 
-def apply_outbox(inst: Installation, doubtful: Sequence[int]) -> Applied:
+def apply_outbox(inst: Installation, evidence_lost: Sequence[int]) -> Applied:
     """Bring casework up to date with the outbox: cases, referrals, and who belongs to the households. Of
-    the `doubtful` ones nothing is known any more of what was said."""
+    the `evidence_lost` ones nothing is known any more of what was said."""
     casework.sync_departments(inst.pack)
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
         casework.sync_areas(_areas(inst))
         casework.sync_freshness(freshness(inst))
         changes = changes_after(inst.engine, casework.last_seq())
-        return casework.follow(changes, Seen(None, doubtful, members_of_cases(inst)))
+        return casework.follow(changes, Seen(None, evidence_lost, members_of_cases(inst)))
 
 
 def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> None:
@@ -90,5 +90,7 @@ def members_of_cases(
     sql = f"""SELECT f.household_id, f.person_id, {day}::DATE FROM facts."{membership.id}" AS f
               WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change {only})
               ORDER BY 1, 2"""
-    with inst.engine.offer("asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})):
+    with inst.engine.register(
+        "asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})
+    ):
         return [(household, person, as_of) for household, person, as_of in inst.engine.rows(sql)]

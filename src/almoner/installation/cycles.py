@@ -15,7 +15,7 @@ from almoner.cycle import Outcome
 from almoner.engines import open_engine
 from almoner.installation.casework_sync import apply_outbox, show_timelines
 from almoner.installation.opening import Installation, pack_folder
-from almoner.policy import archive, archived, compile_pack
+from almoner.policy import archive, archived, compile_archived, compile_pack
 from almoner.progress import progress
 from almoner.registry.schema import ensure
 from almoner.registry.scope import persons_without_household
@@ -50,9 +50,9 @@ def run_cycle(
     started = perf_counter()
     archive(pack_folder(inst.home), inst.home.pack_archive)
     with progress("Cycle"):
-        outcome, doubtful = cycle.sweep(inst.engine, inst.pack, as_of, known_at)
+        outcome, evidence_lost = cycle.sweep(inst.engine, inst.pack, as_of, known_at)
     applied_from = perf_counter()
-    applied = apply_outbox(inst, doubtful)
+    applied = apply_outbox(inst, evidence_lost)
     with inst.engine.transaction():
         state.forget_everybody(inst.engine)
     outcome.seconds["casework"] = perf_counter() - applied_from
@@ -93,7 +93,10 @@ def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
             {"as_of": as_of, "known_at": known_at},
         )
         recorded, pack_hash, when = rows[0] if rows else (None, None, known_at)
-        folder_of_pack = archived(place.pack_archive, pack_hash) if pack_hash else pack_folder(place)
-        pack = compile_pack(folder_of_pack, as_of=as_of)
+        pack = (
+            compile_archived(archived(place.pack_archive, pack_hash), pack_folder(place), as_of=as_of)
+            if pack_hash
+            else compile_pack(pack_folder(place), as_of=as_of)
+        )
         ensure(engine, pack.feeds)
         return Replayed(cycle.replay(engine, pack, as_of, when), recorded)

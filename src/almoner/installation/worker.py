@@ -111,14 +111,16 @@ class Cases:
         self._seq = -1  # how far the outbox was read
         self._shown: list[Any] = []
 
-    def apply_all(self, doubtful: Sequence[int]) -> Applied:
+    def apply_all(self, evidence_lost: Sequence[int]) -> Applied:
         with _reachable():
-            applied = casework_sync.apply_outbox(self._inst, doubtful)
+            applied = casework_sync.apply_outbox(self._inst, evidence_lost)
         self._seq = applied.last_seq
         return applied
 
-    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], Applied]]:
-        seen = Seen(households, doubtful, casework_sync.members_of_cases(self._inst, households))
+    def read(
+        self, households: Sequence[int], evidence_lost: Sequence[int]
+    ) -> Iterator[Callable[[], Applied]]:
+        seen = Seen(households, evidence_lost, casework_sync.members_of_cases(self._inst, households))
         waiting = changes_after(self._inst.engine, self._seq)
         while True:
             changes = list(islice(waiting, SLICES_AT_ONCE))

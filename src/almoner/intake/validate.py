@@ -34,7 +34,7 @@ def stage_of(feed: Feed) -> str:
 def empty_stage(engine: Engine, feed: Feed) -> None:
     """Begin a stage without rows."""
     columns = ", ".join(f"NULL::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties)
-    engine.keep(stage_of(feed), f"SELECT NULL::BIGINT AS {LINE}, {columns} LIMIT 0")
+    engine.materialize(stage_of(feed), f"SELECT NULL::BIGINT AS {LINE}, {columns} LIMIT 0")
 
 
 def stage(
@@ -69,8 +69,12 @@ def _stage_good(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table
         f"{value.get(p.name, 'NULL')}::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties
     )
     select = f"SELECT {LINE}, {columns} FROM ({_typed(feed, checks, table)}) WHERE NOT ({_any(checks)})"
-    with engine.offer(_named(feed, table), table):
-        return engine.keep(stage_of(feed), select) if first else engine.keep_more(stage_of(feed), select)
+    with engine.register(_named(feed, table), table):
+        return (
+            engine.materialize(stage_of(feed), select)
+            if first
+            else engine.append_rows(stage_of(feed), select)
+        )
 
 
 def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
@@ -79,7 +83,7 @@ def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
 
     lines = table.select([LINE])
     delivered = name_of("lines", feed)
-    with engine.offer(delivered, lines):
+    with engine.register(delivered, lines):
         staged = engine.table(
             f"SELECT {LINE} FROM {quote(stage_of(feed))} SEMI JOIN {quote(delivered)} USING ({LINE})"
         )
@@ -95,7 +99,7 @@ def _bad_rows(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table) 
         f"{_any(checks)} ORDER BY {LINE}"
     )
     for start in range(0, table.num_rows, BAD_ROWS_AT_ONCE):
-        with engine.offer(_named(feed, table), table.slice(start, BAD_ROWS_AT_ONCE)):
+        with engine.register(_named(feed, table), table.slice(start, BAD_ROWS_AT_ONCE)):
             found = engine.rows(sql)
         yield from (_bad_row(checks, row) for row in found)
 

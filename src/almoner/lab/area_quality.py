@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from almoner.assessment import area_alerts, months
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.assessment.watch import Above
 from almoner.engines import Engine
 from almoner.errors import AlmonerError
@@ -83,12 +83,12 @@ def area_quality(
     bare = replace(pack, indicators={}, signals={}, programmes={}, categories={}, watch=None)
     ours: set[Alert] = set()
     doubled: dict[int, set[Alert]] = {1: set(), least: set()}
-    with open_scene(engine, bare, as_of, known_at) as opened:
+    with open_context(engine, bare, as_of, known_at) as opened:
         for month in judged:
-            scene = replace(opened, pack=pack, as_of=min(as_of, month + dt.timedelta(days=9)))
-            ours |= {Alert(j.area, j.month) for j in area_alerts.find(scene) if j.month == month}
+            context = replace(opened, pack=pack, as_of=min(as_of, month + dt.timedelta(days=9)))
+            ours |= {Alert(j.area, j.month) for j in area_alerts.find(context) if j.month == month}
             for at_least, found in doubled.items():
-                found |= {Alert(area, month) for area in area_alerts.doubled(scene, month, at_least)}
+                found |= {Alert(area, month) for area in area_alerts.doubled(context, month, at_least)}
         above = Above(replace(opened, pack=pack))
     around = {area: set(above.of(area).values()) for area in _named([*ours, *doubled[1]], events)}
     rules: Mapping[str, set[Alert]] = {

@@ -49,8 +49,8 @@ def truth_of(engine: Engine, vault: Vault, place: Path, as_of: dt.date) -> None:
     """Keep the needs of the place as `true_need` (need, household_id, person_id), by the registry's own ids."""
     needs = _needs(place / "truth")
     since = as_of - dt.timedelta(days=DAYS_BACK)
-    with engine.offer("truth_file", needs):
-        engine.keep(
+    with engine.register("truth_file", needs):
+        engine.materialize(
             "true_need",
             f"""WITH active AS (
                   SELECT DISTINCT need, household_no, resident_no FROM truth_file
@@ -102,7 +102,7 @@ def _against(
 ) -> Quality:
     """`rule` gives household_id and person_id. A person is right about a need of its own or of the whole
     household, a household about any."""
-    engine.keep("raised_by_rule", f"SELECT DISTINCT household_id, person_id FROM ({rule})", values)
+    engine.materialize("raised_by_rule", f"SELECT DISTINCT household_id, person_id FROM ({rule})", values)
     same = (
         "n.household_id = r.household_id AND (r.person_id IS NULL OR n.person_id IS NULL OR n.person_id ="
         " r.person_id)"

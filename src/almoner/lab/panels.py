@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from almoner.assessment import ledger, signals
 from almoner.assessment.feature_table import wide
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Pack, Panel
@@ -140,7 +140,7 @@ def _numbered(file: Path) -> pa.Table:
 
 @contextmanager
 def _opened(pack: Pack, panel: Panel) -> Iterator[tuple[Engine, list[int]]]:
-    with open_engine() as engine, engine.offer("panel", read(panel)), TemporaryDirectory() as folder:
+    with open_engine() as engine, engine.register("panel", read(panel)), TemporaryDirectory() as folder:
         ensure(engine, pack.feeds)
         ledger.create(engine)
         periods = [int(p) for (p,) in engine.rows(f"SELECT DISTINCT {panel.period} FROM panel ORDER BY 1")]
@@ -166,10 +166,10 @@ def deliver(engine: Engine, panel: Panel, feed: str, period: int, folder: Path) 
 def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[str, int]) -> dict[str, float]:
     """The need of each person interviewed in the period, by the panel's own number; larger is needier."""
     known_at = dt.datetime(period + 1, 1, 1, 23, 59)
-    with open_scene(engine, pack, dt.date(period, 12, 31), known_at) as scene:
-        for watched in signals.find(scene):
+    with open_context(engine, pack, dt.date(period, 12, 31), known_at) as context:
+        for watched in signals.find(context):
             fired[watched.signal] += watched.holds
-        need = scene.sql(panel.order_by["need"])
+        need = context.sql(panel.order_by["need"])
         rows = engine.rows(
             f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {wide('person')} WHERE {need}"
             " IS NOT NULL"
@@ -221,12 +221,7 @@ def _missed(need: NDArray[np.float64], is_poor: NDArray[np.bool_]) -> int:
 
 
 def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve by the Mann-Whitney statistic, ties counted half (Hanley and McNeil 1982)."""
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2)[inverse]
-    positives = int(positive.sum())
-    negatives = len(score) - positives
-    if not positives or not negatives:
-        return float("nan")
-    return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    """Area under the ROC curve, ties counted half; not a number where all are positive or none is."""
+    from sklearn.metrics import roc_auc_score  # takes a second to load
+
+    return float(roc_auc_score(positive, score)) if 0 < positive.sum() < len(positive) else float("nan")

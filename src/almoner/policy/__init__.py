@@ -13,7 +13,7 @@ from almoner.policy.findings import Finding
 from almoner.policy.model.pack import Pack
 from almoner.policy.reading.sources import archive, archived, find_pack, pack_files
 
-__all__ = ["archive", "archived", "check_pack", "compile_pack", "find_pack", "pack_files"]
+__all__ = ["archive", "archived", "check_pack", "compile_archived", "compile_pack", "find_pack", "pack_files"]
 
 
 def check_pack(
@@ -31,10 +31,23 @@ def check_pack(
 
 def compile_pack(folder_or_name: Path | str, *, as_of: dt.date | None = None) -> Pack:
     """The pack. Raises PackError, which carries every finding, when anything is wrong with it."""
-    pack, findings = check_pack(folder_or_name, as_of)
+    return _whole(folder_or_name, *check_pack(folder_or_name, as_of))
+
+
+def compile_archived(folder: Path, in_use: Path | str, *, as_of: dt.date | None = None) -> Pack:
+    """A pack as an installation has kept it. Raises PackError as `compile_pack` does.
+
+    One that is older than terms.yaml takes the terms of the pack `in_use`. No cycle computes with terms, so
+    what it decides is replayed as it was.
+    """
+    from almoner.policy.compiler import Compiler
+
+    compiler = Compiler(folder, as_of or dt.date.today(), terms_from=in_use)
+    return _whole(folder, compiler.compile(), compiler.report.findings)
+
+
+def _whole(name: Path | str, pack: Pack | None, findings: tuple[Finding, ...]) -> Pack:
     if pack is None:
         listed = "\n".join(map(str, findings))
-        raise PackError(
-            f"The pack {folder_or_name} does not compile: {len(findings)} findings.\n{listed}", findings
-        )
+        raise PackError(f"The pack {name} does not compile: {len(findings)} findings.\n{listed}", findings)
     return pack

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from almoner.policy import clocks
 from almoner.policy.document import Document, read
+from almoner.policy.model.legal_terms import LegalTerms
 from almoner.policy.model.pack import (
     CONSOLE,
     Department,
@@ -29,6 +30,7 @@ from almoner.policy.reading.categories import CategoryReader
 from almoner.policy.reading.conditions import KnownColumn, Vocabulary
 from almoner.policy.reading.contracts import ContractReader, Terms
 from almoner.policy.reading.indicators import IndicatorReader, ReadIndicator, tables
+from almoner.policy.reading.legal_terms import LegalTermsReader
 from almoner.policy.reading.parameters import ParameterReader
 from almoner.policy.reading.programmes import ProgrammeReader, head
 from almoner.policy.reading.rules import Ground, RuleReader, SignalReader
@@ -45,10 +47,14 @@ T = TypeVar("T")
 
 
 class Compiler:
-    """One compilation. `pack` is None when `report` has findings."""
+    """One compilation. `pack` is None when `report` has findings.
 
-    def __init__(self, folder: Path, as_of: dt.date) -> None:
+    `terms_from` names another pack, whose terms.yaml is taken where this one has none.
+    """
+
+    def __init__(self, folder: Path, as_of: dt.date, terms_from: Path | str | None = None) -> None:
         self.report = Report()
+        self._terms_from = terms_from
         self._as_of = as_of
         self._folder = folder
         self._sources: Sources = sources.read_sources(folder, self.report)
@@ -64,8 +70,12 @@ class Compiler:
         parameters = self._parameters(terms)
         indicators = self._indicators(feeds, parameters, terms)
         timelines = self._timelines(feeds, parameters, terms)
-        watching = self._watch_document(terms)
-        ground = replace(self._ground(terms, feeds, parameters, indicators), themes=themes(watching))
+        watching, legal_terms = self._watch_document(terms), self._legal_terms(terms)
+        ground = replace(
+            self._ground(terms, feeds, parameters, indicators),
+            themes=themes(watching),
+            levels=tuple(level.id for level in legal_terms.levels(self._as_of)) if legal_terms else (),
+        )
         watch_reader = WatchReader(watching, ground, parameters, self.report) if watching else None
         watch = watch_reader.watch() if watch_reader else None
         signal_readers = {
@@ -97,10 +107,11 @@ class Compiler:
                 self.report,
             )
         shape = shapes.fit(head, shapes.PackShape, Report()) if head else None
-        if self.report.findings or shape is None:
+        if self.report.findings or shape is None or legal_terms is None:
             return None
         pack = self._pack(
             shape,
+            legal_terms,
             departments,
             _good(feeds),
             indicators,
@@ -120,6 +131,18 @@ class Compiler:
         if document is not None:
             shapes.all_words(document, terms.languages, self.report, ("label", "check", "why"))
         return document
+
+    def _legal_terms(self, terms: Terms) -> LegalTerms | None:
+        found = self._sources
+        if sources.TERMS not in found.layers and self._terms_from is not None:
+            found = sources.read_sources(sources.find_pack(self._terms_from), Report())
+        if sources.TERMS not in found.layers:
+            message = "There is no terms.yaml: no time for an appeal, no levels, no weekend."
+            advice = "Extend a pack that has one, such as `base`, or write one (docs/packs.md)."
+            self.report.add(sources.TERMS, 1, "missing-file", message, advice)
+            return None
+        document = found.document(sources.TERMS, self.report)
+        return LegalTermsReader(document, terms.languages, self.report).terms() if document else None
 
     def _category_readers(self, ground: Ground, terms: Terms) -> dict[str, CategoryReader]:
         documents = dict(self._documents("categories", terms))
@@ -182,6 +205,9 @@ class Compiler:
     ) -> Department | None:
         if shape is None:
             return None
+        self._inbox(name, document, shape.inbox)
+        if shape.hours is None:
+            return Department(name, shape.label, shape.inbox, identity=tuple(shape.identity))
         times: list[dt.time] = []
         for key in ("opens", "closes"):
             text = getattr(shape.hours, key)
@@ -199,7 +225,6 @@ class Compiler:
                 f"`{name}` closes before it opens.",
                 "Swap or correct the hours.",
             )
-        self._inbox(name, document, shape.inbox)
         if len(times) < 2:
             return None
         return Department(name, shape.label, shape.inbox, times[0], times[1], tuple(shape.identity))
@@ -425,6 +450,7 @@ class Compiler:
     def _pack(
         self,
         shape: shapes.PackShape,
+        legal_terms: LegalTerms,
         departments: Mapping[str, Department | None],
         feeds: Mapping[str, Feed],
         indicators: Mapping[str, ReadIndicator],
@@ -454,6 +480,7 @@ class Compiler:
             scenarios=scenarios,
             holidays=dict(sorted(holidays.items())),
             hash=sources.pack_hash(sources.contents(self._sources)),
+            terms=legal_terms,
             panel=Panel(**shape.panel.model_dump()) if shape.panel else None,
             units=shape.units,
         )

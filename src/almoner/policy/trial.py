@@ -140,7 +140,7 @@ class Trial:
         used = {n: v for n, v in self._values.items() if f"${n}" in sql}
         table = _empty(types)
         try:
-            with self._engine.offer("trial", table):
+            with self._engine.register("trial", table):
                 found = self._engine.table(f"SELECT {sql} FROM trial", used).schema.types
         except EngineError:
             return {}
@@ -161,7 +161,7 @@ class Trial:
             if f"${n}" in sql and n in self._values
         }
         try:
-            with self._engine.offer("trial", table):
+            with self._engine.register("trial", table):
                 found: pa.DataType = self._engine.table(sql, used).schema.field(0).type
         except EngineError as error:
             message = f"The engine refuses `{parsed.path[-1]}`: {_said(error)[1]}"

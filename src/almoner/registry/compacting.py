@@ -147,11 +147,11 @@ def _move(engine: Engine, feed: Feed, kept: Pass, most: int) -> tuple[int, bool]
         f"({key} >= {start} OR {key} IS NULL)" if done else f"{key} >= {start} AND {key} < {end}"
     )
     order = ", ".join(quote(c) for c in cluster_columns(feed))
-    engine.keep(_MOVING, f"SELECT * FROM {table} WHERE {chosen}")
+    engine.materialize(_MOVING, f"SELECT * FROM {table} WHERE {chosen}")
     moved = int(engine.value(f"SELECT count(*) FROM {_MOVING}"))
     engine.execute(f"DELETE FROM {table} WHERE {chosen}")
     engine.execute(f"INSERT INTO {table} SELECT * FROM {_MOVING} ORDER BY {order}, known_from")
-    engine.forget(_MOVING)
+    engine.drop(_MOVING)
     _keep(engine, feed, Pass(target, 0, None) if done else Pass(kept.through, target, end))
     return moved, done
 

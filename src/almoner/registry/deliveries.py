@@ -21,7 +21,7 @@ from almoner.progress import Advance
 from almoner.registry import schema, sealing
 from almoner.registry.facts import keys_only
 from almoner.registry.quarantine import Sink
-from almoner.registry.staging import Look, Looked
+from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Outcome, Work, clean_up
 
@@ -73,7 +73,7 @@ class Head:
     sha256: str
     received_at: dt.datetime
     complete_through: dt.date | None = None
-    vouches: bool = True  # without a stated `complete_through` the latest event counts for one
+    moves_watermark: bool = True  # without a stated `complete_through` the latest event counts for one
     ordered: bool = False
     withdraws: bool = False
     expected: bool = False
@@ -110,7 +110,7 @@ class DeliveryLog:
 
     def write(self) -> None:
         columns = {name: [getattr(receipt, name) for receipt in self._entered] for name in _STORED}
-        with self._engine.offer("entered", pa.table(columns, schema=_SCHEMA)):
+        with self._engine.register("entered", pa.table(columns, schema=_SCHEMA)):
             self._engine.execute(
                 f"INSERT INTO registry.delivery ({', '.join(_STORED)}) SELECT {', '.join(_STORED)} FROM"
                 " entered"
@@ -148,19 +148,19 @@ def take_in(
     digest = fingerprint(delivery.file)
     schema.ensure(engine, pack_feeds)
     taken = _taken(engine, feed, digest)
-    if taken and not _vouches_for_more(delivery, taken):
+    if taken and not _completes_later_days(delivery, taken):
         return taken
     _refuse_out_of_order(engine, delivery)
     head = Head(feed, delivery.file.name, digest, delivery.received_at, delivery.complete_through)
     if taken:
         with engine.transaction():
             log = DeliveryLog(engine)
-            receipt = vouch(log, head)
+            receipt = move_watermark_only(log, head)
             log.write()
             if note:
                 note(None, receipt)
             return receipt
-    sealing.heal(engine, store)
+    sealing.discard_orphans(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
         receipt = take_rows(engine, vault, store, log, head, reading.slices, note)
@@ -177,18 +177,18 @@ def take_rows(
     head: Head,
     slices: Iterable[Slice],
     note: Noted | None = None,
-    looked: Looked | None = None,
+    looked: StagedDelivery | None = None,
 ) -> Receipt:
     """Take in rows that were read already, within the caller's transaction: the one way that every record
     goes. The caller writes the `log` and cleans up after one or several (`writing.clean_up`). `looked`:
-    what `looking.look_ahead` gave of them.
+    what `looking.stage_ahead` gave of them.
     """
     delivery_id, feed = log.number(), head.told
     sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
     if looked:
         sink.add(looked.bad)
     else:
-        looked = Look(
+        looked = Staging(
             engine, vault, feed, head.received_at, sink, ordered=head.ordered, expected=head.expected
         ).at(slices)
     work = Work(engine, vault, store, feed, head.received_at, delivery_id)
@@ -219,7 +219,7 @@ def _head(delivery_id: int, head: Head, last_event: dt.date | None) -> dict[str,
         "sha256": head.sha256,
         "file": head.name,
         "received_at": head.received_at,
-        "complete_through": head.complete_through or (last_event if head.vouches else None),
+        "complete_through": head.complete_through or (last_event if head.moves_watermark else None),
     }
 
 
@@ -260,12 +260,12 @@ def _taken(engine: Engine, feed: Feed, digest: str) -> Receipt | None:
     return Receipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
 
 
-def _vouches_for_more(delivery: Delivery, taken: Receipt) -> bool:
+def _completes_later_days(delivery: Delivery, taken: Receipt) -> bool:
     through = delivery.complete_through
     return through is not None and (taken.complete_through is None or through > taken.complete_through)
 
 
-def vouch(log: DeliveryLog, head: Head) -> Receipt:
+def move_watermark_only(log: DeliveryLog, head: Head) -> Receipt:
     """Enter a delivery that brings no row, only a later watermark."""
     counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
     receipt = Receipt(**_head(log.number(), head, None), **counts)

@@ -39,7 +39,7 @@ def first_households(engine: Engine, table: str, most: int) -> list[int]:
     return [household for (household,) in engine.rows(sql, {"most": most})]
 
 
-def forget_touched(engine: Engine, relation: str) -> None:
+def clear(engine: Engine, relation: str) -> None:
     """Forget the households of `relation` (a table or registered rows with `household_id`): they were assessed."""
     engine.execute(
         f"DELETE FROM registry.touched WHERE household_id IN (SELECT household_id FROM {relation})"
@@ -52,10 +52,10 @@ def forget_all(engine: Engine) -> None:
         engine.execute(f"DELETE FROM registry.{name}")
 
 
-MOST_TOUCHED = 50_000  # rows of a file; from so many on everybody is looked at instead
+MOST_DIRTY = 50_000  # rows of a file; from so many on everybody is looked at instead
 
 
-class Touched:
+class DirtyHouseholds:
     """Whom rows concern that are being written: gathered delivery by delivery (`add`), noted at once
     (`write`), in one transaction."""
 
@@ -65,9 +65,9 @@ class Touched:
         self._found: dict[str, list[pa.Table]] = {"household_id": [], "person_id": []}
 
     def add(
-        self, feed: Feed, judged: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False
+        self, feed: Feed, matched: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False
     ) -> None:
-        """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `judged`
+        """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `matched`
         says what was known before. `corrected`: some took the place of others. `everybody`: they are so
         many that everybody is looked at; whose rows were closed is noted still.
         """
@@ -82,24 +82,24 @@ class Touched:
         else:
             return
         new = (
-            f"SELECT DISTINCT {column} AS subject, false AS closed FROM {judged} WHERE NOT same AND {column}"
+            f"SELECT DISTINCT {column} AS subject, false AS closed FROM {matched} WHERE NOT same AND {column}"
             " IS NOT NULL"
         )
         old = f"""SELECT DISTINCT {column} AS subject, true AS closed FROM {fact_table(feed)} WHERE {column} IS NOT NULL
-            AND rowid IN (SELECT old FROM {judged} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
+            AND rowid IN (SELECT old FROM {matched} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
         asked = ((new, not withdrawn and not everybody), (old, corrected))
         self._found[column] += [self._engine.table(sql) for sql, wanted in asked if wanted]
 
     def write(self, register: Feed) -> None:
         """Note the households, those too in which the persons live."""
         if self._everybody:
-            touch_all(self._engine)
+            mark_all(self._engine)
         parts = [self._offered(column) for column in self._found]
         if not any(rows.num_rows for rows in parts):
             return
         with (
-            self._engine.offer("households_written", parts[0]),
-            self._engine.offer("persons_written", parts[1]),
+            self._engine.register("households_written", parts[0]),
+            self._engine.register("persons_written", parts[1]),
         ):
             self._engine.execute(
                 f"""INSERT INTO registry.touched SELECT subject, closed FROM households_written UNION
@@ -124,48 +124,48 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
             note_moved(engine, feed.id)
         changed = receipt.rows_new + receipt.rows_corrected
         if outcome and changed:
-            touched = Touched(engine)
-            touched.add(
+            dirty_households = DirtyHouseholds(engine)
+            dirty_households.add(
                 feed,
-                outcome.looked.judged,
+                outcome.looked.matched,
                 corrected=receipt.rows_corrected > 0,
-                everybody=changed > MOST_TOUCHED,
+                everybody=changed > MOST_DIRTY,
             )
-            touched.write(register)
+            dirty_households.write(register)
 
     return note
 
 
-def touch_all(engine: Engine) -> None:
+def mark_all(engine: Engine) -> None:
     engine.execute(f"INSERT INTO registry.touched VALUES ({EVERYBODY}, false)")
 
 
-def everybody_is_touched(engine: Engine) -> bool:
+def all_are_dirty(engine: Engine) -> bool:
     return bool(engine.rows(f"SELECT 1 FROM registry.touched WHERE household_id = {EVERYBODY} LIMIT 1"))
 
 
-def touched(engine: Engine, most: int) -> list[int]:
+def dirty_households(engine: Engine, most: int) -> list[int]:
     """At most so many households that wait to be assessed, in the order of their ids."""
     return first_households(engine, "touched", most)
 
 
 @dataclass(frozen=True)
-class Standing:
+class FeedState:
     """Of a feed: when its latest delivery came, and the last day that it is complete for."""
 
     received_at: dt.datetime | None = None
     complete_through: dt.date | None = None
 
 
-def standings(engine: Engine) -> dict[str, Standing]:
+def feed_states(engine: Engine) -> dict[str, FeedState]:
     """By feed, how it stands; feeds of which nothing ever came are left out."""
     sql = "SELECT feed, max(received_at), max(complete_through) FROM registry.delivery GROUP BY feed"
-    return {feed: Standing(received_at, through) for feed, received_at, through in engine.rows(sql)}
+    return {feed: FeedState(received_at, through) for feed, received_at, through in engine.rows(sql)}
 
 
 def watermark(engine: Engine, feed: str) -> dt.date | None:
     """The last day that the feed is complete for."""
-    return standings(engine).get(feed, Standing()).complete_through
+    return feed_states(engine).get(feed, FeedState()).complete_through
 
 
 def note_moved(engine: Engine, feed: str) -> None:
@@ -179,7 +179,7 @@ def moved(engine: Engine) -> list[str]:
 
 
 def forget_moved(engine: Engine, feeds: Sequence[str]) -> None:
-    with engine.offer("feeds_looked_at", pa.table({"feed": pa.array(feeds, pa.string())})):
+    with engine.register("feeds_looked_at", pa.table({"feed": pa.array(feeds, pa.string())})):
         engine.execute(
             "DELETE FROM registry.moved_watermark WHERE feed IN (SELECT feed FROM feeds_looked_at)"
         )

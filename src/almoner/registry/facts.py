@@ -1,6 +1,6 @@
 """Facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
 
-Of a delivery under way, `placed` holds the good rows with `person_id` and `household_id`; `judged` adds
+Of a delivery under way, `placed` holds the good rows with `person_id` and `household_id`; `matched` adds
 what is known already.
 """
 
@@ -57,10 +57,12 @@ def place(engine: Engine, feed: Feed) -> None:
         else ""
     )
     columns = ", ".join(_placed(p) for p in feed.properties if p.fact_column)
-    engine.keep(name_of("placed", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}")
+    engine.materialize(
+        name_of("placed", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}"
+    )
 
 
-def find_twins(engine: Engine, feed: Feed) -> bool:
+def find_duplicate_keys(engine: Engine, feed: Feed) -> bool:
     """Whether rows share a key. If so fill `twin` with them: `kinds` different ones, `first_line` the one
     to keep if it is 1."""
     key, vaulted, placed = (
@@ -72,7 +74,7 @@ def find_twins(engine: Engine, feed: Feed) -> bool:
     if not engine.rows(f"SELECT 1 FROM ({doubled}) LIMIT 1"):
         return False
     values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
-    engine.keep(
+    engine.materialize(
         name_of("twin", feed),
         f"""WITH kin AS (SELECT p.* FROM {placed} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}),
         kinds AS (
@@ -84,14 +86,14 @@ def find_twins(engine: Engine, feed: Feed) -> bool:
     return True
 
 
-def twins(feed: Feed) -> str:
-    """The table that `find_twins` fills."""
+def duplicate_keys(feed: Feed) -> str:
+    """The table that `find_duplicate_keys` fills."""
     return quote(name_of("twin", feed))
 
 
 def drop_duplicates(engine: Engine, feed: Feed) -> int:
     """Keep one of several equal rows. Gives how many were dropped."""
-    same = f"SELECT {LINE} FROM {twins(feed)} WHERE kinds = 1 AND {LINE} <> first_line"
+    same = f"SELECT {LINE} FROM {duplicate_keys(feed)} WHERE kinds = 1 AND {LINE} <> first_line"
     drop_lines(engine, feed, same)
     return int(engine.value(f"SELECT count(*) FROM ({same})"))
 
@@ -101,7 +103,7 @@ def keep_last(engine: Engine, feed: Feed) -> int:
     key, placed = _list(_key(feed), "p"), quote(name_of("placed", feed))
     earlier = (
         f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM {placed}"
-        f" p SEMI JOIN {twins(feed)} t USING ({LINE})) WHERE {LINE} < last"
+        f" p SEMI JOIN {duplicate_keys(feed)} t USING ({LINE})) WHERE {LINE} < last"
     )
     dropped = engine.rows(earlier)
     if dropped:
@@ -112,7 +114,7 @@ def keep_last(engine: Engine, feed: Feed) -> int:
 def drop_lines(engine: Engine, feed: Feed, lines: str) -> None:
     """Take rows off the stage; `lines` is a SELECT of their `_line`, or a list of them."""
     for table in (name_of("placed", feed), stage_of(feed)):
-        engine.take_out(table, f"{LINE} IN ({lines})")
+        engine.delete_rows(table, f"{LINE} IN ({lines})")
 
 
 def span(engine: Engine, feed: Feed) -> Span:
@@ -123,7 +125,7 @@ def span(engine: Engine, feed: Feed) -> Span:
     )
 
 
-def judge(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None) -> str:
+def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None) -> str:
     """What is known of the rows that are placed, as a table to read: `old` is the open row with the same
     key, if any; `same` whether its values are equal. `holders` find few rows sooner."""
     columns, key, placed = fact_columns(feed), _key(feed), quote(name_of("placed", feed))
@@ -135,29 +137,29 @@ def judge(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None
         return (
             f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {placed})"
         )
-    judged = name_of("judged", feed)
+    matched = name_of("judged", feed)
     with _whose(engine, feed, rows, holders) as whose:
-        engine.keep(
-            judged,
+        engine.materialize(
+            matched,
             f"""SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
             FROM {placed} p LEFT JOIN ({known} AND {whose}) f ON {_same("p", "f", key)}""",
         )
-    return quote(judged)
+    return quote(matched)
 
 
-def write(engine: Engine, feed: Feed, judged: str, received_at: dt.datetime, delivery_id: int) -> Written:
-    """Close what the `judged` rows correct and add what is new, clustered by household and person."""
+def write(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime, delivery_id: int) -> Written:
+    """Close what the `matched` rows correct and add what is new, clustered by household and person."""
     counts = engine.rows(
         f"""SELECT count(*) FILTER (old IS NULL), count(*) FILTER (old IS NOT NULL AND NOT same),
         count(*) FILTER (same)
-        FROM {judged}"""
+        FROM {matched}"""
     )[0]
     written = Written(*counts)
     clock = {"received_at": received_at}
     if written.corrected:
         engine.execute(
             f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM "
-            f"{judged} WHERE old IS NOT NULL AND NOT same)",
+            f"{matched} WHERE old IS NOT NULL AND NOT same)",
             clock,
         )
     if written.new + written.corrected == 0:
@@ -166,21 +168,21 @@ def write(engine: Engine, feed: Feed, judged: str, received_at: dt.datetime, del
     engine.execute(
         f"""INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
         SELECT {names}, $received_at::TIMESTAMP, 'infinity'::TIMESTAMP, $delivery_id
-        FROM {judged} WHERE NOT same ORDER BY {_list(cluster_columns(feed))}""",
+        FROM {matched} WHERE NOT same ORDER BY {_list(cluster_columns(feed))}""",
         clock | {"delivery_id": delivery_id},
     )
     return written
 
 
-def close(engine: Engine, feed: Feed, judged: str, received_at: dt.datetime) -> Written:
-    """Close the open rows of the `judged` ones. `corrected` counts them, `unchanged` the keys that nobody
+def close(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime) -> Written:
+    """Close the open rows of the `matched` ones. `corrected` counts them, `unchanged` the keys that nobody
     knows."""
     found, unknown = engine.rows(
-        f"SELECT count(*) FILTER (old IS NOT NULL), count(*) FILTER (old IS NULL) FROM {judged}"
+        f"SELECT count(*) FILTER (old IS NOT NULL), count(*) FILTER (old IS NULL) FROM {matched}"
     )[0]
     if found:
         engine.execute(
-            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM {judged}"
+            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM {matched}"
             " WHERE old IS NOT NULL)",
             {"received_at": received_at},
         )

@@ -96,7 +96,7 @@ def held_by(engine: Engine, name: str, persons: pa.Table | None) -> Iterator[str
     if persons is None:
         yield "true"
         return
-    with engine.offer(name, persons):
+    with engine.register(name, persons):
         yield f"person_id IN (SELECT person_id FROM {quote(name)})"
 
 

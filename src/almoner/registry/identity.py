@@ -56,17 +56,17 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
     at everybody for each of several small deliveries takes longer than all else that is done with them.
     Only a hint: whoever is not found is looked for again.
     """
-    with engine.offer(
+    with engine.register(
         "numbers_expected",
         pa.table({"number": pa.chunked_array([c for n in numbers for c in n.chunks], pa.string())}),
     ):
-        engine.keep(
+        engine.materialize(
             _INDEXED,
             f"""SELECT number, {hmac_sql("number")} AS number_index FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)""",
             pads(vault),
         )
     with held_by(engine, "persons_holding", holders.of_numbers(engine, _INDEXED)) as whose:
-        engine.keep(
+        engine.materialize(
             _EXPECTED,
             # materialised: else every index is compared
             f"""WITH held AS MATERIALIZED (
@@ -77,7 +77,7 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
 
 
 def forget_expected(engine: Engine) -> None:
-    engine.forget(_EXPECTED, _INDEXED)
+    engine.drop(_EXPECTED, _INDEXED)
 
 
 def see_numbers(
@@ -100,10 +100,10 @@ def see_numbers(
         verdicts = check_numbers(of.identifier, unchecked)
     bad = [v for v in verdicts if v.rule]
     if bad:
-        with engine.offer(
+        with engine.register(
             name_of("bad", feed), pa.table({"number": [v.number for v in bad], "rule": [v.rule for v in bad]})
         ):
-            engine.keep(name_of("bad_number", feed), f"FROM {_table('bad', feed)}")
+            engine.materialize(name_of("bad_number", feed), f"FROM {_table('bad', feed)}")
     _respell(engine, vault, feed, [v for v in verdicts if not v.rule])
     return Numbers(new=_others(unchecked, verdicts), bad=bool(bad))
 
@@ -115,7 +115,7 @@ def _others(numbers: Sequence[str], verdicts: Sequence[Verdict]) -> bool:
 
 def _see(engine: Engine, vault: Vault, feed: Feed, of: Property) -> list[str]:
     """Fill `number_seen`. Gives the numbers that were never checked as the feed says."""
-    engine.keep(
+    engine.materialize(
         name_of("number_seen", feed),
         f"""SELECT number, number AS canonical, number_index, person_id, checked_as
         FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, of)})) LEFT JOIN registry.person USING (number_index)""",
@@ -126,7 +126,7 @@ def _see(engine: Engine, vault: Vault, feed: Feed, of: Property) -> list[str]:
 
 def _see_expected(engine: Engine, feed: Feed, of: Property) -> list[str]:
     """As `_see`, among those who were expected; of others the index is not found out."""
-    engine.keep(
+    engine.materialize(
         name_of("number_seen", feed),
         f"""SELECT s.number, s.number AS canonical, e.number_index, e.person_id, e.checked_as
         FROM ({_staged(feed, of)}) s LEFT JOIN {_EXPECTED} e ON e.number = s.number""",
@@ -160,7 +160,7 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
         " NOT NULL"
     )
     index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
-    engine.keep(
+    engine.materialize(
         name_of("household_seen", feed),
         f"""WITH indexed AS (SELECT household_no, {index} AS key_index FROM ({seen}))
         SELECT household_no, key_index, h.household_id IS NULL AS is_new,
@@ -182,12 +182,12 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
         f" ANTI JOIN {_table('bad_number', feed)} USING (number)" if numbers.bad else "",
     )
     if not numbers.new:
-        engine.keep(
+        engine.materialize(
             name_of("person_seen", feed),
             f"SELECT number, canonical, number_index, person_id, false AS is_new FROM {seen}{good}",
         )
         return False
-    engine.keep(
+    engine.materialize(
         name_of("person_seen", feed),
         f"""WITH fresh AS (
             SELECT number_index, min(household_id) AS household_id
@@ -215,7 +215,7 @@ def keep_new(engine: Engine, feed: Feed) -> int:
         )
     if "person_id" not in columns:
         return 0
-    persons = engine.keep(
+    persons = engine.materialize(
         name_of("person_kept", feed),
         f"""SELECT person_id, any_value(number_index) AS number_index FROM {_table("person_seen", feed)}
         WHERE is_new AND person_id IN (SELECT person_id FROM {placed}) GROUP BY person_id""",
@@ -246,8 +246,8 @@ def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[Verdict]) -> No
         return
     data = {"number": [v.number for v in odd], "canonical": [v.canonical for v in odd]}
     named, seen = name_of("odd", feed), name_of("number_seen", feed)
-    with engine.offer(named, pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
-        engine.keep(
+    with engine.register(named, pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
+        engine.materialize(
             seen,
             f"""SELECT s.number, coalesce(o.canonical, s.canonical) AS canonical, coalesce(o.number_index, s.number_index) AS number_index,
             CASE WHEN o.number IS NULL THEN s.person_id ELSE o.person_id END AS person_id, s.checked_as

@@ -65,7 +65,7 @@ class Sink:
         if not self._waiting:
             return
         first = int(self.engine.value("SELECT coalesce(max(quarantine_id), 0) + 1 FROM registry.quarantine"))
-        with self.engine.offer("bad_rows", self._row_table(first)):
+        with self.engine.register("bad_rows", self._row_table(first)):
             self.engine.execute(
                 """INSERT INTO registry.quarantine SELECT quarantine_id, $delivery_id, $feed, $file,
                 line, row_sealed,
@@ -105,7 +105,7 @@ def insert_faults(
         ],
         names=["quarantine_id", "column_name", "value", "rule"],
     )
-    with engine.offer("found_faults", table):
+    with engine.register("found_faults", table):
         engine.execute("INSERT INTO registry.fault FROM found_faults")
 
 

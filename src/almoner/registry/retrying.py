@@ -20,7 +20,7 @@ from almoner.policy.model.pack import Feed
 from almoner.registry import deliveries, schema, sealing
 from almoner.registry.deliveries import DeliveryLog, Noted, Receipt
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
-from almoner.registry.staging import Look
+from almoner.registry.staging import Staging
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work, clean_up
 
@@ -51,7 +51,7 @@ def retry(
     """Retry open rows (all, or those given); one receipt per feed of which rows went in. Again changes
     nothing. What `noting` gives for a feed is called in the transaction of its rows."""
     schema.ensure(engine, pack_feeds)
-    sealing.heal(engine, store)
+    sealing.discard_orphans(engine, store)
     receipts = (
         _retry(engine, vault, store, feed, received_at, quarantine_ids, noting)
         for feed in pack_feeds.values()
@@ -92,7 +92,7 @@ def _write(
 ) -> Receipt:
     log, again = DeliveryLog(engine), _Again()
     delivery_id = log.number()
-    looked = Look(engine, vault, feed, received_at, again, settled=True).at(_slices(feed, rows))
+    looked = Staging(engine, vault, feed, received_at, again, settled=True).at(_slices(feed, rows))
     outcome = Work(engine, vault, store, feed, received_at, delivery_id).write(looked)
     passed = [id_ for id_ in rows if id_ not in again.rows]
     if not passed:
@@ -157,7 +157,7 @@ def _slices(feed: Feed, rows: dict[int, dict[str, Any]]) -> Iterator[Slice]:
 
 
 def _mark(engine: Engine, passed: list[int], delivery_id: int, at: dt.datetime) -> None:
-    with engine.offer("passed", pa.table({"quarantine_id": passed})):
+    with engine.register("passed", pa.table({"quarantine_id": passed})):
         engine.execute(
             """UPDATE registry.quarantine SET state = 'retried', retried_delivery_id = $delivery_id,
             changed_at = $at
@@ -167,6 +167,6 @@ def _mark(engine: Engine, passed: list[int], delivery_id: int, at: dt.datetime) 
 
 
 def _replace_faults(engine: Engine, again: _Again) -> None:
-    with engine.offer("failed", pa.table({"quarantine_id": pa.array(list(again.rows), pa.int64())})):
+    with engine.register("failed", pa.table({"quarantine_id": pa.array(list(again.rows), pa.int64())})):
         engine.execute("DELETE FROM registry.fault WHERE quarantine_id IN (SELECT quarantine_id FROM failed)")
     insert_faults(engine, ((id_, row.faults) for id_, row in again.rows.items()))

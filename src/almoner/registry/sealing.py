@@ -28,7 +28,7 @@ def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None
             WHERE s.person_id = person.person_id""")
 
 
-def heal(engine: Engine, store: IdentityStore) -> None:
+def discard_orphans(engine: Engine, store: IdentityStore) -> None:
     """Forget identities of a delivery that never committed."""
     store.discard_above(int(engine.value("SELECT coalesce(max(person_id), 0) FROM registry.person")))
 
@@ -43,7 +43,7 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
     )
     told = names(feed)
     wanted = f"(is_new OR (i.person_id IS NOT NULL AND {spoken}))" if told else "true"
-    return engine.keep(
+    return engine.materialize(
         KEPT,
         f"""WITH identity AS ({_identities(feed)}), seen AS (
             SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical

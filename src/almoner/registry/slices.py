@@ -32,7 +32,7 @@ def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
         " AND 1 PRECEDING)"
     )
     with engine.transaction():
-        engine.keep(
+        engine.materialize(
             "slices_to_merge",
             f"""WITH told AS (SELECT *, complete_through > coalesce({before}, '-infinity'::DATE) AS moves FROM registry.delivery)
                 SELECT max(delivery_id) AS kept, list(delivery_id) AS slices, {sums} FROM told
@@ -49,5 +49,5 @@ def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
             engine.execute(
                 f"UPDATE registry.delivery SET {listed} FROM slices_to_merge AS m WHERE delivery_id = m.kept"
             )
-        engine.forget("slices_to_merge")
+        engine.drop("slices_to_merge")
     return gone if gone >= fewest else 0

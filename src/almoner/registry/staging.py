@@ -26,9 +26,9 @@ class Refused(Protocol):
 
 
 @dataclass(frozen=True)
-class Looked:
+class StagedDelivery:
     """What was found out of a delivery's rows: how many were `read` and how many of them were duplicates,
-    whether `anybody` may be new, the good `rows`, and as `judged` the table of these and of what is known
+    whether `anybody` may be new, the good `rows`, and as `matched` the table of these and of what is known
     of them, to be read until `clean_up`. `bad` ones that nobody took yet.
     """
 
@@ -36,12 +36,12 @@ class Looked:
     duplicates: int
     anybody: bool
     rows: facts.Span
-    judged: str
+    matched: str
     bad: tuple[BadRow, ...] = ()
 
 
 @dataclass(frozen=True)
-class Look:
+class Staging:
     """A look at one delivery. `settled` rows come from quarantine: they do not replace what came later.
     `ordered` rows came one after the other: of several with one key the last holds. `expected`: whose
     numbers they may be was found before (`identity.expect`). `holders` may be given while nothing is
@@ -58,31 +58,31 @@ class Look:
     expected: bool = False
     holders: Holders | None = None
 
-    def at(self, slices: Iterable[Slice]) -> Looked:
+    def at(self, slices: Iterable[Slice]) -> StagedDelivery:
         """All stages."""
         read = self._stage(slices)
-        return self._judged(
+        return self._matched(
             read, identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected)
         )
 
-    def ahead(self, slices: Iterable[Slice]) -> Looked | None:
-        """As `at`, of rows whose numbers are expected, asking nothing that an `Engine.share` may not. None
+    def ahead(self, slices: Iterable[Slice]) -> StagedDelivery | None:
+        """As `at`, of rows whose numbers are expected, asking nothing that an `Engine.run_parallel` may not. None
         where it must be done in its turn: somebody may be new, who came with other rows perhaps."""
         if self.feed.with_role(Role.HOUSEHOLD):
             return None
         read = self._stage(slices)
         numbers = identity.see_numbers(self.engine, self.vault, self.feed, expected=True, ahead=True)
-        return None if numbers.new else self._judged(read, numbers)
+        return None if numbers.new else self._matched(read, numbers)
 
-    def _judged(self, read: int, numbers: Numbers) -> Looked:
+    def _matched(self, read: int, numbers: Numbers) -> StagedDelivery:
         anybody = self._identify(numbers)
         duplicates = self._untangle()
         rows = facts.span(self.engine, self.feed)
-        judged = facts.judge(self.engine, self.feed, rows, self.holders)
-        if self.settled and self._refuse_superseded(judged):
+        matched = facts.match_known(self.engine, self.feed, rows, self.holders)
+        if self.settled and self._refuse_superseded(matched):
             rows = facts.span(self.engine, self.feed)
-            judged = facts.judge(self.engine, self.feed, rows, self.holders)
-        return Looked(read, duplicates, anybody, rows, judged)
+            matched = facts.match_known(self.engine, self.feed, rows, self.holders)
+        return StagedDelivery(read, duplicates, anybody, rows, matched)
 
     def _stage(self, slices: Iterable[Slice]) -> int:
         read, first = 0, True
@@ -102,26 +102,28 @@ class Look:
                 f"SELECT {LINE}, rule FROM {quote(stage_of(self.feed))} JOIN {bad} b ON b.number = {named}",
                 number.name,
             )
-            self.engine.take_out(stage_of(self.feed), f"{named} IN (SELECT number FROM {bad})")
+            self.engine.delete_rows(stage_of(self.feed), f"{named} IN (SELECT number FROM {bad})")
         identity.see_households(self.engine, self.vault, self.feed)
         return identity.see_persons(self.engine, self.feed, numbers)
 
     def _untangle(self) -> int:
         """Rows that share a key: equal ones are one, different ones are nobody's guess."""
         facts.place(self.engine, self.feed)
-        if not facts.find_twins(self.engine, self.feed):
+        if not facts.find_duplicate_keys(self.engine, self.feed):
             return 0
         if self.ordered:
             return facts.keep_last(self.engine, self.feed)
-        conflicts = f"SELECT {LINE}, 'conflicting_key' AS rule FROM {facts.twins(self.feed)} WHERE kinds > 1"
+        conflicts = (
+            f"SELECT {LINE}, 'conflicting_key' AS rule FROM {facts.duplicate_keys(self.feed)} WHERE kinds > 1"
+        )
         self._refuse(conflicts, None)
         facts.drop_lines(self.engine, self.feed, f"SELECT {LINE} FROM ({conflicts})")
         return facts.drop_duplicates(self.engine, self.feed)
 
-    def _refuse_superseded(self, judged: str) -> bool:
+    def _refuse_superseded(self, matched: str) -> bool:
         """Whether there were any."""
         lines = (
-            f"SELECT {LINE}, 'superseded' AS rule FROM {judged} j JOIN registry.quarantine q ON "
+            f"SELECT {LINE}, 'superseded' AS rule FROM {matched} j JOIN registry.quarantine q ON "
             f"q.quarantine_id = j.{LINE} "
             "WHERE j.old IS NOT NULL AND NOT j.same AND j.old_delivery_id > q.delivery_id"
         )
@@ -158,17 +160,17 @@ class _Held:
         self.rows += rows
 
 
-def look_ahead(
+def stage_ahead(
     engine: Engine,
     vault: Vault,
     feed: Feed,
     received_at: dt.datetime,
     slices: Iterable[Slice],
     holders: Holders,
-) -> Looked | None:
-    """`Look.ahead` of rows that came one after the other; what cannot go in is in what it gives."""
+) -> StagedDelivery | None:
+    """`Staging.ahead` of rows that came one after the other; what cannot go in is in what it gives."""
     held = _Held()
-    found = Look(engine, vault, feed, received_at, held, ordered=True, expected=True, holders=holders).ahead(
-        slices
-    )
+    found = Staging(
+        engine, vault, feed, received_at, held, ordered=True, expected=True, holders=holders
+    ).ahead(slices)
     return found and replace(found, bad=tuple(held.rows))

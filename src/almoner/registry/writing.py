@@ -13,7 +13,7 @@ from almoner.intake.validate import name_of
 from almoner.policy.model.pack import Feed, Role
 from almoner.registry import facts, identity, sealing
 from almoner.registry.facts import Written
-from almoner.registry.staging import Looked
+from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
 
 
@@ -22,7 +22,7 @@ class Outcome:
     """What became of a delivery's rows that were `looked` at. `last_event` is the largest event time of
     the good ones."""
 
-    looked: Looked
+    looked: StagedDelivery
     written: Written
     new_persons: int = 0
     last_event: dt.date | None = None
@@ -33,7 +33,7 @@ def clean_up(engine: Engine, feed: Feed) -> None:
     names = (
         name_of(what, f) for f in (feed, facts.keys_only(feed)) for what in (*facts.KEPT, *identity.KEPT)
     )
-    engine.forget(*names, sealing.KEPT)
+    engine.drop(*names, sealing.KEPT)
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,21 @@ class Work:
     received_at: dt.datetime
     delivery_id: int
 
-    def write(self, looked: Looked) -> Outcome:
+    def write(self, looked: StagedDelivery) -> Outcome:
         """Add what is new, close what it corrects."""
         new_persons = (
             identity.keep_new(self.engine, self.feed)
             if looked.anybody or self.feed.with_role(Role.HOUSEHOLD)
             else 0
         )
-        written = facts.write(self.engine, self.feed, looked.judged, self.received_at, self.delivery_id)
+        written = facts.write(self.engine, self.feed, looked.matched, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (looked.anybody or sealing.names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
         return Outcome(looked, written, new_persons, self._last_event(looked.rows))
 
-    def withdraw(self, looked: Looked) -> Outcome:
+    def withdraw(self, looked: StagedDelivery) -> Outcome:
         """Close the facts whose keys the rows name; nothing is added. `feed` is one of `keys_only`."""
-        return Outcome(looked, facts.close(self.engine, self.feed, looked.judged, self.received_at))
+        return Outcome(looked, facts.close(self.engine, self.feed, looked.matched, self.received_at))
 
     def _last_event(self, rows: facts.Span) -> dt.date | None:
         time = self.feed.event_time

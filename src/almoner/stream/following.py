@@ -2,7 +2,7 @@
 already.
 
 It is another database, and another processor. Nothing else of this process writes to it meanwhile: whoever
-wants to, waits. What was handed on is kept with the facts until casework has it (`stream_state.hand_on`),
+wants to, waits. What was handed on is kept with the facts until casework has it (`stream_state.enqueue`),
 so a process that dies in between loses nothing.
 """
 
@@ -40,14 +40,16 @@ class Casework(Told, Protocol):
     def tally(self) -> bool:
         """Count what quality and fairness show, unless it was counted within a day; whether it was."""
 
-    def apply_all(self, doubtful: Sequence[int]) -> AppliedLike:
-        """Bring all cases, their members and all names up to date with the outbox. Of the `doubtful`
+    def apply_all(self, evidence_lost: Sequence[int]) -> AppliedLike:
+        """Bring all cases, their members and all names up to date with the outbox. Of the `evidence_lost`
         households nothing is known any more of what was said, because a record was corrected or withdrawn."""
 
-    def read(self, households: Sequence[int], doubtful: Sequence[int]) -> Iterator[Callable[[], AppliedLike]]:
+    def read(
+        self, households: Sequence[int], evidence_lost: Sequence[int]
+    ) -> Iterator[Callable[[], AppliedLike]]:
         """Read what the outbox has that was not read yet, and the members of these households; gives, a
         bounded part at a time and at least one, what brings cases up to date with it. That asks nothing of
-        the facts: another thread may do it, in this order. `doubtful`: as for `apply_all`.
+        the facts: another thread may do it, in this order. `evidence_lost`: as for `apply_all`.
         """
 
     def close(self) -> None:
@@ -77,11 +79,11 @@ class Following:
         return self._running is not None
 
     def begin(
-        self, households: Sequence[int], doubtful: Sequence[int], then: Callable[[Followed], None]
+        self, households: Sequence[int], evidence_lost: Sequence[int], then: Callable[[Followed], None]
     ) -> None:
         """Follow the cycle over `households`, whose changes are committed; `then` is called in the other
         thread once casework has all of it."""
-        parts, followed = self._casework.read(households, doubtful), Followed()
+        parts, followed = self._casework.read(households, evidence_lost), Followed()
 
         part = next(parts)
         for following in parts:
@@ -111,10 +113,10 @@ class Following:
         self._pool.shutdown()
         self._casework.close()
 
-    def apply_all(self, doubtful: Sequence[int]) -> AppliedLike:
+    def apply_all(self, evidence_lost: Sequence[int]) -> AppliedLike:
         """At once, as after a sweep or when a worker starts."""
         self.wait()
-        return self._casework.apply_all(doubtful)
+        return self._casework.apply_all(evidence_lost)
 
     def show_feeds(self) -> None:
         self.wait()

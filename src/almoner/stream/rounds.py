@@ -23,10 +23,10 @@ from almoner.intake.json_lines import Objects
 from almoner.intake.slices import TEXT_ROWS, Slice
 from almoner.policy.model.pack import Feed, Pack, Role
 from almoner.registry import dirty, identity
-from almoner.registry.deliveries import DeliveryLog, Head, Receipt, take_rows, vouch
-from almoner.registry.dirty import Standing, Touched
+from almoner.registry.deliveries import DeliveryLog, Head, Receipt, move_watermark_only, take_rows
+from almoner.registry.dirty import DirtyHouseholds, FeedState
 from almoner.registry.holders import Holders
-from almoner.registry.staging import Looked, look_ahead
+from almoner.registry.staging import StagedDelivery, stage_ahead
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Outcome, clean_up
 from almoner.stream import state, urgency
@@ -118,8 +118,9 @@ class Rounds:
 
     def __post_init__(self) -> None:
         state.ensure(self.engine)
-        self._order = urgency.in_order(self.pack)
-        self._urgent = urgency.urgent_feeds(self.pack)
+        today = dt.date.today()
+        self._order = urgency.in_order(self.pack, today)
+        self._urgent = urgency.urgent_feeds(self.pack, today)
         self._offsets = state.offsets(self.engine)
         self._holders = Holders()
         self._began: float | None = None  # the round before, where this one follows at once
@@ -139,11 +140,11 @@ class Rounds:
             return None
         through = {part.feed.id: part.last for part in parts}
         began = monotonic()
-        with self.engine.few_rows(), self.engine.transaction():
-            log, touched = DeliveryLog(self.engine), Touched(self.engine)
-            receipts = list(self._take_parts(parts, at, log, touched))
+        with self.engine.small_batch(), self.engine.transaction():
+            log, dirty_households = DeliveryLog(self.engine), DirtyHouseholds(self.engine)
+            receipts = list(self._take_parts(parts, at, log, dirty_households))
             log.write()
-            touched.write(self.pack.membership_feed)
+            dirty_households.write(self.pack.membership_feed)
             state.move_offsets(self.engine, through)
             self._clean_up(parts)
         self._offsets |= through
@@ -156,22 +157,22 @@ class Rounds:
         oldest = min(part.events[0].received_at for part in parts)
         return Taken(events, receipts, oldest, urgent, left, through)
 
-    def practise(self, at: dt.datetime) -> None:
+    def warm_up(self, at: dt.datetime) -> None:
         """Go through a round of every feed without a row, and undo it: an engine that keeps plans has them
         from then on."""
         feeds = [feed for feed in self.pack.feeds.values() if feed.sharing_class != "not-shared"]
         heads = [replace(_head(feed, at, f"{NAME} {feed.id}"), expected=True) for feed in feeds]
         runs = [_Run(head, [Objects(head.feed, []).slice(())]) for head in heads]
-        with self.engine.few_rows(), self.engine.practice():
-            log, touched = DeliveryLog(self.engine), Touched(self.engine)
+        with self.engine.small_batch(), self.engine.rolled_back():
+            log, dirty_households = DeliveryLog(self.engine), DirtyHouseholds(self.engine)
             identity.expect(self.engine, self.vault, [], self._holders)
             for order in (runs[::-1], runs):  # so that whoever takes from either end had most of them
                 looked = self._look_ahead(order)
             for run in runs:
                 found = looked.get(id(run))
-                self._take_run(run, log, touched, found)
+                self._take_run(run, log, dirty_households, found)
                 if found:
-                    touched.add(run.head.feed, found.judged, corrected=False)
+                    dirty_households.add(run.head.feed, found.matched, corrected=False)
 
     def set_aside(self, at: dt.datetime) -> bool:
         """Put the one next event into quarantine as it is: it alone brings the engine down. False when
@@ -183,7 +184,7 @@ class Rounds:
         found = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
         with self.engine.transaction():
             head = self._head(
-                self.pack.feeds[feed], found, dirty.standings(self.engine).get(feed, Standing()), at
+                self.pack.feeds[feed], found, dirty.feed_states(self.engine).get(feed, FeedState()), at
             )
             broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
             empty = Objects(self.pack.feeds[feed], []).slice(())
@@ -213,11 +214,11 @@ class Rounds:
             clean_up(self.engine, part.feed)
 
     def _take_parts(
-        self, parts: Sequence[Part], at: dt.datetime, log: DeliveryLog, touched: Touched
+        self, parts: Sequence[Part], at: dt.datetime, log: DeliveryLog, dirty_households: DirtyHouseholds
     ) -> Iterator[Receipt]:
         """Of each part, runs of rows and of withdrawals one after the other."""
-        standings = dirty.standings(self.engine)
-        read = [(part, self._read(part, standings.get(part.feed.id, Standing()), at)) for part in parts]
+        feed_states = dirty.feed_states(self.engine)
+        read = [(part, self._read(part, feed_states.get(part.feed.id, FeedState()), at)) for part in parts]
         identity.expect(
             self.engine,
             self.vault,
@@ -226,18 +227,18 @@ class Rounds:
         )
         looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
-            before = standings.get(part.feed.id, Standing()).complete_through
-            told = [self._take_run(run, log, touched, looked.get(id(run))) for run in runs]
+            before = feed_states.get(part.feed.id, FeedState()).complete_through
+            told = [self._take_run(run, log, dirty_households, looked.get(id(run))) for run in runs]
             if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
                 dirty.note_moved(self.engine, part.feed.id)
             yield from told
 
-    def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, Looked | None]:
+    def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, StagedDelivery | None]:
         """By the first run of each feed, what can be found out of it before any other is written."""
         tasks = [partial(_look, self.vault, self._holders, run) for run in runs]
-        return dict(zip(map(id, runs), self.engine.share(tasks), strict=True))
+        return dict(zip(map(id, runs), self.engine.run_parallel(tasks), strict=True))
 
-    def _read(self, part: Part, standing: Standing, at: dt.datetime) -> list[_Run]:
+    def _read(self, part: Part, standing: FeedState, at: dt.datetime) -> list[_Run]:
         heads = (
             (replace(self._head(part.feed, run, standing, at), expected=True), run)
             for run in in_runs(part.feed, part.events)
@@ -247,36 +248,42 @@ class Rounds:
         ]
 
     def _take_run(
-        self, run: _Run, log: DeliveryLog, touched: Touched, looked: Looked | None = None
+        self,
+        run: _Run,
+        log: DeliveryLog,
+        dirty_households: DirtyHouseholds,
+        looked: StagedDelivery | None = None,
     ) -> Receipt:
         head = run.head
         if not run.slices:
-            return vouch(log, head)
+            return move_watermark_only(log, head)
 
         def note(outcome: Outcome | None, receipt: Receipt) -> None:
             if outcome and (receipt.rows_new or receipt.rows_corrected):
-                touched.add(
+                dirty_households.add(
                     head.feed,
-                    outcome.looked.judged,
+                    outcome.looked.matched,
                     corrected=receipt.rows_corrected > 0,
                     withdrawn=head.withdraws,
                 )
 
         return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, looked)
 
-    def _head(self, feed: Feed, events: Sequence[Waiting], standing: Standing, at: dt.datetime) -> Head:
+    def _head(self, feed: Feed, events: Sequence[Waiting], standing: FeedState, at: dt.datetime) -> Head:
         named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
         through = max((e.complete_through for e in events if e.complete_through), default=None)
         received = max(at, standing.received_at or at)
         return replace(_head(feed, received, named), complete_through=through, withdraws=events[0].withdrawn)
 
 
-def _look(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> Looked | None:
-    return look_ahead(engine, vault, run.head.told, run.head.received_at, run.slices, holders)
+def _look(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> StagedDelivery | None:
+    return stage_ahead(engine, vault, run.head.told, run.head.received_at, run.slices, holders)
 
 
 def _head(feed: Feed, received: dt.datetime, named: str) -> Head:
-    return Head(feed, NAME, hashlib.sha256(named.encode()).hexdigest(), received, vouches=False, ordered=True)
+    return Head(
+        feed, NAME, hashlib.sha256(named.encode()).hexdigest(), received, moves_watermark=False, ordered=True
+    )
 
 
 def _slices(head: Head, events: Sequence[Waiting]) -> Iterator[Slice]:

@@ -43,7 +43,7 @@ def offsets(engine: Engine) -> dict[str, int]:
 def move_offsets(engine: Engine, through: Mapping[str, int]) -> None:
     """Write down, by feed, the last event that is being taken in."""
     rows = {"feed": pa.array(through.keys(), pa.string()), "seq": pa.array(through.values(), pa.int64())}
-    with engine.offer("offsets_moved", pa.table(rows)):
+    with engine.register("offsets_moved", pa.table(rows)):
         engine.execute("DELETE FROM registry.stream_offset WHERE feed IN (SELECT feed FROM offsets_moved)")
         engine.execute("INSERT INTO registry.stream_offset SELECT feed, seq FROM offsets_moved")
 
@@ -59,28 +59,28 @@ def set_mark(engine: Engine, name: str, value: str) -> None:
     engine.execute("INSERT INTO registry.stream_mark VALUES ($name, $value)", {"name": name, "value": value})
 
 
-def note_due(engine: Engine, households: Sequence[int]) -> None:
+def note_date_due(engine: Engine, households: Sequence[int]) -> None:
     _note(engine, "due", households)
 
 
-def due(engine: Engine, most: int) -> list[int]:
+def date_due(engine: Engine, most: int) -> list[int]:
     """At most so many households whom the day or a watermark concerns, in the order of their ids."""
     return dirty.first_households(engine, "due", most)
 
 
-def hand_on(
-    engine: Engine, cycle_id: int, households: Sequence[int], doubtful: Sequence[int], *, told: int = 0
+def enqueue(
+    engine: Engine, cycle_id: int, households: Sequence[int], evidence_lost: Sequence[int], *, told: int = 0
 ) -> None:
     """Within a cycle's transaction: it looked at these, so they wait for casework and for their timelines.
-    `doubtful` ones among them have open signals of which nothing is known any more. Of cycles up to `told`
+    `evidence_lost` ones among them have open signals of which nothing is known any more. Of cycles up to `told`
     casework has everything."""
-    unsure = set(doubtful)
+    unsure = set(evidence_lost)
     looked_at = {
         "household_id": pa.array(households, pa.int64()),
         "doubtful": pa.array([h in unsure for h in households], pa.bool_()),
     }
-    with engine.offer("looked_at_now", pa.table(looked_at)):
-        dirty.forget_touched(engine, "looked_at_now")
+    with engine.register("looked_at_now", pa.table(looked_at)):
+        dirty.clear(engine, "looked_at_now")
         engine.execute(
             "DELETE FROM registry.due WHERE household_id IN (SELECT household_id FROM looked_at_now)"
         )
@@ -99,7 +99,7 @@ def forget_everybody(engine: Engine) -> None:
         engine.execute(f"DELETE FROM registry.{name}")
 
 
-def untold(engine: Engine) -> dict[int, bool]:
+def pending(engine: Engine) -> dict[int, bool]:
     """Households of which casework may not have what the last cycles found, and whether what was said of
     them is in doubt."""
     return dict(
@@ -110,7 +110,7 @@ def untold(engine: Engine) -> dict[int, bool]:
     )
 
 
-def forget_untold(engine: Engine, told: int | None) -> None:
+def forget_pending(engine: Engine, told: int | None) -> None:
     """Casework has what cycles up to `told` found, or (None) all of them."""
     up_to = "" if told is None else f" WHERE cycle_id <= {int(told)}"
     engine.execute(f"DELETE FROM registry.untold{up_to}")
@@ -126,7 +126,7 @@ def timelines_due(engine: Engine, most: int) -> list[int]:
 
 
 def _note(engine: Engine, table: str, households: Sequence[int]) -> None:
-    with engine.offer("noted_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+    with engine.register("noted_now", pa.table({"household_id": pa.array(households, pa.int64())})):
         engine.execute(f"INSERT INTO registry.{table} SELECT household_id FROM noted_now")
 
 
@@ -135,7 +135,7 @@ def forget_timelines_due(engine: Engine, households: Sequence[int] | None) -> No
     if households is None:
         engine.execute("DELETE FROM registry.timelines_due")
         return
-    with engine.offer("told_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+    with engine.register("told_now", pa.table({"household_id": pa.array(households, pa.int64())})):
         engine.execute(
             "DELETE FROM registry.timelines_due WHERE household_id IN (SELECT household_id FROM told_now)"
         )

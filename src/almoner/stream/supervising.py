@@ -55,7 +55,7 @@ class Supervisor:
                 self._rest(error, stop)
 
     def _work(self, worker: Worker, stop: Flag) -> None:
-        worker.practise(stop)
+        worker.warm_up(stop)
         while not stop.is_set():
             try:
                 busy = worker.step()
@@ -66,7 +66,7 @@ class Supervisor:
             if busy:
                 self._failures = self._alone = 0
             else:
-                worker.practise(stop)
+                worker.warm_up(stop)
                 stop.wait(IDLE_SECONDS)
 
     def _narrow(self, worker: Worker, failed: SliceFailed) -> None:

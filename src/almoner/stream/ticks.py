@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from almoner.assessment import signals as found_signals
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.feature_table import wide
-from almoner.assessment.opening import early, open_scene
+from almoner.assessment.opening import early, open_context
 from almoner.assessment.rules import lists_everybody, signal_conditions
 from almoner.engines import Engine
 from almoner.policy import watermarks
@@ -52,16 +52,16 @@ def due(
 ) -> list[int]:
     """Households to assess anew: those for which one of `signals` holds, who could be on a list, and all
     with something that stands or is recognised."""
-    with open_scene(engine, _narrow(pack, signals), as_of, known_at, evidence=False) as scene:
-        found_signals.find(scene)
+    with open_context(engine, _narrow(pack, signals), as_of, known_at, evidence=False) as context:
+        found_signals.find(context)
         found = [
             f"SELECT household_id FROM {found_signals.FINDINGS}",
             "SELECT household_id FROM assessment.standing WHERE kind <> 'area'",
         ]
-        found += [_of(scene, c.subject, c.held) for c in scene.pack.categories.values()]
-        found += [_of(scene, p.subject, p.eligible) for p in scene.pack.programmes.values()]
+        found += [_of(context, c.subject, c.held) for c in context.pack.categories.values()]
+        found += [_of(context, p.subject, p.eligible) for p in context.pack.programmes.values()]
         rows = engine.rows(f"SELECT DISTINCT household_id FROM ({' UNION ALL '.join(found)}) ORDER BY 1")
-        engine.forget(found_signals.FINDINGS, found_signals.REFUTED)
+        engine.drop(found_signals.FINDINGS, found_signals.DISPROVED)
     return [household for (household,) in rows]
 
 
@@ -73,11 +73,11 @@ def _narrow(pack: Pack, signals: Collection[str]) -> Pack:
     return replace(narrow, indicators={i.id: i for i in early(narrow)})
 
 
-def _of(scene: Scene, subject: Subject, condition: Condition) -> str:
+def _of(context: AssessmentContext, subject: Subject, condition: Condition) -> str:
     """Households of the subjects for which the condition holds; all where it asks what only a cycle works
     out."""
-    known = {c.name for i in scene.pack.indicators.values() for c in i.columns}
-    holds = scene.sql(condition) if set(condition.columns) <= known else "true"
+    known = {c.name for i in context.pack.indicators.values() for c in i.columns}
+    holds = context.sql(condition) if set(condition.columns) <= known else "true"
     return f"SELECT household_id FROM {wide(subject)} WHERE {holds}"
 
 

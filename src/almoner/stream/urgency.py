@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from almoner.assessment.rules import signal_conditions
 from almoner.policy.model.pack import Pack, Signal
 from almoner.policy.model.terms import Term
 
-URGENT_HOURS = 72.0
+URGENT = Term(3, "working_days")  # a check within that time cannot wait for a bulk feed
 NOBODY_WAITS = float("inf")
 _CADENCES = ("on_event", "daily", "weekly", "monthly", "yearly")
 _OFTEN = ("on_event", "daily")
-_HOURS = {"hours": 1.0, "days": 24.0, "working_days": 24.0}
 
 
-def urgent_feeds(pack: Pack) -> frozenset[str]:
-    """Feeds that come by event or by day and that a signal with a short term rests on. All others come in
-    bulk."""
-    hours = hours_by_feed(pack)
-    return frozenset(f.id for f in pack.feeds.values() if f.cadence in _OFTEN and hours[f.id] <= URGENT_HOURS)
+def urgent_feeds(pack: Pack, day: dt.date) -> frozenset[str]:
+    """Feeds that come by event or by day and that a signal with a short term rests on, as of `day`. All others
+    come in bulk."""
+    hours, most = hours_by_feed(pack, day), pack.terms.nominal_hours(URGENT, day)
+    return frozenset(f.id for f in pack.feeds.values() if f.cadence in _OFTEN and hours[f.id] <= most)
 
 
-def in_order(pack: Pack) -> list[str]:
+def in_order(pack: Pack, day: dt.date) -> list[str]:
     """All feeds, those first that can wait least."""
-    urgent, hours = urgent_feeds(pack), hours_by_feed(pack)
+    urgent, hours = urgent_feeds(pack, day), hours_by_feed(pack, day)
     return sorted(
         pack.feeds, key=lambda f: (f not in urgent, hours[f], _CADENCES.index(pack.feeds[f].cadence), f)
     )
 
 
-def hours_by_feed(pack: Pack) -> dict[str, float]:
+def hours_by_feed(pack: Pack, day: dt.date) -> dict[str, float]:
     """By feed, the shortest time (in hours) that a signal resting on it allows for a check; infinite where
     no signal does.
 
@@ -36,7 +37,7 @@ def hours_by_feed(pack: Pack) -> dict[str, float]:
     """
     found = dict.fromkeys(pack.feeds, NOBODY_WAITS)
     for signal in pack.signals.values():
-        allowed = _shortest(signal)
+        allowed = min(pack.terms.nominal_hours(level.within, day) for level in signal.levels)
         for feed in feeds_of(pack, signal):
             found[feed] = min(found[feed], allowed)
     apart = {f.id: NOBODY_WAITS for f in pack.feeds.values() if f.membership or f.shared}
@@ -47,11 +48,3 @@ def feeds_of(pack: Pack, signal: Signal) -> set[str]:
     """The feeds that a signal's conditions rest on."""
     names = {c for condition in signal_conditions(signal) for c in condition.columns}
     return {feed for name in names for feed in pack.column(name)[1].feeds}
-
-
-def _shortest(signal: Signal) -> float:
-    return min(_nominal(level.within) for level in signal.levels)
-
-
-def _nominal(term: Term) -> float:
-    return term.amount * _HOURS[term.unit]

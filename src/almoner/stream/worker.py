@@ -43,7 +43,7 @@ DUE_AT_ONCE, DUE_BESIDE = (
     5_000,
     1_000,
 )  # whom time concerns, in a cycle of their own and in one for others: an event waits for them no longer than that
-PRACTICES, PRACTICE_HOUSEHOLDS = 3, 400  # as many as it takes until every plan is kept
+WARM_UPS, WARM_UP_HOUSEHOLDS = 3, 400  # as many as it takes until every plan is kept
 LONGEST_WAIT = dt.timedelta(minutes=10)  # of a sweep or a tick for a quiet moment
 TICK = "tick"  # the mark: the last day for which who is due was found
 MONTHS, DUE, COUNTED = (
@@ -92,7 +92,7 @@ class Worker:
     most_households: int = MOST_HOUSEHOLDS
 
     def __post_init__(self) -> None:
-        self.engine.expect_repetition()
+        self.engine.cache_plans()
         self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
         timelines = TimelinesDue(
@@ -106,7 +106,7 @@ class Worker:
             self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, timelines
         )
         self._waits_since: dt.datetime | None = None
-        self._practised = False
+        self._warmed_up = False
         self._unfinished: list[
             tuple[Taken, dt.datetime]
         ] = []  # rounds of which not everybody has been assessed, and when they began
@@ -115,31 +115,31 @@ class Worker:
         )
         self._recover()
 
-    def practise(self, stop: Flag) -> None:
+    def warm_up(self, stop: Flag) -> None:
         """Once, before anything comes and no longer: the first rounds and cycles over few households take
         many times as long as later ones. A worker whose pack has not swept anybody yet waits until it has."""
-        if self._practised or self._pack_is_new():
+        if self._warmed_up or self._pack_is_new():
             return
         some = f"""SELECT household_id FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
-            ORDER BY hash(household_id) LIMIT {PRACTICE_HOUSEHOLDS}"""
+            ORDER BY hash(household_id) LIMIT {WARM_UP_HOUSEHOLDS}"""
         households = [household for (household,) in self.engine.rows(some)]
         if not households:
-            self._practised = True  # nothing stands, so there is nobody to practise on
+            self._warmed_up = True  # nothing stands, so there is nobody to practise on
             return
         self.status.write(self.engine, self.clock())
         started = perf_counter()
         if not stop.is_set() and not self._has_work():
-            self._rounds.practise(self.clock())
-        for _ in range(PRACTICES):
+            self._rounds.warm_up(self.clock())
+        for _ in range(WARM_UPS):
             if stop.is_set() or self._has_work():
                 return
-            cycle.practise(self.engine, self.pack, self._day(self.clock()), self._known_at(), households)
-        self._practised = True
+            cycle.warm_up(self.engine, self.pack, self._day(self.clock()), self._known_at(), households)
+        self._warmed_up = True
         gc.freeze()  # what is there by now stays: nothing of it is worth looking through again
         tell("practised", seconds=round(perf_counter() - started, 3))
 
     def _has_work(self) -> bool:
-        return self._rounds.waits() or bool(dirty.touched(self.engine, 1))
+        return self._rounds.waits() or bool(dirty.dirty_households(self.engine, 1))
 
     def drain(self) -> None:
         """Work until nothing is left to do."""
@@ -189,12 +189,12 @@ class Worker:
 
     def _recover(self) -> None:
         self._rounds.recover()
-        sealing.heal(self.engine, self.store)
+        sealing.discard_orphans(self.engine, self.store)
         self.landing.make_folders()
         self.casework.apply_all(
-            [household for household, is_doubtful in state.untold(self.engine).items() if is_doubtful]
+            [household for household, is_lost in state.pending(self.engine).items() if is_lost]
         )
-        state.forget_untold(self.engine, None)
+        state.forget_pending(self.engine, None)
 
     def _take(self, at: dt.datetime) -> Taken | None:
         started = perf_counter()
@@ -231,18 +231,20 @@ class Worker:
     def _assess(self, at: dt.datetime, *, quiet: bool) -> bool:
         """Those who were touched at once, and with each cycle some whom time concerns; everybody when it
         is quiet, or when that has waited too long."""
-        touched = dirty.touched(self.engine, self.most_households)
+        dirty_households = dirty.dirty_households(self.engine, self.most_households)
         if self._everybody_or_due(at, quiet or self._waited_too_long(at)):
             return True
-        due = state.due(self.engine, DUE_AT_ONCE if quiet and not touched else DUE_BESIDE)
-        if touched or due:
-            self._look_at(sorted({*touched, *due}), everybody=len(touched) < self.most_households)
+        due = state.date_due(self.engine, DUE_AT_ONCE if quiet and not dirty_households else DUE_BESIDE)
+        if dirty_households or due:
+            self._look_at(
+                sorted({*dirty_households, *due}), everybody=len(dirty_households) < self.most_households
+            )
         else:
             self._tell_rounds(self._take_unfinished())
-        return bool(touched or due)
+        return bool(dirty_households or due)
 
     def _everybody_or_due(self, at: dt.datetime, now: bool) -> bool:
-        everybody = dirty.everybody_is_touched(self.engine) or self._pack_is_new()
+        everybody = dirty.all_are_dirty(self.engine) or self._pack_is_new()
         moved, day = dirty.moved(self.engine), self._day(at)
         tick = state.mark(self.engine, TICK) != day.isoformat()
         if not (everybody or moved or tick or state.mark(self.engine, MONTHS)):
@@ -255,7 +257,7 @@ class Worker:
             self._sweep(day)
         elif moved or tick:
             self._find_due(day, moved)
-        elif state.due(self.engine, 1):  # people before the months that areas are compared with
+        elif state.date_due(self.engine, 1):  # people before the months that areas are compared with
             return False
         else:
             self._count_months(day)
@@ -268,10 +270,10 @@ class Worker:
     def _sweep(self, day: dt.date) -> None:
         months.count(self.engine, self.pack, day, self._known_at())
         started = perf_counter()
-        outcome, doubtful = cycle.sweep(self.engine, self.pack, day, self._known_at())
+        outcome, evidence_lost = cycle.sweep(self.engine, self.pack, day, self._known_at())
         self.status.spent("cycle", perf_counter() - started)
         started = perf_counter()
-        applied = self.casework.apply_all(doubtful)
+        applied = self.casework.apply_all(evidence_lost)
         with self.engine.transaction():
             state.forget_everybody(self.engine)
             state.set_mark(self.engine, TICK, day.isoformat())
@@ -295,7 +297,7 @@ class Worker:
         with self.engine.transaction():
             if state.mark(self.engine, MONTHS) != COUNTED:
                 state.set_mark(self.engine, MONTHS, DUE)
-            state.note_due(self.engine, due)
+            state.note_date_due(self.engine, due)
             dirty.forget_moved(self.engine, moved)
             state.set_mark(self.engine, TICK, day.isoformat())
         self.status.count("ticks", 1)
@@ -322,7 +324,7 @@ class Worker:
             return
         with self.engine.transaction():
             if state.mark(self.engine, MONTHS) == COUNTED:  # signals of areas are judged in a sweep
-                dirty.touch_all(self.engine)
+                dirty.mark_all(self.engine)
             state.set_mark(self.engine, MONTHS, "")
 
     def _tidy(self, day: dt.date) -> None:
@@ -333,20 +335,20 @@ class Worker:
     def _look_at(self, households: Sequence[int], *, everybody: bool) -> None:
         """One cycle, and casework after it, beside what this does next. `everybody`: nobody else was touched."""
         started, told = perf_counter(), self._told
-        doubtful: list[int] = []
+        evidence_lost: list[int] = []
 
-        def hand_on(cycle_id: int) -> None:
-            doubtful.extend(cycle.doubtful(self.engine, households))
-            state.hand_on(self.engine, cycle_id, households, doubtful, told=told)
+        def enqueue(cycle_id: int) -> None:
+            evidence_lost.extend(cycle.evidence_lost(self.engine, households))
+            state.enqueue(self.engine, cycle_id, households, evidence_lost, told=told)
 
         outcome = cycle.run(
-            self.engine, self.pack, self._day(self.clock()), self._known_at(), households, hand_on
+            self.engine, self.pack, self._day(self.clock()), self._known_at(), households, enqueue
         )
         self._forgotten = told
         self.status.spent("cycle", perf_counter() - started)
         self.casework.begin(
             households,
-            doubtful,
+            evidence_lost,
             partial(self._tell_cycle, outcome, self._take_unfinished() if everybody else []),
         )
 
@@ -357,7 +359,7 @@ class Worker:
     def _forget_told(self) -> None:
         """Casework has all that was handed on."""
         told = self._told
-        state.forget_untold(self.engine, told)
+        state.forget_pending(self.engine, told)
         self._forgotten = told
 
     def _known_at(self) -> dt.datetime:

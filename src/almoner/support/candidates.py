@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import Explainer
 from almoner.assessment.feature_table import SUBJECTS, rows, subject_key, wide
 from almoner.assessment.opening import compute, late
+from almoner.assessment.signals import DISPROVED as SIGNALS_REFUTED
 from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
-from almoner.assessment.signals import REFUTED as SIGNALS_REFUTED
 from almoner.engines import Beside, quote
 from almoner.policy.model.terms import Subject
 
@@ -33,26 +33,26 @@ def looked(subject: Subject) -> str:
     return f"{CONCERNED}_{subject}"
 
 
-def find(scene: Scene) -> None:
+def find(context: AssessmentContext) -> None:
     """Keep `open_signals`, `recognitions` and the rows that are looked at."""
-    engine = scene.engine
-    recognised = " UNION ALL ".join(_recognitions(scene, subject) for subject in SUBJECTS)
-    engine.keep_each([(OPEN, _open_signals(scene), None), (HELD, recognised, None)])
-    engine.keep(CONCERNED, _concerned(scene))
-    with scene.narrowed(CONCERNED):
-        compute(scene, late(scene.pack))
-        engine.keep_each(
+    engine = context.engine
+    recognised = " UNION ALL ".join(_recognitions(context, subject) for subject in SUBJECTS)
+    engine.materialize_each([(OPEN, _open_signals(context), None), (HELD, recognised, None)])
+    engine.materialize(CONCERNED, _concerned(context))
+    with context.narrowed(CONCERNED):
+        compute(context, late(context.pack))
+        engine.materialize_each(
             (_of(subject, about), _here(subject, about), None)
             for subject in SUBJECTS
             for about in (OPEN, HELD)
         )
         for subject in SUBJECTS:
-            found, key = rows(scene, subject, among=CONCERNED), subject_key(subject)
+            found, key = rows(context, subject, among=CONCERNED), subject_key(subject)
             here = [
                 Beside(_of(subject, about), key, key, {"items": column})
                 for about, column in ((OPEN, OPEN_HERE), (HELD, HELD_HERE))
             ]
-            engine.keep_beside(looked(subject), found.spine, [*found.tables, *here])
+            engine.materialize_join(looked(subject), found.spine, [*found.tables, *here])
 
 
 def _of(subject: Subject, about: str) -> str:
@@ -60,15 +60,15 @@ def _of(subject: Subject, about: str) -> str:
     return f"{about} of {subject}"
 
 
-def _open_signals(scene: Scene) -> str:
+def _open_signals(context: AssessmentContext) -> str:
     return f"""SELECT DISTINCT item, household_id, person_id FROM {SIGNAL_FINDINGS}
-        UNION SELECT item, household_id, person_id FROM {scene.standing}
+        UNION SELECT item, household_id, person_id FROM {context.standing}
         WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})"""
 
 
-def _recognitions(scene: Scene, subject: Subject) -> str:
+def _recognitions(context: AssessmentContext, subject: Subject) -> str:
     """One pass over the wide table for all categories of a subject."""
-    held = {c.id: scene.sql(c.held) for c in scene.pack.categories.values() if c.subject == subject}
+    held = {c.id: context.sql(c.held) for c in context.pack.categories.values() if c.subject == subject}
     items = ", ".join(f"CASE WHEN {sql} THEN '{category}' END" for category, sql in held.items())
     person = "person_id" if subject == "person" else "NULL::BIGINT AS person_id"
     listed = (
@@ -78,9 +78,9 @@ def _recognitions(scene: Scene, subject: Subject) -> str:
     return f"SELECT * FROM ({listed}) WHERE item IS NOT NULL"
 
 
-def _concerned(scene: Scene) -> str:
+def _concerned(context: AssessmentContext) -> str:
     return f"""SELECT household_id FROM {OPEN} UNION SELECT household_id FROM {HELD}
-        UNION SELECT household_id FROM {scene.standing} WHERE kind <> 'signal'"""
+        UNION SELECT household_id FROM {context.standing} WHERE kind <> 'signal'"""
 
 
 def _here(subject: Subject, about: str) -> str:
@@ -96,13 +96,13 @@ def _here(subject: Subject, about: str) -> str:
     return f"SELECT {key}, list(DISTINCT item) AS items FROM ({own}) GROUP BY {key}"
 
 
-def open_among(explainer: Explainer, signals: Iterable[str], blank: str = "signals") -> dict[str, Any]:
+def open_among(explainer: Explainer, signals: Iterable[str], placeholder: str = "signals") -> dict[str, Any]:
     """Of `signals`, those that are open in the household: a part of a form."""
     join = (
         f"LEFT JOIN {quote(_of('household', OPEN))} AS open_here ON open_here.household_id = m.household_id"
     )
     sql = f"list_intersect(coalesce(open_here.items, []), {_listed(signals)}).list_sort()"
-    return explainer.ask(blank, sql, join)
+    return explainer.ask(placeholder, sql, join)
 
 
 def opened(signals: Iterable[str]) -> str:

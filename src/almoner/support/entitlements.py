@@ -9,33 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.expressions import area_column
 from almoner.assessment.feature_table import subject_key, wide
-from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED
+from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_DISPROVED
 from almoner.assessment.rules import lists_everybody, programme_conditions
 from almoner.assessment.signals import digest
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack, Programme
 from almoner.policy.model.support import GRANTED, GradualExit
 from almoner.support.candidates import HELD_HERE, OPEN_HERE, holding, looked, opened
-from almoner.support.in_turn import keep_in_turn
+from almoner.support.in_turn import materialize_in_order
 
-FINDINGS, REFUTED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
+FINDINGS, DISPROVED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
 _SAME_ITEM = "g.item = {0}.item AND g.subject_id = {0}.subject_id"
 _FITS, _KEEPS = quote("judged: fits"), quote("judged: keeps")  # columns beside the pack's own
 KEEPS = "keeps"  # the level of a proposal that goes on with aid while a household leaves it
 
 
-def find(scene: Scene) -> None:
+def find(context: AssessmentContext) -> None:
     """Keep what is proposed (`proposal_findings`) and which standing proposals are known not to fit
     (`proposal_refuted`)."""
-    programmes = ordered(scene.pack)
-    before = {given(p.id): map(given, (*p.terms.uses, *_given_instead(scene.pack, p))) for p in programmes}
-    keep_in_turn(scene.engine, {given(p.id): _given(scene, p) for p in programmes}, before)
-    scene.engine.keep(GIVES_WAY, _gives_way(programmes))
-    scene.engine.keep_each(
-        [(FINDINGS, _holding(programmes), None), (REFUTED, _refuted(scene, programmes), None)]
+    programmes = ordered(context.pack)
+    before = {given(p.id): map(given, (*p.terms.uses, *_given_instead(context.pack, p))) for p in programmes}
+    materialize_in_order(context.engine, {given(p.id): _given(context, p) for p in programmes}, before)
+    context.engine.materialize(GIVES_WAY, _gives_way(programmes))
+    context.engine.materialize_each(
+        [(FINDINGS, _holding(programmes), None), (DISPROVED, _disproved(context, programmes), None)]
     )
 
 
@@ -49,25 +49,25 @@ def given(programme: str) -> str:
     return f"given:{programme}"
 
 
-def _given(scene: Scene, programme: Programme) -> str:
+def _given(context: AssessmentContext, programme: Programme) -> str:
     """`fits`, `keeps`, `amount` and `digest` a subject. Of a list, which looks at everybody, only those
     whom it speaks of."""
     person = "person_id" if programme.subject == "person" else "NULL::BIGINT AS person_id"
     judged = (
-        f"SELECT *, {fits(scene, programme)} AS {_FITS}, {_keeps(scene, programme.terms.gradual_exit)} AS"
-        f" {_KEEPS} FROM ({with_steps(scene, programme)})"
+        f"SELECT *, {fits(context, programme)} AS {_FITS}, {_keeps(context, programme.terms.gradual_exit)} AS"
+        f" {_KEEPS} FROM ({with_steps(context, programme)})"
     )
     return (
         f"SELECT {subject_key(programme.subject)} AS subject_id, household_id, {person}, area, {_FITS} AS"
         f" fits, {_KEEPS} AS keeps, CASE WHEN {_FITS} THEN {quote(programme.steps[-1].id)} WHEN {_KEEPS} THEN"
-        f" {_kept_amount(scene, programme)} END AS amount, {_evidence(scene, programme)} AS digest FROM"
-        f" ({judged}){_spoken_of(scene, programme)}"
+        f" {_kept_amount(context, programme)} END AS amount, {_evidence(context, programme)} AS digest FROM"
+        f" ({judged}){_covered(context, programme)}"
     )
 
 
-def _evidence(scene: Scene, programme: Programme) -> str:
+def _evidence(context: AssessmentContext, programme: Programme) -> str:
     """Only of what is proposed: to write numbers as text takes longer than all the rest."""
-    evidence = _digest(scene, programme)
+    evidence = _digest(context, programme)
     kept = (
         f" WHEN {_KEEPS} THEN md5(concat_ws('|', {evidence}, '{KEEPS}'))"
         if programme.terms.gradual_exit
@@ -76,16 +76,18 @@ def _evidence(scene: Scene, programme: Programme) -> str:
     return f"CASE WHEN {_FITS} THEN {evidence}{kept} END"
 
 
-def _spoken_of(scene: Scene, programme: Programme) -> str:
+def _covered(context: AssessmentContext, programme: Programme) -> str:
     if not lists_everybody(programme):
         return ""
-    used = any(programme.id in p.terms.uses for p in scene.pack.programmes.values())
-    standing = f"SELECT subject_id FROM {scene.standing} WHERE kind = 'proposal' AND item = '{programme.id}'"
+    used = any(programme.id in p.terms.uses for p in context.pack.programmes.values())
+    standing = (
+        f"SELECT subject_id FROM {context.standing} WHERE kind = 'proposal' AND item = '{programme.id}'"
+    )
     key = subject_key(programme.subject)
     return f" WHERE {_FITS} OR {_KEEPS} OR {key} IN ({standing})" + (f" OR {_FITS} IS NULL" if used else "")
 
 
-def with_steps(scene: Scene, programme: Programme) -> str:
+def with_steps(context: AssessmentContext, programme: Programme) -> str:
     """A SELECT with all columns of a subject, what earlier programmes would give, and a column for each
     step of the arithmetic."""
     source = wide(programme.subject) if lists_everybody(programme) else looked(programme.subject)
@@ -93,24 +95,24 @@ def with_steps(scene: Scene, programme: Programme) -> str:
     for n, other in enumerate(programme.terms.uses):
         columns += f", CASE WHEN g{n}.id IS NULL THEN 0 ELSE g{n}.granted END AS {quote(GRANTED + other)}"
         joins += (
-            f" LEFT JOIN ({_granted(scene.pack.programmes[other], programme)}) AS g{n} ON g{n}.id ="
-            f" w.{_shared_key(scene.pack.programmes[other], programme)}"
+            f" LEFT JOIN ({_granted(context.pack.programmes[other], programme)}) AS g{n} ON g{n}.id ="
+            f" w.{_shared_key(context.pack.programmes[other], programme)}"
         )
-    read = ", ".join(f"w.{quote(name)}" for name in _read(scene, programme))
+    read = ", ".join(f"w.{quote(name)}" for name in _read(context, programme))
     select = f"SELECT {read}{columns} FROM {source} AS w{joins}"
     for step in programme.steps:
-        select = f"SELECT *, {scene.sql(step.value)} AS {quote(step.id)} FROM ({select})"
+        select = f"SELECT *, {context.sql(step.value)} AS {quote(step.id)} FROM ({select})"
     return select
 
 
-def _read(scene: Scene, programme: Programme) -> list[str]:
+def _read(context: AssessmentContext, programme: Programme) -> list[str]:
     """The columns of the wide table that a programme needs: binding hundreds at every step takes longer
     than the rows."""
     conditions = programme_conditions(programme)
     own = ["household_id", "area", *(["person_id"] if programme.subject == "person" else [])]
     beside = [] if lists_everybody(programme) else [OPEN_HERE, HELD_HERE]
     columns = (name for c in conditions for name in c.columns)
-    areas = (area_column(p) for c in conditions for p in c.parameters if p in scene.values.by_area)
+    areas = (area_column(p) for c in conditions for p in c.parameters if p in context.values.by_area)
     return list(dict.fromkeys([*own, *beside, *columns, *areas]))
 
 
@@ -129,15 +131,15 @@ def _granted(earlier: Programme, later: Programme) -> str:
     return f"SELECT household_id AS id, {total} AS granted FROM {table} GROUP BY household_id"
 
 
-def fits(scene: Scene, programme: Programme) -> str:
+def fits(context: AssessmentContext, programme: Programme) -> str:
     """SQL in three values, over `with_steps`: whether the programme is proposed, whatever may be given
     beside it."""
     conditions = [
         _triggered(programme),
-        scene.sql(programme.eligible),
-        *(f"NOT {scene.sql(e.when)}" for e in programme.exclusions),
-        *_first_time(scene, programme),
-        *_not_replaced(scene.pack, programme),
+        context.sql(programme.eligible),
+        *(f"NOT {context.sql(e.when)}" for e in programme.exclusions),
+        *_first_time(context, programme),
+        *_not_replaced(context.pack, programme),
         f"{quote(programme.steps[-1].id)} > 0",
     ]
     return " AND ".join(conditions)
@@ -149,11 +151,11 @@ def _triggered(programme: Programme) -> str:
     return f"({opened(programme.signals)} OR {holding(programme.terms.categories)})"
 
 
-def _first_time(scene: Scene, programme: Programme) -> list[str]:
+def _first_time(context: AssessmentContext, programme: Programme) -> list[str]:
     """There is a cause for which no help was given yet."""
     if programme.terms.once is None:
         return []
-    causes = (f"({opened(c.signals)} AND NOT {scene.sql(c.helped)})" for c in programme.terms.once.causes)
+    causes = (f"({opened(c.signals)} AND NOT {context.sql(c.helped)})" for c in programme.terms.once.causes)
     return [f"({' OR '.join(causes)})"]
 
 
@@ -171,25 +173,29 @@ def _given_instead(pack: Pack, programme: Programme) -> list[str]:
     return [other.id for other in pack.programmes.values() if programme.id in other.terms.instead_of]
 
 
-def _keeps(scene: Scene, leaving: GradualExit | None) -> str:
+def _keeps(context: AssessmentContext, leaving: GradualExit | None) -> str:
     if leaving is None:
         return "false"
-    since, months, amount = scene.sql(leaving.since), scene.sql(leaving.months), scene.sql(leaving.amount)
-    return f"{scene.sql(leaving.when)} AND {since} <= {months} AND {amount} > 0"
+    since, months, amount = (
+        context.sql(leaving.since),
+        context.sql(leaving.months),
+        context.sql(leaving.amount),
+    )
+    return f"{context.sql(leaving.when)} AND {since} <= {months} AND {amount} > 0"
 
 
-def _kept_amount(scene: Scene, programme: Programme) -> str:
+def _kept_amount(context: AssessmentContext, programme: Programme) -> str:
     leaving = programme.terms.gradual_exit
-    return scene.sql(leaving.amount) if leaving else "NULL"
+    return context.sql(leaving.amount) if leaving else "NULL"
 
 
-def _digest(scene: Scene, programme: Programme) -> str:
+def _digest(context: AssessmentContext, programme: Programme) -> str:
     """Over indicators, the rule, what earlier programmes would give, and the causes that are there."""
     more = [f"coalesce({quote(GRANTED + other)}::VARCHAR, '?')" for other in programme.terms.uses]
     if programme.terms.once is not None:
         causes = programme.terms.once.causes
         more += [f"{opened(c.signals)}::VARCHAR" for c in causes]
-    plain = digest(scene, programme_conditions(programme))
+    plain = digest(context, programme_conditions(programme))
     return f"md5(concat_ws('|', {plain}, {', '.join(more)}))" if more else plain
 
 
@@ -225,16 +231,16 @@ def _holding(programmes: Sequence[Programme]) -> str:
     )
 
 
-def _refuted(scene: Scene, programmes: Sequence[Programme]) -> str:
+def _disproved(context: AssessmentContext, programmes: Sequence[Programme]) -> str:
     """What stands and is known not to fit, or stands back."""
     judged = " UNION ALL ".join(
         f"SELECT '{p.id}' AS item, subject_id, fits OR keeps AS stands FROM {quote(given(p.id))}"
         for p in programmes
     )
     if not judged:
-        return NONE_REFUTED
+        return NONE_DISPROVED
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id ="
+        f"SELECT s.key FROM {context.standing} AS s JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id ="
         f" s.subject_id LEFT JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('s')} WHERE s.kind = 'proposal' AND"
         " (NOT j.stands OR g.item IS NOT NULL)"
     )

@@ -8,7 +8,9 @@ from graphlib import TopologicalSorter
 from almoner.engines import Engine
 
 
-def keep_in_turn(engine: Engine, selects: Mapping[str, str], reads: Mapping[str, Iterable[str]]) -> None:
+def materialize_in_order(
+    engine: Engine, selects: Mapping[str, str], reads: Mapping[str, Iterable[str]]
+) -> None:
     """Keep each SELECT under its name: those at once that read none of the others, then those that read
     only these, and so on. `reads` gives by name which of the others a SELECT reads. Raises
     graphlib.CycleError where one is to be read before it can be kept.
@@ -19,5 +21,5 @@ def keep_in_turn(engine: Engine, selects: Mapping[str, str], reads: Mapping[str,
     order.prepare()
     while order.is_active():
         ready = order.get_ready()
-        engine.keep_each((name, selects[name], None) for name in ready)
+        engine.materialize_each((name, selects[name], None) for name in ready)
         order.done(*ready)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from almoner.assessment.templates import Form
+from almoner.assessment.templates import Template
 from almoner.engines import Engine
 from almoner.support.changes import Change
 from almoner.support.payloads import Body
@@ -21,7 +21,7 @@ def changes_after(engine: Engine, seq: int, rows: int = SLICE) -> Iterator[list[
     """Changes with a larger `seq`, oldest first, in slices of at most `rows`."""
     listed = ", ".join(_COLUMNS)
     sql = f"SELECT {listed}, form, body FROM assessment.change WHERE seq > $seq ORDER BY seq LIMIT $rows"
-    forms: dict[str, Form] = {}
+    forms: dict[str, Template] = {}
     while found := engine.rows(sql, {"seq": seq, "rows": rows}):
         _read_forms(engine, forms, {row[-2] for row in found if row[-2]})
         changes = [_change(row, forms) for row in found]
@@ -31,15 +31,15 @@ def changes_after(engine: Engine, seq: int, rows: int = SLICE) -> Iterator[list[
             return
 
 
-def _read_forms(engine: Engine, forms: dict[str, Form], wanted: Iterable[str]) -> None:
+def _read_forms(engine: Engine, forms: dict[str, Template], wanted: Iterable[str]) -> None:
     missing = pa.table({"digest": pa.array(sorted(set(wanted) - forms.keys()), pa.string())})
-    with engine.offer("missing_forms", missing):
+    with engine.register("missing_forms", missing):
         for digest, text in engine.rows(
             "SELECT digest, text FROM assessment.form SEMI JOIN missing_forms USING (digest)"
         ):
-            forms[digest] = Form.of(text)
+            forms[digest] = Template.of(text)
 
 
-def _change(row: tuple[Any, ...], forms: dict[str, Form]) -> Change:
+def _change(row: tuple[Any, ...], forms: dict[str, Template]) -> Change:
     *values, form, body = row
     return Change(**dict(zip(_COLUMNS, values, strict=True)), body=Body(body, forms[form] if form else None))

@@ -11,26 +11,26 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from almoner.assessment.templates import Form, fill
+from almoner.assessment.templates import Template, fill
 
 
 class Body(Mapping[str, Any]):
     """The object that `form` says with the answers of `text` (a JSON list in the order of its blanks);
     without a form what `text` says."""
 
-    def __init__(self, text: str, form: Form | None = None) -> None:
+    def __init__(self, text: str, form: Template | None = None) -> None:
         self.text = text
         self.form = form
         self._said: Any = None
         self._answers: dict[str, Any] = {}
         self._filled = dict(form.alike) if form else {}
 
-    def __reduce__(self) -> tuple[type[Body], tuple[str, Form | None]]:
+    def __reduce__(self) -> tuple[type[Body], tuple[str, Template | None]]:
         """What is stored goes to another process, and nothing that was put together of it."""
         return Body, (self.text, self.form)
 
     @classmethod
-    def holding(cls, said: Any, form: Form | None = None) -> Body:
+    def holding(cls, said: Any, form: Template | None = None) -> Body:
         """The body of which `said` is stored."""
         return cls(json.dumps(said, ensure_ascii=False, separators=(",", ":")), form)
 

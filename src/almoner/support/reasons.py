@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import Explainer, Part, Sources, planned
 from almoner.assessment.expressions import names, parse
-from almoner.assessment.ledger import Told, moved_items, removed
+from almoner.assessment.ledger import RenderedChange, moved_items, removed
 from almoner.policy.model.pack import Programme
 from almoner.policy.model.support import GRANTED, Cause, GradualExit
 from almoner.policy.model.terms import Condition, Term
@@ -20,31 +20,31 @@ from almoner.support.entitlements import KEEPS, with_steps
 _WHOLE, _GONE = "whole", "gone"
 
 
-def told(scene: Scene, sources: Sources) -> Iterator[Told]:
+def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
     """What the outbox tells of the proposals that moved."""
-    for item in moved_items(scene.engine, "proposal"):
-        programme = scene.pack.programmes.get(item)
+    for item in moved_items(context.engine, "proposal"):
+        programme = context.pack.programmes.get(item)
         yield (
-            planned(scene, sources, "proposal", item, partial(_told_of, scene, sources, programme))
+            planned(context, sources, "proposal", item, partial(_told_of, context, sources, programme))
             if programme
             else removed("proposal", item, {"programme": item})
         )
 
 
-def _told_of(scene: Scene, sources: Sources, programme: Programme) -> Told:
-    return _Arithmetic(scene, sources, programme).told()
+def _told_of(context: AssessmentContext, sources: Sources, programme: Programme) -> RenderedChange:
+    return _Arithmetic(context, sources, programme).told()
 
 
 class _Arithmetic:
     """Plans the bodies of one programme's proposals."""
 
-    def __init__(self, scene: Scene, sources: Sources, programme: Programme) -> None:
-        self._scene, self._programme = scene, programme
-        earlier = {GRANTED + other: scene.pack.programmes[other].label for other in programme.terms.uses}
+    def __init__(self, context: AssessmentContext, sources: Sources, programme: Programme) -> None:
+        self._context, self._programme = context, programme
+        earlier = {GRANTED + other: context.pack.programmes[other].label for other in programme.terms.uses}
         steps = {step.id: step.label for step in programme.steps}
-        self._explainer = Explainer(scene, sources, programme.subject, steps | earlier)
+        self._explainer = Explainer(context, sources, programme.subject, steps | earlier)
 
-    def told(self) -> Told:
+    def told(self) -> RenderedChange:
         p, explainer = self._programme, self._explainer
         explainer.ask(
             "state",
@@ -71,7 +71,7 @@ class _Arithmetic:
             "goes_on": self._goes_on(),
             **self._terms(),
         }
-        return explainer.told("proposal", p.id, body, with_steps(self._scene, p))
+        return explainer.told("proposal", p.id, body, with_steps(self._context, p))
 
     def _terms(self) -> Part:
         terms = self._programme.terms
@@ -82,7 +82,7 @@ class _Arithmetic:
             "notice": _term(terms.notice),
             "lasts": {"amount": terms.lasts.amount, "unit": terms.lasts.unit} if terms.lasts else None,
             "local_check": {"department": check.department, "within": _term(check.within)} if check else None,
-            "authorises": [dict(self._scene.pack.purposes[purpose]) for purpose in terms.authorises],
+            "authorises": [dict(self._context.pack.purposes[purpose]) for purpose in terms.authorises],
         }
 
     def _steps(self) -> list[Part]:

@@ -15,17 +15,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
 from almoner.assessment.feature_table import subject_key
-from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_REFUTED, Kind, Told, moved_items, removed
+from almoner.assessment.ledger import (
+    EMPTY_FINDINGS,
+    NONE_DISPROVED,
+    Kind,
+    RenderedChange,
+    moved_items,
+    removed,
+)
 from almoner.assessment.signals import digest
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.support import Category
 from almoner.policy.model.terms import Condition, Term
 from almoner.support.candidates import looked, open_among, opened
-from almoner.support.in_turn import keep_in_turn
+from almoner.support.in_turn import materialize_in_order
 
 KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
 
@@ -55,7 +62,7 @@ def findings(kind: Kind) -> str:
     return f"{kind}_findings"
 
 
-def refuted(kind: Kind) -> str:
+def disproved(kind: Kind) -> str:
     """The kept table of standing keys of a kind that are known not to hold."""
     return f"{kind}_refuted"
 
@@ -65,38 +72,38 @@ def judged(category: str) -> str:
     return f"category:{category}"
 
 
-def find(scene: Scene) -> list[Recognised]:
+def find(context: AssessmentContext) -> list[Recognised]:
     """Judge every category, the deepest first, and keep findings and refuted keys of each kind. Counts
     only everybody."""
-    ordered = sorted(scene.pack.categories.values(), key=lambda c: (c.tier, c.id))
-    selects = {judged(c.id): _judged(scene, c) for c in ordered}
-    keep_in_turn(scene.engine, selects, {judged(c.id): map(judged, c.unless) for c in ordered})
+    ordered = sorted(context.pack.categories.values(), key=lambda c: (c.tier, c.id))
+    selects = {judged(c.id): _judged(context, c) for c in ordered}
+    materialize_in_order(context.engine, selects, {judged(c.id): map(judged, c.unless) for c in ordered})
     found = {
         findings(kind): " UNION ALL ".join(_holding(kind, c) for c in ordered) or EMPTY_FINDINGS
         for kind in KINDS
     }
-    found |= {refuted(kind): _refuted(scene, kind, ordered) for kind in KINDS}
-    scene.engine.keep_each((name, select, None) for name, select in found.items())
-    return [] if scene.scoped else [_counted(scene, c) for c in scene.pack.categories.values()]
+    found |= {disproved(kind): _disproved(context, kind, ordered) for kind in KINDS}
+    context.engine.materialize_each((name, select, None) for name, select in found.items())
+    return [] if context.scoped else [_counted(context, c) for c in context.pack.categories.values()]
 
 
-def _judged(scene: Scene, category: Category) -> str:
+def _judged(context: AssessmentContext, category: Category) -> str:
     """`looked_at`, `held`, and three truth values (`recognition`, `exit`, `review`) a subject."""
     person = "person_id" if category.subject == "person" else "NULL::BIGINT AS person_id"
     guards = "".join(
-        f", {scene.sql(g.when)} AS {quote(f'guard:{n}')}" for n, g in enumerate(_guards(category))
+        f", {context.sql(g.when)} AS {quote(f'guard:{n}')}" for n, g in enumerate(_guards(category))
     )
-    leaving = _exit_sql(scene, category)
+    leaving = _exit_sql(context, category)
     digests = "".join(
-        f", CASE WHEN {scene.sql(category.when if kind == 'recognition' else category.held)} THEN"
-        f" {digest(scene, conditions)} END AS {quote(f'digest:{kind}')}"
+        f", CASE WHEN {context.sql(category.when if kind == 'recognition' else category.held)} THEN"
+        f" {digest(context, conditions)} END AS {quote(f'digest:{kind}')}"
         for kind, conditions in _conditions(category).items()
     )  # only of those whom the kind can be about: to write numbers as text takes longer than all the rest
     inner = (
         f"SELECT household_id, {person}, {subject_key(category.subject)} AS subject_id, area,"
-        f" {opened(category.signals)} AS looked_at, {scene.sql(category.held)} AS held,"
-        f" {scene.sql(category.when)} AS due, {leaving} AS leaves, {_review_sql(scene, category)} AS"
-        f" due_again, {_blocked(scene, category)} AS deeper{guards}{digests} FROM {looked(category.subject)}"
+        f" {opened(category.signals)} AS looked_at, {context.sql(category.held)} AS held,"
+        f" {context.sql(category.when)} AS due, {leaving} AS leaves, {_review_sql(context, category)} AS"
+        f" due_again, {_blocked(context, category)} AS deeper{guards}{digests} FROM {looked(category.subject)}"
     )
     return (
         "SELECT *, looked_at AND due AND NOT held AND NOT deeper AS recognition, held AND leaves AS exit,"
@@ -108,16 +115,16 @@ def _guards(category: Category) -> Sequence[Any]:
     return category.exit.guards if category.exit else ()
 
 
-def _exit_sql(scene: Scene, category: Category) -> str:
+def _exit_sql(context: AssessmentContext, category: Category) -> str:
     if category.exit is None:
         return "false"
-    return " AND ".join(scene.sql(c) for c in (category.exit.when, *(g.when for g in category.exit.guards)))
+    return " AND ".join(context.sql(c) for c in (category.exit.when, *(g.when for g in category.exit.guards)))
 
 
-def _review_sql(scene: Scene, category: Category) -> str:
+def _review_sql(context: AssessmentContext, category: Category) -> str:
     if category.review is None or category.since is None:
         return "false"
-    return f"{scene.sql(category.since)} >= {category.review.months}"
+    return f"{context.sql(category.since)} >= {category.review.months}"
 
 
 def _conditions(category: Category) -> dict[Kind, list[Condition]]:
@@ -129,11 +136,11 @@ def _conditions(category: Category) -> dict[Kind, list[Condition]]:
     }
 
 
-def _blocked(scene: Scene, category: Category) -> str:
+def _blocked(context: AssessmentContext, category: Category) -> str:
     """True where a deeper category is held or proposed; what is unknown there stands in nobody's way."""
     parts = []
     for name in category.unless:
-        about = scene.pack.categories[name].subject
+        about = context.pack.categories[name].subject
         key = subject_key(about)
         parts.append(f"{key} IN (SELECT {key} FROM {quote(judged(name))} WHERE held OR recognition)")
     return f"({' OR '.join(parts)})" if parts else "false"
@@ -147,20 +154,20 @@ def _holding(kind: Kind, category: Category) -> str:
     )
 
 
-def _refuted(scene: Scene, kind: Kind, categories: Sequence[Category]) -> str:
+def _disproved(context: AssessmentContext, kind: Kind, categories: Sequence[Category]) -> str:
     judgements = " UNION ALL ".join(
         f"SELECT '{c.id}' AS item, subject_id, {quote(kind)} AS stands FROM {quote(judged(c.id))}"
         for c in categories
     )
     if not judgements:
-        return NONE_REFUTED
+        return NONE_DISPROVED
     return (
-        f"SELECT s.key FROM {scene.standing} AS s JOIN ({judgements}) AS j ON j.item = s.item AND"
+        f"SELECT s.key FROM {context.standing} AS s JOIN ({judgements}) AS j ON j.item = s.item AND"
         f" j.subject_id = s.subject_id WHERE s.kind = '{kind}' AND NOT j.stands"
     )
 
 
-def _counted(scene: Scene, category: Category) -> Recognised:
+def _counted(context: AssessmentContext, category: Category) -> Recognised:
     guards = range(len(_guards(category)))
     open_exit = "held AND exit IS NULL"
     asked = [
@@ -173,7 +180,7 @@ def _counted(scene: Scene, category: Category) -> Recognised:
         "count(*) FILTER (review)",
         *(f"count(*) FILTER ({open_exit} AND {quote(f'guard:{n}')} IS NULL)" for n in guards),
     ]
-    subjects, holds, proposed, unknown, exits, unknown_exits, reviews, *by_guard = scene.engine.rows(
+    subjects, holds, proposed, unknown, exits, unknown_exits, reviews, *by_guard = context.engine.rows(
         f"SELECT {', '.join(asked)} FROM {quote(judged(category.id))}"
     )[0]
     return Recognised(
@@ -187,22 +194,22 @@ def expiry(pack: Pack) -> dict[str, int]:
     return {}
 
 
-def told(kind: Kind) -> Callable[[Scene, Sources], Iterator[Told]]:
+def told(kind: Kind) -> Callable[[AssessmentContext, Sources], Iterator[RenderedChange]]:
     """The function that tells the outbox of findings of `kind` that moved."""
     return partial(_told, kind)
 
 
-def _told(kind: Kind, scene: Scene, sources: Sources) -> Iterator[Told]:
-    for item in moved_items(scene.engine, kind):
-        category = scene.pack.categories.get(item)
+def _told(kind: Kind, context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
+    for item in moved_items(context.engine, kind):
+        category = context.pack.categories.get(item)
         if category is None or (kind in {"exit", "review"} and getattr(category, kind) is None):
             yield removed(kind, item, {"programme": named(kind, item)})
         else:
-            yield planned(scene, sources, kind, item, partial(_told_of, scene, sources, kind, category))
+            yield planned(context, sources, kind, item, partial(_told_of, context, sources, kind, category))
 
 
-def _told_of(scene: Scene, sources: Sources, kind: Kind, category: Category) -> Told:
-    return _Reasons(scene, sources, kind, category).told()
+def _told_of(context: AssessmentContext, sources: Sources, kind: Kind, category: Category) -> RenderedChange:
+    return _Reasons(context, sources, kind, category).told()
 
 
 def named(kind: Kind, category: str) -> str:
@@ -213,11 +220,11 @@ def named(kind: Kind, category: str) -> str:
 class _Reasons:
     """Fills the bodies of what one category proposes."""
 
-    def __init__(self, scene: Scene, sources: Sources, kind: Kind, category: Category) -> None:
-        self._scene, self._kind, self._category = scene, kind, category
-        self._explainer = Explainer(scene, sources, category.subject)
+    def __init__(self, context: AssessmentContext, sources: Sources, kind: Kind, category: Category) -> None:
+        self._context, self._kind, self._category = context, kind, category
+        self._explainer = Explainer(context, sources, category.subject)
 
-    def told(self) -> Told:
+    def told(self) -> RenderedChange:
         c, explainer = self._category, self._explainer
         label, check, department, within = self._words()
         body = {
@@ -280,8 +287,8 @@ class _Reasons:
     def _days(self) -> dict[str, Any]:
         """Until when a recognition of today would hold, and when a person would look again."""
         c, recognises = self._category, self._kind == "recognition"
-        valid = _later(self._scene.as_of, c.valid_months) if recognises and c.valid_months else None
-        review = _later(self._scene.as_of, c.review.months) if recognises and c.review else None
+        valid = _later(self._context.as_of, c.valid_months) if recognises and c.valid_months else None
+        review = _later(self._context.as_of, c.review.months) if recognises and c.review else None
         return {
             "valid_until": valid and self._explainer.ask("valid until", f"'{valid.isoformat()}'"),
             "review_on": review and self._explainer.ask("review on", f"'{review.isoformat()}'"),

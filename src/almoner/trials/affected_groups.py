@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.engines import Engine, quote
 from almoner.policy.model.pack import Feed, Role
 
@@ -35,17 +35,17 @@ class Group:
     loses: int | None
 
 
-def find(scene: Scene, moved: str) -> tuple[Group, ...]:
+def find(context: AssessmentContext, moved: str) -> tuple[Group, ...]:
     """Groups by every listed or audit-only column of the population register, by age, size of household
     and area.
 
     `moved` is the kept table of `pack_effects`; `effects_area` must be offered. The most affected group
     comes first.
     """
-    attributes = _people(scene, moved)
-    groups = [group for name in attributes for group in withheld(_count(scene.engine, name))]
+    attributes = _people(context, moved)
+    groups = [group for name in attributes for group in withheld(_count(context.engine, name))]
     touched = [g for g in groups if any(getattr(g, name) != 0 for name in COUNTED)]
-    scene.engine.forget(PEOPLE)
+    context.engine.drop(PEOPLE)
     return tuple(sorted(touched, key=_weight))
 
 
@@ -55,10 +55,10 @@ def _weight(group: Group) -> tuple[float, str, str]:
     return -largest / (group.persons or 1) if group.persons else 0.0, group.attribute, group.value
 
 
-def _people(scene: Scene, moved: str) -> list[str]:
+def _people(context: AssessmentContext, moved: str) -> list[str]:
     """Keep a row a person with attributes and with what changes for the person; gives the attributes' names."""
-    register = scene.pack.membership_feed
-    columns = _attributes(scene, register)
+    register = context.pack.membership_feed
+    columns = _attributes(context, register)
     listed = ", ".join(f"{sql} AS {quote(name)}" for name, sql in columns.items())
     flags = {
         "newly_noticed": "kind = 'signal' AND change = 'came'",
@@ -72,7 +72,7 @@ def _people(scene: Scene, moved: str) -> list[str]:
     }
     either = ", ".join(f"coalesce(p.{name}, false) OR coalesce(h.{name}, false) AS {name}" for name in flags)
     summed = ", ".join(f"bool_or({rule}) AS {name}" for name, rule in flags.items())
-    scene.engine.keep(
+    context.engine.materialize(
         PEOPLE,
         f"""WITH size AS (SELECT household_id, count(*) AS persons FROM member GROUP BY household_id),
             of_person AS (SELECT person_id, {summed} FROM {moved} WHERE person_id IS NOT NULL GROUP BY person_id),
@@ -87,11 +87,11 @@ def _people(scene: Scene, moved: str) -> list[str]:
     return list(columns)
 
 
-def _attributes(scene: Scene, register: Feed) -> dict[str, str]:
+def _attributes(context: AssessmentContext, register: Feed) -> dict[str, str]:
     found: dict[str, str] = {}
     born = register.with_role(Role.BIRTH_DATE)
     if born is not None:
-        found["age"] = _band(f"date_sub('year', r.{quote(born.name)}, DATE '{scene.as_of}')")
+        found["age"] = _band(f"date_sub('year', r.{quote(born.name)}, DATE '{context.as_of}')")
     for column in register.properties:
         if column.valid_values or column.role is Role.AUDIT_ONLY:
             found[column.name] = f"coalesce(r.{quote(column.name)}::VARCHAR, '?')"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.engines import quote
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Feed, Property, Role
@@ -23,18 +23,18 @@ class Levels:
     labels: Mapping[str, str]
 
 
-def levels(scene: Scene, level: str | None, language: str) -> Levels:
+def levels(context: AssessmentContext, level: str | None, language: str) -> Levels:
     """The areas at `level`, which is a value of a listed column of the areas' feed; else those below the
     topmost.
 
     Without a feed that says which area belongs to which, every area stands for itself. Raises AlmonerError
     for a level that the feed does not have.
     """
-    feed = next((f for f in scene.pack.feeds.values() if f.shared and f.with_role(Role.PARENT_AREA)), None)
+    feed = next((f for f in context.pack.feeds.values() if f.shared and f.with_role(Role.PARENT_AREA)), None)
     if feed is None:
         return Levels(None, {}, {})
     column = _level_column(feed, level)
-    parents, kinds, labels = _tree(scene, feed, column, language)
+    parents, kinds, labels = _tree(context, feed, column, language)
     chains = {area: _chain(area, parents) for area in parents}
     if level is None:
         depth = {area: chain[-2] if len(chain) > 1 else area for area, chain in chains.items()}
@@ -46,11 +46,11 @@ def levels(scene: Scene, level: str | None, language: str) -> Levels:
     return Levels(level, {area: found for area, found in reached.items() if found}, labels)
 
 
-def level_table(scene: Scene, chosen: Levels) -> pa.Table:
+def level_table(context: AssessmentContext, chosen: Levels) -> pa.Table:
     """`area` and `above`, for every area that somebody lives in or that the feed names."""
     lived = [
         area
-        for (area,) in scene.engine.rows("SELECT DISTINCT area FROM wide_household WHERE area IS NOT NULL")
+        for (area,) in context.engine.rows("SELECT DISTINCT area FROM wide_household WHERE area IS NOT NULL")
     ]
     plain = {} if chosen.above else {area: area for area in lived}
     both = {**plain, **chosen.above}
@@ -73,7 +73,7 @@ def _level_column(feed: Feed, level: str | None) -> Property | None:
 
 
 def _tree(
-    scene: Scene, feed: Feed, column: Property | None, language: str
+    context: AssessmentContext, feed: Feed, column: Property | None, language: str
 ) -> tuple[dict[str, str | None], dict[str, str], dict[str, str]]:
     area, parent = feed.with_role(Role.AREA), feed.with_role(Role.PARENT_AREA)
     if area is None or parent is None:
@@ -81,7 +81,7 @@ def _tree(
     name = feed.property_named(f"name_{language.split('-')[0]}")
     wanted = [quote(area.name), quote(parent.name)]
     wanted += [quote(column.name) if column else "NULL", quote(name.name) if name else "NULL"]
-    rows = scene.engine.rows(f"SELECT {', '.join(wanted)} FROM {quote(feed.id)} ORDER BY 1")
+    rows = context.engine.rows(f"SELECT {', '.join(wanted)} FROM {quote(feed.id)} ORDER BY 1")
     kinds = {code: kind for code, _, kind, _ in rows if kind}
     return {r[0]: r[1] for r in rows}, kinds, {code: said for code, _, _, said in rows if said}
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from almoner import cycle
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.ledger import FINDING_COLUMNS
 from almoner.cycle import Outcome
 from almoner.engines import Engine
@@ -113,17 +113,17 @@ def compare(
 
     The engine may be read-only. Kept tables `effects_moved` and others stay for `listed`.
     """
-    with cycle.rehearse(engine, old, as_of, known_at) as (scene, first):
-        _keep_findings(scene, BEFORE)
-        silent = {"old": _without_facts(scene)}
-    with cycle.rehearse(engine, new, as_of, known_at) as (scene, second):
-        _keep_findings(scene, AFTER)
-        silent["new"] = _without_facts(scene)
+    with cycle.rehearse(engine, old, as_of, known_at) as (context, first):
+        _keep_findings(context, BEFORE)
+        silent = {"old": _without_facts(context)}
+    with cycle.rehearse(engine, new, as_of, known_at) as (context, second):
+        _keep_findings(context, AFTER)
+        silent["new"] = _without_facts(context)
         _keep_moved(engine)
-        chosen = levels(scene, level, language)
-        with engine.offer("effects_area", level_table(scene, chosen)):
+        chosen = levels(context, level, language)
+        with engine.register("effects_area", level_table(context, chosen)):
             money = _programmes(engine, old, new, chosen)
-            groups = affected_groups.find(scene, MOVED)
+            groups = affected_groups.find(context, MOVED)
     return Effects(
         as_of,
         known_at,
@@ -152,20 +152,20 @@ def listed(engine: Engine) -> list[tuple[object, ...]]:
             FROM {MOVED} WHERE change <> 'same' ORDER BY kind, item, change, household_id, person_id""")
 
 
-def _keep_findings(scene: Scene, name: str) -> None:
+def _keep_findings(context: AssessmentContext, name: str) -> None:
     found = cycle.findings().items()
     parts = (f"SELECT '{kind}' AS kind, {FINDING_COLUMNS} FROM {table}" for kind, table in found)
-    scene.engine.keep(name, " UNION ALL ".join(parts))
+    context.engine.materialize(name, " UNION ALL ".join(parts))
 
 
-def _without_facts(scene: Scene) -> list[str]:
-    rows = scene.engine.rows("SELECT feed FROM feed WHERE received_at IS NULL ORDER BY feed")
+def _without_facts(context: AssessmentContext) -> list[str]:
+    rows = context.engine.rows("SELECT feed FROM feed WHERE received_at IS NULL ORDER BY feed")
     return [feed for (feed,) in rows]
 
 
 def _keep_moved(engine: Engine) -> None:
     """`came`, `went`, `changed` (of a signal the level, of a proposal the amount by half a cent) or `same`."""
-    engine.keep(
+    engine.materialize(
         MOVED,
         f"""SELECT kind, item, coalesce(a.household_id, b.household_id) AS household_id,
               coalesce(a.person_id, b.person_id) AS person_id, coalesce(a.area, b.area) AS area,

@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.context import Scene
+from almoner.assessment.context import AssessmentContext
 from almoner.assessment.feature_table import subject_key, wide
-from almoner.assessment.opening import open_scene
+from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Feed, Pack, Role, ScenarioCase
 from almoner.registry import schema
@@ -82,12 +82,12 @@ def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[Scenario
         for feed in pack.feeds.values():
             _fill(engine, feed, cases, cast)
             _deliver(engine, feed, cases[0], known_at)
-        with open_scene(engine, pack, as_of, known_at) as scene:
-            signals.find(scene)
-            candidates.find(scene)
-            recognition.find(scene)
-            entitlements.find(scene)
-            answers = _Answers(scene)
+        with open_context(engine, pack, as_of, known_at) as context:
+            signals.find(context)
+            candidates.find(context)
+            recognition.find(context)
+            entitlements.find(context)
+            answers = _Answers(context)
             for case in cases:
                 yield case, Verdict(case, tuple(_differences(pack, case, cast, answers)))
 
@@ -113,7 +113,7 @@ def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], deliv
     if "person_id" in columns:  # other scenarios may use the same numbers of records
         keys["person_id"] = None
     same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
-    with engine.offer("scenario_rows", data):
+    with engine.register("scenario_rows", data):
         engine.execute(
             f"UPDATE {table} AS old SET known_to = {at} FROM (SELECT {casts} FROM scenario_rows) AS new WHERE"
             f" {same}"
@@ -155,23 +155,23 @@ def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.dateti
 class _Answers:
     """What the pack answered, by item and subject."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        rows = scene.engine.rows(f"SELECT item, subject_id, level FROM {signals.FINDINGS}")
+    def __init__(self, context: AssessmentContext) -> None:
+        self._context = context
+        rows = context.engine.rows(f"SELECT item, subject_id, level FROM {signals.FINDINGS}")
         self._levels = {(item, subject): level for item, subject, level in rows}
-        rows = scene.engine.rows(f"SELECT item, subject_id, severity FROM {entitlements.FINDINGS}")
+        rows = context.engine.rows(f"SELECT item, subject_id, severity FROM {entitlements.FINDINGS}")
         self._amounts = {(item, subject): amount for item, subject, amount in rows}
 
     def signal(self, signal_id: str, subject: int) -> str:
         """The level, `false`, or `unknown`."""
         if (signal_id, subject) in self._levels:
             return str(self._levels[signal_id, subject])
-        signal = self._scene.pack.signals[signal_id]
+        signal = self._context.pack.signals[signal_id]
         sql = (
-            f"SELECT {self._scene.sql(signal.when)} FROM {wide(signal.subject)} WHERE"
+            f"SELECT {self._context.sql(signal.when)} FROM {wide(signal.subject)} WHERE"
             f" {subject_key(signal.subject)} = $subject"
         )
-        return "false" if self._scene.engine.value(sql, {"subject": subject}) is False else "unknown"
+        return "false" if self._context.engine.value(sql, {"subject": subject}) is False else "unknown"
 
     def amount(self, programme_id: str, subject: int) -> float | None:
         """The amount, or None where nothing is proposed."""
@@ -179,13 +179,13 @@ class _Answers:
 
     def is_unknown(self, programme_id: str, subject: int) -> bool:
         """Nothing is proposed because something is not known."""
-        programme = self._scene.pack.programmes[programme_id]
+        programme = self._context.pack.programmes[programme_id]
         sql = (
-            f"SELECT ({entitlements.fits(self._scene, programme)}) IS NULL FROM"
-            f" ({entitlements.with_steps(self._scene, programme)}) WHERE {subject_key(programme.subject)} ="
+            f"SELECT ({entitlements.fits(self._context, programme)}) IS NULL FROM"
+            f" ({entitlements.with_steps(self._context, programme)}) WHERE {subject_key(programme.subject)} ="
             " $subject"
         )
-        return bool(self._scene.engine.value(sql, {"subject": subject}))
+        return bool(self._context.engine.value(sql, {"subject": subject}))
 
     def standing(self, category_id: str, subject: int) -> frozenset[str]:
         """All that a category comes to: recognise, held, exit, review, unknown; false when it is none of
@@ -193,7 +193,7 @@ class _Answers:
         names = {"recognition": "recognise", "held": "held", "exit": "exit", "review": "review"}
         asked = ", ".join(f"coalesce({quote(n)}, false), {quote(n)} IS NULL" for n in names)
         table = quote(recognition.judged(category_id))
-        rows = self._scene.engine.rows(
+        rows = self._context.engine.rows(
             f"SELECT {asked} FROM {table} WHERE subject_id = $subject", {"subject": subject}
         )
         answers = rows[0] if rows else (False, False) * len(names)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 class Right(StrEnum):
     CASES = "cases"  # queue, households, visits and figures of the own areas; the second person's decision
-    HAND_OUT = "hand_out"  # act on cases of others and give them to anybody who works in their area
+    ASSIGN = "hand_out"  # act on cases of others and give them to anybody who works in their area
     REFERRALS = "referrals"  # referrals that were sent to the own department
     AREA_ALERTS = "area_alerts"  # of the own areas, or those that go to the own department
     FEEDS = "feeds"  # which data is shared, how fresh, and what reads it
@@ -56,7 +56,7 @@ class Right(StrEnum):
 
 RIGHTS: Mapping[str, frozenset[Right]] = {
     RoleOf.WORKER: frozenset({Right.CASES, Right.FEEDS, Right.POLICY}),
-    RoleOf.LEAD: frozenset({Right.CASES, Right.HAND_OUT, Right.AREA_ALERTS, Right.FEEDS, Right.POLICY}),
+    RoleOf.LEAD: frozenset({Right.CASES, Right.ASSIGN, Right.AREA_ALERTS, Right.FEEDS, Right.POLICY}),
     RoleOf.DEPARTMENT: frozenset({Right.REFERRALS, Right.AREA_ALERTS}),
     RoleOf.POLICY: frozenset({Right.POLICY, Right.FEEDS}),
     RoleOf.DATA: frozenset({Right.FEEDS, Right.POLICY}),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import accumulate
+from typing import Any, TypeVar
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
 from almoner.casework.core.inbox import NoInstallation, home, inbox
 from almoner.casework.models import Case
 from almoner.casework.webhooks import sending
 from almoner.errors import AlmonerError
 from almoner.stream import status
-from almoner.stream.inbox import Backlog
 from almoner.stream.status import BUCKETS
 
-Sample = tuple[Mapping[str, str], float]
+Family = TypeVar("Family", CounterMetricFamily, GaugeMetricFamily)
 
 
 @login_not_required
@@ -38,14 +42,28 @@ def health(request: HttpRequest) -> JsonResponse:
 @login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format 0.0.4."""
+    """Prometheus' text format 0.0.4; 503 when what is counted cannot be read."""
     del request
+    registry = CollectorRegistry()
+    registry.register(Counted())
     try:
-        found = status.read(home().folder) or {}
-        lines = [*_of_inbox(), *_of_worker(found), *_of_casework()]
+        text = generate_latest(registry)
     except (AlmonerError, Error):
         return HttpResponse(status=503)
-    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+    return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class Counted(Collector):
+    """All metrics of the installation, read anew from its files and databases when they are collected.
+
+    Raises AlmonerError or Django's database Error where these cannot be read.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        found = status.read(home().folder) or {}
+        yield from _of_inbox()
+        yield from _of_worker(found)
+        yield from _of_casework()
 
 
 def _casework() -> bool:
@@ -89,63 +107,39 @@ def _worker(found: dict[str, Any] | None) -> dict[str, bool | None]:
     return {"worker": alive and found.get("trouble") is None, **kafka}
 
 
-def _of_inbox() -> Iterator[str]:
+def _of_inbox() -> Iterator[Metric]:
     totals, waiting, now = inbox().totals(), inbox().backlog(), dt.datetime.now()
-
-    def age(of: Backlog) -> float:
-        return (now - of.oldest).total_seconds()
-
-    yield from _metric(
-        "events_accepted_total", "counter", "Events that were kept.", [({}, totals["accepted"])]
+    counts = {feed: of.events for feed, of in waiting.items()}
+    ages = {feed: (now - of.oldest).total_seconds() for feed, of in waiting.items()}
+    yield _one(CounterMetricFamily, "events_accepted_total", "Events that were kept.", totals["accepted"])
+    yield _one(
+        CounterMetricFamily, "events_repeated_total", "Events that had come before.", totals["repeated"]
     )
-    yield from _metric(
-        "events_repeated_total", "counter", "Events that had come before.", [({}, totals["repeated"])]
-    )
-    yield from _metric(
-        "inbox_waiting", "gauge", "Events that wait.", [({"feed": f}, b.events) for f, b in waiting.items()]
-    )
-    yield from _metric(
-        "inbox_oldest_seconds",
-        "gauge",
-        "How long the oldest event waits.",
-        [({"feed": f}, age(b)) for f, b in waiting.items()],
-    )
+    yield _by("feed", GaugeMetricFamily, "inbox_waiting", "Events that wait.", counts)
+    yield _by("feed", GaugeMetricFamily, "inbox_oldest_seconds", "How long the oldest event waits.", ages)
 
 
-def _of_worker(found: dict[str, Any]) -> Iterator[str]:
-    counts, today = found.get("counts", {}), dt.datetime.now().date()
-    days = {
-        feed: (today - dt.date.fromisoformat(day)).days
-        for feed, day in found.get("watermarks", {}).items()
-        if day
-    }
-    checks = _worker(found)
-    yield from _metric("worker_up", "gauge", "1 while a worker works.", [({}, float(checks["worker"] or 0))])
+def _of_worker(found: dict[str, Any]) -> Iterator[Metric]:
+    counts, checks = found.get("counts", {}), _worker(found)
+    up, kafka = float(checks["worker"] or 0), float(checks.get("kafka") or 0)
+    yield _one(GaugeMetricFamily, "worker_up", "1 while a worker works.", up)
     if "kafka" in checks:
-        yield from _metric(
-            "kafka_up", "gauge", "1 while brokers of Kafka answer.", [({}, float(checks["kafka"] or 0))]
-        )
+        yield _one(GaugeMetricFamily, "kafka_up", "1 while brokers of Kafka answer.", kafka)
     for name, words in _COUNTS.items():
-        yield from _metric(f"{name}_total", "counter", words, [({}, counts.get(name, 0))])
-    yield from _metric(
-        "worker_seconds_total",
-        "counter",
-        "Time by kind of work.",
-        [({"part": p}, s) for p, s in found.get("seconds", {}).items()],
-    )
-    yield from _metric(
-        "watermark_age_days",
-        "gauge",
-        "Days since a feed is complete.",
-        [({"feed": f}, d) for f, d in days.items()],
-    )
-    yield from _metric(
-        "quarantine_open", "gauge", "Rows in quarantine.", [({}, found.get("quarantine_open") or 0)]
-    )
-    yield from _metric(
-        "households_to_assess", "gauge", "Touched and not yet assessed.", [({}, found.get("to_assess") or 0)]
-    )
-    yield from _histogram(found.get("waited") or [0] * (len(BUCKETS) + 1), found.get("waited_seconds", 0.0))
+        yield _one(CounterMetricFamily, f"{name}_total", words, counts.get(name, 0))
+    seconds, ages = found.get("seconds", {}), _watermark_ages(found)
+    yield _by("part", CounterMetricFamily, "worker_seconds_total", "Time by kind of work.", seconds)
+    yield _by("feed", GaugeMetricFamily, "watermark_age_days", "Days since a feed is complete.", ages)
+    quarantined, to_assess = found.get("quarantine_open") or 0, found.get("to_assess") or 0
+    yield _one(GaugeMetricFamily, "quarantine_open", "Rows in quarantine.", quarantined)
+    yield _one(GaugeMetricFamily, "households_to_assess", "Touched and not yet assessed.", to_assess)
+    yield _histogram(found.get("waited") or [0] * (len(BUCKETS) + 1), found.get("waited_seconds", 0.0))
+
+
+def _watermark_ages(found: dict[str, Any]) -> dict[str, int]:
+    """By feed the days since it is complete, where it ever was."""
+    today, watermarks = dt.datetime.now().date(), found.get("watermarks", {})
+    return {feed: (today - dt.date.fromisoformat(day)).days for feed, day in watermarks.items() if day}
 
 
 _COUNTS = {
@@ -159,45 +153,50 @@ _COUNTS = {
 }
 
 
-def _of_casework() -> Iterator[str]:
-    yield from _metric(
-        "cases_open", "gauge", "Open cases.", [({}, Case.objects.filter(ended_at=None).count())]
-    )
+def _of_casework() -> Iterator[Metric]:
+    open_now = Case.objects.filter(ended_at=None).count()
+    yield _one(GaugeMetricFamily, "cases_open", "Open cases.", open_now)
     left, now = sending.backlog(), dt.datetime.now()
-    yield from _metric(
+    yield _by(
+        "department",
+        GaugeMetricFamily,
         "webhooks_waiting",
-        "gauge",
         "Events that departments' systems were not told yet.",
-        [({"department": d}, w.waiting) for d, w in left.items()],
+        {department: of.waiting for department, of in left.items()},
     )
-    yield from _metric(
+    yield _by(
+        "department",
+        GaugeMetricFamily,
         "webhooks_given_up",
-        "gauge",
         "Events that could not be told.",
-        [({"department": d}, w.given_up) for d, w in left.items()],
+        {department: of.given_up for department, of in left.items()},
     )
-    yield from _metric(
+    yield _by(
+        "department",
+        GaugeMetricFamily,
         "webhooks_oldest_seconds",
-        "gauge",
         "How long the oldest of those that wait was made ago.",
-        [({"department": d}, (now - w.oldest).total_seconds()) for d, w in left.items() if w.oldest],
+        {department: (now - of.oldest).total_seconds() for department, of in left.items() if of.oldest},
     )
 
 
-def _histogram(waited: list[int], seconds: float) -> Iterator[str]:
-    name, total = "almoner_event_to_case_seconds", 0
-    yield f"# HELP {name} From an event's arrival to its case; the first event of a round counts for all."
-    yield f"# TYPE {name} histogram"
-    for limit, events in zip((*map(str, BUCKETS), "+Inf"), waited, strict=True):
-        total += events
-        yield f'{name}_bucket{{le="{limit}"}} {total}'
-    yield f"{name}_sum {seconds}"
-    yield f"{name}_count {total}"
+def _histogram(waited: list[int], seconds: float) -> HistogramMetricFamily:
+    return HistogramMetricFamily(
+        "almoner_event_to_case_seconds",
+        "From an event's arrival to its case; the first event of a round counts for all.",
+        buckets=list(zip((*map(str, BUCKETS), "+Inf"), accumulate(waited), strict=True)),
+        sum_value=seconds,
+    )
 
 
-def _metric(name: str, kind: str, words: str, samples: list[Sample]) -> Iterator[str]:
-    yield f"# HELP almoner_{name} {words}"
-    yield f"# TYPE almoner_{name} {kind}"
-    for labels, value in samples:
-        shown = ",".join(f'{k}="{v}"' for k, v in labels.items())
-        yield f"almoner_{name}{f'{{{shown}}}' if shown else ''} {value:g}"
+def _one(kind: type[Family], name: str, words: str, value: float) -> Family:
+    """A metric of the whole installation."""
+    return kind(f"almoner_{name}", words, value=value)
+
+
+def _by(label: str, kind: type[Family], name: str, words: str, values: Mapping[str, float]) -> Family:
+    """A metric with a value for each value of one label."""
+    family = kind(f"almoner_{name}", words, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family

@@ -1,5 +1,5 @@
-"""Decisions that two people make: money that is asked of a department, and the end of a case of the most
-urgent level.
+"""Decisions that two people make: money that is asked of a department, and the end of a case of a level that
+cannot wait. From which amount, and of which levels, the pack's terms say.
 
 One person asks, which is recorded and gets a clock; another one agrees, and only then it is done, or
 declines with a reason.
@@ -13,22 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 from almoner.casework.core import words
 from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.legal_terms import installed_terms
 from almoner.casework.models import Case, Check, Checked, Referral, ReferralState
 from almoner.casework.models.work import WAITING
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-CHECKED_LEVELS = frozenset({"red", "urgent"})  # of the levels that have words here, those that cannot wait
-WITHIN = {"amount": 1, "unit": "working_days"}
+
+def needing_approval(referrals: Iterable[Referral], day: dt.date) -> list[Referral]:
+    """Those that go out only when a second person approves: money from the amount on that is in force on `day`."""
+    proposed = list(referrals)
+    money = [one for one in proposed if one.amount is not None and words.is_money(one.unit)]
+    least = installed_terms().approval_amount(day) if money else 0
+    return [one for one in money if one.amount is not None and one.amount >= least]
 
 
-def is_money(referral: Referral) -> bool:
-    return referral.amount is not None and words.is_money(referral.unit)
-
-
-def ends_by_two(case: Case) -> bool:
-    return case.level in CHECKED_LEVELS
+def ends_by_two(case: Case, day: dt.date) -> bool:
+    """Whether a second person must approve the end of the case, by what is in force on `day`."""
+    return case.level in installed_terms().approval_levels(day)
 
 
 def waiting(case: Case) -> Check | None:
@@ -55,7 +58,7 @@ def what_is_asked(case: Case, check: Check) -> dict[str, Any]:
 
 
 def ask(case: Case, what: str, by: User, about: dict[str, Any], now: dt.datetime) -> Check:
-    due = installed_clocks().due(now, WITHIN, "")
+    due = installed_clocks().due_by_term(now, "approval")
     return Check.objects.create(case=case, what=what, about=about, asked_by=by, asked_at=now, due_at=due)
 
 

@@ -28,7 +28,7 @@ class HandedOut:
     refused: int
 
 
-def hand_out(by: User, versions: Mapping[str, int], assignee_id: int) -> HandedOut:
+def assign_cases(by: User, versions: Mapping[str, int], assignee_id: int) -> HandedOut:
     """Give cases (version by reference) to somebody. A case that is not `by`'s to see counts as refused,
     like any other."""
     giver = may_or_404(by, Right.CASES)
@@ -54,7 +54,7 @@ def _may_give(giver: Membership, receiver: Membership, case: Case) -> bool:
         return False
     own = case.assignee_id == giver.user_id
     free_for_me = case.assignee_id is None and receiver.user_id == giver.user_id
-    return own or free_for_me or Right.HAND_OUT in rights_of(giver)
+    return own or free_for_me or Right.ASSIGN in rights_of(giver)
 
 
 def _give(cases: list[Case], by: User, assignee_id: int) -> None:

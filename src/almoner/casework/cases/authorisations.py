@@ -40,7 +40,6 @@ from almoner.casework.models import (
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-WITHIN = {"amount": 10, "unit": "working_days"}
 LANGUAGES = ("en", "zh-hans")
 AT_DESK = (How.VISIT, How.OFFICE)
 SETTLED = (Said.GIVEN, Said.DECLINED)
@@ -102,7 +101,7 @@ def ask(by: User, reference: str, version: int, about: str, adults: Collection[i
         if not asked:
             raise Refused(_("Choose the adults of the household."))
         referral.authorisations.filter(ended_at=None).update(ended_at=now)
-        due = installed_clocks().due(now, WITHIN, "")
+        due = installed_clocks().due_by_term(now, "authorisation")
         made = Authorisation.objects.create(
             case=case,
             referral=referral,

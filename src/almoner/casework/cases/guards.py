@@ -25,13 +25,13 @@ Data = Mapping[str, Any]
 
 
 def is_mine_or_i_lead(case: Case, by: User, _data: Data) -> Refusal:
-    if case.assignee_id == by.pk or may(by, Right.HAND_OUT):
+    if case.assignee_id == by.pk or may(by, Right.ASSIGN):
         return None
     return _("This case is not assigned to you. Take it first.")
 
 
 def is_free_or_i_lead(case: Case, by: User, _data: Data) -> Refusal:
-    if case.assignee_id in {None, by.pk} or may(by, Right.HAND_OUT):
+    if case.assignee_id in {None, by.pk} or may(by, Right.ASSIGN):
         return None
     return _("This case is assigned to somebody else. A team lead can hand it over.")
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from almoner.casework.core import words
+from almoner.casework.core.legal_terms import level_names
 from almoner.casework.models import (
     AccessLog,
     Case,
@@ -31,6 +32,7 @@ from almoner.casework.models import (
     RequestEnding,
     Said,
 )
+from almoner.policy.model.legal_terms import LevelName
 from almoner.policy.model.terms import Words
 
 Data = Mapping[str, Any]
@@ -56,7 +58,8 @@ def lines(events: list[CaseEvent]) -> list[Line]:
     names = {(kind, key): words.in_language(label) for kind, key, label in labels}
     units = {key: label for kind, key, label in labels if kind == "unit"}
     systems = departments() if any(event.system for event in events) else {}
-    return [_line(event, names, units, systems) for event in _named(events)]
+    levels = level_names()
+    return [_line(event, names, units, levels, systems) for event in _named(events)]
 
 
 def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
@@ -130,10 +133,11 @@ def _line(
     pair: tuple[CaseEvent, Data],
     names: Mapping[tuple[str, str], str],
     units: Mapping[str, Words],
+    levels: Mapping[str, LevelName],
     systems: Mapping[str, Words],
 ) -> Line:
     event, told = pair
-    data = {**told, "units": units}
+    data = {**told, "units": units, "levels": levels}
     for kind in ("signal", "programme"):
         if kind in data:
             data["name"] = names.get((kind, data[kind]), data[kind])
@@ -164,14 +168,15 @@ def _opened(data: Data) -> str:
 def _raised(data: Data) -> str:
     return _("Signal raised: %(name)s (%(level)s).") % {
         "name": data["name"],
-        "level": words.level(data["level"]),
+        "level": words.level(data["level"], data["levels"]),
     }
 
 
 def _changed(data: Data) -> str:
     if data["level"] == data["level_before"]:
         return _("New evidence for the signal: %(name)s.") % data
-    told = {"name": data["name"], "to": words.level(data["level"]), "from": words.level(data["level_before"])}
+    now, before = (words.level(data[key], data["levels"]) for key in ("level", "level_before"))
+    told = {"name": data["name"], "to": now, "from": before}
     return _("Signal changed: %(name)s, from %(from)s to %(to)s.") % told
 
 

@@ -30,14 +30,14 @@ def is_without_evidence() -> Q:
     return OPEN & Q(listed=False, unlisted=False, pk__in=cleared.values("case_id"))
 
 
-def mark(households: Iterable[int] | None, doubtful: Iterable[int], at: dt.datetime) -> int:
+def mark(households: Iterable[int] | None, evidence_lost: Iterable[int], at: dt.datetime) -> int:
     """Mark the open cases of these households, or of all (None), whose evidence is gone and that are not
     marked for it yet. Gives how many.
 
-    Of the `doubtful` signals stand that nobody can say to hold any more: what becomes unknown never closes
+    Of the `evidence_lost` signals stand that nobody can say to hold any more: what becomes unknown never closes
     anything by itself.
     """
-    marked, unknown = 0, set(doubtful)
+    marked, unknown = 0, set(evidence_lost)
     if households is None:
         households = sorted(
             unknown.union(Case.objects.filter(is_without_evidence()).values_list("household_id", flat=True))

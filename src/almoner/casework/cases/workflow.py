@@ -87,13 +87,13 @@ def _hold(act: Act) -> None:
 
 
 def _send(act: Act) -> None:
-    """What costs no money goes out; money is asked for and waits for a second person. What the family's
+    """What needs no approval goes out; money is asked for and waits for a second person. What the family's
     part in it is missing for stays."""
     found = act.case.referrals.filter(state=ReferralState.PROPOSED).order_by("id")
     proposed = [referral for referral in found if participation.missing(referral) is None]
     if not proposed and act.kind == "send":
         raise Refused(_("Nothing can be sent yet: what is missing stands under each proposal."))
-    money = [referral for referral in proposed if approval.is_money(referral)]
+    money = approval.needing_approval(proposed, act.now.date())
     free = [referral for referral in proposed if referral not in money]
     _send_out(free, act.now)
     if money:
@@ -146,9 +146,9 @@ def _named(act: Act, states: Collection[str]) -> Referral:
 
 
 def _end(act: Act) -> None:
-    """Dismiss or close; of the most urgent level only when a second person agrees."""
+    """Dismiss or close; of a level that cannot wait only when a second person agrees."""
     outcome = act.data.get("outcome", "")
-    if approval.ends_by_two(act.case):
+    if approval.ends_by_two(act.case, act.now.date()):
         approval.ask(act.case, act.kind, act.by, {"outcome": outcome}, act.now)
         act.kind = f"ask_{act.kind}"
     else:

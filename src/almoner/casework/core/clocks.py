@@ -1,5 +1,8 @@
 """When something is due, in the working time of the department that acts. Computed once, then stored.
 
+Times allowed, the weekend and office hours are the pack's terms. A time is taken as of the day on which its
+clock starts; whether a day is worked is said by the weekend and the calendar of that day.
+
 `hours` run round the clock. `days` and `working_days` leave out the day on which the clock starts, as
 administrative law counts, and end at the department's closing time: 5 working days from a Friday at 16:00
 end on the next Friday.
@@ -8,24 +11,27 @@ end on the next Friday.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from almoner.errors import AlmonerError
+from almoner.policy.model.terms import Term
 
-CLOSES = dt.time(17)
-HOURS_A_UNIT = {"hours": 1.0, "days": 24.0, "working_days": 24.0 * 7 / 5}
+if TYPE_CHECKING:
+    from almoner.policy.model.legal_terms import LegalTerms
 
 
 @dataclass(frozen=True)
 class WorkingDays:
-    """Weekdays, except as `exceptions` says: True a working day, False a day off."""
+    """All days but the weekend of the terms, except as `exceptions` says: True a working day, False a day off."""
 
+    terms: LegalTerms
     exceptions: Mapping[dt.date, bool] = field(default_factory=dict)
 
     def __contains__(self, day: dt.date) -> bool:
-        return self.exceptions.get(day, day.weekday() < 5)
+        known = self.exceptions.get(day)
+        return day.weekday() not in self.terms.weekend(day) if known is None else known
 
     def after(self, day: dt.date, count: int) -> dt.date:
         """The `count`-th working day after `day`; `day` itself is not counted."""
@@ -35,9 +41,7 @@ class WorkingDays:
         return day
 
 
-def due_at(
-    start: dt.datetime, amount: int, unit: str, days: WorkingDays, closes: dt.time = CLOSES
-) -> dt.datetime:
+def due_at(start: dt.datetime, amount: int, unit: str, days: WorkingDays, closes: dt.time) -> dt.datetime:
     """When `amount` of `unit` (hours, days, working_days) that start at `start` have passed."""
     if unit == "hours":
         return start + dt.timedelta(hours=amount)
@@ -48,31 +52,43 @@ def due_at(
     raise AlmonerError(f"A time allowed is given in hours, days or working_days, not in {unit!r}.")
 
 
-def nominal_hours(within: Mapping[str, Any]) -> float:
-    """How long a time allowed is, roughly: what orders levels of different packs by urgency."""
-    return float(within["amount"]) * HOURS_A_UNIT[within["unit"]]
+def nominal_hours(terms: LegalTerms, within: Mapping[str, Any], day: dt.date) -> float:
+    """How long a time allowed is, roughly, in hours as of `day`: what orders levels by urgency."""
+    return terms.nominal_hours(Term(int(within["amount"]), within["unit"]), day)
 
 
 class Clocks:
-    """Due times by the installation's calendar table and its departments' hours, remembered for bulk work."""
+    """Due times by the installation's calendar, terms and departments' hours, remembered for bulk work.
+
+    `closes` has the closing time of departments that have hours of their own, by id.
+    """
 
     def __init__(self, days: WorkingDays, closes: Mapping[str, dt.time]) -> None:
+        self.terms = days.terms
         self._days = days
         self._closes = closes
         self._known: dict[tuple[dt.datetime, int, str, dt.time], dt.datetime] = {}
 
     def due(self, start: dt.datetime, within: Mapping[str, Any], department: str) -> dt.datetime:
-        key = (start, int(within["amount"]), str(within["unit"]), self._closes.get(department, CLOSES))
+        """When the time `within` is over that starts at `start`, for a department (by id; "" is none)."""
+        closes = self._closes.get(department) or self.terms.office_hours(start.date()).closes
+        key = (start, int(within["amount"]), str(within["unit"]), closes)
         if key not in self._known:
             start, amount, unit, closes = key
             self._known[key] = due_at(start, amount, unit, self._days, closes)
         return self._known[key]
 
+    def due_by_term(self, start: dt.datetime, term: str, department: str = "") -> dt.datetime:
+        """When the time of a term of the pack is over, such as `appeal`, by its value on the day of `start`."""
+        allowed = self.terms.time(term, start.date())
+        return self.due(start, {"amount": allowed.amount, "unit": allowed.unit}, department)
+
 
 def installed_clocks() -> Clocks:
     """The clocks of this installation's tables."""
+    from almoner.casework.core.legal_terms import installed_terms
     from almoner.casework.models import CalendarDay, Department
 
-    days = WorkingDays(dict(CalendarDay.objects.values_list("day", "working")))
-    closes: Iterable[tuple[str, dt.time]] = Department.objects.values_list("id", "closes")
-    return Clocks(days, dict(closes))
+    days = WorkingDays(installed_terms(), dict(CalendarDay.objects.values_list("day", "working")))
+    own = Department.objects.exclude(closes=None).values_list("id", "closes")
+    return Clocks(days, {department: closes for department, closes in own if closes is not None})

@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from almoner.policy.model.legal_terms import LevelName
 from almoner.policy.model.terms import Words, say
 
 
@@ -106,20 +107,22 @@ def moment(value: dt.datetime) -> str:
     return f"{date_format(value, 'DATE_FORMAT')} {value:%H:%M}"
 
 
-def level(code: str) -> str:
-    """A level's name. Packs choose their levels; common colours and degrees have words here."""
-    known = {
-        "red": _("Red"),
-        "orange": _("Orange"),
-        "yellow": _("Yellow"),
-        "blue": _("Blue"),
-        "urgent": _("Urgent"),
-        "high": _("High"),
-        "medium": _("Medium"),
-        "normal": _("Normal"),
-        "low": _("Low"),
-    }
-    return known.get(code, code)
+class LevelText(str):
+    """A level's name as people read it; `colour` is what the pack gives it, or empty."""
+
+    colour = ""
+
+    @classmethod
+    def of(cls, text: str, colour: str) -> LevelText:
+        made = cls(text)
+        made.colour = colour
+        return made
+
+
+def level(code: str, named: Mapping[str, LevelName]) -> LevelText:
+    """A level by the names of the pack in use; one that it does not know as written."""
+    known = named.get(code)
+    return LevelText.of(in_language(known.label), known.colour) if known else LevelText.of(code, "")
 
 
 def within(term: Mapping[str, Any]) -> str:

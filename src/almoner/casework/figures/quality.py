@@ -11,7 +11,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import sqrt
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.db.models import Count, Exists, F, Func, IntegerField, Min, OuterRef, Q, QuerySet
@@ -24,7 +24,6 @@ BACK = dt.timedelta(days=365)
 SMALLEST = 10  # cases that a share, or a group's figures, must rest on
 DAY = dt.timedelta(days=1)
 FRESH = dt.timedelta(hours=36)  # a nightly sweep that is late by half a day
-Z = 1.959964  # of the normal distribution, for 95 %
 
 
 class DaysBetween(Func):
@@ -51,12 +50,13 @@ class Interval:
     high: float
 
 
+@lru_cache(maxsize=4096)  # a page asks for each share several times, and figures change once a day
 def wilson(hits: int, of: int) -> Interval:
     """The share `hits` / `of` (at least one) with its 95 % interval."""
-    share, square = hits / of, Z * Z
-    centre = (share + square / (2 * of)) / (1 + square / of)
-    half = Z * sqrt(share * (1 - share) / of + square / (4 * of * of)) / (1 + square / of)
-    return Interval(share, max(centre - half, 0.0), min(centre + half, 1.0))
+    from statsmodels.stats.proportion import proportion_confint  # takes a second to load
+
+    low, high = proportion_confint(hits, of, alpha=0.05, method="wilson")
+    return Interval(hits / of, low, high)
 
 
 @dataclass

@@ -68,7 +68,7 @@ class FeedState(models.Model):
 
 
 class Rule(models.Model):
-    """A signal, category, programme, parameter or timeline of the pack in use."""
+    """A signal, category, programme, term, parameter or timeline of the pack in use."""
 
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=80)

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import models
 
-from almoner.assessment.templates import Form
+from almoner.assessment.templates import Template
 from almoner.support.payloads import Body
 
-_READ: dict[str, Form] = {}  # by digest of their text, so they cannot change
+_READ: dict[str, Template] = {}  # by digest of their text, so they cannot change
 
 
 class BodyForm(models.Model):
@@ -23,7 +23,7 @@ class BodyForm(models.Model):
         return self.digest
 
 
-def keep_forms(forms: Iterable[Form]) -> None:
+def keep_forms(forms: Iterable[Template]) -> None:
     """Store the forms that are new."""
     rows = [
         BodyForm(digest=form.digest, text=form.text)
@@ -37,7 +37,7 @@ def read_forms(digests: Iterable[str]) -> None:
     missing = {digest for digest in digests if digest} - _READ.keys()
     if missing:
         for row in BodyForm.objects.filter(digest__in=missing):
-            _READ[row.digest] = Form.of(row.text)
+            _READ[row.digest] = Template.of(row.text)
 
 
 def stored_body(digest: str, answers: Any) -> Body:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import ClassVar
 
 from django.conf import settings
@@ -67,7 +66,7 @@ def needed_to_deliver() -> list[str]:
 
 
 class Department(models.Model):
-    """Who acts, from the pack; clocks run in its opening hours.
+    """Who acts, from the pack; clocks run in its opening hours, or in the pack's office hours.
 
     `inbox` is `console` or the address of its own system; `identity` the fields of the vault that it needs
     to deliver.
@@ -75,8 +74,8 @@ class Department(models.Model):
 
     id = models.CharField(primary_key=True, max_length=80)
     label = models.JSONField(default=dict)
-    opens = models.TimeField(default=dt.time(9))
-    closes = models.TimeField(default=dt.time(17))
+    opens = models.TimeField(null=True)
+    closes = models.TimeField(null=True)
     inbox = models.CharField(max_length=500, default="console")
     identity = models.JSONField(default=needed_to_deliver)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from almoner.casework.cases.status import RUNNING
 from almoner.casework.core import words
+from almoner.casework.core.legal_terms import level_names
 from almoner.casework.models import CaseSignal, Department, Label, Referral
 from almoner.casework.presentation.terms import terms
 from almoner.policy.model.terms import Words
@@ -47,7 +48,7 @@ class Reason:
 
     signal: CaseSignal
     label: str
-    level: str
+    level: words.LevelText
     department: str
     facts: tuple[Fact, ...]
     check: str
@@ -110,10 +111,11 @@ def _layers(layers: Mapping[str, Any] | None) -> tuple[tuple[str, ...], str]:
 
 
 class Presenter:
-    """Makes sentences in the active language; department names are read once."""
+    """Makes sentences in the active language; names of departments, units and levels are read once."""
 
     def __init__(self) -> None:
         self._departments: dict[str, Mapping[str, str]] = dict(Department.objects.values_list("id", "label"))
+        self._levels = level_names()
         self._units: dict[str, Words] = dict(Label.objects.filter(kind="unit").values_list("key", "words"))
 
     def department(self, department: str | Words) -> str:
@@ -121,12 +123,15 @@ class Presenter:
         known = self._departments.get(department) if isinstance(department, str) else None
         return words.in_language(known or department)
 
+    def level(self, code: str) -> words.LevelText:
+        return words.level(code, self._levels)
+
     def reason(self, signal: CaseSignal) -> Reason:
         body = signal.body
         return Reason(
             signal,
             words.in_language(body["label"]),
-            words.level(signal.level),
+            self.level(signal.level),
             self.department(signal.department),
             self.facts(body["evidence"]),
             words.in_language(body["check"]),

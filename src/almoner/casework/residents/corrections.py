@@ -33,7 +33,6 @@ from almoner.policy.model.pack import Role
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-WITHIN = {"amount": 10, "unit": "working_days"}
 IDENTIFIED, PLACED = Role.RESIDENT_ID.value, Role.HOUSEHOLD.value
 
 
@@ -107,7 +106,7 @@ def _asked(case: Case, by: User, kind: ConcernKind, told: Mapping[str, Any], now
         fact=fact,
         person_id=members[0].person_id,
         asked_at=now,
-        due_at=installed_clocks().due(now, WITHIN, feed.owner),
+        due_at=installed_clocks().due_by_term(now, "correction", feed.owner),
         text=opened_vault(str(settings.VAULT_KEY)).seal(members[0].person_id, TEXT, str(told["text"])),
     )
 

@@ -40,10 +40,10 @@ from almoner.casework.models.residents import ENDINGS
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-WITHIN: Mapping[str, Mapping[str, Any]] = {
-    ConcernKind.CORRECTION: {"amount": 10, "unit": "working_days"},
-    ConcernKind.APPEAL: {"amount": 15, "unit": "working_days"},
-    ConcernKind.PERSON: {"amount": 3, "unit": "working_days"},
+TERMS: Mapping[str, str] = {  # the pack's terms that are their clocks
+    ConcernKind.CORRECTION: "correction",
+    ConcernKind.APPEAL: "appeal",
+    ConcernKind.PERSON: "callback",
 }
 TEXT = "concern"  # the sealed field's name
 
@@ -134,7 +134,7 @@ def _new(case: Case, kind: str, text: str, fact: ToldFact | None, now: dt.dateti
         fact=_kept(fact) if fact else {},
         text=opened_vault(str(settings.VAULT_KEY)).seal(person, TEXT, text or None),
         asked_at=now,
-        due_at=installed_clocks().due(now, WITHIN[kind], department),
+        due_at=installed_clocks().due_by_term(now, TERMS[kind], department),
     )
 
 
@@ -195,7 +195,7 @@ def _follow(concern: Concern, by: User, now: dt.datetime) -> None:
     before = case.state
     if reopens:
         case.state, case.ended_at, case.outcome, case.assignee = CaseState.VERIFYING, None, "", None
-        case.due_at = installed_clocks().due(now, WITHIN[ConcernKind.APPEAL], "")
+        case.due_at = installed_clocks().due_by_term(now, TERMS[ConcernKind.APPEAL])
     stand(case)
     case.version += 1
     case.save()

@@ -30,7 +30,6 @@ from almoner.casework.models.cases import new_reference
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-WITHIN = {"amount": 10, "unit": "working_days"}  # for an answer, before somebody visits
 TRIES_A_NOTICE, LOCKED = 5, dt.timedelta(hours=1)
 TRIES_AN_ADDRESS, REMEMBERED = 20, dt.timedelta(hours=1)
 LAST = 4  # characters of an identity number: the second fact
@@ -52,7 +51,7 @@ def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[N
         if not signals:
             raise Refused(_("Choose what the household is to be told."))
         case.notices.filter(ended_at=None).update(ended_at=now)
-        due = installed_clocks().due(now, WITHIN, "")
+        due = installed_clocks().due_by_term(now, "notice")
         notice = Notice.objects.create(
             case=case, code_index=_index(code), told=signals, made_at=now, made_by=by, answer_by=due
         )

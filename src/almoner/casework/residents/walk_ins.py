@@ -44,10 +44,6 @@ from almoner.stream.inbox import InboxAway, InboxFull
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-WITHIN: Mapping[bool, Mapping[str, Any]] = {  # by whether it is an appeal
-    False: {"amount": 10, "unit": "working_days"},
-    True: {"amount": 15, "unit": "working_days"},
-}
 HAPPENED = Role.EVENT_TIME.value
 OFFERED = (ReferralState.PROPOSED, ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE)
 LONGEST = 40  # characters of a number
@@ -118,7 +114,7 @@ def _stored(
         taken_by=by,
         department="" if known or kept is None else kept.owner,
     )
-    request.due_at = installed_clocks().due(now, WITHIN[False], request.department)
+    request.due_at = installed_clocks().due_by_term(now, "request", request.department)
     request.text = _seal(request, "text", told["text"])
     if not known:
         request.number, request.name = (
@@ -264,7 +260,7 @@ def appeal(by: User, reference: str, text: str) -> HelpRequest:
             chosen=first.chosen,
             taken_at=now,
             taken_by=by,
-            due_at=installed_clocks().due(now, WITHIN[True], ""),
+            due_at=installed_clocks().due_by_term(now, "appeal"),
             appeal_of=first,
         )
         request.text = _seal(request, "text", text)

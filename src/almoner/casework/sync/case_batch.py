@@ -31,7 +31,7 @@ from almoner.casework.models.among import Numbers
 from almoner.casework.models.cases import OPEN
 
 
-class Desk:
+class CaseBatch:
     """Everything that casework holds about `households`, and what is to be written.
 
     `signals` and `referrals` give by key the row of the latest case that has it. Bodies are read for
@@ -103,7 +103,7 @@ class Desk:
     def tell(self, case: CaseRow, kind: str, data: Mapping[str, Any]) -> None:
         self.events.append(NewEvent(case, kind, data))
 
-    def tell_department(self, row: ReferralRow, kind: str, occasion: str) -> None:
+    def message_department(self, row: ReferralRow, kind: str, occasion: str) -> None:
         """What the department of a stored referral is to be told (`almoner.casework.cases.outgoing`)."""
         self.told.append((row, kind, occasion))
 

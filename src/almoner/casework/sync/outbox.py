@@ -24,7 +24,7 @@ from almoner.casework.models import CaseState, OutboxPosition, ReferralState
 from almoner.casework.models.cases import NO_CLOCK
 from almoner.casework.models.payloads import keep_forms
 from almoner.casework.sync import area_alerts
-from almoner.casework.sync.case_batch import Desk
+from almoner.casework.sync.case_batch import CaseBatch
 from almoner.casework.sync.results import Applied
 from almoner.support.payloads import Body
 from almoner.support.payloads import of as as_stored
@@ -55,9 +55,9 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
                 change.body.form for change in fresh if isinstance(change.body, Body) and change.body.form
             )
             area_alerts.apply([change for change in fresh if change.kind == "area"], clocks)
-            desk = _apply_batch([change for change in fresh if change.kind != "area"], clocks)
-            opened += len(desk.opened)
-            updated |= desk.changed.keys()
+            case_batch = _apply_batch([change for change in fresh if change.kind != "area"], clocks)
+            opened += len(case_batch.opened)
+            updated |= case_batch.changed.keys()
             signals += sum(change.kind == "signal" for change in fresh)
             referrals += sum(change.kind in PROPOSED for change in fresh)
             position.seq = max(change.seq for change in fresh)
@@ -84,14 +84,14 @@ def _fresh(batch: Sequence[Change], seq: int) -> list[Change]:
     return sorted(fresh.values(), key=lambda change: (change.cycle_id, change.kind != "signal", change.seq))
 
 
-def _apply_batch(changes: Sequence[Change], clocks: Clocks) -> Desk:
+def _apply_batch(changes: Sequence[Change], clocks: Clocks) -> CaseBatch:
     kept = [change.key for change in changes if change.change != "cleared"]
-    desk = Desk(sorted({change.household_id for change in changes}), kept)
-    signals, proposals = Signals(desk, clocks), Proposals(desk, clocks)
+    case_batch = CaseBatch(sorted({change.household_id for change in changes}), kept)
+    signals, proposals = Signals(case_batch, clocks), Proposals(case_batch, clocks)
     for change in changes:
         (signals if change.kind == "signal" else proposals).take(change)
-    desk.write(_now())
-    return desk
+    case_batch.write(_now())
+    return case_batch
 
 
 def _now() -> dt.datetime:
@@ -114,8 +114,8 @@ def _incoming(change: Change) -> Any:
     return {"form": body.form.digest if body.form else "", "answers": body.said}
 
 
-def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> CaseRow:
-    earlier = desk.ended.get(change.household_id)
+def _open_case(case_batch: CaseBatch, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> CaseRow:
+    earlier = case_batch.ended.get(change.household_id)
     case = CaseRow(
         household_id=change.household_id,
         area=change.area or "",
@@ -123,44 +123,44 @@ def _open_case(desk: Desk, change: Change, due: dt.datetime, evidence: dict[str,
         opened_as_of=change.as_of,
         due_at=due,
     )
-    desk.tell(
+    case_batch.tell(
         case, "opened", _about(change) | evidence | {"earlier_case": earlier.reference if earlier else None}
     )
-    desk.open_case(case)
+    case_batch.open_case(case)
     return case
 
 
 class Signals:
     """Signals of the cycle, one after the other."""
 
-    def __init__(self, desk: Desk, clocks: Clocks) -> None:
-        self.desk = desk
+    def __init__(self, case_batch: CaseBatch, clocks: Clocks) -> None:
+        self.case_batch = case_batch
         self.clocks = clocks
 
     def take(self, change: Change) -> None:
-        held = self.desk.signals.get(change.key)
+        held = self.case_batch.signals.get(change.key)
         stands = held is not None and held.cleared_on is None
         if change.change == "cleared":
             if held is not None and stands:
                 self._clear(held, change)
             return
-        self.desk.name("signal", change.body["signal"], change.body["label"])
+        self.case_batch.name("signal", change.body["signal"], change.body["label"])
         self._name_layers(change.body.get("layers"))
-        if held is not None and stands and (held.case.is_open or not _more_urgent(change, held)):
+        if held is not None and stands and (held.case.is_open or not self._more_urgent(change, held)):
             self._update(held, change)
         else:
             self._raise(change, held)
 
     def _name_layers(self, layers: Mapping[str, Any] | None) -> None:
         for group in layers["points"] if layers else ():
-            self.desk.name("watch", group["id"], group["label"])
+            self.case_batch.name("watch", group["id"], group["label"])
         if layers and layers["line"]:
-            self.desk.name("theme", layers["line"]["id"], layers["line"]["label"])
+            self.case_batch.name("theme", layers["line"]["id"], layers["line"]["label"])
 
     def _clear(self, held: SignalRow, change: Change) -> None:
         held.cleared_on = change.as_of
-        self.desk.touch(held)
-        self.desk.tell(held.case, "signal_cleared", _about(change) | {"signal": held.signal})
+        self.case_batch.touch(held)
+        self.case_batch.tell(held.case, "signal_cleared", _about(change) | {"signal": held.signal})
 
     def _update(self, held: SignalRow, change: Change) -> None:
         before = _stored(held)
@@ -172,35 +172,49 @@ class Signals:
             "level_before": held.level,
             "body_before": before,
         }
-        self.desk.tell(held.case, "signal_changed", _about(change) | told)
-        if _more_urgent(change, held):
+        self.case_batch.tell(held.case, "signal_changed", _about(change) | told)
+        if self._more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
-        _write_signal(held, change)
-        self.desk.touch(held)
+        self._write(held, change)
+        self.case_batch.touch(held)
 
     def _raise(self, change: Change, held: SignalRow | None) -> None:
         evidence = {"new_evidence": _what_is_new(change, held)}
         due = self._due(change)
-        case = self.desk.open.get(change.household_id) or _open_case(self.desk, change, due, evidence)
+        case = self.case_batch.open.get(change.household_id) or _open_case(
+            self.case_batch, change, due, evidence
+        )
         told = {"signal": change.body["signal"], "level": change.body["level"], "due_at": due.isoformat()}
-        self.desk.tell(case, "signal_raised", _about(change) | told | evidence)
+        self.case_batch.tell(case, "signal_raised", _about(change) | told | evidence)
         if held is not None and held.case is case:
             held.raised_on, held.due_at, held.cleared_on = change.as_of, due, None
-            _write_signal(held, change)
-            self.desk.touch(held)
+            self._write(held, change)
+            self.case_batch.touch(held)
         else:
             signal = SignalRow(case, change.key, raised_on=change.as_of, due_at=due)
-            _write_signal(signal, change)
-            self.desk.add(signal)
+            self._write(signal, change)
+            self.case_batch.add(signal)
 
     def _due(self, change: Change) -> dt.datetime:
         return self.clocks.due(change.known_at, change.body["within"], change.body["department"])
 
+    def _more_urgent(self, change: Change, held: SignalRow) -> bool:
+        return self._hours(change, held) < held.urgency_hours
+
+    def _hours(self, change: Change, signal: SignalRow) -> float:
+        """As of the day on which the signal was raised: that a working day counts for other hours since then
+        makes nothing more urgent."""
+        return nominal_hours(self.clocks.terms, change.body["within"], signal.raised_on)
+
+    def _write(self, signal: SignalRow, change: Change) -> None:
+        signal.urgency_hours = self._hours(change, signal)
+        _write_signal(signal, change)
+
 
 def _write_signal(signal: SignalRow, change: Change) -> None:
     body = change.body
+    signal.severity = body["severity"]
     signal.signal, signal.department, signal.level = body["signal"], body["department"], body["level"] or ""
-    signal.urgency_hours, signal.severity = nominal_hours(body["within"]), body["severity"]
     signal.theme, signal.watched = body["theme"], _groups(body.get("layers"))
     signal.person_id, signal.pack_hash = change.person_id, change.pack_hash
     _write_body(signal, change)
@@ -210,10 +224,6 @@ def _groups(layers: Mapping[str, Any] | None) -> str:
     """The groups of the watch list that the subject is in, each between commas, to be looked for by."""
     listed = [group["id"] for group in layers["points"]] if layers else []
     return f",{','.join(listed)}," if listed else ""
-
-
-def _more_urgent(change: Change, held: SignalRow) -> bool:
-    return nominal_hours(change.body["within"]) < held.urgency_hours
 
 
 def _what_is_new(change: Change, held: SignalRow | None) -> dict[str, Any]:
@@ -228,17 +238,17 @@ class Proposals:
     """Proposals of the cycle. What was sent is a person's decision: evidence is told, nothing is taken
     back."""
 
-    def __init__(self, desk: Desk, clocks: Clocks) -> None:
-        self.desk = desk
+    def __init__(self, case_batch: CaseBatch, clocks: Clocks) -> None:
+        self.case_batch = case_batch
         self.clocks = clocks
 
     def take(self, change: Change) -> None:
-        held = self.desk.referrals.get(change.key)
+        held = self.case_batch.referrals.get(change.key)
         if change.change == "cleared":
             if held is not None and held.evidence_cleared_on is None:
                 self._clear(held, change)
             return
-        self.desk.name("programme", change.body["programme"], change.body["label"])
+        self.case_batch.name("programme", change.body["programme"], change.body["label"])
         if held is None or self._starts_anew(held, change):
             self._propose(change)
         elif held.state in UNDECIDED:
@@ -250,7 +260,7 @@ class Proposals:
         """Of an ended case: it belongs to the case that followed, or is raised again after a closing."""
         if held.case.is_open:
             return False
-        if change.household_id in self.desk.open:
+        if change.household_id in self.case_batch.open:
             return change.change == "raised" or held.state in UNDECIDED
         return change.change == "raised" and held.case.state == CaseState.CLOSED
 
@@ -259,17 +269,17 @@ class Proposals:
         if held.state == ReferralState.PROPOSED:
             held.state = ReferralState.WITHDRAWN.value
         elif held.state in RUNNING:
-            self.desk.tell_department(held, "evidence_withdrawn", str(change.seq))
-        self.desk.touch(held)
+            self.case_batch.message_department(held, "evidence_withdrawn", str(change.seq))
+        self.case_batch.touch(held)
         told = {"programme": held.programme, "state": held.state}
-        self.desk.tell(held.case, "proposal_cleared", _about(change) | told)
+        self.case_batch.tell(held.case, "proposal_cleared", _about(change) | told)
 
     def _update(self, held: ReferralRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change) and held.state == ReferralState.PROPOSED:
             return
         told = _amounts(held, change) | {"body_before": before}
-        self.desk.tell(held.case, "proposal_changed", _about(change) | told)
+        self.case_batch.tell(held.case, "proposal_changed", _about(change) | told)
         amount, asked_until = held.amount, held.check_due_at if held.state == ReferralState.PROPOSED else None
         held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
         _write_referral(held, change)
@@ -277,21 +287,21 @@ class Proposals:
         if check and held.amount != amount:  # what was confirmed on the spot was another amount
             due = self.clocks.due(change.known_at, check["within"], check["department"])
             held.check_due_at = min(asked_until or due, due)
-        self.desk.touch(held)
+        self.case_batch.touch(held)
 
     def _tell(self, held: ReferralRow, change: Change) -> None:
         if _stored(held) == _incoming(change) and held.evidence_cleared_on is None:
             return
         if held.evidence_cleared_on is not None and held.state in RUNNING:
-            self.desk.tell_department(held, "evidence_stands", str(change.seq))
+            self.case_batch.message_department(held, "evidence_stands", str(change.seq))
         held.evidence_cleared_on = None
-        self.desk.touch(held)
-        self.desk.tell(held.case, "evidence_changed", _about(change) | _amounts(held, change))
+        self.case_batch.touch(held)
+        self.case_batch.tell(held.case, "evidence_changed", _about(change) | _amounts(held, change))
 
     def _propose(self, change: Change) -> None:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
         case = self._case_for(change, due)
-        carried = self.desk.referrals.get(change.key)
+        carried = self.case_batch.referrals.get(change.key)
         if (
             carried is not None and carried.case is case
         ):  # it was never decided, and came along as the case was opened
@@ -304,18 +314,18 @@ class Proposals:
         check = change.body.get("local_check")
         if check:
             referral.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
-        self.desk.add(referral)
+        self.case_batch.add(referral)
         told = {"programme": referral.programme, "amount": change.body["amount"], "unit": referral.unit}
-        self.desk.tell(case, "proposal_raised", _about(change) | told)
+        self.case_batch.tell(case, "proposal_raised", _about(change) | told)
 
     def _case_for(self, change: Change, due: dt.datetime) -> CaseRow:
         """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of
         its own."""
-        ended = self.desk.ended.get(change.household_id)
-        case = self.desk.open.get(change.household_id)
+        ended = self.case_batch.ended.get(change.household_id)
+        case = self.case_batch.open.get(change.household_id)
         if case is None and ended is not None and ended.state == CaseState.DISMISSED:
             case = ended
-        return case or _open_case(self.desk, change, due, {"new_evidence": {"what": "proposal"}})
+        return case or _open_case(self.case_batch, change, due, {"new_evidence": {"what": "proposal"}})
 
 
 def _write_referral(referral: ReferralRow, change: Change) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from almoner.assessment.expressions import names, parse
+from almoner.casework.core.legal_terms import TERM, rule_body
 from almoner.casework.models import FeedState, PackInUse, Rule
 from almoner.policy.authoring.references import standing
 from almoner.policy.model.pack import Role
@@ -196,6 +197,7 @@ def _rules(pack: Pack) -> Iterator[Rule]:
         "signal": ((s.id, _signal(s, pack)) for s in pack.signals.values()),
         "category": ((c.id, _category(c, pack)) for c in pack.categories.values()),
         "programme": ((p.id, _programme(p, pack)) for p in pack.programmes.values()),
+        TERM: ((t.id, rule_body(t)) for t in pack.terms.values()),
         "parameter": ((p.id, _parameter(p)) for p in pack.parameters.values()),
         "timeline": ((t.id, _timeline(t, pack)) for t in pack.timelines.values()),
     }

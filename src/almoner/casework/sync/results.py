@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Seen:
-    """Whom a cycle looked at. `households`: None means everybody. `doubtful`: those of whom nothing is
+    """Whom a cycle looked at. `households`: None means everybody. `evidence_lost`: those of whom nothing is
     known any more of what was said. `members`: household, person, since."""
 
     households: Sequence[int] | None
-    doubtful: Sequence[int]
+    evidence_lost: Sequence[int]
     members: Sequence[tuple[int, int, dt.date]]
 
 

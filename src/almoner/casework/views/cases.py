@@ -120,6 +120,7 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
     reasons = [(present.reason(signal), signal.cleared_on) for signal in signals]
     return {
         "case": found,
+        "level": present.level(found.level),
         "clock": clock(found, now),
         "held": found.is_held(now.date()),
         "area": Areas().name(found.area),

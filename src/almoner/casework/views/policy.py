@@ -14,13 +14,16 @@ from django.views.decorators.http import require_GET
 
 from almoner.casework.accounts.access import Right, may_or_404
 from almoner.casework.core import words
+from almoner.casework.core.legal_terms import TERM, level_names, said
 from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Department, Label, PackInUse, Rule
+from almoner.policy.model.terms import Words
 
 KINDS = {
     "signal": gettext_lazy("Signals"),
     "category": gettext_lazy("Categories"),
     "programme": gettext_lazy("Programmes"),
+    "term": gettext_lazy("Terms of the procedure"),
     "parameter": gettext_lazy("Parameters"),
     "timeline": gettext_lazy("Shown over the months"),
 }
@@ -65,12 +68,12 @@ def rule(request: HttpRequest, kind: str, key: str) -> HttpResponse:
         "why": words.in_language(body.get("why")),
         "meaning": words.in_language(body.get("meaning")),
         "when": _condition(body["when"]) if body.get("when") else None,
-        "levels": [_level(level) for level in body.get("levels", ())],
+        "levels": _levels(body),
         "exclusions": [words.in_language(label) for label in body.get("exclusions", ())],
         "steps": [(words.in_language(step["label"]), _condition(step)) for step in body.get("steps", ())],
         "reference": body.get("reference", ""),
         "standing": STANDINGS.get(body.get("standing", ""), ""),
-        "values": _values(body),
+        "values": _values(kind, body),
         "expires_days": body.get("expires_days"),
     }
     return render(request, "casework/rule.html", context)
@@ -97,13 +100,22 @@ def _condition(condition: Body) -> tuple[str, list[tuple[str, str]]]:
     return condition["sql"], [(name, words.in_language(label)) for name, label in condition["names"].items()]
 
 
-def _level(level: Body) -> tuple[str, str, tuple[str, list[tuple[str, str]]] | None]:
-    when = _condition(level["when"]) if level["when"] else None
-    return words.level(level["id"]), words.within(level["within"]), when
+def _levels(body: Body) -> list[tuple[words.LevelText, str, tuple[str, list[tuple[str, str]]] | None]]:
+    """Level, time and condition of each level of a signal."""
+    listed = body.get("levels", ())
+    named = level_names() if listed else {}
+    return [
+        (
+            words.level(level["id"], named),
+            words.within(level["within"]),
+            _condition(level["when"]) if level["when"] else None,
+        )
+        for level in listed
+    ]
 
 
-def _values(body: Body) -> list[tuple[str, str, str, str, str]]:
-    """Area, since, value, reference and standing of a parameter's values, the newest first within an area."""
+def _values(kind: str, body: Body) -> list[tuple[str, str, str, str, str]]:
+    """Area, since, value, reference and standing of a parameter or term, the newest first within an area."""
     if "values" not in body:
         return []
     areas = Areas()
@@ -112,9 +124,15 @@ def _values(body: Body) -> list[tuple[str, str, str, str, str]]:
         (
             areas.name(value["area"]) if value["area"] else _("everywhere"),
             words.day(value["since"]),
-            _("ended") if value["value"] is None else words.quantity(value["value"], body["unit"], units),
+            _value(kind, value["value"], body["unit"], units),
             value["reference"],
             str(STANDINGS.get(value["standing"], "")),
         )
         for value in body["values"]
     ]
+
+
+def _value(kind: str, value: Any, unit: str, units: Mapping[str, Words]) -> str:
+    if kind == TERM:
+        return said(value)
+    return _("ended") if value is None else words.quantity(value, unit, units)

@@ -19,16 +19,18 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from almoner.casework.accounts.access import EVERYWHERE, Right, colleagues_for, may_or_404, rights_of
-from almoner.casework.cases.assignment import hand_out
+from almoner.casework.cases.assignment import assign_cases
 from almoner.casework.cases.lists import LISTED, UNLISTED, filtered
 from almoner.casework.core import words
 from almoner.casework.core.batches import batched
+from almoner.casework.core.legal_terms import level_names
 from almoner.casework.core.spreadsheet import lines
 from almoner.casework.core.timing import Clock, clock
 from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Case, CaseSignal, Label, Membership
 from almoner.casework.models.cases import OPEN
 from almoner.casework.presentation.forms import LISTS, BulkForm, QueueForm
+from almoner.policy.model.legal_terms import LevelName
 
 PAGE = 25
 AT_ONCE = 2_000  # rows of a file
@@ -41,7 +43,7 @@ MANY = (
 class Row:
     case: Case
     clock: Clock
-    level: str
+    level: words.LevelText
     signals: list[str]
     area: str
     watched: list[str]  # groups of the watch list
@@ -54,7 +56,10 @@ class Asked:
         self.membership = may_or_404(request.user, Right.CASES)
         self.signals = dict(_labelled("signal"))
         self.areas = Areas()
-        self.form = QueueForm(request.GET, choices=_choices(self.membership, self.signals, self.areas))
+        self.levels = level_names()
+        self.form = QueueForm(
+            request.GET, choices=_choices(self.membership, self.signals, self.areas, self.levels)
+        )
         self.chosen: dict[str, str] = self.form.cleaned_data if self.form.is_valid() else {}
         self.cases = self._ordered(filtered(request.user, self.chosen, self.areas))
         self._many = self._ordered(filtered(request.user, self.chosen, self.areas, many=True))
@@ -80,7 +85,7 @@ class Asked:
         return urlencode({name: value for name, value in self.chosen.items() if value})
 
     def rows(self, cases: Iterable[Case]) -> list[Row]:
-        return _rows(list(cases), self.signals, self.areas)
+        return _rows(list(cases), self.signals, self.areas, self.levels)
 
 
 @require_GET
@@ -137,7 +142,7 @@ def assign(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose cases, and somebody to give them to."))
         return redirect(back)
-    done = hand_out(request.user, form.chosen(), form.cleaned_data["assignee"])  # type: ignore[arg-type]
+    done = assign_cases(request.user, form.chosen(), form.cleaned_data["assignee"])  # type: ignore[arg-type]
     told = ngettext("%(count)s case was given.", "%(count)s cases were given.", done.given) % {
         "count": done.given
     }
@@ -161,7 +166,7 @@ def assign(request: HttpRequest) -> HttpResponse:
 
 def _receivers(membership: Membership) -> list[Membership]:
     """To whom the user may give cases: a lead to all who share an area, others to themselves."""
-    if Right.HAND_OUT not in rights_of(membership):
+    if Right.ASSIGN not in rights_of(membership):
         return [membership]
     return [member for member in colleagues_for([]) if _meet(member.areas, membership.areas)]
 
@@ -175,9 +180,11 @@ def _meet(some: Sequence[str], others: Sequence[str]) -> bool:
     return any(a.startswith(b) or b.startswith(a) for a in filter(None, some) for b in filter(None, others))
 
 
-def _choices(membership: Membership, signals: Mapping[str, str], areas: Areas) -> dict[str, Sequence[Any]]:
+def _choices(
+    membership: Membership, signals: Mapping[str, str], areas: Areas, named: Mapping[str, LevelName]
+) -> dict[str, Sequence[Any]]:
     return {
-        "level": [(level, words.level(level)) for level in _levels()],
+        "level": [(level, words.level(level, named)) for level in _used_levels(named)],
         "signal": list(signals.items()),
         "programme": _labelled("programme"),
         "area": areas.choices(membership.areas, _used_areas),
@@ -189,6 +196,12 @@ def _choices(membership: Membership, signals: Mapping[str, str], areas: Areas) -
 def _labelled(kind: str) -> list[tuple[str, str]]:
     found = Label.objects.filter(kind=kind).order_by("key")
     return [(label.key, words.in_language(label.words)) for label in found]
+
+
+def _used_levels(named: Mapping[str, LevelName]) -> list[str]:
+    """Those that open cases have, in the order of the pack, then those that it does not know."""
+    order = list(named)
+    return sorted(_levels(), key=lambda level: order.index(level) if level in named else len(order))
 
 
 def _levels() -> Iterator[str]:
@@ -205,7 +218,9 @@ def _used_areas() -> list[str]:
     return list(Case.objects.filter(OPEN).order_by("area").values_list("area", flat=True).distinct())
 
 
-def _rows(cases: Sequence[Case], names: Mapping[str, str], areas: Areas) -> list[Row]:
+def _rows(
+    cases: Sequence[Case], names: Mapping[str, str], areas: Areas, levels: Mapping[str, LevelName]
+) -> list[Row]:
     found: dict[int, list[str]] = {case.pk: [] for case in cases}
     standing = CaseSignal.objects.filter(case_id__in=found, cleared_on=None).order_by("urgency_hours", "id")
     groups = dict(_labelled("watch"))
@@ -218,7 +233,7 @@ def _rows(cases: Sequence[Case], names: Mapping[str, str], areas: Areas) -> list
         Row(
             case,
             clock(case, now),
-            words.level(case.level),
+            words.level(case.level, levels),
             found[case.pk],
             areas.name(case.area),
             watched[case.pk],

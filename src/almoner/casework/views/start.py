@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from almoner.casework.accounts.access import Right, membership_of, rights_of
 
 HOMES = {  # the first of these rights that somebody has says where they land
-    Right.HAND_OUT: "today",
+    Right.ASSIGN: "today",
     Right.CASES: "queue",
     Right.REFERRALS: "inbox",
     Right.OVERSIGHT: "oversight",

@@ -11,22 +11,29 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from almoner.casework.cases.outgoing import tell
 from almoner.casework.cases.status import RUNNING, over, running
 from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.legal_terms import installed_terms
 from almoner.casework.models import Case, DueNotice, Referral
 
-REMIND = dt.timedelta(days=2)  # before the end, of what has more time than that
 AT_ONCE = 200
 
 
 def look(now: dt.datetime) -> int:
     """Remind departments of what ends soon, and escalate what is over. Gives how many were told; some are
     left for the next time."""
-    soon = Q(due_at__gte=now, due_at__lt=now + REMIND, sent_at__lt=F("due_at") - REMIND)
-    reminded = [_tell(pk, "reminded", now) for pk in _untold(running().filter(soon), "reminded")]
-    escalated = [_tell(pk, "escalated", now) for pk in _untold(over(now), "escalated")]
+    lead = _lead(now.date())
+    soon = Q(due_at__gte=now, due_at__lt=now + lead, sent_at__lt=F("due_at") - lead)
+    reminded = [_tell(pk, "reminded", now) for pk in _without_message(running().filter(soon), "reminded")]
+    escalated = [_tell(pk, "escalated", now) for pk in _without_message(over(now), "escalated")]
     return sum(reminded) + sum(escalated)
 
 
-def _untold(referrals: QuerySet[Referral], what: str) -> list[int]:
+def _lead(day: dt.date) -> dt.timedelta:
+    """How long before the end departments are reminded of what has more time than that."""
+    within = installed_terms().time("reminder", day)
+    return dt.timedelta(**{within.unit: within.amount})
+
+
+def _without_message(referrals: QuerySet[Referral], what: str) -> list[int]:
     told = DueNotice.objects.filter(referral=OuterRef("pk"), what=what, due_at=OuterRef("due_at"))
     return list(
         referrals.filter(~Exists(told)).order_by("due_at", "id").values_list("pk", flat=True)[:AT_ONCE]

@@ -7,14 +7,26 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from almoner.policy.model.legal_terms import TermValue, in_brief
 from almoner.policy.model.pack import Pack, ParameterValue
 from almoner.policy.model.terms import Condition
 
 _NOT_POLICY = frozenset(
     {"hash", "scenarios"}
 )  # scenarios decide nothing; the hash says only that something differs
-_FIRST = ("parameters", "signals", "categories", "programmes", "indicators", "timelines", "feeds", "watch")
+_FIRST = (
+    "parameters",
+    "terms",
+    "signals",
+    "categories",
+    "programmes",
+    "indicators",
+    "timelines",
+    "feeds",
+    "watch",
+)
 _DERIVED = frozenset({"reads", "feeds"})  # found by walking the SQL: they change with it
+_DATED = (ParameterValue, TermValue)
 _NAMES = ("id", "name", "level")  # what a member of a list is known by
 
 
@@ -73,6 +85,8 @@ def _flat(value: Any, path: str = "") -> dict[str, str]:
     if isinstance(value, ParameterValue):
         said = "ended" if value.value is None else _plain(value.value)
         return {path: f"{said} ({value.reference})"}
+    if isinstance(value, TermValue):
+        return {path: f"{in_brief(value.value)} ({value.reference})"}
     if dataclasses.is_dataclass(value):
         fields = [f.name for f in dataclasses.fields(value) if f.name not in _DERIVED]
         return _joined({name: getattr(value, name) for name in fields}, path)
@@ -88,12 +102,12 @@ def _members(values: tuple[Any, ...] | list[Any], path: str) -> dict[str, str]:
     if not any(dataclasses.is_dataclass(v) for v in values):
         return {path: ", ".join(_plain(v) for v in values)}
     keys = [_key(v, n) for n, v in enumerate(values, 1)]
-    order = {} if isinstance(values[0], ParameterValue) else {_under(path, "order"): ", ".join(keys)}
+    order = {} if isinstance(values[0], _DATED) else {_under(path, "order"): ", ".join(keys)}
     return _joined(dict(zip(keys, values, strict=True)), path) | order
 
 
 def _key(value: Any, position: int) -> str:
-    if isinstance(value, ParameterValue):
+    if isinstance(value, _DATED):
         return value.since.isoformat()
     return next((str(getattr(value, name)) for name in _NAMES if hasattr(value, name)), str(position))
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from almoner.policy.model.legal_terms import in_brief
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Words
 
-Standing = Literal["general knowledge", "example value", "setting", "document"]
-STANDINGS: tuple[Standing, ...] = ("general knowledge", "example value", "setting", "document")
-_MARKS: tuple[tuple[Standing, tuple[str, ...]], ...] = (
+ReferenceStatus = Literal["general knowledge", "example value", "setting", "document"]
+STANDINGS: tuple[ReferenceStatus, ...] = ("general knowledge", "example value", "setting", "document")
+_MARKS: tuple[tuple[ReferenceStatus, tuple[str, ...]], ...] = (
     ("general knowledge", ("general knowledge", "一般了解")),
     ("example value", ("example value", "check the original", "read on a mirror", "示例值", "待核对原文")),
     ("setting", ("setting of this pack", "本包设定")),
@@ -24,19 +25,19 @@ _MARKS: tuple[tuple[Standing, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Reference:
-    """One thing that needs a source, and the source it names. `value` is a parameter's value with its
-    unit, else empty."""
+    """One thing that needs a source, and the source it names. `value` is the value of a parameter
+    with its unit, or of a term, else empty."""
 
-    part: Literal["parameters", "categories", "programmes", "contracts"]
+    part: Literal["parameters", "terms", "categories", "programmes", "contracts"]
     item: str
     label: Words
-    where: str  # of a parameter: area and date
+    where: str  # of a parameter or a term: area and date
     value: str
     reference: str
-    standing: Standing
+    standing: ReferenceStatus
 
 
-def standing(reference: str) -> Standing:
+def standing(reference: str) -> ReferenceStatus:
     """How a reference is marked. The weakest mark counts where there are several."""
     text = reference.casefold()
     return next((kind for kind, marks in _MARKS if any(mark in text for mark in marks)), "document")
@@ -44,7 +45,7 @@ def standing(reference: str) -> Standing:
 
 def references(pack: Pack) -> list[Reference]:
     """All of the pack's references, the weakest first, within a kind in the order of the pack."""
-    found = [*_parameters(pack), *_rules(pack), *_contracts(pack)]
+    found = [*_parameters(pack), *_terms(pack), *_rules(pack), *_contracts(pack)]
     return sorted(found, key=lambda r: STANDINGS.index(r.standing))
 
 
@@ -64,6 +65,14 @@ def _parameters(pack: Pack) -> Iterator[Reference]:
                     dated.reference,
                     standing(dated.reference),
                 )
+
+
+def _terms(pack: Pack) -> Iterator[Reference]:
+    for term in pack.terms.values():
+        for dated in term.values:
+            where, said = f"from {dated.since}", in_brief(dated.value)
+            mark = standing(dated.reference)
+            yield Reference("terms", term.id, term.label, where, said, dated.reference, mark)
 
 
 def _rules(pack: Pack) -> Iterator[Reference]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from almoner.policy.model.terms import Condition, Subject, Term, Words
 
 if TYPE_CHECKING:
+    from almoner.policy.model.legal_terms import LegalTerms
     from almoner.policy.model.support import Category, Participation, Terms
     from almoner.policy.model.watch import Watch
 
@@ -248,8 +249,8 @@ class Department:
     id: str
     label: Words
     inbox: str = CONSOLE
-    opens: dt.time = dt.time(9)
-    closes: dt.time = dt.time(17)
+    opens: dt.time | None = None  # None, as `closes`: the office hours of the pack's terms
+    closes: dt.time | None = None
     identity: tuple[str, ...] = ("number", "name")  # fields of the vault
 
 
@@ -307,6 +308,7 @@ class Pack:
     scenarios: tuple[ScenarioCase, ...]
     holidays: Mapping[dt.date, bool]  # True: a working day although a weekend; False: a holiday
     hash: str  # SHA-256 over the files, after `extends`
+    terms: LegalTerms
     panel: Panel | None = None
     units: Mapping[str, Words] = field(
         default_factory=dict

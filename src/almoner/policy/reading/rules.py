@@ -12,8 +12,6 @@ from almoner.policy.reading import shapes, units
 from almoner.policy.reading.conditions import ConditionReader, KnownColumn, Parsed, Vocabulary
 from almoner.policy.report import Report, instead
 
-_LEVELS = ("red", "orange", "yellow")
-
 
 @dataclass(frozen=True)
 class Ground:
@@ -26,6 +24,7 @@ class Ground:
     signals: frozenset[str]
     units: frozenset[str]
     themes: frozenset[str] = frozenset()  # empty: any
+    levels: tuple[str, ...] = ()  # of signals, the most urgent first; empty: they cannot be read
 
 
 class RuleReader:
@@ -187,13 +186,16 @@ class SignalReader(RuleReader):
 
     def _levels(self, levels: list[object]) -> None:
         names = [level.get("level") for level in levels if isinstance(level, dict)]
-        known = [n for n in names if n in _LEVELS]
-        if known != sorted(set(known), key=_LEVELS.index):
+        order = self.ground.levels
+        for n in range(len(levels) if order else 0):
+            self.one_of(("levels", n, "level"), order, "level")
+        known = [n for n in names if n in order]
+        if known != sorted(set(known), key=order.index):
             self.fault(
                 ("levels",),
                 "level-order",
                 f"The levels are {', '.join(known)}.",
-                "Give each once, the most urgent first: red, orange, yellow.",
+                f"Give each once, the most urgent first: {', '.join(order)}.",
             )
         for n, level in enumerate(levels[:-1]):
             if isinstance(level, dict) and level.get("when") is None:

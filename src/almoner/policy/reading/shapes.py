@@ -62,7 +62,7 @@ class DepartmentShape(Shape):
     label: Words
     inbox: str = "console"
     identity: list[Literal["number", "name", "phone", "address"]] = ["number", "name"]
-    hours: Hours = Hours(opens="09:00", closes="17:00")
+    hours: Hours | None = None  # none: the office hours of terms.yaml
 
 
 class ColumnShape(Shape):
@@ -90,7 +90,7 @@ class TermShape(Shape):
 
 
 class LevelShape(Shape):
-    level: Literal["red", "orange", "yellow"]
+    level: str  # one of `levels` in terms.yaml
     when: SqlText | None = None
     within: TermShape
 
@@ -294,6 +294,15 @@ def _of(path: Path) -> str:
     return f" in `{'.'.join(str(p) for p in path)}`" if path else ""
 
 
+_FORMS = {
+    "int_type": "Write a whole number.",
+    "float_type": "Write a number.",
+    "list_type": "Write a list, for example [one, another].",
+    "too_short": "Write at least one.",
+    "string_too_short": "Write a text.",
+}
+
+
 def _form_advice(fault: ErrorDetails) -> str:
     kind, value = fault["type"], fault["input"]
     if kind == "string_type":
@@ -302,6 +311,10 @@ def _form_advice(fault: ErrorDetails) -> str:
         return "Write true or false."
     if kind.startswith("date"):
         return "Write a date as 2026-01-31."
+    if kind in _FORMS:
+        return _FORMS[kind]
+    if kind == "greater_than_equal":
+        return f"Write a number of at least {fault['ctx']['ge']:g}."
     if kind == "dict_type":
         return "Write one line per language, for example {en: ..., zh: ...}, or the keys that belong here."
     return "See docs/packs.md for the form."

@@ -19,8 +19,13 @@ from almoner.policy.document import Document
 from almoner.policy.findings import Finding
 from almoner.policy.report import Report, instead
 
-PACK, DEPARTMENTS, WATCH = "pack.yaml", "departments.yaml", "watch.yaml"
-MERGED = {PACK: 2, DEPARTMENTS: 1, WATCH: 3}  # levels of keys that a child's file shares with its parent's
+PACK, DEPARTMENTS, TERMS, WATCH = "pack.yaml", "departments.yaml", "terms.yaml", "watch.yaml"
+MERGED = {  # levels of keys that a child's file shares with its parent's
+    PACK: 2,
+    DEPARTMENTS: 1,
+    TERMS: 1,
+    WATCH: 3,
+}
 FOLDERS: Mapping[str, frozenset[str]] = {
     "contracts": frozenset({".yaml"}),
     "indicators": frozenset({".sql", ".yaml"}),
@@ -46,8 +51,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Sources:
-    """All files, after `extends`. Of pack.yaml, departments.yaml and watch.yaml every layer is kept, the
-    eldest first."""
+    """All files, after `extends`. Of the files at the root (MERGED) every layer is kept, the eldest first."""
 
     folder: Path
     layers: Mapping[str, tuple[SourceFile, ...]]
@@ -194,6 +198,7 @@ def _stray(name: str, shown: str, report: Report) -> None:
     places = [
         PACK,
         DEPARTMENTS,
+        TERMS,
         WATCH,
         *(f"{folder}/*{suffix}" for folder in FOLDERS for suffix in sorted(FOLDERS[folder])),
     ]
