@@ -34,7 +34,7 @@ def test_all_else_stays_as_it_is(cell: object) -> None:
 def test_a_list_of_what_another_pack_changes_holds_no_formula(tmp_path: Path) -> None:
     """A department's file names the areas."""
     with open_engine() as engine:
-        engine.keep(
+        engine.materialize(
             MOVED,
             """SELECT 'proposal' AS kind, 'grant' AS item, 'came' AS change, 1 AS household_id,
                  NULL::BIGINT AS person_id, '=cmd()' AS area, '@old' AS old_level, '+new' AS new_level,
