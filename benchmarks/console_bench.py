@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from almoner.assessment.months import month_end, months_before
-from almoner.assessment.timelines import MONTHS, Line
+from almoner.assessment.timelines import MONTHS, TimelineSeries
 from almoner.policy.model.pack import Pack, Programme, Signal
 from almoner.policy.model.terms import Term
 from almoner.support.changes import Change
@@ -64,7 +64,9 @@ def changes(
         yield [change for household in households[start : start + AT_ONCE] for change in teller.of(household)]
 
 
-def lines(pack: Pack, wanted: Mapping[str, Sequence[int]], seed: int, today: dt.date) -> Iterator[Line]:
+def lines(
+    pack: Pack, wanted: Mapping[str, Sequence[int]], seed: int, today: dt.date
+) -> Iterator[TimelineSeries]:
     """A value by month for the households that each timeline is wanted for; of a resident, who has the
     number of the household."""
     months = [end.replace(day=1) for end in months_before(month_end(today), MONTHS - 1)]  # complete ones
@@ -81,7 +83,7 @@ def lines(pack: Pack, wanted: Mapping[str, Sequence[int]], seed: int, today: dt.
             points = tuple(
                 (month, value) for month, value in zip(months, values, strict=True) if value is not None
             )
-            yield Line(household, None if of_household else household, timeline.id, points)
+            yield TimelineSeries(household, None if of_household else household, timeline.id, points)
 
 
 class _Teller:

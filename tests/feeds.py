@@ -13,7 +13,7 @@ from typing import Any
 
 from almoner.engines.duck import DuckEngine
 from almoner.policy.model.pack import Feed, Property, Role
-from almoner.registry.deliveries import Delivery, Receipt, take_in
+from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
 from almoner.registry.vault import SealedIdentity, Vault
 
 KEY = bytes(range(32))
@@ -169,7 +169,7 @@ class Place:
 
     def take(
         self, file: Path, feed: str, at: str = "2026-11-05T08:00:00", through: str | None = None
-    ) -> Receipt:
+    ) -> DeliveryReceipt:
         complete = dt.date.fromisoformat(through) if through else None
         delivery = Delivery(file, feed, dt.datetime.fromisoformat(at), complete)
         return take_in(self.engine, self.vault, self.store, self.feeds, delivery)

@@ -17,7 +17,7 @@ from almoner.lab import panels
 from almoner.lab.place import build
 from almoner.policy import compile_pack, find_pack
 from almoner.progress import progress
-from almoner.registry.deliveries import Receipt
+from almoner.registry.deliveries import DeliveryReceipt
 from benchmarks import entitlements_bench, sweep_bench
 from benchmarks.cli import console_benchmark, stream_benchmark
 
@@ -111,7 +111,7 @@ def _sweep(folder: Path, residents: int, seed: int, pack: str, peer: bool) -> di
         )
         taken = list(intake.take_in_all(inst, wanted))
         intake_seconds = perf_counter() - started
-        rows = sum(r.rows_read for r in taken if isinstance(r, Receipt))
+        rows = sum(r.rows_read for r in taken if isinstance(r, DeliveryReceipt))
         cycled = cycles.run_cycle(inst, summary.as_of, cycles.end_of(summary.as_of), history=0)
         phases = cycled.outcome.seconds
         memory = sweep_bench.peak_memory_mib()

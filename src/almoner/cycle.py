@@ -15,9 +15,9 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from almoner.assessment import area_alerts, evidence, ledger, signals, watch
+from almoner.assessment import area_alerts, evidence, ledger, records, signals, watch
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import Sources
+from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Jump
 from almoner.assessment.ledger import Kind, RenderedChange
 from almoner.assessment.opening import open_context
@@ -25,6 +25,7 @@ from almoner.assessment.signals import Watched
 from almoner.assessment.watch import Layers
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
+from almoner.registry import dirty
 from almoner.registry.schema import absent
 from almoner.registry.scope import Absent
 from almoner.support import candidates, entitlements, reasons, recognition
@@ -38,7 +39,7 @@ class _Stage:
     kind: Kind
     findings: str
     disproved: str
-    told: Callable[[AssessmentContext, Sources], Iterable[RenderedChange]]
+    told: Callable[[AssessmentContext, EvidenceSources], Iterable[RenderedChange]]
     expiry: Callable[[Pack], Mapping[str, int]]
 
 
@@ -75,7 +76,7 @@ class Proposed:
 
 
 @dataclass
-class Outcome:
+class CycleOutcome:
     """What a cycle found and changed. `seconds` by phase. `watched`, `proposed`, `recognised` and `layers`
     are counts of everybody: a cycle over some households has none."""
 
@@ -104,7 +105,7 @@ def run(
     known_at: dt.datetime,
     households: Sequence[int] | None = None,
     also: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> CycleOutcome:
     """Assess the scope and write what changed. All or nothing: with it what `also`, which is handed the
     cycle's number, writes in the end."""
     ledger.create(engine)
@@ -112,9 +113,7 @@ def run(
         with _opened(engine, pack, as_of, known_at, households) as (context, seconds):
             outcome = _assess(context, seconds)
             started = perf_counter()
-            cycle_id = outcome.cycle_id = 1 + engine.value(
-                "SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle"
-            )
+            cycle_id = outcome.cycle_id = records.next_cycle_id(engine)
             _record(context, outcome)
             seconds["record"] = perf_counter() - started
         if also:
@@ -122,7 +121,9 @@ def run(
     return outcome
 
 
-def sweep(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> tuple[Outcome, list[int]]:
+def sweep(
+    engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
+) -> tuple[CycleOutcome, list[int]]:
     """A cycle over everybody, and the households of which it leaves nothing known of what was said
     (`evidence_lost`)."""
     unsure: list[int] = []
@@ -132,14 +133,19 @@ def sweep(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> 
 def evidence_lost(engine: Engine, households: Sequence[int] | None = None) -> list[int]:
     """Among those that a cycle just now looked at, within its transaction (None: everybody): with a closed
     record, and open signals of which it found none to hold."""
-    if not engine.rows("SELECT 1 FROM registry.touched WHERE closed LIMIT 1"):
+    if not dirty.any_closed(engine):
         return []
     holds = ledger.keyed("signal", findings()["signal"])
-    only = "" if households is None else "AND household_id IN (SELECT household_id FROM looked_at_now)"
-    sql = f"""SELECT household_id FROM assessment.standing WHERE kind = 'signal'
-        AND household_id IN (SELECT household_id FROM registry.touched WHERE closed) {only}
-        GROUP BY household_id HAVING NOT bool_or(key IN (SELECT key FROM ({holds}))) ORDER BY 1"""
-    with engine.register("looked_at_now", pa.table({"household_id": pa.array(households or [], pa.int64())})):
+    only = "" if households is None else "AND household_id IN (SELECT household_id FROM assessed_now)"
+    sql = f"""
+        SELECT household_id
+        FROM ({records.open_signals(None, "household_id, key")})
+        WHERE household_id IN ({dirty.CLOSED}) {only}
+        GROUP BY household_id
+        HAVING NOT bool_or(key IN (SELECT key FROM ({holds})))
+        ORDER BY household_id
+    """
+    with engine.register("assessed_now", pa.table({"household_id": pa.array(households or [], pa.int64())})):
         return [household for (household,) in engine.rows(sql)]
 
 
@@ -149,16 +155,15 @@ def warm_up(
     """Go through a cycle over some households as if nothing had been said of them yet, and undo all of it:
     an engine that keeps plans has them from then on."""
     ledger.create(engine)
-    listed = ", ".join(str(int(household)) for household in households)
     with engine.rolled_back():
-        engine.execute(f"DELETE FROM assessment.standing WHERE household_id IN ({listed})")
+        records.discard_open(engine, households)
         with _opened(engine, pack, as_of, known_at, households) as (context, seconds):
             outcome = _assess(context, seconds)
-            outcome.cycle_id = 1 + engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle")
+            outcome.cycle_id = records.next_cycle_id(engine)
             _record(context, outcome)
 
 
-def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> Outcome:
+def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> CycleOutcome:
     """What the pack decides on the facts as known at `known_at`; nothing is written."""
     ledger.create(engine)
     with _opened(engine, pack, as_of, known_at, None) as (context, seconds):
@@ -168,7 +173,7 @@ def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) ->
 @contextmanager
 def rehearse(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
-) -> Iterator[tuple[AssessmentContext, Outcome]]:
+) -> Iterator[tuple[AssessmentContext, CycleOutcome]]:
     """What `run` would find with this pack, its findings open to reading within the block. The engine may
     be read-only.
 
@@ -196,7 +201,7 @@ def _opened(
         yield context, {"indicators": perf_counter() - started}
 
 
-def _assess(context: AssessmentContext, seconds: dict[str, float]) -> Outcome:
+def _assess(context: AssessmentContext, seconds: dict[str, float]) -> CycleOutcome:
     started = perf_counter()
     watched = signals.find(context)
     seconds["signals"] = perf_counter() - started
@@ -215,7 +220,7 @@ def _assess(context: AssessmentContext, seconds: dict[str, float]) -> Outcome:
     )[0]
     stages = ((stage.kind, stage.findings) for stage in _STAGES)
     decided = ledger.decided(context.engine, *stages) if context.evidence else ""
-    return Outcome(
+    return CycleOutcome(
         None,
         context.as_of,
         context.known_at,
@@ -238,7 +243,7 @@ def _proposed(context: AssessmentContext) -> list[Proposed]:
     return [Proposed(item, context.pack.programmes[item].unit, count, total) for item, count, total in rows]
 
 
-def _record(context: AssessmentContext, outcome: Outcome) -> None:
+def _record(context: AssessmentContext, outcome: CycleOutcome) -> None:
     ledger.write_cycle(
         context.engine,
         {
@@ -260,7 +265,7 @@ def _record(context: AssessmentContext, outcome: Outcome) -> None:
     ledger.reconcile(context.engine, findings(), context.standing, context.as_of, scoped=context.scoped)
     if any(moved.values()):
         evidence.keep_latest(context)
-    sources = Sources(context)
+    sources = EvidenceSources(context)
     told = ledger.tell(
         context.engine,
         (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from almoner.assessment.timelines import Line, circumstances, lines
+from almoner.assessment.timelines import TimelineSeries, circumstances, lines
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.registry.deliveries import Delivery
@@ -186,7 +186,7 @@ def test_what_was_computed_is_old_when_a_month_ends_and_not_when_a_day_does(
 
 
 def test_nothing_of_it_is_left_in_the_engine(base: Pack, place: Engine) -> None:
-    made: list[Line] = list(lines(place, base, AS_OF, KNOWN_AT, wanted(base, [1])))
+    made: list[TimelineSeries] = list(lines(place, base, AS_OF, KNOWN_AT, wanted(base, [1])))
     assert made
     left = place.rows(
         "SELECT table_name FROM information_schema.tables WHERE table_name LIKE '%timeline%' OR table_name ="

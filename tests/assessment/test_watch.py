@@ -15,7 +15,7 @@ from almoner.assessment.opening import open_context
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Condition
-from almoner.policy.model.watch import Group
+from almoner.policy.model.watch import WatchGroup
 from almoner.support.outbox import changes_after
 from county import AREA, AS_OF, KNOWN_AT, deliveries, draw, taken_in
 from lesser import with_signals
@@ -23,11 +23,13 @@ from lesser import with_signals
 SIGNALS = ("income_shock", "illness_cost", "elder_unsupported", "student_disengaging")
 
 
-def group(name: str, subject: Any, sql: str, *columns: str) -> Group:
-    return Group(name, {"en": name, "zh": name}, subject, "social_assistance", Condition(sql, columns, ()))
+def group(name: str, subject: Any, sql: str, *columns: str) -> WatchGroup:
+    return WatchGroup(
+        name, {"en": name, "zh": name}, subject, "social_assistance", Condition(sql, columns, ())
+    )
 
 
-def watched(base: Pack, *groups: Group) -> Pack:
+def watched(base: Pack, *groups: WatchGroup) -> Pack:
     pack = with_signals(base, *SIGNALS)
     assert pack.watch is not None
     return replace(pack, watch=replace(pack.watch, groups={g.id: g for g in groups}))

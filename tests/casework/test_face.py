@@ -17,8 +17,7 @@ from almoner.casework.models import CalendarDay, Case, Department
 from almoner.casework.sync.reference_data import set_day
 from almoner.errors import AlmonerError, HomeError
 from almoner.home import Home, create
-from almoner.policy.model.pack import Department as PackDepartment
-from almoner.policy.model.pack import Pack
+from almoner.policy.model.pack import Pack, PackDepartment
 from casework.conftest import PASSWORD
 from casework.makers import Outbox, base_terms
 

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.assessment.timelines import Line
+from almoner.assessment.timelines import TimelineSeries
 from almoner.casework.cases import timelines, workflow
 from almoner.casework.figures import line_chart
 from almoner.casework.models import Case, HouseholdTimelines
@@ -54,18 +54,18 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     return small(tmp_path_factory.mktemp("pack"), FILES)
 
 
-def line(timeline: str, household: int, person: int | None, values: Iterable[float | None]) -> Line:
+def line(timeline: str, household: int, person: int | None, values: Iterable[float | None]) -> TimelineSeries:
     points = tuple((m, v) for m, v in zip(MONTHS, values, strict=False) if v is not None)
-    return Line(household, person, timeline, points)
+    return TimelineSeries(household, person, timeline, points)
 
 
 class Facts:
     """Stands for the engine: lines by timeline, and what was asked for."""
 
-    def __init__(self, *known: Line) -> None:
+    def __init__(self, *known: TimelineSeries) -> None:
         self.known, self.asked = known, list[dict[str, list[int]]]()
 
-    def __call__(self, wanted: Any) -> list[Line]:
+    def __call__(self, wanted: Any) -> list[TimelineSeries]:
         self.asked.append({name: list(some) for name, some in wanted.items()})
         return [one for one in self.known if one.household_id in wanted[one.timeline]]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from almoner.cli.comparing import _around
-from almoner.policy.authoring.changes import Change, changes
+from almoner.policy.authoring.changes import PackChange, changes
 from policy.small_pack import FILES, compiled
 
 
-def differ(tmp_path: Path, name: str, before: str, after: str) -> list[Change]:
+def differ(tmp_path: Path, name: str, before: str, after: str) -> list[PackChange]:
     assert before in FILES[name]
     new = {name: FILES[name].replace(before, after)}
     return changes(compiled(tmp_path / "old"), compiled(tmp_path / "new", new))
@@ -21,7 +21,7 @@ def test_a_pack_does_not_differ_from_itself(tmp_path: Path) -> None:
 
 def test_a_value_is_named_by_its_area_and_day(tmp_path: Path) -> None:
     (change,) = differ(tmp_path, "parameters/share.yaml", "{value: 0.6, reference: County notice}", "0.7")
-    assert change == Change(
+    assert change == PackChange(
         "parameters", "share", "areas.5201.2025-01-01", "0.6 (County notice)", "0.7 (Notice 3)"
     )
 
@@ -49,8 +49,8 @@ def test_what_comes_and_goes_is_one_line_each(tmp_path: Path) -> None:
         },
     )
     assert changes(old, new) == [
-        Change("signals", "ill", "", "Ill / 生病", None),
-        Change("signals", "sick", "", None, "Ill / 生病"),
+        PackChange("signals", "ill", "", "Ill / 生病", None),
+        PackChange("signals", "sick", "", None, "Ill / 生病"),
     ]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from almoner.errors import AlmonerError
 from almoner.intake.faults import Fault
-from almoner.registry.deliveries import Receipt
+from almoner.registry.deliveries import DeliveryReceipt
 from almoner.registry.quarantine import Entry, dismiss, entries, export_csv
 from almoner.registry.retrying import retry
 from feeds import FEEDS, Place, number, write_csv
@@ -41,7 +41,7 @@ def lower_minimum(place: Place, minimum: float | None) -> None:
     place.feeds = {**FEEDS, "wages": replace(wages, properties=properties)}
 
 
-def again(place: Place) -> list[Receipt]:
+def again(place: Place) -> list[DeliveryReceipt]:
     return retry(place.engine, place.vault, place.store, place.feeds, NOW)
 
 

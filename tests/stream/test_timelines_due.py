@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from almoner.assessment.timelines import Line, lines
+from almoner.assessment.timelines import TimelineSeries, lines
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.stream import state, timelines_due
@@ -45,7 +45,7 @@ class Cases(Reader):
 
     pack: Pack | None = None
     open: list[int] = field(default_factory=list)
-    kept: dict[int, list[Line]] = field(default_factory=dict)
+    kept: dict[int, list[TimelineSeries]] = field(default_factory=dict)
     calls: list[list[int]] = field(default_factory=list)
     dies: bool = False
 
@@ -90,10 +90,10 @@ class Place:
             self.clock,
         )
 
-    def swept(self) -> dict[int, list[Line]]:
+    def swept(self) -> dict[int, list[TimelineSeries]]:
         """What one sweep says now."""
         wanted = dict.fromkeys(self.stream.pack.timelines, self.cases.open)
-        found: dict[int, list[Line]] = {h: [] for h in self.cases.open}
+        found: dict[int, list[TimelineSeries]] = {h: [] for h in self.cases.open}
         for line in lines(self.stream.engine, self.stream.pack, self.clock().date(), self.clock(), wanted):
             found[line.household_id].append(line)
         return found

@@ -51,7 +51,7 @@ class Homes:
         sets = ", ".join(f"{quote(name)} = ${name}" for name in row)
         self.engine.execute(f"UPDATE facts.{quote(feed)} SET {sets} WHERE person_id = {n}", row)
 
-    def run(self, households: list[int] | None = None) -> cycle.Outcome:
+    def run(self, households: list[int] | None = None) -> cycle.CycleOutcome:
         return cycle.run(self.engine, self.pack, AS_OF, dt.datetime.combine(AS_OF, dt.time(12)), households)
 
     def standing(self) -> dict[str, float]:

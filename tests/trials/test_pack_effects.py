@@ -15,7 +15,7 @@ from almoner.errors import AlmonerError
 from almoner.policy import compile_pack
 from almoner.policy.model.pack import Pack
 from almoner.trials import affected_groups, pack_effects
-from almoner.trials.affected_groups import Group
+from almoner.trials.affected_groups import AffectedGroup
 from almoner.trials.pack_effects import Effects, Paid
 from trials import effects_pack
 
@@ -140,7 +140,7 @@ def test_a_small_group_is_withheld_with_its_complement(higher: Effects, records:
     ],
 )
 def test_no_small_count_can_be_had_by_subtraction(counts: list[int], shown: list[int | None]) -> None:
-    groups = [Group("sex", str(i), n, 0, 0, 0, 0) for i, n in enumerate(counts)]
+    groups = [AffectedGroup("sex", str(i), n, 0, 0, 0, 0) for i, n in enumerate(counts)]
     assert [g.persons for g in affected_groups.withheld(groups)] == shown
 
 

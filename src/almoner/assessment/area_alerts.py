@@ -20,12 +20,13 @@ import pyarrow as pa
 from almoner.assessment import months
 from almoner.assessment.area_words import evidence
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import Sources
+from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Comparison, Counts, Jump, stand_out
 from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, RenderedChange, moved_table
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack, Role
 from almoner.policy.model.watch import Alarm, AreaLayer
+from almoner.registry.deliveries import watermarks
 
 FINDINGS, DISPROVED = "area_findings", "area_refuted"
 _ROLLED, _TOLD, _BODIES = "area_rolled", "area_told", "area_bodies"
@@ -271,7 +272,7 @@ def expiry(pack: Pack) -> dict[str, int]:
     return dict.fromkeys(pack.signals, alarm.expires_days) if alarm else {}
 
 
-def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
+def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     """What the outbox tells of the area alerts that moved. They are few, and each says much of its own:
     their bodies are whole."""
     del sources
@@ -335,7 +336,7 @@ def _common(context: AssessmentContext, m: _Moved) -> dict[str, Any]:
 
 def _keep_told(context: AssessmentContext, layer: AreaLayer | None, found: Sequence[Jump]) -> None:
     """What the bodies tell beyond the finding, as JSON; with it the single months and the single neighbours."""
-    through = months.watermarks(context.engine, context.known_at) if found else {}
+    through = watermarks(context.engine, context.known_at) if found else {}
     texts = [json.dumps(_told(context, layer, jump, through)) for jump in found if layer]
     told = pa.table(
         {

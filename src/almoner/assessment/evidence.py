@@ -32,7 +32,7 @@ SEEN = "seen"  # the blank that says whether the subject is still there to be ju
 Part = dict[str, Any]
 
 
-class Sources:
+class EvidenceSources:
     """Where values come from: how far each feed is complete, and the latest event of the persons concerned."""
 
     def __init__(self, context: AssessmentContext) -> None:
@@ -107,7 +107,11 @@ _MOST_PLANNED = 1_000
 
 
 def planned(
-    context: AssessmentContext, sources: Sources, kind: Kind, item: str, plan: Callable[[], RenderedChange]
+    context: AssessmentContext,
+    sources: EvidenceSources,
+    kind: Kind,
+    item: str,
+    plan: Callable[[], RenderedChange],
 ) -> RenderedChange:
     """What `plan` gives for an item of the scene's pack: planned once for a pack, a day and what is
     complete, for a stream asks every second."""
@@ -129,7 +133,7 @@ class Explainer:
     def __init__(
         self,
         context: AssessmentContext,
-        sources: Sources,
+        sources: EvidenceSources,
         subject: Subject,
         steps: Mapping[str, Words] | None = None,
     ) -> None:

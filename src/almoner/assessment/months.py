@@ -28,6 +28,7 @@ from almoner.assessment.values import values_at
 from almoner.engines import Engine, quote
 from almoner.policy.model.pack import Feed, Pack, Signal
 from almoner.policy.model.terms import Condition
+from almoner.registry.deliveries import watermarks
 
 TABLE = "assessment.area_month"  # one of the ledger's
 _STATE, _BEFORE, _COUNTS = "month_state", "month_before", "month_counts"
@@ -102,15 +103,6 @@ def threshold(engine: Engine, pack: Pack, condition: Condition, as_of: dt.date) 
     """What a threshold of the area signals is worth on `as_of`; None where a parameter in it has ended."""
     found = engine.value(f"SELECT ({bind(condition.sql, values_at(pack, as_of).plain)})::DOUBLE")
     return None if found is None else float(found)
-
-
-def watermarks(engine: Engine, known_at: dt.datetime) -> dict[str, dt.date | None]:
-    """By feed, the day that it was complete through as known at `known_at`."""
-    rows = engine.rows(
-        "SELECT feed, max(complete_through) FROM registry.delivery WHERE received_at <= $at GROUP BY feed",
-        {"at": known_at},
-    )
-    return dict(rows)
 
 
 def count(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Field:
+class SignalGroup:
     """Signals of one kind of subject, and the kept table that says of each subject whether they hold;
     `held` has the rows where one does."""
 
@@ -44,23 +44,23 @@ class Field:
         return f"held in {self.table}"
 
 
-def fields(pack: Pack) -> list[Field]:
+def fields(pack: Pack) -> list[SignalGroup]:
     """The fields that cover all signals of the pack."""
     signals = pack.signals.values()
     households = tuple(s for s in signals if s.subject == "household")
-    found = [Field(wide("household"), "household", households, frozenset())] if households else []
+    found = [SignalGroup(wide("household"), "household", households, frozenset())] if households else []
     for signal in signals:
         if signal.subject == "person":
             own = frozenset(i.id for i in own_indicators(pack, signal))
-            found = _with(found, Field(f"field:{signal.id}", "person", (signal,), own))
+            found = _with(found, SignalGroup(f"field:{signal.id}", "person", (signal,), own))
     return found
 
 
-def _with(found: Sequence[Field], field: Field) -> list[Field]:
+def _with(found: Sequence[SignalGroup], field: SignalGroup) -> list[SignalGroup]:
     apart = [f for f in found if not f.indicators & field.indicators]
     for other in found:
         if other not in apart:
-            field = Field(
+            field = SignalGroup(
                 other.table, field.subject, other.signals + field.signals, other.indicators | field.indicators
             )
     return [*apart, field]
@@ -72,7 +72,7 @@ def own_indicators(pack: Pack, signal: Signal) -> list[Indicator]:
     return list({i.id: i for i in used if i.subject == "person"}.values())
 
 
-def judge(context: AssessmentContext, field: Field) -> None:
+def judge(context: AssessmentContext, field: SignalGroup) -> None:
     """Keep the field's tables: what its signals read of each subject, and whether they hold. That of
     households is kept already."""
     if field.subject == "person":
@@ -85,12 +85,12 @@ def judge(context: AssessmentContext, field: Field) -> None:
     context.engine.materialize(field.held, f"SELECT * FROM {quote(field.table)} WHERE {holds_any}")
 
 
-def forget(context: AssessmentContext, found: Sequence[Field]) -> None:
+def forget(context: AssessmentContext, found: Sequence[SignalGroup]) -> None:
     """Let go of what `judge` kept."""
     context.engine.drop(*(f.held for f in found), *(f.table for f in found if f.subject == "person"))
 
 
-def _concerned(context: AssessmentContext, field: Field) -> str:
+def _concerned(context: AssessmentContext, field: SignalGroup) -> str:
     """A SELECT of the persons for whom a signal of the field can hold, be refuted or be unknown."""
     if _may_hold_for_anybody(context, field):
         return f"SELECT person_id, household_id FROM {COVERED}"
@@ -102,7 +102,7 @@ def _concerned(context: AssessmentContext, field: Field) -> str:
     )
 
 
-def _may_hold_for_anybody(context: AssessmentContext, field: Field) -> bool:
+def _may_hold_for_anybody(context: AssessmentContext, field: SignalGroup) -> bool:
     """Whether a signal of the field holds in some household for a person of whom its indicators say
     nothing, as `coalesce(visits, 0) < 2` does."""
     whens = judgements(context, field.signals)

@@ -10,11 +10,11 @@ from functools import partial
 
 from almoner.assessment import watch
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
+from almoner.assessment.evidence import SEEN, EvidenceSources, Explainer, planned
 from almoner.assessment.feature_table import has, holds, subject_key
 from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_DISPROVED, RenderedChange, moved_items, removed
 from almoner.assessment.rules import signal_conditions
-from almoner.assessment.signal_groups import Field, fields, forget, judge, own_indicators
+from almoner.assessment.signal_groups import SignalGroup, fields, forget, judge, own_indicators
 from almoner.engines import Engine, quote
 from almoner.policy.model.pack import Pack, Signal
 from almoner.policy.model.terms import Condition
@@ -48,7 +48,7 @@ def find(context: AssessmentContext) -> list[Watched]:
     return [counted[s] for s in context.pack.signals if s in counted]
 
 
-def _judge(context: AssessmentContext, field: Field, engine: Engine) -> None:
+def _judge(context: AssessmentContext, field: SignalGroup, engine: Engine) -> None:
     judge(replace(context, engine=engine), field)
 
 
@@ -83,7 +83,7 @@ def _level(context: AssessmentContext, signal: Signal) -> str:
     return f"CASE{whens} ELSE '{last.id}' END" if whens else f"'{last.id}'"
 
 
-def _disproved(context: AssessmentContext, field: Field) -> str:
+def _disproved(context: AssessmentContext, field: SignalGroup) -> str:
     """All signals of a field in one join: most of what stands is of a few subjects, and a field has many
     columns."""
     is_false = " ".join(f"WHEN '{s.id}' THEN NOT w.{quote(holds(s.id))}" for s in field.signals)
@@ -95,7 +95,7 @@ def _disproved(context: AssessmentContext, field: Field) -> str:
     )
 
 
-def _watched(context: AssessmentContext, field: Field) -> list[Watched]:
+def _watched(context: AssessmentContext, field: SignalGroup) -> list[Watched]:
     """All signals of a field in one scan."""
     counts = ", ".join(
         f"{_times(spoken)}, {_times(held)}, {_times(f'{held} IS NULL AND {spoken}')}"
@@ -122,7 +122,7 @@ def expiry(pack: Pack) -> dict[str, int]:
     return {signal.id: signal.expires_days for signal in pack.signals.values()}
 
 
-def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
+def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     """What the outbox tells of the signals that moved."""
     watch.keep_layers(context)
     for signal_id in moved_items(context.engine, "signal"):
@@ -134,7 +134,7 @@ def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChang
         )
 
 
-def _told(context: AssessmentContext, sources: Sources, signal: Signal) -> RenderedChange:
+def _told(context: AssessmentContext, sources: EvidenceSources, signal: Signal) -> RenderedChange:
     explainer = Explainer(context, sources, signal.subject)
     evidence = explainer.condition(signal.when, "when")
     terms = {level.id: {"amount": level.within.amount, "unit": level.within.unit} for level in signal.levels}

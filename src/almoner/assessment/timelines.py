@@ -23,7 +23,7 @@ _WANTED = "timeline_wanted"
 
 
 @dataclass(frozen=True)
-class Line:
+class TimelineSeries:
     """One timeline of a household, or of a person in it: the months that have a value, the oldest first."""
 
     household_id: int
@@ -38,7 +38,7 @@ def lines(
     as_of: dt.date,
     known_at: dt.datetime,
     wanted: Mapping[str, Sequence[int]],
-) -> Iterator[Line]:
+) -> Iterator[TimelineSeries]:
     """For each timeline the lines of the households that it is `wanted` for, by one statement. Only their
     records are in view."""
     pack = clocks.on(pack, as_of)
@@ -86,7 +86,7 @@ def _statement(timeline: Timeline) -> str:
         WHERE t.month BETWEEN $since AND $until AND t.value IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"""
 
 
-def _lines(timeline: Timeline, batch: pa.RecordBatch) -> Iterator[Line]:
+def _lines(timeline: Timeline, batch: pa.RecordBatch) -> Iterator[TimelineSeries]:
     columns = (batch.column(name).to_pylist() for name in ("household_id", "person_id", "months", "values"))
     for household, person, months, values in zip(*columns, strict=True):
-        yield Line(household, person, timeline.id, tuple(zip(months, values, strict=True)))
+        yield TimelineSeries(household, person, timeline.id, tuple(zip(months, values, strict=True)))

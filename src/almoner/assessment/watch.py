@@ -20,7 +20,7 @@ from almoner.assessment.feature_table import subject_key, wide
 from almoner.assessment.ledger import moved_table
 from almoner.engines import quote
 from almoner.policy.model.pack import Role, Signal
-from almoner.policy.model.watch import Group
+from almoner.policy.model.watch import WatchGroup
 
 LISTED = "watch_listed"
 _LAYERS = "moved_layers"
@@ -53,7 +53,7 @@ def find(context: AssessmentContext, findings: str) -> None:
         )
 
 
-def _members(context: AssessmentContext, group: Group) -> str:
+def _members(context: AssessmentContext, group: WatchGroup) -> str:
     person = "person_id" if group.subject == "person" else "NULL::BIGINT"
     key = subject_key(group.subject)
     return (

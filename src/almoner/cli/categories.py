@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from almoner.cli.output import out, show_table
-from almoner.cycle import Outcome
+from almoner.cycle import CycleOutcome
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import say
 
 
-def categories_json(outcome: Outcome) -> dict[str, Any]:
+def categories_json(outcome: CycleOutcome) -> dict[str, Any]:
     """By category; `unknown_guards` counts by guard, in the order of the file, why an exit cannot be said."""
     return {
         r.category: {
@@ -27,7 +27,7 @@ def categories_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def show(outcome: Outcome, pack: Pack, language: str) -> None:
+def show(outcome: CycleOutcome, pack: Pack, language: str) -> None:
     """A table of categories, and a line for each guard that is unknown of somebody."""
     rows: list[tuple[object, ...]] = [
         (

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from almoner import home
+from almoner.assessment import records
 from almoner.cli.output import emit_json, err, out, show_table, told
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
 from almoner.installation import opening
 from almoner.policy import archived, compile_archived, compile_pack, find_pack
-from almoner.policy.authoring.changes import Change
+from almoner.policy.authoring.changes import PackChange
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import say
 from almoner.spreadsheet import harmless
@@ -67,10 +68,8 @@ def _compared(
 
 
 def _last_day(engine: Engine) -> dt.date:
-    found = engine.value(
-        "SELECT as_of FROM assessment.cycle WHERE scope = 'everybody' ORDER BY cycle_id DESC LIMIT 1"
-    )
-    return found if isinstance(found, dt.date) else now().date()
+    sweep = records.last_sweep(engine)
+    return sweep.as_of if sweep else now().date()
 
 
 def _pack(place: Home, text: str, day: dt.date) -> Pack:
@@ -276,7 +275,7 @@ def _count(n: int | None) -> str:
     return "withheld" if n is None else f"{n:,}"
 
 
-def _show_text(text: tuple[Change, ...]) -> None:
+def _show_text(text: tuple[PackChange, ...]) -> None:
     if not text:
         out.print("The packs decide by the same text.")
         return
@@ -286,7 +285,7 @@ def _show_text(text: tuple[Change, ...]) -> None:
             _show_change(change)
 
 
-def _show_change(change: Change) -> None:
+def _show_change(change: PackChange) -> None:
     where = " ".join(word for word in (change.part, change.item, change.path) if word)
     if change.path == "" and (change.before is None or change.after is None):
         said = "removed" if change.after is None else "added"

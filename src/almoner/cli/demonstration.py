@@ -90,7 +90,7 @@ def _tell(
         casework.load_outlines(place / "areas.geojson")
         evaluation.truth_of(inst.engine, inst.vault, place, summary.as_of)
         found = evaluation.signal_quality(inst.engine, inst.pack)
-        naive = evaluation.naive_rules(inst.engine, summary.as_of)
+        naive = evaluation.naive_rules(inst.engine, inst.pack, summary.as_of)
         if not quiet:
             report.show_cycle(cycled, inst.pack, language)
             _show_quality(inst.pack, [*found, *naive], language)

@@ -47,7 +47,7 @@ def _place(place: Path, folder: Path | None, areas: bool) -> dict[str, Any]:
     with opening.installation(folder, as_of=as_of) as inst:
         evaluation.truth_of(inst.engine, inst.vault, place, as_of)
         found = evaluation.signal_quality(inst.engine, inst.pack)
-        naive = evaluation.naive_rules(inst.engine, as_of)
+        naive = evaluation.naive_rules(inst.engine, inst.pack, as_of)
         judged = _areas(inst, place, as_of) if areas else {}
     return judged | {
         "as_of": as_of,

@@ -9,12 +9,12 @@ from typing import Any
 from almoner.assessment.area_words import evidence
 from almoner.assessment.jumps import times
 from almoner.cli.output import out, show_table
-from almoner.cycle import Outcome
+from almoner.cycle import CycleOutcome
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Words, say
 
 
-def layers_json(outcome: Outcome) -> dict[str, Any] | None:
+def layers_json(outcome: CycleOutcome) -> dict[str, Any] | None:
     """Points by group, lines by theme, areas with signals by level, surface; null where the pack has no
     watch."""
     found = outcome.layers
@@ -32,7 +32,7 @@ def layers_json(outcome: Outcome) -> dict[str, Any] | None:
     }
 
 
-def areas_json(outcome: Outcome) -> list[dict[str, Any]]:
+def areas_json(outcome: CycleOutcome) -> list[dict[str, Any]]:
     """Each area whose rate jumped, with the counts and the chances that say so."""
     return [
         {
@@ -51,7 +51,7 @@ def areas_json(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-def show(outcome: Outcome, pack: Pack, language: str) -> None:
+def show(outcome: CycleOutcome, pack: Pack, language: str) -> None:
     """The layers that the pack has, one table; then the areas."""
     if outcome.layers is None or pack.watch is None:
         return
@@ -74,7 +74,7 @@ def _rows(
     return [(say(layer, language), say(labels[name], language), counts.get(name, 0), of) for name in labels]
 
 
-def _show_areas(outcome: Outcome, pack: Pack, language: str) -> None:
+def _show_areas(outcome: CycleOutcome, pack: Pack, language: str) -> None:
     for jump in outcome.jumps:
         label = say(pack.signals[jump.signal].label, language)
         ratio = times(jump.counts.started, max(jump.comparison.expected_past, jump.comparison.expected_near))

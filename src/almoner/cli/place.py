@@ -23,7 +23,7 @@ def lab() -> None:
     """Fictional places with known truth."""
 
 
-class Form(StrEnum):
+class PlaceFormat(StrEnum):
     mixed = "mixed"
     parquet = "parquet"
 
@@ -38,8 +38,8 @@ def place(
         dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day of the last month.")
     ] = "2026-10-31",  # type: ignore[assignment]
     form: Annotated[
-        Form, typer.Option(help="mixed: files as departments send them; parquet: all Parquet.")
-    ] = Form.mixed,
+        PlaceFormat, typer.Option(help="mixed: files as departments send them; parquet: all Parquet.")
+    ] = PlaceFormat.mixed,
     as_json: AsJson = False,
 ) -> None:
     """Write a fictional county: departmental extracts and, apart, the truth."""

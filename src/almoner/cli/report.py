@@ -8,16 +8,16 @@ from typing import Any
 
 from almoner.cli import categories, layers
 from almoner.cli.output import out, show_table
-from almoner.cycle import Outcome
+from almoner.cycle import CycleOutcome
 from almoner.installation.cycles import CycleResult
 from almoner.installation.intake import Refusal
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import say
-from almoner.registry.deliveries import Receipt
+from almoner.registry.deliveries import DeliveryReceipt
 
 
-def intake_json(results: Sequence[Receipt | Refusal], seconds: float) -> dict[str, Any]:
-    taken = [r for r in results if isinstance(r, Receipt)]
+def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) -> dict[str, Any]:
+    taken = [r for r in results if isinstance(r, DeliveryReceipt)]
     fresh = [r for r in taken if not r.already_taken_in]
     return {
         "deliveries": len(results),
@@ -35,8 +35,8 @@ def intake_json(results: Sequence[Receipt | Refusal], seconds: float) -> dict[st
     }
 
 
-def show_intake(results: Sequence[Receipt | Refusal], seconds: float) -> None:
-    taken = [r for r in results if isinstance(r, Receipt)]
+def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) -> None:
+    taken = [r for r in results if isinstance(r, DeliveryReceipt)]
     rows = [
         _by_feed(feed, [r for r in taken if r.feed == feed and not r.already_taken_in])
         for feed in dict.fromkeys(r.feed for r in taken)
@@ -69,7 +69,7 @@ def show_intake(results: Sequence[Receipt | Refusal], seconds: float) -> None:
     out.print(f"{total:,} rows in {seconds:.1f} s.")
 
 
-def _by_feed(feed: str, taken: Sequence[Receipt]) -> tuple[object, ...]:
+def _by_feed(feed: str, taken: Sequence[DeliveryReceipt]) -> tuple[object, ...]:
     counts = [
         sum(getattr(r, f"rows_{what}") for r in taken)
         for what in ("new", "corrected", "unchanged", "duplicate", "quarantined")
@@ -78,7 +78,7 @@ def _by_feed(feed: str, taken: Sequence[Receipt]) -> tuple[object, ...]:
     return (feed, len(taken), *counts, str(through))
 
 
-def signals_json(outcome: Outcome) -> dict[str, Any]:
+def signals_json(outcome: CycleOutcome) -> dict[str, Any]:
     nothing = {"raised": 0, "changed": 0, "cleared": 0}
     return {
         w.signal: {
@@ -105,7 +105,7 @@ def cycle_json(result: CycleResult) -> dict[str, Any]:
     }
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: CycleOutcome) -> dict[str, Any]:
     return {
         "as_of": outcome.as_of,
         "known_at": outcome.known_at,
@@ -124,7 +124,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def show_outcome(outcome: Outcome, pack: Pack, language: str = "en") -> None:
+def show_outcome(outcome: CycleOutcome, pack: Pack, language: str = "en") -> None:
     out.print(
         f"As of {outcome.as_of}, known at {outcome.known_at}: {outcome.households:,} households,"
         f" {outcome.persons:,} persons."

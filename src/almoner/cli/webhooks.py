@@ -153,7 +153,7 @@ def _state(at: dt.datetime) -> dict[str, Any]:
         {
             "department": d,
             **(listening.get(d) or silent),
-            **asdict(left.get(d) or sending.Waiting(0, 0, None)),
+            **asdict(left.get(d) or sending.DepartmentBacklog(0, 0, None)),
         }
         for d in sorted({*left, *listening})
     ]

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from almoner import casework
-from almoner.assessment import timelines
+from almoner.assessment import records, timelines
 from almoner.casework.sync.results import Applied, Seen
 from almoner.engines import quote
 from almoner.installation.opening import Installation
 from almoner.policy.model.pack import Role
 from almoner.progress import progress
+from almoner.registry import deliveries
+from almoner.registry.schema import current_facts
 from almoner.stream import state
 from almoner.stream.timelines_due import TOLD
 from almoner.support.outbox import changes_after
@@ -61,9 +63,7 @@ def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
         return []
     names = [p for p in feed.properties if p.name.startswith("name_")]
     listed = ", ".join(quote(p.name) for p in (code, parent, *names))
-    rows = inst.engine.rows(
-        f"SELECT {listed} FROM facts.{quote(feed.id)} WHERE known_to = 'infinity'::TIMESTAMP"
-    )
+    rows = inst.engine.rows(f"SELECT {listed} FROM ({current_facts(feed)})")
     languages = [p.name.removeprefix("name_") for p in names]
     return [
         (area, {k: v for k, v in zip(languages, said, strict=True) if v}, above)
@@ -74,9 +74,7 @@ def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
 def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
     """Of each feed: how far it is complete, when it was delivered last, and how many rows were read and
     held back."""
-    sql = """SELECT feed, max(complete_through), max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
-             FROM registry.delivery GROUP BY feed ORDER BY feed"""
-    return [(feed, through, at, read, held) for feed, through, at, read, held in inst.engine.rows(sql)]
+    return deliveries.freshness(inst.engine)
 
 
 def members_of_cases(
@@ -86,10 +84,13 @@ def members_of_cases(
     household, person, since."""
     membership = inst.pack.membership_feed
     day = f'f."{membership.event_time.name}"' if membership.event_time else "current_date"
-    only = "" if households is None else "WHERE household_id IN (SELECT household_id FROM asked_about)"
-    sql = f"""SELECT f.household_id, f.person_id, {day}::DATE FROM facts."{membership.id}" AS f
-              WHERE f.known_to = 'infinity'::TIMESTAMP AND f.household_id IN (SELECT household_id FROM assessment.change {only})
-              ORDER BY 1, 2"""
+    changed = records.changed_households(None if households is None else "asked_about")
+    sql = f"""
+        SELECT f.household_id, f.person_id, {day}::DATE
+        FROM ({current_facts(membership)}) AS f
+        WHERE f.household_id IN ({changed})
+        ORDER BY f.household_id, f.person_id
+    """
     with inst.engine.register(
         "asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})
     ):

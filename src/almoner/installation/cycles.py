@@ -8,10 +8,10 @@ from pathlib import Path
 from time import perf_counter
 
 from almoner import casework, cycle, home
-from almoner.assessment import ledger, months
+from almoner.assessment import ledger, months, records
 from almoner.assessment.months import Counted
 from almoner.casework.sync.results import Applied
-from almoner.cycle import Outcome
+from almoner.cycle import CycleOutcome
 from almoner.engines import open_engine
 from almoner.installation.casework_sync import apply_outbox, show_timelines
 from almoner.installation.opening import Installation, pack_folder
@@ -30,7 +30,7 @@ def end_of(day: dt.date) -> dt.datetime:
 class CycleResult:
     """A cycle and what casework made of it."""
 
-    outcome: Outcome
+    outcome: CycleOutcome
     applied: Applied
     persons_without_household: int  # a blind spot: they have facts, but no household to be assessed in
     seconds: float  # without those of `counted`
@@ -70,7 +70,7 @@ def run_cycle(
 class Replayed:
     """A past decision computed again. `recorded` is None where no cycle was run for that day by then."""
 
-    outcome: Outcome
+    outcome: CycleOutcome
     recorded: str | None
 
     @property
@@ -87,16 +87,12 @@ def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
     place = home.load(folder)
     with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
         ledger.create(engine)
-        rows = engine.rows(
-            """SELECT decided, pack_hash, known_at FROM assessment.cycle WHERE as_of = $as_of AND known_at <= $known_at
-               AND scope = 'everybody' ORDER BY known_at DESC, cycle_id DESC LIMIT 1""",
-            {"as_of": as_of, "known_at": known_at},
-        )
-        recorded, pack_hash, when = rows[0] if rows else (None, None, known_at)
+        sweep = records.last_sweep(engine, as_of, known_at)
+        when = sweep.known_at if sweep else known_at
         pack = (
-            compile_archived(archived(place.pack_archive, pack_hash), pack_folder(place), as_of=as_of)
-            if pack_hash
+            compile_archived(archived(place.pack_archive, sweep.pack_hash), pack_folder(place), as_of=as_of)
+            if sweep
             else compile_pack(pack_folder(place), as_of=as_of)
         )
         ensure(engine, pack.feeds)
-        return Replayed(cycle.replay(engine, pack, as_of, when), recorded)
+        return Replayed(cycle.replay(engine, pack, as_of, when), sweep.decided if sweep else None)

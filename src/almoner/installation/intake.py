@@ -12,7 +12,7 @@ from almoner import casework
 from almoner.errors import AlmonerError, DeliveryRefused
 from almoner.installation.opening import Installation
 from almoner.progress import progress
-from almoner.registry.deliveries import Delivery, Receipt, take_in
+from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
 
 MANIFEST = "manifest.json"
 
@@ -73,7 +73,7 @@ class Refusal:
     message: str
 
 
-def take_in_all(inst: Installation, deliveries: Sequence[Delivery]) -> Iterator[Receipt | Refusal]:
+def take_in_all(inst: Installation, deliveries: Sequence[Delivery]) -> Iterator[DeliveryReceipt | Refusal]:
     """Take deliveries in one after the other; a refused one does not stop the next."""
     store = casework.identities()
     with progress("Intake", len(deliveries)) as advance:

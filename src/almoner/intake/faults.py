@@ -117,7 +117,7 @@ ADVICE: Mapping[str, Words] = {
 
 
 @dataclass(frozen=True)
-class Fault:
+class RowFault:
     """One fault of one row. `line` is the file's own (first line 1); `value` is masked; `rule` is a
     stable id."""
 

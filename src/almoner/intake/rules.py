@@ -43,7 +43,7 @@ _WIDE, _NARROW = "０１２３４５６７８９Ｘｘ", "0123456789XX"
 
 
 @dataclass(frozen=True)
-class Check:
+class CellCheck:
     """`value` is the SQL of the typed value; each rule is (id, condition that a broken cell meets)."""
 
     of: Property
@@ -52,7 +52,7 @@ class Check:
     rules: tuple[tuple[str, str], ...]
 
 
-def check(of: Property, kind: pa.DataType, place: int) -> Check:
+def check(of: Property, kind: pa.DataType, place: int) -> CellCheck:
     """The check of a column of type `kind`; `place` names its intermediate columns `c<place>` and
     `v<place>`. When the row came is in the column `RECEIVED`."""
     raw, cell, value = quote(of.name), f"c{place}", f"v{place}"
@@ -64,7 +64,7 @@ def check(of: Property, kind: pa.DataType, place: int) -> Check:
         *_agreed(of, cell, value),
         *_time_rules(of, value),
     )
-    return Check(of, as_cell, as_value, tuple(rules))
+    return CellCheck(of, as_cell, as_value, tuple(rules))
 
 
 def number_sql(cell: str) -> str:

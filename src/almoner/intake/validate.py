@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.faults import BadRow, Broken, masked
-from almoner.intake.rules import RECEIVED, SQL_TYPES, Check, check
+from almoner.intake.rules import RECEIVED, SQL_TYPES, CellCheck, check
 from almoner.intake.slices import LINE, Slice
 from almoner.policy.model.pack import Feed
 
@@ -51,19 +51,19 @@ def stage(
 
 
 def _bad(
-    engine: Engine, feed: Feed, checks: list[Check], part: Slice, table: pa.Table, good: int
+    engine: Engine, feed: Feed, checks: list[CellCheck], part: Slice, table: pa.Table, good: int
 ) -> Iterator[BadRow]:
     yield from (_from_broken(row) for row in part.broken)
     if good < table.num_rows:
         yield from _bad_rows(engine, feed, checks, _left_behind(engine, feed, table))
 
 
-def _checks(feed: Feed, table: pa.Table) -> list[Check]:
+def _checks(feed: Feed, table: pa.Table) -> list[CellCheck]:
     present = [p for p in feed.properties if p.name in table.column_names]
     return [check(p, table.schema.field(p.name).type, place) for place, p in enumerate(present)]
 
 
-def _stage_good(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table, first: bool) -> int:
+def _stage_good(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Table, first: bool) -> int:
     value = {c.of.name: f"v{place}" for place, c in enumerate(checks)}
     columns = ", ".join(
         f"{value.get(p.name, 'NULL')}::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties
@@ -90,7 +90,7 @@ def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
     return table.filter(pc.invert(pc.is_in(table.column(LINE), value_set=staged.column(LINE))))
 
 
-def _bad_rows(engine: Engine, feed: Feed, checks: list[Check], table: pa.Table) -> Iterator[BadRow]:
+def _bad_rows(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Table) -> Iterator[BadRow]:
     """In portions, so that a delivery that is bad throughout needs no more memory than another."""
     conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
     raws = [f"{quote(c.of.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
@@ -109,7 +109,7 @@ def _named(feed: Feed, table: pa.Table) -> str:
     return f"rows {feed.id} {hashlib.sha256(str(table.schema).encode()).hexdigest()[:16]}"
 
 
-def _bad_row(checks: list[Check], row: tuple[Any, ...]) -> BadRow:
+def _bad_row(checks: list[CellCheck], row: tuple[Any, ...]) -> BadRow:
     line, raws, flags = row[0], row[1 : 1 + len(checks)], row[1 + len(checks) :]
     broken = [(place, rule) for flag, (place, rule, _) in zip(flags, _rules(checks), strict=True) if flag]
     faults = tuple(
@@ -129,15 +129,15 @@ def _from_broken(row: Broken) -> BadRow:
     return BadRow(row.line, json.dumps({AS_IT_WAS: row.raw}), ((row.column, row.value, row.rule),))
 
 
-def _rules(checks: list[Check]) -> list[tuple[int, str, str]]:
+def _rules(checks: list[CellCheck]) -> list[tuple[int, str, str]]:
     return [(place, rule, sql) for place, c in enumerate(checks) for rule, sql in c.rules]
 
 
-def _any(checks: list[Check]) -> str:
+def _any(checks: list[CellCheck]) -> str:
     return " OR ".join(f"coalesce({sql}, false)" for _, _, sql in _rules(checks)) or "false"
 
 
-def _typed(feed: Feed, checks: list[Check], table: pa.Table) -> str:
+def _typed(feed: Feed, checks: list[CellCheck], table: pa.Table) -> str:
     cells = ", ".join(f"{c.cell} AS c{place}" for place, c in enumerate(checks))
     values = ", ".join(f"{c.value} AS v{place}" for place, c in enumerate(checks))
     return f"SELECT *, {values} FROM (SELECT *, {cells} FROM {quote(_named(feed, table))})"

@@ -29,7 +29,7 @@ MONTHS_COUNTED = 22
 
 
 @dataclass(frozen=True)
-class Event:
+class AreaShock:
     """What struck an area, from which day on, and how many households."""
 
     area: str
@@ -38,7 +38,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Alert:
+class RaisedAlert:
     area: str
     month: dt.date
 
@@ -81,17 +81,17 @@ def area_quality(
         if e.started_on > judged[0].replace(day=1) - dt.timedelta(days=1)
     ]
     bare = replace(pack, indicators={}, signals={}, programmes={}, categories={}, watch=None)
-    ours: set[Alert] = set()
-    doubled: dict[int, set[Alert]] = {1: set(), least: set()}
+    ours: set[RaisedAlert] = set()
+    doubled: dict[int, set[RaisedAlert]] = {1: set(), least: set()}
     with open_context(engine, bare, as_of, known_at) as opened:
         for month in judged:
             context = replace(opened, pack=pack, as_of=min(as_of, month + dt.timedelta(days=9)))
-            ours |= {Alert(j.area, j.month) for j in area_alerts.find(context) if j.month == month}
+            ours |= {RaisedAlert(j.area, j.month) for j in area_alerts.find(context) if j.month == month}
             for at_least, found in doubled.items():
-                found |= {Alert(area, month) for area in area_alerts.doubled(context, month, at_least)}
+                found |= {RaisedAlert(area, month) for area in area_alerts.doubled(context, month, at_least)}
         above = Above(replace(opened, pack=pack))
     around = {area: set(above.of(area).values()) for area in _named([*ours, *doubled[1]], events)}
-    rules: Mapping[str, set[Alert]] = {
+    rules: Mapping[str, set[RaisedAlert]] = {
         "signals of areas": ours,
         "rate doubled": doubled[1],
         f"rate doubled, {least} households or more": doubled[least],
@@ -100,20 +100,20 @@ def area_quality(
     return [_quality(rule, alerts, events, counted, around) for rule, alerts in rules.items()]
 
 
-def _events(file: Path) -> list[Event]:
+def _events(file: Path) -> list[AreaShock]:
     rows = pq.read_table(file).to_pylist()
-    return [Event(row["area_code"], row["started_on"], row["households"]) for row in rows]
+    return [AreaShock(row["area_code"], row["started_on"], row["households"]) for row in rows]
 
 
-def _named(alerts: Iterable[Alert], events: Iterable[Event]) -> set[str]:
+def _named(alerts: Iterable[RaisedAlert], events: Iterable[AreaShock]) -> set[str]:
     return {a.area for a in alerts} | {e.area for e in events}
 
 
 def _quality(
     rule: str,
-    alerts: set[Alert],
-    events: Sequence[Event],
-    counted: Sequence[Event],
+    alerts: set[RaisedAlert],
+    events: Sequence[AreaShock],
+    counted: Sequence[AreaShock],
     around: Mapping[str, set[str]],
 ) -> AreaQuality:
     right = sum(any(_by(alert, event, around) for event in events) for alert in alerts)
@@ -121,7 +121,7 @@ def _quality(
     return AreaQuality(rule, len(alerts), right, len(counted), found)
 
 
-def _by(alert: Alert, event: Event, around: Mapping[str, set[str]]) -> bool:
+def _by(alert: RaisedAlert, event: AreaShock, around: Mapping[str, set[str]]) -> bool:
     since = (alert.month.year - event.started_on.year) * 12 + alert.month.month - event.started_on.month
     near = alert.area in around[event.area] or event.area in around[alert.area]
     return near and 0 <= since <= MONTHS_AFTER

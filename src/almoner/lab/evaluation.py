@@ -17,9 +17,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from almoner.assessment import records
+from almoner.assessment.opening import complete_through
+from almoner.assessment.values import ParameterValues, values_at
 from almoner.engines import Engine
-from almoner.policy.model.pack import Pack
-from almoner.registry.identity import HOUSEHOLD_PREFIX, hmac_sql, pads
+from almoner.policy.model.pack import NaiveRule, Pack
+from almoner.registry.deliveries import last_received
+from almoner.registry.lookup import materialize_with_ids
+from almoner.registry.scope import scope_views
 from almoner.registry.vault import Vault
 
 DAYS_BACK = 31
@@ -50,17 +55,16 @@ def truth_of(engine: Engine, vault: Vault, place: Path, as_of: dt.date) -> None:
     needs = _needs(place / "truth")
     since = as_of - dt.timedelta(days=DAYS_BACK)
     with engine.register("truth_file", needs):
-        engine.materialize(
+        materialize_with_ids(
+            engine,
+            vault,
             "true_need",
-            f"""WITH active AS (
-                  SELECT DISTINCT need, household_no, resident_no FROM truth_file
-                  WHERE started_on <= $as_of AND (ended_on IS NULL OR ended_on >= $since)),
-                marked AS (
-                  SELECT *, {hmac_sql("$prefix || household_no")} AS home, {hmac_sql("resident_no")} AS number FROM active)
-                SELECT m.need, h.household_id, p.person_id FROM marked AS m
-                LEFT JOIN registry.household AS h ON h.key_index = m.home
-                LEFT JOIN registry.person AS p ON p.number_index = m.number""",
-            {"as_of": as_of, "since": since, "prefix": HOUSEHOLD_PREFIX, **pads(vault)},
+            """
+            SELECT DISTINCT need, household_no, resident_no
+            FROM truth_file
+            WHERE started_on <= $as_of AND (ended_on IS NULL OR ended_on >= $since)
+            """,
+            {"as_of": as_of, "since": since},
         )
 
 
@@ -90,11 +94,8 @@ def signal_quality(engine: Engine, pack: Pack) -> list[Quality]:
 
 def _one(engine: Engine, signal: str, needs: Sequence[str], subject: str) -> Quality:
     person = "person_id" if subject == "person" else "NULL::BIGINT"
-    standing = (
-        f"SELECT household_id, {person} AS person_id FROM assessment.standing WHERE kind = 'signal' AND item"
-        " = $signal"
-    )
-    return _against(engine, signal, needs, standing, {"signal": signal})
+    found = records.open_signals(signal, f"household_id, {person} AS person_id")
+    return _against(engine, signal, needs, found, {})
 
 
 def _against(
@@ -118,75 +119,20 @@ def _against(
     return Quality(name, *engine.rows(sql, {"needs": list(needs)})[0])
 
 
-def naive_rules(engine: Engine, as_of: dt.date) -> list[Quality]:
-    """Bare single-threshold rules on the same facts, to compare with. Needs `true_need`.
-
-    They are the rules that the literature warns of and that places use alone: income 30 % lower than the
-    month before (JPMorgan Chase Institute: 41 % of households swing that much in a month), 10,000 a year
-    paid for care, every registered unemployed person.
-    """
-    return [
-        _against(engine, name, (need,), _placed(key, rule), {"as_of": as_of})
-        for name, need, key, rule in _NAIVE
-    ]
+def naive_rules(engine: Engine, pack: Pack, as_of: dt.date) -> list[Quality]:
+    """The pack's naive rules on the facts as they are known now, to compare with. Needs `true_need`."""
+    now = dt.datetime.now()
+    known_at = max(now, last_received(engine) or now)
+    with engine.views(scope_views(pack.feeds, known_at, None)):
+        values = values_at(pack, as_of).with_watermarks(complete_through(engine))
+        return [_naive(engine, rule, values) for rule in pack.naive_rules.values()]
 
 
-def _placed(key: str, rule: str) -> str:
-    """`rule` gives `id`; here with household and, for persons, person."""
-    if key == "household_id":
-        return f"SELECT id AS household_id, NULL::BIGINT AS person_id FROM ({rule})"
-    return f"SELECT household_id, person_id FROM ({rule}) AS r JOIN ({_HOME}) AS h ON h.person_id = r.id"
-
-
-_OPEN = "known_to = 'infinity'::TIMESTAMP"
-_INCOME_FELL = f"""
-    WITH paid AS (SELECT person_id, month, wage AS amount FROM facts.insured_wages WHERE {_OPEN}
-                  UNION ALL SELECT person_id, month, amount FROM facts.pensions WHERE {_OPEN}),
-         home AS (SELECT person_id, household_id FROM facts.population_register WHERE {_OPEN}),
-         last AS (SELECT min(month) AS month FROM (
-                    SELECT max(month) AS month FROM facts.insured_wages WHERE {_OPEN} AND month < date_trunc('month', $as_of)
-                    UNION ALL SELECT max(month) FROM facts.pensions WHERE {_OPEN} AND month < date_trunc('month', $as_of))),
-         sums AS (SELECT household_id, coalesce(sum(amount) FILTER (WHERE paid.month = last.month), 0) AS now,
-                         coalesce(sum(amount) FILTER (WHERE paid.month = last.month - INTERVAL 1 MONTH), 0) AS before
-                  FROM paid JOIN home USING (person_id) CROSS JOIN last GROUP BY household_id)
-    SELECT household_id AS id FROM sums WHERE before > 0 AND now <= 0.7 * before"""
-_METER_SILENT = f"""
-    SELECT person_id AS id FROM facts.elderly_meters WHERE {_OPEN} AND litres < 10
-      AND day = (SELECT max(day) FROM facts.elderly_meters WHERE day <= $as_of)"""
-_HOME = f"SELECT person_id, household_id FROM facts.population_register WHERE {_OPEN}"
-_CARE = f"""
-    SELECT household_id AS id FROM facts.medical_settlements JOIN ({_HOME}) USING (person_id)
-    WHERE {_OPEN} AND settled_on > $as_of - INTERVAL 12 MONTH GROUP BY household_id HAVING sum(self_paid) > 10000"""
-_UNEMPLOYED = (
-    f"SELECT person_id AS id FROM facts.registered_unemployment WHERE {_OPEN} AND ended_on IS NULL AND"
-    " registered_on <= $as_of"
-)
-_POOR = f"""
-    SELECT household_id AS id FROM ({_HOME}) LEFT JOIN (
-      SELECT person_id, sum(amount) AS amount FROM (
-        SELECT person_id, wage AS amount, month FROM facts.insured_wages WHERE {_OPEN}
-        UNION ALL SELECT person_id, amount, month FROM facts.pensions WHERE {_OPEN})
-      WHERE month > $as_of - INTERVAL 12 MONTH GROUP BY person_id) USING (person_id)
-    GROUP BY household_id HAVING coalesce(sum(amount), 0) < 12 * 630 * count(*)"""
-_SCHOOL_COST = f"""
-    SELECT household_id AS id FROM facts.school_costs JOIN ({_HOME}) USING (person_id)
-    WHERE {_OPEN} AND school_year > $as_of - INTERVAL 12 MONTH GROUP BY household_id HAVING sum(tuition + boarding + books) > 10000"""
-_ABSENT = f"""
-    SELECT person_id AS id FROM facts.school_attendance WHERE {_OPEN} AND absent_days >= 0.1 * school_days
-      AND month = (SELECT max(month) FROM facts.school_attendance WHERE month <= $as_of)"""
-_NOT_ENROLLED = f"""
-    SELECT person_id AS id FROM facts.population_register WHERE {_OPEN} AND datesub('year', birth_date, $as_of::DATE) BETWEEN 6 AND 15
-      AND person_id NOT IN (SELECT person_id FROM facts.school_register WHERE {_OPEN} AND status = 'enrolled')"""
-_WITHOUT_PARENTS = f"""
-    SELECT person_id AS id FROM facts.children_register WHERE {_OPEN} AND kind <> 'floating' AND ended_on IS NULL AND recorded_on <= $as_of"""
-_NAIVE = (
-    ("income fell 30 % in a month", "income", "household_id", _INCOME_FELL),
-    ("over 10,000 a year for care", "illness", "household_id", _CARE),
-    ("registered as unemployed", "work", "person_id", _UNEMPLOYED),
-    ("registered income under 630 a head", "poverty", "household_id", _POOR),
-    ("school fees over 10,000", "school_cost", "household_id", _SCHOOL_COST),
-    ("a tenth of a month missed", "education", "person_id", _ABSENT),
-    ("aged 6 to 15 and not enrolled", "dropout", "person_id", _NOT_ENROLLED),
-    ("on the register of children", "child", "person_id", _WITHOUT_PARENTS),
-    ("meter silent for a day", "isolation", "person_id", _METER_SILENT),
-)
+def _naive(engine: Engine, rule: NaiveRule, values: ParameterValues) -> Quality:
+    if rule.subject == "household":
+        found = f"SELECT household_id, NULL::BIGINT AS person_id FROM ({rule.sql})"
+    else:
+        found = (
+            f"SELECT m.household_id, r.person_id FROM ({rule.sql}) AS r JOIN member AS m USING (person_id)"
+        )
+    return _against(engine, rule.label["en"], (rule.need,), found, values.among(rule.parameters))

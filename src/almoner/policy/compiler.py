@@ -15,9 +15,9 @@ from almoner.policy.document import Document, read
 from almoner.policy.model.legal_terms import LegalTerms
 from almoner.policy.model.pack import (
     CONSOLE,
-    Department,
     Feed,
     Pack,
+    PackDepartment,
     Panel,
     Parameter,
     Programme,
@@ -25,12 +25,13 @@ from almoner.policy.model.pack import (
     Signal,
 )
 from almoner.policy.model.support import Category
-from almoner.policy.reading import shapes, sources, units
+from almoner.policy.reading import naive_rules, shapes, sources, units
 from almoner.policy.reading.categories import CategoryReader
 from almoner.policy.reading.conditions import KnownColumn, Vocabulary
-from almoner.policy.reading.contracts import ContractReader, Terms
+from almoner.policy.reading.contracts import ContractContext, ContractReader
 from almoner.policy.reading.indicators import IndicatorReader, ReadIndicator, tables
 from almoner.policy.reading.legal_terms import LegalTermsReader
+from almoner.policy.reading.naive_rules import NaiveRuleReader, ReadNaiveRule
 from almoner.policy.reading.parameters import ParameterReader
 from almoner.policy.reading.programmes import ProgrammeReader, head
 from almoner.policy.reading.rules import Ground, RuleReader, SignalReader
@@ -70,6 +71,7 @@ class Compiler:
         parameters = self._parameters(terms)
         indicators = self._indicators(feeds, parameters, terms)
         timelines = self._timelines(feeds, parameters, terms)
+        naive = self._naive_rules(feeds, parameters, terms)
         watching, legal_terms = self._watch_document(terms), self._legal_terms(terms)
         ground = replace(
             self._ground(terms, feeds, parameters, indicators),
@@ -102,6 +104,7 @@ class Compiler:
                 _good(parameters),
                 indicators,
                 timelines,
+                naive,
                 iter(readers),
                 self._as_of,
                 self.report,
@@ -122,9 +125,10 @@ class Compiler:
             scenarios,
         )
         shown = {name: read.timeline for name, read in timelines.items() if read.timeline is not None}
-        return clocks.on(replace(pack, watch=watch, timelines=shown), self._as_of)
+        whole = replace(pack, watch=watch, timelines=shown, naive_rules=naive_rules.good(naive))
+        return clocks.on(whole, self._as_of)
 
-    def _watch_document(self, terms: Terms) -> Document | None:
+    def _watch_document(self, terms: ContractContext) -> Document | None:
         if sources.WATCH not in self._sources.layers:
             return None
         document = self._sources.document(sources.WATCH, self.report)
@@ -132,7 +136,7 @@ class Compiler:
             shapes.all_words(document, terms.languages, self.report, ("label", "check", "why"))
         return document
 
-    def _legal_terms(self, terms: Terms) -> LegalTerms | None:
+    def _legal_terms(self, terms: ContractContext) -> LegalTerms | None:
         found = self._sources
         if sources.TERMS not in found.layers and self._terms_from is not None:
             found = sources.read_sources(sources.find_pack(self._terms_from), Report())
@@ -144,11 +148,11 @@ class Compiler:
         document = found.document(sources.TERMS, self.report)
         return LegalTermsReader(document, terms.languages, self.report).terms() if document else None
 
-    def _category_readers(self, ground: Ground, terms: Terms) -> dict[str, CategoryReader]:
+    def _category_readers(self, ground: Ground, terms: ContractContext) -> dict[str, CategoryReader]:
         documents = dict(self._documents("categories", terms))
         return {n: CategoryReader(n, d, ground, self.report, documents) for n, d in documents.items()}
 
-    def _programme_readers(self, ground: Ground, terms: Terms) -> dict[str, ProgrammeReader]:
+    def _programme_readers(self, ground: Ground, terms: ContractContext) -> dict[str, ProgrammeReader]:
         documents = dict(self._documents("programmes", terms))
         heads = {n: head(d) for n, d in documents.items()}
         categories = self._names("categories")
@@ -182,7 +186,7 @@ class Compiler:
                     shapes.words(head, (part, name), _languages(head), self.report)
         return head
 
-    def _departments(self, head: Document | None) -> dict[str, Department | None] | None:
+    def _departments(self, head: Document | None) -> dict[str, PackDepartment | None] | None:
         document = self._sources.document(sources.DEPARTMENTS, self.report)
         if document is None:
             if sources.DEPARTMENTS not in self._sources.layers:
@@ -202,12 +206,12 @@ class Compiler:
 
     def _department(
         self, name: str, document: Document, shape: shapes.DepartmentShape | None
-    ) -> Department | None:
+    ) -> PackDepartment | None:
         if shape is None:
             return None
         self._inbox(name, document, shape.inbox)
         if shape.hours is None:
-            return Department(name, shape.label, shape.inbox, identity=tuple(shape.identity))
+            return PackDepartment(name, shape.label, shape.inbox, identity=tuple(shape.identity))
         times: list[dt.time] = []
         for key in ("opens", "closes"):
             text = getattr(shape.hours, key)
@@ -227,7 +231,7 @@ class Compiler:
             )
         if len(times) < 2:
             return None
-        return Department(name, shape.label, shape.inbox, times[0], times[1], tuple(shape.identity))
+        return PackDepartment(name, shape.label, shape.inbox, times[0], times[1], tuple(shape.identity))
 
     def _inbox(self, name: str, document: Document, inbox: str) -> None:
         try:
@@ -247,18 +251,18 @@ class Compiler:
                 "Write `console`, or the https:// address of its system.",
             )
 
-    def _terms(self, head: Document | None, departments: Mapping[str, object]) -> Terms:
+    def _terms(self, head: Document | None, departments: Mapping[str, object]) -> ContractContext:
         own = list(head.mapping("units")) if head else []
         currency = head.get("currency") if head else None
         atoms = frozenset([*own, *([currency] if isinstance(currency, str) else [])])
-        return Terms(
+        return ContractContext(
             _languages(head),
             frozenset(head.mapping("purposes") if head else ()),
             frozenset(departments),
             atoms,
         )
 
-    def _documents(self, folder: str, terms: Terms) -> Iterator[tuple[str, Document]]:
+    def _documents(self, folder: str, terms: ContractContext) -> Iterator[tuple[str, Document]]:
         """The files of one folder that parse, by name; their labels are checked on the way."""
         for file in self._sources.in_folder(folder):
             document = read(file.shown, file.content, self.report.add)
@@ -281,7 +285,7 @@ class Compiler:
                     )
                 yield name, document
 
-    def _feeds(self, terms: Terms) -> dict[str, Feed | None]:
+    def _feeds(self, terms: ContractContext) -> dict[str, Feed | None]:
         feeds: dict[str, Feed | None] = self._names("contracts")
         for name, document in self._documents("contracts", terms):
             feeds[name] = ContractReader(document, terms, self.report).feed()
@@ -314,7 +318,7 @@ class Compiler:
             )
         return feeds
 
-    def _parameters(self, terms: Terms) -> dict[str, Parameter | None]:
+    def _parameters(self, terms: ContractContext) -> dict[str, Parameter | None]:
         found: dict[str, Parameter | None] = self._names("parameters")
         self._parameter_documents = dict(self._documents("parameters", terms))
         for name, document in self._parameter_documents.items():
@@ -332,7 +336,10 @@ class Compiler:
         return found
 
     def _indicators(
-        self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
+        self,
+        feeds: Mapping[str, Feed | None],
+        parameters: Mapping[str, Parameter | None],
+        terms: ContractContext,
     ) -> dict[str, ReadIndicator]:
         known, found = tables(feeds), dict[str, ReadIndicator]()
         described = "subject, label and the meaning of every column"
@@ -344,7 +351,10 @@ class Compiler:
         return found
 
     def _timelines(
-        self, feeds: Mapping[str, Feed | None], parameters: Mapping[str, Parameter | None], terms: Terms
+        self,
+        feeds: Mapping[str, Feed | None],
+        parameters: Mapping[str, Parameter | None],
+        terms: ContractContext,
     ) -> dict[str, ReadTimeline]:
         known, found = tables(feeds), dict[str, ReadTimeline]()
         for name, document, file in self._statements(FOLDER, "timeline", "subject, label and unit", terms):
@@ -353,8 +363,22 @@ class Compiler:
             found[name] = reader.read(feeds)
         return found
 
+    def _naive_rules(
+        self,
+        feeds: Mapping[str, Feed | None],
+        parameters: Mapping[str, Parameter | None],
+        terms: ContractContext,
+    ) -> dict[str, ReadNaiveRule]:
+        known, found = tables(feeds), dict[str, ReadNaiveRule]()
+        described = "subject, label and need"
+        for name, document, file in self._statements(naive_rules.FOLDER, "naive rule", described, terms):
+            text = SqlText(file.shown, file.content, self.report, NaiveRuleReader.what)
+            reader = NaiveRuleReader(name, document, text, known, parameters, terms.units, self.report)
+            found[name] = reader.read()
+        return found
+
     def _statements(
-        self, folder: str, what: str, described: str, terms: Terms
+        self, folder: str, what: str, described: str, terms: ContractContext
     ) -> Iterator[tuple[str, Document, sources.SourceFile]]:
         """What a folder describes, each with its SQL. One file without the other is a finding."""
         sql = {Path(f.name).stem: f for f in self._sources.in_folder(folder, ".sql")}
@@ -371,7 +395,7 @@ class Compiler:
 
     def _ground(
         self,
-        terms: Terms,
+        terms: ContractContext,
         feeds: Mapping[str, Feed | None],
         parameters: Mapping[str, Parameter | None],
         indicators: Mapping[str, ReadIndicator],
@@ -451,7 +475,7 @@ class Compiler:
         self,
         shape: shapes.PackShape,
         legal_terms: LegalTerms,
-        departments: Mapping[str, Department | None],
+        departments: Mapping[str, PackDepartment | None],
         feeds: Mapping[str, Feed],
         indicators: Mapping[str, ReadIndicator],
         parameters: Mapping[str, Parameter],
@@ -494,7 +518,7 @@ def _good(found: Mapping[str, T | None]) -> dict[str, T]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _unit(document: Document, terms: Terms, quiet: Report) -> units.Unit:
+def _unit(document: Document, terms: ContractContext, quiet: Report) -> units.Unit:
     if "unit" not in document.mapping("metadata"):
         return units.UNKNOWN
     return shapes.unit(document, ("metadata", "unit"), document.get("metadata", "unit"), terms.units, quiet)

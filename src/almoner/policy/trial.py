@@ -21,6 +21,7 @@ from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Feed, Parameter
 from almoner.policy.reading.conditions import Parsed
 from almoner.policy.reading.indicators import ReadIndicator
+from almoner.policy.reading.naive_rules import ReadNaiveRule
 from almoner.policy.reading.rules import RuleReader
 from almoner.policy.reading.timelines import ReadTimeline
 from almoner.policy.report import Report
@@ -85,6 +86,11 @@ class Trial:
                     f"Write an expression that gives {wanted}.",
                 )
                 self._report.add(read.sql_file, 1, "timeline-type", message, advice)
+
+    def naive_rule(self, read: ReadNaiveRule) -> None:
+        """Try the naive rule's SQL."""
+        if read.rule:
+            self._schema(read.rule.sql, read.sql_file)
 
     def _schema(self, sql: str, file: str) -> pa.Schema | None:
         used = {n: v for n, v in self._values.items() if re.search(rf"\${n}\b", sql)}
@@ -175,17 +181,20 @@ def try_out(
     parameters: Mapping[str, Parameter],
     indicators: Mapping[str, ReadIndicator],
     timelines: Mapping[str, ReadTimeline],
+    naive: Mapping[str, ReadNaiveRule],
     readers: Iterator[RuleReader],
     as_of: dt.date,
     report: Report,
 ) -> None:
-    """Try every indicator and timeline, then every condition."""
+    """Try every indicator, timeline and naive rule, then every condition."""
     with DuckEngine() as engine:
         trial = Trial(engine, feeds, parameters, as_of, report)
         for indicator in indicators.values():
             trial.indicator(indicator)
         for timeline in timelines.values():
             trial.timeline(timeline)
+        for rule in naive.values():
+            trial.naive_rule(rule)
         for reader in readers:
             trial.rule(reader)
 

@@ -23,7 +23,7 @@ from almoner.registry.facts import keys_only
 from almoner.registry.quarantine import Sink
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.writing import Outcome, Work, clean_up
+from almoner.registry.writing import Work, WritingOutcome, clean_up
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class DeliveryReceipt:
     """What became of a delivery. rows_read is the sum of new, corrected, unchanged, duplicate and
     quarantined rows."""
 
@@ -62,7 +62,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Head:
+class DeliveryHead:
     """What is known of a delivery before its rows are read. `ordered`: rows came one after the other, so
     the last word on a key holds. `withdraws`: the rows name keys of facts that no longer hold. `expected`:
     whose numbers they name was looked up before, with those of other deliveries (`identity.expect`).
@@ -85,9 +85,9 @@ class Head:
 
 
 Noted = Callable[
-    [Outcome | None, Receipt], None
+    [WritingOutcome | None, DeliveryReceipt], None
 ]  # called in the transaction; None: it brought a watermark only
-_STORED = tuple(list(Receipt.__dataclass_fields__)[:13])
+_STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:13])
 _COUNTS = _STORED[6:]
 
 
@@ -98,14 +98,14 @@ class DeliveryLog:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._last = int(engine.value("SELECT coalesce(max(delivery_id), 0) FROM registry.delivery"))
-        self._entered: list[Receipt] = []
+        self._entered: list[DeliveryReceipt] = []
 
     def number(self) -> int:
         """The next delivery's."""
         self._last += 1
         return self._last
 
-    def enter(self, receipt: Receipt) -> None:
+    def enter(self, receipt: DeliveryReceipt) -> None:
         self._entered.append(receipt)
 
     def write(self) -> None:
@@ -137,7 +137,7 @@ def take_in(
     delivery: Delivery,
     advance: Advance | None = None,
     note: Noted | None = None,
-) -> Receipt:
+) -> DeliveryReceipt:
     """Read, validate, identify and write one delivery. The same file for the same feed again changes
     nothing, except that it may vouch for later days (empty files of two months are the same file).
 
@@ -151,7 +151,7 @@ def take_in(
     if taken and not _completes_later_days(delivery, taken):
         return taken
     _refuse_out_of_order(engine, delivery)
-    head = Head(feed, delivery.file.name, digest, delivery.received_at, delivery.complete_through)
+    head = DeliveryHead(feed, delivery.file.name, digest, delivery.received_at, delivery.complete_through)
     if taken:
         with engine.transaction():
             log = DeliveryLog(engine)
@@ -174,11 +174,11 @@ def take_rows(
     vault: Vault,
     store: IdentityStore,
     log: DeliveryLog,
-    head: Head,
+    head: DeliveryHead,
     slices: Iterable[Slice],
     note: Noted | None = None,
     looked: StagedDelivery | None = None,
-) -> Receipt:
+) -> DeliveryReceipt:
     """Take in rows that were read already, within the caller's transaction: the one way that every record
     goes. The caller writes the `log` and cleans up after one or several (`writing.clean_up`). `looked`:
     what `looking.stage_ahead` gave of them.
@@ -194,7 +194,7 @@ def take_rows(
     work = Work(engine, vault, store, feed, head.received_at, delivery_id)
     outcome = work.withdraw(looked) if head.withdraws else work.write(looked)
     sink.flush()
-    receipt = Receipt(
+    receipt = DeliveryReceipt(
         **_head(delivery_id, head, outcome.last_event),
         **_counts(outcome, sink),
         new_persons=outcome.new_persons,
@@ -205,14 +205,60 @@ def take_rows(
     return receipt
 
 
-def last_received(engine: Engine, feed: str) -> dt.datetime | None:
-    """When the feed's latest delivery came."""
+def last_received(engine: Engine, feed: str | None = None) -> dt.datetime | None:
+    """When the latest delivery came, of one feed or of all."""
+    if feed is None:
+        return engine.value("SELECT max(received_at) FROM registry.delivery")  # type: ignore[no-any-return]
     return engine.value(  # type: ignore[no-any-return]
         "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": feed}
     )
 
 
-def _head(delivery_id: int, head: Head, last_event: dt.date | None) -> dict[str, Any]:
+def watermarks(engine: Engine, known_at: dt.datetime) -> dict[str, dt.date | None]:
+    """By feed, the last day that it was complete for as known at `known_at`."""
+    return dict(
+        engine.rows(
+            """
+            SELECT feed, max(complete_through)
+            FROM registry.delivery
+            WHERE received_at <= $at
+            GROUP BY feed
+            """,
+            {"at": known_at},
+        )
+    )
+
+
+def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
+    """By feed: the last complete day, the latest delivery, and how many rows were read and held back."""
+    rows = engine.rows(
+        """
+        SELECT
+          feed,
+          max(complete_through),
+          max(received_at),
+          sum(rows_read)::BIGINT,
+          sum(rows_quarantined)::BIGINT
+        FROM registry.delivery
+        GROUP BY feed
+        ORDER BY feed
+        """
+    )
+    return [(feed, through, at, read, held) for feed, through, at, read, held in rows]
+
+
+def set_watermark(engine: Engine, feed: str, received_at: dt.datetime, through: dt.date) -> None:
+    """Record a delivery without rows that makes `feed` complete through a day; for scenarios of a pack."""
+    engine.execute(
+        """
+        INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through)
+        VALUES (1, $feed, $at, $through)
+        """,
+        {"feed": feed, "at": received_at, "through": through},
+    )
+
+
+def _head(delivery_id: int, head: DeliveryHead, last_event: dt.date | None) -> dict[str, Any]:
     return {
         "delivery_id": delivery_id,
         "feed": head.feed.id,
@@ -223,7 +269,7 @@ def _head(delivery_id: int, head: Head, last_event: dt.date | None) -> dict[str,
     }
 
 
-def _counts(outcome: Outcome, sink: Sink) -> dict[str, Any]:
+def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
     return {
         "rows_read": outcome.looked.read,
         "rows_new": outcome.written.new,
@@ -251,24 +297,26 @@ def feed_to_fill(pack_feeds: Mapping[str, Feed], name: str) -> Feed:
     return feed
 
 
-def _taken(engine: Engine, feed: Feed, digest: str) -> Receipt | None:
+def _taken(engine: Engine, feed: Feed, digest: str) -> DeliveryReceipt | None:
     found = engine.rows(
         f"SELECT {', '.join(_STORED)} FROM registry.delivery WHERE feed = $feed AND sha256 = $digest "
         "ORDER BY complete_through DESC NULLS LAST, delivery_id",
         {"feed": feed.id, "digest": digest},
     )
-    return Receipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
+    return (
+        DeliveryReceipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
+    )
 
 
-def _completes_later_days(delivery: Delivery, taken: Receipt) -> bool:
+def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:
     through = delivery.complete_through
     return through is not None and (taken.complete_through is None or through > taken.complete_through)
 
 
-def move_watermark_only(log: DeliveryLog, head: Head) -> Receipt:
+def move_watermark_only(log: DeliveryLog, head: DeliveryHead) -> DeliveryReceipt:
     """Enter a delivery that brings no row, only a later watermark."""
     counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
-    receipt = Receipt(**_head(log.number(), head, None), **counts)
+    receipt = DeliveryReceipt(**_head(log.number(), head, None), **counts)
     log.enter(receipt)
     return receipt
 

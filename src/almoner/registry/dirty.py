@@ -10,11 +10,13 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.policy.model.pack import Feed
-from almoner.registry.deliveries import Noted, Receipt
+from almoner.registry.deliveries import DeliveryReceipt, Noted
 from almoner.registry.schema import fact_columns, fact_table
-from almoner.registry.writing import Outcome
+from almoner.registry.writing import WritingOutcome
 
 EVERYBODY = 0  # no household has this id
+HOUSEHOLDS = "SELECT household_id FROM registry.touched"
+CLOSED = f"{HOUSEHOLDS} WHERE closed"  # those of which a row was corrected or withdrawn
 _TABLES = {
     "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
     "moved_watermark": "feed VARCHAR",
@@ -25,6 +27,11 @@ def ensure(engine: Engine) -> None:
     """Create the tables that are missing."""
     for name, columns in _TABLES.items():
         engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
+
+
+def any_closed(engine: Engine) -> bool:
+    """Whether a row of a household that waits was corrected or withdrawn."""
+    return bool(engine.rows(f"{CLOSED} LIMIT 1"))
 
 
 def first_households(engine: Engine, table: str, most: int) -> list[int]:
@@ -119,7 +126,7 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
     watermark moved."""
     before = watermark(engine, feed.id)
 
-    def note(outcome: Outcome | None, receipt: Receipt) -> None:
+    def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
         if receipt.complete_through and (before is None or receipt.complete_through > before):
             note_moved(engine, feed.id)
         changed = receipt.rows_new + receipt.rows_corrected
@@ -150,22 +157,22 @@ def dirty_households(engine: Engine, most: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class FeedState:
+class FeedProgress:
     """Of a feed: when its latest delivery came, and the last day that it is complete for."""
 
     received_at: dt.datetime | None = None
     complete_through: dt.date | None = None
 
 
-def feed_states(engine: Engine) -> dict[str, FeedState]:
+def feed_states(engine: Engine) -> dict[str, FeedProgress]:
     """By feed, how it stands; feeds of which nothing ever came are left out."""
     sql = "SELECT feed, max(received_at), max(complete_through) FROM registry.delivery GROUP BY feed"
-    return {feed: FeedState(received_at, through) for feed, received_at, through in engine.rows(sql)}
+    return {feed: FeedProgress(received_at, through) for feed, received_at, through in engine.rows(sql)}
 
 
 def watermark(engine: Engine, feed: str) -> dt.date | None:
     """The last day that the feed is complete for."""
-    return feed_states(engine).get(feed, FeedState()).complete_through
+    return feed_states(engine).get(feed, FeedProgress()).complete_through
 
 
 def note_moved(engine: Engine, feed: str) -> None:

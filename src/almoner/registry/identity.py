@@ -17,7 +17,7 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model.pack import Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
-from almoner.registry.numbers import Verdict, check_numbers
+from almoner.registry.numbers import NumberVerdict, check_numbers
 from almoner.registry.vault import Vault
 
 HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
@@ -108,7 +108,7 @@ def see_numbers(
     return Numbers(new=_others(unchecked, verdicts), bad=bool(bad))
 
 
-def _others(numbers: Sequence[str], verdicts: Sequence[Verdict]) -> bool:
+def _others(numbers: Sequence[str], verdicts: Sequence[NumberVerdict]) -> bool:
     """Whether there are numbers that nothing is wrong with."""
     return len(numbers) > sum(v.rule is not None for v in verdicts)
 
@@ -240,7 +240,7 @@ def _homes(feed: Feed) -> str:
     )
 
 
-def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[Verdict]) -> None:
+def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[NumberVerdict]) -> None:
     """Numbers with separators mean the same person as those without."""
     if not odd:
         return

@@ -24,7 +24,7 @@ _PLACES_KEPT = 65_536
 _CALLS_KEPT = 4  # of one number
 
 
-class Verdict(NamedTuple):
+class NumberVerdict(NamedTuple):
     """`canonical` is the number's one spelling; `rule` says what is wrong, None when it is valid."""
 
     number: str
@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
     rule: str | None
 
 
-def check_numbers(identifier: str | None, numbers: Sequence[str]) -> list[Verdict]:
+def check_numbers(identifier: str | None, numbers: Sequence[str]) -> list[NumberVerdict]:
     """Verdicts on the numbers that are wrong or not in their one spelling; all others are valid.
 
     Without an identifier every number is. Raises PackError for an unknown one.
@@ -44,17 +44,17 @@ def check_numbers(identifier: str | None, numbers: Sequence[str]) -> list[Verdic
         return list(_verdicts(module.validate, numbers))
 
 
-def _verdicts(validate: Callable[[str], str], numbers: Sequence[str]) -> Iterator[Verdict]:
+def _verdicts(validate: Callable[[str], str], numbers: Sequence[str]) -> Iterator[NumberVerdict]:
     for number in numbers:
         try:
             canonical = validate(number)
         except ValidationError as error:
-            yield Verdict(number, number, _RULES.get(type(error), "identifier_invalid"))
+            yield NumberVerdict(number, number, _RULES.get(type(error), "identifier_invalid"))
         except (ValueError, LookupError):  # some modules let Python's own errors out for odd input
-            yield Verdict(number, number, "identifier_invalid")
+            yield NumberVerdict(number, number, "identifier_invalid")
         else:
             if canonical != number:
-                yield Verdict(number, canonical, None)
+                yield NumberVerdict(number, canonical, None)
 
 
 def _module(identifier: str) -> Any:

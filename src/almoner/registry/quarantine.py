@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.errors import AlmonerError
-from almoner.intake.faults import BadRow, Fault
+from almoner.intake.faults import BadRow, RowFault
 from almoner.registry.vault import Vault
 from almoner.spreadsheet import harmless
 
@@ -33,7 +33,7 @@ class Entry:
     delivery_id: int
     state: str
     reason: str | None
-    faults: tuple[Fault, ...]
+    faults: tuple[RowFault, ...]
 
     @property
     def feed(self) -> str:
@@ -107,6 +107,11 @@ def insert_faults(
     )
     with engine.register("found_faults", table):
         engine.execute("INSERT INTO registry.fault FROM found_faults")
+
+
+def count_open(engine: Engine) -> int:
+    """How many rows are held back and neither taken in later nor dismissed."""
+    return int(engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"))
 
 
 def entries(
@@ -184,10 +189,10 @@ def dismiss(engine: Engine, quarantine_ids: Sequence[int], reason: str, at: dt.d
 
 
 def _grouped(rows: list[tuple[Any, ...]]) -> list[Entry]:
-    found: dict[int, tuple[int, str, str | None, list[Fault]]] = {}
+    found: dict[int, tuple[int, str, str | None, list[RowFault]]] = {}
     for id_, delivery_id, state, reason, feed, file, line, column, value, rule in rows:
         faults = found.setdefault(id_, (delivery_id, state, reason, []))[3]
-        faults.append(Fault(feed, file, line, column, value, rule))
+        faults.append(RowFault(feed, file, line, column, value, rule))
     return [
         Entry(id_, origin, state, reason, tuple(faults))
         for id_, (origin, state, reason, faults) in found.items()

@@ -18,7 +18,7 @@ from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
 from almoner.intake.validate import AS_IT_WAS
 from almoner.policy.model.pack import Feed
 from almoner.registry import deliveries, schema, sealing
-from almoner.registry.deliveries import DeliveryLog, Noted, Receipt
+from almoner.registry.deliveries import DeliveryLog, DeliveryReceipt, Noted
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
 from almoner.registry.staging import Staging
 from almoner.registry.vault import IdentityStore, Vault
@@ -47,7 +47,7 @@ def retry(
     received_at: dt.datetime,
     quarantine_ids: Sequence[int] | None = None,
     noting: Callable[[Feed], Noted] | None = None,
-) -> list[Receipt]:
+) -> list[DeliveryReceipt]:
     """Retry open rows (all, or those given); one receipt per feed of which rows went in. Again changes
     nothing. What `noting` gives for a feed is called in the transaction of its rows."""
     schema.ensure(engine, pack_feeds)
@@ -67,7 +67,7 @@ def _retry(
     received_at: dt.datetime,
     chosen: Sequence[int] | None,
     noting: Callable[[Feed], Noted] | None,
-) -> Receipt | None:
+) -> DeliveryReceipt | None:
     rows = _open_rows(engine, vault, feed, chosen)
     if not rows:
         return None
@@ -89,7 +89,7 @@ def _write(
     received_at: dt.datetime,
     rows: dict[int, dict[str, Any]],
     note: Noted | None,
-) -> Receipt:
+) -> DeliveryReceipt:
     log, again = DeliveryLog(engine), _Again()
     delivery_id = log.number()
     looked = Staging(engine, vault, feed, received_at, again, settled=True).at(_slices(feed, rows))
@@ -104,7 +104,7 @@ def _write(
         Counter(rule for row in again.rows.values() for _, _, rule in row.faults),
     )
     digest = hashlib.sha256(f"retry {feed.id} {passed}".encode()).hexdigest()
-    receipt = Receipt(
+    receipt = DeliveryReceipt(
         delivery_id,
         feed.id,
         digest,

@@ -40,6 +40,11 @@ def fact_table(feed: Feed) -> str:
     return f"facts.{quote(feed.id)}"
 
 
+def current_facts(feed: Feed) -> str:
+    """A SELECT of the feed's facts as they are known now."""
+    return f"SELECT * FROM {fact_table(feed)} WHERE known_to = 'infinity'::TIMESTAMP"
+
+
 def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
     """Create what is missing."""
     engine.execute("CREATE SCHEMA IF NOT EXISTS facts")

@@ -19,7 +19,7 @@ from almoner.registry.identity import Numbers
 from almoner.registry.vault import Vault
 
 
-class Refused(Protocol):
+class RefusedRows(Protocol):
     """Takes the rows that cannot go in."""
 
     def add(self, rows: Iterable[BadRow]) -> None: ...
@@ -52,7 +52,7 @@ class Staging:
     vault: Vault
     feed: Feed
     received_at: dt.datetime
-    refused: Refused
+    refused: RefusedRows
     settled: bool = False
     ordered: bool = False
     expected: bool = False

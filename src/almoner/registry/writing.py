@@ -18,7 +18,7 @@ from almoner.registry.vault import IdentityStore, Vault
 
 
 @dataclass(frozen=True)
-class Outcome:
+class WritingOutcome:
     """What became of a delivery's rows that were `looked` at. `last_event` is the largest event time of
     the good ones."""
 
@@ -47,7 +47,7 @@ class Work:
     received_at: dt.datetime
     delivery_id: int
 
-    def write(self, looked: StagedDelivery) -> Outcome:
+    def write(self, looked: StagedDelivery) -> WritingOutcome:
         """Add what is new, close what it corrects."""
         new_persons = (
             identity.keep_new(self.engine, self.feed)
@@ -57,11 +57,11 @@ class Work:
         written = facts.write(self.engine, self.feed, looked.matched, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (looked.anybody or sealing.names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
-        return Outcome(looked, written, new_persons, self._last_event(looked.rows))
+        return WritingOutcome(looked, written, new_persons, self._last_event(looked.rows))
 
-    def withdraw(self, looked: StagedDelivery) -> Outcome:
+    def withdraw(self, looked: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name; nothing is added. `feed` is one of `keys_only`."""
-        return Outcome(looked, facts.close(self.engine, self.feed, looked.matched, self.received_at))
+        return WritingOutcome(looked, facts.close(self.engine, self.feed, looked.matched, self.received_at))
 
     def _last_event(self, rows: facts.Span) -> dt.date | None:
         time = self.feed.event_time

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from almoner.errors import AlmonerError
 from almoner.registry.vault import IdentityStore, SealedIdentity
-from almoner.stream.timelines_due import Told
+from almoner.stream.timelines_due import TimelineSink
 
 
 class AppliedLike(Protocol):
@@ -31,7 +31,7 @@ class AppliedLike(Protocol):
     def cases_updated(self) -> int: ...
 
 
-class Casework(Told, Protocol):
+class Casework(TimelineSink, Protocol):
     """What the worker asks of casework."""
 
     def show_feeds(self) -> None:

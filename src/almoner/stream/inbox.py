@@ -63,7 +63,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingEvent:
     """One event as it comes out again. `data` is personal data."""
 
     seq: int
@@ -145,7 +145,7 @@ class Inbox:
                 feed: seq for feed in _feeds(database) if (seq := _next(database, feed, offsets.get(feed, 0)))
             }
 
-    def take(self, feed: str, after: int, rows: int, most_bytes: int) -> list[Waiting]:
+    def take(self, feed: str, after: int, rows: int, most_bytes: int) -> list[WaitingEvent]:
         """The next events of a feed, oldest first: at most `rows`, and not many more than `most_bytes` of
         data. They stay."""
         sql = (
@@ -200,9 +200,9 @@ class Inbox:
         self._opened.clear()
         self._local = threading.local()
 
-    def _opened_row(self, row: tuple[Any, ...]) -> Waiting:
+    def _opened_row(self, row: tuple[Any, ...]) -> WaitingEvent:
         seq, handle, withdrawn, through, received_at, sealed = row
-        return Waiting(
+        return WaitingEvent(
             seq,
             bool(withdrawn),
             dt.date.fromisoformat(through) if through else None,

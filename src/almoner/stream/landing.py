@@ -20,7 +20,7 @@ from almoner.engines import Engine
 from almoner.errors import DeliveryRefused
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
-from almoner.registry.deliveries import Delivery, Receipt, last_received, take_in
+from almoner.registry.deliveries import Delivery, DeliveryReceipt, last_received, take_in
 from almoner.registry.vault import IdentityStore, Vault
 
 FOLDER, DONE, REFUSED = "landing", "done", "refused"
@@ -37,7 +37,7 @@ class Landed:
 
     department: str
     feed: str | None
-    receipt: Receipt | None
+    receipt: DeliveryReceipt | None
     reason: str | None = None
 
 
@@ -110,7 +110,7 @@ class Landing:
         self._done(file, receipt)
         return Landed(department, feed, receipt)
 
-    def _done(self, file: Path, receipt: Receipt) -> None:
+    def _done(self, file: Path, receipt: DeliveryReceipt) -> None:
         """The receipt stays; the file where it may."""
         there = file.parent / DONE
         there.mkdir(mode=0o700, exist_ok=True)
@@ -135,7 +135,7 @@ class Landing:
             )
         return max(fitting, key=len)
 
-    def _take_in(self, feed: str, file: Path, at: dt.datetime) -> Receipt:
+    def _take_in(self, feed: str, file: Path, at: dt.datetime) -> DeliveryReceipt:
         received = max(at, last_received(self.engine, feed) or at)
         note = dirty.noting(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
         delivery = Delivery(file, feed, received, _vouched(file))

@@ -23,14 +23,20 @@ from almoner.intake.json_lines import Objects
 from almoner.intake.slices import TEXT_ROWS, Slice
 from almoner.policy.model.pack import Feed, Pack, Role
 from almoner.registry import dirty, identity
-from almoner.registry.deliveries import DeliveryLog, Head, Receipt, move_watermark_only, take_rows
-from almoner.registry.dirty import DirtyHouseholds, FeedState
+from almoner.registry.deliveries import (
+    DeliveryHead,
+    DeliveryLog,
+    DeliveryReceipt,
+    move_watermark_only,
+    take_rows,
+)
+from almoner.registry.dirty import DirtyHouseholds, FeedProgress
 from almoner.registry.holders import Holders
 from almoner.registry.staging import StagedDelivery, stage_ahead
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.writing import Outcome, clean_up
+from almoner.registry.writing import WritingOutcome, clean_up
 from almoner.stream import state, urgency
-from almoner.stream.inbox import Inbox, Waiting
+from almoner.stream.inbox import Inbox, WaitingEvent
 from almoner.stream.runs import in_runs
 
 NAME = "events"  # in place of a file's name, with the position in the inbox as the line
@@ -40,11 +46,11 @@ MOST_BYTES = 64 * 1024 * 1024  # of a slice, unsealed
 
 
 @dataclass(frozen=True)
-class Part:
+class FeedSlice:
     """A slice of one feed, in order."""
 
     feed: Feed
-    events: list[Waiting]
+    events: list[WaitingEvent]
 
     @property
     def last(self) -> int:
@@ -85,7 +91,7 @@ class Pace:
 class _Run:
     """Rows or withdrawals of a part, read; no slices where it only vouches for days."""
 
-    head: Head
+    head: DeliveryHead
     slices: list[Slice]
 
     def numbers(self) -> list[pa.ChunkedArray]:
@@ -98,7 +104,7 @@ class Taken:
     """What a round took in. `oldest` is when its first event came."""
 
     events: int
-    receipts: list[Receipt]
+    receipts: list[DeliveryReceipt]
     oldest: dt.datetime
     urgent: bool
     left: bool
@@ -184,7 +190,7 @@ class Rounds:
         found = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
         with self.engine.transaction():
             head = self._head(
-                self.pack.feeds[feed], found, dirty.feed_states(self.engine).get(feed, FeedState()), at
+                self.pack.feeds[feed], found, dirty.feed_states(self.engine).get(feed, FeedProgress()), at
             )
             broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
             empty = Objects(self.pack.feeds[feed], []).slice(())
@@ -197,28 +203,28 @@ class Rounds:
         self.inbox.purge({feed: found[-1].seq})
         return True
 
-    def _parts(self, offsets: dict[str, int]) -> list[Part]:
+    def _parts(self, offsets: dict[str, int]) -> list[FeedSlice]:
         """Urgent feeds first; of every feed the oldest events first, and no more than the pace allows in all."""
         more, room = self.inbox.feeds_with_more(offsets), self.pace.size
-        parts: list[Part] = []
+        parts: list[FeedSlice] = []
         for feed in self._order:
             if feed in more and room > 0:
                 events = self.inbox.take(feed, offsets.get(feed, 0), room, MOST_BYTES)
-                parts.append(Part(self.pack.feeds[feed], events))
+                parts.append(FeedSlice(self.pack.feeds[feed], events))
                 room -= len(events)
         return parts
 
-    def _clean_up(self, parts: Sequence[Part]) -> None:
+    def _clean_up(self, parts: Sequence[FeedSlice]) -> None:
         identity.forget_expected(self.engine)
         for part in parts:
             clean_up(self.engine, part.feed)
 
     def _take_parts(
-        self, parts: Sequence[Part], at: dt.datetime, log: DeliveryLog, dirty_households: DirtyHouseholds
-    ) -> Iterator[Receipt]:
+        self, parts: Sequence[FeedSlice], at: dt.datetime, log: DeliveryLog, dirty_households: DirtyHouseholds
+    ) -> Iterator[DeliveryReceipt]:
         """Of each part, runs of rows and of withdrawals one after the other."""
         feed_states = dirty.feed_states(self.engine)
-        read = [(part, self._read(part, feed_states.get(part.feed.id, FeedState()), at)) for part in parts]
+        read = [(part, self._read(part, feed_states.get(part.feed.id, FeedProgress()), at)) for part in parts]
         identity.expect(
             self.engine,
             self.vault,
@@ -227,7 +233,7 @@ class Rounds:
         )
         looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
-            before = feed_states.get(part.feed.id, FeedState()).complete_through
+            before = feed_states.get(part.feed.id, FeedProgress()).complete_through
             told = [self._take_run(run, log, dirty_households, looked.get(id(run))) for run in runs]
             if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
                 dirty.note_moved(self.engine, part.feed.id)
@@ -238,7 +244,7 @@ class Rounds:
         tasks = [partial(_look, self.vault, self._holders, run) for run in runs]
         return dict(zip(map(id, runs), self.engine.run_parallel(tasks), strict=True))
 
-    def _read(self, part: Part, standing: FeedState, at: dt.datetime) -> list[_Run]:
+    def _read(self, part: FeedSlice, standing: FeedProgress, at: dt.datetime) -> list[_Run]:
         heads = (
             (replace(self._head(part.feed, run, standing, at), expected=True), run)
             for run in in_runs(part.feed, part.events)
@@ -253,12 +259,12 @@ class Rounds:
         log: DeliveryLog,
         dirty_households: DirtyHouseholds,
         looked: StagedDelivery | None = None,
-    ) -> Receipt:
+    ) -> DeliveryReceipt:
         head = run.head
         if not run.slices:
             return move_watermark_only(log, head)
 
-        def note(outcome: Outcome | None, receipt: Receipt) -> None:
+        def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
             if outcome and (receipt.rows_new or receipt.rows_corrected):
                 dirty_households.add(
                     head.feed,
@@ -269,7 +275,9 @@ class Rounds:
 
         return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, looked)
 
-    def _head(self, feed: Feed, events: Sequence[Waiting], standing: FeedState, at: dt.datetime) -> Head:
+    def _head(
+        self, feed: Feed, events: Sequence[WaitingEvent], standing: FeedProgress, at: dt.datetime
+    ) -> DeliveryHead:
         named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
         through = max((e.complete_through for e in events if e.complete_through), default=None)
         received = max(at, standing.received_at or at)
@@ -280,13 +288,13 @@ def _look(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> StagedDe
     return stage_ahead(engine, vault, run.head.told, run.head.received_at, run.slices, holders)
 
 
-def _head(feed: Feed, received: dt.datetime, named: str) -> Head:
-    return Head(
+def _head(feed: Feed, received: dt.datetime, named: str) -> DeliveryHead:
+    return DeliveryHead(
         feed, NAME, hashlib.sha256(named.encode()).hexdigest(), received, moves_watermark=False, ordered=True
     )
 
 
-def _slices(head: Head, events: Sequence[Waiting]) -> Iterator[Slice]:
+def _slices(head: DeliveryHead, events: Sequence[WaitingEvent]) -> Iterator[Slice]:
     reader = Objects(head.told, [])
     for start in range(0, len(events), TEXT_ROWS):
         yield reader.slice(reader.read(e.seq, e.data or "") for e in events[start : start + TEXT_ROWS])

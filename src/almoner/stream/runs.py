@@ -14,10 +14,10 @@ from itertools import groupby
 
 from almoner.policy.model.pack import Feed, Property, Role
 from almoner.registry.numbers import check_numbers
-from almoner.stream.inbox import Waiting
+from almoner.stream.inbox import WaitingEvent
 
 
-def in_runs(feed: Feed, events: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+def in_runs(feed: Feed, events: Sequence[WaitingEvent]) -> Iterator[list[WaitingEvent]]:
     """Runs of rows and of withdrawals; taken in one after the other they do what the events do in their
     order."""
     if len({e.withdrawn for e in events}) < 2:
@@ -30,7 +30,7 @@ def in_runs(feed: Feed, events: Sequence[Waiting]) -> Iterator[list[Waiting]]:
     turns: dict[
         str, int
     ] = {}  # by person, the run of the last event: rows in even ones, withdrawals in odd ones
-    runs: dict[int, list[Waiting]] = {}
+    runs: dict[int, list[WaitingEvent]] = {}
     for event, who in zip(events, _persons(events, of), strict=True):
         last = turns.get(who, 0)
         turns[who] = last if last % 2 == event.withdrawn else last + 1
@@ -38,7 +38,7 @@ def in_runs(feed: Feed, events: Sequence[Waiting]) -> Iterator[list[Waiting]]:
     yield from (runs[turn] for turn in sorted(runs))
 
 
-def _persons(events: Sequence[Waiting], of: Property) -> list[str]:
+def _persons(events: Sequence[WaitingEvent], of: Property) -> list[str]:
     """Each event's number as the intake would read it, without all that spellings of one number may differ
     by."""
     numbers = [_number(event, of.name) for event in events]
@@ -46,7 +46,7 @@ def _persons(events: Sequence[Waiting], of: Property) -> list[str]:
     return [_plain(canonical.get(number, number)) for number in numbers]
 
 
-def _number(event: Waiting, name: str) -> str:
+def _number(event: WaitingEvent, name: str) -> str:
     try:
         return str(json.loads(event.data or "{}").get(name)).strip()
     except (ValueError, AttributeError):

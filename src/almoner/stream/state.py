@@ -68,6 +68,12 @@ def date_due(engine: Engine, most: int) -> list[int]:
     return dirty.first_households(engine, "due", most)
 
 
+def count_waiting(engine: Engine) -> int:
+    """How many households wait to be assessed."""
+    waiting = f"{dirty.HOUSEHOLDS} UNION ALL SELECT household_id FROM registry.due"
+    return int(engine.value(f"SELECT count(DISTINCT household_id) FROM ({waiting})"))
+
+
 def enqueue(
     engine: Engine, cycle_id: int, households: Sequence[int], evidence_lost: Sequence[int], *, told: int = 0
 ) -> None:

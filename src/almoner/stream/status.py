@@ -84,18 +84,17 @@ _OF_FACTS = ("watermarks", "received", "quarantine_open", "to_assess")
 
 
 def _facts(engine: Engine) -> dict[str, Any]:
-    rows = engine.rows(
-        "SELECT feed, max(complete_through), max(received_at) FROM registry.delivery GROUP BY feed ORDER BY"
-        " feed"
-    )
+    from almoner.registry import dirty, quarantine  # the console reads this file too, without an engine
+    from almoner.stream import state
+
+    feeds = sorted(dirty.feed_states(engine).items())
+    through = {feed: found.complete_through for feed, found in feeds}
+    received = {feed: found.received_at for feed, found in feeds}
     return {
-        "watermarks": {feed: day.isoformat() if day else None for feed, day, _ in rows},
-        "received": {feed: at.isoformat(timespec="seconds") if at else None for feed, _, at in rows},
-        "quarantine_open": engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"),
-        "to_assess": engine.value(
-            "SELECT count(DISTINCT household_id) FROM (FROM registry.touched SELECT household_id UNION ALL"
-            " FROM registry.due)"
-        ),
+        "watermarks": {feed: day.isoformat() if day else None for feed, day in through.items()},
+        "received": {f: at.isoformat(timespec="seconds") if at else None for f, at in received.items()},
+        "quarantine_open": quarantine.count_open(engine),
+        "to_assess": state.count_waiting(engine),
     }
 
 

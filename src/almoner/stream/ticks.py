@@ -12,6 +12,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from almoner.assessment import records
 from almoner.assessment import signals as found_signals
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.feature_table import wide
@@ -56,7 +57,7 @@ def due(
         found_signals.find(context)
         found = [
             f"SELECT household_id FROM {found_signals.FINDINGS}",
-            "SELECT household_id FROM assessment.standing WHERE kind <> 'area'",
+            records.OPEN_HOUSEHOLDS,
         ]
         found += [_of(context, c.subject, c.held) for c in context.pack.categories.values()]
         found += [_of(context, p.subject, p.eligible) for p in context.pack.programmes.values()]

@@ -27,7 +27,7 @@ AT_ONCE = 2_000  # households: bounds how long other work waits
 TOLD = "timelines"  # the mark: what the lines of all open cases were computed under
 
 
-class Told(Protocol):
+class TimelineSink(Protocol):
     """What this asks of casework."""
 
     def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
@@ -45,7 +45,7 @@ class TimelinesDue:
     engine: Engine
     pack: Pack
     status: Status
-    casework: Told
+    casework: TimelineSink
     now: Callable[[], tuple[dt.date, dt.datetime]]
     _looked: float = field(default=float("-inf"), init=False)
     _quiet: float = field(default_factory=monotonic, init=False)  # when nobody waited, as far as is known

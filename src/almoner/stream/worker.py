@@ -18,13 +18,13 @@ from threading import Event as Flag
 from time import monotonic, perf_counter
 
 from almoner import cycle
-from almoner.assessment import months
-from almoner.cycle import Outcome
+from almoner.assessment import months, records
+from almoner.cycle import CycleOutcome
 from almoner.engines import Engine
 from almoner.errors import AlmonerError, EngineError
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty, sealing
-from almoner.registry.deliveries import Receipt
+from almoner.registry.deliveries import DeliveryReceipt, last_received
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.stream import state, ticks
 from almoner.stream.following import Followed, Following
@@ -120,9 +120,7 @@ class Worker:
         many times as long as later ones. A worker whose pack has not swept anybody yet waits until it has."""
         if self._warmed_up or self._pack_is_new():
             return
-        some = f"""SELECT household_id FROM (SELECT DISTINCT household_id FROM assessment.standing WHERE kind <> 'area')
-            ORDER BY hash(household_id) LIMIT {WARM_UP_HOUSEHOLDS}"""
-        households = [household for (household,) in self.engine.rows(some)]
+        households = records.some_households(self.engine, WARM_UP_HOUSEHOLDS)
         if not households:
             self._warmed_up = True  # nothing stands, so there is nobody to practise on
             return
@@ -365,20 +363,18 @@ class Worker:
     def _known_at(self) -> dt.datetime:
         """Now, or when the latest delivery says that it came."""
         now = self.clock()
-        return max(now, self.engine.value("SELECT max(received_at) FROM registry.delivery") or now)
+        return max(now, last_received(self.engine) or now)
 
     def _pack_is_new(self) -> bool:
         """Whether the last sweep was by another pack, or never was."""
-        sql = (
-            "SELECT pack_hash FROM assessment.cycle WHERE scope = 'everybody' ORDER BY cycle_id DESC LIMIT 1"
-        )
-        return bool(self.engine.value(sql) != self.pack.hash)
+        sweep = records.last_sweep(self.engine)
+        return sweep is None or sweep.pack_hash != self.pack.hash
 
     def _day(self, at: dt.datetime) -> dt.date:
         return self.day or at.date()
 
     def _tell_cycle(
-        self, outcome: Outcome, rounds: Sequence[tuple[Taken, dt.datetime]], followed: Followed
+        self, outcome: CycleOutcome, rounds: Sequence[tuple[Taken, dt.datetime]], followed: Followed
     ) -> None:
         """Casework has all of a cycle, and so of these rounds. Called in its thread."""
         self._told = outcome.cycle_id or 0
@@ -411,7 +407,7 @@ class Worker:
             )
 
 
-def _counts(receipt: Receipt) -> dict[str, int]:
+def _counts(receipt: DeliveryReceipt) -> dict[str, int]:
     return {
         "rows": receipt.rows_read,
         "new": receipt.rows_new,

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
-import pyarrow as pa
-
+from almoner.assessment import records
 from almoner.assessment.templates import Template
 from almoner.engines import Engine
 from almoner.support.changes import Change
@@ -19,10 +18,8 @@ _COLUMNS = tuple(field.name for field in fields(Change) if field.name != "body")
 
 def changes_after(engine: Engine, seq: int, rows: int = SLICE) -> Iterator[list[Change]]:
     """Changes with a larger `seq`, oldest first, in slices of at most `rows`."""
-    listed = ", ".join(_COLUMNS)
-    sql = f"SELECT {listed}, form, body FROM assessment.change WHERE seq > $seq ORDER BY seq LIMIT $rows"
     forms: dict[str, Template] = {}
-    while found := engine.rows(sql, {"seq": seq, "rows": rows}):
+    while found := records.changes_after(engine, _COLUMNS, seq, rows):
         _read_forms(engine, forms, {row[-2] for row in found if row[-2]})
         changes = [_change(row, forms) for row in found]
         yield changes
@@ -32,12 +29,8 @@ def changes_after(engine: Engine, seq: int, rows: int = SLICE) -> Iterator[list[
 
 
 def _read_forms(engine: Engine, forms: dict[str, Template], wanted: Iterable[str]) -> None:
-    missing = pa.table({"digest": pa.array(sorted(set(wanted) - forms.keys()), pa.string())})
-    with engine.register("missing_forms", missing):
-        for digest, text in engine.rows(
-            "SELECT digest, text FROM assessment.form SEMI JOIN missing_forms USING (digest)"
-        ):
-            forms[digest] = Template.of(text)
+    for digest, text in records.template_texts(engine, set(wanted) - forms.keys()).items():
+        forms[digest] = Template.of(text)
 
 
 def _change(row: tuple[Any, ...], forms: dict[str, Template]) -> Change:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import Explainer, Part, Sources, planned
+from almoner.assessment.evidence import EvidenceSources, Explainer, Part, planned
 from almoner.assessment.expressions import names, parse
 from almoner.assessment.ledger import RenderedChange, moved_items, removed
 from almoner.policy.model.pack import Programme
@@ -20,7 +20,7 @@ from almoner.support.entitlements import KEEPS, with_steps
 _WHOLE, _GONE = "whole", "gone"
 
 
-def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
+def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     """What the outbox tells of the proposals that moved."""
     for item in moved_items(context.engine, "proposal"):
         programme = context.pack.programmes.get(item)
@@ -31,14 +31,14 @@ def told(context: AssessmentContext, sources: Sources) -> Iterator[RenderedChang
         )
 
 
-def _told_of(context: AssessmentContext, sources: Sources, programme: Programme) -> RenderedChange:
+def _told_of(context: AssessmentContext, sources: EvidenceSources, programme: Programme) -> RenderedChange:
     return _Arithmetic(context, sources, programme).told()
 
 
 class _Arithmetic:
     """Plans the bodies of one programme's proposals."""
 
-    def __init__(self, context: AssessmentContext, sources: Sources, programme: Programme) -> None:
+    def __init__(self, context: AssessmentContext, sources: EvidenceSources, programme: Programme) -> None:
         self._context, self._programme = context, programme
         earlier = {GRANTED + other: context.pack.programmes[other].label for other in programme.terms.uses}
         steps = {step.id: step.label for step in programme.steps}

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import SEEN, Explainer, Sources, planned
+from almoner.assessment.evidence import SEEN, EvidenceSources, Explainer, planned
 from almoner.assessment.feature_table import subject_key
 from almoner.assessment.ledger import (
     EMPTY_FINDINGS,
@@ -194,12 +194,12 @@ def expiry(pack: Pack) -> dict[str, int]:
     return {}
 
 
-def told(kind: Kind) -> Callable[[AssessmentContext, Sources], Iterator[RenderedChange]]:
+def told(kind: Kind) -> Callable[[AssessmentContext, EvidenceSources], Iterator[RenderedChange]]:
     """The function that tells the outbox of findings of `kind` that moved."""
     return partial(_told, kind)
 
 
-def _told(kind: Kind, context: AssessmentContext, sources: Sources) -> Iterator[RenderedChange]:
+def _told(kind: Kind, context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     for item in moved_items(context.engine, kind):
         category = context.pack.categories.get(item)
         if category is None or (kind in {"exit", "review"} and getattr(category, kind) is None):
@@ -208,7 +208,9 @@ def _told(kind: Kind, context: AssessmentContext, sources: Sources) -> Iterator[
             yield planned(context, sources, kind, item, partial(_told_of, context, sources, kind, category))
 
 
-def _told_of(context: AssessmentContext, sources: Sources, kind: Kind, category: Category) -> RenderedChange:
+def _told_of(
+    context: AssessmentContext, sources: EvidenceSources, kind: Kind, category: Category
+) -> RenderedChange:
     return _Reasons(context, sources, kind, category).told()
 
 
@@ -220,7 +222,9 @@ def named(kind: Kind, category: str) -> str:
 class _Reasons:
     """Fills the bodies of what one category proposes."""
 
-    def __init__(self, context: AssessmentContext, sources: Sources, kind: Kind, category: Category) -> None:
+    def __init__(
+        self, context: AssessmentContext, sources: EvidenceSources, kind: Kind, category: Category
+    ) -> None:
         self._context, self._kind, self._category = context, kind, category
         self._explainer = Explainer(context, sources, category.subject)
 

@@ -22,7 +22,7 @@ COUNTED = ("newly_noticed", "no_longer_noticed", "gains", "loses")
 
 
 @dataclass(frozen=True)
-class Group:
+class AffectedGroup:
     """Persons of one group. None is a withheld count. `gains`: some support is new or more; `loses`: it is
     gone or less."""
 
@@ -35,7 +35,7 @@ class Group:
     loses: int | None
 
 
-def find(context: AssessmentContext, moved: str) -> tuple[Group, ...]:
+def find(context: AssessmentContext, moved: str) -> tuple[AffectedGroup, ...]:
     """Groups by every listed or audit-only column of the population register, by age, size of household
     and area.
 
@@ -49,7 +49,7 @@ def find(context: AssessmentContext, moved: str) -> tuple[Group, ...]:
     return tuple(sorted(touched, key=_weight))
 
 
-def _weight(group: Group) -> tuple[float, str, str]:
+def _weight(group: AffectedGroup) -> tuple[float, str, str]:
     """The largest share of the group that is affected; what is withheld counts for nothing."""
     largest = max(getattr(group, name) or 0 for name in COUNTED)
     return -largest / (group.persons or 1) if group.persons else 0.0, group.attribute, group.value
@@ -105,17 +105,17 @@ def _band(age: str) -> str:
     return f"CASE WHEN {age} IS NULL THEN '?' {whens} ELSE '{BANDS[-1]}+' END"
 
 
-def _count(engine: Engine, attribute: str) -> list[Group]:
+def _count(engine: Engine, attribute: str) -> list[AffectedGroup]:
     counts = ", ".join(f"count(*) FILTER ({name})" for name in COUNTED)
     rows = engine.rows(f"SELECT {quote(attribute)}, count(*), {counts} FROM {PEOPLE} GROUP BY 1 ORDER BY 1")
-    return [Group(attribute, *row) for row in rows]
+    return [AffectedGroup(attribute, *row) for row in rows]
 
 
-def withheld(groups: Sequence[Group]) -> list[Group]:
+def withheld(groups: Sequence[AffectedGroup]) -> list[AffectedGroup]:
     """The groups of one attribute with every small count, and its complement, taken out."""
     columns = {column: _withheld([getattr(g, column) for g in groups]) for column in ("persons", *COUNTED)}
     return [
-        Group(g.attribute, g.value, *(columns[f.name][i] for f in fields(Group)[2:]))
+        AffectedGroup(g.attribute, g.value, *(columns[f.name][i] for f in fields(AffectedGroup)[2:]))
         for i, g in enumerate(groups)
     ]
 

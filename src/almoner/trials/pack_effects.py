@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from almoner import cycle
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.ledger import FINDING_COLUMNS
-from almoner.cycle import Outcome
+from almoner.cycle import CycleOutcome
 from almoner.engines import Engine
-from almoner.policy.authoring.changes import Change, changes
+from almoner.policy.authoring.changes import PackChange, changes
 from almoner.policy.model.pack import Pack
 from almoner.trials import affected_groups
-from almoner.trials.affected_groups import Group
+from almoner.trials.affected_groups import AffectedGroup
 from almoner.trials.area_levels import Levels, level_table, levels
 
 BEFORE, AFTER, MOVED = "effects_before", "effects_after", "effects_moved"
@@ -94,8 +94,8 @@ class Effects:
     signals: tuple[SignalEffect, ...]
     recognitions: tuple[RecognitionEffect, ...]
     programmes: tuple[ProgrammeEffect, ...]
-    groups: tuple[Group, ...]
-    text: tuple[Change, ...]
+    groups: tuple[AffectedGroup, ...]
+    text: tuple[PackChange, ...]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -178,7 +178,7 @@ def _keep_moved(engine: Engine) -> None:
     )
 
 
-def _signals(engine: Engine, first: Outcome, second: Outcome) -> tuple[SignalEffect, ...]:
+def _signals(engine: Engine, first: CycleOutcome, second: CycleOutcome) -> tuple[SignalEffect, ...]:
     old, new = ({w.signal: w for w in outcome.watched} for outcome in (first, second))
     counted = {(i, c): n for i, c, n in _counts(engine, "signal")}
     return tuple(

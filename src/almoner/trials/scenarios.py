@@ -21,13 +21,14 @@ from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Feed, Pack, Role, ScenarioCase
 from almoner.registry import schema
+from almoner.registry.deliveries import set_watermark
 from almoner.support import candidates, entitlements, recognition
 
 CENT = 0.005
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ScenarioResult:
     """How one scenario ended; `wrong` says in words what differs, and is empty when it passed."""
 
     case: ScenarioCase
@@ -52,7 +53,7 @@ class _Cast:
         return self.households.setdefault((_id(case), str(name)), len(self.households) + 1)
 
 
-def run(pack: Pack, cases: Sequence[ScenarioCase] | None = None) -> list[Verdict]:
+def run(pack: Pack, cases: Sequence[ScenarioCase] | None = None) -> list[ScenarioResult]:
     """Try every scenario of the pack (or those given), in the pack's order."""
     wanted = list(pack.scenarios if cases is None else cases)
     verdicts = {
@@ -73,7 +74,7 @@ def _together(cases: Sequence[ScenarioCase]) -> Iterator[list[ScenarioCase]]:
         yield list(group)
 
 
-def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[ScenarioCase, Verdict]]:
+def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[ScenarioCase, ScenarioResult]]:
     as_of, cast = cases[0].as_of, _Cast()
     known_at = dt.datetime.combine(as_of, dt.time(23, 59))
     with open_engine() as engine:
@@ -89,7 +90,7 @@ def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[Scenario
             entitlements.find(context)
             answers = _Answers(context)
             for case in cases:
-                yield case, Verdict(case, tuple(_differences(pack, case, cast, answers)))
+                yield case, ScenarioResult(case, tuple(_differences(pack, case, cast, answers)))
 
 
 def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast) -> None:
@@ -145,11 +146,7 @@ def _text(value: object) -> str | None:
 def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.datetime) -> None:
     through = case.complete_through.get(feed.id, case.as_of)
     if through is not None:
-        engine.execute(
-            "INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through) VALUES (1,"
-            " $feed, $at, $through)",
-            {"feed": feed.id, "at": known_at, "through": through},
-        )
+        set_watermark(engine, feed.id, known_at, through)
 
 
 class _Answers:

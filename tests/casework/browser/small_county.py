@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from almoner import casework
-from almoner.assessment.timelines import Line
+from almoner.assessment.timelines import TimelineSeries
 from almoner.home import load
 from almoner.policy import compile_pack
 from almoner.registry.vault import SealedIdentity, open_vault
@@ -58,7 +58,7 @@ def _policy() -> None:
     casework.sync_timelines(pack, None, lambda _wanted: _over_months())
 
 
-def _over_months() -> list[Line]:
+def _over_months() -> list[TimelineSeries]:
     """Of the household with names: its income, with a month that nobody knows, and what each of the two
     used of water."""
     months = [dt.date(2024 + n // 12, n % 12 + 1, 1) for n in range(11, 35)]
@@ -67,8 +67,8 @@ def _over_months() -> list[Line]:
         tuple((month, float(20 * n % 170)) for n, month in enumerate(months[first:])) for first in (0, 6)
     ]
     return [
-        Line(1, None, "income_by_month", income),
-        *(Line(1, who, "water_by_month", w) for who, w in zip((11, 12), water, strict=True)),
+        TimelineSeries(1, None, "income_by_month", income),
+        *(TimelineSeries(1, who, "water_by_month", w) for who, w in zip((11, 12), water, strict=True)),
     ]
 
 

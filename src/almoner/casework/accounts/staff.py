@@ -4,9 +4,8 @@ its transaction."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
@@ -21,6 +20,8 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import Granted, UserChanged, UserEvent, UserKind, UserMade
 from almoner.casework.models import Department, Membership, RoleOf
 from almoner.errors import AlmonerError
 
@@ -63,7 +64,15 @@ def create_user(
         member = Membership.objects.create(
             user=user, role=role, areas=list(areas), department_id=department, outside_name=outside_name
         )
-        _tell("user_made", user, by, _grant(member))
+        made = UserMade(
+            {
+                "kind": EventKind.USER_MADE,
+                "user": user.pk,
+                "username": user.get_username(),
+                **_grant(member),
+            }
+        )
+        _record(made, by)
     return user
 
 
@@ -86,7 +95,14 @@ def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str
         member.save()
         user.first_name = full_name
         user.save(update_fields=["first_name"])
-        _tell("user_changed", user, by, {"before": before, "after": after})
+        changed = UserChanged(
+            kind=EventKind.USER_CHANGED,
+            user=user.pk,
+            username=user.get_username(),
+            before=before,
+            after=after,
+        )
+        _record(changed, by)
 
 
 def switch(user: User, by: User, active: bool) -> None:
@@ -99,7 +115,7 @@ def switch(user: User, by: User, active: bool) -> None:
         user.is_active = active
         user.save(update_fields=["is_active"])
         end_sessions(user)
-        _tell("user_on" if active else "user_off", user, by, {})
+        _tell(EventKind.USER_ON if active else EventKind.USER_OFF, user, by)
 
 
 def reset_second_factor(user: User, by: User | None) -> None:
@@ -109,7 +125,7 @@ def reset_second_factor(user: User, by: User | None) -> None:
     with transaction.atomic():
         Authenticator.objects.filter(user=user).delete()
         end_sessions(user)
-        _tell("user_second_factor_reset", user, by, {})
+        _tell(EventKind.USER_SECOND_FACTOR_RESET, user, by)
 
 
 def link_for(user: User, by: User | None) -> str:
@@ -118,7 +134,7 @@ def link_for(user: User, by: User | None) -> str:
         user.set_unusable_password()
         user.save(update_fields=["password"])
         end_sessions(user)
-        _tell("user_link", user, by, {})
+        _tell(EventKind.USER_LINK, user, by)
     number = urlsafe_base64_encode(force_bytes(user.pk))
     return f"{number}/{default_token_generator.make_token(user)}"
 
@@ -141,7 +157,7 @@ def end_sessions(user: User) -> None:
 def password_set(user: User, by: User | None) -> None:
     """Told after somebody has chosen a password."""
     with transaction.atomic():
-        _tell("user_password", user, by, {})
+        _tell(EventKind.USER_PASSWORD, user, by)
 
 
 def refuse_oneself(user: User, by: User) -> None:
@@ -154,7 +170,7 @@ def _held(user: User) -> Membership:
     return Membership.objects.select_for_update().get(user=user)
 
 
-def _grant(member: Membership) -> dict[str, Any]:
+def _grant(member: Membership) -> Granted:
     return {
         "role": str(member.role),
         "areas": list(member.areas),
@@ -163,9 +179,12 @@ def _grant(member: Membership) -> dict[str, Any]:
     }
 
 
-def _tell(kind: str, user: User, by: User | None, data: Mapping[str, Any]) -> None:
-    told = {"user": user.pk, "username": user.get_username(), **data}
-    append([NewEvent(None, kind, told, by.pk if by else None)], dt.datetime.now())
+def _tell(kind: UserKind, user: User, by: User | None) -> None:
+    _record(UserEvent(kind=kind, user=user.pk, username=user.get_username()), by)
+
+
+def _record(event: UserMade | UserChanged | UserEvent, by: User | None) -> None:
+    append([NewEvent(None, event, by.pk if by else None)], dt.datetime.now())
 
 
 def _problem(username: str, role: str, department: str | None, outside_name: str) -> str | None:

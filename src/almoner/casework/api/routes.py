@@ -139,7 +139,7 @@ def list_referrals(
     operation_id="read_referral",
     summary="One referral",
     exclude_unset=True,
-    response={200: shapes.Referral, frozenset({401, 403, 404, 422, 429, 503}): shapes.ProblemDetails},
+    response={200: shapes.ReferralDetail, frozenset({401, 403, 404, 422, 429, 503}): shapes.ProblemDetails},
 )
 def read_referral(request: HttpRequest, reference: Reference) -> dict[str, Any]:
     """With whom it is about and the facts that its programme reads. The family can see that it was read,

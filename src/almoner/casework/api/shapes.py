@@ -107,7 +107,7 @@ class Resident(Schema):
     address: str | None = None
 
 
-class Referral(Item):
+class ReferralDetail(Item):
     """One referral with whom it is about, and the facts that its programme reads. Each reading is recorded."""
 
     within: Within

@@ -3,15 +3,14 @@ one as for a hundred."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from almoner.casework.accounts.access import Right, cases_of, covers, may_or_404, membership_of, rights_of
-from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.cases.changing import CaseChange, change_cases
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import GivenTogether
 from almoner.casework.models import Case, Membership
 
 if TYPE_CHECKING:
@@ -33,12 +32,12 @@ def assign_cases(by: User, versions: Mapping[str, int], assignee_id: int) -> Han
     like any other."""
     giver = may_or_404(by, Right.CASES)
     receiver = _receiver(assignee_id)
-    with transaction.atomic():
-        mine = cases_of(by).filter(reference__in=versions, ended_at=None).values("pk")
-        found = list(Case.objects.select_for_update().filter(pk__in=mine).order_by("id"))
+    mine = cases_of(by).filter(reference__in=versions, ended_at=None).values_list("pk", flat=True)
+    with change_cases(mine, by=by) as change:
+        found = [case for case in change.cases.values() if case.reference in versions and case.is_open]
         fitting = [case for case in found if receiver and _may_give(giver, receiver, case)]
         fresh = [case for case in fitting if case.version == versions[case.reference]]
-        _give(fresh, by, assignee_id)
+        _give(fresh, by, assignee_id, change)
     return HandedOut(len(fresh), len(fitting) - len(fresh), len(versions) - len(fitting))
 
 
@@ -57,12 +56,18 @@ def _may_give(giver: Membership, receiver: Membership, case: Case) -> bool:
     return own or free_for_me or Right.ASSIGN in rights_of(giver)
 
 
-def _give(cases: list[Case], by: User, assignee_id: int) -> None:
+def _give(cases: list[Case], by: User, assignee_id: int, change: CaseChange) -> None:
+    """Written at once, and no clock is set anew: it does not depend on who has the case."""
     for case in cases:
         case.assignee_id = assignee_id
         case.version += 1
     Case.objects.bulk_update(cases, ["assignee", "version"])
-    kind = "take" if assignee_id == by.pk else "assign"
-    told = {"assignee": assignee_id, "together": len(cases)}
-    events = [NewEvent(case, kind, {"from": case.state, "to": case.state, **told}, by.pk) for case in cases]
-    append(events, dt.datetime.now())
+    for case in cases:
+        event: GivenTogether = {
+            "kind": EventKind.TAKE if assignee_id == by.pk else EventKind.ASSIGN,
+            "from": case.state,
+            "to": case.state,
+            "assignee": assignee_id,
+            "together": len(cases),
+        }
+        change.record(case, event)

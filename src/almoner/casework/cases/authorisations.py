@@ -7,24 +7,22 @@ refusal: when the time is over, somebody visits.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import hmac
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
-from almoner.casework.accounts.access import case_for
+from almoner.casework.cases.changing import CaseChange, change_case, change_case_of
 from almoner.casework.cases.guards import is_mine_or_i_lead
-from almoner.casework.cases.status import stand
 from almoner.casework.core import words
-from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
-from almoner.casework.core.refusals import Refused, Stale
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import AuthorisationAsked, ConsentKind, ConsentSaid
+from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import Person, people
 from almoner.casework.models import (
     Authorisation,
@@ -43,6 +41,11 @@ if TYPE_CHECKING:
 LANGUAGES = ("en", "zh-hans")
 AT_DESK = (How.VISIT, How.OFFICE)
 SETTLED = (Said.GIVEN, Said.DECLINED)
+CONSENTS: Mapping[Said, ConsentKind] = {
+    Said.GIVEN: EventKind.CONSENT_GIVEN,
+    Said.DECLINED: EventKind.CONSENT_DECLINED,
+    Said.REVOKED: EventKind.CONSENT_REVOKED,
+}
 
 
 class WrongNumber(Refused):
@@ -90,9 +93,7 @@ def taken_back(referral: Referral) -> Consent | None:
 def ask(by: User, reference: str, version: int, about: str, adults: Collection[int]) -> Authorisation:
     """Ask these members, who are its adults, for one proposal. Raises Http404 for a stranger, Stale, and
     Refused."""
-    now = dt.datetime.now()
-    with transaction.atomic():
-        case = _locked(by, reference, version)
+    with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         referral = case.referrals.filter(reference=about, state=ReferralState.PROPOSED).first()
         if referral is None or not referral.body.get("authorises"):
             raise Refused(_("This proposal needs no authorisation, or is not proposed any more."))
@@ -100,24 +101,25 @@ def ask(by: User, reference: str, version: int, about: str, adults: Collection[i
         asked = [key for key in members if key in adults]
         if not asked:
             raise Refused(_("Choose the adults of the household."))
-        referral.authorisations.filter(ended_at=None).update(ended_at=now)
-        due = installed_clocks().due_by_term(now, "authorisation")
+        referral.authorisations.filter(ended_at=None).update(ended_at=change.at)
+        due = installed_clocks().due_by_term(change.at, "authorisation")
         made = Authorisation.objects.create(
             case=case,
             referral=referral,
             asked=asked,
             text=_text(referral),
-            made_at=now,
+            made_at=change.at,
             made_by=by,
             due_at=due,
         )
-        told = {
-            "authorisation": made.reference,
-            "programme": referral.programme,
-            "asked": len(asked),
-            "others": len(members) - len(asked),
-        }
-        _changed(case, "authorisation_asked", told, by, now)
+        event = AuthorisationAsked(
+            kind=EventKind.AUTHORISATION_ASKED,
+            authorisation=made.reference,
+            programme=referral.programme,
+            asked=len(asked),
+            others=len(members) - len(asked),
+        )
+        change.record(case, event)
     return made
 
 
@@ -153,21 +155,17 @@ def text_of(authorisation: Authorisation, language: str | None = None) -> str:
 def record(by: User, reference: str, version: int, about: str, person: int, said: str, how: str) -> None:
     """What a person said before a worker who has seen the identity card. Raises Http404 for a stranger,
     Stale, and Refused."""
-    now = dt.datetime.now()
-    with transaction.atomic():
-        case = _locked(by, reference, version)
+    with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         found = case.authorisations.filter(reference=about, ended_at=None).first()
         if found is None or how not in AT_DESK:
             raise Refused(_("Choose how the person was identified."))
-        _said(case, found, person, said, How(how), by, now)
+        _said(case, change, found, person, said, How(how))
 
 
 def sign(notice: Notice, about: str, number: str, said: str) -> None:
     """A member's own word on the household's page, identified by the whole identity number. Raises
     Refused, and WrongNumber."""
-    now = dt.datetime.now()
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=notice.case_id)
+    with change_case_of(notice.case_id) as (case, change):
         found = case.authorisations.filter(reference=about, ended_at=None).first()
         typed = "".join(number.split()).upper().encode()
         members = [p for p in people(case.household_id) if found and p.number and p.person_id in found.asked]
@@ -176,12 +174,10 @@ def sign(notice: Notice, about: str, number: str, said: str) -> None:
             raise WrongNumber(
                 _("This number does not belong to somebody who is asked. Nothing was recorded.")
             )
-        _said(case, found, same[0], said, How.PAGE, None, now)
+        _said(case, change, found, same[0], said, How.PAGE)
 
 
-def _said(
-    case: Case, found: Authorisation, person: int, said: str, how: How, by: User | None, now: dt.datetime
-) -> None:
+def _said(case: Case, change: CaseChange, found: Authorisation, person: int, said: str, how: How) -> None:
     before = last_words(found)
     given = person in before and before[person].said == Said.GIVEN
     if person not in found.asked or said not in Said.values or (said == Said.REVOKED) != given:
@@ -192,41 +188,23 @@ def _said(
         authorisation=found,
         person_id=person,
         said=said,
-        at=now,
+        at=change.at,
         language=language,
         how=how,
-        recorded_by=by,
+        recorded_by=change.by,
         text_hash=hashlib.sha256(text.encode()).hexdigest(),
     )
     latest = last_words(found)
     settled = all(key in latest and latest[key].said in SETTLED for key in found.asked)
-    found.settled_at = now if settled else None
+    found.settled_at = change.at if settled else None
     found.save(update_fields=["settled_at"])
-    told = {
-        "authorisation": found.reference,
-        "consent": consent.pk,
-        "how": how,
-        "language": language,
-        "text": consent.text_hash,
-        "complete": is_complete(found),
-    }
-    _changed(case, f"consent_{said}", told, by, now)
-
-
-def _locked(by: User, reference: str, version: int) -> Case:
-    case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
-    if case.version != version:
-        raise Stale(
-            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
-        )
-    refusal = is_mine_or_i_lead(case, by, {})
-    if refusal is not None:
-        raise Refused(refusal)
-    return case
-
-
-def _changed(case: Case, kind: str, told: dict[str, object], by: User | None, now: dt.datetime) -> None:
-    stand(case)
-    case.version += 1
-    case.save()
-    append([NewEvent(case, kind, told, by.pk if by else None)], now)
+    event = ConsentSaid(
+        kind=CONSENTS[Said(said)],
+        authorisation=found.reference,
+        consent=consent.pk,
+        how=how,
+        language=language,
+        text=consent.text_hash,
+        complete=is_complete(found),
+    )
+    change.record(case, event)

@@ -3,19 +3,19 @@ a line in the trail."""
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import transaction
 from django.http import Http404
 from django.utils.translation import gettext as _
 
 from almoner.casework.accounts.access import case_for
+from almoner.casework.cases.changing import change_case, lock, refuse_unless
 from almoner.casework.cases.guards import is_mine_or_i_lead, is_my_visit_or_case
 from almoner.casework.cases.media import Unfit, fit, safe_name
-from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import FileAdded, FileRemoved
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import Case, CaseFile, FileAbout, FileContent
@@ -47,12 +47,15 @@ def add(by: User, reference: str, about: str, name: str, data: bytes, size: int)
         medium = fit(data, settings.FILE_PIXELS)
     except Unfit as unfit:
         raise Refused(str(unfit)) from None
-    now = dt.datetime.now()
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
+    with change_case(by, reference, None, touch=False) as (case, change):
         _may_add(case, by)
         file = CaseFile(
-            case=case, about=about, media=medium.media, size=len(medium.content), added_at=now, added_by=by
+            case=case,
+            about=about,
+            media=medium.media,
+            size=len(medium.content),
+            added_at=change.at,
+            added_by=by,
         )
         vault = opened_vault(str(settings.VAULT_KEY))
         file.name = vault.seal_bytes(f"file-name:{file.reference}", safe_name(name, medium.media).encode())
@@ -60,22 +63,21 @@ def add(by: User, reference: str, about: str, name: str, data: bytes, size: int)
         FileContent.objects.create(
             file=file, sealed=vault.seal_bytes(f"file:{file.reference}", medium.content)
         )
-        kept: dict[str, Any] = {
-            "file": file.reference,
-            "about": about,
-            "media": medium.media,
-            "bytes": file.size,
-        }
-        append([NewEvent(case, "file_added", kept, by.pk)], now)
+        event = FileAdded(
+            kind=EventKind.FILE_ADDED,
+            file=file.reference,
+            about=about,
+            media=medium.media,
+            bytes=file.size,
+        )
+        change.record(case, event)
     return file
 
 
 def _may_add(case: Case, by: User) -> None:
     if not case.is_open:
         raise Refused(_("This cannot be done in the case's present state."))
-    refusal = is_my_visit_or_case(case, by, {})
-    if refusal is not None:
-        raise Refused(refusal)
+    refuse_unless(case, by, is_my_visit_or_case)
     if case.files.filter(removed_at=None).count() >= settings.FILES_A_CASE:
         told = {"most": settings.FILES_A_CASE}
         raise Refused(_("The case has %(most)s files already. Take one away first.") % told)
@@ -111,15 +113,14 @@ def content(file: CaseFile) -> bytes:
 def remove(by: User, reference: str, name: str, why: str) -> None:
     """Delete the content, with a reason; that the file was there stays. Raises Http404 for a stranger, and
     Refused."""
-    now = dt.datetime.now()
-    with transaction.atomic():
-        file = CaseFile.objects.select_for_update().get(pk=file_for(by, reference, name).pk)
-        refusal = is_mine_or_i_lead(file.case, by, {})
-        if refusal is not None:
-            raise Refused(refusal)
+    with change_case(by, reference, None, touch=False) as (case, change):
+        file = lock(case.files.filter(removed_at=None), reference=name)
+        if file is None:
+            raise Http404
+        refuse_unless(case, by, is_mine_or_i_lead)
         if not why:
             raise Refused(_("Say why the file is taken away."))
-        file.removed_at, file.removed_by, file.removed_for = now, by, why
+        file.removed_at, file.removed_by, file.removed_for = change.at, by, why
         file.save()
         FileContent.objects.filter(pk=file.pk).delete()
-        append([NewEvent(file.case, "file_removed", {"file": file.reference, "note": why}, by.pk)], now)
+        change.record(case, FileRemoved(kind=EventKind.FILE_REMOVED, file=file.reference, note=why))

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from almoner.casework.accounts.access import Right, covers, may, membership_of, rights_of
 from almoner.casework.cases.approval import waiting, what_is_asked
 from almoner.casework.cases.status import RUNNING
-from almoner.casework.models import Case, FalseAlarm, Finding, Membership, Outcome, Referral
+from almoner.casework.models import Case, DismissalReason, FalseAlarm, Membership, Referral, VisitFinding
 from almoner.casework.models.work import AHEAD
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def is_my_visit_or_case(case: Case, by: User, data: Data) -> Refusal:
 
 
 def has_structured_outcome(_case: Case, _by: User, data: Data) -> Refusal:
-    return None if data.get("outcome") in Outcome.values else _("Choose a reason.")
+    return None if data.get("outcome") in DismissalReason.values else _("Choose a reason.")
 
 
 def has_a_coming_date(_case: Case, _by: User, data: Data) -> Refusal:
@@ -95,9 +95,9 @@ def has_a_day(_case: Case, _by: User, data: Data) -> Refusal:
 
 
 def has_a_finding(_case: Case, _by: User, data: Data) -> Refusal:
-    if data.get("found") not in Finding.values:
+    if data.get("found") not in VisitFinding.values:
         return _("Choose what was found.")
-    if data["found"] == Finding.FALSE_ALARM and data.get("reason") not in FalseAlarm.values:
+    if data["found"] == VisitFinding.FALSE_ALARM and data.get("reason") not in FalseAlarm.values:
         return _("Say why it was a false alarm.")
     day = data.get("day")
     return None if day is not None and day <= dt.date.today() else _("Choose today or an earlier day.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,44 +16,46 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from almoner.casework.core import words
+from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.legal_terms import level_names
 from almoner.casework.models import (
     AccessLog,
     Case,
     CaseEvent,
-    Cause,
     Department,
+    DismissalReason,
     Ending,
     FalseAlarm,
     FileAbout,
-    Finding,
     How,
+    JumpCause,
     Label,
-    Outcome,
     RequestEnding,
     Said,
+    VisitFinding,
 )
 from almoner.policy.model.legal_terms import LevelName
 from almoner.policy.model.terms import Words
 
 Data = Mapping[str, Any]
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Line:
+class HistoryEntry:
     at: dt.datetime
     who: str
     text: str
     note: str
 
 
-def history(case: Case) -> list[Line]:
+def history(case: Case) -> list[HistoryEntry]:
     """Newest first."""
     events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
     return lines(list(events))
 
 
-def lines(events: list[CaseEvent]) -> list[Line]:
+def lines(events: list[CaseEvent]) -> list[HistoryEntry]:
     """Events in sentences; their actors are to be read already."""
     labels = list(Label.objects.values_list("kind", "key", "words"))
     names = {(kind, key): words.in_language(label) for kind, key, label in labels}
@@ -65,11 +68,11 @@ def lines(events: list[CaseEvent]) -> list[Line]:
 def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
     """Events with what they tell; who was given the case by name, read at once."""
     told: list[tuple[CaseEvent, dict[str, Any]]] = [(event, json.loads(event.data)) for event in events]
-    given = {data["assignee"] for event, data in told if event.kind == "assign"}
+    given = {data.get("assignee") for event, data in told if event.kind == EventKind.ASSIGN} - {None}
     users = User.objects.in_bulk(given) if given else {}
     for event, data in told:
-        if event.kind == "assign":
-            user = users[data["assignee"]]
+        user = users.get(data.get("assignee")) if event.kind == EventKind.ASSIGN else None
+        if user is not None:
             data["person"] = user.get_full_name() or user.get_username()
     return told
 
@@ -135,13 +138,27 @@ def _line(
     units: Mapping[str, Words],
     levels: Mapping[str, LevelName],
     systems: Mapping[str, Words],
-) -> Line:
+) -> HistoryEntry:
     event, told = pair
     data = {**told, "units": units, "levels": levels}
     for kind in ("signal", "programme"):
         if kind in data:
             data["name"] = names.get((kind, data[kind]), data[kind])
-    return Line(event.at, _who(event, systems), SENTENCES[event.kind](data), data.get("note", ""))
+    return HistoryEntry(event.at, _who(event, systems), _sentence(event, data), data.get("note", ""))
+
+
+def _sentence(event: CaseEvent, data: Data) -> str:
+    """What happened. Of an event that a newer version wrote, a neutral sentence: its kind, or what it holds,
+    may be unknown here. The log names its number and kind, which are of no person."""
+    kind = EventKind.read(event.kind)
+    try:
+        if kind is not None:
+            return SENTENCES[kind](data)
+    except (KeyError, ValueError):
+        LOGGER.warning("Event %d of kind %s holds what this version cannot read.", event.number, kind)
+    else:
+        LOGGER.warning("Event %d is of the unknown kind %r.", event.number, event.kind)
+    return _("Something happened that this version cannot name.")
 
 
 def _who(event: CaseEvent, systems: Mapping[str, Words]) -> str:
@@ -214,16 +231,16 @@ def _withdrawn(data: Data) -> str:
 
 
 def _dismissed(data: Data) -> str:
-    return _("Dismissed: %(reason)s.") % {"reason": Outcome(data["outcome"]).label}
+    return _("Dismissed: %(reason)s.") % {"reason": DismissalReason(data["outcome"]).label}
 
 
 def _outcome(data: Data) -> dict[str, Any]:
-    return {"reason": Outcome(data["outcome"]).label}
+    return {"reason": DismissalReason(data["outcome"]).label}
 
 
 def _seen(data: Data) -> str:
-    told = {"date": words.day(data["day"]), "found": Finding(data["found"]).label}
-    if data["found"] == Finding.FALSE_ALARM:
+    told = {"date": words.day(data["day"]), "found": VisitFinding(data["found"]).label}
+    if data["found"] == VisitFinding.FALSE_ALARM:
         told["reason"] = FalseAlarm(data["reason"]).label
         return _("Visited on %(date)s: %(found)s (%(reason)s).") % told
     return _("Visited on %(date)s: %(found)s.") % told
@@ -236,102 +253,112 @@ def _consent(said: Said, data: Data) -> str:
     return _("An adult's word: %(said)s (%(how)s).") % told
 
 
-SENTENCES: Mapping[str, Callable[[Data], str]] = {
-    "opened": _opened,
-    "carried_over": lambda data: _("A proposal was carried over from case %(from_case)s.") % data,
-    "signal_raised": _raised,
-    "signal_changed": _changed,
-    "signal_cleared": lambda data: (
+SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
+    EventKind.OPENED: _opened,
+    EventKind.CARRIED_OVER: lambda data: _("A proposal was carried over from case %(from_case)s.") % data,
+    EventKind.SIGNAL_RAISED: _raised,
+    EventKind.SIGNAL_CHANGED: _changed,
+    EventKind.SIGNAL_CLEARED: lambda data: (
         _("No longer seen in the records: %(name)s. A person decides what follows.") % data
     ),
-    "evidence_withdrawn": lambda _data: _(
+    EventKind.EVIDENCE_WITHDRAWN: lambda _data: _(
         "Evidence withdrawn: the records no longer give a reason for this case. A person decides what"
         " follows."
     ),
-    "proposal_raised": _proposed,
-    "proposal_changed": _amended,
-    "proposal_cleared": _withdrawn,
-    "evidence_changed": _differs,
-    "take": lambda _data: _("Taken over."),
-    "start": lambda _data: _("Verification started."),
-    "confirm": lambda _data: _("Need confirmed."),
-    "dismiss": _dismissed,
-    "send": lambda _data: _("New proposals sent to the departments."),
-    "assign": lambda data: _("Given to %(person)s.") % data,
-    "plan": lambda data: _("Visit planned for %(date)s.") % {"date": words.day(data["day"])},
-    "seen": _seen,
-    "note": lambda _data: _("Note."),
-    "ask_send": lambda _data: _("Money asked for; a second person has to agree."),
-    "ask_dismiss": lambda data: (
+    EventKind.PROPOSAL_RAISED: _proposed,
+    EventKind.PROPOSAL_CHANGED: _amended,
+    EventKind.PROPOSAL_CLEARED: _withdrawn,
+    EventKind.EVIDENCE_CHANGED: _differs,
+    EventKind.TAKE: lambda _data: _("Taken over."),
+    EventKind.START: lambda _data: _("Verification started."),
+    EventKind.CONFIRM: lambda _data: _("Need confirmed."),
+    EventKind.DISMISS: _dismissed,
+    EventKind.SEND: lambda _data: _("New proposals sent to the departments."),
+    EventKind.ASSIGN: lambda data: _("Given to %(person)s.") % data,
+    EventKind.PLAN: lambda data: _("Visit planned for %(date)s.") % {"date": words.day(data["day"])},
+    EventKind.SEEN: _seen,
+    EventKind.NOTE: lambda _data: _("Note."),
+    EventKind.ASK_SEND: lambda _data: _("Money asked for; a second person has to agree."),
+    EventKind.ASK_DISMISS: lambda data: (
         _("Dismissal asked for: %(reason)s. A second person has to agree.") % _outcome(data)
     ),
-    "ask_close": lambda _data: _("Closing asked for; a second person has to agree."),
-    "agree_send": lambda _data: _("A second person agreed; the money was asked of the departments."),
-    "agree_dismiss": lambda data: _("A second person agreed. Dismissed: %(reason)s.") % _outcome(data),
-    "agree_close": lambda _data: _("A second person agreed. Closed."),
-    "disagree_send": lambda _data: _("Declined: money is not asked for now."),
-    "disagree_dismiss": lambda _data: _("Declined: the case is not dismissed."),
-    "disagree_close": lambda _data: _("Declined: the case is not closed."),
-    "support": lambda _data: _("Support has started."),
-    "follow-up": lambda _data: _("Follow-up started."),
-    "close": lambda _data: _("Closed."),
-    "hold": lambda data: _("On hold until %(date)s.") % {"date": words.day(data["until"])},
-    "release": lambda _data: _("Hold ended."),
-    "notice": lambda _data: _("Notice made for the household."),
-    "notice_opened": lambda _data: _("The household opened its notice."),
-    "household_accepted": lambda _data: _("The household accepts."),
-    "household_declined": lambda _data: _("The household declines. A person decides what follows."),
-    "household_correction": lambda _data: _("The household says that a fact is wrong."),
-    "household_appeal": lambda _data: _("The household appeals against the decision."),
-    "household_person": lambda _data: _("The household asks for a person."),
-    "reported_together": lambda _data: _("Asked of the register: whether two cases are one household."),
-    "reported_gone": lambda _data: _("Asked of the register: whether a person lives here no longer."),
-    "reported_mistaken": lambda _data: _("Asked of the register: whether a record is of another person."),
-    "joined": lambda data: _("Case %(case)s goes on in this one: both are of one household.") % data,
-    "joined_to": lambda data: _("Closed: it goes on in case %(case)s. Both are of one household.") % data,
-    "file_added": lambda data: _("File kept: %(about)s.") % {"about": FileAbout(data["about"]).label},
-    "file_removed": lambda _data: _("File taken away."),
-    "request_taken": lambda data: _("A request was taken at the desk: %(request)s.") % data,
-    "request_seen": lambda data: _("A request at the desk was read: %(request)s.") % data,
-    "request_answered": lambda data: (
+    EventKind.ASK_CLOSE: lambda _data: _("Closing asked for; a second person has to agree."),
+    EventKind.AGREE_SEND: lambda _data: _("A second person agreed; the money was asked of the departments."),
+    EventKind.AGREE_DISMISS: lambda data: (
+        _("A second person agreed. Dismissed: %(reason)s.") % _outcome(data)
+    ),
+    EventKind.AGREE_CLOSE: lambda _data: _("A second person agreed. Closed."),
+    EventKind.DISAGREE_SEND: lambda _data: _("Declined: money is not asked for now."),
+    EventKind.DISAGREE_DISMISS: lambda _data: _("Declined: the case is not dismissed."),
+    EventKind.DISAGREE_CLOSE: lambda _data: _("Declined: the case is not closed."),
+    EventKind.SUPPORT: lambda _data: _("Support has started."),
+    EventKind.FOLLOW_UP: lambda _data: _("Follow-up started."),
+    EventKind.CLOSE: lambda _data: _("Closed."),
+    EventKind.HOLD: lambda data: _("On hold until %(date)s.") % {"date": words.day(data["until"])},
+    EventKind.RELEASE: lambda _data: _("Hold ended."),
+    EventKind.NOTICE: lambda _data: _("Notice made for the household."),
+    EventKind.NOTICE_OPENED: lambda _data: _("The household opened its notice."),
+    EventKind.HOUSEHOLD_ACCEPTED: lambda _data: _("The household accepts."),
+    EventKind.HOUSEHOLD_DECLINED: lambda _data: _("The household declines. A person decides what follows."),
+    EventKind.HOUSEHOLD_CORRECTION: lambda _data: _("The household says that a fact is wrong."),
+    EventKind.HOUSEHOLD_APPEAL: lambda _data: _("The household appeals against the decision."),
+    EventKind.HOUSEHOLD_PERSON: lambda _data: _("The household asks for a person."),
+    EventKind.REPORTED_TOGETHER: lambda _data: _(
+        "Asked of the register: whether two cases are one household."
+    ),
+    EventKind.REPORTED_GONE: lambda _data: _("Asked of the register: whether a person lives here no longer."),
+    EventKind.REPORTED_MISTAKEN: lambda _data: _(
+        "Asked of the register: whether a record is of another person."
+    ),
+    EventKind.JOINED: lambda data: _("Case %(case)s goes on in this one: both are of one household.") % data,
+    EventKind.JOINED_TO: lambda data: (
+        _("Closed: it goes on in case %(case)s. Both are of one household.") % data
+    ),
+    EventKind.FILE_ADDED: lambda data: _("File kept: %(about)s.") % {"about": FileAbout(data["about"]).label},
+    EventKind.FILE_REMOVED: lambda _data: _("File taken away."),
+    EventKind.REQUEST_TAKEN: lambda data: _("A request was taken at the desk: %(request)s.") % data,
+    EventKind.REQUEST_SEEN: lambda data: _("A request at the desk was read: %(request)s.") % data,
+    EventKind.REQUEST_ANSWERED: lambda data: (
         _("A request at the desk was answered: %(ending)s.") % {"ending": RequestEnding(data["ending"]).label}
     ),
-    "request_appealed": lambda data: (
+    EventKind.REQUEST_APPEALED: lambda data: (
         _("An appeal against the answer to a request was taken: %(first)s.") % data
     ),
-    "authorisation_asked": lambda data: _("All adults were asked to authorise: %(name)s.") % data,
-    "consent_given": lambda data: _consent(Said.GIVEN, data),
-    "consent_declined": lambda data: _consent(Said.DECLINED, data),
-    "consent_revoked": lambda data: _consent(Said.REVOKED, data),
-    "list_confirmed": lambda data: _("Confirmed on the spot: %(name)s.") % data,
-    "list_doubted": lambda data: _("Not confirmed on the spot: %(name)s. A person looks again.") % data,
-    "list_asked_again": lambda data: _("To be confirmed on the spot once more: %(name)s.") % data,
-    "area_answered": lambda data: (
+    EventKind.AUTHORISATION_ASKED: lambda data: _("All adults were asked to authorise: %(name)s.") % data,
+    EventKind.CONSENT_GIVEN: lambda data: _consent(Said.GIVEN, data),
+    EventKind.CONSENT_DECLINED: lambda data: _consent(Said.DECLINED, data),
+    EventKind.CONSENT_REVOKED: lambda data: _consent(Said.REVOKED, data),
+    EventKind.LIST_CONFIRMED: lambda data: _("Confirmed on the spot: %(name)s.") % data,
+    EventKind.LIST_DOUBTED: lambda data: (
+        _("Not confirmed on the spot: %(name)s. A person looks again.") % data
+    ),
+    EventKind.LIST_ASKED_AGAIN: lambda data: _("To be confirmed on the spot once more: %(name)s.") % data,
+    EventKind.AREA_ANSWERED: lambda data: (
         _("Alert of area %(area)s answered (%(name)s): %(cause)s.")
         % {
             **data,
-            "cause": Cause(data["cause"]).label,
+            "cause": JumpCause(data["cause"]).label,
         }
     ),
-    "concern_answered": lambda data: (
+    EventKind.CONCERN_ANSWERED: lambda data: (
         _("The household was answered: %(ending)s.") % {"ending": Ending(data["ending"]).label}
     ),
-    "referral_reminded": lambda data: _("Department reminded, due soon: %(name)s.") % data,
-    "referral_escalated": lambda data: (
+    EventKind.REFERRAL_REMINDED: lambda data: _("Department reminded, due soon: %(name)s.") % data,
+    EventKind.REFERRAL_ESCALATED: lambda data: (
         _("Overdue at the department: %(name)s. Who leads the case work is told.") % data
     ),
-    "referral_taken_back": lambda data: _("Taken back from the department: %(name)s.") % data,
-    "referral_again": lambda data: _("Proposed anew: %(name)s.") % data,
-    "referral_accept": lambda data: _("Department accepted: %(name)s.") % data,
-    "referral_done": lambda data: _("Department has delivered: %(name)s.") % data,
-    "referral_return": lambda data: _("Department returned: %(name)s.") % data,
-    "user_made": lambda data: _("User %(username)s was made.") % data,
-    "user_changed": lambda data: _("Name or rights of user %(username)s were changed.") % data,
-    "user_off": lambda data: _("User %(username)s was switched off.") % data,
-    "user_on": lambda data: _("User %(username)s was switched on.") % data,
-    "user_link": lambda data: _("A link for a new password of user %(username)s was made.") % data,
-    "user_password": lambda data: _("User %(username)s has chosen a new password.") % data,
-    "user_second_factor_reset": lambda data: (
+    EventKind.REFERRAL_TAKEN_BACK: lambda data: _("Taken back from the department: %(name)s.") % data,
+    EventKind.REFERRAL_AGAIN: lambda data: _("Proposed anew: %(name)s.") % data,
+    EventKind.REFERRAL_ACCEPT: lambda data: _("Department accepted: %(name)s.") % data,
+    EventKind.REFERRAL_DONE: lambda data: _("Department has delivered: %(name)s.") % data,
+    EventKind.REFERRAL_RETURN: lambda data: _("Department returned: %(name)s.") % data,
+    EventKind.USER_MADE: lambda data: _("User %(username)s was made.") % data,
+    EventKind.USER_CHANGED: lambda data: _("Name or rights of user %(username)s were changed.") % data,
+    EventKind.USER_OFF: lambda data: _("User %(username)s was switched off.") % data,
+    EventKind.USER_ON: lambda data: _("User %(username)s was switched on.") % data,
+    EventKind.USER_LINK: lambda data: _("A link for a new password of user %(username)s was made.") % data,
+    EventKind.USER_PASSWORD: lambda data: _("User %(username)s has chosen a new password.") % data,
+    EventKind.USER_SECOND_FACTOR_RESET: lambda data: (
         _("The second factor of user %(username)s was taken away.") % data
     ),
 }

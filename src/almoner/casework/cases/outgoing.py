@@ -27,7 +27,7 @@ KINDS = {  # of events, and what each means
 }
 
 
-class Told(Protocol):
+class NotifiedReferral(Protocol):
     """What is told of a referral."""
 
     @property
@@ -50,13 +50,13 @@ class Told(Protocol):
     def version(self) -> int: ...
 
 
-def tell(referrals: Iterable[Told], kind: str, now: dt.datetime, occasion: str = "") -> None:
+def tell(referrals: Iterable[NotifiedReferral], kind: str, now: dt.datetime, occasion: str = "") -> None:
     """Queue an event of each referral whose department listens. `occasion` names what happened, where the
     version does not."""
     tell_all([(referral, kind, occasion) for referral in referrals], now)
 
 
-def tell_all(told: Sequence[tuple[Told, str, str]], now: dt.datetime) -> None:
+def tell_all(told: Sequence[tuple[NotifiedReferral, str, str]], now: dt.datetime) -> None:
     """Queue an event of each (referral, kind, occasion). Must be called inside the transaction of what it
     tells about."""
     departments = {referral.department for referral, _kind, _occasion in told}
@@ -67,7 +67,7 @@ def tell_all(told: Sequence[tuple[Told, str, str]], now: dt.datetime) -> None:
     OutgoingEvent.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _row(referral: Told, kind: str, now: dt.datetime, occasion: str) -> OutgoingEvent:
+def _row(referral: NotifiedReferral, kind: str, now: dt.datetime, occasion: str) -> OutgoingEvent:
     assert referral.pk is not None  # noqa: S101 - it is told of once it is stored
     name = f"{referral.reference}-{kind}-{occasion or referral.version}"
     return OutgoingEvent(
@@ -81,7 +81,7 @@ def _row(referral: Told, kind: str, now: dt.datetime, occasion: str) -> Outgoing
     )
 
 
-def _event(name: str, referral: Told, kind: str, now: dt.datetime) -> dict[str, Any]:
+def _event(name: str, referral: NotifiedReferral, kind: str, now: dt.datetime) -> dict[str, Any]:
     return {
         "specversion": "1.0",
         "id": name,

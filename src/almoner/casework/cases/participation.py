@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from almoner.casework.cases import authorisations
 from almoner.casework.core import words
 from almoner.casework.core.clocks import installed_clocks
-from almoner.casework.models import Answer, Finding, Referral
+from almoner.casework.models import NoticeAnswer, Referral, VisitFinding
 
 HIDDEN, LIST, AHEAD_OF_TIME, ONE, VISIT = "hidden", "list", "pre_notify", "one_authorisation", "visit"
 
@@ -34,7 +34,9 @@ def missing(referral: Referral) -> str | None:
 def _declined(referral: Referral) -> str | None:
     prefetch_related_objects([referral.case], "notices")  # once a case, however many proposals it has
     stand = [notice for notice in referral.case.notices.all() if notice.ended_at is None]
-    if referral.participation == HIDDEN or not any(notice.answer == Answer.DECLINED for notice in stand):
+    if referral.participation == HIDDEN or not any(
+        notice.answer == NoticeAnswer.DECLINED for notice in stand
+    ):
         return None
     return _("The household does not want this. Talk with it; it can change its answer.")
 
@@ -57,7 +59,7 @@ def _not_told(referral: Referral) -> str | None:
         return _("The household has to be told first. Make a notice.")
     if (
         _visited(referral, notice.made_at.date())
-        or referral.case.notices.filter(answer=Answer.ACCEPTED).exists()
+        or referral.case.notices.filter(answer=NoticeAnswer.ACCEPTED).exists()
     ):
         return None
     over = installed_clocks().due(notice.made_at, referral.body["notice"], referral.department)
@@ -75,7 +77,7 @@ def _not_visited(referral: Referral) -> str | None:
 
 
 def _visited(referral: Referral, since: dt.date) -> bool:
-    return referral.case.visits.filter(made_on__gte=since, found=Finding.NEED).exists()
+    return referral.case.visits.filter(made_on__gte=since, found=VisitFinding.NEED).exists()
 
 
 def _not_authorised(referral: Referral) -> str | None:

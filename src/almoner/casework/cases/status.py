@@ -24,7 +24,7 @@ from almoner.casework.models import (
     ReferralState,
     Visit,
 )
-from almoner.casework.models.among import Numbers
+from almoner.casework.models.among import IdSet
 from almoner.casework.models.cases import NO_CLOCK
 from almoner.casework.models.work import AHEAD, WAITING
 
@@ -103,7 +103,7 @@ def _due(referrals: Iterable[Referral | ReferralRow], states: Collection[str]) -
 def around(cases: Collection[int]) -> dict[int, Around]:
     """What there is about each of these cases; one that is missing has nothing."""
     found: defaultdict[int, Around] = defaultdict(Around)
-    ids = Numbers(cases)
+    ids = IdSet(cases)
     for case, due in _asked(ids):
         if case is not None and due is not None:
             found[case].asked = min(due, found[case].asked)
@@ -116,7 +116,7 @@ def around(cases: Collection[int]) -> dict[int, Around]:
     return found
 
 
-def _asked(ids: Numbers) -> Iterable[tuple[int | None, dt.datetime | None]]:
+def _asked(ids: IdSet) -> Iterable[tuple[int | None, dt.datetime | None]]:
     return chain(
         Check.objects.filter(WAITING, case__among=ids).values_list("case_id", "due_at"),
         Concern.objects.filter(case__among=ids, answered_at=None).values_list("case_id", "due_at"),
@@ -129,7 +129,7 @@ def _asked(ids: Numbers) -> Iterable[tuple[int | None, dt.datetime | None]]:
     )
 
 
-def _unanswered(ids: Numbers) -> Iterable[tuple[int, dt.datetime]]:
+def _unanswered(ids: IdSet) -> Iterable[tuple[int, dt.datetime]]:
     """When the time is over for an answer that has not come. No answer is not a no, so somebody visits; a
     visit that is planned is enough."""
     return chain(

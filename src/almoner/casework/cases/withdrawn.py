@@ -15,11 +15,12 @@ from django.db.models import Q
 from almoner.casework.core import audit
 from almoner.casework.core.audit import NewEvent
 from almoner.casework.core.batches import batched
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import EvidenceWithdrawn
 from almoner.casework.models import Case, CaseEvent, CaseSignal
-from almoner.casework.models.among import Numbers
+from almoner.casework.models.among import IdSet
 from almoner.casework.models.cases import OPEN
 
-KIND = "evidence_withdrawn"
 _AT_ONCE = 5_000  # households
 
 
@@ -44,22 +45,20 @@ def mark(households: Iterable[int] | None, evidence_lost: Iterable[int], at: dt.
         )
     for some in batched(list(households), _AT_ONCE):
         with transaction.atomic():
-            gone = Case.objects.filter(is_without_evidence(), household_id__among=Numbers(some))
-            unsure = Case.objects.filter(
-                household_id__among=Numbers(unknown.intersection(some)), ended_at=None
-            )
+            gone = Case.objects.filter(is_without_evidence(), household_id__among=IdSet(some))
+            unsure = Case.objects.filter(household_id__among=IdSet(unknown.intersection(some)), ended_at=None)
             cases = {case.pk: case for case in (*gone, *unsure)}
             marked_before = _marked(cases)
             found = [cases[key] for key in sorted(cases) if key not in marked_before]
-            audit.append([NewEvent(case, KIND, {}) for case in found], at)
+            event = EvidenceWithdrawn(kind=EventKind.EVIDENCE_WITHDRAWN)
+            audit.append([NewEvent(case, event) for case in found], at)
             marked += len(found)
     return marked
 
 
 def _marked(cases: Collection[int]) -> set[int]:
     """Those of the cases that were marked after their last signal was raised."""
-    told = CaseEvent.objects.filter(case__among=Numbers(cases), kind__in=("signal_raised", KIND)).order_by(
-        "case_id", "number"
-    )
+    kinds = (EventKind.SIGNAL_RAISED, EventKind.EVIDENCE_WITHDRAWN)
+    told = CaseEvent.objects.filter(case__among=IdSet(cases), kind__in=kinds).order_by("case_id", "number")
     last = dict(told.values_list("case_id", "kind"))
-    return {case for case, kind in last.items() if kind == KIND}
+    return {case for case, kind in last.items() if kind == EventKind.EVIDENCE_WITHDRAWN}

@@ -6,15 +6,15 @@ The cycle never calls this module: every move has a named person (`by`), who is 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from almoner.casework.accounts.access import Right, case_for, may_or_404, referral_for, referral_to
+from almoner.casework.accounts.access import Right, may_or_404, referral_for, referral_to
 from almoner.casework.cases import approval, participation, timelines
+from almoner.casework.cases.changing import change_case, change_case_of, lock, refuse_stale, refuse_unless
 from almoner.casework.cases.guards import (
     ASK_FOR_DATA,
     Data,
@@ -34,10 +34,21 @@ from almoner.casework.cases.guards import (
     visit_is_ahead,
     works_there,
 )
+from almoner.casework.cases.moves import Act, Move, only
 from almoner.casework.cases.outgoing import tell
-from almoner.casework.cases.status import RUNNING, stand
-from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.cases.status import RUNNING
 from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import (
+    AnswerKind,
+    Held,
+    MoveEvent,
+    MoveKind,
+    OutcomeKind,
+    ReferralAnswered,
+    VisitMade,
+    VisitPlanned,
+)
 from almoner.casework.core.refusals import Refused as Refused
 from almoner.casework.core.refusals import Stale as Stale
 from almoner.casework.models import Case, CaseState, Checked, Referral, ReferralState, Visit
@@ -46,63 +57,55 @@ from almoner.casework.models.work import AHEAD
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from almoner.casework.cases.guards import Refusal
 
 S = CaseState
 
 
-@dataclass
-class Act:
-    """One move while it is made. `kind` and `told` become its event; `also` are events that follow it."""
-
-    case: Case
-    by: User
-    kind: str
-    data: Data
-    now: dt.datetime
-    told: dict[str, Any] = field(default_factory=dict)
-    also: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Move:
-    """One action on a case: from these states to that one (None: stays), and what else it does."""
-
-    sources: frozenset[CaseState]
-    target: CaseState | None = None
-    guards: tuple[Callable[[Case, User, Data], Refusal], ...] = ()
-    does: Callable[[Act], None] | None = None
-
-
-def _take(act: Act) -> None:
+def _take(act: Act) -> list[MoveEvent]:
     act.case.assignee = act.by
+    return act.moved(EventKind.TAKE)
 
 
-def _assign(act: Act) -> None:
+def _assign(act: Act) -> list[MoveEvent]:
     act.case.assignee_id = act.data["assignee"]
+    return act.moved(EventKind.ASSIGN)
 
 
-def _hold(act: Act) -> None:
-    act.case.held_until = act.data.get("until")
+def _hold(act: Act) -> list[MoveEvent]:
+    act.case.held_until = act.data["until"]
+    return [Held({"kind": EventKind.HOLD, **act.step, "until": act.data["until"].isoformat()})]
 
 
-def _send(act: Act) -> None:
+def _release(act: Act) -> list[MoveEvent]:
+    act.case.held_until = None
+    return act.moved(EventKind.RELEASE)
+
+
+def _confirm(act: Act) -> list[MoveEvent]:
+    _sent, asked = _send_proposals(act)
+    return act.moved(EventKind.CONFIRM) + (act.asked_for(EventKind.ASK_SEND, asked) if asked else [])
+
+
+def _send(act: Act) -> list[MoveEvent]:
+    sent, asked = _send_proposals(act)
+    if not sent and not asked:
+        raise Refused(_("Nothing can be sent yet: what is missing stands under each proposal."))
+    told = act.moved(EventKind.SEND) if sent else []
+    return told + (act.asked_for(EventKind.ASK_SEND, asked) if asked else [])
+
+
+def _send_proposals(act: Act) -> tuple[list[Referral], dict[str, str]]:
     """What needs no approval goes out; money is asked for and waits for a second person. What the family's
-    part in it is missing for stays."""
+    part in it is missing for stays. Gives what was sent, and the amounts that were asked for."""
     found = act.case.referrals.filter(state=ReferralState.PROPOSED).order_by("id")
     proposed = [referral for referral in found if participation.missing(referral) is None]
-    if not proposed and act.kind == "send":
-        raise Refused(_("Nothing can be sent yet: what is missing stands under each proposal."))
     money = approval.needing_approval(proposed, act.now.date())
     free = [referral for referral in proposed if referral not in money]
     _send_out(free, act.now)
-    if money:
-        about = approval.asked_amounts(money)
-        approval.ask(act.case, Checked.SEND, act.by, about, act.now)
-        if free or act.kind != "send":
-            act.also.append(("ask_send", {"asked": about}))
-        else:
-            act.kind, act.told = "ask_send", {"asked": about}
+    asked = approval.asked_amounts(money)
+    if asked:
+        approval.ask(act.case, Checked.SEND, act.by, asked, act.now)
+    return free, asked
 
 
 def _send_out(referrals: Iterable[Referral], now: dt.datetime) -> None:
@@ -115,16 +118,16 @@ def _send_out(referrals: Iterable[Referral], now: dt.datetime) -> None:
     tell(sent, "sent", now)
 
 
-def _take_back(act: Act) -> None:
+def _take_back(act: Act) -> list[MoveEvent]:
     """A department is asked for nothing more."""
     referral = _named(act, RUNNING)
     referral.state, referral.version = ReferralState.TAKEN_BACK, referral.version + 1
     referral.save(update_fields=["state", "version"])
     tell([referral], "taken_back", act.now)
-    act.kind, act.told = "referral_taken_back", {"key": referral.key, "programme": referral.programme}
+    return act.with_referral(EventKind.REFERRAL_TAKEN_BACK, referral)
 
 
-def _propose_again(act: Act) -> None:
+def _propose_again(act: Act) -> list[MoveEvent]:
     """What came back is proposed anew, and is sent like everything else: with a second person where it is
     money."""
     referral = _named(act, CAME_BACK)
@@ -133,26 +136,34 @@ def _propose_again(act: Act) -> None:
     referral.sent_at = referral.due_at = referral.answered_at = None
     referral.note, referral.version = "", referral.version + 1
     referral.save(update_fields=["state", "sent_at", "due_at", "answered_at", "note", "version"])
-    act.kind, act.told = "referral_again", {"key": referral.key, "programme": referral.programme}
+    return act.with_referral(EventKind.REFERRAL_AGAIN, referral)
 
 
 def _named(act: Act, states: Collection[str]) -> Referral:
     """The referral of the case that the move is about."""
-    of = Referral.objects.select_for_update().filter(case=act.case, state__in=states)
-    referral = of.filter(reference=act.data.get("referral", "")).first()
+    referral = lock(act.case.referrals.all(), reference=act.data.get("referral", ""), state__in=states)
     if referral is None:
         raise Refused(_("This cannot be done in the referral's present state."))
     return referral
 
 
-def _end(act: Act) -> None:
-    """Dismiss or close; of a level that cannot wait only when a second person agrees."""
-    outcome = act.data.get("outcome", "")
+def _dismiss(act: Act) -> list[MoveEvent]:
+    """Of a level that cannot wait only when a second person agrees."""
+    outcome = act.data["outcome"]
     if approval.ends_by_two(act.case, act.now.date()):
-        approval.ask(act.case, act.kind, act.by, {"outcome": outcome}, act.now)
-        act.kind = f"ask_{act.kind}"
-    else:
-        _ended(act, act.kind, outcome)
+        approval.ask(act.case, Checked.DISMISS, act.by, {"outcome": outcome}, act.now)
+        return act.decided(EventKind.ASK_DISMISS, outcome)
+    _ended(act, Checked.DISMISS, outcome)
+    return act.decided(EventKind.DISMISS, outcome)
+
+
+def _close(act: Act) -> list[MoveEvent]:
+    """Of a level that cannot wait only when a second person agrees."""
+    if approval.ends_by_two(act.case, act.now.date()):
+        approval.ask(act.case, Checked.CLOSE, act.by, {"outcome": ""}, act.now)
+        return act.moved(EventKind.ASK_CLOSE)
+    _ended(act, Checked.CLOSE, "")
+    return act.moved(EventKind.CLOSE)
 
 
 def _ended(act: Act, what: str, outcome: str) -> None:
@@ -162,69 +173,99 @@ def _ended(act: Act, what: str, outcome: str) -> None:
     timelines.forget(act.case)
 
 
-def _agree(act: Act) -> None:
+def _agree(act: Act) -> list[MoveEvent]:
     check = approval.waiting(act.case)
     assert check is not None  # noqa: S101 - a guard has looked
+    approval.decide(check, act.by, True, act.data.get("note", ""), act.now)
     if check.what == Checked.SEND:
         _send_out(approval.asked_referrals(act.case, check), act.now)
-        act.told = {"asked": check.about}
-    else:
-        _ended(act, check.what, check.about["outcome"])
-        act.told = check.about
-    approval.decide(check, act.by, True, act.data.get("note", ""), act.now)
-    act.kind = f"agree_{check.what}"
+        return act.asked_for(EventKind.AGREE_SEND, check.about)
+    _ended(act, check.what, check.about["outcome"])
+    return act.decided(AGREED[Checked(check.what)], check.about["outcome"])
 
 
-def _disagree(act: Act) -> None:
+def _disagree(act: Act) -> list[MoveEvent]:
     check = approval.waiting(act.case)
     assert check is not None  # noqa: S101 - a guard has looked
     approval.decide(check, act.by, False, act.data["note"], act.now)
-    act.kind = f"disagree_{check.what}"
+    return act.moved(DISAGREED[Checked(check.what)])
 
 
-def _plan(act: Act) -> None:
+def _plan(act: Act) -> list[MoveEvent]:
     """A new visit, or another day and visitor for the one that is ahead."""
     visit = act.case.visits.filter(AHEAD).first() or Visit(case=act.case)
     visit.planned_for, visit.visitor, visit.planned_at = act.data["day"], act.by, act.now
     visit.save()
+    return [VisitPlanned({"kind": EventKind.PLAN, **act.step, "day": act.data["day"].isoformat()})]
 
 
-def _seen(act: Act) -> None:
+def _seen(act: Act) -> list[MoveEvent]:
     visit = act.case.visits.get(AHEAD)
     visit.made_on, visit.found, visit.note = act.data["day"], act.data["found"], act.data.get("note", "")
     visit.reason = act.data["reason"] if visit.found == "false_alarm" else ""
     visit.save()
+    day, found, reason = visit.made_on.isoformat(), visit.found, visit.reason
+    return [VisitMade({"kind": EventKind.SEEN, **act.step, "day": day, "found": found, "reason": reason})]
 
 
+AGREED: Mapping[Checked, OutcomeKind] = {
+    Checked.DISMISS: EventKind.AGREE_DISMISS,
+    Checked.CLOSE: EventKind.AGREE_CLOSE,
+}
+DISAGREED: Mapping[Checked, MoveKind] = {
+    Checked.SEND: EventKind.DISAGREE_SEND,
+    Checked.DISMISS: EventKind.DISAGREE_DISMISS,
+    Checked.CLOSE: EventKind.DISAGREE_CLOSE,
+}
 OPEN = frozenset({S.DETECTED, S.VERIFYING, S.CONFIRMED, S.SUPPORTING, S.FOLLOW_UP})
 UNDECIDED = frozenset({S.DETECTED, S.VERIFYING})
 DECIDED = frozenset({S.CONFIRMED, S.SUPPORTING})
 OURS = (is_mine_or_i_lead, nothing_waits)
 CAME_BACK = (ReferralState.RETURNED, ReferralState.TAKEN_BACK)
 MOVES: Mapping[str, Move] = {
-    "take": Move(OPEN, None, (is_free_or_i_lead,), _take),
-    "assign": Move(OPEN, None, (is_mine_or_i_lead, works_there), _assign),
-    "start": Move(frozenset({S.DETECTED}), S.VERIFYING, (is_mine_or_i_lead,)),
-    "confirm": Move(frozenset({S.VERIFYING}), S.CONFIRMED, OURS, _send),
-    "dismiss": Move(UNDECIDED, None, (*OURS, has_structured_outcome), _end),
-    "send": Move(DECIDED, None, OURS, _send),
-    "take-back": Move(OPEN, None, (*OURS, has_a_note), _take_back),
-    "again": Move(DECIDED, None, OURS, _propose_again),
-    "support": Move(frozenset({S.CONFIRMED}), S.SUPPORTING, OURS),
-    "follow-up": Move(frozenset({S.SUPPORTING}), S.FOLLOW_UP, (*OURS, has_no_running_referral)),
-    "close": Move(frozenset({S.FOLLOW_UP}), None, (*OURS, has_no_running_referral), _end),
-    "hold": Move(OPEN, None, (is_mine_or_i_lead, has_a_coming_date), _hold),
-    "release": Move(OPEN, None, (is_mine_or_i_lead,), _hold),
-    "plan": Move(OPEN, None, (is_mine_or_i_lead, has_a_day), _plan),
-    "seen": Move(OPEN, None, (visit_is_ahead, is_my_visit_or_case, has_a_finding), _seen),
-    "note": Move(OPEN, None, (has_a_note,)),
-    "agree": Move(OPEN, None, (something_waits, i_am_the_second, is_as_asked), _agree),
-    "disagree": Move(OPEN, None, (something_waits, has_a_note), _disagree),
+    "take": Move(_take, OPEN, guards=(is_free_or_i_lead,)),
+    "assign": Move(_assign, OPEN, guards=(is_mine_or_i_lead, works_there)),
+    "start": Move(only(EventKind.START), frozenset({S.DETECTED}), S.VERIFYING, (is_mine_or_i_lead,)),
+    "confirm": Move(_confirm, frozenset({S.VERIFYING}), S.CONFIRMED, OURS),
+    "dismiss": Move(_dismiss, UNDECIDED, guards=(*OURS, has_structured_outcome)),
+    "send": Move(_send, DECIDED, guards=OURS),
+    "take-back": Move(_take_back, OPEN, guards=(*OURS, has_a_note)),
+    "again": Move(_propose_again, DECIDED, guards=OURS),
+    "support": Move(only(EventKind.SUPPORT), frozenset({S.CONFIRMED}), S.SUPPORTING, OURS),
+    "follow-up": Move(
+        only(EventKind.FOLLOW_UP),
+        frozenset({S.SUPPORTING}),
+        S.FOLLOW_UP,
+        (*OURS, has_no_running_referral),
+    ),
+    "close": Move(_close, frozenset({S.FOLLOW_UP}), guards=(*OURS, has_no_running_referral)),
+    "hold": Move(_hold, OPEN, guards=(is_mine_or_i_lead, has_a_coming_date)),
+    "release": Move(_release, OPEN, guards=(is_mine_or_i_lead,)),
+    "plan": Move(_plan, OPEN, guards=(is_mine_or_i_lead, has_a_day)),
+    "seen": Move(_seen, OPEN, guards=(visit_is_ahead, is_my_visit_or_case, has_a_finding)),
+    "note": Move(only(EventKind.NOTE), OPEN, guards=(has_a_note,)),
+    "agree": Move(_agree, OPEN, guards=(something_waits, i_am_the_second, is_as_asked)),
+    "disagree": Move(_disagree, OPEN, guards=(something_waits, has_a_note)),
 }
-ANSWERS: Mapping[str, tuple[frozenset[ReferralState], ReferralState]] = {
-    "accept": (frozenset({ReferralState.SENT}), ReferralState.ACCEPTED),
-    "done": (frozenset({ReferralState.ACCEPTED}), ReferralState.DONE),
-    "return": (frozenset({ReferralState.SENT, ReferralState.ACCEPTED}), ReferralState.RETURNED),
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A department's answer: from these states to that one, and the kind of its event."""
+
+    sources: frozenset[ReferralState]
+    target: ReferralState
+    kind: AnswerKind
+
+
+ANSWERS: Mapping[str, Answered] = {
+    "accept": Answered(frozenset({ReferralState.SENT}), ReferralState.ACCEPTED, EventKind.REFERRAL_ACCEPT),
+    "done": Answered(frozenset({ReferralState.ACCEPTED}), ReferralState.DONE, EventKind.REFERRAL_DONE),
+    "return": Answered(
+        frozenset({ReferralState.SENT, ReferralState.ACCEPTED}),
+        ReferralState.RETURNED,
+        EventKind.REFERRAL_RETURN,
+    ),
 }
 
 
@@ -239,56 +280,30 @@ def possible(case: Case, by: User) -> list[str]:
 def act(by: User, reference: str, name: str, version: int, data: Data) -> Case:
     """Do `name` on a case as it was at `version`. Raises Http404 for a stranger, Stale, or Refused with the
     reason."""
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
-        _check(case, by, MOVES[name], version, data)
-        before, doing = case.state, Act(case, by, name, data, dt.datetime.now())
-        _change(doing, MOVES[name])
-        _stand(case)
-        told = {"from": before, "to": case.state, **_told(data), **doing.told, "assignee": case.assignee_id}
-        events = [NewEvent(case, doing.kind, told, by.pk)]
-        events += [NewEvent(case, kind, more, by.pk) for kind, more in doing.also]
-        append(events, doing.now)
+    move = MOVES[name]
+    with change_case(by, reference, version) as (case, change):
+        if case.state not in move.sources:
+            raise Refused(_("This cannot be done in the case's present state."))
+        refuse_unless(case, by, *move.guards, data=data)
+        made = Act(case=case, by=by, name=name, data=data, before=case.state, now=change.at)
+        for event in _made(made, move):
+            change.record(case, event)
     return case
 
 
-def _check(case: Case, by: User, move: Move, version: int, data: Data) -> None:
-    if case.version != version:
-        raise Stale(
-            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
-        )
-    if case.state not in move.sources:
-        raise Refused(_("This cannot be done in the case's present state."))
-    for guard in move.guards:
-        refusal = guard(case, by, data)
-        if refusal is not None:
-            raise Refused(refusal)
-
-
-def _change(doing: Act, move: Move) -> None:
+def _made(act: Act, move: Move) -> list[MoveEvent]:
     if move.target is not None:
-        doing.case.state = move.target
-    if move.does is not None:
-        move.does(doing)
-    if doing.case.decided_at is None and doing.case.state not in UNDECIDED:
-        doing.case.decided_at = doing.now
-
-
-def _stand(case: Case) -> None:
-    """Clock and urgency after a move."""
-    stand(case)
-    case.version += 1
-    case.save()
-
-
-def _told(data: Data) -> dict[str, Any]:
-    return {key: value.isoformat() if isinstance(value, dt.date) else value for key, value in data.items()}
+        act.case.state = move.target
+    told = move.does(act)
+    if act.case.decided_at is None and act.case.state not in UNDECIDED:
+        act.case.decided_at = act.now
+    return told
 
 
 def answer(by: User, reference: str, name: str, version: int, note: str) -> Referral:
     """A department's answer to its referral. Raises Http404 for a stranger, Stale, or Refused."""
     may_or_404(by, Right.REFERRALS)
-    return _answer(referral_for(by, reference), name, version, note, actor_id=by.pk)
+    return _answer(referral_for(by, reference), name, version, note, by=by)
 
 
 def answer_of_system(department: str, reference: str, name: str, version: int, note: str) -> Referral:
@@ -296,45 +311,36 @@ def answer_of_system(department: str, reference: str, name: str, version: int, n
     return _answer(referral_to(department, reference), name, version, note, system=department)
 
 
-def _answer(found: Referral, name: str, version: int, note: str, **who: Any) -> Referral:
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(
-            pk=found.case_id
-        )  # before the referral, as every move does
-        referral = Referral.objects.select_for_update().get(pk=found.pk)
+def _answer(
+    found: Referral, name: str, version: int, note: str, *, by: User | None = None, system: str | None = None
+) -> Referral:
+    with change_case_of(found.case_id, by=by, system=system) as (case, change):
+        referral = lock(case.referrals.all(), pk=found.pk)
+        if referral is None:
+            raise Stale
         _check_answer(referral, name, version, note)
-        now = dt.datetime.now()
-        before = referral.state
-        referral.state, referral.answered_at, referral.note = ANSWERS[name][1], now, note
+        before, done = referral.state, ANSWERS[name]
+        referral.state, referral.answered_at, referral.note = done.target, change.at, note
         referral.version += 1
         referral.save(update_fields=["state", "answered_at", "note", "version"])
-        _follow(case, referral)
-        told = {
+        if referral.state == ReferralState.ACCEPTED and case.state == S.CONFIRMED:
+            case.state = S.SUPPORTING  # a department that has accepted is supporting
+        change.touch(change.goes_on_in(case))
+        event: ReferralAnswered = {
+            "kind": done.kind,
             "key": referral.key,
             "programme": referral.programme,
             "from": before,
             "to": referral.state,
             "note": note,
         }
-        append([NewEvent(case, f"referral_{name}", told, **who)], now)
+        change.record(case, event)
     return referral
 
 
 def _check_answer(referral: Referral, name: str, version: int, note: str) -> None:
-    if referral.version != version:
-        raise Stale(
-            _("This referral has changed since you opened it. Nothing was saved: read it again, then decide.")
-        )
-    if referral.state not in ANSWERS[name][0]:
+    refuse_stale(referral, version)
+    if referral.state not in ANSWERS[name].sources:
         raise Refused(_("This cannot be done in the referral's present state."))
     if name == "return" and not note:
         raise Refused(_("Say why it is returned."))
-
-
-def _follow(case: Case, referral: Referral) -> None:
-    """A department that has accepted is supporting."""
-    if referral.state == ReferralState.ACCEPTED and case.state == S.CONFIRMED:
-        case.state = S.SUPPORTING
-    _stand(case)
-    if case.joined_to_id is not None:
-        _stand(Case.objects.select_for_update().get(pk=case.joined_to_id))

@@ -14,7 +14,7 @@ SOON = dt.timedelta(days=2)
 
 
 @dataclass(frozen=True)
-class Clock:
+class ClockView:
     """`tone` is over, soon, calm, held or none; the text says the same, so colour is never alone."""
 
     due: dt.datetime | None
@@ -22,21 +22,21 @@ class Clock:
     tone: str
 
 
-def clock(record: Case | Referral, now: dt.datetime) -> Clock:
+def clock(record: Case | Referral, now: dt.datetime) -> ClockView:
     if isinstance(record, Case) and not record.is_open:
-        return Clock(None, _("Ended"), "none")
+        return ClockView(None, _("Ended"), "none")
     if isinstance(record, Case) and record.is_held(now.date()):
-        return Clock(record.clock, _("On hold"), "held")
+        return ClockView(record.clock, _("On hold"), "held")
     return clock_of(record.clock if isinstance(record, Case) else record.due_at, now)
 
 
-def clock_of(due: dt.datetime | None, now: dt.datetime) -> Clock:
+def clock_of(due: dt.datetime | None, now: dt.datetime) -> ClockView:
     """The clock of a due time alone."""
     if due is None:
-        return Clock(None, _("No clock runs"), "none")
+        return ClockView(None, _("No clock runs"), "none")
     if due < now:
-        return Clock(due, _over(now, due), "over")
-    return Clock(due, _left(now, due), "soon" if due - now < SOON else "calm")
+        return ClockView(due, _over(now, due), "over")
+    return ClockView(due, _left(now, due), "soon" if due - now < SOON else "calm")
 
 
 def _left(now: dt.datetime, due: dt.datetime) -> str:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from almoner.casework.core.batches import batched
 from almoner.casework.models import HouseholdMember, Identity
-from almoner.casework.models.among import Numbers
+from almoner.casework.models.among import IdSet
 from almoner.registry.vault import SealedIdentity, Vault, open_vault
 
 COLUMNS = SealedIdentity._fields
@@ -128,9 +128,9 @@ def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for some in batched(told, 5_000):
             known: dict[int, set[tuple[int, dt.date]]] = {}
-            members = HouseholdMember.objects.filter(household_id__among=Numbers(some))
+            members = HouseholdMember.objects.filter(household_id__among=IdSet(some))
             for household, person, as_of in members.values_list("household_id", "person_id", "as_of"):
                 known.setdefault(household, set()).add((person, as_of))
             changed = [household for household in some if known.get(household) != told[household]]
-            HouseholdMember.objects.filter(household_id__among=Numbers(changed)).delete()
+            HouseholdMember.objects.filter(household_id__among=IdSet(changed)).delete()
             cursor.executemany(insert, [(h, *member) for h in changed for member in sorted(told[h])])

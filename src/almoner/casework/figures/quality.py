@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from django.db.models import Count, Exists, F, Func, IntegerField, Min, OuterRef, Q, QuerySet
 
 from almoner.casework.figures.areas import Areas
-from almoner.casework.models import Case, CaseSignal, CaseState, Outcome, Tallied, Visit
+from almoner.casework.models import Case, CaseSignal, CaseState, DismissalReason, Tallied, Visit
 from almoner.casework.models.cases import OPEN
 
 BACK = dt.timedelta(days=365)
@@ -100,7 +100,7 @@ class Tally:
         self.days[row["days"]] += count
         if row["state"] != CaseState.DISMISSED:
             self.confirmed += count
-        elif row["outcome"] == Outcome.FALSE_ALARM:
+        elif row["outcome"] == DismissalReason.FALSE_ALARM:
             self.false_alarms += count
         else:
             self.other += count

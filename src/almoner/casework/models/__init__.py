@@ -1,6 +1,6 @@
 """Casework's tables."""
 
-from almoner.casework.models.area_alerts import AreaAlert, Cause
+from almoner.casework.models.area_alerts import AreaAlert, JumpCause
 from almoner.casework.models.areas import Area
 from almoner.casework.models.beginnings import Begins
 from almoner.casework.models.calendar import CalendarDay
@@ -8,7 +8,7 @@ from almoner.casework.models.cases import (
     Case,
     CaseSignal,
     CaseState,
-    Outcome,
+    DismissalReason,
     Referral,
     ReferralState,
 )
@@ -20,14 +20,13 @@ from almoner.casework.models.payloads import BodyForm
 from almoner.casework.models.people import Department, HouseholdMember, Identity, Membership, RoleOf
 from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Label, OutboxPosition
 from almoner.casework.models.requests import HelpRequest, RequestEnding
-from almoner.casework.models.residents import Answer, Concern, ConcernKind, Ending, Notice, WrongTry
+from almoner.casework.models.residents import Concern, ConcernKind, Ending, Notice, NoticeAnswer, WrongTry
 from almoner.casework.models.sweeps import AreaOutline, Judged, Sweep, Tallied, WeekTally
 from almoner.casework.models.timelines import HouseholdTimelines
-from almoner.casework.models.work import Check, Checked, FalseAlarm, Finding, Visit
+from almoner.casework.models.work import Check, Checked, FalseAlarm, Visit, VisitFinding
 
 __all__ = [
     "AccessLog",
-    "Answer",
     "Area",
     "AreaAlert",
     "AreaOutline",
@@ -41,7 +40,6 @@ __all__ = [
     "CaseFile",
     "CaseSignal",
     "CaseState",
-    "Cause",
     "ChainHead",
     "Check",
     "Checked",
@@ -49,6 +47,7 @@ __all__ = [
     "ConcernKind",
     "Consent",
     "Department",
+    "DismissalReason",
     "DueNotice",
     "Ending",
     "Endpoint",
@@ -56,19 +55,19 @@ __all__ = [
     "FeedState",
     "FileAbout",
     "FileContent",
-    "Finding",
     "HelpRequest",
     "HouseholdMember",
     "HouseholdTimelines",
     "How",
     "Identity",
     "Judged",
+    "JumpCause",
     "Label",
     "LocalCheck",
     "Membership",
     "Notice",
+    "NoticeAnswer",
     "OutboxPosition",
-    "Outcome",
     "OutgoingEvent",
     "PackInUse",
     "Referral",
@@ -81,6 +80,7 @@ __all__ = [
     "Sweep",
     "Tallied",
     "Visit",
+    "VisitFinding",
     "WeekTally",
     "WrongTry",
 ]

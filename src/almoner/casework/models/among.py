@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import ForeignKey, IntegerField, Lookup
 
 
-class Numbers:
+class IdSet:
     """Ids to look for with `among`. Not iterable, for Django would look at each of them four times."""
 
     __slots__ = ("listed",)
@@ -21,7 +21,7 @@ class Numbers:
 @IntegerField.register_lookup
 @ForeignKey.register_lookup
 class Among(Lookup):
-    """`in` for `Numbers`: as many as there may be, and without a parameter for each."""
+    """`in` for `IdSet`: as many as there may be, and without a parameter for each."""
 
     lookup_name = "among"
     prepare_rhs = False

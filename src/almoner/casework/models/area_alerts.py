@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from almoner.casework.models.cases import new_reference
 
 
-class Cause(models.TextChoices):
+class JumpCause(models.TextChoices):
     """What a person found behind a jump."""
 
     EVENT = "event", _("A common cause: something happened there")
@@ -41,7 +41,7 @@ class AreaAlert(models.Model):
     cleared_on = models.DateField(null=True)
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
-    cause = models.CharField(max_length=20, choices=Cause, blank=True)
+    cause = models.CharField(max_length=20, choices=JumpCause, blank=True)
     note = models.CharField(max_length=400, blank=True)
     body = models.JSONField()
     pack_hash = models.CharField(max_length=80)

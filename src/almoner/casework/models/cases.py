@@ -42,7 +42,7 @@ ENDED = (CaseState.DISMISSED, CaseState.CLOSED)
 OPEN = Q(ended_at=None)  # without a bound value, so that SQLite too uses the indexes over open cases
 
 
-class Outcome(models.TextChoices):
+class DismissalReason(models.TextChoices):
     """Why a case was dismissed."""
 
     FALSE_ALARM = "false_alarm", _("False alarm: the need is not there")
@@ -80,7 +80,7 @@ class Case(models.Model):
     opened_as_of = models.DateField()
     decided_at = models.DateTimeField(null=True)  # when a person first said whether the need is there
     ended_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=20, choices=Outcome, blank=True)
+    outcome = models.CharField(max_length=20, choices=DismissalReason, blank=True)
     joined_to = models.ForeignKey("self", models.PROTECT, null=True, related_name="joined")
     listed = models.BooleanField(default=False)
     unlisted = models.BooleanField(default=False)

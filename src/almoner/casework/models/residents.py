@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from almoner.casework.models.cases import Case, new_reference
 
 
-class Answer(models.TextChoices):
+class NoticeAnswer(models.TextChoices):
     ACCEPTED = "accepted", _("The household accepts")
     DECLINED = "declined", _("The household declines")
 
@@ -32,7 +32,7 @@ class Notice(models.Model):
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     answer_by = models.DateTimeField()
     opened_at = models.DateTimeField(null=True)
-    answer = models.CharField(max_length=20, choices=Answer, blank=True)
+    answer = models.CharField(max_length=20, choices=NoticeAnswer, blank=True)
     answered_at = models.DateTimeField(null=True)
     wrong = models.PositiveSmallIntegerField(default=0)
     locked_until = models.DateTimeField(null=True)

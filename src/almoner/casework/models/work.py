@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from almoner.casework.models.cases import Case, new_reference
 
 
-class Finding(models.TextChoices):
+class VisitFinding(models.TextChoices):
     """What a visitor saw. All but the first are outcomes of a dismissal as well."""
 
     NEED = "need", _("The need is confirmed")
@@ -43,7 +43,7 @@ class Visit(models.Model):
     visitor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="visits")
     planned_at = models.DateTimeField()
     made_on = models.DateField(null=True)
-    found = models.CharField(max_length=20, choices=Finding, blank=True)
+    found = models.CharField(max_length=20, choices=VisitFinding, blank=True)
     reason = models.CharField(max_length=20, choices=FalseAlarm, blank=True)
     note = models.CharField(max_length=400, blank=True)
     called_off_at = models.DateTimeField(null=True)

@@ -11,10 +11,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from almoner.casework.core import words
-from almoner.casework.core.timing import Clock, clock_of
+from almoner.casework.core.timing import ClockView, clock_of
 from almoner.casework.figures.areas import Areas
 from almoner.casework.models import AreaAlert
-from almoner.casework.presentation.evidence import Fact, Presenter
+from almoner.casework.presentation.evidence import FactView, Presenter
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Alert:
+class AlertView:
     alert: AreaAlert
     area: str
     level: str
@@ -36,8 +36,8 @@ class Alert:
     theme: str
     month: str
     department: str
-    clock: Clock | None
-    facts: tuple[Fact, ...]
+    clock: ClockView | None
+    facts: tuple[FactView, ...]
     months: tuple[Count, ...]
     neighbours: tuple[Count, ...]
     check: str
@@ -50,10 +50,10 @@ class AreaPresenter:
     def __init__(self) -> None:
         self._present, self._areas = Presenter(), Areas()
 
-    def alert(self, alert: AreaAlert, now: dt.datetime) -> Alert:
+    def alert(self, alert: AreaAlert, now: dt.datetime) -> AlertView:
         body = alert.body
         waits = alert.cleared_on is None and alert.answered_at is None
-        return Alert(
+        return AlertView(
             alert,
             self._areas.name(alert.area),
             words.in_language(body["level_label"]),

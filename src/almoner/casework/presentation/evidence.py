@@ -24,7 +24,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Quantity:
+class QuantityView:
     """What was compared: an indicator's value, or a parameter with its reference and first day."""
 
     label: str
@@ -34,11 +34,11 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Fact:
+class FactView:
     sentence: str
     holds: bool | None
-    values: tuple[Quantity, ...]
-    rules: tuple[Quantity, ...]
+    values: tuple[QuantityView, ...]
+    rules: tuple[QuantityView, ...]
     sources: tuple[Source, ...]
 
 
@@ -50,7 +50,7 @@ class Reason:
     label: str
     level: words.LevelText
     department: str
-    facts: tuple[Fact, ...]
+    facts: tuple[FactView, ...]
     check: str
     why: str
     watched: tuple[str, ...] = ()  # groups of the watch list that its subject is in
@@ -65,12 +65,12 @@ class ProposalStep:
 
 
 @dataclass(frozen=True)
-class Guard:
+class GuardView:
     """What must hold before it is asked whether a recognition still fits."""
 
     label: str
     holds: bool | None
-    facts: tuple[Fact, ...]
+    facts: tuple[FactView, ...]
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ class Proposal:
     amount: str
     within: str
     steps: tuple[ProposalStep, ...]
-    eligible: tuple[Fact, ...]
+    eligible: tuple[FactView, ...]
     exclusions: tuple[tuple[str, bool | None], ...]
     reference: str
     kind: str = "support"
     terms: tuple[str, ...] = ()
-    guards: tuple[Guard, ...] = ()
+    guards: tuple[GuardView, ...] = ()
     check: str = ""
 
     @property
@@ -159,19 +159,19 @@ class Presenter:
             words.in_language(body.get("check")),
         )
 
-    def _guards(self, body: Mapping[str, Any]) -> tuple[Guard, ...]:
+    def _guards(self, body: Mapping[str, Any]) -> tuple[GuardView, ...]:
         return tuple(
-            Guard(words.in_language(guard["label"]), guard["holds"], self.facts(guard["conditions"]))
+            GuardView(words.in_language(guard["label"]), guard["holds"], self.facts(guard["conditions"]))
             for guard in body.get("guards") or ()
         )
 
-    def facts(self, conditions: Sequence[Mapping[str, Any]]) -> tuple[Fact, ...]:
+    def facts(self, conditions: Sequence[Mapping[str, Any]]) -> tuple[FactView, ...]:
         return tuple(self._fact(condition) for condition in conditions)
 
-    def _fact(self, condition: Mapping[str, Any]) -> Fact:
+    def _fact(self, condition: Mapping[str, Any]) -> FactView:
         operands = condition["operands"]
         feeds = {feed["feed"]: feed for operand in operands for feed in operand.get("feeds") or ()}
-        return Fact(
+        return FactView(
             words.in_language(condition["sentence"]),
             condition["holds"],
             tuple(self._quantity(o) for o in operands if o["kind"] == "indicator"),
@@ -207,9 +207,9 @@ class Presenter:
             for step in steps
         )
 
-    def _quantity(self, operand: Mapping[str, Any]) -> Quantity:
+    def _quantity(self, operand: Mapping[str, Any]) -> QuantityView:
         value = self.amount(operand["value"], operand.get("unit"))
         reference = words.in_language(operand.get("reference"))
-        return Quantity(
+        return QuantityView(
             words.in_language(operand["label"]), value, reference, words.day(operand.get("since"))
         )

@@ -12,7 +12,7 @@ from almoner.casework.core import words
 from almoner.casework.figures.areas import Areas
 from almoner.casework.models import AreaAlert, Case
 from almoner.casework.presentation import area_evidence
-from almoner.casework.presentation.evidence import Fact, Presenter, Proposal, Reason
+from almoner.casework.presentation.evidence import FactView, Presenter, Proposal, Reason
 from almoner.errors import AlmonerError
 
 LANGUAGES = {"en": "en", "zh": "zh-hans"}
@@ -86,7 +86,7 @@ def _reason(reason: Reason) -> Iterator[str]:
     yield "  " + _("Why this rule: %(why)s") % {"why": reason.why}
 
 
-def _fact(fact: Fact) -> Iterator[str]:
+def _fact(fact: FactView) -> Iterator[str]:
     yield f"  - {fact.sentence}"
     for value in fact.values:
         yield "    " + _("Value: %(label)s: %(value)s") % {"label": value.label, "value": value.value}

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from almoner.casework.core.selects import QuickSelect
-from almoner.casework.models import CaseState, Cause, Ending, FalseAlarm, Finding, Outcome
+from almoner.casework.models import CaseState, DismissalReason, Ending, FalseAlarm, JumpCause, VisitFinding
 
 REFERENCE_AND_VERSION = re.compile(r"([a-z0-9]{1,16}):([0-9]{1,9})")
 BULK = 100  # cases that are given to somebody at once
@@ -65,10 +65,10 @@ class ActForm(forms.Form):
     guards say."""
 
     version = forms.IntegerField(label=_("Version"))
-    outcome = forms.ChoiceField(choices=Outcome.choices, required=False, label=_("Reason"))
+    outcome = forms.ChoiceField(choices=DismissalReason.choices, required=False, label=_("Reason"))
     until = forms.DateField(required=False, label=_("Until"))
     day = forms.DateField(required=False, label=_("Day"))
-    found = forms.ChoiceField(choices=Finding.choices, required=False, label=_("What was found"))
+    found = forms.ChoiceField(choices=VisitFinding.choices, required=False, label=_("What was found"))
     reason = forms.ChoiceField(choices=FalseAlarm.choices, required=False, label=_("Reason"))
     assignee = forms.IntegerField(required=False, label=_("Assigned to"))
     referral = forms.CharField(max_length=16, required=False, label=_("Referral"))
@@ -102,11 +102,11 @@ class CauseForm(forms.Form):
     """What a person found in an area: `version` is what the page showed."""
 
     version = forms.IntegerField()
-    cause = forms.ChoiceField(choices=Cause.choices)
+    cause = forms.ChoiceField(choices=JumpCause.choices)
     note = forms.CharField(max_length=400, required=False)
 
     def causes(self) -> list[tuple[str, str]]:
-        return [(value, str(label)) for value, label in Cause.choices]
+        return [(value, str(label)) for value, label in JumpCause.choices]
 
     def complaint(self) -> str:
         """What is wrong, in a sentence."""

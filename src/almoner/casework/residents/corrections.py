@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from almoner.casework.accounts.access import case_for, cases_of
 from almoner.casework.cases import timelines
+from almoner.casework.cases.changing import CaseChange, change_case, change_cases, refuse_stale, refuse_unless
 from almoner.casework.cases.guards import is_mine_or_i_lead, nothing_waits
-from almoner.casework.cases.status import stand
-from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
-from almoner.casework.core.refusals import Refused, Stale
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import ConcernRaised, ConcernRaisedKind, Joined
+from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import opened_vault, people
 from almoner.casework.models import Case, CaseState, Concern, ConcernKind, Ending, FeedState
 from almoner.casework.models.residents import OF_THE_REGISTER
@@ -33,6 +33,11 @@ from almoner.policy.model.pack import Role
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+REPORTED: Mapping[ConcernKind, ConcernRaisedKind] = {
+    ConcernKind.TOGETHER: EventKind.REPORTED_TOGETHER,
+    ConcernKind.GONE: EventKind.REPORTED_GONE,
+    ConcernKind.MISTAKEN: EventKind.REPORTED_MISTAKEN,
+}
 IDENTIFIED, PLACED = Role.RESIDENT_ID.value, Role.HOUSEHOLD.value
 
 
@@ -51,30 +56,16 @@ def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> C
 
     Raises Http404 for a stranger, Stale, and Refused.
     """
-    now, kind = dt.datetime.now(), told.get("kind")
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
-        _may(case, by, version)
+    kind = told.get("kind")
+    with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         if kind not in OF_THE_REGISTER:
             raise Refused(_("Choose what is wrong."))
         if not told.get("text"):
             raise Refused(_("Write what you saw."))
-        concern = _asked(case, by, ConcernKind(str(kind)), told, now)
-        stand(case)
-        case.version += 1
-        case.save()
-        append([NewEvent(case, f"reported_{kind}", {"concern": concern.reference}, by.pk)], now)
+        concern = _asked(case, by, ConcernKind(str(kind)), told, change.at)
+        reported = REPORTED[ConcernKind(concern.kind)]
+        change.record(case, ConcernRaised(kind=reported, concern=concern.reference))
     return concern
-
-
-def _may(case: Case, by: User, version: int) -> None:
-    if case.version != version:
-        raise Stale(
-            _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
-        )
-    refusal = is_mine_or_i_lead(case, by, {})
-    if refusal is not None:
-        raise Refused(refusal)
 
 
 def _asked(case: Case, by: User, kind: ConcernKind, told: Mapping[str, Any], now: dt.datetime) -> Concern:
@@ -133,16 +124,14 @@ def join(by: User, reference: str, version: int, concern: str) -> Case:
     Nothing is moved or deleted: the case that ends keeps its history, referrals, files and questions, and
     what departments still have to answer there counts for the clock of the one that stays.
     """
-    now = dt.datetime.now()
-    with transaction.atomic():
-        seen = case_for(by, reference)
-        found = next((one for one in to_join(seen) if one.reference == concern), None)
-        if found is None or found.other_id is None:
-            raise Refused(_("The register has not said that these two are one household."))
-        both = Case.objects.select_for_update().filter(pk__in=[found.case_id, found.other_id])
-        pair = {case.pk: case for case in both.order_by("pk")}  # whoever joins them from the other side waits
-        _may(pair[seen.pk], by, version)
-        one, another = pair.values()
+    seen = case_for(by, reference)
+    found = _agreed(seen, concern)
+    with change_cases([seen.pk, found.case_id, found.other_id or 0], by=by) as change:
+        seen = change.cases[seen.pk]
+        refuse_stale(seen, version)
+        refuse_unless(seen, by, is_mine_or_i_lead)
+        found = _agreed(seen, concern)  # whoever joined them from the other side was first
+        one, another = change.cases[found.case_id], change.cases[found.other_id or 0]
         kept = stays(one, another)
         ended = another if kept is one else one
         for case in (kept, ended):
@@ -150,30 +139,35 @@ def join(by: User, reference: str, version: int, concern: str) -> Case:
             refusal = is_mine_or_i_lead(case, by, {}) or nothing_waits(case, by, {})
             if refusal is not None:
                 raise Refused(_("Case %(case)s: %(why)s") % {"case": case.reference, "why": refusal})
-        _end(ended, kept, by, now)
-        _carry_on(kept, ended, by, now)
+        _end(ended, kept, change)
+        change.touch(kept)
+        joined: Joined = {
+            "kind": EventKind.JOINED,
+            "from": kept.state,
+            "to": kept.state,
+            "case": ended.reference,
+        }
+        change.record(kept, joined)
     return kept
 
 
-def _end(ended: Case, kept: Case, by: User, now: dt.datetime) -> None:
+def _agreed(seen: Case, concern: str) -> Concern:
+    found = next((one for one in to_join(seen) if one.reference == concern), None)
+    if found is None or found.other_id is None:
+        raise Refused(_("The register has not said that these two are one household."))
+    return found
+
+
+def _end(ended: Case, kept: Case, change: CaseChange) -> None:
     before = ended.state
-    ended.state, ended.ended_at, ended.held_until, ended.joined_to = CaseState.CLOSED, now, None, kept
-    ended.visits.filter(AHEAD).update(called_off_at=now)
+    ended.state, ended.ended_at, ended.held_until, ended.joined_to = CaseState.CLOSED, change.at, None, kept
+    ended.visits.filter(AHEAD).update(called_off_at=change.at)
     timelines.forget(ended)
-    stand(ended)
-    ended.version += 1
-    ended.save()
-    append(
-        [NewEvent(ended, "joined_to", {"from": before, "to": ended.state, "case": kept.reference}, by.pk)],
-        now,
-    )
-
-
-def _carry_on(kept: Case, ended: Case, by: User, now: dt.datetime) -> None:
-    stand(kept)
-    kept.version += 1
-    kept.save()
-    append(
-        [NewEvent(kept, "joined", {"from": kept.state, "to": kept.state, "case": ended.reference}, by.pk)],
-        now,
-    )
+    change.touch(ended)
+    joined: Joined = {
+        "kind": EventKind.JOINED_TO,
+        "from": before,
+        "to": ended.state,
+        "case": kept.reference,
+    }
+    change.record(ended, joined)

@@ -16,13 +16,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from almoner.casework.accounts.access import concern_for
-from almoner.casework.cases.status import stand
-from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.cases.changing import CaseChange, change_case_of, lock
 from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import ConcernAnswered, ConcernRaised, ConcernRaisedKind
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import Person, opened_vault, people
 from almoner.casework.models import (
@@ -46,6 +46,11 @@ TERMS: Mapping[str, str] = {  # the pack's terms that are their clocks
     ConcernKind.PERSON: "callback",
 }
 TEXT = "concern"  # the sealed field's name
+ASKED: Mapping[ConcernKind, ConcernRaisedKind] = {
+    ConcernKind.CORRECTION: EventKind.HOUSEHOLD_CORRECTION,
+    ConcernKind.APPEAL: EventKind.HOUSEHOLD_APPEAL,
+    ConcernKind.PERSON: EventKind.HOUSEHOLD_PERSON,
+}
 
 
 @dataclass(frozen=True)
@@ -105,19 +110,14 @@ def _resting_on(feed: str, operands: Sequence[Mapping[str, Any]]) -> Iterator[Ma
 
 def ask(notice: Notice, kind: str, text: str, about: str = "") -> Concern:
     """What the household asks for, once at a time. Raises Refused for a fact that the notice does not tell."""
-    now = dt.datetime.now()
     fact = next((f for _s, facts in told_facts(notice) for f in facts if f.about == about), None)
     if kind == ConcernKind.CORRECTION and fact is None:
         raise Refused(_("Choose the fact that is wrong."))
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=notice.case_id)
+    with change_case_of(notice.case_id) as (case, change):
         if case.concerns.filter(kind=kind, about=about if fact else "", answered_at=None).exists():
             raise Refused(_("You have asked for this already. Somebody is working on it."))
-        concern = _new(case, kind, text, fact, now)
-        stand(case)
-        case.version += 1
-        case.save()
-        append([NewEvent(case, f"household_{kind}", {"concern": concern.reference})], now)
+        concern = _new(case, kind, text, fact, change.at)
+        change.record(case, ConcernRaised(kind=ASKED[ConcernKind(kind)], concern=concern.reference))
     return concern
 
 
@@ -165,15 +165,19 @@ def may_answer(by: User, concern: Concern) -> bool:
     """An appeal is decided by somebody else than those who acted on the case; notes are no acts."""
     if concern.kind != ConcernKind.APPEAL:
         return True
-    return not CaseEvent.objects.filter(case_id=concern.case_id, actor_id=by.pk).exclude(kind="note").exists()
+    return (
+        not CaseEvent.objects.filter(case_id=concern.case_id, actor_id=by.pk)
+        .exclude(kind=EventKind.NOTE)
+        .exists()
+    )
 
 
 def answer(by: User, reference: str, ending: str, note: str) -> Concern:
     """A person's answer, which the household reads. Raises Http404 for a stranger, and Refused."""
-    now = dt.datetime.now()
-    with transaction.atomic():
-        concern = Concern.objects.select_for_update().get(pk=concern_for(by, reference).pk)
-        if concern.answered_at is not None:
+    found = concern_for(by, reference)
+    with change_case_of(found.case_id, by=by) as (case, change):
+        concern = lock(case.concerns.all(), pk=found.pk)
+        if concern is None or concern.answered_at is not None:
             raise Refused(_("This has been answered already."))
         if ending not in ENDINGS[ConcernKind(concern.kind)]:
             raise Refused(_("Choose an answer."))
@@ -181,29 +185,26 @@ def answer(by: User, reference: str, ending: str, note: str) -> Concern:
             raise Refused(_("Write what the household is to be told."))
         if not may_answer(by, concern):
             raise Refused(_("You have acted on this case. Somebody else decides on the appeal."))
-        concern.ending, concern.note, concern.answered_at, concern.answered_by = ending, note, now, by
+        concern.ending, concern.note, concern.answered_at, concern.answered_by = ending, note, change.at, by
         concern.save()
-        _follow(concern, by, now)
+        _follow(concern, case, change)
     return concern
 
 
-def _follow(concern: Concern, by: User, now: dt.datetime) -> None:
+def _follow(concern: Concern, case: Case, change: CaseChange) -> None:
     """An ended case whose decision is changed is looked at again, unless the household has a new one."""
-    case = Case.objects.select_for_update().get(pk=concern.case_id)
     newer = Case.objects.filter(household_id=case.household_id, ended_at=None).exists()
     reopens = concern.ending == Ending.CHANGED and not case.is_open and not newer
     before = case.state
     if reopens:
         case.state, case.ended_at, case.outcome, case.assignee = CaseState.VERIFYING, None, "", None
-        case.due_at = installed_clocks().due_by_term(now, TERMS[ConcernKind.APPEAL])
-    stand(case)
-    case.version += 1
-    case.save()
-    told = {
+        case.due_at = installed_clocks().due_by_term(change.at, TERMS[ConcernKind.APPEAL])
+    event: ConcernAnswered = {
+        "kind": EventKind.CONCERN_ANSWERED,
         "concern": concern.reference,
         "ending": concern.ending,
         "note": concern.note,
         "from": before,
         "to": case.state,
     }
-    append([NewEvent(case, "concern_answered", told, by.pk)], now)
+    change.record(case, event)

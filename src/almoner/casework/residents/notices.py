@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from almoner.casework.accounts.access import case_for
+from almoner.casework.cases.changing import change_case, change_case_of
 from almoner.casework.cases.guards import is_mine_or_i_lead
-from almoner.casework.cases.status import stand
-from almoner.casework.cases.workflow import Refused, Stale
-from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import NoticeKind, NoticeMade, NoticeUsed
+from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import opened_vault, people
-from almoner.casework.models import Answer, Case, Notice, WrongTry
+from almoner.casework.models import Notice, NoticeAnswer, WrongTry
 from almoner.casework.models.cases import new_reference
 
 if TYPE_CHECKING:
@@ -33,32 +32,30 @@ if TYPE_CHECKING:
 TRIES_A_NOTICE, LOCKED = 5, dt.timedelta(hours=1)
 TRIES_AN_ADDRESS, REMEMBERED = 20, dt.timedelta(hours=1)
 LAST = 4  # characters of an identity number: the second fact
+ANSWERED: Mapping[NoticeAnswer, NoticeKind] = {
+    NoticeAnswer.ACCEPTED: EventKind.HOUSEHOLD_ACCEPTED,
+    NoticeAnswer.DECLINED: EventKind.HOUSEHOLD_DECLINED,
+}
 
 
 def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[Notice, str]:
     """A new notice and its code, which is known now and never again. An older one can no longer be opened."""
-    code, now = new_reference(), dt.datetime.now()
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case_for(by, reference).pk)
-        if case.version != version:
-            raise Stale(
-                _("This case has changed since you opened it. Nothing was saved: read it again, then decide.")
-            )
-        refusal = is_mine_or_i_lead(case, by, {})
-        if refusal is not None:
-            raise Refused(refusal)
+    code = new_reference()
+    with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         signals = list(case.signals.filter(pk__in=told).order_by("id").values_list("pk", flat=True))
         if not signals:
             raise Refused(_("Choose what the household is to be told."))
-        case.notices.filter(ended_at=None).update(ended_at=now)
-        due = installed_clocks().due_by_term(now, "notice")
+        case.notices.filter(ended_at=None).update(ended_at=change.at)
         notice = Notice.objects.create(
-            case=case, code_index=_index(code), told=signals, made_at=now, made_by=by, answer_by=due
+            case=case,
+            code_index=_index(code),
+            told=signals,
+            made_at=change.at,
+            made_by=by,
+            answer_by=installed_clocks().due_by_term(change.at, "notice"),
         )
-        stand(case)
-        case.version += 1  # so that a form that is sent twice makes one notice
-        case.save()
-        append([NewEvent(case, "notice", {"notice": notice.reference, "told": len(signals)}, by.pk)], now)
+        event = NoticeMade(kind=EventKind.NOTICE, notice=notice.reference, told=len(signals))
+        change.record(case, event)
     return notice, code
 
 
@@ -111,26 +108,22 @@ def _wrong(notice: Notice | None, origin: bytes, now: dt.datetime) -> None:
 
 
 def _right(notice: Notice, now: dt.datetime) -> Notice:
-    with transaction.atomic():
+    with change_case_of(notice.case_id, touch=False) as (case, change):
         if notice.opened_at is None:
             notice.opened_at = now
         notice.wrong, notice.locked_until = 0, None
         notice.save(update_fields=["opened_at", "wrong", "locked_until"])
-        append([NewEvent(notice.case, "notice_opened", {"notice": notice.reference})], now)
+        change.record(case, NoticeUsed(kind=EventKind.NOTICE_OPENED, notice=notice.reference))
     return notice
 
 
 def answer(notice: Notice, said: str) -> None:
     """What the household says; it may say something else later. Nothing follows by itself: a person reads it."""
-    now = dt.datetime.now()
-    with transaction.atomic():
-        notice.answer, notice.answered_at = Answer(said), now
+    with change_case_of(notice.case_id) as (case, change):
+        answered = NoticeAnswer(said)
+        notice.answer, notice.answered_at = answered, change.at
         notice.save(update_fields=["answer", "answered_at"])
-        case = Case.objects.select_for_update().get(pk=notice.case_id)
-        stand(case)
-        case.version += 1
-        case.save()
-        append([NewEvent(case, f"household_{said}", {"notice": notice.reference})], now)
+        change.record(case, NoticeUsed(kind=ANSWERED[answered], notice=notice.reference))
 
 
 def _index(text: str) -> bytes:

@@ -20,6 +20,8 @@ from django.utils.translation import gettext as _
 from almoner.casework.accounts.access import Right, may_or_404, request_for
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import RequestAnswered, RequestAppealed, RequestCame, ResidentEvent
 from almoner.casework.core.inbox import NoInstallation, inbox
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import opened_vault
@@ -76,7 +78,7 @@ def take(by: User, told: Mapping[str, Any]) -> HelpRequest:
     number = _number(found, str(told.get("number") or ""))
     with transaction.atomic():
         request = _stored(by, membership, number, told, chosen, now)
-        _record(request, "request_taken", {}, by, now)
+        _record(request, RequestCame(kind=EventKind.REQUEST_TAKEN, request=request.reference), by, now)
         _send(request, found, number, chosen, now)
     return request
 
@@ -189,11 +191,12 @@ def saw(by: User, request: HelpRequest) -> None:
         ]
         AccessLog.objects.bulk_create(looks)
         if not looks:
-            append([NewEvent(None, "request_seen", {"request": request.reference}, by.pk)], now)
+            event = RequestCame(kind=EventKind.REQUEST_SEEN, request=request.reference)
+            append([NewEvent(None, event, by.pk)], now)
 
 
-def _record(request: HelpRequest, kind: str, told: Mapping[str, Any], by: User, now: dt.datetime) -> None:
-    append([NewEvent(case_of(request), kind, {"request": request.reference, **told}, by.pk)], now)
+def _record(request: HelpRequest, event: ResidentEvent, by: User, now: dt.datetime) -> None:
+    append([NewEvent(case_of(request), event, by.pk)], now)
 
 
 def endings(request: HelpRequest) -> tuple[RequestEnding, ...]:
@@ -226,7 +229,10 @@ def answer(by: User, reference: str, ending: str, note: str) -> HelpRequest:
         _fits(request, ending)
         request.answered_at, request.answered_by, request.ending, request.note = now, by, ending, note
         request.save()
-        _record(request, "request_answered", {"ending": ending, "note": note}, by, now)
+        event = RequestAnswered(
+            kind=EventKind.REQUEST_ANSWERED, request=request.reference, ending=ending, note=note
+        )
+        _record(request, event, by, now)
     return request
 
 
@@ -265,5 +271,8 @@ def appeal(by: User, reference: str, text: str) -> HelpRequest:
         )
         request.text = _seal(request, "text", text)
         request.save()
-        _record(request, "request_appealed", {"first": first.reference}, by, now)
+        event = RequestAppealed(
+            kind=EventKind.REQUEST_APPEALED, request=request.reference, first=first.reference
+        )
+        _record(request, event, by, now)
     return request

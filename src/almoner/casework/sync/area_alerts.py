@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from almoner.casework.cases.changing import refuse_stale
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import Clocks
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import AreaAnswered
 from almoner.casework.core.refusals import Refused
 from almoner.casework.models import AreaAlert
 
@@ -66,22 +69,22 @@ def _write(alert: AreaAlert, change: Change) -> AreaAlert:
 
 
 def answer(user: User, reference: str, version: int, cause: str, note: str) -> None:
-    """Record what a person found. Raises Refused when the alert has changed since, or is answered."""
+    """Record what a person found. Raises Stale, and Refused when it is answered already."""
     with transaction.atomic():
         alert = AreaAlert.objects.select_for_update().get(reference=reference)
-        if alert.version != version:
-            raise Refused(_("This alert has changed since you opened it. Look at it again."))
+        refuse_stale(alert, version)
         if alert.answered_at is not None:
             raise Refused(_("This alert is answered already."))
         alert.cause, alert.note = cause, note
         alert.answered_at, alert.answered_by = dt.datetime.now(), user
         alert.version += 1
         alert.save()
-        told = {
-            "alert": alert.reference,
-            "area": alert.area,
-            "signal": alert.signal,
-            "cause": cause,
-            "note": note,
-        }
-        append([NewEvent(None, "area_answered", told, user.pk)], alert.answered_at)
+        event = AreaAnswered(
+            kind=EventKind.AREA_ANSWERED,
+            alert=alert.reference,
+            area=alert.area,
+            signal=alert.signal,
+            cause=cause,
+            note=note,
+        )
+        append([NewEvent(None, event, user.pk)], alert.answered_at)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from django.db.models import TextField
 from django.db.models.functions import Cast
@@ -26,8 +25,10 @@ from almoner.casework.cases.rows import (
 from almoner.casework.cases.status import NOTHING, around, refresh
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.batches import batched
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import CarriedOver, CycleEvent
 from almoner.casework.models import Case, CaseSignal, Label, Referral, ReferralState
-from almoner.casework.models.among import Numbers
+from almoner.casework.models.among import IdSet
 from almoner.casework.models.cases import OPEN
 
 
@@ -58,13 +59,15 @@ class CaseBatch:
 
     def _read(self, households: list[int]) -> None:
         locked = (
-            Case.objects.select_for_update().filter(household_id__among=Numbers(households)).order_by("id")
+            Case.objects.select_for_update(no_key=True)
+            .filter(household_id__among=IdSet(households))
+            .order_by("id")
         )
         cases: dict[int, CaseRow] = {}
         for case in (CASES.keep(CaseRow(*values)) for values in CASES.read(locked)):
             cases[case.id or 0] = case
             (self.open if case.is_open else self.ended)[case.household_id] = case
-        of_cases = {"case__among": Numbers(cases)}
+        of_cases = {"case__among": IdSet(cases)}
         for case_id, *values in SIGNALS.read(CaseSignal.objects.filter(**of_cases).order_by("case_id", "id")):
             self._place(SIGNALS.keep(SignalRow(cases[case_id], *values)))
         for case_id, *values in REFERRALS.read(Referral.objects.filter(**of_cases).order_by("case_id", "id")):
@@ -96,12 +99,13 @@ class CaseBatch:
         self.opened.append(case)
         for referral in self._referrals_of[case.household_id]:
             if referral.state == ReferralState.PROPOSED and not referral.case.is_open:
-                self.tell(case, "carried_over", {"key": referral.key, "from_case": referral.case.reference})
+                before = referral.case.reference
+                self.tell(case, CarriedOver(kind=EventKind.CARRIED_OVER, key=referral.key, from_case=before))
                 referral.case = case
                 self.touch(referral)
 
-    def tell(self, case: CaseRow, kind: str, data: Mapping[str, Any]) -> None:
-        self.events.append(NewEvent(case, kind, data))
+    def tell(self, case: CaseRow, event: CycleEvent) -> None:
+        self.events.append(NewEvent(case, event))
 
     def message_department(self, row: ReferralRow, kind: str, occasion: str) -> None:
         """What the department of a stored referral is to be told (`almoner.casework.cases.outgoing`)."""
@@ -139,7 +143,7 @@ class CaseBatch:
         """A household has one open case, so the new ones are found by it."""
         opened = {case.household_id: case for case in self.opened}
         for some in batched(opened, READ_AT_ONCE):
-            stored = Case.objects.filter(OPEN, household_id__among=Numbers(some)).values_list(
+            stored = Case.objects.filter(OPEN, household_id__among=IdSet(some)).values_list(
                 "household_id", "id"
             )
             for household, case_id in stored:
@@ -157,6 +161,6 @@ def _read_bodies(
 ) -> None:
     held = {row.id: row for row in rows if row.id is not None}
     for some in batched(held, READ_AT_ONCE):
-        stored = model.objects.filter(pk__among=Numbers(some)).values_list("pk", Cast("answers", TextField()))
+        stored = model.objects.filter(pk__among=IdSet(some)).values_list("pk", Cast("answers", TextField()))
         for pk, answers in stored:
             held[pk].answers = answers

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from almoner.casework.cases.changing import shut_out_people
 from almoner.casework.cases.rows import CaseRow, ReferralRow, SignalRow
 from almoner.casework.cases.status import DECIDED, RUNNING
 from almoner.casework.core.clocks import Clocks, installed_clocks, nominal_hours
+from almoner.casework.core.events import NewEvidence
 from almoner.casework.models import CaseState, OutboxPosition, ReferralState
 from almoner.casework.models.cases import NO_CLOCK
 from almoner.casework.models.payloads import keep_forms
-from almoner.casework.sync import area_alerts
+from almoner.casework.sync import area_alerts, cycle_events
 from almoner.casework.sync.case_batch import CaseBatch
 from almoner.casework.sync.results import Applied
 from almoner.support.payloads import Body
@@ -45,6 +47,7 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
     """Apply `batches` in one transaction and store how far the outbox was read."""
     opened, updated, signals, referrals = 0, set[int](), 0, 0
     with _no_collecting(), transaction.atomic():
+        shut_out_people()
         position, _ = OutboxPosition.objects.select_for_update().get_or_create(pk=1)
         clocks = installed_clocks()
         for batch in batches:
@@ -98,11 +101,6 @@ def _now() -> dt.datetime:
     return dt.datetime.now()
 
 
-def _about(change: Change) -> dict[str, Any]:
-    """What every event of the cycle tells."""
-    return {"seq": change.seq, "as_of": change.as_of.isoformat(), "key": change.key, "pack": change.pack_hash}
-
-
 def _stored(held: SignalRow | ReferralRow) -> Any:
     """The body that a row has, as it is stored."""
     return {"form": held.form, "answers": None if held.answers is None else json.loads(held.answers)}
@@ -114,7 +112,7 @@ def _incoming(change: Change) -> Any:
     return {"form": body.form.digest if body.form else "", "answers": body.said}
 
 
-def _open_case(case_batch: CaseBatch, change: Change, due: dt.datetime, evidence: dict[str, Any]) -> CaseRow:
+def _open_case(case_batch: CaseBatch, change: Change, due: dt.datetime, evidence: NewEvidence) -> CaseRow:
     earlier = case_batch.ended.get(change.household_id)
     case = CaseRow(
         household_id=change.household_id,
@@ -123,9 +121,8 @@ def _open_case(case_batch: CaseBatch, change: Change, due: dt.datetime, evidence
         opened_as_of=change.as_of,
         due_at=due,
     )
-    case_batch.tell(
-        case, "opened", _about(change) | evidence | {"earlier_case": earlier.reference if earlier else None}
-    )
+    opened = cycle_events.opened(change, evidence, earlier.reference if earlier else None)
+    case_batch.tell(case, opened)
     case_batch.open_case(case)
     return case
 
@@ -160,32 +157,28 @@ class Signals:
     def _clear(self, held: SignalRow, change: Change) -> None:
         held.cleared_on = change.as_of
         self.case_batch.touch(held)
-        self.case_batch.tell(held.case, "signal_cleared", _about(change) | {"signal": held.signal})
+        cleared = cycle_events.signal_cleared(change, held)
+        self.case_batch.tell(held.case, cleared)
 
     def _update(self, held: SignalRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change):
             return
-        told = {
-            "signal": held.signal,
-            "level": change.body["level"],
-            "level_before": held.level,
-            "body_before": before,
-        }
-        self.case_batch.tell(held.case, "signal_changed", _about(change) | told)
+        changed = cycle_events.signal_changed(change, held, before)
+        self.case_batch.tell(held.case, changed)
         if self._more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
         self._write(held, change)
         self.case_batch.touch(held)
 
     def _raise(self, change: Change, held: SignalRow | None) -> None:
-        evidence = {"new_evidence": _what_is_new(change, held)}
+        evidence = _what_is_new(change, held)
         due = self._due(change)
         case = self.case_batch.open.get(change.household_id) or _open_case(
             self.case_batch, change, due, evidence
         )
-        told = {"signal": change.body["signal"], "level": change.body["level"], "due_at": due.isoformat()}
-        self.case_batch.tell(case, "signal_raised", _about(change) | told | evidence)
+        raised = cycle_events.signal_raised(change, due, evidence)
+        self.case_batch.tell(case, raised)
         if held is not None and held.case is case:
             held.raised_on, held.due_at, held.cleared_on = change.as_of, due, None
             self._write(held, change)
@@ -226,7 +219,7 @@ def _groups(layers: Mapping[str, Any] | None) -> str:
     return f",{','.join(listed)}," if listed else ""
 
 
-def _what_is_new(change: Change, held: SignalRow | None) -> dict[str, Any]:
+def _what_is_new(change: Change, held: SignalRow | None) -> NewEvidence:
     if held is None:
         return {"what": "new"}
     if held.cleared_on is not None:
@@ -271,15 +264,15 @@ class Proposals:
         elif held.state in RUNNING:
             self.case_batch.message_department(held, "evidence_withdrawn", str(change.seq))
         self.case_batch.touch(held)
-        told = {"programme": held.programme, "state": held.state}
-        self.case_batch.tell(held.case, "proposal_cleared", _about(change) | told)
+        cleared = cycle_events.proposal_cleared(change, held)
+        self.case_batch.tell(held.case, cleared)
 
     def _update(self, held: ReferralRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change) and held.state == ReferralState.PROPOSED:
             return
-        told = _amounts(held, change) | {"body_before": before}
-        self.case_batch.tell(held.case, "proposal_changed", _about(change) | told)
+        changed = cycle_events.proposal_changed(change, held, before)
+        self.case_batch.tell(held.case, changed)
         amount, asked_until = held.amount, held.check_due_at if held.state == ReferralState.PROPOSED else None
         held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
         _write_referral(held, change)
@@ -296,7 +289,8 @@ class Proposals:
             self.case_batch.message_department(held, "evidence_stands", str(change.seq))
         held.evidence_cleared_on = None
         self.case_batch.touch(held)
-        self.case_batch.tell(held.case, "evidence_changed", _about(change) | _amounts(held, change))
+        changed = cycle_events.evidence_changed(change, held)
+        self.case_batch.tell(held.case, changed)
 
     def _propose(self, change: Change) -> None:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
@@ -315,8 +309,8 @@ class Proposals:
         if check:
             referral.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
         self.case_batch.add(referral)
-        told = {"programme": referral.programme, "amount": change.body["amount"], "unit": referral.unit}
-        self.case_batch.tell(case, "proposal_raised", _about(change) | told)
+        raised = cycle_events.proposal_raised(change, referral)
+        self.case_batch.tell(case, raised)
 
     def _case_for(self, change: Change, due: dt.datetime) -> CaseRow:
         """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of
@@ -325,7 +319,7 @@ class Proposals:
         case = self.case_batch.open.get(change.household_id)
         if case is None and ended is not None and ended.state == CaseState.DISMISSED:
             case = ended
-        return case or _open_case(self.case_batch, change, due, {"new_evidence": {"what": "proposal"}})
+        return case or _open_case(self.case_batch, change, due, {"what": "proposal"})
 
 
 def _write_referral(referral: ReferralRow, change: Change) -> None:
@@ -341,14 +335,3 @@ def _write_referral(referral: ReferralRow, change: Change) -> None:
 def _write_body(row: SignalRow | ReferralRow, change: Change) -> None:
     body = as_stored(change.body)
     row.form, row.answers = body.form.digest if body.form else "", body.text
-
-
-def _amounts(held: ReferralRow, change: Change) -> dict[str, Any]:
-    before = None if held.amount is None else float(held.amount)
-    return {
-        "programme": held.programme,
-        "amount": change.body["amount"],
-        "amount_before": before,
-        "unit": change.body["unit"],
-        "state": held.state,
-    }

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from almoner.casework.core import words
 from almoner.casework.figures.charts import percent
-from almoner.casework.presentation.evidence import Fact
+from almoner.casework.presentation.evidence import FactView
 
 register = template.Library()
 register.filter("number", words.number)
@@ -28,12 +28,12 @@ def person(user: AbstractBaseUser) -> str:
 
 
 @register.filter
-def holding(facts: Sequence[Fact]) -> list[Fact]:
+def holding(facts: Sequence[FactView]) -> list[FactView]:
     """Those that hold: why it is here."""
     return [fact for fact in facts if fact.holds]
 
 
 @register.filter
-def not_holding(facts: Sequence[Fact]) -> list[Fact]:
+def not_holding(facts: Sequence[FactView]) -> list[FactView]:
     """Those that do not hold or are unknown: the other branches of a rule."""
     return [fact for fact in facts if not fact.holds]

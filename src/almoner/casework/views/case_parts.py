@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from almoner.casework.cases import authorisations, files, guards, participation
-from almoner.casework.core.timing import Clock, clock_of
+from almoner.casework.core.timing import ClockView, clock_of
 from almoner.casework.core.vault_rows import Person
 from almoner.casework.models import Authorisation, Case, Consent, FileAbout, Referral, ReferralState, Said
 from almoner.casework.presentation.evidence import Proposal
@@ -19,27 +19,27 @@ from almoner.casework.residents import community_verification, corrections, walk
 
 
 @dataclass(frozen=True)
-class Part:
+class ProposalPart:
     """A proposal with its clock, what is missing before it is sent, and the authorisation that it needs."""
 
     proposal: Proposal
-    clock: Clock | None
+    clock: ClockView | None
     missing: str
     authorises: bool
     authorisation: Authorisation | None
     text: str
-    asked_clock: Clock | None
+    asked_clock: ClockView | None
     words: list[authorisations.Word]
     taken_back: Consent | None
     doubted: bool  # those on the spot said that it is not right
 
 
-def part(proposal: Proposal, clock: Clock | None, case: Case) -> Part:
+def part(proposal: Proposal, clock: ClockView | None, case: Case) -> ProposalPart:
     referral, now = proposal.referral, dt.datetime.now()
     proposed = referral.state == ReferralState.PROPOSED and case.is_open
     needs = referral.participation == participation.ONE
     found = authorisations.standing(referral) if needs else None
-    return Part(
+    return ProposalPart(
         proposal,
         clock,
         (participation.missing(referral) or "") if proposed else "",

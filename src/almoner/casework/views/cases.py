@@ -19,10 +19,19 @@ from almoner.casework.cases.participation import HIDDEN
 from almoner.casework.cases.status import RUNNING
 from almoner.casework.core import words
 from almoner.casework.core.audit import looked
-from almoner.casework.core.timing import Clock, clock, clock_of
+from almoner.casework.core.timing import ClockView, clock, clock_of
 from almoner.casework.core.vault_rows import people
 from almoner.casework.figures.areas import Areas
-from almoner.casework.models import Case, Concern, ConcernKind, Ending, FalseAlarm, Finding, Outcome, Visit
+from almoner.casework.models import (
+    Case,
+    Concern,
+    ConcernKind,
+    DismissalReason,
+    Ending,
+    FalseAlarm,
+    Visit,
+    VisitFinding,
+)
 from almoner.casework.models.residents import ENDINGS, OF_DEPARTMENTS
 from almoner.casework.models.work import AHEAD
 from almoner.casework.presentation.evidence import Presenter, Proposal
@@ -33,13 +42,13 @@ from almoner.casework.views.case_parts import more, part
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpenGrievance:
     """A concern as a worker sees it. `endings` are what may be answered here; a correction is its
     department's to answer."""
 
     concern: Concern
     said: str
-    clock: Clock
+    clock: ClockView
     endings: Sequence[Ending]
     mine: bool
     sentence: str
@@ -72,7 +81,7 @@ def sheet(request: HttpRequest, reference: str) -> HttpResponse:
             if p.referral.participation != HIDDEN
         ],
         "visit": _visit_ahead(found),
-        "findings": Finding.choices,
+        "findings": VisitFinding.choices,
         "false_alarms": FalseAlarm.choices,
         "to_sign": _to_sign(found),
     }
@@ -132,7 +141,7 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
         "looks": looks(found),
         "can": can,
         "main": _main_action(found, request, can),
-        "outcomes": Outcome.choices,
+        "outcomes": DismissalReason.choices,
         "check": approval.waiting(found),
         "today": now.date(),
         **more(found, request, members),
@@ -148,8 +157,8 @@ def _visits(found: Case) -> dict[str, Any]:
     return {
         "visit": _visit_ahead(found),
         "visits_made": made,
-        "last_outcome": last if last in Outcome.values else "",
-        "findings": Finding.choices,
+        "last_outcome": last if last in DismissalReason.values else "",
+        "findings": VisitFinding.choices,
         "false_alarms": FalseAlarm.choices,
     }
 
@@ -163,7 +172,7 @@ def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str,
         "notice": found.notices.filter(ended_at=None).first(),
         "may_tell": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
         "concerns": [
-            Asked(
+            OpenGrievance(
                 concern,
                 grievances.said(concern),
                 clock_of(concern.due_at, now),
@@ -192,7 +201,7 @@ def _colleagues(found: Case, request: HttpRequest, can: list[str]) -> dict[str, 
     return {"colleagues": [m.user for m in colleagues_for([found.area]) if m.user_id not in others]}
 
 
-def _proposals(found: Case, present: Presenter, now: dt.datetime) -> list[tuple[Proposal, Clock | None]]:
+def _proposals(found: Case, present: Presenter, now: dt.datetime) -> list[tuple[Proposal, ClockView | None]]:
     referrals = found.referrals.order_by("id")
     return [(present.proposal(r), clock(r, now) if r.state in RUNNING else None) for r in referrals]
 

@@ -22,8 +22,8 @@ from almoner.casework.cases.participation import HIDDEN
 from almoner.casework.cases.workflow import Refused
 from almoner.casework.core import words
 from almoner.casework.core.origin import address_of
-from almoner.casework.core.timing import Clock, clock_of
-from almoner.casework.models import Answer, Case, Notice, ReferralState
+from almoner.casework.core.timing import ClockView, clock_of
+from almoner.casework.models import Case, Notice, NoticeAnswer, ReferralState
 from almoner.casework.models.residents import OF_HOUSEHOLDS
 from almoner.casework.presentation.case_forms import SignForm
 from almoner.casework.presentation.evidence import Presenter, Proposal
@@ -35,7 +35,7 @@ OFFERED = (ReferralState.PROPOSED, ReferralState.SENT, ReferralState.ACCEPTED, R
 
 
 @dataclass(frozen=True)
-class Told:
+class NoticedItem:
     """One thing that was noticed, with the facts behind it."""
 
     label: str
@@ -45,10 +45,10 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedGrievance:
     kind: str
     sentence: str
-    clock: Clock
+    clock: ClockView
     ending: str
     note: str
 
@@ -59,7 +59,7 @@ class Asking:
 
     reference: str
     text: str
-    clock: Clock | None
+    clock: ClockView | None
     people: list[tuple[str, str]]
 
 
@@ -93,7 +93,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_POST
 def say(request: HttpRequest, answer: str) -> HttpResponse:
     notice = _mine(request)
-    if answer not in Answer.values:
+    if answer not in NoticeAnswer.values:
         raise Http404
     notices.answer(notice, answer)
     messages.success(request, _("Thank you. Your answer has been recorded."))
@@ -174,9 +174,9 @@ def _show(request: HttpRequest, notice: Notice, status: int = 200) -> HttpRespon
     return render(request, "casework/household.html", context, status=status)
 
 
-def _told(notice: Notice, present: Presenter) -> list[Told]:
+def _told(notice: Notice, present: Presenter) -> list[NoticedItem]:
     return [
-        Told(
+        NoticedItem(
             words.in_language(signal.body["label"]),
             [
                 (
@@ -231,9 +231,9 @@ def offers(case: Case, present: Presenter, *, own_page: bool = False) -> Sequenc
     ]
 
 
-def _asked(case: Case, now: dt.datetime) -> list[Asked]:
+def _asked(case: Case, now: dt.datetime) -> list[AskedGrievance]:
     return [
-        Asked(
+        AskedGrievance(
             concern.get_kind_display(),
             words.in_language(concern.fact.get("sentence")),
             clock_of(concern.due_at, now),

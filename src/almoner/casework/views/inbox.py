@@ -104,6 +104,6 @@ def _show(request: HttpRequest, found: Referral, status: int = 200) -> HttpRespo
         "proposal": Presenter().proposal(found, minimal_data.body_for(found)),
         "clock": clock(found, dt.datetime.now()) if found.state in RUNNING else None,
         "people": minimal_data.people_for(found),
-        "can": [name for name, (sources, _target) in workflow.ANSWERS.items() if found.state in sources],
+        "can": [name for name, made in workflow.ANSWERS.items() if found.state in made.sources],
     }
     return render(request, "casework/referral.html", context, status=status)

@@ -25,7 +25,7 @@ from almoner.casework.core import words
 from almoner.casework.core.batches import batched
 from almoner.casework.core.legal_terms import level_names
 from almoner.casework.core.spreadsheet import lines
-from almoner.casework.core.timing import Clock, clock
+from almoner.casework.core.timing import ClockView, clock
 from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Case, CaseSignal, Label, Membership
 from almoner.casework.models.cases import OPEN
@@ -42,14 +42,14 @@ MANY = (
 @dataclass(frozen=True)
 class Row:
     case: Case
-    clock: Clock
+    clock: ClockView
     level: words.LevelText
     signals: list[str]
     area: str
     watched: list[str]  # groups of the watch list
 
 
-class Asked:
+class QueueQuery:
     """What the address asks for: the filters, and the cases that they leave, most urgent first."""
 
     def __init__(self, request: HttpRequest) -> None:
@@ -90,7 +90,7 @@ class Asked:
 
 @require_GET
 def queue(request: HttpRequest) -> HttpResponse:
-    asked = Asked(request)
+    asked = QueueQuery(request)
     page = asked.page(request.GET.get("page"))
     context = {
         "form": asked.form,
@@ -108,7 +108,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The list as CSV, without personal data; written as it is read, so that its length does not matter."""
-    asked = Asked(request)
+    asked = QueueQuery(request)
     head = (_("Due"), _("Case"), _("Area"), _("Level"), _("Why it is here"), _("State"), _("Assigned to"))
     response = StreamingHttpResponse(lines(head, _cells(asked)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = (
@@ -117,7 +117,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     return response
 
 
-def _cells(asked: Asked) -> Iterator[Sequence[str]]:
+def _cells(asked: QueueQuery) -> Iterator[Sequence[str]]:
     for some in batched(asked.cases.iterator(AT_ONCE), AT_ONCE):
         for row in asked.rows(some):
             case, due = row.case, row.clock.due

@@ -35,7 +35,7 @@ ROLES = {  # what the registry does with a field
 
 
 @dataclass(frozen=True)
-class Field:
+class SharedField:
     name: str
     label: str
     kept: str
@@ -79,7 +79,7 @@ def _purposes(purposes: list[Mapping[str, str]]) -> str:
     return _(", ").join(words.in_language(purpose) for purpose in purposes)
 
 
-def _field(field: Mapping[str, Any], labels: Mapping[tuple[str, str], str]) -> Field:
+def _field(field: Mapping[str, Any], labels: Mapping[tuple[str, str], str]) -> SharedField:
     readers = [
         (kind, key, labels.get((kind, key), key))
         for kind, many in KINDS.items()
@@ -87,4 +87,4 @@ def _field(field: Mapping[str, Any], labels: Mapping[tuple[str, str], str]) -> F
     ]
     label = words.in_language(field["label"]) if field["label"] else field["name"]
     own = _purposes(field["purposes"]) if field["purposes"] is not None else ""
-    return Field(field["name"], label, str(ROLES.get(field["role"], "")), own, readers)
+    return SharedField(field["name"], label, str(ROLES.get(field["role"], "")), own, readers)

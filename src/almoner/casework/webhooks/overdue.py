@@ -4,17 +4,25 @@ time."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Literal
 
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from almoner.casework.cases.changing import change_case_of, lock
 from almoner.casework.cases.outgoing import tell
 from almoner.casework.cases.status import RUNNING, over, running
-from almoner.casework.core.audit import NewEvent, append
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import ReferralDue
 from almoner.casework.core.legal_terms import installed_terms
-from almoner.casework.models import Case, DueNotice, Referral
+from almoner.casework.models import DueNotice, Referral
 
 AT_ONCE = 200
+DueKind = Literal[EventKind.REFERRAL_REMINDED, EventKind.REFERRAL_ESCALATED]
+KINDS: Mapping[str, DueKind] = {
+    "reminded": EventKind.REFERRAL_REMINDED,
+    "escalated": EventKind.REFERRAL_ESCALATED,
+}
 
 
 def look(now: dt.datetime) -> int:
@@ -42,17 +50,22 @@ def _without_message(referrals: QuerySet[Referral], what: str) -> list[int]:
 
 def _tell(pk: int, what: str, now: dt.datetime) -> bool:
     """False where it was answered or told meanwhile."""
-    with transaction.atomic():
-        case = Case.objects.select_for_update().get(referrals=pk)
-        referral = Referral.objects.select_for_update().get(pk=pk)
-        if referral.state not in RUNNING or referral.due_at is None:
+    found = Referral.objects.values_list("case_id", flat=True).get(pk=pk)
+    with change_case_of(found, touch=False) as (case, change):
+        referral = lock(case.referrals.all(), pk=pk, state__in=RUNNING, due_at__isnull=False)
+        if referral is None or referral.due_at is None:
             return False
         _notice, new = DueNotice.objects.get_or_create(
             referral=referral, what=what, due_at=referral.due_at, defaults={"at": now}
         )
         if not new:
             return False
-        told = {"key": referral.key, "programme": referral.programme, "due_at": referral.due_at.isoformat()}
-        append([NewEvent(case.joined_to or case, f"referral_{what}", told)], now)
+        event = ReferralDue(
+            kind=KINDS[what],
+            key=referral.key,
+            programme=referral.programme,
+            due_at=referral.due_at.isoformat(),
+        )
+        change.record(change.goes_on_in(case) or case, event)
         tell([referral], what, now, f"{referral.due_at:%Y%m%dT%H%M}")
     return True

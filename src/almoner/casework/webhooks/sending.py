@@ -46,7 +46,7 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class DepartmentBacklog:
     """What waits for one department, since when, and what was given up."""
 
     waiting: int
@@ -58,7 +58,7 @@ def waiting() -> QuerySet[OutgoingEvent]:
     return OutgoingEvent.objects.filter(delivered_at=None, given_up_at=None)
 
 
-def backlog() -> dict[str, Waiting]:
+def backlog() -> dict[str, DepartmentBacklog]:
     """By department that listens or of which something is left."""
     open_ones = Q(delivered_at=None, given_up_at=None)
     left = OutgoingEvent.objects.filter(delivered_at=None).values("department")
@@ -67,8 +67,8 @@ def backlog() -> dict[str, Waiting]:
         lost=Count("pk", filter=~open_ones),
         oldest=Min("made_at", filter=open_ones),
     )
-    found = {row["department"]: Waiting(row["waits"], row["lost"], row["oldest"]) for row in rows}
-    return {d: Waiting(0, 0, None) for d in Endpoint.objects.values_list("pk", flat=True)} | found
+    found = {row["department"]: DepartmentBacklog(row["waits"], row["lost"], row["oldest"]) for row in rows}
+    return {d: DepartmentBacklog(0, 0, None) for d in Endpoint.objects.values_list("pk", flat=True)} | found
 
 
 def run(stop: Flag, idle_seconds: float = IDLE_SECONDS) -> None:

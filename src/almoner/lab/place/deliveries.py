@@ -15,7 +15,7 @@ import pyarrow as pa
 from almoner.lab.place.arrays import stream
 from almoner.lab.place.clock import Clock
 from almoner.lab.place.faults import misstate, spoil
-from almoner.lab.place.feeds import Feed, areas, feeds
+from almoner.lab.place.feeds import PlaceFeed, areas, feeds
 from almoner.lab.place.files import SUFFIX, Shape, write
 from almoner.lab.place.life import Life
 from almoner.lab.place.office_feeds import office_feeds
@@ -26,10 +26,10 @@ MONTHS_AFTER_HISTORY = 3
 
 
 @dataclass(frozen=True)
-class Delivery:
+class PlannedDelivery:
     """One file of one feed: the months from `first` up to and without `after`."""
 
-    feed: Feed
+    feed: PlaceFeed
     first: int
     after: int
     received_at: datetime
@@ -59,7 +59,7 @@ def deliver(life: Life, folder: Path, form: Form, advance: Advance) -> int:
     return writer.rows
 
 
-def _plan(life: Life) -> Iterator[Delivery]:
+def _plan(life: Life) -> Iterator[PlannedDelivery]:
     clock = life.clock
     last = clock.months
     history = last - MONTHS_AFTER_HISTORY
@@ -71,16 +71,16 @@ def _plan(life: Life) -> Iterator[Delivery]:
         if feed.daily:
             yesterday = clock.today - np.timedelta64(1, "D")
             received = datetime.combine(clock.as_of - timedelta(days=1), time(23, 45))
-            yield Delivery(feed, last, last + 1, received, yesterday)
+            yield PlannedDelivery(feed, last, last + 1, received, yesterday)
 
 
-def _delivery(feed: Feed, first: int, after: int, position: int, clock: Clock) -> Delivery:
+def _delivery(feed: PlaceFeed, first: int, after: int, position: int, clock: Clock) -> PlannedDelivery:
     """Files of a period come on the fifth day after it, one department after the other."""
     end = clock.last_day(after - 1)
     received = datetime.combine(end.astype(object) + timedelta(days=5), time(8)) + timedelta(
         minutes=20 * position
     )
-    return Delivery(feed, first, after, received, end)
+    return PlannedDelivery(feed, first, after, received, end)
 
 
 class _Writer:
@@ -88,9 +88,9 @@ class _Writer:
         self.life, self.folder, self.form = life, folder, form
         self.rows = 0
         self.corrections: dict[str, list[pa.Table]] = {}
-        self.feeds: dict[str, Feed] = {}
+        self.feeds: dict[str, PlaceFeed] = {}
 
-    def write(self, delivery: Delivery) -> list[dict[str, str]]:
+    def write(self, delivery: PlannedDelivery) -> list[dict[str, str]]:
         """The manifest's entry of the file; none when a feed has not begun in the period."""
         feed = delivery.feed
         monthly = delivery.first > 0
@@ -117,7 +117,7 @@ class _Writer:
             entries.append(_entry(file, self.feeds[name], received, clock.end))
         return entries
 
-    def _tables(self, delivery: Delivery, monthly: bool, shape: Shape) -> Iterator[pa.Table]:
+    def _tables(self, delivery: PlannedDelivery, monthly: bool, shape: Shape) -> Iterator[pa.Table]:
         feed = delivery.feed
         chance = stream(self.life.seed, f"faults {feed.name} {delivery.first}")
         for table in feed.rows(delivery.first, delivery.after):
@@ -129,7 +129,9 @@ class _Writer:
             yield spoil(stated, feed.faults, monthly, shape != "parquet", chance)
 
 
-def _entry(file: str, feed: Feed, received_at: datetime, complete_through: np.datetime64) -> dict[str, str]:
+def _entry(
+    file: str, feed: PlaceFeed, received_at: datetime, complete_through: np.datetime64
+) -> dict[str, str]:
     return {
         "file": file,
         "feed": feed.name,

@@ -18,7 +18,7 @@ Rows = Callable[[int, int], Iterator[pa.Table]]
 
 
 @dataclass(frozen=True)
-class Feed:
+class PlaceFeed:
     """`rows(first, after)` yields the tables of the months from `first` up to and without `after`.
 
     `daily` feeds go on behind the last month; `months_late` is how many monthly files have not come yet;
@@ -35,40 +35,40 @@ class Feed:
     sparse: bool = False
 
 
-def feeds(life: Life) -> list[Feed]:
+def feeds(life: Life) -> list[PlaceFeed]:
     """All feeds but the list of areas, in the order in which a month's files arrive."""
     numbers, clock = life.people.numbers, life.clock
     amounts = Faults(negative="amount")
     return [
-        Feed(
+        PlaceFeed(
             "population_register",
             _population(life),
             "csv-gb18030",
             "csv-gb18030",
             Faults(0.001, 0.0003, 0.001),
         ),
-        Feed(
+        PlaceFeed(
             "insured_wages",
             _by_month(lambda month: life.jobs.table(month, numbers, clock)),
             "parquet",
             "csv-bom",
             Faults(negative="wage", misstated="wage"),
         ),
-        Feed(
+        PlaceFeed(
             "registered_unemployment",
             _once(lambda a, b: life.unemployment.table(a, b, numbers, clock)),
             "xlsx",
             "xlsx",
             Faults(missing=0.002),
         ),
-        Feed(
+        PlaceFeed(
             "medical_settlements",
             _care(life),
             "parquet",
             "csv",
             Faults(negative="total_cost", impossible="settled_on", misstated="self_paid"),
         ),
-        Feed(
+        PlaceFeed(
             "pensions",
             _by_month(lambda month: life.pensions.table(month, numbers, clock)),
             "parquet",
@@ -76,35 +76,35 @@ def feeds(life: Life) -> list[Feed]:
             Faults(0.003),
             months_late=1,
         ),
-        Feed(
+        PlaceFeed(
             "school_register",
             _once(lambda a, b: school.register(life.school, life.people, a, b, numbers, clock)),
             "csv-gb18030",
             "csv-gb18030",
             Faults(0.003),
         ),
-        Feed(
+        PlaceFeed(
             "school_attendance",
             _by_month(lambda month: _attendance(life, month)),
             "parquet",
             "csv",
             Faults(0.003),
         ),
-        Feed(
+        PlaceFeed(
             "minimum_living_recipients",
             _by_month(lambda month: life.recipients.table(month, numbers, clock)),
             "csv",
             "xlsx",
             amounts,
         ),
-        Feed(
+        PlaceFeed(
             "temporary_assistance_paid",
             _once(lambda a, b: life.assistance.table(a, b, numbers, clock)),
             "xlsx",
             "xlsx",
             Faults(),
         ),
-        Feed(
+        PlaceFeed(
             "elderly_contacts",
             _by_days(life, life.contacts.table),
             "csv",
@@ -113,7 +113,7 @@ def feeds(life: Life) -> list[Feed]:
             daily=True,
             sparse=True,
         ),
-        Feed(
+        PlaceFeed(
             "elderly_meters",
             _by_days(life, life.meters.table),
             "jsonl.gz",
@@ -125,9 +125,9 @@ def feeds(life: Life) -> list[Feed]:
     ]
 
 
-def areas(life: Life) -> Feed:
+def areas(life: Life) -> PlaceFeed:
     """The list of areas, which comes once and first."""
-    return Feed("areas", _once(lambda _first, _after: life.land.table()), "csv", "csv", NO_FAULTS)
+    return PlaceFeed("areas", _once(lambda _first, _after: life.land.table()), "csv", "csv", NO_FAULTS)
 
 
 def _by_month(table: Callable[[int], pa.Table]) -> Rows:

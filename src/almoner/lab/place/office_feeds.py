@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from almoner.lab.place.books import Book
 from almoner.lab.place.faults import Faults
-from almoner.lab.place.feeds import Feed, Rows
+from almoner.lab.place.feeds import PlaceFeed, Rows
 from almoner.lab.place.files import Shape
 from almoner.lab.place.life import Life
 
@@ -45,7 +45,7 @@ _DAILY: list[tuple[str, Shape, Shape, Faults]] = [
 ]
 
 
-def office_feeds(life: Life) -> list[Feed]:
+def office_feeds(life: Life) -> list[PlaceFeed]:
     """In the order in which a month's files arrive."""
     monthly = [_feed(life, *line) for line in _MONTHLY]
     yearly = [_feed(life, *line, sparse=True) for line in _YEARLY]
@@ -61,8 +61,10 @@ def _feed(
     faults: Faults,
     sparse: bool = False,
     daily: bool = False,
-) -> Feed:
-    return Feed(name, _rows(life, life.books[name]), history, monthly, faults, daily=daily, sparse=sparse)
+) -> PlaceFeed:
+    return PlaceFeed(
+        name, _rows(life, life.books[name]), history, monthly, faults, daily=daily, sparse=sparse
+    )
 
 
 def _rows(life: Life, book: Book) -> Rows:
@@ -72,9 +74,9 @@ def _rows(life: Life, book: Book) -> Rows:
     return rows
 
 
-def _allowances(life: Life) -> Feed:
+def _allowances(life: Life) -> PlaceFeed:
     def rows(first: int, after: int) -> Iterator[pa.Table]:
         numbers, clock = life.people.numbers, life.clock
         return (life.allowances.table(month, numbers, clock) for month in range(first, after))
 
-    return Feed("allowances_paid", rows, "parquet", "csv", _AMOUNTS)
+    return PlaceFeed("allowances_paid", rows, "parquet", "csv", _AMOUNTS)

@@ -31,7 +31,7 @@ _NAMES = ("id", "name", "level")  # what a member of a list is known by
 
 
 @dataclasses.dataclass(frozen=True)
-class Change:
+class PackChange:
     """One difference. `before` is None for what is new, `after` for what is gone.
 
     `part` is the pack's part (`parameters`, `signals`, ...), `item` the id in it, `path` the place in the
@@ -45,14 +45,14 @@ class Change:
     after: str | None
 
 
-def changes(old: Pack, new: Pack) -> list[Change]:
+def changes(old: Pack, new: Pack) -> list[PackChange]:
     """Every difference of what the packs decide, rules before names and calendars. Empty when there is none."""
     parts = [field.name for field in dataclasses.fields(Pack) if field.name not in _NOT_POLICY]
     ordered = sorted(parts, key=lambda part: _FIRST.index(part) if part in _FIRST else len(_FIRST))
     return [c for part in ordered for c in _part(part, getattr(old, part), getattr(new, part))]
 
 
-def _part(part: str, old: Any, new: Any) -> Iterator[Change]:
+def _part(part: str, old: Any, new: Any) -> Iterator[PackChange]:
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         yield from _leaves(part, "", _flat(old), _flat(new))
         return
@@ -60,15 +60,15 @@ def _part(part: str, old: Any, new: Any) -> Iterator[Change]:
         name = str(item)
         if item not in old or item not in new:
             words = _summary(old.get(item, new.get(item)), name)
-            yield Change(part, name, "", words if item in old else None, words if item in new else None)
+            yield PackChange(part, name, "", words if item in old else None, words if item in new else None)
         else:
             yield from _leaves(part, name, _flat(old[item]), _flat(new[item]))
 
 
-def _leaves(part: str, item: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
+def _leaves(part: str, item: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[PackChange]:
     for path in dict.fromkeys([*old, *new]):
         if old.get(path) != new.get(path):
-            yield Change(part, item, path, old.get(path), new.get(path))
+            yield PackChange(part, item, path, old.get(path), new.get(path))
 
 
 def _summary(value: Any, name: str) -> str:

@@ -17,7 +17,7 @@ from almoner.policy.model.terms import Condition, Subject, Term, Words
 
 if TYPE_CHECKING:
     from almoner.policy.model.legal_terms import LegalTerms
-    from almoner.policy.model.support import Category, Participation, Terms
+    from almoner.policy.model.support import Category, Participation, ProgrammeTerms
     from almoner.policy.model.watch import Watch
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
@@ -150,6 +150,21 @@ class Timeline:
     purposes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class NaiveRule:
+    """A single threshold to compare signals with: `sql` gives the households or persons that it names.
+
+    `need` is the need of a fictional place that it is to find. Nothing is decided by it.
+    """
+
+    id: str
+    subject: Subject
+    label: Words
+    need: str
+    sql: str
+    parameters: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class ParameterValue:
     since: dt.date
@@ -203,7 +218,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Step:
+class AmountStep:
     """One line of an amount's arithmetic; later steps may use earlier ones by `id`."""
 
     id: str
@@ -229,20 +244,20 @@ class Programme:
     signals: tuple[str, ...]  # an open signal of these makes the programme be looked at
     eligible: Condition
     exclusions: tuple[Exclusion, ...]
-    steps: tuple[Step, ...]  # the last one is the amount
+    steps: tuple[AmountStep, ...]  # the last one is the amount
     unit: str
     department: str
     within: Term
     participation: Participation
     reference: str
-    terms: Terms
+    terms: ProgrammeTerms
 
 
 CONSOLE = "console"
 
 
 @dataclass(frozen=True)
-class Department:
+class PackDepartment:
     """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a
     resident to deliver."""
 
@@ -299,7 +314,7 @@ class Pack:
     languages: tuple[str, ...]
     currency: str
     purposes: Mapping[str, Words]
-    departments: Mapping[str, Department]
+    departments: Mapping[str, PackDepartment]
     feeds: Mapping[str, Feed]
     indicators: Mapping[str, Indicator]
     parameters: Mapping[str, Parameter]
@@ -316,6 +331,7 @@ class Pack:
     categories: Mapping[str, Category] = field(default_factory=dict)
     watch: Watch | None = None
     timelines: Mapping[str, Timeline] = field(default_factory=dict)
+    naive_rules: Mapping[str, NaiveRule] = field(default_factory=dict)
 
     @property
     def membership_feed(self) -> Feed:

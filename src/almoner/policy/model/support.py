@@ -115,7 +115,7 @@ class LocalCheck:
 
 
 @dataclass(frozen=True)
-class Span:
+class SupportDuration:
     """How long a support is given."""
 
     amount: int
@@ -123,7 +123,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Terms:
+class ProgrammeTerms:
     """How a programme is given, besides to whom and how much."""
 
     order: int = 100  # programmes with a smaller one are worked out first
@@ -135,7 +135,7 @@ class Terms:
     gradual_exit: GradualExit | None = None
     pays_first: bool = False  # paid before forms, then verified
     verify_within: Term | None = None
-    lasts: Span | None = None
+    lasts: SupportDuration | None = None
     notice: Term | None = None  # told so long before
     local_check: LocalCheck | None = None
     authorises: tuple[str, ...] = ()  # purposes that one authorisation of all members covers

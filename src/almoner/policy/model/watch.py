@@ -13,7 +13,7 @@ from almoner.policy.model.terms import Condition, Subject, Term, Words
 
 
 @dataclass(frozen=True)
-class Group:
+class WatchGroup:
     """A group of the watch list: persons or households that are watched closely while `when` holds."""
 
     id: str
@@ -24,7 +24,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Line:
+class ThemeLine:
     """A theme. `department` leads it, where one does."""
 
     id: str
@@ -67,8 +67,8 @@ class Watch:
     """The four layers, each with what it is called. A layer that the pack does not use is empty or None."""
 
     points: Words
-    groups: Mapping[str, Group]
+    groups: Mapping[str, WatchGroup]
     themes: Words
-    lines: Mapping[str, Line]
+    lines: Mapping[str, ThemeLine]
     areas: AreaLayer | None
     surface: Words

@@ -29,7 +29,7 @@ _ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Terms:
+class ContractContext:
     """What contracts may refer to."""
 
     languages: tuple[str, ...]
@@ -41,7 +41,7 @@ class Terms:
 class ContractReader:
     """Reads one contract. Faults go to `report`."""
 
-    def __init__(self, document: Document, terms: Terms, report: Report) -> None:
+    def __init__(self, document: Document, terms: ContractContext, report: Report) -> None:
         self._document = document
         self._terms = terms
         self._report = report

@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from almoner.policy.document import Document
-from almoner.policy.model.pack import Exclusion, Programme, Step
+from almoner.policy.model.pack import AmountStep, Exclusion, Programme
 from almoner.policy.model.support import (
     EVERYBODY,
     GRANTED,
@@ -18,8 +18,8 @@ from almoner.policy.model.support import (
     GradualExit,
     LocalCheck,
     Once,
-    Span,
-    Terms,
+    ProgrammeTerms,
+    SupportDuration,
 )
 from almoner.policy.model.terms import Condition
 from almoner.policy.reading import shapes, units
@@ -31,7 +31,7 @@ TOTAL = "total_amount"
 
 
 @dataclass(frozen=True)
-class Head:
+class ProgrammeHead:
     """What other programmes must know of one: read from its file before any is checked."""
 
     subject: str | None
@@ -40,10 +40,10 @@ class Head:
     not_with: tuple[str, ...]
 
 
-def head(document: Document) -> Head:
+def head(document: Document) -> ProgrammeHead:
     """The head of a programme's file; what is at fault there is told when the file itself is checked."""
     order, subject, unit = document.get("order"), document.get("subject"), document.get("unit")
-    return Head(
+    return ProgrammeHead(
         subject if isinstance(subject, str) else None,
         order if isinstance(order, int) and not isinstance(order, bool) else 100,
         unit if isinstance(unit, str) else None,
@@ -62,7 +62,7 @@ class ProgrammeReader(RuleReader):
         document: Document,
         ground: Ground,
         report: Report,
-        heads: Mapping[str, Head],
+        heads: Mapping[str, ProgrammeHead],
         categories: Iterable[str],
     ) -> None:
         self._heads = heads
@@ -331,21 +331,23 @@ class ProgrammeReader(RuleReader):
             terms=self._terms(shape, uses),
         )
 
-    def _steps(self, shape: shapes.ProgrammeShape) -> tuple[Step, ...]:
-        steps = [Step(s.id, s.label, self.compiled("amount", n, "value")) for n, s in enumerate(shape.amount)]
+    def _steps(self, shape: shapes.ProgrammeShape) -> tuple[AmountStep, ...]:
+        steps = [
+            AmountStep(s.id, s.label, self.compiled("amount", n, "value")) for n, s in enumerate(shape.amount)
+        ]
         if shape.total is None:
             return tuple(steps)
         last = steps[-1].id
         steps += [
-            Step(a.id, a.label, self.compiled("addons", n, "value")) for n, a in enumerate(shape.addons)
+            AmountStep(a.id, a.label, self.compiled("addons", n, "value")) for n, a in enumerate(shape.addons)
         ]
         if shape.cap is not None:
-            steps.append(Step("cap", shape.cap.label, self.compiled("cap", "value")))
-        return (*steps, Step(TOTAL, shape.total, Condition(_total(last, shape), (), ())))
+            steps.append(AmountStep("cap", shape.cap.label, self.compiled("cap", "value")))
+        return (*steps, AmountStep(TOTAL, shape.total, Condition(_total(last, shape), (), ())))
 
-    def _terms(self, shape: shapes.ProgrammeShape, uses: tuple[str, ...]) -> Terms:
+    def _terms(self, shape: shapes.ProgrammeShape, uses: tuple[str, ...]) -> ProgrammeTerms:
         check = shape.local_check
-        return Terms(
+        return ProgrammeTerms(
             order=shape.order,
             uses=uses,
             categories=tuple(shape.categories),
@@ -355,7 +357,7 @@ class ProgrammeReader(RuleReader):
             gradual_exit=self._made_exit(shape.gradual_exit),
             pays_first=shape.pays_first,
             verify_within=term(shape.verify_within) if shape.verify_within else None,
-            lasts=Span(shape.lasts.amount, shape.lasts.unit) if shape.lasts else None,
+            lasts=SupportDuration(shape.lasts.amount, shape.lasts.unit) if shape.lasts else None,
             notice=term(shape.notice) if shape.notice else None,
             local_check=LocalCheck(check.department, term(check.within)) if check else None,
             authorises=tuple(shape.authorises),

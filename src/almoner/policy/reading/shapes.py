@@ -84,6 +84,12 @@ class TimelineShape(Shape):
     meaning: dict[str, str] = {}
 
 
+class NaiveRuleShape(Shape):
+    subject: Literal["person", "household"]
+    label: Words
+    need: str
+
+
 class TermShape(Shape):
     amount: Annotated[int, Field(ge=1)] | str  # ":name" is a parameter; see `almoner.policy.clocks`
     unit: Literal["hours", "days", "working_days"]

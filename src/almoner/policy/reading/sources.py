@@ -30,13 +30,14 @@ FOLDERS: Mapping[str, frozenset[str]] = {
     "contracts": frozenset({".yaml"}),
     "indicators": frozenset({".sql", ".yaml"}),
     "timelines": frozenset({".sql", ".yaml"}),
+    "naive_rules": frozenset({".sql", ".yaml"}),
     "signals": frozenset({".yaml"}),
     "categories": frozenset({".yaml"}),
     "programmes": frozenset({".yaml"}),
     "parameters": frozenset({".yaml"}),
     "scenarios": frozenset({".yaml"}),
 }
-NOT_HASHED = "scenarios/"
+NOT_HASHED = ("scenarios/", "naive_rules/")  # nothing is decided by them
 _MAX_BYTES = 4 * 1024 * 1024
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from almoner.policy.document import Document
 from almoner.policy.model.pack import Feed, Parameter, Role
 from almoner.policy.model.terms import Condition
-from almoner.policy.model.watch import Alarm, AreaLayer, Group, Line, Watch
+from almoner.policy.model.watch import Alarm, AreaLayer, ThemeLine, Watch, WatchGroup
 from almoner.policy.reading import shapes
 from almoner.policy.reading.rules import Ground, RuleReader, term
 from almoner.policy.reading.watch_shapes import AlarmShape, AreasShape, WatchShape
@@ -129,11 +129,11 @@ class WatchReader:
 
     def _made(self, shape: WatchShape, feed: Feed | None) -> Watch:
         groups = {
-            name: Group(name, g.label, g.subject, g.purpose, self._groups[name].compiled("when"))
+            name: WatchGroup(name, g.label, g.subject, g.purpose, self._groups[name].compiled("when"))
             for name, g in (shape.points.groups if shape.points else {}).items()
         }
         lines = {
-            name: Line(name, line.label, line.department)
+            name: ThemeLine(name, line.label, line.department)
             for name, line in (shape.lines.themes if shape.lines else {}).items()
         }
         return Watch(

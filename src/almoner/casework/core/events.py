@@ -1,0 +1,395 @@
+"""What an event of each kind holds in the audit trail.
+
+An event is a dictionary with its `kind` and, beside it, the payload that is stored as JSON; no payload holds
+personal data of residents. Type checkers compare the payload with the kind: `FileRemoved(kind=
+EventKind.FILE_REMOVED, file=reference, note=why)`. Times and dates are ISO 8601; `from` and `to` are states
+before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
+
+from almoner.casework.core.event_kinds import EventKind as K
+
+
+class Found(TypedDict):
+    """What every event of a cycle holds: the change's place in the outbox, its date, its key, the pack's hash."""
+
+    seq: int
+    as_of: str
+    key: str
+    pack: str
+
+
+class NewEvidence(TypedDict):
+    """Why there is something new: a signal that is new, again or more urgent, or a proposal."""
+
+    what: Literal["new", "again", "more_urgent", "proposal"]
+    cleared_on: NotRequired[str]
+    level_before: NotRequired[str]
+    level: NotRequired[str]
+
+
+class CaseOpened(Found):
+    kind: Literal[K.OPENED]
+    new_evidence: NewEvidence
+    earlier_case: str | None
+
+
+class CarriedOver(TypedDict):
+    kind: Literal[K.CARRIED_OVER]
+    key: str
+    from_case: str
+
+
+class SignalRaised(Found):
+    kind: Literal[K.SIGNAL_RAISED]
+    signal: str
+    level: str
+    due_at: str
+    new_evidence: NewEvidence
+
+
+class SignalChanged(Found):
+    kind: Literal[K.SIGNAL_CHANGED]
+    signal: str
+    level: str
+    level_before: str
+    body_before: Mapping[str, Any]
+
+
+class SignalCleared(Found):
+    kind: Literal[K.SIGNAL_CLEARED]
+    signal: str
+
+
+class EvidenceWithdrawn(TypedDict):
+    kind: Literal[K.EVIDENCE_WITHDRAWN]
+
+
+class ProposalRaised(Found):
+    """`amount` is in `unit`; none for a question to a person."""
+
+    kind: Literal[K.PROPOSAL_RAISED]
+    programme: str
+    amount: float | None
+    unit: str
+
+
+class Amounts(TypedDict):
+    """What a proposal amounts to now and before, in `unit`, and the state of its referral."""
+
+    programme: str
+    amount: float | None
+    amount_before: float | None
+    unit: str | None
+    state: str
+
+
+class ProposalChanged(Found, Amounts):
+    kind: Literal[K.PROPOSAL_CHANGED]
+    body_before: Mapping[str, Any]
+
+
+class EvidenceChanged(Found, Amounts):
+    kind: Literal[K.EVIDENCE_CHANGED]
+
+
+class ProposalCleared(Found):
+    kind: Literal[K.PROPOSAL_CLEARED]
+    programme: str
+    state: str
+
+
+FromTo = TypedDict("FromTo", {"from": str, "to": str})
+
+
+class Step(FromTo):
+    """What every move of a person holds: the states, who has the case after it, and a note."""
+
+    assignee: int | None
+    note: NotRequired[str]
+
+
+MoveKind = Literal[
+    K.TAKE,
+    K.ASSIGN,
+    K.START,
+    K.CONFIRM,
+    K.SEND,
+    K.SUPPORT,
+    K.FOLLOW_UP,
+    K.CLOSE,
+    K.RELEASE,
+    K.NOTE,
+    K.ASK_CLOSE,
+    K.DISAGREE_SEND,
+    K.DISAGREE_DISMISS,
+    K.DISAGREE_CLOSE,
+]
+MoneyKind = Literal[K.ASK_SEND, K.AGREE_SEND]
+OutcomeKind = Literal[K.DISMISS, K.ASK_DISMISS, K.AGREE_DISMISS, K.AGREE_CLOSE]
+ReferralMoveKind = Literal[K.REFERRAL_TAKEN_BACK, K.REFERRAL_AGAIN]
+AnswerKind = Literal[K.REFERRAL_ACCEPT, K.REFERRAL_DONE, K.REFERRAL_RETURN]
+
+
+class Moved(Step):
+    kind: MoveKind
+
+
+class GivenTogether(Step):
+    """One of several cases (`together`) that were given to one person at once."""
+
+    kind: Literal[K.TAKE, K.ASSIGN]
+    together: int
+
+
+class EndDecided(Step):
+    """A case's end, asked for or decided, with the reason of a dismissal."""
+
+    kind: OutcomeKind
+    outcome: str
+
+
+class Held(Step):
+    kind: Literal[K.HOLD]
+    until: str
+
+
+class VisitPlanned(Step):
+    kind: Literal[K.PLAN]
+    day: str
+
+
+class VisitMade(Step):
+    kind: Literal[K.SEEN]
+    day: str
+    found: str
+    reason: str
+
+
+class MoneyAsked(Step):
+    """`asked`: amount and unit by the reference of each referral."""
+
+    kind: MoneyKind
+    asked: Mapping[str, str]
+
+
+class ReferralMoved(Step):
+    kind: ReferralMoveKind
+    referral: str
+    key: str
+    programme: str
+
+
+class Joined(FromTo):
+    """`case` is the reference of the other case."""
+
+    kind: Literal[K.JOINED, K.JOINED_TO]
+    case: str
+
+
+class FileAdded(TypedDict):
+    kind: Literal[K.FILE_ADDED]
+    file: str
+    about: str
+    media: str
+    bytes: int
+
+
+class FileRemoved(TypedDict):
+    kind: Literal[K.FILE_REMOVED]
+    file: str
+    note: str
+
+
+class NoticeMade(TypedDict):
+    """`told`: of how many signals."""
+
+    kind: Literal[K.NOTICE]
+    notice: str
+    told: int
+
+
+NoticeKind = Literal[K.NOTICE_OPENED, K.HOUSEHOLD_ACCEPTED, K.HOUSEHOLD_DECLINED]
+ConcernRaisedKind = Literal[
+    K.HOUSEHOLD_CORRECTION,
+    K.HOUSEHOLD_APPEAL,
+    K.HOUSEHOLD_PERSON,
+    K.REPORTED_TOGETHER,
+    K.REPORTED_GONE,
+    K.REPORTED_MISTAKEN,
+]
+ConsentKind = Literal[K.CONSENT_GIVEN, K.CONSENT_DECLINED, K.CONSENT_REVOKED]
+RequestKind = Literal[K.REQUEST_TAKEN, K.REQUEST_SEEN]
+
+
+class NoticeUsed(TypedDict):
+    kind: NoticeKind
+    notice: str
+
+
+class ConcernRaised(TypedDict):
+    kind: ConcernRaisedKind
+    concern: str
+
+
+class ConcernAnswered(FromTo):
+    kind: Literal[K.CONCERN_ANSWERED]
+    concern: str
+    ending: str
+    note: str
+
+
+class AuthorisationAsked(TypedDict):
+    """How many adults were `asked`, and how many `others` live in the household."""
+
+    kind: Literal[K.AUTHORISATION_ASKED]
+    authorisation: str
+    programme: str
+    asked: int
+    others: int
+
+
+class ConsentSaid(TypedDict):
+    """`consent` is the record's key, `text` the SHA-256 of what was agreed to."""
+
+    kind: ConsentKind
+    authorisation: str
+    consent: int
+    how: str
+    language: str
+    text: str
+    complete: bool
+
+
+class RequestCame(TypedDict):
+    kind: RequestKind
+    request: str
+
+
+class RequestAnswered(TypedDict):
+    kind: Literal[K.REQUEST_ANSWERED]
+    request: str
+    ending: str
+    note: str
+
+
+class RequestAppealed(TypedDict):
+    """`first` is the request whose answer is appealed against."""
+
+    kind: Literal[K.REQUEST_APPEALED]
+    request: str
+    first: str
+
+
+class LineChecked(TypedDict):
+    kind: Literal[K.LIST_CONFIRMED, K.LIST_DOUBTED]
+    key: str
+    programme: str
+    amount: str
+    note: str
+
+
+class LineAskedAgain(TypedDict):
+    kind: Literal[K.LIST_ASKED_AGAIN]
+    key: str
+    programme: str
+    note: str
+
+
+class ReferralDue(TypedDict):
+    kind: Literal[K.REFERRAL_REMINDED, K.REFERRAL_ESCALATED]
+    key: str
+    programme: str
+    due_at: str
+
+
+class ReferralAnswered(FromTo):
+    kind: AnswerKind
+    key: str
+    programme: str
+    note: str
+
+
+class AreaAnswered(TypedDict):
+    kind: Literal[K.AREA_ANSWERED]
+    alert: str
+    area: str
+    signal: str
+    cause: str
+    note: str
+
+
+class Granted(TypedDict):
+    """What somebody may do."""
+
+    role: str
+    areas: list[str]
+    department: str | None
+    outside_name: str
+
+
+class UserMade(Granted):
+    kind: Literal[K.USER_MADE]
+    user: int
+    username: str
+
+
+class UserChanged(TypedDict):
+    kind: Literal[K.USER_CHANGED]
+    user: int
+    username: str
+    before: Granted
+    after: Granted
+
+
+UserKind = Literal[K.USER_OFF, K.USER_ON, K.USER_LINK, K.USER_PASSWORD, K.USER_SECOND_FACTOR_RESET]
+
+
+class UserEvent(TypedDict):
+    kind: UserKind
+    user: int
+    username: str
+
+
+CycleEvent = (
+    CaseOpened
+    | CarriedOver
+    | SignalRaised
+    | SignalChanged
+    | SignalCleared
+    | EvidenceWithdrawn
+    | ProposalRaised
+    | ProposalChanged
+    | ProposalCleared
+    | EvidenceChanged
+)
+MoveEvent = (
+    Moved | GivenTogether | EndDecided | Held | VisitPlanned | VisitMade | MoneyAsked | ReferralMoved | Joined
+)
+ResidentEvent = (
+    NoticeMade
+    | NoticeUsed
+    | ConcernRaised
+    | ConcernAnswered
+    | AuthorisationAsked
+    | ConsentSaid
+    | RequestCame
+    | RequestAnswered
+    | RequestAppealed
+)
+DepartmentEvent = LineChecked | LineAskedAgain | ReferralDue | ReferralAnswered | AreaAnswered
+TrailEvent = (
+    CycleEvent
+    | MoveEvent
+    | FileAdded
+    | FileRemoved
+    | ResidentEvent
+    | DepartmentEvent
+    | UserMade
+    | UserChanged
+    | UserEvent
+)

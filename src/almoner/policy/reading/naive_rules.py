@@ -1,0 +1,55 @@
+"""Naive rules: single thresholds that `almoner evaluate` sets beside a pack's signals. Nothing is decided by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from almoner.policy import watermarks
+from almoner.policy.model.pack import NaiveRule
+from almoner.policy.reading import shapes
+from almoner.policy.reading.indicators import StatementReader
+from almoner.policy.sql.lineage import Lineage
+from almoner.policy.sql.relation import OPAQUE
+
+FOLDER = "naive_rules"
+
+
+@dataclass(frozen=True)
+class ReadNaiveRule:
+    """A naive rule as far as it could be read, and where its SQL is."""
+
+    rule: NaiveRule | None
+    sql_file: str
+
+
+class NaiveRuleReader(StatementReader):
+    """Reads one naive rule."""
+
+    what = "a naive rule"
+    by_area_advice = "Use a parameter without areas."
+
+    def read(self) -> ReadNaiveRule:
+        before = len(self._report)
+        shape = shapes.fit(self._document, shapes.NaiveRuleShape, self._report)
+        if self._sql.tree is not None:
+            relation = self._walk(Lineage(self._sql, self._tables), self._sql.tree)
+            if relation is not OPAQUE:
+                self._subject_first(list(relation.columns), str(self._document.get("subject")))
+        sound = shape and self._sql.sound and len(self._report) == before
+        return ReadNaiveRule(self._made(shape) if sound and shape else None, self._sql.file)
+
+    def _made(self, shape: shapes.NaiveRuleShape) -> NaiveRule:
+        return NaiveRule(
+            id=self._name,
+            subject=shape.subject,
+            label=shape.label,
+            need=shape.need,
+            sql=watermarks.typed(self._sql.statement, watermarks.names(self._tables)),
+            parameters=tuple(p for p in self._sql.parameters if p != "known_at"),
+        )
+
+
+def good(found: Mapping[str, ReadNaiveRule]) -> dict[str, NaiveRule]:
+    """Those that could be read."""
+    return {name: read.rule for name, read in found.items() if read.rule is not None}
