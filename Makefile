@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 LOCALE := src/almoner/casework/locale/zh_Hans/LC_MESSAGES/django
+TEMPLATES := src/almoner/casework/templates
 CSS := src/almoner/casework/static/casework/console.css
 
 # Set to anything, it would have each of the hundreds of commands that the tests start compile Almoner anew.
@@ -45,13 +46,18 @@ demo: install ## A fictional county of 100,000, one full cycle, then the console
 dev: install ## The console on a small county, read anew when code, templates or styles change (PORT=8000)
 	$(BIN)/python tools/dev.py $(PORT)
 
-format: install ## Write code as the formatter does, imports in order
+format: install ## Write code, templates and the packs' SQL as the formatters do, imports in order
 	$(BIN)/ruff check --quiet --select I --fix src tests tools benchmarks
 	$(BIN)/ruff format src tests tools benchmarks
+	$(BIN)/djlint --quiet --reformat --warn $(TEMPLATES)
+	$(BIN)/sqlfluff fix --quiet --disable-progress-bar packs
 
-lint: install ## Ruff: rules and format
+lint: install ## Ruff, djLint and SQLFluff: rules and format
 	$(BIN)/ruff check src tests tools benchmarks
 	$(BIN)/ruff format --check src tests tools benchmarks
+	$(BIN)/djlint --quiet --check $(TEMPLATES)
+	$(BIN)/djlint --quiet --lint $(TEMPLATES)
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar packs
 
 types: install ## mypy, strict
 	$(BIN)/mypy

@@ -11,6 +11,8 @@ from django.db import DatabaseError, connection, transaction
 
 from almoner import casework
 from almoner.casework.core.audit import NewEvent, append, looked
+from almoner.casework.core.event_kinds import EventKind
+from almoner.casework.core.events import NoticeMade
 from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
 from casework.makers import Outbox
 from casework.moves import go
@@ -109,13 +111,14 @@ def test_a_link_is_hashed_as_chains_of_older_versions_were(
 ) -> None:
     """Over the hash before it and the canonical JSON of all its columns; without a system where none
     acted."""
-    append([NewEvent(case, "seen", {"b": "二", "a": 1}, worker.pk, system)], dt.datetime(2026, 11, 6, 16))
+    event = NoticeMade(kind=EventKind.NOTICE, told=2, notice="二")
+    append([NewEvent(case, event, worker.pk, system)], dt.datetime(2026, 11, 6, 16))
     number = ChainHead.objects.get().number
     before = CaseEvent.objects.get(number=number - 1)
     by = "" if system is None else ',"system":"relief"'
     content = (
         f'{before.hash}{{"actor":{worker.pk},"at":"2026-11-06 16:00:00","case":{case.pk},'
-        f'"data":"{{\\"a\\":1,\\"b\\":\\"二\\"}}","kind":"seen","number":{number}{by}}}'
+        f'"data":"{{\\"notice\\":\\"二\\",\\"told\\":2}}","kind":"notice","number":{number}{by}}}'
     )
     assert CaseEvent.objects.get(number=number).hash == hashlib.sha256(content.encode()).hexdigest()
 

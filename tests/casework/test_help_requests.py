@@ -29,6 +29,7 @@ from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox, install_terms
 from casework.moves import go
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -112,7 +113,7 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
         assert shown in page, shown
     assert NUMBER not in page
     assert request.reference in client.get(reverse("requests")).content.decode()
-    assert "<strong>1</strong> <span>Not answered yet" in client.get(reverse("today")).content.decode()
+    assert "<strong>1</strong> <span>Not answered yet" in markup(client.get(reverse("today")))
 
 
 def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_kept(
@@ -342,16 +343,12 @@ def test_few_answers_are_counted_as_ever_and_many_with_their_days(
     monkeypatch.setattr(answered_walk_ins, "AT_ONCE", 3)
     noon, client, page = dt.datetime(2026, 11, 20, 12), signed_in(lead), reverse("requests")
     answered_requests_of(lead, [noon - n * dt.timedelta(days=1) for n in range(3)])
-    assert (
-        "<strong>3</strong> requests were answered.</p>"
-        in client.get(page, {"list": "answered"}).content.decode()
-    )
+    few = markup(client.get(page, {"list": "answered"}))
+    assert "<strong>3</strong> requests were answered.</p>" in few
     answered_requests_of(lead, [noon - dt.timedelta(days=9)])
-    assert (
-        "<strong>3</strong> requests were answered from Nov. 18, 2026 to"
-        in client.get(page, {"list": "answered"}).content.decode()
-    )
-    last = client.get(page, {"list": "answered", "before": "2026-11-18T12:00:00"}).content.decode()
+    many = markup(client.get(page, {"list": "answered"}))
+    assert "<strong>3</strong> requests were answered from Nov. 18, 2026 to" in many
+    last = markup(client.get(page, {"list": "answered", "before": "2026-11-18T12:00:00"}))
     assert "<strong>1</strong> request was answered from Nov. 11, 2026 to Nov. 18, 2026." in last
     for typed in ("", "yesterday", "2026-11-18T12:00:00+08:00", "9999-12-31T23:59:59", "0001-01-01"):
         assert client.get(page, {"list": "answered", "before": typed}).status_code == 200

@@ -110,8 +110,12 @@ def pending(engine: Engine) -> dict[int, bool]:
     them is in doubt."""
     return dict(
         engine.rows(
-            "SELECT household_id, bool_or(doubtful) FROM registry.untold GROUP BY household_id ORDER BY"
-            " household_id"
+            """
+            SELECT household_id, bool_or(doubtful)
+            FROM registry.untold
+            GROUP BY household_id
+            ORDER BY household_id
+            """
         )
     )
 
