@@ -11,8 +11,9 @@ from almoner.policy.model.pack import Pack
 from almoner.stream import state, ticks
 from policy.small_pack import compiled
 from policy.support_pack import FILES
+from stream.small_events import OTHER, WHO, scopes, settled, standing, wage
 from stream.taking import Clock, Stream, event, working
-from stream.test_worker import OTHER, WHO, place, scopes, settled, small, standing, wage
+from stream.test_worker import place, small
 
 __all__ = ["place", "small"]  # fixtures
 
