@@ -98,8 +98,6 @@ def _bare(feed: Feed, by: str) -> str:
 def pandas_seconds(engine: Engine, pack: Pack, as_of: dt.date, through: Mapping[str, dt.date]) -> float:
     """The same indicators in pandas on frames that are in memory already; loading is not counted."""
     try:
-        import pandas as pd
-
         from benchmarks import peer_pandas
     except ImportError:
         raise AlmonerError("The peer needs an extra: pip install 'almoner[bench]'.") from None
@@ -121,9 +119,10 @@ def frame(engine: Engine, feed: Feed) -> pd.DataFrame:
         for c in (p.fact_column for p in feed.properties)
         if c
     ]
-    return engine.table(
+    current: pd.DataFrame = engine.table(
         f"SELECT {', '.join(columns)} FROM facts.{quote(feed.id)} WHERE known_to = 'infinity'::TIMESTAMP"
     ).to_pandas()
+    return current
 
 
 def _plain(feed: Feed, column: str) -> str:

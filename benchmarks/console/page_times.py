@@ -126,7 +126,7 @@ def pages(township: str, department: str) -> list[Page]:
     note = {group: " (one group)", "-": " (outside it)"}
     found += [
         Page(
-            f"queue all, {' and '.join(chosen)}{note.get(chosen.get('watch'), '')}",
+            f"queue all, {' and '.join(chosen)}{note.get(chosen.get('watch', ''), '')}",
             "everywhere",
             f"{queue}?{urlencode({'list': 'all', **chosen})}",
         )
