@@ -30,8 +30,8 @@ class EventRefused(AlmonerError):  # noqa: N818 - it is a refusal, not a fault o
 
 @dataclass(frozen=True)
 class Event:
-    """One record on its way into the facts. `source` and `id` together identify it; `data` is personal data as
-    JSON."""
+    """One record on its way into the facts. `source` and `id` together identify it; `data` is personal data
+    as JSON."""
 
     source: str
     id: str

@@ -50,8 +50,8 @@ class Casework(TimelineSink, Protocol):
     ) -> Iterator[Callable[[], AppliedLike]]:
         """Read the unread changes of the outbox, and the members of these households.
 
-        Gives functions that bring cases up to date: at least one, each for a bounded part of the changes. They
-        do not read the facts, so another thread may call them, in this order. `evidence_lost`: as for
+        Gives functions that bring cases up to date: at least one, each for a bounded part of the changes.
+        They do not read the facts, so another thread may call them, in this order. `evidence_lost`: as for
         `apply_all`.
         """
 

@@ -1,8 +1,10 @@
-"""The durable inbox: a SQLite file in which events wait until the facts have them. Many processes may open it.
+"""The durable inbox: a SQLite file in which events wait until the facts have them. Many processes may open
+it.
 
-Records hold identities, so they are sealed with the vault's key before they are written, and deleted once they
-were taken in. The names of events (source and id) are stored only as blind indexes, because a sender may have
-made them of a resident's number. A receipt is given when the event is on the disk (`synchronous=FULL`).
+Records hold identities, so they are sealed with the vault's key before they are written, and deleted once
+they were taken in. The names of events (source and id) are stored only as blind indexes, because a sender
+may have made them of a resident's number. A receipt is given when the event is on the disk
+(`synchronous=FULL`).
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ def refuse_without_package() -> None:
 
 
 def settings_in(file: Path) -> dict[str, str]:
-    """librdkafka's settings (TLS, log-in, group) of a file with one `name=value` a line, as in Kafka's clients.
+    """librdkafka's settings (TLS, log-in, group) of a file with one `name=value` a line, as in Kafka's
+    clients.
 
     Raises AlmonerError with the number of a line that is wrong. The line is not quoted: it may be a password.
     """
@@ -147,7 +148,8 @@ class Topics:
             log_line("kafka", answers=True)
 
     def _on_error(self, error: Any) -> None:
-        """Log an error of librdkafka, the same one at most once in `AGAIN_SECONDS`: it repeats every second."""
+        """Log an error of librdkafka, the same one at most once in `AGAIN_SECONDS`: it repeats every
+        second."""
         from confluent_kafka import KafkaError
 
         if error.code() == KafkaError._ALL_BROKERS_DOWN:

@@ -63,8 +63,9 @@ class Pace:
     Most of the cost of a round does not depend on its size, so rounds grow while more events wait than fit.
     Once all fit, a round has room for twice as many as came, so that at a steady rate none is left over.
 
-    Urgent feeds come first in each round, so a bulk feed delays them by one round at most. While urgent events
-    keep coming, rounds grow only if one takes less than `urgent_seconds`: fourfold if it takes far less.
+    Urgent feeds come first in each round, so a bulk feed delays them by one round at most. While urgent
+    events keep coming, rounds grow only if one takes less than `urgent_seconds`: fourfold if it takes far
+    less.
     """
 
     size: int = SMALLEST
@@ -73,8 +74,8 @@ class Pace:
     urgent_seconds: float = URGENT_SECONDS
 
     def fit(self, *, taken: int, urgent: bool, left: bool, seconds: float) -> None:
-        """Set the size after a round: it took `taken` events, `urgent` ones among them, and `left` some behind.
-        `seconds`: how long the round before took, with the cycle that followed."""
+        """Set the size after a round: it took `taken` events, `urgent` ones among them, and `left` some
+        behind. `seconds`: how long the round before took, with the cycle that followed."""
         if not left:
             self.size = min(self.size, max(self.smallest, 2 * taken))
         elif urgent and seconds > self.urgent_seconds:
@@ -167,7 +168,8 @@ class Rounds:
         return Taken(events, receipts, oldest, urgent, left, through)
 
     def warm_up(self, at: dt.datetime) -> None:
-        """Run a round of every feed without a row, and roll it back, so that the engine has cached the plans."""
+        """Run a round of every feed without a row, and roll it back, so that the engine has cached the
+        plans."""
         feeds = [feed for feed in self.pack.feeds.values() if feed.sharing_class != "not-shared"]
         heads = [replace(_head(feed, at, f"{NAME} {feed.id}"), expected=True) for feed in feeds]
         runs = [_Run(head, [Objects(head.feed, []).slice(())]) for head in heads]
@@ -183,8 +185,8 @@ class Rounds:
                     dirty_households.add(run.head.feed, delivery.matched, corrected=False)
 
     def set_aside(self, at: dt.datetime) -> bool:
-        """Put the next event into quarantine unread, because it alone makes the engine fail. False when nothing
-        waits."""
+        """Put the next event into quarantine unread, because it alone makes the engine fail. False when
+        nothing waits."""
         more = self.inbox.feeds_with_more(self._offsets)
         feed = next((f for f in self._order if f in more), None)
         if feed is None:

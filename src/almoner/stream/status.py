@@ -54,7 +54,8 @@ class Status:
             self.waited_seconds += events * seconds
 
     def write(self, engine: Engine | None, at: dt.datetime) -> None:
-        """Write the file, whole or not at all. Without an engine the figures of the facts stay as they were."""
+        """Write the file, whole or not at all. Without an engine the figures of the facts stay as they
+        were."""
         facts = (
             _facts(engine) if engine else {k: v for k, v in (read(self.home) or {}).items() if k in _OF_FACTS}
         )

@@ -44,7 +44,8 @@ class Supervisor:
     _alone: int = 0  # of one event, in a row
 
     def run(self, stop: Flag) -> None:
-        """Work until `stop` is set. An error at the first opening is raised, because somebody has just started it."""
+        """Work until `stop` is set. An error at the first opening is raised, because somebody has just
+        started it."""
         first = True
         while not stop.is_set():
             try:
@@ -72,7 +73,8 @@ class Supervisor:
                 stop.wait(IDLE_SECONDS)
 
     def _narrow(self, worker: Worker, failed: SliceFailed) -> None:
-        """Halve the slice, down to one event. An event that fails alone several times goes to quarantine unread."""
+        """Halve the slice, down to one event. An event that fails alone several times goes to quarantine
+        unread."""
         self._alone = self._alone + 1 if self.pace.size == 1 else 0
         self.pace.halve()
         log_line("trouble", error=str(failed), about="a slice", events=self.pace.size)
@@ -101,7 +103,8 @@ class Supervisor:
 
 
 def without_values(error: Exception) -> str:
-    """The text of an error for the log. Of the engine's errors only the kind: their text may quote a value."""
+    """The text of an error for the log. Of the engine's errors only the kind: their text may quote a
+    value."""
     if isinstance(error, EngineError):
         return str(error).split(":", 1)[0][:80]
     return str(error) if isinstance(error, AlmonerError) else getattr(error, "strerror", "") or ""

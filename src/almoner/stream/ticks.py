@@ -27,8 +27,8 @@ from almoner.policy.model.terms import Condition, Subject
 def changed_by_time(
     pack: Pack, since: dt.date | None, today: dt.date, held_back: Collection[str] = ()
 ) -> set[str]:
-    """Ids of the signals that may change between `since` (None: never assessed) and `today`. `held_back`: feeds
-    that are complete beyond `since`."""
+    """Ids of the signals that may change between `since` (None: never assessed) and `today`. `held_back`:
+    feeds that are complete beyond `since`."""
     changed = _changed_parameters(pack, since, today)
     read = {name for name, feed in watermarks.names(pack.feeds).items() if feed in held_back}
     return {
@@ -51,8 +51,8 @@ def changed_by_watermarks(pack: Pack, feeds: Collection[str]) -> set[str]:
 def due(
     engine: Engine, pack: Pack, signals: Collection[str], as_of: dt.date, known_at: dt.datetime
 ) -> list[int]:
-    """Ids of the households to assess anew, in order: those for which one of `signals` holds, those that could
-    be on a list, and all with an active finding or a recognised category."""
+    """Ids of the households to assess anew, in order: those for which one of `signals` holds, those that
+    could be on a list, and all with an active finding or a recognised category."""
     with open_context(engine, _narrow(pack, signals), as_of, known_at, evidence=False) as context:
         found_signals.find(context)
         candidates = [

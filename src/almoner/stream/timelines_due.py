@@ -30,7 +30,8 @@ class TimelineSink(Protocol):
     """The calls of casework that this uses."""
 
     def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
-        """Compute and store the timelines of those `households` that have an open case; gives their number."""
+        """Compute and store the timelines of those `households` that have an open case; gives their
+        number."""
 
     def open_households(self, *, all_of_them: bool) -> list[int]:
         """Households with an open case: all of them, or those whose timelines were never computed."""
@@ -38,8 +39,8 @@ class TimelineSink(Protocol):
 
 @dataclass
 class TimelinesDue:
-    """The timelines of one open installation. `now` gives the day to decide for, and the time up to which facts
-    are known."""
+    """The timelines of one open installation. `now` gives the day to decide for, and the time up to which
+    facts are known."""
 
     engine: Engine
     pack: Pack
@@ -51,7 +52,8 @@ class TimelinesDue:
     _under_way: bool = field(default=False, init=False)
 
     def step(self, *, busy: bool) -> None:
-        """Compute some timelines that are due: once a minute when it is quiet, or when they have waited long."""
+        """Compute some timelines that are due: once a minute when it is quiet, or when they have waited
+        long."""
         if not self._is_time(busy=busy):
             return
         as_of, known_at = self.now()
