@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from almoner.policy.model.pack import Pack
-from almoner.stream import state, ticks
+from almoner.stream import state
 from almoner.stream.rounds import Pace
 from almoner.stream.status import read
 from county import number
@@ -75,46 +75,6 @@ def test_an_event_that_comes_late_counts_where_it_belongs(place: Stream) -> None
     assert len(place.rows("wages", "month")) == 4
 
 
-def test_time_alone_raises_and_clears_without_any_event(place: Stream) -> None:
-    clock = Clock(dt.datetime(2026, 11, 9, 8))
-    stream = place
-    settled(stream, clock)
-    stream.put(wage("5", WHO, 300, "2026-11-05"))  # with the other month enough; alone, later, too little
-    with working(stream, clock) as worker:
-        worker.drain()
-        assert standing(stream) == []
-        before = scopes(stream)
-        clock.now = dt.datetime(2027, 1, 2, 8)  # the larger wage leaves the window of 60 days
-        worker.drain()
-        assert "signal:poor:household:1" in standing(stream)
-        assert not any("household:2" in key for key in standing(stream))
-        assert scopes(stream)[len(before) :] == ["households"]  # nobody was swept
-        assert state.mark(stream.engine, "tick") == "2027-01-02"
-        assert not worker.step()
-
-
-def test_a_tick_works_out_only_what_the_day_can_change(base: Pack, small: Pack) -> None:
-    day, next_day = dt.date(2026, 11, 9), dt.date(2026, 11, 10)
-    assert ticks.changed_by_time(small, day, next_day) == {"poor"}
-    assert ticks.changed_by_time(small, None, next_day) >= {"poor"}
-    assert "disability_new" not in ticks.changed_by_time(base, day, next_day)
-    assert ticks.changed_by_watermarks(base, ["elderly_meters"]) == {
-        "elder_meter_runaway",
-        "elder_unsupported",
-    }
-    late = replace(
-        small.parameters["line"],
-        areas={
-            None: (
-                *small.parameters["line"].areas[None],
-                replace(small.parameters["line"].areas[None][-1], since=next_day),
-            )
-        },
-    )
-    turned = replace(small, parameters={**small.parameters, "line": late}, indicators=small.indicators)
-    assert ticks.changed_by_time(turned, day, next_day) >= {"poor"}
-
-
 def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
     place: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,17 +104,6 @@ def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
         worker.drain()
         assert state.date_due(place.engine, 9) == []
         assert len(scopes(place)) == before + 3
-
-
-def test_only_those_who_can_be_due_are_looked_at(place: Stream) -> None:
-    clock = Clock()
-    settled(place, clock)
-    assert ticks.due(place.engine, place.pack, {"poor"}, clock().date(), clock()) == []
-    place.put(wage("5", WHO, 300))
-    with working(place, clock) as worker:
-        clock.forward(seconds=1)
-        worker.drain()
-    assert ticks.due(place.engine, place.pack, set(), clock().date(), clock()) == [1]
 
 
 def test_a_feed_that_stops_raises_no_alarm(base: Pack, tmp_path: Path) -> None:
