@@ -33,7 +33,7 @@ def unique_columns(select: exp.Select, base: frozenset[tuple[str, str]] | None) 
     partition = _one_per_partition(select)
     if partition is not None:
         return _output_names(select, partition)
-    if base is None or any(star_belongs_to(p) is not None for p in select.expressions):
+    if base is None or any(star_of(p) is not None for p in select.expressions):
         return frozenset(c for _, c in base) if base is not None else None
     return _unique_outputs(select, base)
 
@@ -112,7 +112,7 @@ def _belongs_to(node: exp.Expr, name: str, relation: Relation) -> bool:
     return node.table.lower() == name if node.table else node.name.lower() in relation.columns
 
 
-def star_belongs_to(projection: exp.Expr) -> exp.Star | None:
+def star_of(projection: exp.Expr) -> exp.Star | None:
     if isinstance(projection, exp.Star):
         return projection
     return (
