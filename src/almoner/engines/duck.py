@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from almoner.engines.base import Beside, Engine, Parameters, T, quote, with_columns
+from almoner.engines.base import Engine, Join, Parameters, T, quote, with_columns
 from almoner.engines.plans import PlanCache, Plans
 from almoner.errors import EngineError, HomeError
 
@@ -52,8 +52,8 @@ class DuckEngine(Engine):
         self._second: tuple[Plans, duckdb.DuckDBPyConnection, ThreadPoolExecutor] | None = (
             None  # of another processor
         )
-        self._kept: set[str] = set()  # names of temporary tables
-        self._few = False  # whether statements are about few rows now, and plans are kept
+        self._temp_tables: set[str] = set()  # names of temporary tables
+        self._small_batch = False  # whether statements are about few rows now, and plans are kept
         self._passes_as_tables = passes_as_tables
         self._threads: int | None = None  # how many there are for many rows, while they rest
         self._attached = path is not None
@@ -73,42 +73,42 @@ class DuckEngine(Engine):
         self._connection.execute("SET enable_progress_bar = false")
 
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
-        with _told(sql):
-            if self._few:
+        with _engine_errors(sql):
+            if self._small_batch:
                 self._plans.define()
             self._connection.execute(sql, dict(parameters) if parameters else None)
 
     def table(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
-        with _told(sql):
-            if self._few:
+        with _engine_errors(sql):
+            if self._small_batch:
                 return self._plans.arrow(sql, parameters)
             return self._connection.sql(sql, params=dict(parameters) if parameters else None).to_arrow_table()
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
-        with _told(sql):
-            if self._few:
+        with _engine_errors(sql):
+            if self._small_batch:
                 return self._plans.run(sql, parameters).fetchall()
             return self._connection.execute(sql, dict(parameters) if parameters else None).fetchall()
 
     def batches(
         self, sql: str, parameters: Parameters | None = None, rows: int = 65_536
     ) -> Iterator[pa.RecordBatch]:
-        if self._few:
+        if self._small_batch:
             yield from self.table(sql, parameters).to_batches(max_chunksize=rows)
             return
         self._wake()
-        with _told(sql):
+        with _engine_errors(sql):
             relation = self._connection.sql(sql, params=dict(parameters) if parameters else None)
             yield from relation.to_arrow_reader(rows)
 
     @contextmanager
     def register(self, name: str, data: pa.Table | pa.RecordBatch) -> Iterator[None]:
-        if self._few:
+        if self._small_batch:
             self._cache.put(name, data if isinstance(data, pa.Table) else pa.Table.from_batches([data]), dict)
             yield
             self._cache.empty(name)
             return
-        self._make_way(name)
+        self._free_name(name)
         self._connection.register(name, data)
         try:
             yield
@@ -120,13 +120,13 @@ class DuckEngine(Engine):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        tables = set(self._kept)
+        tables = set(self._temp_tables)
         self.execute("BEGIN TRANSACTION")
         try:
             yield
         except BaseException:
             self._connection.rollback()
-            self._kept = tables  # those that were made are gone, those that were dropped are back
+            self._temp_tables = tables  # those that were made are gone, those that were dropped are back
             self._cache.clear()
             self._plans.lost()
             raise
@@ -140,45 +140,45 @@ class DuckEngine(Engine):
             yield
         except BaseException:
             with suppress(EngineError):  # in a transaction that has failed they are gone already
-                self._back_to(outer, definitions)
+                self._restore(outer, definitions)
             raise
-        self._back_to(outer, definitions)
+        self._restore(outer, definitions)
 
     def _open(self, views: Mapping[str, str]) -> None:
         self._cache.open(views)
-        if not self._few:
-            with _told("CREATE TEMP VIEW"):
+        if not self._small_batch:
+            with _engine_errors("CREATE TEMP VIEW"):
                 self._plans.define_views()
 
-    def _back_to(self, outer: Mapping[str, str], inner: Mapping[str, str]) -> None:
+    def _restore(self, outer: Mapping[str, str], inner: Mapping[str, str]) -> None:
         self._open(outer)
-        if not self._few:
-            with _told("DROP VIEW"):
+        if not self._small_batch:
+            with _engine_errors("DROP VIEW"):
                 self._plans.drop(inner.keys() - outer.keys())
 
     def materialize(self, name: str, select: str, parameters: Parameters | None = None) -> int:
-        with _told(select):
-            if self._few:
-                self._give_up_tables([name])
+        with _engine_errors(select):
+            if self._small_batch:
+                self._drop_tables([name])
                 return self._plans.materialize(name, select, parameters)
-            self._make_way(name)
+            self._free_name(name)
             self._wake()
             made = self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}",
                 dict(parameters) if parameters else None,
             )
-        self._kept.add(name)
+        self._temp_tables.add(name)
         return _count(made)
 
     def append_rows(self, name: str, select: str) -> int:
-        with _told(select):
-            if self._few and name not in self._kept:
+        with _engine_errors(select):
+            if self._small_batch and name not in self._temp_tables:
                 return self._plans.append_rows(name, select)
             return _count(self._connection.execute(f"INSERT INTO temp.{quote(name)} {select}"))
 
     def delete_rows(self, name: str, condition: str) -> None:
-        with _told(condition):
-            if self._few and name not in self._kept:
+        with _engine_errors(condition):
+            if self._small_batch and name not in self._temp_tables:
                 self._plans.materialize(
                     name, f"SELECT * FROM {quote(name)} WHERE ({condition}) IS NOT true", None
                 )
@@ -186,28 +186,28 @@ class DuckEngine(Engine):
             self._connection.execute(f"DELETE FROM temp.{quote(name)} WHERE {condition}")
 
     def materialize_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
-        if not self._few:
+        if not self._small_batch:
             super().materialize_each(selects)
             return
-        waiting = list(selects)
-        self._give_up_tables([name for name, _, _ in waiting])
-        self.run_parallel([partial(_keep, *one) for one in waiting])
+        pending = list(selects)
+        self._drop_tables([name for name, _, _ in pending])
+        self.run_parallel([partial(_materialize, *one) for one in pending])
 
     def run_parallel(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
         """Over few rows on two connections, which take from either end: so most plans are needed on one side."""
-        if not self._few or len(tasks) < FEWEST_FOR_TWO:
+        if not self._small_batch or len(tasks) < FEWEST_FOR_TWO:
             return super().run_parallel(tasks)
-        waiting, done = deque(enumerate(tasks)), dict[int, T]()
-        other, helper = self._beside()
-        theirs = helper.submit(_do_all, other, waiting.pop, done)
+        pending, done = deque(enumerate(tasks)), dict[int, T]()
+        other, helper = self._second_engine()
+        theirs = helper.submit(_do_all, other, pending.pop, done)
         try:
-            _do_all(self, waiting.popleft, done)
+            _do_all(self, pending.popleft, done)
         finally:
-            waiting.clear()
+            pending.clear()
             theirs.result()
         return [done[n] for n in range(len(tasks))]
 
-    def _beside(self) -> tuple[DuckEngine, ThreadPoolExecutor]:
+    def _second_engine(self) -> tuple[DuckEngine, ThreadPoolExecutor]:
         """The same for a second thread, with a connection of its own; it is good for what `run_parallel` asks only."""
         if self._second is None:
             second = self._connection.cursor()
@@ -219,41 +219,41 @@ class DuckEngine(Engine):
         return other, helper
 
     def materialize_join(
-        self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})
+        self, name: str, select: str, tables: Sequence[Join], more: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         """Few rows are put side by side as they lie in memory: each join of a wide row makes all of its
         columns anew."""
-        if not self._few:
+        if not self._small_batch:
             super().materialize_join(name, select, tables, more)
             return
         bare = f"{name} bare" if more else name
-        with _told(select):
-            self._give_up_tables([bare])
+        with _engine_errors(select):
+            self._drop_tables([bare])
             self._plans.materialize_join(bare, select, tables)
         if more:
             self.materialize(name, with_columns(f"SELECT * FROM {quote(bare)}", more))
             self.drop(bare)
 
-    def _give_up_tables(self, names: Sequence[str]) -> None:
-        for name in self._kept.intersection(names):
+    def _drop_tables(self, names: Sequence[str]) -> None:
+        for name in self._temp_tables.intersection(names):
             self._connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
-            self._kept.discard(name)
+            self._temp_tables.discard(name)
 
-    def _make_way(self, name: str) -> None:
+    def _free_name(self, name: str) -> None:
         """A table needs the name."""
         self._plans.drop([name])
         self._cache.empty(name)
 
     def drop(self, *names: str) -> None:
         for name in names:
-            if name not in self._kept:
+            if name not in self._temp_tables:
                 self._cache.empty(name)
                 continue
             with suppress(
                 duckdb.TransactionException
             ):  # a transaction that has failed lets go of all by itself
                 self._connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
-            self._kept.discard(name)
+            self._temp_tables.discard(name)
 
     @contextmanager
     def small_batch(self) -> Iterator[None]:
@@ -262,12 +262,12 @@ class DuckEngine(Engine):
         if self._threads is None:
             self._threads = int(self.value("SELECT current_setting('threads')"))
             self.execute("SET threads = 1")
-        self._few = self._passes_as_tables <= 0
+        self._small_batch = self._passes_as_tables <= 0
         self._passes_as_tables -= 1
         try:
             yield
         finally:
-            self._few = False
+            self._small_batch = False
             if (
                 not self._cache.repeats
             ):  # where few rows follow, threads rest until there are many: to wake them takes a while
@@ -299,7 +299,7 @@ def _count(ran: duckdb.DuckDBPyConnection) -> int:
     return int(found[0]) if found else 0
 
 
-def _keep(name: str, select: str, parameters: Parameters | None, engine: Engine) -> None:
+def _materialize(name: str, select: str, parameters: Parameters | None, engine: Engine) -> None:
     engine.materialize(name, select, parameters)
 
 
@@ -331,7 +331,7 @@ def _spilling(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
 
 
 @contextmanager
-def _told(sql: str) -> Iterator[None]:
+def _engine_errors(sql: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:

@@ -20,11 +20,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from almoner.engines.base import Beside, Parameters, quote
+from almoner.engines.base import Join, Parameters, quote
 
 ROWS_AT_ONCE = 1_000_000  # of an Arrow table's batch
 MOST_PLANS = 4_000
-MOST_WORLDS = (
+MOST_VIEW_SETS = (
     100  # sets of views that are remembered; those of everybody name a moment, and are new each time
 )
 MOST_SEEN = 20_000  # statements of which it is remembered that they were run
@@ -71,7 +71,7 @@ class PlanCache:
     view_set: int = 0  # stands for the views that are open
     repeats: bool = False  # whether statements are expected to be run again
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
-    _worlds: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
+    _view_sets: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
     _opened: int = 0
     _lock: Lock = field(default_factory=Lock)
 
@@ -80,13 +80,13 @@ class PlanCache:
         not before."""
         self.views = dict(views)
         names = frozenset(views.items())
-        if names not in self._worlds:
+        if names not in self._view_sets:
             self._opened += 1  # no number stands for two sets of views, also when one was forgotten
-            self._worlds[names] = self._opened
-            if len(self._worlds) > MOST_WORLDS:
-                self._worlds.popitem(last=False)
-        self._worlds.move_to_end(names)
-        self.view_set = self._worlds[names]
+            self._view_sets[names] = self._opened
+            if len(self._view_sets) > MOST_VIEW_SETS:
+                self._view_sets.popitem(last=False)
+        self._view_sets.move_to_end(names)
+        self.view_set = self._view_sets[names]
 
     def put(self, name: str, rows: pa.Table, types: Callable[[], Mapping[str, str]]) -> None:
         """Let `name` stand for `rows`."""
@@ -122,14 +122,14 @@ class Plans:
     def __init__(self, connection: duckdb.DuckDBPyConnection, cache: PlanCache) -> None:
         self._connection, self._cache = connection, cache
         self._defined: dict[str, str | Buffer] = {}  # views as they are in the catalogue, open or not
-        self._doubtful: set[str] = set()  # views that may be there still
+        self._possibly_defined: set[str] = set()  # views that may be there still
         self._view_set: int | None = None  # the set of views for which the catalogue is right, if any
         self._buffers_seen = (
             -1
         )  # how many slots had been made when it was last looked which of them are not in the catalogue
         self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
         self._prepared: OrderedDict[Key, str] = OrderedDict()
-        self._bound_anew: OrderedDict[Key, None] = OrderedDict()
+        self._not_cacheable: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
 
     def define(self) -> None:
@@ -157,15 +157,15 @@ class Plans:
 
     def drop(self, names: Iterable[str]) -> None:
         """Take views out of the catalogue: somebody needs their names, or nobody any more."""
-        for name in sorted((self._defined.keys() | self._doubtful) & set(names)):
+        for name in sorted((self._defined.keys() | self._possibly_defined) & set(names)):
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
-            self._doubtful.discard(name)
+            self._possibly_defined.discard(name)
             self._view_set, self._buffers_seen = None, -1
 
     def lost(self) -> None:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
-        self._doubtful |= self._defined.keys()
+        self._possibly_defined |= self._defined.keys()
         self._defined.clear()
         self._view_set, self._buffers_seen = None, -1
 
@@ -184,7 +184,7 @@ class Plans:
         self.define()
         plan = self._prepared.get(key)
         if plan is None:
-            if not (self._cache.repeats or self._cache.was_seen(key)) or not self._keeps_its_plan(key):
+            if not (self._cache.repeats or self._cache.was_seen(key)) or not self._is_cacheable(key):
                 return key[0]
             plan = self._prepare(key)
         self._prepared.move_to_end(key)
@@ -207,7 +207,7 @@ class Plans:
         )
         return int(rows.num_rows)
 
-    def materialize_join(self, name: str, select: str, tables: Sequence[Beside]) -> None:
+    def materialize_join(self, name: str, select: str, tables: Sequence[Join]) -> None:
         """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots,
         beside them."""
         import pyarrow.compute as pc  # takes long to load, and most commands keep nothing so
@@ -220,10 +220,10 @@ class Plans:
                 raise ValueError("this table is not kept any more")
             places = pc.index_in(rows.column(t.on), value_set=buffer.rows.column(t.key)).combine_chunks()
             columns |= {new: buffer.rows.column(column).take(places) for column, new in t.columns.items()}
-            columns |= {t.found: pc.is_valid(places)} if t.found else {}
-        self._cache.put(name, pa.table(columns), lambda: self._types_beside(select, tables))
+            columns |= {t.present: pc.is_valid(places)} if t.present else {}
+        self._cache.put(name, pa.table(columns), lambda: self._joined_types(select, tables))
 
-    def _types_beside(self, select: str, tables: Sequence[Beside]) -> dict[str, str]:
+    def _joined_types(self, select: str, tables: Sequence[Join]) -> dict[str, str]:
         types = self._columns(select)
         for t in tables:
             theirs = self._cache.buffers[t.table].types
@@ -251,16 +251,16 @@ class Plans:
     def _columns(self, sql: str) -> dict[str, str]:
         return {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {sql}").fetchall()}
 
-    def _keeps_its_plan(self, key: Key) -> bool:
+    def _is_cacheable(self, key: Key) -> bool:
         """DuckDB binds a statement that reads a table anew each time, and then to whatever its names mean
         at that time."""
-        if key in self._bound_anew:
+        if key in self._not_cacheable:
             return False
         if self._reads_buffers_only(key[0]):
             return True
-        self._bound_anew[key] = None
-        if len(self._bound_anew) > MOST_SEEN:
-            self._bound_anew.popitem(last=False)
+        self._not_cacheable[key] = None
+        if len(self._not_cacheable) > MOST_SEEN:
+            self._not_cacheable.popitem(last=False)
         return False
 
     def _reads_buffers_only(self, sql: str) -> bool:
