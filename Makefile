@@ -2,6 +2,8 @@
 # but for `make system`, which installs what the tests need beyond Python where it may (apt as root).
 
 PYTHON ?= python3
+# Processes that run tests: one more than two cores, for those that wait (for a browser, a worker, a term) leave theirs idle.
+WORKERS ?= 3
 BIN := .venv/bin
 LOCALE := src/almoner/casework/locale/zh_Hans/LC_MESSAGES/django
 TEMPLATES := src/almoner/casework/templates
@@ -72,10 +74,10 @@ quick: lint types imports ## Lint, types, imports, and the tests of what changed
 	$(BIN)/python tools/quick.py -n 2 --dist loadfile
 
 unit: install system ## The tests alone
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-unit-postgres: install system ## Casework's tests once more, on a real PostgreSQL
-	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n 2 --dist loadfile --ignore tests/casework/browser
+unit-postgres: install system ## What asks casework's database once more, on a real PostgreSQL
+	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n $(WORKERS) --dist loadfile --ignore tests/casework/browser
 
 test: lint types imports unit unit-postgres ## Everything that a commit must pass (the packs' scenarios are among the tests)
 

@@ -31,7 +31,7 @@ from pathlib import Path
 from almoner import casework
 from almoner.home import load
 casework.setup(load(Path(sys.argv[1])))
-from almoner.casework import workflow
+from almoner.casework.cases import workflow
 from almoner.casework.models import Case
 from casework.makers import Outbox
 casework.apply([[Outbox().proposal(1)]])

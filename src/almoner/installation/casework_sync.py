@@ -90,7 +90,7 @@ def members_of_cases(
         FROM ({current_facts(membership)}) AS f
         WHERE f.household_id IN ({changed})
         ORDER BY f.household_id, f.person_id
-    """
+        """
     with inst.engine.register(
         "asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})
     ):

@@ -92,7 +92,7 @@ class Topics:
     """Reads the topics ``<prefix><feed>`` of a cluster. `configuration` is librdkafka's, with
     ``bootstrap.servers`` at least."""
 
-    configuration: Mapping[str, str]
+    configuration: Mapping[str, str] = field(repr=False)  # with passwords
     feeds: Collection[str]
     inbox: Inbox
     prefix: str = ""
