@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from almoner.engines import Beside, Engine
+from almoner.engines import Engine, Join
 from almoner.engines.duck import DuckEngine
 
 TIMES = 4  # planned, prepared, and run by the plan
@@ -151,7 +151,7 @@ def test_a_plan_over_buffers_reads_the_rows_that_lie_there_now(engine: Engine) -
             assert engine.value(joined) == wanted
             assert engine.run_parallel([lambda own: own.value(joined)] * 2) == [wanted] * 2
             engine.materialize("found", "SELECT few.n FROM few JOIN other ON few.n = other.n")
-            engine.materialize_join("wide", "SELECT n FROM few", [Beside("found", "n", "n", {}, "is there")])
+            engine.materialize_join("wide", "SELECT n FROM few", [Join("found", "n", "n", {}, "is there")])
             assert engine.value('SELECT count(*) FROM wide WHERE "is there"') == len(set(rows) & set(other))
         with suppress(ZeroDivisionError), engine.transaction():
             raise ZeroDivisionError
