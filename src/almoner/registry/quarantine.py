@@ -18,11 +18,11 @@ from almoner.engines.base import Engine
 from almoner.errors import AlmonerError
 from almoner.intake.faults import BadRow, RowFault
 from almoner.registry.vault import Vault
+from almoner.spreadsheet import harmless
 
 ROWS_AT_ONCE = 20_000
 SEALED_FIELD = "row"
 STATES = ("open", "retried", "dismissed")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def export_csv(found: Iterable[Entry]) -> str:
                 f.advice["zh"],
                 entry.state,
             ]
-            writer.writerow([entry.quarantine_id, *map(_harmless, cells)])
+            writer.writerow([entry.quarantine_id, *map(harmless, cells)])
     return text.getvalue()
 
 
@@ -222,8 +222,3 @@ def _grouped(rows: list[tuple[Any, ...]]) -> list[Entry]:
         Entry(id_, origin, state, reason, tuple(faults))
         for id_, (origin, state, reason, faults) in found.items()
     ]
-
-
-def _harmless(cell: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
