@@ -14,7 +14,7 @@ import pytest
 
 from almoner.engines import Beside, Engine, beside, open_engine, with_columns
 from almoner.engines.duck import DuckEngine
-from almoner.engines.plans import MOST_WORLDS, as_arrow
+from almoner.engines.plans import MOST_VIEW_SETS, as_arrow
 from almoner.errors import EngineError
 
 TIMES = 4  # planned, prepared, and run by the plan
@@ -101,7 +101,7 @@ def test_a_name_means_the_views_that_are_open(engine: Engine) -> None:
 
 
 def test_views_that_were_forgotten_do_not_lend_their_plans_to_others(engine: Engine) -> None:
-    for n in range(3 * MOST_WORLDS):
+    for n in range(3 * MOST_VIEW_SETS):
         with (
             engine.small_batch(),
             engine.register("numbers", numbers(1, 2, 3)),
