@@ -1,4 +1,4 @@
-"""Programmes stand in an order, beside each other or instead of each other; what is unknown closes nothing."""
+"""Programmes stand in an order, beside or instead of each other; what is unknown closes nothing."""
 
 from __future__ import annotations
 

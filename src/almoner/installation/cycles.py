@@ -79,9 +79,9 @@ class Replayed:
 
 
 def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
-    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of that time.
+    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of then.
 
-    Where nothing was decided for that day by then, it is computed with the pack in use. Raises PackError
+    Where nothing had been decided for that day, it is computed with the pack in use. Raises PackError
     where the pack that decided is missing from the archive, or was changed there.
     """
     place = home.load(folder)
