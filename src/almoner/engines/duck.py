@@ -1,4 +1,15 @@
-"""DuckDB in this process: the default engine."""
+"""DuckDB in this process: the default engine.
+
+One `DuckEngine` is one open database: a file, attached under the name `installation`, or one in memory. It
+works in one of two modes. Normally, statements are about many rows: results are temporary tables, and all
+threads work. Within `DuckEngine.small_batch` (a slice of a stream) results are Arrow tables in memory, one
+thread works on each of two connections, and plans are kept (`almoner.engines.plans`). Both modes give the
+same rows.
+
+Parameters are bound, or written as literals of their type where a plan is kept; bytes are never written
+(`almoner.engines.values`). Errors are EngineError and quote neither literals nor rows
+(`almoner.engines.faults`).
+"""
 
 from __future__ import annotations
 
@@ -21,15 +32,20 @@ from almoner.engines.plans import PlanCache, Plans
 from almoner.engines.values import bindable
 from almoner.errors import EngineError, HomeError
 
-FEWEST_FOR_TWO = 2  # statements that a second thread is woken for
-# of a database whose statements repeat: its log goes into the file that soon, so that no commit takes long
-# for it
-LOG_MOVED = "4MiB"
-PASSES_AS_TABLES = 2  # over few rows before plans are kept: to keep them costs as much as to plan twice
+FEWEST_FOR_TWO = 2  # statements for which the second thread is woken
+LOG_MOVED = (
+    "4MiB"  # size of the log at which it is written into the file where plans are kept: no commit waits long
+)
+PASSES_AS_TABLES = 2  # small batches before plans are kept: to prepare a plan costs as much as planning twice
 
 
 class DuckEngine(Engine):
-    """A DuckDB database in a file, or in memory when `path` is None."""
+    """A DuckDB database in the file `path`, or in memory when it is None.
+
+    `memory_limit` is DuckDB's ("4GB"); work beyond it goes, encrypted, into `path`.tmp. `passes_as_tables` is
+    the number of small batches that run before plans are kept. `quoting`: errors say all that DuckDB says,
+    for a database that holds no records. Raises HomeError when the file is in use or cannot be opened.
+    """
 
     def __init__(
         self,
@@ -65,7 +81,7 @@ class DuckEngine(Engine):
             self._attach(path, read_only)
 
     def _attach(self, path: Path, read_only: bool) -> None:
-        """Under a name of our own: a file called `facts` would hide its schema of that name."""
+        """Attach the file as `installation`: under its own name, `facts`, it would hide a schema."""
         access = "READ_ONLY" if read_only else "READ_WRITE"
         file = str(path).replace("'", "''")
         try:
@@ -77,7 +93,7 @@ class DuckEngine(Engine):
         self._connection.execute("SET enable_progress_bar = false")
 
     def _errors(self, sql: str) -> RaisedFor:
-        """Around whatever runs `sql`."""
+        """A block that runs `sql`: what fails in it is an EngineError."""
         return RaisedFor(sql, quoting=self._quoting)
 
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
@@ -202,7 +218,8 @@ class DuckEngine(Engine):
         self.run_parallel([partial(_materialize, *one) for one in pending])
 
     def run_parallel(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
-        """Over few rows on two connections, which take from either end: so most plans are needed on one side."""
+        """In small-batch mode on two connections, which take tasks from either end: so a task mostly meets
+        the connection that has its plan."""
         if not self._small_batch or len(tasks) < FEWEST_FOR_TWO:
             return super().run_parallel(tasks)
         pending, done = deque(enumerate(tasks)), dict[int, T]()
@@ -216,7 +233,7 @@ class DuckEngine(Engine):
         return [done[n] for n in range(len(tasks))]
 
     def _second_engine(self) -> tuple[DuckEngine, ThreadPoolExecutor]:
-        """The same for a second thread, with a connection of its own; it is good for what `run_parallel` asks only."""
+        """This engine on its second connection, and the thread for it; for `run_parallel` only."""
         if self._second is None:
             second = self._connection.cursor()
             if self._attached:
@@ -229,8 +246,8 @@ class DuckEngine(Engine):
     def materialize_join(
         self, name: str, select: str, tables: Sequence[Join], more: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """Few rows are put side by side as they lie in memory: each join of a wide row makes all of its
-        columns anew."""
+        """In small-batch mode columns are put together in memory: a join would copy every column of a wide
+        row."""
         if not self._small_batch:
             super().materialize_join(name, select, tables, more)
             return
@@ -248,7 +265,7 @@ class DuckEngine(Engine):
             self._temp_tables.discard(name)
 
     def _free_name(self, name: str) -> None:
-        """A table needs the name."""
+        """Free a name that a table needs."""
         self._plans.drop([name])
         self._cache.empty(name)
 
@@ -265,8 +282,7 @@ class DuckEngine(Engine):
 
     @contextmanager
     def small_batch(self) -> Iterator[None]:
-        """One thread, for to wake the others for a few rows takes longer than the rows; and plans that are
-        kept."""
+        """One thread a connection, because waking others takes longer than a few rows; and kept plans."""
         if self._threads is None:
             self._threads = int(self.value("SELECT current_setting('threads')"))
             self.execute("SET threads = 1")
@@ -276,13 +292,11 @@ class DuckEngine(Engine):
             yield
         finally:
             self._small_batch = False
-            if (
-                not self._cache.repeats
-            ):  # where few rows follow, threads rest until there are many: to wake them takes a while
+            if not self._cache.repeats:  # else another small batch follows, and threads are slow to wake
                 self._wake()
 
     def _wake(self) -> None:
-        """For many rows: the threads that rested over few."""
+        """Give back the threads that small-batch mode left idle."""
         if self._threads is not None:
             with suppress(EngineError):  # in a transaction that has failed nothing can be set
                 self.execute(f"SET threads = {self._threads}")
@@ -302,7 +316,7 @@ class DuckEngine(Engine):
 
 
 def _count(ran: duckdb.DuckDBPyConnection) -> int:
-    """How many rows a statement wrote."""
+    """The number of rows that a statement wrote."""
     found = ran.fetchone()
     return int(found[0]) if found else 0
 
@@ -314,7 +328,7 @@ def _materialize(name: str, select: str, parameters: Parameters | None, engine: 
 def _do_all(
     engine: Engine, take: Callable[[], tuple[int, Callable[[Engine], T]]], done: dict[int, T]
 ) -> None:
-    """Do what waits, until nothing waits any more."""
+    """Take tasks and do them until none is left."""
     while True:
         try:
             n, task = take()
