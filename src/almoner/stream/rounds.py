@@ -173,9 +173,9 @@ class Rounds:
             log, dirty_households = DeliveryLog(self.engine), DirtyHouseholds(self.engine)
             identity.expect(self.engine, self.vault, [], self._holders)
             for order in (runs[::-1], runs):  # so that whoever takes from either end had most of them
-                looked = self._look_ahead(order)
+                staged = self._stage_ahead(order)
             for run in runs:
-                found = looked.get(id(run))
+                found = staged.get(id(run))
                 self._take_run(run, log, dirty_households, found)
                 if found:
                     dirty_households.add(run.head.feed, found.matched, corrected=False)
@@ -204,7 +204,7 @@ class Rounds:
         return True
 
     def _parts(self, offsets: dict[str, int]) -> list[FeedSlice]:
-        """Urgent feeds first; of every feed the oldest events first, and no more than the pace allows in all."""
+        """Slices of urgent feeds first, and the oldest events of each feed, up to what the pace allows."""
         more, room = self.inbox.feeds_with_more(offsets), self.pace.size
         parts: list[FeedSlice] = []
         for feed in self._order:
@@ -231,15 +231,15 @@ class Rounds:
             [numbers for _, runs in read for run in runs for numbers in run.numbers()],
             self._holders,
         )
-        looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
+        staged = self._stage_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
             before = feed_states.get(part.feed.id, FeedProgress()).complete_through
-            told = [self._take_run(run, log, dirty_households, looked.get(id(run))) for run in runs]
-            if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
+            receipts = [self._take_run(run, log, dirty_households, staged.get(id(run))) for run in runs]
+            if any(r.complete_through and (before is None or r.complete_through > before) for r in receipts):
                 dirty.note_moved(self.engine, part.feed.id)
-            yield from told
+            yield from receipts
 
-    def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, StagedDelivery | None]:
+    def _stage_ahead(self, runs: Sequence[_Run]) -> dict[int, StagedDelivery | None]:
         """By the first run of each feed, what can be found out of it before any other is written."""
         tasks = [partial(_look, self.vault, self._holders, run) for run in runs]
         return dict(zip(map(id, runs), self.engine.run_parallel(tasks), strict=True))
@@ -258,7 +258,7 @@ class Rounds:
         run: _Run,
         log: DeliveryLog,
         dirty_households: DirtyHouseholds,
-        looked: StagedDelivery | None = None,
+        staged: StagedDelivery | None = None,
     ) -> DeliveryReceipt:
         head = run.head
         if not run.slices:
@@ -268,12 +268,12 @@ class Rounds:
             if outcome and (receipt.rows_new or receipt.rows_corrected):
                 dirty_households.add(
                     head.feed,
-                    outcome.looked.matched,
+                    outcome.staged.matched,
                     corrected=receipt.rows_corrected > 0,
                     withdrawn=head.withdraws,
                 )
 
-        return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, looked)
+        return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, staged)
 
     def _head(
         self, feed: Feed, events: Sequence[WaitingEvent], standing: FeedProgress, at: dt.datetime
@@ -285,7 +285,7 @@ class Rounds:
 
 
 def _look(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> StagedDelivery | None:
-    return stage_ahead(engine, vault, run.head.told, run.head.received_at, run.slices, holders)
+    return stage_ahead(engine, vault, run.head.row_feed, run.head.received_at, run.slices, holders)
 
 
 def _head(feed: Feed, received: dt.datetime, named: str) -> DeliveryHead:
@@ -295,6 +295,6 @@ def _head(feed: Feed, received: dt.datetime, named: str) -> DeliveryHead:
 
 
 def _slices(head: DeliveryHead, events: Sequence[WaitingEvent]) -> Iterator[Slice]:
-    reader = Objects(head.told, [])
+    reader = Objects(head.row_feed, [])
     for start in range(0, len(events), TEXT_ROWS):
         yield reader.slice(reader.read(e.seq, e.data or "") for e in events[start : start + TEXT_ROWS])
