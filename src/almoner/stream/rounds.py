@@ -272,7 +272,7 @@ class Rounds:
             if outcome and (receipt.rows_new or receipt.rows_corrected):
                 dirty_households.add(
                     head.feed,
-                    outcome.looked.matched,
+                    outcome.staged.matched,
                     corrected=receipt.rows_corrected > 0,
                     withdrawn=head.withdraws,
                 )
@@ -289,7 +289,7 @@ class Rounds:
 
 
 def _stage(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> StagedDelivery | None:
-    return stage_ahead(engine, vault, run.head.told, run.head.received_at, run.slices, holders)
+    return stage_ahead(engine, vault, run.head.row_feed, run.head.received_at, run.slices, holders)
 
 
 def _head(feed: Feed, received: dt.datetime, name: str) -> DeliveryHead:
@@ -299,6 +299,6 @@ def _head(feed: Feed, received: dt.datetime, name: str) -> DeliveryHead:
 
 
 def _slices(head: DeliveryHead, events: Sequence[WaitingEvent]) -> Iterator[Slice]:
-    reader = Objects(head.told, [])
+    reader = Objects(head.row_feed, [])
     for start in range(0, len(events), TEXT_ROWS):
         yield reader.slice(reader.read(e.seq, e.data or "") for e in events[start : start + TEXT_ROWS])

@@ -15,7 +15,7 @@ from dataclasses import replace
 from almoner.assessment import records
 from almoner.assessment import signals as found_signals
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.feature_table import wide
+from almoner.assessment.feature_table import feature_table
 from almoner.assessment.opening import early, open_context
 from almoner.assessment.rules import lists_everybody, signal_conditions
 from almoner.engines import Engine
@@ -81,7 +81,7 @@ def _households_of(context: AssessmentContext, subject: Subject, condition: Cond
     computes."""
     known = {c.name for i in context.pack.indicators.values() for c in i.columns}
     holds = context.sql(condition) if set(condition.columns) <= known else "true"
-    return f"SELECT household_id FROM {wide(subject)} WHERE {holds}"
+    return f"SELECT household_id FROM {feature_table(subject)} WHERE {holds}"
 
 
 def _reads_the_day(pack: Pack, signal: Signal) -> bool:
