@@ -34,7 +34,7 @@ COUNTY = "710000"
 
 @dataclass(frozen=True)
 class Household:
-    """A household that something is said of. Of `past` ones the case is to be ended."""
+    """A household with findings. The cases of `past` ones are to be ended."""
 
     number: int
     past: bool
@@ -58,7 +58,7 @@ def areas() -> list[tuple[str, dict[str, str], str | None]]:
 def changes(
     pack: Pack, households: Sequence[Household], seed: int, after: int, now: dt.datetime
 ) -> Iterator[list[Change]]:
-    """What a cycle would tell of the households, some thousand at once, numbered from `after`."""
+    """Changes of a cycle over the households, in batches of some thousand, numbered from `after`."""
     teller = _Teller(pack, seed, after, now)
     for start in range(0, len(households), AT_ONCE):
         yield [change for household in households[start : start + AT_ONCE] for change in teller.of(household)]

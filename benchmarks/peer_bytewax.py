@@ -32,7 +32,7 @@ Alerts = set[tuple[str, str]]  # key and rule
 
 @dataclass(frozen=True)
 class Peer:
-    """What the peer found, and how fast; `equal` to our facts' own answer."""
+    """The peer's alerts and speed. `equal`: whether SQL on our facts gives the same alerts."""
 
     events: int
     seconds: float
@@ -41,7 +41,7 @@ class Peer:
 
 
 def compare(engine: Engine, first: int, meters_through: dt.date, month: dt.date) -> Peer:
-    """Run the peer over what came in deliveries after `first`, with the state that they found."""
+    """Run the peer over deliveries after `first`, with the state before them."""
     known: Known = {}
     for key, (_, day, by, value) in _rows(
         engine,

@@ -1,5 +1,5 @@
-"""Our amounts and OpenFisca's for the same rules on real tax units: the same to the cent, and a difference
-is seen.
+"""Our amounts and OpenFisca's for the same rules on real tax units agree to the cent, and a difference is
+found.
 
 `data/cps_sample.csv` is every 140th tax unit, with the columns that the pack reads, of `cps.csv.gz` in the
 Python package taxcalc 6.8 (CC0 1.0, public domain).

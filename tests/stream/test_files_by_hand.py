@@ -1,4 +1,4 @@
-"""Files taken in by hand (`almoner intake`) say whom they concern as events do: to the next sweep, and to
+"""Files taken in by hand (`almoner intake`) mark households as dirty, as events do, for the next sweep and
 the next worker."""
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def sweep(home: Path) -> None:
 
 
 def waiting(home: Path) -> tuple[list[int], bool]:
-    """Who waits to be assessed, and whether everybody does."""
+    """The households that wait to be assessed, and whether everybody does."""
     with open_engine(home / "facts.duckdb") as engine:
         return dirty.dirty_households(engine, 100), dirty.all_are_dirty(engine)
 
 
 def test_a_sweep_marks_cases_whose_evidence_is_gone_or_in_doubt(home: Path) -> None:
-    """A wage was wrong, and is corrected; of a cost it is no longer known how much it was. Both cases stay
-    open, and say so once."""
+    """A wage is corrected, and the amount of a cost is withdrawn. Both cases stay open, and record it
+    once."""
     deliver(home, "wages", {**WAGE, "wage": 300})
     deliver(home, "clinic", {**COST, "cost": 5000})
     sweep(home)

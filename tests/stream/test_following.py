@@ -1,5 +1,5 @@
-"""Casework follows beside the next round: nothing waits for it that need not, nothing of it is lost or out
-of order, and its troubles are its own."""
+"""Casework follows beside the next round: nothing waits for it without need, nothing is lost or out of
+order, and its errors are not taken for errors of a slice."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_identities_are_written_when_casework_has_ended(
 
 
 class Unused:
-    """Nobody may come as far as this."""
+    """This must not be reached."""
 
 
 @pytest.fixture(scope="module")
@@ -192,8 +192,8 @@ def wage(n: int, amount: float, **more: Any) -> Any:
 
 
 def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pack, tmp_path: Path) -> None:
-    """It dies after the cycle and before casework: the facts still say of whom, and of whom nothing is
-    known any more."""
+    """The process dies after the cycle and before casework: the facts still hold the pending households, and
+    which lost evidence."""
     stream, clock, slow, worker = settled(tmp_path / "home", small)
     stream.put(wage(3, 300))
     clock.forward(seconds=1)
@@ -235,8 +235,7 @@ def test_a_round_is_told_when_casework_has_it_and_not_before(small: Pack, tmp_pa
 
 
 def test_the_process_beside_may_be_killed(small_home: Path, tmp_path: Path, worker: Workers) -> None:
-    """As where memory runs out. The worker opens everything anew, and in the end all is as if nothing had
-    been."""
+    """As when memory runs out. The worker opens everything anew, and in the end nothing is different."""
     killed, calm = copied(small_home, tmp_path / "killed"), copied(small_home, tmp_path / "calm")
     events = burst(600)
     send(calm, events)
@@ -307,8 +306,8 @@ def test_errors_come_through_the_pipe_as_they_are(small_home: Path, tmp_path: Pa
 
 
 def test_to_its_end_a_worker_says_json_and_nothing_else(small_home: Path, tmp_path: Path) -> None:
-    """What a practice froze is let go: else DuckDB's library lists on standard error, as the process ends,
-    what is still held."""
+    """What the warm-up froze is released: otherwise DuckDB's library lists it on standard error as the
+    process ends."""
     home, log = copied(small_home, tmp_path / "home"), tmp_path / "log"
     send(home, burst(100))
     with (

@@ -1,4 +1,4 @@
-"""How brokers are reached: settings and what is refused of them."""
+"""The settings by which brokers are reached, and those that are refused."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Exactly once: the worker is killed at random moments and started again; in the end everything is as if
-it had never been.
+"""Exactly once: the worker is killed at random moments and started again, and the result is that of a worker
+never killed.
 
 By default 10 kills over 1,500 events. ALMONER_KILLS=100 ALMONER_KILL_EVENTS=50000 is the long form.
 """

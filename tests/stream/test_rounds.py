@@ -1,5 +1,5 @@
-"""Slices of events go the way of files: checks, quarantine, identities, corrections; and the facts know
-how far they were taken."""
+"""Slices of events take the path of files: checks, quarantine, identities and corrections. The facts hold
+the offsets."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_in_one_slice_the_last_word_on_a_key_holds(stream: Stream) -> None:
 
 
 def test_whose_numbers_a_round_brings_is_the_same_as_for_one_feed_after_the_other(stream: Stream) -> None:
-    """Somebody who is known, somebody who comes with the register in the same round, an odd spelling of
-    both, a wrong number, and nobody."""
+    """A known person, one who comes with the register in the same round, an odd spelling of both, a wrong
+    number, and none."""
     new, odd = number(3, dt.date(1999, 5, 5)), f"{WHO[:6]} {WHO[6:14]} {WHO[14:]}"
     stream.put(person(1, WHO))
     stream.drain()

@@ -1,5 +1,5 @@
-"""`almoner work` tells departments' systems; the commands show, change and repeat what it does; the
-receiver of the docs works."""
+"""`almoner work` notifies departments' systems; commands list, change and repeat webhooks; the receiver in
+docs/ works."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def home(installed: Path, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, script: str) -> str:
-    """A script beside the installation, in a process of its own."""
+    """Run a script beside the installation in its own process."""
     done = command.run(folder, program=script, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""What is due by time alone: which signals a day can change, and the households that are assessed for it."""
+"""Due by time alone: the signals that a day can change, and the households assessed for them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Timelines beside the stream: never in a slice, for whom something changed, and for everybody when a
-month has ended; a kill loses nobody."""
+"""Timelines beside the stream: for households that changed, and for everybody when a month has ended. A kill
+loses none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OCTOBER = dt.date(2026, 10, 31)
 
 
 class Killed(Exception):  # noqa: N818 - what happened
-    """The process is gone."""
+    """The process was killed."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Place:
         )
 
     def swept(self) -> dict[int, list[TimelineSeries]]:
-        """What one sweep says now."""
+        """The timelines that one sweep computes now."""
         wanted = dict.fromkeys(self.stream.pack.timelines, self.cases.open)
         found: dict[int, list[TimelineSeries]] = {h: [] for h in self.cases.open}
         for line in lines(self.stream.engine, self.stream.pack, self.clock().date(), self.clock(), wanted):

@@ -1,4 +1,4 @@
-"""The worker: who is touched is assessed, time alone makes some due, and trouble around it loses nothing."""
+"""The worker assesses dirty households and those due by time, and loses nothing in trouble."""
 
 from __future__ import annotations
 
@@ -107,8 +107,7 @@ def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
 
 
 def test_a_feed_that_stops_raises_no_alarm(base: Pack, tmp_path: Path) -> None:
-    """A meter's silence is counted up to the day that the feed is complete for: without one, nothing is
-    known and nothing is said."""
+    """The silence of a meter counts up to the watermark of the feed: without one, the signal is unknown."""
     from county import draw
     from stream.installation import events_of
 

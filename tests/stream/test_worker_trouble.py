@@ -39,7 +39,7 @@ def place(small: Pack, tmp_path: Path) -> Any:
 def test_one_record_that_breaks_the_intake_is_found_and_set_aside(
     place: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever a record does to us: it alone goes to quarantine, and all others go in."""
+    """A record that makes the engine fail goes to quarantine alone, and all others go in."""
     clock, stop, real = Clock(), Flag(), Objects.read
     settled(place, clock)
     place.put(*(wage(f"n{n}", WHO, n, f"{2000 + n}-01-01") for n in range(20)))
