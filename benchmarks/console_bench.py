@@ -102,8 +102,8 @@ class _Teller:
         back = chance.uniform(DAYS, YEAR) if household.past else chance.uniform(0, DAYS)
         known_at = (self._now - dt.timedelta(days=back)).replace(microsecond=0)
         area = chance.choice(self._villages)
-        wanted = 2 if chance.random() < SECOND else 1
-        for signal in chance.sample(self._signals, min(wanted, len(self._signals))):
+        count = 2 if chance.random() < SECOND else 1
+        for signal in chance.sample(self._signals, min(count, len(self._signals))):
             yield self._change("signal", signal.id, household.number, known_at, area, self._layers(signal))
         if self._programmes and chance.random() < PROPOSED:
             programme = chance.choice(self._programmes)

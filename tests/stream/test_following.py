@@ -93,7 +93,7 @@ def following(slow: Slow) -> Iterator[Following]:
     made.close()
 
 
-def test_who_begins_goes_on_while_casework_works(following: Following, slow: Slow) -> None:
+def test_the_worker_goes_on_while_casework_follows(following: Following, slow: Slow) -> None:
     begin(following, slow)
     following.look()  # it has not ended, so there is nothing to say
     assert (following.busy, slow.done) == (True, [])
@@ -191,7 +191,9 @@ def wage(n: int, amount: float, **more: Any) -> Any:
     return event("wages", n, resident_no=WHO, month="2026-11-01", wage=amount, **more)
 
 
-def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pack, tmp_path: Path) -> None:
+def test_pending_households_and_lost_evidence_are_left_to_the_next_process(
+    small: Pack, tmp_path: Path
+) -> None:
     """The process dies after the cycle and before casework: the facts still hold the pending households, and
     which lost evidence."""
     stream, clock, slow, worker = settled(tmp_path / "home", small)
@@ -218,7 +220,7 @@ def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pac
     stream.close()
 
 
-def test_a_round_is_told_when_casework_has_it_and_not_before(small: Pack, tmp_path: Path) -> None:
+def test_a_round_is_logged_when_casework_has_it_and_not_before(small: Pack, tmp_path: Path) -> None:
     stream, clock, slow, worker = settled(tmp_path / "home", small)
     slow.may.clear()
     before = sum(worker.status.waited)
@@ -281,7 +283,7 @@ def lives(process: int) -> bool:
         return False
 
 
-def test_the_process_beside_ends_with_whoever_started_it(small_home: Path, tmp_path: Path) -> None:
+def test_the_process_beside_ends_with_the_process_that_started_it(small_home: Path, tmp_path: Path) -> None:
     home = copied(small_home, tmp_path / "home")
     starts = f"""import sys, time; from pathlib import Path
 from almoner.casework.own_process import OwnProcess

@@ -160,7 +160,7 @@ def test_each_message_is_kept_once_and_in_order(cluster: Cluster, inbox: Inbox) 
     assert inbox.totals() == {"accepted": 311, "repeated": 1}
 
 
-def test_what_is_no_event_is_told_and_passed_over(
+def test_what_is_no_event_is_logged_and_skipped(
     cluster: Cluster, inbox: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     prefix = cluster.topics()
@@ -274,7 +274,7 @@ def test_two_readers_of_a_group_share_out_what_comes(cluster: Cluster, inbox: In
     other.close()
 
 
-def test_a_broker_that_is_away_is_told_now_and_then(
+def test_a_broker_that_is_away_is_logged_now_and_then(
     inbox: Inbox, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = {"bootstrap.servers": "127.0.0.1:1"}

@@ -108,7 +108,7 @@ def test_no_sweep_follows_where_no_month_was_counted(swept: Stream, few: Pack) -
     assert not state.mark(swept.engine, MONTHS)
 
 
-def test_where_something_always_waits_months_hold_nobody_up_twice(
+def test_where_events_always_wait_months_delay_them_only_once(
     swept: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After ten minutes without a quiet moment one month is counted; the next step assesses the dirty

@@ -108,7 +108,7 @@ def test_a_parameter_that_comes_into_force_clears_without_any_event(tmp_path: Pa
     place.close()
 
 
-def test_only_those_who_can_be_due_are_looked_at(place: Stream) -> None:
+def test_only_households_that_can_be_due_are_assessed(place: Stream) -> None:
     clock = Clock()
     settled(place, clock)
     assert ticks.due(place.engine, place.pack, {"poor"}, clock().date(), clock()) == []

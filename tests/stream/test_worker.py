@@ -75,7 +75,7 @@ def test_an_event_that_comes_late_counts_where_it_belongs(place: Stream) -> None
     assert len(place.rows("wages", "month")) == 4
 
 
-def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
+def test_households_due_by_time_delay_no_event_and_are_assessed_beside_events(
     place: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A day concerns hundreds of thousands among millions: they go in small cycles, and some with each
@@ -122,7 +122,7 @@ def test_a_feed_that_stops_raises_no_alarm(base: Pack, tmp_path: Path) -> None:
     stream.close()
 
 
-def test_touched_households_of_a_process_that_died_are_assessed_by_the_next(place: Stream) -> None:
+def test_dirty_households_of_a_process_that_died_are_assessed_by_the_next(place: Stream) -> None:
     clock = Clock()
     settled(place, clock)
     place.put(wage("5", WHO, 300))
@@ -146,7 +146,7 @@ def test_a_burst_of_bulk_is_assessed_in_bounded_cycles(place: Stream) -> None:
     assert len([k for k in standing(place) if "poor" in k]) == 30
 
 
-def test_a_new_pack_makes_everybody_be_looked_at(place: Stream) -> None:
+def test_a_new_pack_makes_everybody_be_assessed(place: Stream) -> None:
     clock = Clock()
     settled(place, clock)
     swept = scopes(place).count("everybody")
