@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from almoner.policy import compile_pack
 from almoner.policy.model.pack import Pack
@@ -16,6 +17,8 @@ from pending import PENDING, pending
 from stream.installation import made
 
 PACKS = Path(__file__).parents[1] / "packs"
+settings.register_profile("almoner", deadline=None)  # timings are benchmarks, never assertions
+settings.load_profile("almoner")
 os.environ.setdefault(
     "GLIBC_TUNABLES", ""
 )  # a worker that is forked cannot start itself anew (cli/test_memory.py has one that does)

@@ -92,16 +92,16 @@ def test_a_replay_refuses_an_archived_pack_that_was_altered(
     home = copied(decided / "home", tmp_path / "home")
     (kept,) = (home / "packs").iterdir()
     alter(kept)
-    told = almoner("run", home, *DAY, *LATER, code=1)
-    assert "was changed after it decided" in " ".join(told.split())
+    message = almoner("run", home, *DAY, *LATER, code=1)
+    assert "was changed after it decided" in " ".join(message.split())
 
 
 def test_a_replay_refuses_to_go_on_without_the_archived_pack(decided: Path, tmp_path: Path) -> None:
     home = copied(decided / "home", tmp_path / "home")
     (kept,) = (home / "packs").iterdir()
     shutil.rmtree(kept)
-    told = almoner("run", home, *DAY, *LATER, code=1)
-    assert f"The pack {kept.name[:12]} is not in" in " ".join(told.split())
+    message = almoner("run", home, *DAY, *LATER, code=1)
+    assert f"The pack {kept.name[:12]} is not in" in " ".join(message.split())
 
 
 def test_a_comparison_with_an_archived_pack_that_was_altered_is_refused(
@@ -110,5 +110,5 @@ def test_a_comparison_with_an_archived_pack_that_was_altered_is_refused(
     home = copied(decided / "home", tmp_path / "home")
     (kept,) = (home / "packs").iterdir()
     raise_bar(kept)
-    told = almoner("pack", "diff", kept.name[:12], decided / "pack", "--home", home, code=1)
-    assert "was changed after it decided" in " ".join(told.split())
+    message = almoner("pack", "diff", kept.name[:12], decided / "pack", "--home", home, code=1)
+    assert "was changed after it decided" in " ".join(message.split())

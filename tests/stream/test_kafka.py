@@ -32,7 +32,7 @@ from county import KEY
 from once import copied
 from stream.burst import FEEDS as SMALL
 from stream.burst import burst, held
-from stream.installation import Workers, almoner, inbox_of, stop, told, wait_until_done
+from stream.installation import Workers, almoner, inbox_of, log_lines, stop, wait_until_done
 
 kafka = pytest.importorskip("confluent_kafka")
 admin = pytest.importorskip("confluent_kafka.admin")
@@ -360,7 +360,7 @@ def a_worker_that_is_killed_loses_and_doubles_nothing(
     one, other = held(killed), held(calm)
     assert sorted(feed for feed, _ in one.pop(own)) == sorted(feed for feed, _ in other.pop(own))
     assert one == other
-    assert [line for line in told(killed) if line["event"] == "trouble"] == []
+    assert [line for line in log_lines(killed) if line["event"] == "trouble"] == []
     assert {feed: cluster.behind(prefix, feed, GROUP) for feed in SMALL} == dict.fromkeys(SMALL, 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 from almoner.errors import EngineError
 from almoner.registry.identity import pads
 from almoner.registry.vault import Secret
-from almoner.stream.worker import SliceFailed
+from almoner.stream.slice_failures import SliceFailed
 from county import KEY, draw
 from spellings import shown_in
 from stream.installation import events_of

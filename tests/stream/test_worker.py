@@ -42,7 +42,7 @@ def test_an_event_is_assessed_in_the_step_that_takes_it_in(place: Stream) -> Non
         assert worker.step()
         assert "signal:poor:household:1" in standing(place)
         worker.casework.wait()
-        assert worker._told == place.engine.value("SELECT max(cycle_id) FROM assessment.cycle")
+        assert worker._progress.last_cycle == place.engine.value("SELECT max(cycle_id) FROM assessment.cycle")
     assert scopes(place)[-1] == "households"
 
 

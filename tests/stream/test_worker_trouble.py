@@ -122,14 +122,19 @@ def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(
         with working(place, clock) as worker:
             warm_up = worker.warm_up
 
-            def practised(stop: Flag) -> None:
+            def warm_up_and_stop(stop: Flag) -> None:
                 warm_up(stop)
                 if '"event": "practised"' in caplog.text or len(steps) > 9:
                     stop.set()
 
             steps_of = worker.step
-            worker.step = lambda: steps.append(steps_of()) or steps[-1]  # type: ignore[method-assign, func-returns-value]
-            worker.warm_up = practised  # type: ignore[method-assign]
+
+            def counted_step() -> bool:
+                steps.append(steps_of())
+                return steps[-1]
+
+            worker.step = counted_step  # type: ignore[method-assign]
+            worker.warm_up = warm_up_and_stop  # type: ignore[method-assign]
             yield worker
 
     with caplog.at_level("INFO", "almoner.stream"):
@@ -144,8 +149,12 @@ def test_a_worker_practises_before_it_works_and_says_nothing_of_it(
     clock, stop = Clock(), Flag()
     settled(place, clock)
     place.engine.execute(
-        f"""INSERT INTO assessment.standing VALUES ('signal:work_lost:person:1', 'signal', 'work_lost', 'person', 1, 1, 1, '520101',
-            'yellow', 0, 'as it was', '{clock().date()}', '{clock().date()}')"""
+        f"""
+        INSERT INTO assessment.standing VALUES (
+          'signal:work_lost:person:1', 'signal', 'work_lost', 'person', 1, 1, 1, '520101',
+          'yellow', 0, 'as it was', '{clock().date()}', '{clock().date()}'
+        )
+        """
     )
     before = everything(place)
 

@@ -1,4 +1,4 @@
-"""`almoner pack diff`: what another pack would change, on the facts of an installation. Nothing is written
+"""`almoner pack diff`: shows what another pack would change on the facts of an installation, without writing
 there."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from almoner import home
 from almoner.assessment import records
-from almoner.cli.output import emit_json, err, out, show_table, told
+from almoner.cli.output import emit_json, err, errors_as_text, out, show_table
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
@@ -45,8 +45,9 @@ _LISTED = (
 def compare(
     old: str, new: str, folder: Path, day: dt.date | None, level: str | None, file: Path | None, as_json: bool
 ) -> None:
-    """Print what `new` in place of `old` would change, and list it in `file` where one is named."""
-    with told():
+    """Print what pack `new` would change in place of `old`, and list the changes in `file` if one is
+    named."""
+    with errors_as_text():
         place = home.load(folder)
         with _compared(place, old, new, day, level) as (effects, engine):
             if file is not None:

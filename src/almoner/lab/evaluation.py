@@ -51,7 +51,10 @@ class Quality:
 
 
 def truth_of(engine: Engine, vault: Vault, place: Path, as_of: dt.date) -> None:
-    """Keep the needs of the place as `true_need` (need, household_id, person_id), by the registry's own ids."""
+    """Write the needs of the place to the table `true_need` (need, household_id, person_id).
+
+    Ids are those of the registry.
+    """
     needs = _needs(place / "truth")
     since = as_of - dt.timedelta(days=DAYS_BACK)
     with engine.register("truth_file", needs):
