@@ -25,7 +25,7 @@ from almoner.casework.models import CalendarDay, Case, Check, FeedState, Grievan
 from almoner.casework.residents import corrections, grievances, notices, walk_ins
 from casework.makers import Outbox, authorised_by_all
 from casework.moves import go
-from casework.test_help_requests import UNKNOWN, desk, told
+from casework.test_walk_ins import UNKNOWN, desk, told
 
 __all__ = ["desk"]  # a fixture
 
