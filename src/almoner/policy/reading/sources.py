@@ -1,4 +1,4 @@
-"""The files of a pack: where they lie, what `extends` brings, their hash, and copies that stand alone."""
+"""Finds the files of a pack, merges those of packs that it extends, and hashes and archives them."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def pack_hash(files: Mapping[str, bytes]) -> str:
 
 
 def archive(pack_folder: Path | str, target: Path) -> Path:
-    """Keep a copy of the pack, standing alone, in `target/<hash>`; gives that folder. Twice is no harm."""
+    """Copy the pack, with all that it extends, to `target/<hash>` where it is not yet; gives that folder."""
     files = pack_files(pack_folder)
     place = target / pack_hash(files)
     if place.is_dir():
