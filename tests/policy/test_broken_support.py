@@ -95,7 +95,7 @@ PROGRAMMES = [
         "eligible: granted_grant > 0",
         "eligible: granted_grand > 0",
         "granted_grand",
-        "no column",
+        "is not a column",
     ),
     Broken(
         "unit-mismatch",

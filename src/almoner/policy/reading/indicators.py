@@ -38,7 +38,7 @@ def tables(feeds: Mapping[str, Feed | None]) -> dict[str, Relation]:
 
 
 class StatementReader:
-    """The checks of a YAML file with its SELECT that all kinds of statement share. Findings go to `report`."""
+    """The checks that all kinds of statement (a YAML file with a SELECT) share. Findings go to `report`."""
 
     what = "an indicator"
     by_area_advice = "Put out the column and compare it in a signal or programme."

@@ -105,7 +105,7 @@ class LegalTermsReader:
             self._fault(path, "date", f"`{day}` is not a date.", "Write it as 2026-01-31.")
 
     def _levels(self) -> None:
-        """Check the names of levels, that each is given once, and that levels with approval are among them."""
+        """Check the names of levels, that each is given once, and that those with approval are known."""
         named: set[str] = set()
         for day in self._document.mapping("levels", "values"):
             path: Path = ("levels", "values", day, "value")
