@@ -115,7 +115,7 @@ PROGRAMMES = [
     ),
     Broken("unit-mismatch", EXTRA, '":line * members"}', '":line"}', "cap:", "The cap is in"),
     Broken("missing-key", EXTRA, "total: {en: Total, zh: 合计}\n", "", "label: {en: Extra", "Add `total:`"),
-    Broken("ambiguous-name", EXTRA, "id: by_members", "id: half", "id: half, label", "another id"),
+    Broken("ambiguous-name", EXTRA, "id: by_members", "id: half  # again", "# again", "another id"),
     Broken("ambiguous-name", EXTRA, "id: half", "id: granted_grant", "id: granted_grant", "Almoner's own"),
     Broken(
         "cause-not-looked-at",
