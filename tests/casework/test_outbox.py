@@ -99,7 +99,7 @@ def test_a_changed_signal_keeps_its_old_evidence_in_the_trail(outbox: Outbox) ->
     casework.apply([[outbox.signal(1, "changed", level="orange", severity=0.7)]])
     signal, event = CaseSignal.objects.get(), CaseEvent.objects.get(kind="signal_changed")
     assert (signal.level, signal.severity) == ("orange", 0.7)
-    assert json.loads(event.data)["body_before"] == {"form": "", "answers": old.said}
+    assert json.loads(event.data)["body_before"] == {"form": "", "answers": old.stored}
 
 
 def test_a_clock_is_never_moved_out_by_evidence(outbox: Outbox) -> None:
