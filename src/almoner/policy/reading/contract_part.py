@@ -53,7 +53,8 @@ class ContractPart:
                 extras[name] = (item.get("value"), (*place, "value"))
         return extras
 
-    def required(self, extras: Extras, path: Path, names: Iterable[str]) -> None:
+    def require(self, extras: Extras, path: Path, names: Iterable[str]) -> None:
+        """Report each of `names` that the additions below `path` lack."""
         for name in names:
             if name not in extras:
                 self.fault(
@@ -63,14 +64,14 @@ class ContractPart:
                     f"Add {{property: {name}, value: ...}} to customProperties.",
                 )
 
-    def label(self, extras: Extras) -> None:
+    def check_label(self, extras: Extras) -> None:
         label, path = extras.get("label", ({}, ()))
         if not isinstance(label, dict):
             self.fault(path, "wrong-type", "`label` needs words per language.", "Write {en: ..., zh: ...}.")
         elif label:
             fitting.check_translations(self.document, path, self.context.languages, self.report)
 
-    def one_of(self, extras: Extras, name: str, known: Iterable[str]) -> None:
+    def check_one_of(self, extras: Extras, name: str, known: Iterable[str]) -> None:
         value, path = extras.get(name, (None, ()))
         if value is not None and value not in known:
             self.fault(
@@ -80,7 +81,7 @@ class ContractPart:
                 instead(str(value), known),
             )
 
-    def purposes(self, extras: Extras) -> None:
+    def check_purposes(self, extras: Extras) -> None:
         value, path = extras.get("purposes", ([], ()))
         if not isinstance(value, list):
             self.fault(path, "wrong-type", "`purposes` is not a list.", "Write [one, another].")
