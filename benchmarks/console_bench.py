@@ -1,5 +1,5 @@
-"""Changes as a cycle tells them, for households without a place: what `python -m benchmarks console` fills its
-console with."""
+"""Makes up the changes of a cycle, for households without a place: `python -m benchmarks console` fills its
+console with them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COUNTY = "710000"
 
 @dataclass(frozen=True)
 class Household:
-    """A household that something is said of. Of `past` ones the case is to be ended."""
+    """A household with findings. The cases of `past` ones are to be ended."""
 
     number: int
     past: bool
@@ -58,7 +58,7 @@ def areas() -> list[tuple[str, dict[str, str], str | None]]:
 def changes(
     pack: Pack, households: Sequence[Household], seed: int, after: int, now: dt.datetime
 ) -> Iterator[list[Change]]:
-    """What a cycle would tell of the households, some thousand at once, numbered from `after`."""
+    """Changes of a cycle over the households, in batches of some thousand, numbered from `after`."""
     teller = _Teller(pack, seed, after, now)
     for start in range(0, len(households), AT_ONCE):
         yield [change for household in households[start : start + AT_ONCE] for change in teller.of(household)]
@@ -102,8 +102,8 @@ class _Teller:
         back = chance.uniform(DAYS, YEAR) if household.past else chance.uniform(0, DAYS)
         known_at = (self._now - dt.timedelta(days=back)).replace(microsecond=0)
         area = chance.choice(self._villages)
-        wanted = 2 if chance.random() < SECOND else 1
-        for signal in chance.sample(self._signals, min(wanted, len(self._signals))):
+        count = 2 if chance.random() < SECOND else 1
+        for signal in chance.sample(self._signals, min(count, len(self._signals))):
             yield self._change("signal", signal.id, household.number, known_at, area, self._layers(signal))
         if self._programmes and chance.random() < PROPOSED:
             programme = chance.choice(self._programmes)
@@ -113,13 +113,13 @@ class _Teller:
     def _layers(self, signal: Signal) -> dict[str, Any]:
         watch = self._pack.watch
         level = self._chance.choice(signal.levels)
-        told = {
+        payload = {
             "level": level.id,
             "within": {"amount": level.within.amount, "unit": level.within.unit},
             "severity": self._chance.random(),
         }
         if watch is None:
-            return told | {"layers": None}
+            return payload | {"layers": None}
         groups = list(watch.groups.values())
         listed = [self._chance.choice(groups)] if groups and self._chance.random() < LISTED else []
         line = watch.lines.get(signal.theme)
@@ -129,7 +129,7 @@ class _Teller:
                 {"id": line.id, "label": dict(line.label), "department": line.department} if line else None
             ),
         }
-        return told | {"layers": layers}
+        return payload | {"layers": layers}
 
     def _change(
         self, kind: Any, of: str, household: int, known_at: dt.datetime, area: str, more: dict[str, Any]

@@ -1,5 +1,4 @@
-"""`python -m benchmarks entitlements`: a pack's programmes on a real file, beside the same rules in OpenFisca in
-the same run.
+"""Measures a pack's programmes on a real file, beside the same rules in OpenFisca in the same run.
 
 Both start from the same facts in the same store and end with what each programme gives each household.
 Ours is a rehearsal of the cycle: indicators, signals, entitlements. Theirs is OpenFisca's own vectorised
@@ -67,7 +66,7 @@ class Comparison:
 
 
 def compare(pack: Pack, folder: Path, rows: pa.Table | None = None) -> Comparison:
-    """Take the panel of `pack`, which lies in `folder`, in once, then let both work it out in turn.
+    """Take in the panel of `pack`, which lies in `folder`, then compute it with both in turn.
 
     Raises AlmonerError when the pack has no panel or no rules for OpenFisca, or OpenFisca is not installed.
     """

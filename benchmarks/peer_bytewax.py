@@ -32,7 +32,7 @@ Alerts = set[tuple[str, str]]  # key and rule
 
 @dataclass(frozen=True)
 class Peer:
-    """What the peer found, and how fast; `equal` to our facts' own answer."""
+    """The peer's alerts and speed. `equal`: whether SQL on our facts gives the same alerts."""
 
     events: int
     seconds: float
@@ -41,7 +41,7 @@ class Peer:
 
 
 def compare(engine: Engine, first: int, meters_through: dt.date, month: dt.date) -> Peer:
-    """Run the peer over what came in deliveries after `first`, with the state that they found."""
+    """Run the peer over deliveries after `first`, with the state before them."""
     known: Known = {}
     for key, (_, day, by, value) in _rows(
         engine,
@@ -53,14 +53,21 @@ def compare(engine: Engine, first: int, meters_through: dt.date, month: dt.date)
     judge = {METER: _meter(meters_through), WAGE: _wages(month)}
     found, seconds = _run(rows, known, judge)
     touched = {key for key, _ in rows}
-    said = {alert for alert in _said(engine, meters_through, month) if alert[0] in touched}
-    return Peer(len(rows), seconds, len(found), found == said)
+    expected = {alert for alert in _alerts_in_sql(engine, meters_through, month) if alert[0] in touched}
+    return Peer(len(rows), seconds, len(found), found == expected)
 
 
 def _rows(engine: Engine, chosen: str) -> Iterable[Row]:
-    sql = f"""SELECT '{METER}' AS kind, person_id, day, '' AS by, litres AS value, delivery_id FROM facts.elderly_meters WHERE {chosen}
-        UNION ALL SELECT '{WAGE}', person_id, month, employer_code, wage, delivery_id FROM facts.insured_wages WHERE {chosen}
-        ORDER BY delivery_id"""
+    sql = f"""
+        SELECT '{METER}' AS kind, person_id, day, '' AS by, litres AS value, delivery_id
+        FROM facts.elderly_meters
+        WHERE {chosen}
+        UNION ALL
+        SELECT '{WAGE}', person_id, month, employer_code, wage, delivery_id
+        FROM facts.insured_wages
+        WHERE {chosen}
+        ORDER BY delivery_id
+        """
     for kind, person, day, by, value, _ in engine.rows(sql):
         yield f"{kind}:{person}", (kind, day, by, float(value))
 
@@ -121,15 +128,41 @@ def _wages(month: dt.date) -> Judge:
     return judged
 
 
-def _said(engine: Engine, through: dt.date, month: dt.date) -> Alerts:
+def _alerts_in_sql(engine: Engine, through: dt.date, month: dt.date) -> Alerts:
     """The same two rules in SQL on our facts, as they are known now."""
-    sql = f"""WITH days AS (SELECT * FROM facts.elderly_meters WHERE known_to = 'infinity' AND day > $through - {USUAL_DAYS + 7} AND day <= $through),
-        meters AS (SELECT person_id, max(litres) FILTER (WHERE day = $through) > {RUNAWAY_LITRES} AS runaway,
-            $through - max(day) FILTER (WHERE litres >= {SILENT_LITRES}) >= 1 AND median(litres) FILTER (WHERE day <= $through - 7) >= {USUAL_LITRES} AS silent
-            FROM days GROUP BY person_id),
-        sums AS (SELECT person_id, month, sum(wage) AS wage FROM facts.insured_wages WHERE known_to = 'infinity'
-            AND month >= $month - INTERVAL {USUAL_MONTHS} MONTH AND month <= $month GROUP BY ALL),
-        wages AS (SELECT person_id, max(wage) FILTER (WHERE month = $month) < {FALL} * median(wage) FILTER (WHERE month < $month) AS fell FROM sums GROUP BY person_id)
-        SELECT '{METER}:' || person_id, 'runaway' FROM meters WHERE runaway UNION ALL SELECT '{METER}:' || person_id, 'silent' FROM meters WHERE silent
-        UNION ALL SELECT '{WAGE}:' || person_id, 'fell' FROM wages WHERE fell"""
+    sql = f"""
+        WITH days AS (
+          SELECT *
+          FROM facts.elderly_meters
+          WHERE known_to = 'infinity' AND day > $through - {USUAL_DAYS + 7} AND day <= $through
+        ), meters AS (
+          SELECT
+            person_id,
+            max(litres) FILTER (WHERE day = $through) > {RUNAWAY_LITRES} AS runaway,
+            $through - max(day) FILTER (WHERE litres >= {SILENT_LITRES}) >= 1
+              AND median(litres) FILTER (WHERE day <= $through - 7) >= {USUAL_LITRES} AS silent
+          FROM days
+          GROUP BY person_id
+        ), sums AS (
+          SELECT person_id, month, sum(wage) AS wage
+          FROM facts.insured_wages
+          WHERE
+            known_to = 'infinity'
+            AND month >= $month - INTERVAL {USUAL_MONTHS} MONTH
+            AND month <= $month
+          GROUP BY ALL
+        ), wages AS (
+          SELECT
+            person_id,
+            max(wage) FILTER (WHERE month = $month)
+              < {FALL} * median(wage) FILTER (WHERE month < $month) AS fell
+          FROM sums
+          GROUP BY person_id
+        )
+        SELECT '{METER}:' || person_id, 'runaway' FROM meters WHERE runaway
+        UNION ALL
+        SELECT '{METER}:' || person_id, 'silent' FROM meters WHERE silent
+        UNION ALL
+        SELECT '{WAGE}:' || person_id, 'fell' FROM wages WHERE fell
+        """
     return set(engine.rows(sql, {"through": through, "month": month}))

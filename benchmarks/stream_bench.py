@@ -1,5 +1,5 @@
-"""`python -m benchmarks stream`: events at a steady rate into the inbox, and for each how long it took to the
-case; figures and a picture."""
+"""Sends events at a steady rate into the inbox, and measures the time of each until its case; figures and a
+picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen of the worker at a moment, in seconds since the first event."""
+    """Figures of the worker at a moment, in seconds since the first event."""
 
     second: float
     memory_mib: float
@@ -53,8 +53,7 @@ class Point:
 
 
 def send(inbox: Inbox, events: Sequence[Event], rate: float, process: int) -> tuple[list[Sent], list[Sample]]:
-    """Send all, `rate` a second, as one sender does that does not wait for anybody. 0: as fast as the
-    inbox takes them."""
+    """Send all events at `rate` a second; 0: as fast as the inbox takes them."""
     sent: list[Sent] = []
     samples = [Sample(0.0, memory_mib(process), 0)]
     started = perf_counter()
@@ -72,14 +71,14 @@ def send(inbox: Inbox, events: Sequence[Event], rate: float, process: int) -> tu
     return sent, samples
 
 
-def waited(sent: Sequence[Sent], told: Sequence[Mapping[str, Any]]) -> list[float]:
+def waited(sent: Sequence[Sent], log: Sequence[Mapping[str, Any]]) -> list[float]:
     """Of each event the seconds from its arrival to the commit of casework's transaction that holds its
     consequences.
 
-    The worker tells a round after that transaction, with the position up to which it took each feed.
+    The worker logs a round after that transaction, with the position up to which it took each feed.
     """
     rounds = [
-        (dt.datetime.fromisoformat(line["at"]), line["through"]) for line in told if line["event"] == "round"
+        (dt.datetime.fromisoformat(line["at"]), line["through"]) for line in log if line["event"] == "round"
     ]
     by_feed: dict[str, list[Sent]] = {}
     for event in sent:
@@ -172,12 +171,12 @@ def draw(file: Path, series: Sequence[Point]) -> None:
 
 
 def memory_mib(process: int, peak: bool = False) -> float:
-    """What a process and those that it started hold now, or held at most; 0 where the system does not tell."""
+    """Memory of a process and its children, now or at most; 0 where the system does not give it."""
     return _held(process, peak) + sum(memory_mib(one, peak) for one in started_by(process))
 
 
 def started_by(process: int) -> list[int]:
-    """Processes that this one's threads started and that live."""
+    """Living child processes of this one's threads."""
     found: list[int] = []
     for listed in Path(f"/proc/{process}/task").glob("*/children"):
         with suppress(OSError):  # the thread has ended since

@@ -1,4 +1,4 @@
-"""`python -m benchmarks console`: how long each page takes at the server, beside the same page over a few cases."""
+"""`python -m benchmarks console`: the time of each page at the server, over many cases and over a few."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework
-from almoner.cli.output import AsJson, emit_json, show_table, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, show_table
 from almoner.installation import opening
 from almoner.policy import compile_pack
 from almoner.policy.model.pack import Pack
@@ -40,7 +40,7 @@ def console(
 
     On SQLite, or on the PostgreSQL database that ALMONER_DATABASE_URL names; it must be empty.
     """
-    with told(), TemporaryDirectory() as folder:
+    with errors_as_text(), TemporaryDirectory() as folder:
         result = _measure(Path(folder), cases, seed, compile_pack(pack), pack)
     if as_json:
         emit_json(result)
@@ -58,8 +58,8 @@ def console(
 
 @dataclass
 class _Console:
-    """The console that is filled: `seq` is the last change that was applied, `households` how many
-    something was said of."""
+    """The console that is filled. `seq` is the last change applied, `households` the number of households
+    with findings."""
 
     pack: Pack
     seed: int
@@ -69,7 +69,7 @@ class _Console:
     tally_seconds: float = 0.0
 
     def fill(self, cases: int, now: dt.datetime) -> None:
-        """So many open cases in all, and ended ones beside."""
+        """Fill the console up to a number of open cases, with ended ones beside them."""
         from benchmarks.console import page_filling
 
         numbers = range(self.households, cases)
@@ -125,7 +125,7 @@ def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> 
         "slowest_seconds": round(max(took.best for took in found.values()), 3),
         "pages": {
             name: (
-                took.told()
+                took.as_json()
                 | {
                     "seconds_few": round(before.best, 4),
                     "ratio": round(took.best / before.best, 1),
@@ -137,7 +137,7 @@ def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> 
 
 
 def _people(township: str) -> dict[str, Any]:
-    """Somebody who sees all, somebody with one township, a colleague who has most cases, and an auditor."""
+    """Users: one who sees all areas, one with a township, a colleague who has most cases, and an auditor."""
     made = casework.create_user
     return {
         "everywhere": made("everywhere", None, role="lead", areas=["*"]),

@@ -1,4 +1,7 @@
-"""`python -m benchmarks stream`: from the arrival of an event to its case, beside a sweep a slice and Bytewax."""
+"""`python -m benchmarks stream`: the time from the arrival of an event to its case.
+
+The same events also go through a sweep a slice, and through Bytewax.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework, cycle
-from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.installation import cycles, intake, opening
@@ -52,7 +55,7 @@ def stream(
 ) -> None:
     """Place, first load and sweep; then its last records as events, through the inbox and a worker of its
     own to cases."""
-    with told(), TemporaryDirectory() as folder:
+    with errors_as_text(), TemporaryDirectory() as folder:
         wanted = events or max(1, round(rate * seconds))
         run = _Run(Path(folder), residents, seed, pack)
         result = run.measure(wanted, rate, naive=naive, peer=peer, series=series, chart=chart)
@@ -136,7 +139,7 @@ class _Run:
     def _stream(
         self, box: Inbox, events: Sequence[Event], rate: float, day: dt.date
     ) -> tuple[list[Sent], list[stream_bench.Sample], list[dict[str, Any]], float]:
-        """With a worker in its own process that has done all that was left of the first load."""
+        """Stream the events to a worker in its own process, which has finished the first load."""
         home, log = self.folder / "home", self.folder / "worker.log"
         words = [sys.executable, "-m", "almoner", "work", str(home), "--as-of", str(day)]
         with log.open("w", encoding="utf-8") as written:
@@ -188,7 +191,7 @@ def _peer(
 
 
 def _until_idle(home: Path, box: Inbox, process: subprocess.Popen[bytes]) -> None:
-    """Until nothing waits, all who were touched were assessed, and the worker had a quiet moment."""
+    """Wait until the inbox is empty, no household is dirty and the worker is idle."""
     end = monotonic() + LONGEST_WAIT_SECONDS
     while True:
         found = status.read(home) or {}

@@ -1,7 +1,7 @@
-"""The life that `python -m benchmarks console` gives to its made-up cases: who took them, what was decided, sent,
-asked and told.
+"""Fills the made-up cases of `python -m benchmarks console` with work: assignments, decisions, referrals,
+checks and notices.
 
-It is written by a few statements: what people do one by one is not measured here.
+A few statements write all of it, because the benchmark does not measure what people do one by one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef
 
 from almoner.casework.cases.participation import ONE
-from almoner.casework.cases.status import TOLD, around
+from almoner.casework.cases.status import NOTIFIED_FIRST, around
 from almoner.casework.core import vault_rows
 from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (
@@ -27,12 +27,12 @@ from almoner.casework.models import (
     Case,
     CaseSignal,
     Check,
-    Concern,
-    HelpRequest,
+    Grievance,
     HouseholdMember,
     Notice,
     Referral,
     Visit,
+    WalkIn,
 )
 from almoner.casework.models.cases import OPEN
 from almoner.errors import AlmonerError
@@ -55,8 +55,8 @@ def refuse_filled() -> None:
 
 
 def live(users: Mapping[str, User], first_past: int, now: dt.datetime) -> None:
-    """Let time pass over cases that a cycle has just opened: they are taken, decided, given something,
-    visited and ended.
+    """Let time pass over cases that a cycle has just opened: they are taken, decided, referred, visited and
+    ended.
 
     Households from `first_past` on have ended cases.
     """
@@ -115,7 +115,7 @@ def _sent(now: dt.datetime) -> None:
 
 
 def _cleared(now: dt.datetime) -> None:
-    """Of one case in a hundred nothing stands any more."""
+    """One case in a hundred has no active finding any more."""
     gone = Case.objects.filter(OPEN).annotate(rest=F("household_id") % 100).filter(rest=50)
     CaseSignal.objects.filter(cleared_on=None, case__in=gone).update(cleared_on=now.date() - DAY)
     gone.update(listed=False, unlisted=False)
@@ -161,8 +161,7 @@ def _some(found: Sequence[int]) -> Iterable[list[int]]:
 
 
 def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
-    """What waits for somebody: second persons, families, notices without an answer; and who looked, as
-    often as there are cases."""
+    """Pending checks, authorisations and notices, and as many views as there are cases."""
     found = (
         Case.objects.filter(OPEN, state="verifying", checks=None)
         .annotate(rest=F("household_id") % 40)
@@ -174,7 +173,7 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         )
         for case in found
     )
-    told = (
+    notified = (
         Case.objects.filter(OPEN, state="verifying", notices=None)
         .annotate(rest=F("household_id") % 40)
         .filter(rest=3)[:AT_ONCE]
@@ -188,11 +187,11 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
             answer_by=now - 9 * DAY,
             told=[signal.pk for signal in case.signals.all()],
         )
-        for case in told.prefetch_related("signals")
+        for case in notified.prefetch_related("signals")
     )
-    asks = Case.objects.filter(OPEN, concerns=None).annotate(rest=F("household_id") % 50).filter(rest=11)
-    Concern.objects.bulk_create(
-        Concern(
+    asks = Case.objects.filter(OPEN, grievances=None).annotate(rest=F("household_id") % 50).filter(rest=11)
+    Grievance.objects.bulk_create(
+        Grievance(
             case=case,
             kind=("appeal", "person")[n % 2],
             person_id=case.household_id,
@@ -212,8 +211,8 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         "values": [],
         "person": None,
     }
-    Concern.objects.bulk_create(
-        Concern(
+    Grievance.objects.bulk_create(
+        Grievance(
             case_id=case,
             kind="correction",
             department=department,
@@ -256,10 +255,12 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
 
 
 def _around() -> None:
-    """What `standing.refresh` sets of a case by what is around it: people's work here went past it."""
-    proposed = Referral.objects.filter(case=OuterRef("pk"), state="proposed", participation__in=TOLD)
-    told = Notice.objects.filter(case=OuterRef("pk"), ended_at=None)
-    Case.objects.update(untold=Exists(proposed) & ~Exists(told))
+    """Set the columns of a case that `status.refresh` computes, because bulk writes bypass it."""
+    proposed = Referral.objects.filter(
+        case=OuterRef("pk"), state="proposed", participation__in=NOTIFIED_FIRST
+    )
+    notice = Notice.objects.filter(case=OuterRef("pk"), ended_at=None)
+    Case.objects.update(untold=Exists(proposed) & ~Exists(notice))
     for some in _some(list(Case.objects.filter(OPEN).values_list("pk", flat=True))):
         silent = [Case(pk=pk, silent_since=it.silent_since) for pk, it in around(some).items()]
         Case.objects.bulk_update(silent, ["silent_since"], batch_size=500)
@@ -275,26 +276,24 @@ def _at_the_desk(taker: User, now: dt.datetime) -> None:
         .filter(rest=3)
         .values_list("household_id", flat=True)
     )
-    known = {bytes(index) for index in HelpRequest.objects.values_list("number_index", flat=True)}
-    rows: list[HelpRequest] = []
+    known = {bytes(index) for index in WalkIn.objects.values_list("number_index", flat=True)}
+    rows: list[WalkIn] = []
     for n, household in enumerate(came):
         index = vault.index(f"bench {household}")
         if index in known:
             continue
         rows += _requests(taker, index, n, now)
-    HelpRequest.objects.bulk_create(rows, batch_size=AT_ONCE)
+    WalkIn.objects.bulk_create(rows, batch_size=AT_ONCE)
 
 
-def _requests(taker: User, index: bytes, n: int, now: dt.datetime) -> Iterator[HelpRequest]:
-    """The last one of a household, and those before. No two are answered in the same moment."""
+def _requests(taker: User, index: bytes, n: int, now: dt.datetime) -> Iterator[WalkIn]:
+    """The last request of a household, and earlier ones. No two are answered at the same moment."""
     if n % 10 == 0:
         taken = now - n % 20 * DAY
-        yield HelpRequest(
-            number_index=index, known=True, taken_at=taken, taken_by=taker, due_at=taken + 15 * DAY
-        )
+        yield WalkIn(number_index=index, known=True, taken_at=taken, taken_by=taker, due_at=taken + 15 * DAY)
     for before in range(n % 10 == 0, CAME_BEFORE + 1):
         answered = now - (90 * before + n % 90) * DAY - n * SECOND
-        yield HelpRequest(
+        yield WalkIn(
             number_index=index,
             known=True,
             taken_at=answered - 9 * DAY,
@@ -327,8 +326,8 @@ def draw_map() -> None:
 
 
 def settle() -> None:
-    """What PostgreSQL does by itself within minutes of such a load; and a connection as a server opens it,
-    without the large cache of who fills."""
+    """Do what PostgreSQL does by itself minutes after such a load, and open a connection as a server does,
+    without the large cache for filling."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")

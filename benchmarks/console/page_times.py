@@ -1,5 +1,4 @@
-"""How long the console's pages take at the server, for `python -m benchmarks console`: everything between request
-and response, without a network."""
+"""Measures the console's pages at the server: everything between request and response, without a network."""
 
 from __future__ import annotations
 
@@ -23,12 +22,12 @@ from almoner.casework.models import (
     Case,
     CaseEvent,
     CaseSignal,
-    HelpRequest,
     HouseholdMember,
     HouseholdTimelines,
     Identity,
     Notice,
     Referral,
+    WalkIn,
 )
 from almoner.casework.models.cases import OPEN
 from almoner.casework.models.people import INDEXED
@@ -55,8 +54,8 @@ class Page:
 
 @dataclass
 class Took:
-    """What one page took: seconds from request to response, of this process's processor, and within
-    queries; each time it was asked for."""
+    """The times of one page, by request: seconds from request to response, seconds of processor time, and
+    seconds in queries."""
 
     wall: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
@@ -67,7 +66,7 @@ class Took:
     def best(self) -> float:
         return min(self.wall)
 
-    def told(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float]:
         return {
             "seconds": round(self.best, 4),
             "median_seconds": round(median(self.wall), 4),
@@ -78,7 +77,7 @@ class Took:
 
 
 def pages(township: str, department: str) -> list[Page]:
-    """Every page that shows many cases, and one case, for somebody who sees all and for somebody with one
+    """Every page that shows many cases, and one case, for a user who sees all areas and for one with a
     township."""
     first = CaseSignal.objects.filter(cleared_on=None).exclude(watched="").order_by("pk")
     signal, theme = first.values_list("signal", "theme").first() or ("", "")
@@ -124,10 +123,10 @@ def pages(township: str, department: str) -> list[Page]:
         for name in lists
         for by in ("everywhere", "township")
     ]
+    note = {group: " (one group)", "-": " (outside it)"}
     found += [
         Page(
-            "queue all,"
-            f" {' and '.join(chosen)}{' (one group)' * (chosen.get('watch') == group)}{' (outside it)' * (chosen.get('watch') == '-')}",
+            f"queue all, {' and '.join(chosen)}{note.get(chosen.get('watch', ''), '')}",
             "everywhere",
             f"{queue}?{urlencode({'list': 'all', **chosen})}",
         )
@@ -156,7 +155,7 @@ def pages(township: str, department: str) -> list[Page]:
 
 def _of_requests() -> list[Page]:
     requests = reverse("requests")
-    answered = HelpRequest.objects.filter(answered_at__isnull=False).order_by("-answered_at")
+    answered = WalkIn.objects.filter(answered_at__isnull=False).order_by("-answered_at")
     before = answered[answered.count() // 2].answered_at if answered else None
     asked = {
         "": "",
@@ -170,12 +169,7 @@ def _of_requests() -> list[Page]:
         for name, more in asked.items()
         for by in ("everywhere", "township")
     ]
-    one = (
-        HelpRequest.objects.filter(answered_at=None)
-        .order_by("pk")
-        .values_list("reference", flat=True)
-        .first()
-    )
+    one = WalkIn.objects.filter(answered_at=None).order_by("pk").values_list("reference", flat=True).first()
     return [*found, Page("request", "everywhere", reverse("request", args=[one]))]
 
 
@@ -225,19 +219,19 @@ def _of_oversight() -> list[Page]:
     )
     found = [
         Page(
-            f"oversight {' '.join(k if k != 'trail' else v for k, v in told.items())}".strip(),
+            f"oversight {' '.join(k if k != 'trail' else v for k, v in query.items())}".strip(),
             "auditor",
-            f"{trail}?{urlencode(told)}",
+            f"{trail}?{urlencode(query)}",
         )
-        for told in asked
+        for query in asked
     ]
     return found + [Page(name, "auditor", reverse(name)) for name in ("quality", "fairness", "blind-spots")]
 
 
 def _a_case() -> str:
-    """The open case with most to show: of those whose people came to the desk first, the one with most
-    lines over the months."""
-    came = list(HelpRequest.objects.order_by("pk").values_list("number_index", flat=True)[:SOME])
+    """The open case with most to show: the one with most timelines, among those that came to the desk
+    first."""
+    came = list(WalkIn.objects.order_by("pk").values_list("number_index", flat=True)[:SOME])
     persons = list(
         Identity.objects.filter(INDEXED, number_index__in=came).values_list("person_id", flat=True)
     )
@@ -264,7 +258,7 @@ def _a_referral(department: str) -> str:
 
 
 def busiest_department() -> str:
-    """The one that most referrals went to."""
+    """The department with most referrals."""
     sent = Referral.objects.filter(state="sent").values_list("department", flat=True)
     found = list(sent)
     return max(sorted(set(found)), key=found.count, default="")

@@ -22,6 +22,7 @@ from almoner.casework.figures.charts import Chart, Share
 from almoner.casework.models import Case
 from almoner.casework.models.cases import NO_CLOCK
 from casework.makers import Outbox
+from casework.reading import markup
 
 SignIn = Callable[[User], Client]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -169,16 +170,16 @@ def test_what_waits_adds_up_to_the_lists(county: dt.datetime, worker: User, sign
     client = signed_in(worker)
     chart = show_today(client)["waiting"]
     counted = {name: int(count) for name, count in chart.rows}
-    told = {str(label): over for label, over in figures.LATENESS.values()}
+    counted_as = {str(label): over for label, over in figures.LATENESS.values()}
     count = {
         name: client.get(reverse("queue"), {"list": name}).context["page"].paginator.count
         for name in ("all", "overdue")
     }
     assert sum(counted.values()) == count["all"] == 28
-    assert sum(n for name, n in counted.items() if told[name]) == count["overdue"]
+    assert sum(n for name, n in counted.items() if counted_as[name]) == count["overdue"]
     assert counted["No clock runs"] == 1
     assert [text for text in texts(chart) if text.isdigit()] == [row[1] for row in chart.rows]
-    assert set(told) <= set(texts(chart))  # none is cut off
+    assert set(counted_as) <= set(texts(chart))  # none is cut off
     assert f"{count['overdue']} of {count['all']}" in chart.label
 
 
@@ -225,7 +226,7 @@ def test_a_page_shows_the_table_of_each_chart(
     client = signed_in(worker)
     client.cookies["django_language"] = language
     answer = client.get(reverse("today"))
-    text = answer.content.decode()
+    text = markup(answer)
     assert text.count('role="img"') == 2
     for chart in (answer.context["waiting"], answer.context["weeks"]):
         assert all(f">{name}</th>" in text for name in chart.head)

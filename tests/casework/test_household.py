@@ -15,7 +15,16 @@ from django.urls import reverse
 
 from almoner import casework
 from almoner.casework.cases.workflow import Refused
-from almoner.casework.models import AccessLog, Case, CaseEvent, CaseState, Concern, Notice, Referral, WrongTry
+from almoner.casework.models import (
+    AccessLog,
+    Case,
+    CaseEvent,
+    CaseState,
+    Grievance,
+    Notice,
+    Referral,
+    WrongTry,
+)
 from almoner.casework.residents import grievances, notices
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox, condition, words
@@ -42,7 +51,7 @@ def household(notice: tuple[Notice, str]) -> Client:
 
 
 def fact_of(notice: Notice) -> str:
-    return grievances.told_facts(notice)[0][1][0].about
+    return grievances.noticed_facts(notice)[0][1][0].about
 
 
 def test_code_and_one_more_fact_open_the_page(notice: tuple[Notice, str]) -> None:
@@ -141,7 +150,7 @@ def test_a_stranger_to_the_notice_can_do_nothing(
         assert client.get(PAGE).status_code == 404
         for address in ("answer/accepted", "answer/declined", "ask/person", "ask/appeal", "ask/correction"):
             assert client.post(f"/household/{address}/").status_code == 404
-    assert not Concern.objects.exists()
+    assert not Grievance.objects.exists()
 
 
 def test_only_what_was_chosen_is_told(case: Case, worker: User, outbox: Outbox) -> None:
@@ -167,8 +176,8 @@ def test_what_rests_on_several_feeds_is_said_once_and_can_be_called_wrong_for_ea
     casework.apply([[outbox.signal(1, change="changed", evidence=[fact])]])
     go(case, worker, "take")
     case.refresh_from_db()
-    told = {"version": case.version, "told": [case.signals.get().pk]}
-    letter = signed_in(worker).post(reverse("notice", args=[case.reference]), told).content.decode()
+    data = {"version": case.version, "signals": [case.signals.get().pk]}
+    letter = signed_in(worker).post(reverse("notice", args=[case.reference]), data).content.decode()
     assert letter.count("Income of the last months, 1.5") == 1
     code = re.search(r"app-code--big[^>]*>([^<]+)<", letter)
     assert code is not None
@@ -185,14 +194,14 @@ def test_the_page_says_what_from_whom_what_is_offered_and_who_looked(
 ) -> None:
     signed_in(worker).get(reverse("case", args=[case.reference]))
     text = household.get(PAGE).content.decode()
-    for told in (
+    for expected in (
         "Insured wages",
         "Labour office",
         "Monthly relief: 1,702.50 CNY a month",
         "Wang Worker",
         "Case worker",
     ):
-        assert told in text, told
+        assert expected in text, expected
     assert NAME not in text
     assert NUMBER not in text
     assert case.reference not in text
@@ -229,24 +238,26 @@ def test_a_wrong_fact_goes_to_the_department_that_supplied_it(
     household.post(
         "/household/ask/correction/", {"about": fact_of(notice[0]), "text": "I have no work since May"}
     )
-    concern = Concern.objects.get()
-    assert (concern.department, concern.kind) == ("labour", "correction")
-    assert b"since May" not in bytes(concern.text or b"")
+    grievance = Grievance.objects.get()
+    assert (grievance.department, grievance.kind) == ("labour", "correction")
+    assert b"since May" not in bytes(grievance.text or b"")
     labour = signed_in(
         casework.create_user("labour", PASSWORD, role="department", areas=[], department="labour")
     )
-    assert concern.reference in labour.get("/inbox/").content.decode()
-    text = labour.get(f"/facts/{concern.reference}/").content.decode()
-    for told in ("I have no work since May", "Recent income: <strong>812.50 CNY a month", NAME, NUMBER):
-        assert told in text, told
+    assert grievance.reference in labour.get("/inbox/").content.decode()
+    text = labour.get(f"/facts/{grievance.reference}/").content.decode()
+    for expected in ("I have no work since May", "Recent income: <strong>812.50 CNY a month", NAME, NUMBER):
+        assert expected in text, expected
     for withheld in (PHONE, "below the line", case.reference, "Monthly relief"):
         assert withheld not in text, withheld
     assert AccessLog.objects.get().page == "fact"
-    assert signed_in(clerk).get(f"/facts/{concern.reference}/").status_code == 404
-    assert labour.post(f"/facts/{concern.reference}/", {"ending": "changed", "note": "x"}).status_code == 409
+    assert signed_in(clerk).get(f"/facts/{grievance.reference}/").status_code == 404
+    assert (
+        labour.post(f"/facts/{grievance.reference}/", {"ending": "changed", "note": "x"}).status_code == 409
+    )
     assert (
         labour.post(
-            f"/facts/{concern.reference}/", {"ending": "corrected", "note": "it was an error"}
+            f"/facts/{grievance.reference}/", {"ending": "corrected", "note": "it was an error"}
         ).status_code
         == 302
     )
@@ -266,7 +277,7 @@ def test_an_appeal_is_decided_by_somebody_who_did_nothing_on_the_case(
 ) -> None:
     go(case, worker, "dismiss", outcome="moved")
     household.post("/household/ask/appeal/", {"text": "we live here"})
-    appeal = Concern.objects.get()
+    appeal = Grievance.objects.get()
     with pytest.raises(Refused, match="Somebody else decides"):
         grievances.answer(worker, appeal.reference, "upheld", "no")
     with pytest.raises(Refused, match="Write what"):
@@ -282,7 +293,7 @@ def test_an_appeal_is_decided_by_somebody_who_did_nothing_on_the_case(
 def test_who_only_wrote_a_note_may_decide(household: Client, case: Case, colleague: User) -> None:
     go(case, colleague, "note", note="asked the village")
     household.post("/household/ask/appeal/")
-    grievances.answer(colleague, Concern.objects.get().reference, "upheld", "the line is not reached")
+    grievances.answer(colleague, Grievance.objects.get().reference, "upheld", "the line is not reached")
 
 
 def test_strangers_cannot_answer_and_corrections_are_not_the_workers(
@@ -300,14 +311,14 @@ def test_strangers_cannot_answer_and_corrections_are_not_the_workers(
 def test_the_letter_shows_the_code_once_and_is_recorded(case: Case, worker: User, signed_in: SignIn) -> None:
     go(case, worker, "take")
     client, address = signed_in(worker), reverse("notice", args=[case.reference])
-    told = {"version": case.version, "told": [case.signals.get().pk]}
-    text = client.post(address, told).content.decode()
+    data = {"version": case.version, "signals": [case.signals.get().pk]}
+    text = client.post(address, data).content.decode()
     found = re.search(r"([a-z0-9]{5}-[a-z0-9]{5})</strong>", text)
     assert found is not None
     assert Client().post(ENTER, {"code": found[1], "fact": FACT}).status_code == 302
     assert AccessLog.objects.filter(page="letter").count() == 1
     assert found[1] not in client.get(reverse("case", args=[case.reference])).content.decode()
-    assert client.post(address, told).status_code == 409
+    assert client.post(address, data).status_code == 409
     case.refresh_from_db()
     assert client.post(address, {"version": case.version}).status_code == 409
 
@@ -318,8 +329,8 @@ def test_the_workers_page_shows_what_the_household_says(
     household.post("/household/ask/appeal/", {"text": "<b>we live here</b>"})
     household.post("/household/answer/accepted/")
     text = signed_in(colleague).get(reverse("case", args=[case.reference])).content.decode()
-    for told in ("&lt;b&gt;we live here", "The household accepts", "Answer the household"):
-        assert told in text, told
+    for expected in ("&lt;b&gt;we live here", "The household accepts", "Answer the household"):
+        assert expected in text, expected
     assert (
         "Answer the household"
         not in signed_in(worker).get(reverse("case", args=[case.reference])).content.decode()

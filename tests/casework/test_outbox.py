@@ -99,7 +99,7 @@ def test_a_changed_signal_keeps_its_old_evidence_in_the_trail(outbox: Outbox) ->
     casework.apply([[outbox.signal(1, "changed", level="orange", severity=0.7)]])
     signal, event = CaseSignal.objects.get(), CaseEvent.objects.get(kind="signal_changed")
     assert (signal.level, signal.severity) == ("orange", 0.7)
-    assert json.loads(event.data)["body_before"] == {"form": "", "answers": old.said}
+    assert json.loads(event.data)["body_before"] == {"form": "", "answers": old.stored}
 
 
 def test_a_clock_is_never_moved_out_by_evidence(outbox: Outbox) -> None:
@@ -110,6 +110,27 @@ def test_a_clock_is_never_moved_out_by_evidence(outbox: Outbox) -> None:
     assert Case.objects.get().due_at == due
     casework.apply([[outbox.signal(1, "changed", level="red", working_days=1, known_at=later)]])
     assert Case.objects.get().due_at < due
+
+
+@pytest.mark.parametrize(
+    ("working_days", "known", "due"),
+    [
+        (4, dt.datetime(2026, 11, 12, 9), dt.datetime(2026, 11, 13, 17)),  # 4 days from then end on the 18th
+        (1, dt.datetime(2026, 11, 12, 18), dt.datetime(2026, 11, 13, 17)),  # on the same day
+        (1, dt.datetime(2026, 11, 11, 9), dt.datetime(2026, 11, 12, 17)),
+        (4, dt.datetime(2026, 11, 20, 9), dt.datetime(2026, 11, 13, 17)),  # it is over, and stays over
+    ],
+)
+def test_more_urgent_evidence_moves_a_clock_in_and_never_out(
+    outbox: Outbox, working_days: int, known: dt.datetime, due: dt.datetime
+) -> None:
+    """Five working days from Friday 6 November end on the 13th."""
+    casework.apply([[outbox.signal(1)]])
+    assert CaseSignal.objects.get().due_at == Case.objects.get().due_at == dt.datetime(2026, 11, 13, 17)
+    within = {"amount": working_days, "unit": "working_days"}
+    casework.apply([[outbox.signal(1, "changed", level="orange", within=within, known_at=known)]])
+    assert CaseSignal.objects.get().level == "orange"
+    assert CaseSignal.objects.get().due_at == Case.objects.get().due_at == due
 
 
 def test_a_cleared_signal_neither_closes_nor_changes_the_state_of_a_case(outbox: Outbox) -> None:
@@ -149,8 +170,8 @@ def test_a_new_raise_after_a_clear_opens_a_new_case_that_names_the_new_evidence(
     end(first, CaseState.DISMISSED)
     casework.apply([[outbox.signal(1, "cleared")], [outbox.signal(1)]])
     second = Case.objects.exclude(pk=first.pk).get()
-    told = json.loads(CaseEvent.objects.get(case=second, kind="opened").data)
-    assert (told["earlier_case"], told["new_evidence"]["what"]) == (first.reference, "again")
+    data = json.loads(CaseEvent.objects.get(case=second, kind="opened").data)
+    assert (data["earlier_case"], data["new_evidence"]["what"]) == (first.reference, "again")
 
 
 def test_a_more_urgent_level_opens_a_new_case_after_a_dismissal(outbox: Outbox) -> None:
@@ -159,8 +180,8 @@ def test_a_more_urgent_level_opens_a_new_case_after_a_dismissal(outbox: Outbox) 
     end(first, CaseState.DISMISSED)
     casework.apply([[outbox.signal(1, "changed", level="red", working_days=1)]])
     second = Case.objects.exclude(pk=first.pk).get()
-    told = json.loads(CaseEvent.objects.get(case=second, kind="opened").data)
-    assert told["new_evidence"] == {"what": "more_urgent", "level_before": "yellow", "level": "red"}
+    data = json.loads(CaseEvent.objects.get(case=second, kind="opened").data)
+    assert data["new_evidence"] == {"what": "more_urgent", "level_before": "yellow", "level": "red"}
     casework.apply([[outbox.signal(1, "cleared")]])
     assert CaseSignal.objects.get(case=second).cleared_on is not None
 

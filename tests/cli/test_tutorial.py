@@ -1,5 +1,4 @@
-"""docs/tutorial.md is run as it stands: its files are written, its commands run, and what it promises is
-what they print.
+"""Runs docs/tutorial.md as it is written: its files, its commands, and the output that it promises.
 
 That a feed, a signal, a programme and a threshold come without a line of code is shown on the way: the
 tutorial writes policy files only.
@@ -25,7 +24,7 @@ NAMED = re.compile(r"`([a-z_]+/[a-z_/]+\.(?:yaml|sql))`:\s*$")
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of the page: `commands` to run, a `file` to write, or `promised` output of the commands before."""
+    """A piece of the page: `commands` to run, a `file` to write, or `promised` output of those commands."""
 
     kind: str
     text: str
@@ -104,8 +103,8 @@ def test_only_policy_files_were_written_to_the_packs(walked: Walk) -> None:
 
 
 def test_the_new_feed_reached_the_facts_and_cases_were_opened(walked: Walk) -> None:
-    told = walked.run("almoner run home --as-of 2026-11-09 --known-at 2099-01-01 --json")
-    holds = re.search(r'"rent_unpaid": \{[^}]*"holds": (\d+)', told)
+    printed = walked.run("almoner run home --as-of 2026-11-09 --known-at 2099-01-01 --json")
+    holds = re.search(r'"rent_unpaid": \{[^}]*"holds": (\d+)', printed)
     assert holds
     assert int(holds[1]) > 10
 

@@ -1,5 +1,5 @@
-"""Our amounts and OpenFisca's for the same rules on real tax units: the same to the cent, and a difference
-is seen.
+"""Our amounts and OpenFisca's for the same rules on real tax units agree to the cent, and a difference is
+found.
 
 `data/cps_sample.csv` is every 140th tax unit, with the columns that the pack reads, of `cps.csv.gz` in the
 Python package taxcalc 6.8 (CC0 1.0, public domain).
@@ -73,9 +73,15 @@ def test_another_rule_on_one_side_is_seen(rows: pa.Table, tmp_path: Path) -> Non
 
 
 def test_the_command_prints_the_promised_keys() -> None:
-    told = json.loads(CliRunner().invoke(app, ["entitlements", "--json", "--file", str(SAMPLE)]).stdout)
-    assert {"units", "seconds", "openfisca_seconds", "rows_per_second", "largest_difference"} <= told.keys()
-    assert told["differences"] == 0
+    printed = json.loads(CliRunner().invoke(app, ["entitlements", "--json", "--file", str(SAMPLE)]).stdout)
+    assert {
+        "units",
+        "seconds",
+        "openfisca_seconds",
+        "rows_per_second",
+        "largest_difference",
+    } <= printed.keys()
+    assert printed["differences"] == 0
 
 
 def test_without_the_package_that_ships_the_file_it_is_said_how_to_get_it(
@@ -99,7 +105,7 @@ def test_the_file_is_found_in_its_package_which_is_not_imported(
     assert rows["row_no"].to_pylist() == list(range(1, 2001))
 
 
-def test_a_file_that_is_no_table_is_told(cps: Pack, tmp_path: Path) -> None:
+def test_a_file_that_is_no_table_is_refused(cps: Pack, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"a,b\n1\n")
     assert cps.panel is not None
     with pytest.raises(AlmonerError, match=r"x\.csv cannot be read"):

@@ -1,5 +1,4 @@
-"""What the offices write of the county's lives agrees with the lives, and simple rules on it are rarely
-right."""
+"""The offices' records agree with the lives of the county, and simple rules on them are rarely right."""
 
 from __future__ import annotations
 
@@ -300,6 +299,6 @@ def test_bare_rules_are_right_now_and_then(place: Path, persons: dict[str, dict[
         homes, people = _active(place, *kinds)
         known = [number for number in found if number in persons]
         right = sum(persons[number]["household_no"] in homes or number in people for number in known)
-        print(f"{name}: {len(known)} found, {right / len(known):.1%} right")  # noqa: T201 - a yield to look at
+        print(f"{name}: {len(known)} found, {right / len(known):.1%} right")  # noqa: T201 - shown
         assert len(known) > 20
         assert 0.005 < right / len(known) < 0.35

@@ -66,11 +66,11 @@ def test_labels_come_in_every_language_of_the_parent(tmp_path: Path) -> None:
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     folder = made(tmp_path, write(tmp_path / "parent"), DAY)
     kept = (folder / "pack.yaml").read_bytes()
-    with pytest.raises(PackError, match="holds something already"):
+    with pytest.raises(PackError, match="is not empty"):
         made(tmp_path, tmp_path / "parent", DAY)
     assert (folder / "pack.yaml").read_bytes() == kept
     (tmp_path / "file").write_text("mine", "utf-8")
-    with pytest.raises(PackError, match="holds something already"):
+    with pytest.raises(PackError, match="is not empty"):
         new_pack.create(
             "mine", compile_pack(tmp_path / "parent", as_of=DAY), "parent", tmp_path / "file", DAY
         )
@@ -78,9 +78,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_the_command_writes_and_says_what_comes_next(tmp_path: Path) -> None:
     words = ["pack", "new", "mine", "--extends", "gsoep", "--to", str(tmp_path / "mine")]
-    told = CliRunner().invoke(app, words)
-    assert told.exit_code == 0
-    assert "README.md" in told.stdout.splitlines()[-1]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0
+    assert "README.md" in result.stdout.splitlines()[-1]
     assert (tmp_path / "mine" / "README.md").read_text("utf-8").startswith("# mine")
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 1
@@ -94,8 +94,8 @@ def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
 
 def test_scenarios_can_be_chosen_by_file_or_sentence(tmp_path: Path) -> None:
     folder = str(made(tmp_path, "gsoep", dt.date.today()))
-    told = CliRunner().invoke(app, ["pack", "test", folder, "--only", EXAMPLE]).stdout
-    assert told == "4 of 4 scenarios pass.\n"
-    told = CliRunner().invoke(app, ["pack", "test", folder, "--only", "at the bar"]).stdout
-    assert told == "1 of 1 scenarios pass.\n"
+    result = CliRunner().invoke(app, ["pack", "test", folder, "--only", EXAMPLE]).stdout
+    assert result == "4 of 4 scenarios pass.\n"
+    result = CliRunner().invoke(app, ["pack", "test", folder, "--only", "at the bar"]).stdout
+    assert result == "1 of 1 scenarios pass.\n"
     assert CliRunner().invoke(app, ["pack", "test", folder, "--only", "no such"]).exit_code == 1

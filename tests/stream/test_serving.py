@@ -40,7 +40,8 @@ def ask(
     url: str, body: Any = None, token: str = "", kind: str = "application/cloudevents-batch+json"
 ) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Authorization": f"Bearer {token}", "Content-Type": kind})  # noqa: S310
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+    request = urllib.request.Request(url, data, headers)  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return answer.status, json.loads(answer.read() or "null")
@@ -56,8 +57,7 @@ def cases(home: Path) -> int:
 
 
 def log_is_moved(home: Path) -> bool:
-    """Whether all of SQLite's log is in the database file too, as its index says: of how many frames, and
-    how many were moved."""
+    """Whether all frames of SQLite's log have been moved to the database file, as its index says."""
     index = (home / "casework.sqlite3-shm").read_bytes()
     frames, moved = (int.from_bytes(index[at : at + 4], sys.byteorder) for at in (16, 96))
     return 0 < frames == moved

@@ -1,4 +1,5 @@
-"""Trouble around the worker: a full disk, casework away. It waits, says so, and loses and doubles nothing."""
+"""Trouble outside the worker: a full disk, or casework away. It logs that, waits, and neither loses nor
+repeats anything."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ import command
 from almoner.engines import open_engine
 from once import copied
 from stream.burst import PEOPLE, burst, held, registers
-from stream.installation import Workers, almoner, inbox_of, is_done, stop, told, until, wait_until_done
+from stream.installation import Workers, almoner, inbox_of, is_done, log_lines, stop, until, wait_until_done
 from stream.postgres import Server
 from stream.taking import event
 from stream.test_killing import send
@@ -46,11 +47,11 @@ def test_a_full_disk_is_waited_out(homes: tuple[Path, Path], worker: Workers) ->
     limit = (troubled / "facts.duckdb").stat().st_size + 40_000
 
     process = worker(troubled, limits=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)))
-    until(lambda: sum(line["event"] == "trouble" for line in told(troubled)) > 1)
+    until(lambda: sum(line["event"] == "trouble" for line in log_lines(troubled)) > 1)
     assert process.poll() is None
     assert not is_done(troubled, process)
     stop(process)
-    lines = told(troubled)
+    lines = log_lines(troubled)
     assert [line for line in lines if line["event"] == "trouble"]
     assert not [line for line in lines if line["event"] == "set_aside"]
 
@@ -93,7 +94,7 @@ def test_an_inbox_on_a_full_disk_keeps_what_it_gave_a_receipt_for_and_nothing_el
 
 
 def test_casework_may_be_away_for_a_while(homes: tuple[Path, Path], worker: Workers) -> None:
-    """Its database is held by another for longer than anybody waits for it; the events wait in the inbox."""
+    """Another process locks the database for longer than the timeout; the events wait in the inbox."""
     troubled, calm = homes
     events = burst(800)
     calm_end(worker, calm, events)
@@ -114,8 +115,8 @@ def test_casework_may_be_away_for_a_while(homes: tuple[Path, Path], worker: Work
 
 
 def test_a_case_whose_evidence_is_gone_is_marked_and_stays(homes: tuple[Path, Path], worker: Workers) -> None:
-    """A wage was wrong, and is corrected; a cost is withdrawn. Both cases stay open, and say so in their
-    history, once."""
+    """A wage is corrected, and a cost is withdrawn. Both cases stay open, and record it in their history
+    once."""
     home, _ = homes
     wage, cost = (
         {"resident_no": PEOPLE[0], "month": "2026-11-01"},
@@ -141,7 +142,7 @@ def test_a_case_whose_evidence_is_gone_is_marked_and_stays(homes: tuple[Path, Pa
 
 
 def history(home: Path, kind: str) -> list[int]:
-    """The cases of which something of this kind is told."""
+    """The cases whose history has an event of this kind."""
     with closing(sqlite3.connect(home / "casework.sqlite3", timeout=30)) as database:
         return [
             case
@@ -173,7 +174,7 @@ def test_postgresql_may_be_stopped_and_started_again(
             almoner("init", made, "--pack", small_home.parent / "pack")
             process = worker(made)
             send(made, events[:400])
-            until(lambda: any(line["event"] == "cycle" for line in told(made)))
+            until(lambda: any(line["event"] == "cycle" for line in log_lines(made)))
             server.stop()
             send(made, events[400:])
             until(lambda: json.loads((made / "worker.json").read_text())["trouble"] == "CaseworkAway")
@@ -192,8 +193,8 @@ def test_postgresql_may_be_stopped_and_started_again(
 
 
 def in_the_end(home: Path, server: Server) -> tuple[int, int]:
-    """Households of which something was ever said, and households with an open case: as many, unless
-    something was lost."""
+    """The numbers of households that ever had a finding, and with an open case; equal unless something was
+    lost."""
     with open_engine(home / "facts.duckdb", read_only=True) as engine:
         ever = engine.value(
             "SELECT count(DISTINCT household_id) FROM assessment.change WHERE household_id IS NOT NULL"

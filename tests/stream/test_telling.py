@@ -1,5 +1,5 @@
-"""`almoner work` tells departments' systems; the commands show, change and repeat what it does; the
-receiver of the docs works."""
+"""`almoner work` notifies departments' systems; commands list, change and repeat webhooks; the receiver in
+docs/ works."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pytest
 import command
 from casework.receiver import Receiver, is_signed, receiving
 from once import copied
-from stream.installation import Workers, almoner, stop, told, until
+from stream.installation import Workers, almoner, log_lines, stop, until
 
 DOCS = Path(__file__).parents[2] / "docs" / "referrals.md"
 SEND = """
@@ -31,7 +31,7 @@ from pathlib import Path
 from almoner import casework
 from almoner.home import load
 casework.setup(load(Path(sys.argv[1])))
-from almoner.casework import workflow
+from almoner.casework.cases import workflow
 from almoner.casework.models import Case
 from casework.makers import Outbox
 casework.apply([[Outbox().proposal(1)]])
@@ -73,7 +73,7 @@ def home(installed: Path, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, script: str) -> str:
-    """A script beside the installation, in a process of its own."""
+    """Run a script beside the installation in its own process."""
     done = command.run(folder, program=script, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -92,7 +92,7 @@ def listens(home: Path, url: str) -> str:
     return str(as_json("webhook", "set", home, "relief", "--url", url, "--private-network")["secret"])
 
 
-def test_the_worker_tells_what_waits_and_stops_cleanly(
+def test_the_worker_sends_what_waits_and_stops_cleanly(
     home: Path, receiver: Receiver, worker: Workers
 ) -> None:
     receiver.answers = [500]
@@ -102,16 +102,16 @@ def test_the_worker_tells_what_waits_and_stops_cleanly(
     assert (waits["waiting"], waits["given_up"]) == (1, 0)
     process = worker(home)
     until(lambda: receiver.got)
-    until(lambda: any(line["event"] == "webhook_failed" for line in told(home)))
+    until(lambda: any(line["event"] == "webhook_failed" for line in log_lines(home)))
     assert stop(process, signal.SIGTERM) == 0
-    assert told(home)[-1]["event"] == "stopped"
-    failed = next(line for line in told(home) if line["event"] == "webhook_failed")
+    assert log_lines(home)[-1]["event"] == "stopped"
+    failed = next(line for line in log_lines(home) if line["event"] == "webhook_failed")
     assert (failed["department"], failed["why"], failed["tries"]) == ("relief", "answered 500", 1)
     (got,) = receiver.got
     assert (got.event["subject"], is_signed(got, secret, time.time())) == (reference, True)
 
 
-def test_a_worker_that_is_killed_while_it_tells_tells_again(
+def test_a_worker_that_is_killed_while_it_sends_sends_again(
     home: Path, receiver: Receiver, worker: Workers
 ) -> None:
     receiver.answers = ["silent"]

@@ -1,17 +1,17 @@
-"""Forms: what is said alike of everybody, once, with blanks for what differs from one household to the next.
+"""Templates: what a body says to everybody alike, with placeholders for what differs between households.
 
-A body of the outbox is a form and its answers. The form is JSON with every word, label, unit and reference
-as the pack said it at that time; it is kept once under the hash of its text. The answers are a JSON list,
-one value a blank, which the engine writes by itself for all households at once. `fill` puts both together
-to the body that `almoner.support.changes` describes.
+A body of the outbox is a template and its bindings. The template is JSON with every word, label, unit and
+reference as the pack had it at that time; it is stored once, under the hash of its text. The bindings are a
+JSON list with one value a placeholder, which the engine computes for all households at once. `fill` puts both
+together to the body that `almoner.support.changes` describes.
 
-A blank is an object with one of these members:
+A placeholder is an object with one of these members:
 
-    {"$": blank}                                   the answer itself {"$choose": blank, "of": {answer:
-    part}}       the part for the answer (as text; null where there is none) {"$among": blank, "of":
-    [[[key], part]]}       a list: each part of which some key is in the answer, which is a list {"$say":
-    [piece]}                              text: pieces are text, or numbers and facts with their words
-    (`almoner.assessment.wording`)
+    {"$": name}                              the value itself
+    {"$choose": name, "of": {value: part}}   the part for the value (as text); null where there is none
+    {"$among": name, "of": [[[key], part]]}  a list: each part of which some key is in the value, a list
+    {"$say": [piece]}                        text; pieces are text, or values with their words
+                                             (`almoner.assessment.wording`)
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ Bindings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Template:
-    """`placeholders` names the answers in their order; `body` is an object in which they are used."""
+    """`placeholders` names the bindings in their order; `body` is an object that uses them."""
 
     placeholders: tuple[str, ...]
     body: dict[str, Any]
 
     @cached_property
     def text(self) -> str:
-        told = {"blanks": self.placeholders, "body": self.body}
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), default=str)
+        stored = {"blanks": self.placeholders, "body": self.body}
+        return json.dumps(stored, ensure_ascii=False, separators=(",", ":"), default=str)
 
     @cached_property
     def digest(self) -> str:
@@ -45,69 +45,69 @@ class Template:
 
     @classmethod
     def of(cls, text: str) -> Template:
-        """The form that `text` says. It keeps that text: the same form has the same digest for ever."""
-        told = json.loads(text)
-        form = cls(tuple(told["blanks"]), told["body"])
-        form.__dict__["text"] = text
-        return form
+        """The template with this text. The text is kept as it is, so its digest never changes."""
+        stored = json.loads(text)
+        template = cls(tuple(stored["blanks"]), stored["body"])
+        template.__dict__["text"] = text
+        return template
 
     def __reduce__(self) -> tuple[Callable[[str], Template], tuple[str]]:
-        """As text to another process."""
+        """Pickle as text."""
         return Template.of, (self.text,)
 
     @cached_property
-    def alike(self) -> dict[str, Any]:
-        """The members of the body that are the same for everybody."""
+    def constants(self) -> dict[str, Any]:
+        """The members of the body without placeholders."""
         return {name: part for name, part in self.body.items() if not has_placeholders(part)}
 
-    def answers(self, listed: Sequence[Any]) -> dict[str, Any]:
-        """A stored list of answers, by blank."""
-        return dict(zip(self.placeholders, listed, strict=True))
+    def bindings(self, values: Sequence[Any]) -> dict[str, Any]:
+        """A stored list of values, by placeholder."""
+        return dict(zip(self.placeholders, values, strict=True))
 
 
-def fill(part: Any, answers: Bindings) -> Any:
-    """A part of a form with its blanks filled in."""
+def fill(part: Any, bindings: Bindings) -> Any:
+    """A part of a template with its placeholders filled in."""
     if isinstance(part, dict):
-        return _filled(part, answers)
+        return _filled(part, bindings)
     if isinstance(part, list | tuple):
-        return [fill(member, answers) for member in part]
+        return [fill(member, bindings) for member in part]
     return part
 
 
 def has_placeholders(part: Any) -> bool:
-    """Whether anything in a part of a form is left to be answered."""
+    """Whether a part of a template contains a placeholder."""
     if isinstance(part, dict):
         return any(name.startswith("$") or has_placeholders(inner) for name, inner in part.items())
     return isinstance(part, list | tuple) and any(map(has_placeholders, part))
 
 
-def _filled(part: dict[str, Any], answers: Bindings) -> Any:
+def _filled(part: dict[str, Any], bindings: Bindings) -> Any:
     if "$" in part:
-        return answers[part["$"]]
+        return bindings[part["$"]]
     if "$say" in part:
-        return say(part["$say"], answers)
+        return say(part["$say"], bindings)
     if "$choose" in part:
-        return fill(part["of"].get(_as_key(answers[part["$choose"]])), answers)
+        return fill(part["of"].get(_as_key(bindings[part["$choose"]])), bindings)
     if "$among" in part:
-        listed = set(answers[part["$among"]] or ())
-        return [fill(inner, answers) for keys, inner in part["of"] if listed & set(keys)]
-    return {name: fill(inner, answers) for name, inner in part.items()}
+        values = set(bindings[part["$among"]] or ())
+        return [fill(inner, bindings) for keys, inner in part["of"] if values & set(keys)]
+    return {name: fill(inner, bindings) for name, inner in part.items()}
 
 
-def _as_key(answer: Any) -> str:
-    return str(answer).lower() if isinstance(answer, bool) else str(answer)
+def _as_key(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def say(pieces: Sequence[Any], answers: Bindings) -> str:
-    """Pieces of a sentence, put together."""
-    return "".join(piece if isinstance(piece, str) else _said(piece, answers) for piece in pieces)
+def say(pieces: Sequence[Any], bindings: Bindings) -> str:
+    """The text of a sentence's pieces."""
+    return "".join(piece if isinstance(piece, str) else _render_piece(piece, bindings) for piece in pieces)
 
 
-def _said(piece: Mapping[str, Any], answers: Bindings) -> str:
+def _render_piece(piece: Mapping[str, Any], bindings: Bindings) -> str:
     if "$branch" in piece:
-        taken, branches = answers[piece["$branch"]], piece["of"]
-        return piece["unknown"] if taken is None or taken >= len(branches) else say(branches[taken], answers)
-    value = answers[piece["$"]]
+        taken, branches = bindings[piece["$branch"]], piece["of"]
+        return piece["unknown"] if taken is None or taken >= len(branches) else say(branches[taken], bindings)
+    value = bindings[piece["$"]]
     if value is None:
         return str(piece["unknown"])
     if isinstance(value, bool):
@@ -116,7 +116,7 @@ def _said(piece: Mapping[str, Any], answers: Bindings) -> str:
 
 
 def number(value: Any) -> str:
-    """A value as people write it: thousands apart, at most two decimals, four below one."""
+    """A value as text: thousands separated, at most two decimals, or four below one."""
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, dt.date | str):

@@ -1,8 +1,8 @@
-"""The four layers of the watch: which of them each signal of a household belongs to.
+"""The four layers of the watch, and to which of them each signal of a household belongs.
 
-Points: its subject is in a group of the watch list; a household is, when it or one of its members is.
-Lines: its theme. Areas: the household's area and all around it, by level. Surface: found in the whole
-population, outside the watch list.
+Points: its subject is in a group of the watch list; a household is when one of its members is. Lines: the
+theme of the signal. Areas: the household's area and those above it, by level. Surface: found in the
+population outside the watch list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import Explainer
-from almoner.assessment.feature_table import subject_key, wide
+from almoner.assessment.feature_table import feature_table, subject_key
 from almoner.assessment.ledger import moved_table
 from almoner.engines import quote
 from almoner.policy.model.pack import Role, Signal
@@ -29,8 +29,11 @@ _NOBODY = "SELECT NULL::VARCHAR AS grp, NULL::BIGINT AS household_id, NULL::BIGI
 
 @dataclass(frozen=True)
 class Layers:
-    """Signals that hold now, by layer. `signals` gives for each signal how many are on the list and how
-    many are not."""
+    """Counts of signals that hold now, by layer.
+
+    `areas` counts areas of a level with at least one signal. `signals` gives for each signal the number on
+    the watch list and the number outside it.
+    """
 
     points: Mapping[str, int] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
@@ -40,42 +43,55 @@ class Layers:
 
 
 def find(context: AssessmentContext, findings: str) -> None:
-    """Keep the watch list (`watch_listed`); who joins or leaves it changes the evidence of a signal in
-    `findings`."""
+    """Materialize the watch list (`watch_listed`).
+
+    The digest of each finding then covers its groups: joining or leaving the list changes a signal's
+    evidence.
+    """
     groups = context.pack.watch.groups.values() if context.pack.watch else ()
     context.engine.materialize(LISTED, " UNION ALL ".join(_members(context, g) for g in groups) or _NOBODY)
     if groups:
         context.engine.materialize(
             findings,
-            f"""SELECT f.* REPLACE (CASE WHEN l.groups IS NULL THEN f.digest ELSE md5(f.digest || l.groups) END AS digest)
-                FROM {findings} AS f LEFT JOIN ({_groups_of(findings)}) AS l
-                  ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id""",
+            f"""
+            SELECT
+              f.* REPLACE (
+                CASE WHEN l.groups IS NULL THEN f.digest ELSE md5(f.digest || l.groups) END AS digest
+              )
+            FROM {findings} AS f
+            LEFT JOIN ({_groups_of(findings)}) AS l
+              ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id
+            """,
         )
 
 
 def _members(context: AssessmentContext, group: WatchGroup) -> str:
     person = "person_id" if group.subject == "person" else "NULL::BIGINT"
     key = subject_key(group.subject)
-    return (
-        f"SELECT '{group.id}' AS grp, household_id, {person} AS person_id FROM {wide(group.subject)}"
-        f" WHERE {key} IS NOT NULL AND {context.sql(group.when)}"
-    )
+    return f"""
+        SELECT '{group.id}' AS grp, household_id, {person} AS person_id
+        FROM {feature_table(group.subject)}
+        WHERE {key} IS NOT NULL AND {context.sql(group.when)}
+        """
 
 
 def _on_list(subjects: str) -> str:
-    """Each of `subjects` (a table as of findings) with each group that it is in."""
-    return (
-        f"SELECT DISTINCT f.item, f.subject, f.subject_id, f.household_id, l.grp FROM {subjects} AS f JOIN"
-        f" {LISTED} AS l ON l.household_id = f.household_id AND (l.person_id IS NULL OR f.person_id IS NULL"
-        " OR l.person_id = f.person_id)"
-    )
+    """The rows of `subjects` (a table of findings) with each group that they are in."""
+    return f"""
+        SELECT DISTINCT f.item, f.subject, f.subject_id, f.household_id, l.grp
+        FROM {subjects} AS f
+        JOIN {LISTED} AS l
+          ON l.household_id = f.household_id
+            AND (l.person_id IS NULL OR f.person_id IS NULL OR l.person_id = f.person_id)
+        """
 
 
 def _groups_of(subjects: str) -> str:
-    return (
-        "SELECT item, subject, subject_id, string_agg(grp, ',' ORDER BY grp) AS groups FROM"
-        f" ({_on_list(subjects)}) GROUP BY ALL"
-    )
+    return f"""
+        SELECT item, subject, subject_id, string_agg(grp, ',' ORDER BY grp) AS groups
+        FROM ({_on_list(subjects)})
+        GROUP BY ALL
+        """
 
 
 def count(context: AssessmentContext, findings: str) -> Layers | None:
@@ -85,8 +101,13 @@ def count(context: AssessmentContext, findings: str) -> Layers | None:
         return None
     points = dict(context.engine.rows(f"SELECT grp, count(*) FROM ({_on_list(findings)}) GROUP BY grp"))
     rows = context.engine.rows(
-        f"""SELECT f.item, count(l.groups), count(*) - count(l.groups) FROM {findings} AS f LEFT JOIN ({_groups_of(findings)}) AS l
-            ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id GROUP BY f.item"""
+        f"""
+        SELECT f.item, count(l.groups), count(*) - count(l.groups)
+        FROM {findings} AS f
+        LEFT JOIN ({_groups_of(findings)}) AS l
+          ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id
+        GROUP BY f.item
+        """
     )
     found = {item: (listed, other) for item, listed, other in rows}
     lines = dict.fromkeys(watch.lines, 0)
@@ -115,7 +136,7 @@ def _areas_with_signals(context: AssessmentContext, findings: str) -> dict[str, 
 
 
 class Above:
-    """The areas that an area lies in, itself included, by level; read once."""
+    """The areas above an area, itself included, by level; read once."""
 
     def __init__(self, context: AssessmentContext) -> None:
         self._parents: dict[str, str | None] = {}
@@ -135,7 +156,7 @@ class Above:
         self._known = frozenset(layer.levels)
 
     def of(self, area: str | None) -> dict[str, str]:
-        """Code by level, the smallest first."""
+        """The code by level, smallest level first."""
         found: dict[str, str] = {}
         while area is not None and area in self._levels and area not in found.values():
             if self._levels[area] in self._known:
@@ -144,9 +165,8 @@ class Above:
         return found
 
 
-def keep_layers(context: AssessmentContext) -> None:
-    """Keep, of the signals that moved, the groups that their subjects are in and the areas that theirs
-    lies in."""
+def materialize_layers(context: AssessmentContext) -> None:
+    """Materialize the groups and the areas of the signals that moved."""
     if context.pack.watch is None:
         return
     moved = moved_table("signal")
@@ -167,25 +187,31 @@ def keep_layers(context: AssessmentContext) -> None:
     with context.engine.register("areas_above", codes):
         context.engine.materialize(
             _LAYERS,
-            f"""SELECT m.key, l.groups, coalesce(a.codes, '{{}}')::JSON AS codes FROM {moved} AS m
-                LEFT JOIN areas_above AS a ON a.area = m.area
-                LEFT JOIN (SELECT item AS key, list(grp ORDER BY grp) AS groups FROM ({_on_list(f"({subjects})")}) GROUP BY item) AS l
-                  ON l.key = m.key""",
+            f"""
+            SELECT m.key, l.groups, coalesce(a.codes, '{{}}')::JSON AS codes
+            FROM {moved} AS m
+            LEFT JOIN areas_above AS a ON a.area = m.area
+            LEFT JOIN (
+              SELECT item AS key, list(grp ORDER BY grp) AS groups
+              FROM ({_on_list(f"({subjects})")})
+              GROUP BY item
+            ) AS l ON l.key = m.key
+            """,
         )
 
 
 def layers(context: AssessmentContext, signal: Signal, explainer: Explainer) -> dict[str, Any] | None:
-    """What the body of a signal says of its layers; None where the pack has no watch. After `keep_layers`."""
+    """The layers in a signal's body, after `materialize_layers`; None where the pack has no watch."""
     watch = context.pack.watch
     if watch is None:
         return None
     line = watch.lines.get(signal.theme)
     join = f"LEFT JOIN {_LAYERS} AS layers ON layers.key = m.key"
-    explainer.ask("points", "layers.groups", join)
+    explainer.bind("points", "layers.groups", join)
     groups = [[[g], {"id": g, "label": dict(watch.groups[g].label)}] for g in watch.groups]
     return {
         "points": {"$among": "points", "of": groups},
         "line": {"id": line.id, "label": dict(line.label), "department": line.department} if line else None,
-        "areas": explainer.ask("areas", "layers.codes", join),
-        "surface": explainer.ask("surface", "layers.groups IS NULL"),
+        "areas": explainer.bind("areas", "layers.codes", join),
+        "surface": explainer.bind("surface", "layers.groups IS NULL"),
     }

@@ -1,4 +1,5 @@
-"""How categories stand after a cycle: who is proposed and asked about, and of whom it cannot be said and why."""
+"""Shows categories after a cycle: how many are proposed or asked about, and how many are undecided and
+why."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from almoner.policy.model.terms import say
 
 
 def categories_json(outcome: CycleOutcome) -> dict[str, Any]:
-    """By category; `unknown_guards` counts by guard, in the order of the file, why an exit cannot be said."""
+    """By category. `unknown_guards` counts the undecided exits by guard, in the order of the file."""
     return {
         r.category: {
             "looked_at": r.subjects,

@@ -1,5 +1,4 @@
-"""The console of an installation: why a case is there, who signs in, serving it. None of them loads the
-engine."""
+"""`almoner explain`, `user` and `serve`: the commands of the console. They do not load the engine."""
 
 from __future__ import annotations
 
@@ -9,9 +8,9 @@ import typer
 
 from almoner import casework, home
 from almoner.cli.arguments import Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
-from almoner.cli.output import out, told
+from almoner.cli.output import errors_as_text, out
 from almoner.errors import AlmonerError
-from almoner.installation.beside import beside
+from almoner.installation.beside import worker_process
 
 
 def explain(
@@ -19,8 +18,8 @@ def explain(
     case: Annotated[str, typer.Argument(help="The case's reference, as the console shows it.")],
     language: Annotated[str | None, typer.Option(help="en or zh; the installation's when not given.")] = None,
 ) -> None:
-    """Why a case is there: each reason in a sentence, with numbers, units, source and date."""
-    with told():
+    """Explain why a case was opened: each reason in a sentence, with numbers, units, source and date."""
+    with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
         text = casework.explain(case, language or place.settings.language)
@@ -52,7 +51,7 @@ def user(
     ] = False,
 ) -> None:
     """Add somebody who can sign in to the console, or let them begin anew."""
-    with told():
+    with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
         casework.refuse_other_version(place)
@@ -77,7 +76,7 @@ def serve(
     """Serve the console and the API, with a worker beside them, until it is stopped."""
     asked = {"--kafka": kafka, "--kafka-prefix": kafka_prefix, "--kafka-settings": kafka_settings}
     options = [word for name, value in asked.items() if value for word in (name, str(value))]
-    with told():
+    with errors_as_text():
         if options and not worker:
             raise AlmonerError(
                 "The worker reads Kafka. Leave out --no-worker, or give the options to the worker that is"
@@ -88,5 +87,5 @@ def serve(
         casework.refuse_other_version(place)
         casework.refuse_unsafe(place, host)
         out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
-        with beside(folder, worker, options):
+        with worker_process(folder, worker, options):
             casework.serve(place, host, port)

@@ -1,4 +1,4 @@
-"""Results go to standard output: words for people, or one JSON object with --json. Logs and progress go to
+"""Prints results to standard output, as text or (with --json) as one JSON object. Logs and progress go to
 standard error."""
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def cell(value: object) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """An error made for users ends the command with its text and exit status 1, without a traceback."""
+def errors_as_text() -> Iterator[None]:
+    """Within the block, an error made for users ends the command with its text and exit status 1."""
     try:
         yield
     except PackError as error:

@@ -1,4 +1,4 @@
-"""`almoner quarantine`: what is wrong with rows that did not go in, and what to do with them."""
+"""`almoner quarantine`: lists, exports, retries and dismisses the rows in quarantine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from almoner import casework
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.home import now
 from almoner.installation import opening
 from almoner.policy.model.terms import say
@@ -29,15 +29,15 @@ def quarantine() -> None:
 @app.command("list")
 def list_(folder: Folder, feed: Feed = None, limit: int = 50, as_json: AsJson = False) -> None:
     """Rows in quarantine with file, line, column, masked value, rule and advice."""
-    with told(), opening.installation(folder) as inst:
-        found = held.entries(inst.engine, feed=feed, limit=limit)
+    with errors_as_text(), opening.installation(folder) as inst:
+        entries = held.entries(inst.engine, feed=feed, limit=limit)
         language = inst.home.settings.language
     if as_json:
-        emit_json({"rows": found})
+        emit_json({"rows": entries})
         return
     rows: list[tuple[object, ...]] = [
         (str(e.quarantine_id), f.file, str(f.line), f.column or "", f.value, f.rule, say(f.advice, language))
-        for e in found
+        for e in entries
         for f in e.faults
     ]
     show_table("Quarantine", ["id", "file", "line", "column", "value", "rule", "what to do"], rows)
@@ -50,7 +50,7 @@ def export(
     feed: Feed = None,
 ) -> None:
     """Write what is wrong as CSV for the department that delivered."""
-    with told(), opening.installation(folder) as inst:
+    with errors_as_text(), opening.installation(folder) as inst:
         text = held.export_csv(held.entries(inst.engine, feed=feed, limit=1_000_000))
     if target:
         target.write_text(text, encoding="utf-8-sig", newline="")
@@ -61,7 +61,7 @@ def export(
 @app.command()
 def retry(folder: Folder, as_json: AsJson = False) -> None:
     """Try the rows again against the contracts as they are now."""
-    with told(), opening.installation(folder) as inst:
+    with errors_as_text(), opening.installation(folder) as inst:
         receipts = retrying.retry(
             inst.engine, inst.vault, casework.identities(), inst.pack.feeds, now(), noting=inst.noting
         )
@@ -79,6 +79,6 @@ def dismiss(
     reason: Annotated[str, typer.Option(help="Why.")],
 ) -> None:
     """Settle rows that will never go in, with the reason."""
-    with told(), opening.installation(folder) as inst:
+    with errors_as_text(), opening.installation(folder) as inst:
         count = held.dismiss(inst.engine, ids, reason, now())
     out.print(f"{count:,} rows dismissed.")

@@ -1,4 +1,4 @@
-"""`almoner status`: how real time goes. Asked often, so it loads no engine."""
+"""`almoner status`: shows the state of the worker. It is called often, so it loads no engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from almoner import casework, home
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.home import now
 from almoner.registry.vault import open_vault
 from almoner.stream import status as worker_status
@@ -17,23 +17,23 @@ from almoner.stream.inbox import Inbox
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """How it goes: the worker, what waits, how far each feed is complete."""
-    with told():
-        found = _state(folder)
+    """Show whether the worker runs, what waits, and how far each feed is complete."""
+    with errors_as_text():
+        state = _state(folder)
     if as_json:
-        emit_json(found)
+        emit_json(state)
         return
-    worker = found["worker"]
+    worker = state["worker"]
     out.print(f"Worker: {_in_words(worker)}", markup=False)
-    out.print(f"Events: {found['accepted']:,} kept, {found['waiting']:,} wait.")
+    out.print(f"Events: {state['accepted']:,} kept, {state['waiting']:,} wait.")
     rows = [
         (feed, waits["events"], waits["complete_through"], waits["received_at"])
-        for feed, waits in sorted(found["feeds"].items())
+        for feed, waits in sorted(state["feeds"].items())
     ]
     show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
-    told_to = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (found["webhooks"] or {}).items()]
-    if told_to:
-        show_table("Webhooks", ["department", "wait", "given up", "oldest"], told_to)
+    webhooks = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (state["webhooks"] or {}).items()]
+    if webhooks:
+        show_table("Webhooks", ["department", "wait", "given up", "oldest"], webhooks)
 
 
 def _state(folder: Path) -> dict[str, Any]:

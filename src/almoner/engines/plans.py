@@ -1,9 +1,22 @@
-"""Statements about few rows, run again and again: their plans are kept.
+"""Small-batch mode: saves the cost of starting a statement that is run for each slice of a stream.
 
-To plan a statement takes DuckDB longer than to run it over some hundred rows, and it plans every statement
-anew that reads a table. One that reads Arrow data only keeps its plan for as long as the data are found at
-the same place. So what is kept of few rows lies in *slots*: a name that stands for an Arrow table, which
-is exchanged for another one with the same columns from one run to the next.
+For a few hundred rows DuckDB takes longer to plan a statement than to run it, and a stream runs the same 250
+statements for each slice. So intermediate results are held in memory, as Arrow tables behind fixed names
+(`Buffer`), and a statement that reads nothing else is prepared once and executed from then on. A statement
+that reads a database table is run as it is, because DuckDB binds it anew each time.
+
+DuckDB since 2.0.1 binds anew what reads its catalogue's views too, so a kept statement reads none: see
+`almoner.engines.statements` and docs/decisions/0004-plans-are-kept.md.
+
+A plan belongs to one connection and is kept until the connection is closed. It is used for as long as its
+text with its literals, the open views and the columns of all buffers stay the same. It reads the rows that
+are there when it runs. What is kept is bounded, the least recently used going first:
+
+- `MOST_PLANS` prepared statements a connection;
+- `MOST_SEEN` statements of which it is remembered that they ran once, or that they read tables;
+- `MOST_VIEW_SETS` sets of open views.
+
+The memory of buffers is given back as `DuckEngine.drop` empties them; only their names and columns stay.
 """
 
 from __future__ import annotations
@@ -11,7 +24,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, NamedTuple
@@ -19,32 +33,28 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from almoner.engines.base import Beside, Parameters, quote
+from almoner.engines.base import Join, Parameters, quote
 from almoner.engines.statements import clash, names_read, seeing, unlisted, with_queries
+from almoner.engines.values import Literals
 
 ROWS_AT_ONCE = 1_000_000  # of an Arrow table's batch
 MOST_PLANS = 4_000
-MOST_WORLDS = (
-    100  # sets of views that are remembered; those of everybody name a moment, and are new each time
-)
-MOST_SEEN = 20_000  # statements of which it is remembered that they were run
+MOST_VIEW_SETS = 100  # those of a sweep name a moment, so they are new each time
+MOST_SEEN = 20_000
 
-Key = tuple[
-    str, int, int
-]  # a statement as it is run, the views that are open, and how often columns were exchanged
+# The statement as it is run, the number of the open set of views, and how often a buffer's columns changed.
+Key = tuple[str, int, int]
 
-_PARAMETER = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL
-)
-
-_OF_A_SCHEMA = re.compile(
-    r'\b(?:FROM|JOIN)\s+(?:\w+|"[^"]*")\.'
-)  # a table, which shows without parsing a statement that is new each time
+_OF_BYTES = pa.schema([("value", pa.binary())])
+# A table with its schema: found without parsing, for statements that are new each time.
+_OF_A_SCHEMA = re.compile(r'\b(?:FROM|JOIN)\s+(?:\w+|"[^"]*")\.')
 
 
 class Buffer:
-    """The rows of one kept table, as DuckDB asks Arrow for them. Empty: nothing is kept now, and to read
-    it is an error."""
+    """The rows behind one name; DuckDB reads them by the Arrow PyCapsule interface.
+
+    `rows` is None while nothing is held; to read it then is an error (ValueError).
+    """
 
     def __init__(self, schema: pa.Schema, types: Mapping[str, str]) -> None:
         self.schema = schema
@@ -69,40 +79,39 @@ class Prepared(NamedTuple):
 
 @dataclass
 class PlanCache:
-    """Slots by name, and the views that are open: what the plans of all connections to one database read."""
+    """What the plans of all connections to one database read: buffers by name, and the open views."""
 
     buffers: dict[str, Buffer] = field(default_factory=dict)
-    exchanged: int = 0  # how often a slot was given other columns: plans from before do not fit any more
-    made: int = 0  # how many slots were made
+    exchanged: int = 0  # how often a buffer got other columns, which makes older plans useless
+    made: int = 0  # number of buffers that were made
     views: Mapping[str, str] = field(default_factory=dict)
-    view_set: int = 0  # stands for the views that are open
+    view_set: int = 0  # the number of the open view set
     repeats: bool = False  # whether statements are expected to be run again
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
-    _worlds: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
+    _view_sets: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
     _opened: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     def open(self, views: Mapping[str, str]) -> None:
-        """From now on bare names mean these views. They are defined when a statement must be planned, and
-        not before."""
+        """From now on bare names mean these views. The catalogue follows before the next statement."""
         self.views = dict(views)
         names = frozenset(views.items())
-        if names not in self._worlds:
-            self._opened += 1  # no number stands for two sets of views, also when one was forgotten
-            self._worlds[names] = self._opened
-            if len(self._worlds) > MOST_WORLDS:
-                self._worlds.popitem(last=False)
-        self._worlds.move_to_end(names)
-        self.view_set = self._worlds[names]
+        if names not in self._view_sets:
+            self._opened += 1  # a number is never used again, even when its set was dropped
+            self._view_sets[names] = self._opened
+            if len(self._view_sets) > MOST_VIEW_SETS:
+                self._view_sets.popitem(last=False)
+        self._view_sets.move_to_end(names)
+        self.view_set = self._view_sets[names]
 
     def put(self, name: str, rows: pa.Table, types: Callable[[], Mapping[str, str]]) -> None:
-        """Let `name` stand for `rows`."""
-        with self._lock:  # two connections put
+        """Let `name` stand for `rows`; `types` gives DuckDB's types by column, and is asked for once."""
+        with self._lock:  # both connections put
             buffer = self.buffers.get(name)
             if buffer is None or buffer.schema != rows.schema:
                 self.exchanged += buffer is not None
                 buffer = self.buffers[name] = Buffer(rows.schema, types())
-                self.made += 1  # after the slot: whoever sees the number finds it
+                self.made += 1  # after the buffer, so that a reader of the number finds it
             buffer.rows = rows
 
     def clear(self) -> None:
@@ -110,7 +119,7 @@ class PlanCache:
             self.empty(name)
 
     def was_seen(self, key: Key) -> bool:
-        """Whether a statement was run before; from now on it was."""
+        """Whether a statement was run before. Remembers that it was."""
         if key in self._seen:
             return True
         self._seen[key] = None
@@ -124,24 +133,27 @@ class PlanCache:
 
 
 class Plans:
-    """The plans of one connection, and what is defined in it. Not shared between threads."""
+    """Runs the statements of one connection, keeping plans. Not shared between threads."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, cache: PlanCache) -> None:
         self._connection, self._cache = connection, cache
-        self._defined: dict[str, str | Buffer] = {}  # views as they are in the catalogue, open or not
-        self._doubtful: set[str] = set()  # views that may be there still
-        self._view_set: int | None = None  # the set of views for which the catalogue is right, if any
+        self._defined: dict[str, str | Buffer] = {}  # views in the catalogue, open or not
+        self._possibly_defined: set[str] = set()  # views that a rollback may have left
+        self._view_set: int | None = None  # the set that the catalogue has now, if any
         self._buffers_seen = (
             -1
         )  # how many slots had been made when it was last looked which of them are not in the catalogue
         self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
         self._rows_of: dict[str, str] = {}  # by buffer, a query for its rows in the engine's own types
         self._prepared: OrderedDict[Key, Prepared] = OrderedDict()
-        self._bound_anew: OrderedDict[Key, None] = OrderedDict()
+        self._not_cacheable: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
+        self._literals = Literals(connection)
+        self._bytes: dict[str, Buffer] = {}
+        self._registered: set[str] = set()  # names of those that are in the catalogue
 
     def define(self) -> None:
-        """Bring the catalogue up to the slots and to the views that are open."""
+        """Define in the catalogue the buffers and views that were added or changed."""
         buffers = self._cache.buffers
         if self._buffers_seen != self._cache.made:
             self._buffers_seen = self._cache.made
@@ -154,7 +166,7 @@ class Plans:
         self.define_views()
 
     def define_views(self) -> None:
-        """Bring the catalogue up to the views that are open."""
+        """Define in the catalogue the open views that are not there, or there with another text."""
         if self._view_set == self._cache.view_set:
             return
         for name, select in self._cache.views.items():
@@ -164,51 +176,74 @@ class Plans:
         self._view_set = self._cache.view_set
 
     def drop(self, names: Iterable[str]) -> None:
-        """Take views out of the catalogue: somebody needs their names, or nobody any more."""
-        for name in sorted((self._defined.keys() | self._doubtful) & set(names)):
+        """Take views out of the catalogue, because tables need their names or nobody reads them."""
+        for name in sorted((self._defined.keys() | self._possibly_defined) & set(names)):
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
-            self._doubtful.discard(name)
+            self._possibly_defined.discard(name)
             self._view_set, self._buffers_seen = None, -1
 
     def lost(self) -> None:
-        """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
-        self._doubtful |= self._defined.keys()
+        """A transaction was rolled back, and with it the views that were made in it. Which those were is
+        not known, so all are defined anew when they are needed."""
+        self._possibly_defined |= self._defined.keys()
         self._defined.clear()
+        self._registered.clear()
         self._view_set, self._buffers_seen = None, -1
 
-    def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
-        """Run a query."""
-        statement, tables = self._planned(sql, parameters)
-        return seeing(_execute, tables)(self._connection, statement)
+    def rows(self, sql: str, parameters: Parameters | None) -> list[tuple[Any, ...]]:
+        """The rows of a query as tuples."""
+        with self._ready(sql, parameters) as (statement, tables):
+            rows: list[tuple[Any, ...]] = seeing(_fetch, tables)(self._connection, statement)
+            return rows
 
     def arrow(self, sql: str, parameters: Parameters | None) -> pa.Table:
         """The rows of a query as an Arrow table."""
-        statement, tables = self._planned(sql, parameters)
-        return seeing(as_arrow, tables)(self._connection, statement)
+        with self._ready(sql, parameters) as (statement, tables):
+            return seeing(as_arrow, tables)(self._connection, statement)
 
-    def _planned(self, sql: str, parameters: Parameters | None) -> Prepared:
-        """What to run for a query: the first time itself, unless repetition is expected, and from the
-        second time on a plan of its own."""
-        key = (written_out(self._connection, sql, parameters), self._cache.view_set, self._cache.exchanged)
+    @contextmanager
+    def _ready(self, sql: str, parameters: Parameters | None) -> Iterator[Prepared]:
+        """Gives the statement to run for `sql`; within the block the bytes that it reads are in place."""
+        written, tables = self._literals.written(sql, parameters)
+        for name, value in tables.items():
+            self._put_bytes(name, value)
+        try:
+            yield self._planned(written)
+        finally:
+            for name in tables:
+                self._bytes[name].rows = None
+
+    def _put_bytes(self, name: str, value: bytes) -> None:
+        """Let `name` stand for these bytes, in this connection only."""
+        buffer = self._bytes.setdefault(name, Buffer(_OF_BYTES, {}))
+        if name not in self._registered:
+            self._connection.register(name, buffer)
+            self._registered.add(name)
+        buffer.rows = pa.table([[value]], _OF_BYTES)
+
+    def _planned(self, written: str) -> Prepared:
+        """The statement itself, or the EXECUTE of its plan. A plan is made when the statement is run for
+        the second time, or for the first time where repetition is expected."""
+        key = (written, self._cache.view_set, self._cache.exchanged)
         plan = self._prepared.get(key)
         if plan is None or not plan.tables:
             self.define()
         if plan is None:
-            if not (self._cache.repeats or self._cache.was_seen(key)) or not self._keeps_its_plan(key):
+            if not (self._cache.repeats or self._cache.was_seen(key)) or not self._is_cacheable(key):
                 return Prepared(key[0], {})
             plan = self._prepare(key)
         self._prepared.move_to_end(key)
         return plan
 
     def materialize(self, name: str, sql: str, parameters: Parameters | None) -> int:
-        """Compute `sql` and let `name` stand for its rows. Gives how many these are."""
+        """Compute `sql` and let `name` stand for its rows. Gives their number."""
         rows = self.arrow(sql, parameters)
-        self._cache.put(name, rows, lambda: self._columns(written_out(self._connection, sql, parameters)))
+        self._cache.put(name, rows, lambda: self._columns(self._literals.written(sql, parameters)[0]))
         return int(rows.num_rows)
 
     def append_rows(self, name: str, sql: str) -> int:
-        """Compute `sql` and let `name` stand for its rows too. Gives how many came to it."""
+        """Compute `sql` and append its rows to those of `name`. Gives the number of new rows."""
         buffer = self._cache.buffers[name]
         if buffer.rows is None:
             raise ValueError("this table is not kept any more")
@@ -218,9 +253,8 @@ class Plans:
         )
         return int(rows.num_rows)
 
-    def materialize_join(self, name: str, select: str, tables: Sequence[Beside]) -> None:
-        """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots,
-        beside them."""
+    def materialize_join(self, name: str, select: str, tables: Sequence[Join]) -> None:
+        """Let `name` stand for the rows of `select` joined with those of `tables`, which are buffers."""
         import pyarrow.compute as pc  # takes long to load, and most commands keep nothing so
 
         rows = self.arrow(select, None)
@@ -231,10 +265,10 @@ class Plans:
                 raise ValueError("this table is not kept any more")
             places = pc.index_in(rows.column(t.on), value_set=buffer.rows.column(t.key)).combine_chunks()
             columns |= {new: buffer.rows.column(column).take(places) for column, new in t.columns.items()}
-            columns |= {t.found: pc.is_valid(places)} if t.found else {}
-        self._cache.put(name, pa.table(columns), lambda: self._types_beside(select, tables))
+            columns |= {t.present: pc.is_valid(places)} if t.present else {}
+        self._cache.put(name, pa.table(columns), lambda: self._joined_types(select, tables))
 
-    def _types_beside(self, select: str, tables: Sequence[Beside]) -> dict[str, str]:
+    def _joined_types(self, select: str, tables: Sequence[Join]) -> dict[str, str]:
         types = self._columns(select)
         for t in tables:
             theirs = self._cache.buffers[t.table].types
@@ -242,7 +276,7 @@ class Plans:
         return types
 
     def _define_buffer(self, name: str, buffer: Buffer) -> None:
-        """What Arrow knows under another type (HUGEINT, JSON) is given its own back."""
+        """Make a view of a buffer. Types that Arrow does not know (HUGEINT, JSON) are cast back."""
         bare = f"bare {name}"
         self._connection.register(bare, buffer)
         listed = ", ".join(
@@ -263,16 +297,15 @@ class Plans:
     def _columns(self, sql: str) -> dict[str, str]:
         return {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {sql}").fetchall()}
 
-    def _keeps_its_plan(self, key: Key) -> bool:
-        """DuckDB binds a statement that reads a table anew each time, and then to whatever its names mean
-        at that time."""
-        if key in self._bound_anew:
+    def _is_cacheable(self, key: Key) -> bool:
+        """Whether a plan may be kept: not where a table is read, for DuckDB binds that anew each time."""
+        if key in self._not_cacheable:
             return False
         if self._reads_buffers_only(key[0]):
             return True
-        self._bound_anew[key] = None
-        if len(self._bound_anew) > MOST_SEEN:
-            self._bound_anew.popitem(last=False)
+        self._not_cacheable[key] = None
+        if len(self._not_cacheable) > MOST_SEEN:
+            self._not_cacheable.popitem(last=False)
         return False
 
     def _reads_buffers_only(self, sql: str) -> bool:
@@ -283,7 +316,10 @@ class Plans:
         except duckdb.Error:  # it binds joins with USING to tables without columns
             return False
         views, buffers = self._cache.views, self._cache.buffers
-        return all(self._reads_buffers_only(views[n]) if n in views else n in buffers for n in names)
+        return all(
+            self._reads_buffers_only(views[n]) if n in views else n in buffers or n in self._bytes
+            for n in names
+        )
 
     def _prepare(self, key: Key) -> Prepared:
         """DuckDB binds anew at each run what reads a view of the catalogue, from 2.0.1 on. So views become
@@ -294,8 +330,9 @@ class Plans:
         if not clash(queries, [sql, *queries.values()]):
             sql = with_queries(sql, queries)
             buffers = self._cache.buffers
-            tables = {unlisted(n): buffers[n] for n in queries if n not in self._cache.views}
-        seeing(_execute, tables)(self._connection, f"PREPARE {name} AS {sql}")
+            own = {n for n in queries if n not in self._cache.views}
+            tables = {unlisted(n): self._bytes[n] if n in self._bytes else buffers[n] for n in own}
+        seeing(_fetch, tables)(self._connection, f"PREPARE {name} AS {sql}")
         plan = self._prepared[key] = Prepared(f"EXECUTE {name}", tables)
         if len(self._prepared) > MOST_PLANS:
             _, old = self._prepared.popitem(last=False)
@@ -309,37 +346,15 @@ class Plans:
             view = self._cache.views.get(name)
             if view is not None:
                 found |= {**self._queries(view), name: view}
+            elif name in self._bytes:
+                found[name] = f"SELECT * FROM {quote(unlisted(name))}"
             elif name in self._rows_of:
                 found[name] = self._rows_of[name]
         return found
 
 
-def _execute(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyConnection:
-    return connection.execute(statement)
-
-
-_LITERALS: dict[tuple[type, Any], str] = {}
-
-
-def written_out(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> str:
-    """`sql` with each parameter as a literal of the very type that it would have as a parameter."""
-    if not parameters:
-        return sql
-    literals = {name: _literal(connection, value) for name, value in parameters.items()}
-    return _PARAMETER.sub(lambda found: literals[found["name"]] if found["name"] else found[0], sql)
-
-
-def _literal(connection: duckdb.DuckDBPyConnection, value: Any) -> str:
-    if value is None:
-        return "NULL"
-    known = _LITERALS.get((type(value), value)) if value.__hash__ else None
-    if known is not None:
-        return known
-    text, kind = connection.execute("SELECT $value::VARCHAR, typeof($value)", {"value": value}).fetchall()[0]
-    literal = f"CAST('{text.replace(chr(39), chr(39) * 2)}' AS {kind})"
-    if value.__hash__ and len(_LITERALS) < MOST_SEEN:
-        _LITERALS[type(value), value] = literal
-    return literal
+def _fetch(connection: duckdb.DuckDBPyConnection, statement: str) -> list[tuple[Any, ...]]:
+    return connection.execute(statement).fetchall()
 
 
 def as_arrow(connection: duckdb.DuckDBPyConnection, statement: str, *, directly: bool = True) -> pa.Table:

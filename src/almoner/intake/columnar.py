@@ -1,4 +1,4 @@
-"""Parquet: typed columns stay typed all the way."""
+"""Read Parquet files; typed columns keep their types."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from almoner.intake import headers
 from almoner.intake.slices import COLUMN_ROWS, LINE, Reading, Slice
 from almoner.policy.model.pack import Feed, Property
 
-PART_ROWS = 122_880  # an engine hands parts of a table to its threads
+PART_ROWS = 122_880  # rows; the engine's threads take a part each
 
 
 def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a Parquet file. Raises DeliveryRefused when it is not one, or a column has the wrong kind
-    of type."""
+    """Open a Parquet file. Raises DeliveryRefused for another kind of file, or a column of a wrong type."""
     try:
         file = pq.ParquetFile(stream)
         schema = file.schema_arrow
     except (pa.ArrowException, OSError):
         raise _damaged(path) from None
     header = headers.match(feed, schema.names)
-    for position, of in header.columns:
-        _refuse_type(of, schema.field(position).type)
+    for position, prop in header.columns:
+        _refuse_type(prop, schema.field(position).type)
     return Reading(path, _slices(path, file, header, advance), list(header.unknown))
 
 
@@ -50,7 +49,7 @@ def _slices(
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Dictionaries and other kinds of text become plain text."""
+    """Dictionaries and other text types as plain text."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     return column.cast(pa.string()) if _is_text(kind) and column.type != pa.string() else column
 
@@ -69,18 +68,18 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _refuse_type(of: Property, kind: pa.DataType) -> None:
-    if is_text(kind) or _fits(of, kind):
+def _refuse_type(prop: Property, kind: pa.DataType) -> None:
+    if is_text(kind) or _fits(prop, kind):
         return
     raise DeliveryRefused(
-        f"Column {of.name} has the type {kind} in the file; the contract says {of.type}. Deliver it as "
-        f"{of.type} or as text."
+        f"Column {prop.name} has the type {kind} in the file; the contract says {prop.type}. Deliver it as "
+        f"{prop.type} or as text."
     )
 
 
-def _fits(of: Property, kind: pa.DataType) -> bool:
+def _fits(prop: Property, kind: pa.DataType) -> bool:
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    match of.type:
+    match prop.type:
         case "integer" | "number":
             return bool(number)
         case "date":

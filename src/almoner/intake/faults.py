@@ -1,10 +1,10 @@
-"""What is wrong with a row: where, by which rule, and what to do about it."""
+"""Faults of a row: where it is wrong, by which rule, and what to do about it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from almoner.policy.model.pack import IDENTITY_ROLES, Property, Role
 from almoner.policy.model.terms import Words
@@ -118,8 +118,10 @@ ADVICE: Mapping[str, Words] = {
 
 @dataclass(frozen=True)
 class RowFault:
-    """One fault of one row. `line` is the file's own (first line 1); `value` is masked; `rule` is a
-    stable id."""
+    """One fault of one row.
+
+    `line` is the line of the file, from 1; `value` is masked; `rule` is a stable id.
+    """
 
     feed: str
     file: str
@@ -136,39 +138,44 @@ class RowFault:
 
 @dataclass(frozen=True)
 class Broken:
-    """A row that could not be read into cells. `raw` is the whole row: personal data, for the vault only."""
+    """A row that could not be split into cells.
+
+    `raw` is the whole row: personal data, for the vault only.
+    """
 
     line: int
     rule: str
-    raw: str
+    raw: str = field(repr=False)
     column: str | None = None
     value: str = ""  # masked
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row for quarantine: its faults as (column, masked value, rule), and the whole row as JSON for
-    the vault."""
+    """A row for quarantine.
+
+    `faults` are (column, masked value, rule); `raw` is the whole row as JSON, for the vault only.
+    """
 
     line: int
-    raw: str
+    raw: str = field(repr=False)
     faults: tuple[tuple[str | None, str, str], ...]
 
 
 def mask(value: object, role: Role | None) -> str:
-    """What may be shown of a value: the ends only of an identity, else the first 40 characters."""
+    """What may be shown of a value: the ends of an identity, or the first 40 characters of anything else."""
     text = "" if value is None else "".join(c if c.isprintable() else "·" for c in str(value))
     if role in IDENTITY_ROLES or LONG_DIGITS.search(text):
         return _ends(text)
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def masked(value: object, of: Property | None) -> str:
-    return mask(value, of.role if of else None)
+def masked(value: object, prop: Property | None) -> str:
+    return mask(value, prop.role if prop else None)
 
 
 def _ends(text: str) -> str:
-    """At most the first 2 and the last 1 characters, and never more than a third of them."""
+    """At most the first 2 characters and the last one, and never more than a third."""
     third = len(text) // 3
     first, last = min(2, third), min(1, max(third - 2, 0))
     return text[:first] + "***" + (text[-last:] if last else "")

@@ -1,4 +1,4 @@
-"""Which column of a file is which property of the contract."""
+"""Match the columns of a file with the properties of a contract."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True)
 class Header:
-    """`columns` gives (position in the file, property); `unknown` the names of columns that nobody
-    agreed on."""
+    """A matched header.
+
+    `columns` are (position in the file, property); `unknown` are names of columns that the contract does not
+    have.
+    """
 
     columns: tuple[tuple[int, Property], ...]
     unknown: tuple[str, ...]
@@ -27,19 +30,21 @@ class Header:
 
 
 def lookup(feed: Feed) -> dict[str, Property]:
-    """Properties by name and by the label of every language."""
+    """Properties by name, and by their label in every language."""
     found = {_folded(text): p for p in feed.properties for text in p.label.values()}
     return found | {_folded(p.name): p for p in feed.properties}
 
 
 def match(feed: Feed, cells: Sequence[str]) -> Header:
-    """Match a header. Raises DeliveryRefused for a missing or doubled column; never quotes cells that
-    may be data."""
+    """Match a header with the contract. Raises DeliveryRefused for a missing or repeated column.
+
+    Messages never quote cells, which may be data.
+    """
     known = lookup(feed)
     found = [
         (position, known[_folded(cell)]) for position, cell in enumerate(cells) if _folded(cell) in known
     ]
-    _refuse_doubles(feed, [p for _, p in found])
+    _refuse_duplicates(feed, [p for _, p in found])
     refuse_missing(feed, {p.name for _, p in found}, len(cells))
     unknown = (cell.strip(_PADDING)[:_LONGEST_NAME] for cell in cells if _folded(cell) not in known)
     return Header(tuple(found), tuple(dict.fromkeys(name for name in unknown if name)), len(cells))
@@ -60,16 +65,16 @@ def refuse_missing(feed: Feed, present: set[str], width: int) -> None:
         )
 
 
-def needed(of: Property) -> bool:
-    return of.required or of.key
+def needed(prop: Property) -> bool:
+    return prop.required or prop.key
 
 
-def _refuse_doubles(feed: Feed, found: Sequence[Property]) -> None:
+def _refuse_duplicates(feed: Feed, found: Sequence[Property]) -> None:
     names = [p.name for p in found]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
         raise DeliveryRefused(
-            f"The file has the column {', '.join(doubled)} of {feed.id} more than once. Keep one."
+            f"The file has the column {', '.join(duplicates)} of {feed.id} more than once. Keep one."
         )
 
 

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line. A property that an object leaves out is empty."""
+"""Read JSON Lines: one object a line; a property that an object does not have is empty."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
 from almoner.policy.model.pack import Feed, Property
 
 _Cells = dict[str, str | None]
-MOST_KEYS = 1_000  # ways to write a contract's properties that are remembered
+MOST_KEYS = 1_000  # spellings of property names that are cached
 
 
-class _Doubled(ValueError):  # noqa: N818 - says what was found
-    """An object names a key twice."""
+class _DuplicateKey(ValueError):  # noqa: N818 - says what was found
+    """An object has a key twice."""
 
 
 def read(path: Path, text: IO[str], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a delivery in JSON Lines. Refused when no line of the first slice is an object with the
-    contract's keys."""
+    """Open a delivery in JSON Lines.
+
+    Raises DeliveryRefused when no line of the first slice is an object with the contract's keys.
+    """
     lines = Lines(text)
     reading = Reading(path, iter(()))
     slices = _Slices(lines, feed, reading)
@@ -46,7 +48,7 @@ def _all(first: Slice, slices: _Slices, advance: Callable[[int], None]) -> Itera
 
 
 class Objects:
-    """Reads one JSON object after the other against a contract. `unknown` gathers keys that nobody agreed on."""
+    """Reads JSON objects against a contract. `unknown` collects keys that the contract does not have."""
 
     def __init__(self, feed: Feed, unknown: list[str]) -> None:
         self._known, self._unknown = headers.lookup(feed), unknown
@@ -70,7 +72,7 @@ class Objects:
         """The cells of one object; `number` is its line."""
         try:
             found = _DECODER.decode(raw)
-        except _Doubled:
+        except _DuplicateKey:
             return Broken(number, "duplicate_column", raw)
         except (ValueError, RecursionError):
             return Broken(number, "json", raw)
@@ -81,24 +83,24 @@ class Objects:
     def _cells(self, number: int, found: dict[str, Any], raw: str) -> tuple[int, _Cells] | Broken:
         cells: _Cells = {}
         for key, value in found.items():
-            of = self._met.get(key) or self._property(key)
-            if of is None:
+            prop = self._met.get(key) or self._property(key)
+            if prop is None:
                 self._report(key)
-            elif of.name in cells:
-                return Broken(number, "duplicate_column", raw, of.name)
+            elif prop.name in cells:
+                return Broken(number, "duplicate_column", raw, prop.name)
             elif type(value) is str and value.isascii():  # most
-                cells[of.name] = value
+                cells[prop.name] = value
             elif isinstance(value, dict | list) or _surrogates(value):
-                return Broken(number, "json", raw, of.name, _shown(value, of))
+                return Broken(number, "json", raw, prop.name, _shown(value, prop))
             else:
-                cells[of.name] = _text(value)
+                cells[prop.name] = _text(value)
         return number, cells
 
     def _property(self, key: str) -> Property | None:
-        of = self._known.get(key.strip().casefold())
-        if of is not None and len(self._met) < MOST_KEYS:
-            self._met[key] = of
-        return of
+        prop = self._known.get(key.strip().casefold())
+        if prop is not None and len(self._met) < MOST_KEYS:
+            self._met[key] = prop
+        return prop
 
     def _report(self, key: str) -> None:
         name = key.strip()[:40]
@@ -111,7 +113,7 @@ class _Slices:
         self._lines, self._reader = lines, Objects(feed, reading.unknown_columns)
 
     def take(self) -> Slice | None:
-        """The next slice; None when there is no more line."""
+        """The next slice; None at the end."""
         found = self._reader.slice(islice(self._objects(), TEXT_ROWS))
         return found if found.rows else None
 
@@ -125,8 +127,8 @@ class _Slices:
                 yield Broken(number, rule, raw) if rule else self._reader.read(number, raw)
 
 
-def _shown(value: object, of: Property) -> str:
-    return "" if isinstance(value, dict | list) else masked(str(value), of)
+def _shown(value: object, prop: Property) -> str:
+    return "" if isinstance(value, dict | list) else masked(str(value), prop)
 
 
 def _surrogates(value: object) -> bool:
@@ -136,7 +138,7 @@ def _surrogates(value: object) -> bool:
 def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Doubled
+        raise _DuplicateKey
     return found
 
 

@@ -1,4 +1,4 @@
-"""Opens a delivery of any kind as slices."""
+"""Open a delivery of any kind as slices."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from almoner.intake.slices import Reading
 from almoner.policy.model.pack import Feed
 
 Advance = Callable[[int], None]
-_OF_TEXT = {"csv": delimited.read, "jsonl": json_lines.read}
-_OF_BYTES = {"xlsx": sheets.read, "parquet": columnar.read}
+_TEXT_READERS = {"csv": delimited.read, "jsonl": json_lines.read}
+_BINARY_READERS = {"xlsx": sheets.read, "parquet": columnar.read}
 
 
 @contextmanager
 def open_delivery(path: Path, feed: Feed, advance: Advance = lambda _: None) -> Iterator[Reading]:
-    """The delivery in `path`, to be read while the block lasts; `advance` is told the rows of each
-    slice used.
+    """The delivery in `path`, to be read within the block; `advance` is called with the rows of each slice.
 
-    Raises DeliveryRefused, also half way, when the file as a whole cannot be taken in.
+    Raises DeliveryRefused, also midway, when the file as a whole cannot be taken in.
     """
     kind = source.kind(path)
     with source.opened(path) as stream:
         source.refuse_disguise(path, stream, kind)
-        if kind in _OF_BYTES:
-            yield _OF_BYTES[kind](path, source.in_memory(path, stream), feed, advance)
+        if kind in _BINARY_READERS:
+            yield _BINARY_READERS[kind](path, source.in_memory(path, stream), feed, advance)
             return
         with _text(stream) as text:
-            yield _OF_TEXT[kind](path, text, feed, advance)
+            yield _TEXT_READERS[kind](path, text, feed, advance)
 
 
 def _text(stream: IO[bytes]) -> IO[str]:
-    """Bytes that are no text become marks, so that only their rows are lost."""
+    """The stream as text. Undecodable bytes become surrogates, so that only their rows are refused."""
     return io.TextIOWrapper(stream, encodings.detect(stream), "surrogateescape", newline="")

@@ -1,6 +1,4 @@
-"""Workbooks (.xlsx): the first sheet that is visible. Cells become text, as a department would have written
-them.
-"""
+"""Read workbooks (.xlsx): the first visible sheet, with cells as text as a department would write it."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ DAMAGED = (zipfile.BadZipFile, KeyError, ValueError, OSError, ParseError, TypeEr
 
 
 def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a workbook. Raises DeliveryRefused when it is not one."""
+    """Open a workbook. Raises DeliveryRefused for another kind of file."""
     rows = _rows(path, stream)
     first = next((cells for _, cells in rows if any(_filled(c) for c in cells)), None)
     if first is None:
@@ -33,7 +31,9 @@ def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], Non
 
 
 def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Rows of cells with their numbers. What openpyxl cannot read is refused, also half way."""
+    """Rows of cells with their numbers. Raises DeliveryRefused, also midway, for what openpyxl
+    cannot read.
+    """
     import openpyxl  # takes long to load, and few deliveries are workbooks
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -88,24 +88,24 @@ def _take(
 
 
 def _fault(number: int, cells: Sequence[Any], header: headers.Header) -> Broken | None:
-    """What a workbook can have wrong that text cannot."""
+    """A fault that only a workbook can have, if any."""
     if any(_filled(c) for c in cells[header.width :]):
         return Broken(number, "cells", _raw(cells))
-    for position, of in header.columns:
+    for position, prop in header.columns:
         cell = cells[position] if position < len(cells) else None
-        rule = _cell_rule(cell, of) if cell is not None else None
-        if rule:
-            return Broken(number, rule, _raw(cells), of.name, masked(_text(cell.value), of))  # type: ignore[union-attr]
+        rule = _cell_rule(cell, prop) if cell is not None else None
+        if cell is not None and rule:
+            return Broken(number, rule, _raw(cells), prop.name, masked(_text(cell.value), prop))
     return None
 
 
-def _cell_rule(cell: Any, of: Property) -> str | None:
+def _cell_rule(cell: Any, prop: Property) -> str | None:
     if cell.data_type == "f":
         return "formula"
     if cell.data_type == "e":
         return "error_cell"
     rounded = isinstance(cell.value, int | float) and abs(cell.value) >= EXACT_BELOW
-    return "precision_lost" if rounded and of.type == "string" else None
+    return "precision_lost" if rounded and prop.type == "string" else None
 
 
 def _text(value: object) -> str | None:

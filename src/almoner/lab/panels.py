@@ -1,4 +1,4 @@
-"""Real panels: a data set that a package ships, told as deliveries of a pack's feeds, wave by wave.
+"""Real panels: a data set of a package becomes deliveries of a pack's feeds, wave by wave.
 
 The pack's `panel` section says which data set, and how each property of each feed is read off its columns.
 There is no code here for any one panel.
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.feature_table import wide
+from almoner.assessment.feature_table import feature_table
 from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
@@ -61,7 +61,7 @@ class PanelQuality:
 
 
 class Unkept:
-    """A panel holds numbers only, of nobody who could be looked up: their seals are not kept."""
+    """An identity store that stores nothing: a panel has only numbers, and identifies nobody."""
 
     def expecting(self, persons: int) -> AbstractContextManager[None]:
         del persons
@@ -171,8 +171,11 @@ def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[s
             fired[watched.signal] += watched.holds
         need = context.sql(panel.order_by["need"])
         rows = engine.rows(
-            f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {wide('person')} WHERE {need}"
-            " IS NOT NULL"
+            f"""
+            SELECT {panel.order_by["person"]}::VARCHAR, {need}::DOUBLE
+            FROM {feature_table("person")}
+            WHERE {need} IS NOT NULL
+            """
         )
     return dict(rows)
 

@@ -1,7 +1,7 @@
-"""Facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
+"""Keep facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
 
-Of a delivery under way, `placed` holds the good rows with `person_id` and `household_id`; `matched` adds
-what is known already.
+While a delivery is taken in, the table `identified` has its good rows with `person_id` and `household_id`,
+and `matched` adds what is known already.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from almoner.policy.model.pack import VAULT_ROLES, Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
 from almoner.registry.schema import NUMBER, fact_columns, fact_table
 
-FEW = 5_000  # rows that are compared with what is known without asking first whether anything is
+FEW = 5_000  # rows; more are compared only if any fact can have one of their keys
 
 
-KEPT = ("staged", "placed", "twin", "judged")  # of a delivery, by feed (`name_of`)
+KEPT = ("staged", "identified", "duplicate_key", "matched")  # tables of a delivery (`name_of`)
 
 
 @dataclass(frozen=True)
 class Span:
-    """Rows that are placed, and the first and last of their event times; None without rows, or where the
-    feed has none."""
+    """The number of identified rows and their first and last event time; None without rows or event time."""
 
     rows: int
     first: dt.date | dt.datetime | None
@@ -43,8 +42,8 @@ class Written:
     unchanged: int
 
 
-def place(engine: Engine, feed: Feed) -> None:
-    """Fill `placed` from the stage, with ids for numbers."""
+def identify_rows(engine: Engine, feed: Feed) -> None:
+    """Fill `identified` from the stage, with ids in place of numbers."""
     person, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
     joins = (
         f" LEFT JOIN {quote(name_of('person_seen', feed))} p ON p.number = s.{quote(person.name)}"
@@ -56,39 +55,49 @@ def place(engine: Engine, feed: Feed) -> None:
         if home
         else ""
     )
-    columns = ", ".join(_placed(p) for p in feed.properties if p.fact_column)
+    columns = ", ".join(_identified(p) for p in feed.properties if p.fact_column)
     engine.materialize(
-        name_of("placed", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}"
+        name_of("identified", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}"
     )
 
 
 def find_duplicate_keys(engine: Engine, feed: Feed) -> bool:
-    """Whether rows share a key. If so fill `twin` with them: `kinds` different ones, `first_line` the one
-    to keep if it is 1."""
-    key, vaulted, placed = (
+    """Whether rows share a key. If so, fill the table of `duplicate_keys`.
+
+    `kinds` is the number of different rows with the key, and `first_line` the row to keep when it is 1.
+    """
+    key, vaulted, identified = (
         _key(feed),
         [p.name for p in feed.properties if p.role in VAULT_ROLES],
-        quote(name_of("placed", feed)),
+        quote(name_of("identified", feed)),
     )
-    doubled = f"SELECT {_list(key)} FROM {placed} GROUP BY ALL HAVING count(*) > 1"
+    doubled = f"SELECT {_list(key)} FROM {identified} GROUP BY ALL HAVING count(*) > 1"
     if not engine.rows(f"SELECT 1 FROM ({doubled}) LIMIT 1"):
         return False
     values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
     engine.materialize(
-        name_of("twin", feed),
-        f"""WITH kin AS (SELECT p.* FROM {placed} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}),
+        name_of("duplicate_key", feed),
+        f"""
+        WITH kin AS (
+          SELECT p.* FROM {identified} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}
+        ),
         kinds AS (
-            SELECT {_list(key, "p")}, count(DISTINCT row({values})) AS kinds, min(p.{LINE}) AS first_line
-            FROM kin p JOIN {quote(stage_of(feed))} s USING ({LINE}) GROUP BY {_list(key, "p")}
+          SELECT {_list(key, "p")}, count(DISTINCT row({values})) AS kinds, min(p.{LINE}) AS first_line
+          FROM kin p
+          JOIN {quote(stage_of(feed))} s USING ({LINE})
+          GROUP BY {_list(key, "p")}
         )
-        SELECT p.{LINE}, k.kinds, k.first_line FROM kin p JOIN kinds k ON {_same("p", "k", key)}""",
+        SELECT p.{LINE}, k.kinds, k.first_line
+        FROM kin p
+        JOIN kinds k ON {_same("p", "k", key)}
+        """,
     )
     return True
 
 
 def duplicate_keys(feed: Feed) -> str:
     """The table that `find_duplicate_keys` fills."""
-    return quote(name_of("twin", feed))
+    return quote(name_of("duplicate_key", feed))
 
 
 def drop_duplicates(engine: Engine, feed: Feed) -> int:
@@ -99,12 +108,17 @@ def drop_duplicates(engine: Engine, feed: Feed) -> int:
 
 
 def keep_last(engine: Engine, feed: Feed) -> int:
-    """Of several rows with one key keep the last. Gives how many were dropped."""
-    key, placed = _list(_key(feed), "p"), quote(name_of("placed", feed))
-    earlier = (
-        f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM {placed}"
-        f" p SEMI JOIN {duplicate_keys(feed)} t USING ({LINE})) WHERE {LINE} < last"
-    )
+    """Keep the last of several rows with one key. Gives how many were dropped."""
+    key, identified = _list(_key(feed), "p"), quote(name_of("identified", feed))
+    earlier = f"""
+        SELECT {LINE}
+        FROM (
+          SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last
+          FROM {identified} p
+          SEMI JOIN {duplicate_keys(feed)} t USING ({LINE})
+        )
+        WHERE {LINE} < last
+        """
     dropped = engine.rows(earlier)
     if dropped:
         drop_lines(engine, feed, ", ".join(str(line) for (line,) in dropped))
@@ -112,103 +126,127 @@ def keep_last(engine: Engine, feed: Feed) -> int:
 
 
 def drop_lines(engine: Engine, feed: Feed, lines: str) -> None:
-    """Take rows off the stage; `lines` is a SELECT of their `_line`, or a list of them."""
-    for table in (name_of("placed", feed), stage_of(feed)):
+    """Delete rows from the stage; `lines` is a SELECT of their `_line`, or a list of them."""
+    for table in (name_of("identified", feed), stage_of(feed)):
         engine.delete_rows(table, f"{LINE} IN ({lines})")
 
 
 def span(engine: Engine, feed: Feed) -> Span:
-    """How many rows are placed, and of what time."""
+    """The number of identified rows and their span of time."""
     time = quote(feed.event_time.name) if feed.event_time else "NULL::DATE"
     return Span(
-        *engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('placed', feed))}")[0]
+        *engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('identified', feed))}")[
+            0
+        ]
     )
 
 
 def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None) -> str:
-    """What is known of the rows that are placed, as a table to read: `old` is the open row with the same
-    key, if any; `same` whether its values are equal. `holders` find few rows sooner."""
-    columns, key, placed = fact_columns(feed), _key(feed), quote(name_of("placed", feed))
-    known = (
-        f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM "
-        f"{fact_table(feed)} WHERE {_open(feed, rows)}"
-    )
+    """Compare the identified rows with the facts. Gives a table to read from.
+
+    `old` is the rowid of the open fact with the same key, or null; `same` says whether its values are equal.
+    `holders` find the facts of few rows faster.
+    """
+    columns, key, identified = fact_columns(feed), _key(feed), quote(name_of("identified", feed))
+    known = f"""
+        SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)}
+        FROM {fact_table(feed)}
+        WHERE {_open(feed, rows)}
+        """
     if rows.rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
-        return (
-            f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {placed})"
-        )
-    matched = name_of("judged", feed)
+        unknown = "NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same"
+        return f"(SELECT *, {unknown} FROM {identified})"
+    matched = name_of("matched", feed)
     with _whose(engine, feed, rows, holders) as whose:
         engine.materialize(
             matched,
-            f"""SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
-            FROM {placed} p LEFT JOIN ({known} AND {whose}) f ON {_same("p", "f", key)}""",
+            f"""
+            SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
+            FROM {identified} p
+            LEFT JOIN ({known} AND {whose}) f ON {_same("p", "f", key)}
+            """,
         )
     return quote(matched)
 
 
 def write(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime, delivery_id: int) -> Written:
-    """Close what the `matched` rows correct and add what is new, clustered by household and person."""
+    """Close the facts that `matched` rows correct, and add what is new, clustered by household and person."""
     counts = engine.rows(
-        f"""SELECT count(*) FILTER (old IS NULL), count(*) FILTER (old IS NOT NULL AND NOT same),
-        count(*) FILTER (same)
-        FROM {matched}"""
+        f"""
+        SELECT
+          count(*) FILTER (old IS NULL),
+          count(*) FILTER (old IS NOT NULL AND NOT same),
+          count(*) FILTER (same)
+        FROM {matched}
+        """
     )[0]
     written = Written(*counts)
     clock = {"received_at": received_at}
     if written.corrected:
         engine.execute(
-            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM "
-            f"{matched} WHERE old IS NOT NULL AND NOT same)",
+            f"""
+            UPDATE {fact_table(feed)}
+            SET known_to = $received_at
+            WHERE rowid IN (SELECT old FROM {matched} WHERE old IS NOT NULL AND NOT same)
+            """,
             clock,
         )
     if written.new + written.corrected == 0:
         return written
     names = _list(fact_columns(feed))
     engine.execute(
-        f"""INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
+        f"""
+        INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
         SELECT {names}, $received_at::TIMESTAMP, 'infinity'::TIMESTAMP, $delivery_id
-        FROM {matched} WHERE NOT same ORDER BY {_list(cluster_columns(feed))}""",
+        FROM {matched}
+        WHERE NOT same
+        ORDER BY {_list(cluster_columns(feed))}
+        """,
         clock | {"delivery_id": delivery_id},
     )
     return written
 
 
 def close(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime) -> Written:
-    """Close the open rows of the `matched` ones. `corrected` counts them, `unchanged` the keys that nobody
-    knows."""
+    """Close the facts of the `matched` rows.
+
+    `corrected` counts those that were closed, `unchanged` the keys without an open fact.
+    """
     found, unknown = engine.rows(
         f"SELECT count(*) FILTER (old IS NOT NULL), count(*) FILTER (old IS NULL) FROM {matched}"
     )[0]
     if found:
         engine.execute(
-            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM {matched}"
-            " WHERE old IS NOT NULL)",
+            f"""
+            UPDATE {fact_table(feed)}
+            SET known_to = $received_at
+            WHERE rowid IN (SELECT old FROM {matched} WHERE old IS NOT NULL)
+            """,
             {"received_at": received_at},
         )
     return Written(0, found, unknown)
 
 
 def keys_only(feed: Feed) -> Feed:
-    """The feed as somebody names its rows: the key alone; all that facts keep where the contract names none."""
+    """The feed with its key columns only; with all its fact columns where the contract has no key."""
     named = feed.key or tuple(p for p in feed.properties if p.fact_column)
     return replace(feed, properties=named)
 
 
-def _placed(of: Property) -> str:
-    match of.role:
+def _identified(prop: Property) -> str:
+    match prop.role:
         case Role.RESIDENT_ID:
             return "p.person_id"
         case Role.HOUSEHOLD:
             return "h.household_id"
-        case _ if of.type == "number":
-            return f"CAST(s.{quote(of.name)} AS {NUMBER}) AS {quote(of.name)}"
+        case _ if prop.type == "number":
+            return f"CAST(s.{quote(prop.name)} AS {NUMBER}) AS {quote(prop.name)}"
         case _:
-            return f"s.{quote(of.name)}"
+            return f"s.{quote(prop.name)}"
 
 
 def _open(feed: Feed, rows: Span) -> str:
-    """Open rows that can have a key of these: only their span of time, where time is part of the key."""
+    """SQL for open facts that can have one of these keys: within their span, if time is part of the key."""
     time = feed.event_time
     if time is None or not time.key:
         return "known_to = 'infinity'"
@@ -222,35 +260,37 @@ def _open(feed: Feed, rows: Span) -> str:
 
 @contextmanager
 def _whose(engine: Engine, feed: Feed, rows: Span, holders: Holders | None) -> Iterator[str]:
-    """Within the block, a further condition on those rows where no time says where they lie: facts lie by
-    person. Key columns are never empty."""
-    placed = name_of("placed", feed)
+    """Within the block, a condition that narrows facts to the persons of few rows; else `true`.
+
+    Facts lie clustered by person, so without a time in the key this saves reading all of them. Key columns
+    are never empty.
+    """
+    identified = name_of("identified", feed)
     if not feed.key or rows.rows > FEW or (feed.event_time and feed.event_time.key):
         yield "true"
     elif "person_id" in _key(feed):
-        yield f"person_id IN (SELECT person_id FROM {quote(placed)})"
+        yield f"person_id IN (SELECT person_id FROM {quote(identified)})"
     else:
         with held_by(
-            engine, name_of("holders", feed), holders.of_facts(engine, feed, placed) if holders else None
+            engine, name_of("holders", feed), holders.of_facts(engine, feed, identified) if holders else None
         ) as whose:
             yield whose
 
 
 def _key(feed: Feed) -> list[str]:
-    """The key's columns in the facts; every column where the contract names none."""
+    """The columns of the key in the facts; all columns where the contract has no key."""
     return [p.fact_column for p in feed.key if p.fact_column] or list(fact_columns(feed))
 
 
 def cluster_columns(feed: Feed) -> list[str]:
-    """The columns by which a feed's facts are put in order: the household's, the person's and the event's,
-    those that it has."""
+    """The columns that order a feed's facts: household, person and event time, if it has them."""
     columns = fact_columns(feed)
     time = [feed.event_time.name] if feed.event_time else []
     return [c for c in ("household_id", "person_id", *time) if c in columns] or list(columns)
 
 
-def _list(columns: Iterable[str], of: str = "") -> str:
-    return ", ".join((f"{of}." if of else "") + quote(c) for c in columns)
+def _list(columns: Iterable[str], alias: str = "") -> str:
+    return ", ".join((f"{alias}." if alias else "") + quote(c) for c in columns)
 
 
 def _same(left: str, right: str, columns: Iterable[str]) -> str:

@@ -1,9 +1,9 @@
-"""Who is who: numbers of a delivery become `person_id` and `household_id` by their blind indexes.
+"""Identify persons and households: numbers become `person_id` and `household_id` by their blind indexes.
 
-Tables that are kept for one delivery: `number_seen` (number, canonical, number_index, and person_id and
-checked_as of those who are known), `person_seen` (number, canonical, number_index, person_id, is_new),
-`household_seen` (household_no, key_index, household_id, is_new), `bad_number` where there is one.
-`person_expected` is for several deliveries at once (`expect`).
+Materialized tables of one delivery: `number_seen` (number, canonical, number_index; for known persons
+person_id and checked_as), `person_seen` (number, canonical, number_index, person_id, is_new),
+`household_seen` (household_no, key_index, household_id, is_new), and `bad_number` if there is one.
+`person_expected` serves several deliveries (`expect`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model.pack import Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
 from almoner.registry.numbers import NumberVerdict, check_numbers
-from almoner.registry.vault import Vault
+from almoner.registry.vault import Secret, Vault
 
-HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
+HOUSEHOLD_PREFIX = "household\x1f"  # no person's number begins so: control characters are refused
 _BLOCK_BYTES = 64
 _EXPECTED, _INDEXED = "person_expected", "number_indexed"
 KEPT = (
@@ -37,24 +37,25 @@ def hmac_sql(text: str) -> str:
     return f"unhex(sha256($opad || unhex(sha256($ipad || encode({text})))))"
 
 
-def pads(vault: Vault) -> dict[str, bytes]:
-    key = vault.index_key.ljust(_BLOCK_BYTES, b"\0")
-    return {"ipad": bytes(b ^ 0x36 for b in key), "opad": bytes(b ^ 0x5C for b in key)}
+def pads(vault: Vault) -> dict[str, Secret]:
+    """The inner and outer key pads of the blind index (64 bytes each), as parameters of `hmac_sql`."""
+    key = Secret(vault.index_key.ljust(_BLOCK_BYTES, b"\0"))
+    return {"ipad": Secret(b ^ 0x36 for b in key), "opad": Secret(b ^ 0x5C for b in key)}
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is known of a delivery's numbers at first sight: whether any may be of somebody `new`, and
-    whether any is `bad`."""
+    """Whether any number of a delivery may be of somebody `new`, and whether any is `bad`."""
 
     new: bool = False
     bad: bool = False
 
 
 def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], holders: Holders) -> None:
-    """Find at once whose numbers, as they were delivered, these are, before anything is written: to look
-    at everybody for each of several small deliveries takes longer than all else that is done with them.
-    Only a hint: whoever is not found is looked for again.
+    """Look up the persons of several small deliveries' numbers at once, before anything is written.
+
+    Searching the register once for each delivery would take longer than all the rest. The result is a hint:
+    numbers without a person are looked up again.
     """
     with engine.register(
         "numbers_expected",
@@ -62,17 +63,24 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
     ):
         engine.materialize(
             _INDEXED,
-            f"""SELECT number, {hmac_sql("number")} AS number_index FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)""",
+            f"""
+            SELECT number, {hmac_sql("number")} AS number_index
+            FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)
+            """,
             pads(vault),
         )
     with held_by(engine, "persons_holding", holders.of_numbers(engine, _INDEXED)) as whose:
         engine.materialize(
             _EXPECTED,
-            # materialised: else every index is compared
-            f"""WITH held AS MATERIALIZED (
-                SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose}
+            # MATERIALIZED, or DuckDB would compare every index
+            f"""
+            WITH held AS MATERIALIZED (
+              SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose}
             )
-            SELECT number, number_index, person_id, checked_as FROM {_INDEXED} JOIN held USING (number_index)""",
+            SELECT number, number_index, person_id, checked_as
+            FROM {_INDEXED}
+            JOIN held USING (number_index)
+            """,
         )
 
 
@@ -83,21 +91,23 @@ def forget_expected(engine: Engine) -> None:
 def see_numbers(
     engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False, ahead: bool = False
 ) -> Numbers:
-    """Fill `number_seen`, and `bad_number` where one is. Only numbers that nobody has checked before are
-    checked. A feed without numbers fills neither. `expected`: whose they may be was found before; `ahead`:
-    and nobody else is looked for, so where one may be `new` nothing is filled."""
-    of = feed.with_role(Role.RESIDENT_ID)
-    if of is None:
+    """Fill `number_seen`, and `bad_number` if a number is wrong; nothing for a feed without numbers.
+
+    Only numbers that were never checked before are checked. `expected`: persons were looked up by `expect`.
+    `ahead`: nobody else is looked up, and nothing is filled when somebody may be new.
+    """
+    prop = feed.with_role(Role.RESIDENT_ID)
+    if prop is None:
         return Numbers()
-    unchecked = _see_expected(engine, feed, of) if expected else _see(engine, vault, feed, of)
-    verdicts = check_numbers(of.identifier, unchecked)
+    unchecked = _see_expected(engine, feed, prop) if expected else _see(engine, vault, feed, prop)
+    verdicts = check_numbers(prop.identifier, unchecked)
     if ahead and _others(unchecked, verdicts):
         return Numbers(new=True)
     if expected and _others(
         unchecked, verdicts
     ):  # somebody new perhaps, or who came with an earlier delivery of these
-        unchecked = _see(engine, vault, feed, of)
-        verdicts = check_numbers(of.identifier, unchecked)
+        unchecked = _see(engine, vault, feed, prop)
+        verdicts = check_numbers(prop.identifier, unchecked)
     bad = [v for v in verdicts if v.rule]
     if bad:
         with engine.register(
@@ -109,72 +119,96 @@ def see_numbers(
 
 
 def _others(numbers: Sequence[str], verdicts: Sequence[NumberVerdict]) -> bool:
-    """Whether there are numbers that nothing is wrong with."""
+    """Whether some of the numbers are valid."""
     return len(numbers) > sum(v.rule is not None for v in verdicts)
 
 
-def _see(engine: Engine, vault: Vault, feed: Feed, of: Property) -> list[str]:
-    """Fill `number_seen`. Gives the numbers that were never checked as the feed says."""
+def _see(engine: Engine, vault: Vault, feed: Feed, prop: Property) -> list[str]:
+    """Fill `number_seen`. Gives the numbers that were never checked by the feed's identifier."""
     engine.materialize(
         name_of("number_seen", feed),
-        f"""SELECT number, number AS canonical, number_index, person_id, checked_as
-        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, of)})) LEFT JOIN registry.person USING (number_index)""",
+        f"""
+        SELECT number, number AS canonical, number_index, person_id, checked_as
+        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, prop)}))
+        LEFT JOIN registry.person USING (number_index)
+        """,
         pads(vault),
     )
-    return _unchecked(engine, feed, of)
+    return _unchecked(engine, feed, prop)
 
 
-def _see_expected(engine: Engine, feed: Feed, of: Property) -> list[str]:
-    """As `_see`, among those who were expected; of others the index is not found out."""
+def _see_expected(engine: Engine, feed: Feed, prop: Property) -> list[str]:
+    """As `_see`, among expected persons; other numbers have no index."""
     engine.materialize(
         name_of("number_seen", feed),
-        f"""SELECT s.number, s.number AS canonical, e.number_index, e.person_id, e.checked_as
-        FROM ({_staged(feed, of)}) s LEFT JOIN {_EXPECTED} e ON e.number = s.number""",
+        f"""
+        SELECT s.number, s.number AS canonical, e.number_index, e.person_id, e.checked_as
+        FROM ({_staged(feed, prop)}) s
+        LEFT JOIN {_EXPECTED} e ON e.number = s.number
+        """,
     )
-    return _unchecked(engine, feed, of)
+    return _unchecked(engine, feed, prop)
 
 
-def _staged(feed: Feed, of: Property) -> str:
-    return f"SELECT DISTINCT {quote(of.name)} AS number FROM {quote(stage_of(feed))} WHERE number IS NOT NULL"
+def _staged(feed: Feed, prop: Property) -> str:
+    return (
+        f"SELECT DISTINCT {quote(prop.name)} AS number FROM {quote(stage_of(feed))} WHERE number IS NOT NULL"
+    )
 
 
 def _table(what: str, feed: Feed) -> str:
     return quote(name_of(what, feed))
 
 
-def _unchecked(engine: Engine, feed: Feed, of: Property) -> list[str]:
+def _unchecked(engine: Engine, feed: Feed, prop: Property) -> list[str]:
     unchecked = (
         f"SELECT number FROM {_table('number_seen', feed)} WHERE checked_as IS DISTINCT FROM $identifier"
     )
-    return engine.table(unchecked, {"identifier": of.identifier or ""}).column(0).to_pylist()  # type: ignore[no-any-return]
+    numbers: list[str] = engine.table(unchecked, {"identifier": prop.identifier or ""}).column(0).to_pylist()
+    return numbers
 
 
 def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
-    """Fill `household_seen`; new households get the next ids in the order of their numbers. A feed without
-    households fills nothing."""
-    of = feed.with_role(Role.HOUSEHOLD)
-    if of is None:
+    """Fill `household_seen`; nothing for a feed without households.
+
+    New households get the next ids in the order of their numbers.
+    """
+    prop = feed.with_role(Role.HOUSEHOLD)
+    if prop is None:
         return
-    seen = (
-        f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {quote(stage_of(feed))} WHERE household_no IS"
-        " NOT NULL"
-    )
+    seen = f"""
+        SELECT DISTINCT {quote(prop.name)} AS household_no
+        FROM {quote(stage_of(feed))}
+        WHERE household_no IS NOT NULL
+        """
     index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
     engine.materialize(
         name_of("household_seen", feed),
-        f"""WITH indexed AS (SELECT household_no, {index} AS key_index FROM ({seen}))
-        SELECT household_no, key_index, h.household_id IS NULL AS is_new,
-               coalesce(h.household_id, (SELECT coalesce(max(household_id), 0) FROM registry.household)
-                        + row_number() OVER (PARTITION BY h.household_id IS NULL ORDER BY
-                        household_no)) AS household_id
-        FROM indexed LEFT JOIN registry.household h USING (key_index)""",
+        f"""
+        WITH indexed AS (
+          SELECT household_no, {index} AS key_index FROM ({seen})
+        )
+        SELECT
+          household_no,
+          key_index,
+          h.household_id IS NULL AS is_new,
+          coalesce(
+            h.household_id,
+            (SELECT coalesce(max(household_id), 0) FROM registry.household)
+              + row_number() OVER (PARTITION BY h.household_id IS NULL ORDER BY household_no)
+          ) AS household_id
+        FROM indexed
+        LEFT JOIN registry.household h USING (key_index)
+        """,
         pads(vault),
     )
 
 
 def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
-    """Fill `person_seen`, and tell whether anybody is new; new persons get the next ids, so that a
-    household's members lie together. A feed without numbers fills nothing."""
+    """Fill `person_seen`, and say whether anybody is new; nothing for a feed without numbers.
+
+    New persons get the next ids, ordered so that members of a household lie together.
+    """
     if feed.with_role(Role.RESIDENT_ID) is None:
         return False
     seen, good = (
@@ -189,42 +223,67 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
         return False
     engine.materialize(
         name_of("person_seen", feed),
-        f"""WITH fresh AS (
-            SELECT number_index, min(household_id) AS household_id
-            FROM {seen} LEFT JOIN ({_homes(feed)}) USING (number) WHERE person_id IS NULL GROUP BY ALL
-        ), numbered AS (
-            SELECT number_index, (SELECT coalesce(max(person_id), 0) FROM registry.person)
-                   + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id
-            FROM fresh
+        f"""
+        WITH fresh AS (
+          SELECT number_index, min(household_id) AS household_id
+          FROM {seen}
+          LEFT JOIN ({_homes(feed)}) USING (number)
+          WHERE person_id IS NULL
+          GROUP BY ALL
+        ),
+        numbered AS (
+          SELECT
+            number_index,
+            (SELECT coalesce(max(person_id), 0) FROM registry.person)
+              + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id
+          FROM fresh
         )
-        SELECT number, canonical, number_index, coalesce(s.person_id, n.person_id) AS person_id,
-               s.person_id IS NULL AS is_new
-        FROM {seen} s LEFT JOIN numbered n USING (number_index){good}""",
+        SELECT
+          number,
+          canonical,
+          number_index,
+          coalesce(s.person_id, n.person_id) AS person_id,
+          s.person_id IS NULL AS is_new
+        FROM {seen} s
+        LEFT JOIN numbered n USING (number_index){good}
+        """,
     )
     return bool(engine.rows(f"SELECT 1 FROM {_table('person_seen', feed)} WHERE is_new LIMIT 1"))
 
 
-def keep_new(engine: Engine, feed: Feed) -> int:
-    """Enter the new households and persons that facts of this delivery rest on. Gives the number of
-    new persons."""
-    columns, placed = {p.fact_column for p in feed.properties}, _table("placed", feed)
+def insert_new(engine: Engine, feed: Feed) -> int:
+    """Add new households and persons that have facts in this delivery. Gives the number of new persons."""
+    columns, identified = {p.fact_column for p in feed.properties}, _table("identified", feed)
     if "household_id" in columns:
         engine.execute(
-            f"""INSERT INTO registry.household SELECT household_id, key_index FROM {_table("household_seen", feed)}
-            WHERE is_new AND household_id IN (SELECT household_id FROM {placed}) ORDER BY household_id"""
+            f"""
+            INSERT INTO registry.household
+            SELECT household_id, key_index
+            FROM {_table("household_seen", feed)}
+            WHERE is_new AND household_id IN (SELECT household_id FROM {identified})
+            ORDER BY household_id
+            """
         )
     if "person_id" not in columns:
         return 0
     persons = engine.materialize(
         name_of("person_kept", feed),
-        f"""SELECT person_id, any_value(number_index) AS number_index FROM {_table("person_seen", feed)}
-        WHERE is_new AND person_id IN (SELECT person_id FROM {placed}) GROUP BY person_id""",
+        f"""
+        SELECT person_id, any_value(number_index) AS number_index
+        FROM {_table("person_seen", feed)}
+        WHERE is_new AND person_id IN (SELECT person_id FROM {identified})
+        GROUP BY person_id
+        """,
     )
-    of = feed.with_role(Role.RESIDENT_ID)
+    prop = feed.with_role(Role.RESIDENT_ID)
     engine.execute(
-        f"""INSERT INTO registry.person SELECT person_id, number_index, $checked_as, NULL::BLOB
-        FROM {_table("person_kept", feed)} ORDER BY person_id""",
-        {"checked_as": (of.identifier if of else None) or ""},
+        f"""
+        INSERT INTO registry.person
+        SELECT person_id, number_index, $checked_as, NULL::BLOB
+        FROM {_table("person_kept", feed)}
+        ORDER BY person_id
+        """,
+        {"checked_as": (prop.identifier if prop else None) or ""},
     )
     return persons
 
@@ -233,15 +292,16 @@ def _homes(feed: Feed) -> str:
     number, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
     if not number or not home:
         return "SELECT ''::VARCHAR AS number, 0::BIGINT AS household_id LIMIT 0"
-    return (
-        f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM"
-        f" {quote(stage_of(feed))} s JOIN {_table('household_seen', feed)} h ON h.household_no ="
-        f" s.{quote(home.name)} GROUP BY ALL"
-    )
+    return f"""
+        SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id
+        FROM {quote(stage_of(feed))} s
+        JOIN {_table("household_seen", feed)} h ON h.household_no = s.{quote(home.name)}
+        GROUP BY ALL
+        """
 
 
 def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[NumberVerdict]) -> None:
-    """Numbers with separators mean the same person as those without."""
+    """Give numbers with separators the canonical spelling, so that they mean the same person."""
     if not odd:
         return
     data = {"number": [v.number for v in odd], "canonical": [v.canonical for v in odd]}
@@ -249,8 +309,18 @@ def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[NumberVerdict])
     with engine.register(named, pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
         engine.materialize(
             seen,
-            f"""SELECT s.number, coalesce(o.canonical, s.canonical) AS canonical, coalesce(o.number_index, s.number_index) AS number_index,
-            CASE WHEN o.number IS NULL THEN s.person_id ELSE o.person_id END AS person_id, s.checked_as
-            FROM {quote(seen)} s LEFT JOIN (SELECT odd.*, p.person_id FROM {quote(named)} AS odd LEFT JOIN registry.person p USING (number_index)) AS o
-            ON o.number = s.number""",
+            f"""
+            SELECT
+              s.number,
+              coalesce(o.canonical, s.canonical) AS canonical,
+              coalesce(o.number_index, s.number_index) AS number_index,
+              CASE WHEN o.number IS NULL THEN s.person_id ELSE o.person_id END AS person_id,
+              s.checked_as
+            FROM {quote(seen)} s
+            LEFT JOIN (
+              SELECT odd.*, p.person_id
+              FROM {quote(named)} AS odd
+              LEFT JOIN registry.person p USING (number_index)
+            ) AS o ON o.number = s.number
+            """,
         )

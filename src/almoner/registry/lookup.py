@@ -12,23 +12,17 @@ def materialize_with_ids(
 ) -> int:
     """Keep the rows of `select` as the table `name`, with `household_id` and `person_id`.
 
-    `select` gives `household_no` and `resident_no` (both text, in the spelling of intake); they are left out of
-    the table. An id is NULL where nobody has the number. Gives how many rows the table has.
+    `select` gives `household_no` and `resident_no`, both text in the spelling of intake; the table does not
+    have them. An id is null where nobody has the number. Gives the number of rows.
     """
     return engine.materialize(
         name,
         f"""
         WITH wanted AS (
-          SELECT
-            *,
-            {hmac_sql("$prefix || household_no")} AS home,
-            {hmac_sql("resident_no")} AS number
+          SELECT *, {hmac_sql("$prefix || household_no")} AS home, {hmac_sql("resident_no")} AS number
           FROM ({select})
         )
-        SELECT
-          w.* EXCLUDE (household_no, resident_no, home, number),
-          h.household_id,
-          p.person_id
+        SELECT w.* EXCLUDE (household_no, resident_no, home, number), h.household_id, p.person_id
         FROM wanted AS w
         LEFT JOIN registry.household AS h ON h.key_index = w.home
         LEFT JOIN registry.person AS p ON p.number_index = w.number

@@ -1,6 +1,4 @@
-"""Rows that could not go in: the whole row sealed, its faults in clear and masked, until somebody settles
-it.
-"""
+"""Keep rows that break their contract: the row sealed, its faults masked, until somebody settles it."""
 
 from __future__ import annotations
 
@@ -18,16 +16,16 @@ from almoner.engines.base import Engine
 from almoner.errors import AlmonerError
 from almoner.intake.faults import BadRow, RowFault
 from almoner.registry.vault import Vault
+from almoner.spreadsheet import harmless
 
 ROWS_AT_ONCE = 20_000
 SEALED_FIELD = "row"
 STATES = ("open", "retried", "dismissed")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row in quarantine. Values of its faults are masked."""
+    """One row in quarantine. Values in its faults are masked."""
 
     quarantine_id: int
     delivery_id: int
@@ -42,7 +40,7 @@ class Entry:
 
 @dataclass
 class Sink:
-    """Where a delivery's bad rows go. `rules` counts faults by rule."""
+    """Collects a delivery's bad rows and writes them. `rules` counts faults by rule."""
 
     engine: Engine
     vault: Vault
@@ -61,15 +59,27 @@ class Sink:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the collected rows."""
         if not self._waiting:
             return
         first = int(self.engine.value("SELECT coalesce(max(quarantine_id), 0) + 1 FROM registry.quarantine"))
         with self.engine.register("bad_rows", self._row_table(first)):
             self.engine.execute(
-                """INSERT INTO registry.quarantine SELECT quarantine_id, $delivery_id, $feed, $file,
-                line, row_sealed,
-                'open', NULL, $received_at, NULL FROM bad_rows""",
+                """
+                INSERT INTO registry.quarantine
+                SELECT
+                  quarantine_id,
+                  $delivery_id,
+                  $feed,
+                  $file,
+                  line,
+                  row_sealed,
+                  'open',
+                  NULL,
+                  $received_at,
+                  NULL
+                FROM bad_rows
+                """,
                 {
                     "delivery_id": self.delivery_id,
                     "feed": self.feed,
@@ -110,7 +120,7 @@ def insert_faults(
 
 
 def count_open(engine: Engine) -> int:
-    """How many rows are held back and neither taken in later nor dismissed."""
+    """The number of rows that are neither taken in since nor dismissed."""
     return int(engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"))
 
 
@@ -129,10 +139,20 @@ def entries(
     filters = {k: v for k, v in wanted.items() if v is not None}
     where = " AND ".join(_FILTERS[k] for k in filters) or "true"
     found = engine.rows(
-        f"""WITH chosen AS (SELECT * FROM registry.quarantine q WHERE {where}
-            ORDER BY quarantine_id LIMIT {int(limit)} OFFSET {int(offset)})
+        f"""
+        WITH chosen AS (
+          SELECT *
+          FROM registry.quarantine q
+          WHERE {where}
+          ORDER BY quarantine_id
+          LIMIT {int(limit)}
+          OFFSET {int(offset)}
+        )
         SELECT quarantine_id, delivery_id, state, reason, feed, file, line, column_name, value, rule
-        FROM chosen JOIN registry.fault USING (quarantine_id) ORDER BY quarantine_id, rule, column_name""",
+        FROM chosen
+        JOIN registry.fault USING (quarantine_id)
+        ORDER BY quarantine_id, rule, column_name
+        """,
         filters,
     )
     return _grouped(found)
@@ -147,8 +167,11 @@ _FILTERS = {
 
 
 def export_csv(found: Iterable[Entry]) -> str:
-    """Faults as CSV, one a line, for the department that delivered: masked values, advice in English
-    and Chinese."""
+    """Faults as CSV, one a line, for the department that delivered.
+
+    Values are masked, advice is in English and Chinese, and text that a spreadsheet would run is made
+    harmless.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(
@@ -167,12 +190,12 @@ def export_csv(found: Iterable[Entry]) -> str:
                 f.advice["zh"],
                 entry.state,
             ]
-            writer.writerow([entry.quarantine_id, *map(_harmless, cells)])
+            writer.writerow([entry.quarantine_id, *map(harmless, cells)])
     return text.getvalue()
 
 
 def dismiss(engine: Engine, quarantine_ids: Sequence[int], reason: str, at: dt.datetime) -> int:
-    """Settle open rows by a reason. Gives how many were open. Raises AlmonerError without a reason."""
+    """Dismiss open rows for a reason. Gives how many were open. Raises AlmonerError without a reason."""
     if not reason.strip():
         raise AlmonerError("Give a reason for dismissing a row: somebody will ask.")
     chosen = (
@@ -181,8 +204,11 @@ def dismiss(engine: Engine, quarantine_ids: Sequence[int], reason: str, at: dt.d
     with engine.transaction():
         count = int(engine.value(f"SELECT count(*) FROM registry.quarantine WHERE {chosen}"))
         engine.execute(
-            "UPDATE registry.quarantine SET state = 'dismissed', reason = $reason, changed_at = $at "
-            f"WHERE {chosen}",
+            f"""
+            UPDATE registry.quarantine
+            SET state = 'dismissed', reason = $reason, changed_at = $at
+            WHERE {chosen}
+            """,
             {"reason": reason.strip(), "at": at},
         )
     return count
@@ -197,8 +223,3 @@ def _grouped(rows: list[tuple[Any, ...]]) -> list[Entry]:
         Entry(id_, origin, state, reason, tuple(faults))
         for id_, (origin, state, reason, faults) in found.items()
     ]
-
-
-def _harmless(cell: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -1,4 +1,4 @@
-"""Retries rows in quarantine against the present contract; those that pass are a delivery of their own."""
+"""Retry quarantined rows against the present contract; those that pass are a delivery of their own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _NothingPassed(Exception):  # noqa: N818 - ends the transaction, is no err
 
 @dataclass
 class _Again:
-    """Rows that fail again keep their place in quarantine. Their `line` is the quarantine id."""
+    """Collects rows that fail again; they stay in quarantine. Their `line` is the quarantine id."""
 
     rows: dict[int, BadRow] = field(default_factory=dict)
 
@@ -48,8 +48,11 @@ def retry(
     quarantine_ids: Sequence[int] | None = None,
     noting: Callable[[Feed], Noted] | None = None,
 ) -> list[DeliveryReceipt]:
-    """Retry open rows (all, or those given); one receipt per feed of which rows went in. Again changes
-    nothing. What `noting` gives for a feed is called in the transaction of its rows."""
+    """Retry open rows, all or those given. Gives a receipt for each feed of which rows were taken in.
+
+    A further retry changes nothing. The note that `noting` gives for a feed is called in the transaction of
+    its rows.
+    """
     schema.ensure(engine, pack_feeds)
     sealing.discard_orphans(engine, store)
     receipts = (
@@ -92,8 +95,8 @@ def _write(
 ) -> DeliveryReceipt:
     log, again = DeliveryLog(engine), _Again()
     delivery_id = log.number()
-    looked = Staging(engine, vault, feed, received_at, again, settled=True).at(_slices(feed, rows))
-    outcome = Work(engine, vault, store, feed, received_at, delivery_id).write(looked)
+    staged = Staging(engine, vault, feed, received_at, again, from_quarantine=True).run(_slices(feed, rows))
+    outcome = Work(engine, vault, store, feed, received_at, delivery_id).write(staged)
     passed = [id_ for id_ in rows if id_ not in again.rows]
     if not passed:
         raise _NothingPassed
@@ -111,11 +114,11 @@ def _write(
         file="quarantine",
         received_at=received_at,
         complete_through=None,
-        rows_read=looked.read,
+        rows_read=staged.read,
         rows_new=written.new,
         rows_corrected=written.corrected,
         rows_unchanged=written.unchanged,
-        rows_duplicate=looked.duplicates,
+        rows_duplicate=staged.duplicates,
         rows_quarantined=len(again.rows),
         faults=rules.total(),
         rules=dict(rules),
@@ -132,16 +135,21 @@ def _write(
 def _open_rows(
     engine: Engine, vault: Vault, feed: Feed, chosen: Sequence[int] | None
 ) -> dict[int, dict[str, Any]]:
-    """Open rows of a feed by quarantine id, unsealed; rows that never became cells cannot be retried."""
+    """Open rows of a feed by quarantine id, unsealed.
+
+    Rows that were never split into cells cannot be retried and are left out.
+    """
     only = (
         ""
         if chosen is None
         else f" AND quarantine_id IN ({', '.join(str(int(i)) for i in chosen) or 'NULL'})"
     )
-    sql = (
-        "SELECT quarantine_id, row_sealed FROM registry.quarantine WHERE feed = $feed AND state = "
-        f"'open'{only} ORDER BY 1"
-    )
+    sql = f"""
+        SELECT quarantine_id, row_sealed
+        FROM registry.quarantine
+        WHERE feed = $feed AND state = 'open'{only}
+        ORDER BY 1
+        """
     opened = {
         id_: json.loads(vault.open(id_, SEALED_FIELD, sealed) or "{}")
         for id_, sealed in engine.rows(sql, {"feed": feed.id})
@@ -159,9 +167,11 @@ def _slices(feed: Feed, rows: dict[int, dict[str, Any]]) -> Iterator[Slice]:
 def _mark(engine: Engine, passed: list[int], delivery_id: int, at: dt.datetime) -> None:
     with engine.register("passed", pa.table({"quarantine_id": passed})):
         engine.execute(
-            """UPDATE registry.quarantine SET state = 'retried', retried_delivery_id = $delivery_id,
-            changed_at = $at
-            WHERE quarantine_id IN (SELECT quarantine_id FROM passed)""",
+            """
+            UPDATE registry.quarantine
+            SET state = 'retried', retried_delivery_id = $delivery_id, changed_at = $at
+            WHERE quarantine_id IN (SELECT quarantine_id FROM passed)
+            """,
             {"delivery_id": delivery_id, "at": at},
         )
 

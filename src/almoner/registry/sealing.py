@@ -1,4 +1,4 @@
-"""Moves numbers, names, phones and addresses of a delivery into the vault, before the facts are committed."""
+"""Move numbers, names, phones and addresses of a delivery into the vault, before facts are committed."""
 
 from __future__ import annotations
 
@@ -18,71 +18,104 @@ _IDENTITY_PREFIX = "identity\x1f"
 
 
 def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None:
-    """Write to the vault who is new or has changed. Needs `person_seen` and the new rows of
-    `registry.person`."""
+    """Write new and changed identities to the vault. Needs `person_seen` and the new rows of
+    `registry.person`.
+    """
     with store.expecting(_see_identities(engine, vault, feed)):
         for batch in engine.batches(f"FROM {KEPT} ORDER BY person_id", rows=PERSONS_AT_ONCE):
             store.write(_sealed(vault, batch))
     if feed.membership:
-        engine.execute(f"""UPDATE registry.person SET identity_hash = s.identity_hash FROM {KEPT} s
-            WHERE s.person_id = person.person_id""")
+        engine.execute(f"""
+            UPDATE registry.person
+            SET identity_hash = s.identity_hash
+            FROM {KEPT} s
+            WHERE s.person_id = person.person_id
+            """)
 
 
 def discard_orphans(engine: Engine, store: IdentityStore) -> None:
-    """Forget identities of a delivery that never committed."""
+    """Delete identities of a delivery that was never committed."""
     store.discard_above(int(engine.value("SELECT coalesce(max(person_id), 0) FROM registry.person")))
 
 
 def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
-    """Fill `to_seal`, one row a person; gives how many. Where the register has spoken, what another feed
-    says of a name does not count."""
-    spoken = (
+    """Fill `to_seal`, one row a person. Gives the number of rows.
+
+    Where the register has given a name, names in other feeds are ignored.
+    """
+    is_new_to_vault = (
         "i.identity_hash IS DISTINCT FROM r.identity_hash"
         if feed.membership
         else "r.identity_hash IS NULL AND NOT i.blank"
     )
-    told = names(feed)
-    wanted = f"(is_new OR (i.person_id IS NOT NULL AND {spoken}))" if told else "true"
+    has_names = holds_names(feed)
+    wanted = f"(is_new OR (i.person_id IS NOT NULL AND {is_new_to_vault}))" if has_names else "true"
     return engine.materialize(
         KEPT,
-        f"""WITH identity AS ({_identities(feed)}), seen AS (
-            SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
-            FROM {quote(name_of("person_seen", feed))} {"" if told else "WHERE is_new"} GROUP BY person_id, is_new
+        f"""
+        WITH identity AS (
+          {_identities(feed)}
+        ),
+        seen AS (
+          SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
+          FROM {quote(name_of("person_seen", feed))} {"" if has_names else "WHERE is_new"}
+          GROUP BY person_id, is_new
         )
-        SELECT person_id, s.number_index, CASE WHEN is_new THEN canonical END AS number,
-               i.name, i.phone, i.address, i.identity_hash
-        FROM seen s JOIN registry.person r USING (person_id) LEFT JOIN identity i USING (person_id)
-        WHERE {wanted}""",
-        pads(vault) if told else None,
+        SELECT
+          person_id,
+          s.number_index,
+          CASE WHEN is_new THEN canonical END AS number,
+          i.name,
+          i.phone,
+          i.address,
+          i.identity_hash
+        FROM seen s
+        JOIN registry.person r USING (person_id)
+        LEFT JOIN identity i USING (person_id)
+        WHERE {wanted}
+        """,
+        pads(vault) if has_names else None,
     )
 
 
 def _identities(feed: Feed) -> str:
-    if not names(feed):
-        return (
-            "SELECT 0::BIGINT AS person_id, NULL::VARCHAR AS name, NULL::VARCHAR AS phone, "
-            "NULL::VARCHAR AS address, "
-            "NULL::BLOB AS identity_hash, true AS blank LIMIT 0"
-        )
+    if not holds_names(feed):
+        return """
+            SELECT
+              0::BIGINT AS person_id,
+              NULL::VARCHAR AS name,
+              NULL::VARCHAR AS phone,
+              NULL::VARCHAR AS address,
+              NULL::BLOB AS identity_hash,
+              true AS blank
+            LIMIT 0
+            """
     fields = [_field(feed, role) for role in _ROLES]
     text = (
         f"'{_IDENTITY_PREFIX}' || concat_ws(chr(31), {', '.join(f'coalesce({f}, chr(30))' for f in fields)})"
     )
     shown = ", ".join(f"{f} AS {role.value}" for f, role in zip(fields, _ROLES, strict=True))
-    return f"""SELECT person_id, {shown}, {hmac_sql(text)} AS identity_hash,
-        coalesce({", ".join(fields)}) IS NULL AS blank
-        FROM {quote(stage_of(feed))} s JOIN (SELECT person_id, max({LINE}) AS {LINE} FROM {quote(name_of("placed", feed))} GROUP BY person_id)
-        USING ({LINE})"""
+    return f"""
+        SELECT
+          person_id,
+          {shown},
+          {hmac_sql(text)} AS identity_hash,
+          coalesce({", ".join(fields)}) IS NULL AS blank
+        FROM {quote(stage_of(feed))} s
+        JOIN (
+          SELECT person_id, max({LINE}) AS {LINE} FROM {quote(name_of("identified", feed))} GROUP BY person_id
+        ) USING ({LINE})
+        """
 
 
-def names(feed: Feed) -> bool:
-    """Whether the feed tells names, phones or addresses."""
+def holds_names(feed: Feed) -> bool:
+    """Whether the feed has names, phones or addresses."""
     return any(feed.with_role(role) for role in _ROLES)
 
 
 def _field(feed: Feed, role: Role) -> str:
-    of = feed.with_role(role)
-    return f"s.{quote(of.name)}" if of else "NULL::VARCHAR"
+    prop = feed.with_role(role)
+    return f"s.{quote(prop.name)}" if prop else "NULL::VARCHAR"
 
 
 def _sealed(vault: Vault, batch: pa.RecordBatch) -> list[SealedIdentity]:
@@ -97,5 +130,5 @@ def _sealed(vault: Vault, batch: pa.RecordBatch) -> list[SealedIdentity]:
 
 
 def spelled(name: str) -> str:
-    """A name as it is looked up: without blanks, in one case."""
+    """A name as it is indexed: without blanks, in one case."""
     return "".join(name.split()).casefold()

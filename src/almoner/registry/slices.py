@@ -19,12 +19,11 @@ _SUMMED = (
 
 
 def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
-    """Make one delivery a feed and day of the slices that came under `name`, once at least `fewest` are
-    too many. Gives how many went.
+    """Merge the slices that came under `name` into one delivery a feed and day, once `fewest` can go.
 
-    A slice that moved its feed's watermark stays, so every watermark is known as of every moment as
-    before. Of the others the last stays, with the sums of all, so that the largest number of a delivery
-    never falls (`holders` and `compacting` count on it).
+    Gives how many went. A slice that moved its feed's watermark stays, so that watermarks of past moments
+    stay the same. Of the others the last stays, with the sums of all, so that the largest delivery number
+    never falls: `holders` and `compacting` rely on it.
     """
     sums = ", ".join(f"sum({c})::BIGINT AS {c}" for c in _SUMMED)
     before = (
@@ -34,16 +33,27 @@ def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
     with engine.transaction():
         engine.materialize(
             "slices_to_merge",
-            f"""WITH told AS (SELECT *, complete_through > coalesce({before}, '-infinity'::DATE) AS moves FROM registry.delivery)
-                SELECT max(delivery_id) AS kept, list(delivery_id) AS slices, {sums} FROM told
-                WHERE file = $name AND moves IS NOT true GROUP BY feed, received_at::DATE HAVING count(*) > 1""",
+            f"""
+            WITH told AS (
+              SELECT *, complete_through > coalesce({before}, '-infinity'::DATE) AS moves
+              FROM registry.delivery
+            )
+            SELECT max(delivery_id) AS kept, list(delivery_id) AS slices, {sums}
+            FROM told
+            WHERE file = $name AND moves IS NOT true
+            GROUP BY feed, received_at::DATE
+            HAVING count(*) > 1
+            """,
             {"name": name},
         )
         gone = int(engine.value("SELECT coalesce(sum(len(slices) - 1), 0) FROM slices_to_merge"))
         if gone >= fewest:
             engine.execute(
-                "DELETE FROM registry.delivery WHERE delivery_id IN (SELECT unnest(slices) FROM"
-                " slices_to_merge) AND delivery_id NOT IN (SELECT kept FROM slices_to_merge)"
+                """
+                DELETE FROM registry.delivery
+                WHERE delivery_id IN (SELECT unnest(slices) FROM slices_to_merge)
+                  AND delivery_id NOT IN (SELECT kept FROM slices_to_merge)
+                """
             )
             listed = ", ".join(f"{c} = m.{c}" for c in _SUMMED)
             engine.execute(

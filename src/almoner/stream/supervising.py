@@ -1,5 +1,4 @@
-"""Keeps a worker going: what goes wrong is told, and tried again with more patience; nothing that waits is
-lost meanwhile."""
+"""Keeps a worker going: logs an error, waits a little longer each time, and opens the installation again."""
 
 from __future__ import annotations
 
@@ -11,10 +10,11 @@ from threading import Event as Flag
 
 from almoner.errors import AlmonerError, EngineError, HomeError
 from almoner.stream.inbox import InboxAway
-from almoner.stream.log import tell
+from almoner.stream.log import log_line
 from almoner.stream.rounds import Pace
+from almoner.stream.slice_failures import SliceFailed
 from almoner.stream.status import Status
-from almoner.stream.worker import SliceFailed, Worker
+from almoner.stream.worker import Worker
 
 IDLE_SECONDS = 0.05  # between two looks at an empty inbox
 FIRST_SECONDS, MOST_SECONDS = 0.5, 30.0
@@ -30,8 +30,10 @@ Opened = Callable[[Pace, Status], AbstractContextManager[Worker]]
 
 @dataclass
 class Supervisor:
-    """Opens the installation, works, and opens it anew after an error. `opened` gives a worker on the open
-    installation."""
+    """Opens the installation, works, and opens it again after an error.
+
+    `opened` is a context manager that opens the installation and gives its worker.
+    """
 
     opened: Opened
     status: Status
@@ -42,7 +44,8 @@ class Supervisor:
     _alone: int = 0  # of one event, in a row
 
     def run(self, stop: Flag) -> None:
-        """Until `stop` is set. An error at the very first opening is raised: somebody is looking."""
+        """Work until `stop` is set. An error at the first opening is raised, because somebody has just
+        started it."""
         first = True
         while not stop.is_set():
             try:
@@ -70,21 +73,22 @@ class Supervisor:
                 stop.wait(IDLE_SECONDS)
 
     def _narrow(self, worker: Worker, failed: SliceFailed) -> None:
-        """Half the slice, down to one event; what fails alone again and again goes to quarantine unread."""
+        """Halve the slice, down to one event. An event that fails alone several times goes to quarantine
+        unread."""
         self._alone = self._alone + 1 if self.pace.size == 1 else 0
         self.pace.halve()
-        tell("trouble", error=str(failed), about="a slice", events=self.pace.size)
+        log_line("trouble", error=str(failed), about="a slice", events=self.pace.size)
         if self._alone >= TRIES_ALONE:
             self._alone = 0
             worker.set_aside()
-            tell("set_aside")
+            log_line("set_aside")
 
     def _rest(self, error: Exception, stop: Flag) -> None:
-        """Wait, longer each time, and say why."""
+        """Log the error and wait, longer each time."""
         seconds = min(self.first_seconds * 2**self._failures, MOST_SECONDS)
         self._failures += 1
         self.status.trouble = type(error).__name__
-        tell(
+        log_line(
             "trouble",
             error=type(error).__name__,
             about=without_values(error),
@@ -94,12 +98,13 @@ class Supervisor:
         try:
             self.status.write(None, self.clock())
         except OSError as also:
-            tell("trouble", error=type(also).__name__, about="the status could not be written")
+            log_line("trouble", error=type(also).__name__, about="the status could not be written")
         stop.wait(seconds)
 
 
 def without_values(error: Exception) -> str:
-    """What may be told: of the engine's errors the kind only, for their text may quote a value."""
+    """The text of an error for the log. Of the engine's errors only the kind: their text may quote a
+    value."""
     if isinstance(error, EngineError):
         return str(error).split(":", 1)[0][:80]
     return str(error) if isinstance(error, AlmonerError) else getattr(error, "strerror", "") or ""

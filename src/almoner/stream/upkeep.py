@@ -1,6 +1,8 @@
-"""What keeps the facts quick to read, a bounded step at a time between other work: they are clustered by
-household again when enough came in behind, the many slices of a feed become one delivery a day, and
-casework is told how far feeds are complete and what happened to households over months."""
+"""Keeps the facts quick to read and casework's figures fresh, a bounded step at a time between other work.
+
+Facts are clustered by household again when enough rows have been added. The many slices of a feed are merged
+into one delivery a day. Casework gets watermarks, tallies and timelines.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.registry import slices
 from almoner.registry.compacting import Compaction
-from almoner.stream.log import tell
+from almoner.stream.log import log_line
 from almoner.stream.rounds import NAME
 from almoner.stream.status import Status
 from almoner.stream.timelines_due import TimelinesDue
@@ -40,7 +42,7 @@ class Upkeep:
         self.compaction = Compaction(self.engine, self.pack.feeds)
 
     def step(self, *, busy: bool) -> None:
-        """One step, if there is one: at once in a quiet moment, seldom beside other work."""
+        """Do one step, if there is one: at once when it is quiet, seldom while there is other work."""
         self.timelines.step(busy=busy)
         if not busy:
             self._tally()
@@ -56,7 +58,7 @@ class Upkeep:
         self.show_feeds()
         merged = slices.merge_slices(self.engine, NAME)
         if merged:
-            tell("merged", slices=merged)
+            log_line("merged", slices=merged)
         return self.compaction.look()
 
     def _tally(self) -> None:
@@ -65,7 +67,7 @@ class Upkeep:
         self._tallied = started = monotonic()
         if self.tally():
             self.status.spent("tallies", monotonic() - started)
-            tell("tallied", seconds=round(monotonic() - started, 3))
+            log_line("tallied", seconds=round(monotonic() - started, 3))
 
     def _move(self) -> None:
         moved = self.compaction.step()
@@ -74,4 +76,4 @@ class Upkeep:
             self.status.count("rows_moved", moved.rows)
             self.status.spent("compacting", moved.seconds)
             if moved.done:
-                tell("compacted", feed=moved.feed)
+                log_line("compacted", feed=moved.feed)

@@ -1,8 +1,6 @@
-"""Bodies of changes as they are stored: a form and its answers, or the whole object, put together as far
-as somebody asks.
+"""Bodies of changes as they are stored: a template with its bindings, or a whole object.
 
-Applying a change needs its first few members; what is shown on a page is stored again as the same answers
-to the same form.
+Members are filled in when they are read: applying a change needs few of them.
 """
 
 from __future__ import annotations
@@ -15,49 +13,51 @@ from almoner.assessment.templates import Template, fill
 
 
 class Body(Mapping[str, Any]):
-    """The object that `form` says with the answers of `text` (a JSON list in the order of its blanks);
-    without a form what `text` says."""
+    """The object that `template` gives with the bindings in `text`, a JSON list.
 
-    def __init__(self, text: str, form: Template | None = None) -> None:
+    Without a template, `text` is the whole object.
+    """
+
+    def __init__(self, text: str, template: Template | None = None) -> None:
         self.text = text
-        self.form = form
-        self._said: Any = None
-        self._answers: dict[str, Any] = {}
-        self._filled = dict(form.alike) if form else {}
+        self.template = template
+        self._stored: Any = None
+        self._bindings: dict[str, Any] = {}
+        self._filled = dict(template.constants) if template else {}
 
     def __reduce__(self) -> tuple[type[Body], tuple[str, Template | None]]:
-        """What is stored goes to another process, and nothing that was put together of it."""
-        return Body, (self.text, self.form)
+        """Pickle what is stored, without members that were filled in."""
+        return Body, (self.text, self.template)
 
     @classmethod
-    def holding(cls, said: Any, form: Template | None = None) -> Body:
-        """The body of which `said` is stored."""
-        return cls(json.dumps(said, ensure_ascii=False, separators=(",", ":")), form)
+    def holding(cls, stored: Any, template: Template | None = None) -> Body:
+        """The body with these bindings, or with this object when there is no template."""
+        return cls(json.dumps(stored, ensure_ascii=False, separators=(",", ":")), template)
 
     @property
-    def said(self) -> Any:
-        """What is stored: the list of answers, or the object."""
-        if self._said is None:
-            self._said = json.loads(self.text)
-        return self._said
+    def stored(self) -> Any:
+        """What is stored: the list of bindings, or the object."""
+        if self._stored is None:
+            self._stored = json.loads(self.text)
+        return self._stored
 
     def __getitem__(self, name: str) -> Any:
-        if self.form is None:
-            return self.said[name]
+        if self.template is None:
+            return self.stored[name]
         if name not in self._filled:
-            self._answers = self._answers or self.form.answers(self.said)
-            self._filled[name] = fill(self.form.body[name], self._answers)
+            self._bindings = self._bindings or self.template.bindings(self.stored)
+            self._filled[name] = fill(self.template.body[name], self._bindings)
         return self._filled[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.said if self.form is None else self.form.body)
+        return iter(self.stored if self.template is None else self.template.body)
 
     def __len__(self) -> int:
-        return len(self.said if self.form is None else self.form.body)
+        return len(self.stored if self.template is None else self.template.body)
 
 
 def of(body: Mapping[str, Any]) -> Body:
-    """`body` as it is stored; one that was read from the outbox stays as it is."""
+    """`body` as a `Body`."""
     if isinstance(body, Body):
         return body
     return Body.holding(dict(body))

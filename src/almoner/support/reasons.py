@@ -1,5 +1,4 @@
-"""What a case shows of a proposal: the steps of its amount, the conditions with their values, and the
-terms it is given on."""
+"""Explain a proposal: the steps of its amount, the conditions with their values, and its terms."""
 
 from __future__ import annotations
 
@@ -20,23 +19,25 @@ from almoner.support.entitlements import KEEPS, with_steps
 _WHOLE, _GONE = "whole", "gone"
 
 
-def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
-    """What the outbox tells of the proposals that moved."""
+def render(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
+    """The rendered changes of the proposals that moved."""
     for item in moved_items(context.engine, "proposal"):
         programme = context.pack.programmes.get(item)
         yield (
-            planned(context, sources, "proposal", item, partial(_told_of, context, sources, programme))
+            planned(context, sources, "proposal", item, partial(_render_item, context, sources, programme))
             if programme
             else removed("proposal", item, {"programme": item})
         )
 
 
-def _told_of(context: AssessmentContext, sources: EvidenceSources, programme: Programme) -> RenderedChange:
-    return _Arithmetic(context, sources, programme).told()
+def _render_item(
+    context: AssessmentContext, sources: EvidenceSources, programme: Programme
+) -> RenderedChange:
+    return _Arithmetic(context, sources, programme).render()
 
 
 class _Arithmetic:
-    """Plans the bodies of one programme's proposals."""
+    """Builds the template of one programme's proposals."""
 
     def __init__(self, context: AssessmentContext, sources: EvidenceSources, programme: Programme) -> None:
         self._context, self._programme = context, programme
@@ -44,12 +45,17 @@ class _Arithmetic:
         steps = {step.id: step.label for step in programme.steps}
         self._explainer = Explainer(context, sources, programme.subject, steps | earlier)
 
-    def told(self) -> RenderedChange:
+    def render(self) -> RenderedChange:
         p, explainer = self._programme, self._explainer
-        explainer.ask(
+        explainer.bind(
             "state",
-            f"CASE WHEN w.subject IS NULL THEN '{_GONE}' WHEN m.level = '{KEEPS}' THEN '{KEEPS}' ELSE"
-            f" '{_WHOLE}' END",
+            f"""
+            CASE
+              WHEN w.subject IS NULL THEN '{_GONE}'
+              WHEN m.level = '{KEEPS}' THEN '{KEEPS}'
+              ELSE '{_WHOLE}'
+            END
+            """,
         )
         body = {
             "programme": p.id,
@@ -63,7 +69,7 @@ class _Arithmetic:
             "participation": p.participation,
             "reference": p.reference,
             "signals": open_among(explainer, p.signals),
-            "amount": explainer.ask("amount", "m.severity"),
+            "amount": explainer.bind("amount", "m.severity"),
             "steps": _of_whole(self._steps()),
             "eligible": _of_whole(explainer.condition(p.eligible, "eligible")),
             "exclusions": _of_whole(self._exclusions()),
@@ -71,7 +77,7 @@ class _Arithmetic:
             "goes_on": self._goes_on(),
             **self._terms(),
         }
-        return explainer.told("proposal", p.id, body, with_steps(self._context, p))
+        return explainer.render("proposal", p.id, body, with_steps(self._context, p))
 
     def _terms(self) -> Part:
         terms = self._programme.terms
@@ -117,35 +123,35 @@ class _Arithmetic:
         )
 
     def _cause(self, index: int, cause: Cause) -> list[Any]:
-        told = {
+        rendered = {
             "label": dict(cause.label),
             "holds": self._explainer.truth(cause.helped, f"helped{index}"),
             "conditions": self._explainer.condition(cause.helped, f"helping{index}:"),
         }
-        return [list(cause.signals), told]
+        return [list(cause.signals), rendered]
 
     def _goes_on(self) -> Part | None:
-        """Why aid goes on although the household has come over the line."""
+        """Why aid continues although the household is above the threshold."""
         leaving: GradualExit | None = self._programme.terms.gradual_exit
         if leaving is None:
             return None
-        told = {
+        rendered = {
             "label": dict(leaving.label),
             "months": self._explainer.truth(leaving.since, "since"),
             "columns": _read_by(leaving.since),
             "conditions": self._explainer.condition(leaving.when, "leaving"),
         }
-        return {"$choose": "state", "of": {KEEPS: told}}
+        return {"$choose": "state", "of": {KEEPS: rendered}}
 
 
 def _read_by(condition: Condition) -> list[str]:
-    """What an expression reads: columns, earlier steps, and what earlier programmes would give."""
+    """What an expression reads: columns, earlier steps, and amounts of earlier programmes."""
     columns, _parameters = names(parse(condition.sql))
     return list(columns)
 
 
 def _of_whole(part: Sequence[Any] | Part) -> Part:
-    """What is said where the programme fits as a whole."""
+    """A part that is shown only where the programme fits as a whole."""
     return {"$choose": "state", "of": {_WHOLE: part, KEEPS: [], _GONE: []}}
 
 

@@ -1,10 +1,9 @@
-"""Categories: recognition is proposed, and of a recognition it is asked whether it still fits. A person
-answers.
+"""Propose recognition in a category, and ask whether a recognition still fits. A person decides.
 
-Three kinds of findings: `recognition` (the rule holds, and no register has it yet), `exit` (recognised,
-the condition of leaving and every guard are known to hold) and `review` (recognised so long ago that a
-person looks again). None of them ends, stops or reduces anything; what is unknown proposes nothing and is
-counted as a blind spot.
+There are three kinds of findings. `recognition`: the rule holds and no register has the recognition yet.
+`exit`: recognised, while the exit condition and every guard are known to hold. `review`: recognised so long
+ago that a person should look again. None of them ends, stops or reduces anything. An unknown rule proposes
+nothing and is counted as a blind spot.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import SEEN, EvidenceSources, Explainer, planned
+from almoner.assessment.evidence import PRESENT, EvidenceSources, Explainer, planned
 from almoner.assessment.feature_table import subject_key
 from almoner.assessment.ledger import (
     EMPTY_FINDINGS,
@@ -31,7 +30,7 @@ from almoner.engines import quote
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.support import Category
 from almoner.policy.model.terms import Condition, Term
-from almoner.support.candidates import looked, open_among, opened
+from almoner.support.candidates import candidate_table, open_among, opened
 from almoner.support.in_turn import materialize_in_order
 
 KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
@@ -39,11 +38,10 @@ KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
 
 @dataclass(frozen=True)
 class Recognised:
-    """How one category stands: whom it was looked at for, who holds it, what is proposed, and what cannot
-    be said.
+    """How one category came out: subjects checked, holders, proposals and unknowns.
 
-    `unknown`: subjects of whom recognition cannot be said. `exit_unknown`: holders of whom the exit cannot
-    be said, and by guard (its number) how often that guard is why.
+    `unknown` counts subjects whose recognition is unknown. `exit_unknown` counts holders whose exit is
+    unknown, and `unknown_guards` how often each guard is the reason, in the order of the guards.
     """
 
     category: str
@@ -58,26 +56,30 @@ class Recognised:
 
 
 def findings(kind: Kind) -> str:
-    """The kept table of a kind's findings."""
+    """The materialized table of a kind's findings."""
     return f"{kind}_findings"
 
 
 def disproved(kind: Kind) -> str:
-    """The kept table of standing keys of a kind that are known not to hold."""
+    """The materialized table of active keys of a kind that are known not to hold."""
     return f"{kind}_refuted"
 
 
-def judged(category: str) -> str:
-    """The kept table of what a category says of each subject that is looked at."""
+def category_table(category: str) -> str:
+    """The materialized table of a category's result for each candidate."""
     return f"category:{category}"
 
 
 def find(context: AssessmentContext) -> list[Recognised]:
-    """Judge every category, the deepest first, and keep findings and refuted keys of each kind. Counts
-    only everybody."""
+    """Evaluate every category, deepest tier first, and materialize findings and disproved keys of each kind.
+
+    Gives the counts of each category in a sweep; a cycle over some households gives none.
+    """
     ordered = sorted(context.pack.categories.values(), key=lambda c: (c.tier, c.id))
-    selects = {judged(c.id): _judged(context, c) for c in ordered}
-    materialize_in_order(context.engine, selects, {judged(c.id): map(judged, c.unless) for c in ordered})
+    selects = {category_table(c.id): _evaluated(context, c) for c in ordered}
+    materialize_in_order(
+        context.engine, selects, {category_table(c.id): map(category_table, c.unless) for c in ordered}
+    )
     found = {
         findings(kind): " UNION ALL ".join(_holding(kind, c) for c in ordered) or EMPTY_FINDINGS
         for kind in KINDS
@@ -87,28 +89,40 @@ def find(context: AssessmentContext) -> list[Recognised]:
     return [] if context.scoped else [_counted(context, c) for c in context.pack.categories.values()]
 
 
-def _judged(context: AssessmentContext, category: Category) -> str:
-    """`looked_at`, `held`, and three truth values (`recognition`, `exit`, `review`) a subject."""
+def _evaluated(context: AssessmentContext, category: Category) -> str:
+    """A SELECT of `looked_at`, `held`, and the values of `recognition`, `exit` and `review` by subject."""
     person = "person_id" if category.subject == "person" else "NULL::BIGINT AS person_id"
     guards = "".join(
         f", {context.sql(g.when)} AS {quote(f'guard:{n}')}" for n, g in enumerate(_guards(category))
     )
     leaving = _exit_sql(context, category)
-    digests = "".join(
-        f", CASE WHEN {context.sql(category.when if kind == 'recognition' else category.held)} THEN"
-        f" {digest(context, conditions)} END AS {quote(f'digest:{kind}')}"
-        for kind, conditions in _conditions(category).items()
-    )  # only of those whom the kind can be about: to write numbers as text takes longer than all the rest
-    inner = (
-        f"SELECT household_id, {person}, {subject_key(category.subject)} AS subject_id, area,"
-        f" {opened(category.signals)} AS looked_at, {context.sql(category.held)} AS held,"
-        f" {context.sql(category.when)} AS due, {leaving} AS leaves, {_review_sql(context, category)} AS"
-        f" due_again, {_blocked(context, category)} AS deeper{guards}{digests} FROM {looked(category.subject)}"
-    )
-    return (
-        "SELECT *, looked_at AND due AND NOT held AND NOT deeper AS recognition, held AND leaves AS exit,"
-        f" held AND due_again AS review FROM ({inner})"
-    )
+    digests = ""
+    for kind, conditions in _conditions(category).items():
+        # Only of those whom the kind can be about: to write numbers as text takes longer than all the rest.
+        about = context.sql(category.when if kind == "recognition" else category.held)
+        digests += f", CASE WHEN {about} THEN {digest(context, conditions)} END AS {quote(f'digest:{kind}')}"
+    inner = f"""
+        SELECT
+          household_id,
+          {person},
+          {subject_key(category.subject)} AS subject_id,
+          area,
+          {opened(category.signals)} AS looked_at,
+          {context.sql(category.held)} AS held,
+          {context.sql(category.when)} AS due,
+          {leaving} AS leaves,
+          {_review_sql(context, category)} AS due_again,
+          {_blocked(context, category)} AS deeper{guards}{digests}
+        FROM {candidate_table(category.subject)}
+        """
+    return f"""
+        SELECT
+          *,
+          looked_at AND due AND NOT held AND NOT deeper AS recognition,
+          held AND leaves AS exit,
+          held AND due_again AS review
+        FROM ({inner})
+        """
 
 
 def _guards(category: Category) -> Sequence[Any]:
@@ -137,40 +151,51 @@ def _conditions(category: Category) -> dict[Kind, list[Condition]]:
 
 
 def _blocked(context: AssessmentContext, category: Category) -> str:
-    """True where a deeper category is held or proposed; what is unknown there stands in nobody's way."""
+    """SQL that is true where a deeper category is held or proposed. An unknown one does not block."""
     parts = []
     for name in category.unless:
         about = context.pack.categories[name].subject
         key = subject_key(about)
-        parts.append(f"{key} IN (SELECT {key} FROM {quote(judged(name))} WHERE held OR recognition)")
+        parts.append(f"{key} IN (SELECT {key} FROM {quote(category_table(name))} WHERE held OR recognition)")
     return f"({' OR '.join(parts)})" if parts else "false"
 
 
 def _holding(kind: Kind, category: Category) -> str:
-    return (
-        f"SELECT '{category.id}' AS item, '{category.subject}' AS subject, subject_id, household_id,"
-        f" person_id, area, NULL::VARCHAR AS level, {-category.tier}::DOUBLE AS severity,"
-        f" {quote(f'digest:{kind}')} AS digest FROM {quote(judged(category.id))} WHERE {quote(kind)}"
-    )
+    return f"""
+        SELECT
+          '{category.id}' AS item,
+          '{category.subject}' AS subject,
+          subject_id,
+          household_id,
+          person_id,
+          area,
+          NULL::VARCHAR AS level,
+          {-category.tier}::DOUBLE AS severity,
+          {quote(f"digest:{kind}")} AS digest
+        FROM {quote(category_table(category.id))}
+        WHERE {quote(kind)}
+        """
 
 
 def _disproved(context: AssessmentContext, kind: Kind, categories: Sequence[Category]) -> str:
-    judgements = " UNION ALL ".join(
-        f"SELECT '{c.id}' AS item, subject_id, {quote(kind)} AS stands FROM {quote(judged(c.id))}"
+    evaluated = " UNION ALL ".join(
+        f"SELECT '{c.id}' AS item, subject_id, {quote(kind)} AS stands FROM {quote(category_table(c.id))}"
         for c in categories
     )
-    if not judgements:
+    if not evaluated:
         return NONE_DISPROVED
-    return (
-        f"SELECT s.key FROM {context.standing} AS s JOIN ({judgements}) AS j ON j.item = s.item AND"
-        f" j.subject_id = s.subject_id WHERE s.kind = '{kind}' AND NOT j.stands"
-    )
+    return f"""
+        SELECT s.key
+        FROM {context.active_findings} AS s
+        JOIN ({evaluated}) AS j ON j.item = s.item AND j.subject_id = s.subject_id
+        WHERE s.kind = '{kind}' AND NOT j.stands
+        """
 
 
 def _counted(context: AssessmentContext, category: Category) -> Recognised:
     guards = range(len(_guards(category)))
     open_exit = "held AND exit IS NULL"
-    asked = [
+    counts = [
         "count(*) FILTER (looked_at)",
         "count(*) FILTER (held)",
         "count(*) FILTER (recognition)",
@@ -181,7 +206,7 @@ def _counted(context: AssessmentContext, category: Category) -> Recognised:
         *(f"count(*) FILTER ({open_exit} AND {quote(f'guard:{n}')} IS NULL)" for n in guards),
     ]
     subjects, holds, proposed, unknown, exits, unknown_exits, reviews, *by_guard = context.engine.rows(
-        f"SELECT {', '.join(asked)} FROM {quote(judged(category.id))}"
+        f"SELECT {', '.join(counts)} FROM {quote(category_table(category.id))}"
     )[0]
     return Recognised(
         category.id, subjects, holds, proposed, unknown, exits, unknown_exits, tuple(by_guard), reviews
@@ -189,38 +214,40 @@ def _counted(context: AssessmentContext, category: Category) -> Recognised:
 
 
 def expiry(pack: Pack) -> dict[str, int]:
-    """None: what is proposed stands as long as it is not known to be wrong."""
+    """Empty: what is proposed is active until it is known not to hold."""
     del pack
     return {}
 
 
-def told(kind: Kind) -> Callable[[AssessmentContext, EvidenceSources], Iterator[RenderedChange]]:
-    """The function that tells the outbox of findings of `kind` that moved."""
-    return partial(_told, kind)
+def renderer(kind: Kind) -> Callable[[AssessmentContext, EvidenceSources], Iterator[RenderedChange]]:
+    """The function that renders the changes of findings of `kind`."""
+    return partial(_render, kind)
 
 
-def _told(kind: Kind, context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
+def _render(kind: Kind, context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     for item in moved_items(context.engine, kind):
         category = context.pack.categories.get(item)
         if category is None or (kind in {"exit", "review"} and getattr(category, kind) is None):
             yield removed(kind, item, {"programme": named(kind, item)})
         else:
-            yield planned(context, sources, kind, item, partial(_told_of, context, sources, kind, category))
+            yield planned(
+                context, sources, kind, item, partial(_render_item, context, sources, kind, category)
+            )
 
 
-def _told_of(
+def _render_item(
     context: AssessmentContext, sources: EvidenceSources, kind: Kind, category: Category
 ) -> RenderedChange:
-    return _Reasons(context, sources, kind, category).told()
+    return _Reasons(context, sources, kind, category).render()
 
 
 def named(kind: Kind, category: str) -> str:
-    """The name under which a case keeps what is proposed of a category."""
+    """The name under which a case stores what is proposed of a category."""
     return category if kind == "recognition" else f"{category}:{kind}"
 
 
 class _Reasons:
-    """Fills the bodies of what one category proposes."""
+    """Builds the template of what one category proposes."""
 
     def __init__(
         self, context: AssessmentContext, sources: EvidenceSources, kind: Kind, category: Category
@@ -228,7 +255,7 @@ class _Reasons:
         self._context, self._kind, self._category = context, kind, category
         self._explainer = Explainer(context, sources, category.subject)
 
-    def told(self) -> RenderedChange:
+    def render(self) -> RenderedChange:
         c, explainer = self._category, self._explainer
         label, check, department, within = self._words()
         body = {
@@ -246,17 +273,17 @@ class _Reasons:
             "signals": open_among(explainer, c.signals),
             "amount": None,
             "steps": [],
-            "eligible": self._if_seen(self._eligible()),
+            "eligible": self._if_present(self._eligible()),
             "exclusions": [],
-            "guards": self._if_seen(self._guards()),
+            "guards": self._if_present(self._guards()),
             "check": dict(check),
             "tier": c.tier,
             **self._days(),
         }
-        return explainer.told(self._kind, c.id, body, f"SELECT * FROM {looked(c.subject)}")
+        return explainer.render(self._kind, c.id, body, f"SELECT * FROM {candidate_table(c.subject)}")
 
-    def _if_seen(self, part: Sequence[Any]) -> dict[str, Any]:
-        return {"$choose": SEEN, "of": {"true": part, "false": []}}
+    def _if_present(self, part: Sequence[Any]) -> dict[str, Any]:
+        return {"$choose": PRESENT, "of": {"true": part, "false": []}}
 
     def _eligible(self) -> list[Any]:
         return [
@@ -276,7 +303,7 @@ class _Reasons:
         ]
 
     def _shown(self) -> list[Condition]:
-        """The conditions of this kind, without the guards, which have words of their own."""
+        """The conditions of this kind. The guards of an exit have labels of their own and are left out."""
         found = _conditions(self._category)[self._kind]
         return found[:1] if self._kind == "exit" else found
 
@@ -289,18 +316,18 @@ class _Reasons:
         return c.label, c.check, c.department, c.within
 
     def _days(self) -> dict[str, Any]:
-        """Until when a recognition of today would hold, and when a person would look again."""
+        """Until when a recognition of today would be valid, and when it would be reviewed."""
         c, recognises = self._category, self._kind == "recognition"
         valid = _later(self._context.as_of, c.valid_months) if recognises and c.valid_months else None
         review = _later(self._context.as_of, c.review.months) if recognises and c.review else None
         return {
-            "valid_until": valid and self._explainer.ask("valid until", f"'{valid.isoformat()}'"),
-            "review_on": review and self._explainer.ask("review on", f"'{review.isoformat()}'"),
+            "valid_until": valid and self._explainer.bind("valid until", f"'{valid.isoformat()}'"),
+            "review_on": review and self._explainer.bind("review on", f"'{review.isoformat()}'"),
         }
 
 
 def _later(day: dt.date, months: int) -> dt.date:
-    """The same day `months` later; the last of the month where that month is shorter."""
+    """The same day `months` later, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     first_of_next = dt.date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
     return min(

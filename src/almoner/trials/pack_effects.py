@@ -1,7 +1,7 @@
-"""What another pack would change for the people of an installation: both packs on the same facts and day,
-nothing written.
+"""Find what another pack would change for the people of an installation.
 
-A person is *affected* by what is said of the person, and by what is said of the person's household.
+Both packs run on the same facts and day, and nothing is written. A person is *affected* by findings about the
+person and by those about the person's household.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NO_AREA = "?"
 
 @dataclass(frozen=True)
 class SignalEffect:
-    """Subjects of one signal. A count is None where the pack does not have the signal."""
+    """Counts of one signal's subjects; None where a pack does not have the signal."""
 
     signal: str
     before: int | None
@@ -41,7 +41,7 @@ class SignalEffect:
 
 @dataclass(frozen=True)
 class RecognitionEffect:
-    """Subjects of whom a person is asked about a category; `kind` is what is asked."""
+    """Counts of subjects for whom a question about a category is put; `kind` is the question."""
 
     kind: str
     category: str
@@ -53,7 +53,7 @@ class RecognitionEffect:
 
 @dataclass(frozen=True)
 class Paid:
-    """How many, and the sum in the programme's unit."""
+    """The number of proposals, and their sum in the programme's unit."""
 
     count: int
     total: float
@@ -80,8 +80,7 @@ class ProgrammeEffect:
 
 @dataclass(frozen=True)
 class Effects:
-    """The difference that `new` makes. `without_facts` names, by pack, the feeds of which nothing was
-    delivered yet."""
+    """The difference that `new` makes. `without_facts` names, by pack, the feeds without any delivery."""
 
     as_of: dt.date
     known_at: dt.datetime
@@ -108,18 +107,18 @@ def compare(
     level: str | None = None,
     language: str = "en",
 ) -> Effects:
-    """Rehearse both packs and compare. `level` is a level of the areas' feed; else the one below the
-    topmost. Areas are named in `language`.
+    """Rehearse both packs on the same day and compare their findings.
 
-    The engine may be read-only. Kept tables `effects_moved` and others stay for `listed`.
+    `level` is a level of the feed of areas; None: the one below the topmost. Areas are named in `language`.
+    The engine may be read-only. Tables such as `effects_moved` remain for `listed`.
     """
     with cycle.rehearse(engine, old, as_of, known_at) as (context, first):
-        _keep_findings(context, BEFORE)
+        _materialize_findings(context, BEFORE)
         silent = {"old": _without_facts(context)}
     with cycle.rehearse(engine, new, as_of, known_at) as (context, second):
-        _keep_findings(context, AFTER)
+        _materialize_findings(context, AFTER)
         silent["new"] = _without_facts(context)
-        _keep_moved(engine)
+        _materialize_moved(engine)
         chosen = levels(context, level, language)
         with engine.register("effects_area", level_table(context, chosen)):
             money = _programmes(engine, old, new, chosen)
@@ -143,16 +142,30 @@ def compare(
 
 
 def listed(engine: Engine) -> list[tuple[object, ...]]:
-    """After `compare`: each finding that came, went or changed. Ids and figures only.
+    """After `compare`, each finding that came, went or changed; ids and figures only.
 
-    kind, item, change, household_id, person_id, area, level before and after, amount before and after.
+    Rows are kind, item, change, household_id, person_id, area, level before and after, amount before and
+    after.
     """
-    return engine.rows(f"""SELECT kind, item, change, household_id, person_id, area, old_level, new_level,
-            CASE WHEN kind = 'proposal' THEN old_amount END, CASE WHEN kind = 'proposal' THEN new_amount END
-            FROM {MOVED} WHERE change <> 'same' ORDER BY kind, item, change, household_id, person_id""")
+    return engine.rows(f"""
+        SELECT
+          kind,
+          item,
+          change,
+          household_id,
+          person_id,
+          area,
+          old_level,
+          new_level,
+          CASE WHEN kind = 'proposal' THEN old_amount END,
+          CASE WHEN kind = 'proposal' THEN new_amount END
+        FROM {MOVED}
+        WHERE change <> 'same'
+        ORDER BY kind, item, change, household_id, person_id
+        """)
 
 
-def _keep_findings(context: AssessmentContext, name: str) -> None:
+def _materialize_findings(context: AssessmentContext, name: str) -> None:
     found = cycle.findings().items()
     parts = (f"SELECT '{kind}' AS kind, {FINDING_COLUMNS} FROM {table}" for kind, table in found)
     context.engine.materialize(name, " UNION ALL ".join(parts))
@@ -163,18 +176,36 @@ def _without_facts(context: AssessmentContext) -> list[str]:
     return [feed for (feed,) in rows]
 
 
-def _keep_moved(engine: Engine) -> None:
-    """`came`, `went`, `changed` (of a signal the level, of a proposal the amount by half a cent) or `same`."""
+def _materialize_moved(engine: Engine) -> None:
+    """Materialize the findings of both packs with how they differ.
+
+    `came`, `went`, `changed` (a signal's level, or a proposal's amount by half a cent or more) or `same`.
+    """
     engine.materialize(
         MOVED,
-        f"""SELECT kind, item, coalesce(a.household_id, b.household_id) AS household_id,
-              coalesce(a.person_id, b.person_id) AS person_id, coalesce(a.area, b.area) AS area,
-              b.level AS old_level, a.level AS new_level, b.severity AS old_amount, a.severity AS new_amount,
-              b.item IS NOT NULL AS stood, a.item IS NOT NULL AS stands,
-              CASE WHEN b.item IS NULL THEN 'came' WHEN a.item IS NULL THEN 'went'
-                WHEN kind = 'signal' AND a.level IS DISTINCT FROM b.level THEN 'changed'
-                WHEN kind = 'proposal' AND abs(a.severity - b.severity) >= 0.005 THEN 'changed' ELSE 'same' END AS change
-            FROM {AFTER} AS a FULL JOIN {BEFORE} AS b USING (kind, item, subject, subject_id)""",
+        f"""
+        SELECT
+          kind,
+          item,
+          coalesce(a.household_id, b.household_id) AS household_id,
+          coalesce(a.person_id, b.person_id) AS person_id,
+          coalesce(a.area, b.area) AS area,
+          b.level AS old_level,
+          a.level AS new_level,
+          b.severity AS old_amount,
+          a.severity AS new_amount,
+          b.item IS NOT NULL AS stood,
+          a.item IS NOT NULL AS stands,
+          CASE
+            WHEN b.item IS NULL THEN 'came'
+            WHEN a.item IS NULL THEN 'went'
+            WHEN kind = 'signal' AND a.level IS DISTINCT FROM b.level THEN 'changed'
+            WHEN kind = 'proposal' AND abs(a.severity - b.severity) >= 0.005 THEN 'changed'
+            ELSE 'same'
+          END AS change
+        FROM {AFTER} AS a
+        FULL JOIN {BEFORE} AS b USING (kind, item, subject, subject_id)
+        """,
     )
 
 
@@ -204,20 +235,39 @@ def _counts(engine: Engine, kind: str) -> list[tuple[str, str, int]]:
 
 def _recognitions(engine: Engine) -> tuple[RecognitionEffect, ...]:
     rows = engine.rows(
-        f"""SELECT kind, item, count(*) FILTER (stood), count(*) FILTER (stands), count(*) FILTER (change = 'came'),
-            count(*) FILTER (change = 'went') FROM {MOVED} WHERE kind NOT IN ('signal', 'proposal')
-            GROUP BY kind, item ORDER BY kind, item"""
+        f"""
+        SELECT
+          kind,
+          item,
+          count(*) FILTER (stood),
+          count(*) FILTER (stands),
+          count(*) FILTER (change = 'came'),
+          count(*) FILTER (change = 'went')
+        FROM {MOVED}
+        WHERE kind NOT IN ('signal', 'proposal')
+        GROUP BY kind, item
+        ORDER BY kind, item
+        """
     )
     return tuple(RecognitionEffect(*row) for row in rows)
 
 
 def _programmes(engine: Engine, old: Pack, new: Pack, chosen: Levels) -> tuple[ProgrammeEffect, ...]:
     names = dict.fromkeys([*old.programmes, *new.programmes])
-    rows = engine.rows(f"""SELECT item, coalesce(e.above, '{NO_AREA}') AS here, count(*) FILTER (stood),
-              coalesce(sum(old_amount) FILTER (stood), 0)::DOUBLE, count(*) FILTER (stands),
-              coalesce(sum(new_amount) FILTER (stands), 0)::DOUBLE
-            FROM {MOVED} AS m LEFT JOIN effects_area AS e ON e.area = m.area
-            WHERE kind = 'proposal' GROUP BY item, here ORDER BY item, here""")
+    rows = engine.rows(f"""
+        SELECT
+          item,
+          coalesce(e.above, '{NO_AREA}') AS here,
+          count(*) FILTER (stood),
+          coalesce(sum(old_amount) FILTER (stood), 0)::DOUBLE,
+          count(*) FILTER (stands),
+          coalesce(sum(new_amount) FILTER (stands), 0)::DOUBLE
+        FROM {MOVED} AS m
+        LEFT JOIN effects_area AS e ON e.area = m.area
+        WHERE kind = 'proposal'
+        GROUP BY item, here
+        ORDER BY item, here
+        """)
     found: dict[str, list[AreaEffect]] = {name: [] for name in names}
     for name, area, n, total, m, later in rows:
         found[name].append(

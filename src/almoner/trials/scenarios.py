@@ -1,7 +1,6 @@
-"""Scenarios: a pack's promises in sentences, tried on the real engine.
+"""Run a pack's scenarios, its promises in sentences, on the real engine.
 
-The cases of one day and one set of watermarks are laid side by side as separate households and assessed in
-one cycle.
+The cases of one day and one set of watermarks are separate households of one cycle.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from almoner.assessment import ledger, signals
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.feature_table import subject_key, wide
+from almoner.assessment.feature_table import feature_table, subject_key
 from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Feed, Pack, Role, ScenarioCase
@@ -29,7 +28,7 @@ CENT = 0.005
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """How one scenario ended; `wrong` says in words what differs, and is empty when it passed."""
+    """The result of one scenario; `wrong` says in words what differs, and is empty when it passed."""
 
     case: ScenarioCase
     wrong: tuple[str, ...]
@@ -41,7 +40,7 @@ class ScenarioResult:
 
 @dataclass
 class _Cast:
-    """The ids of one run: each scenario has persons and households of its own."""
+    """The ids of one run. Each scenario has persons and households of its own."""
 
     persons: dict[tuple[str, str], int] = field(default_factory=dict)
     households: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -54,12 +53,12 @@ class _Cast:
 
 
 def run(pack: Pack, cases: Sequence[ScenarioCase] | None = None) -> list[ScenarioResult]:
-    """Try every scenario of the pack (or those given), in the pack's order."""
-    wanted = list(pack.scenarios if cases is None else cases)
+    """Run the scenarios of the pack, or those given, in their order."""
+    chosen = list(pack.scenarios if cases is None else cases)
     verdicts = {
-        _id(case): verdict for group in _together(wanted) for case, verdict in _run_group(pack, group)
+        _id(case): verdict for group in _together(chosen) for case, verdict in _run_group(pack, group)
     }
-    return [verdicts[_id(case)] for case in wanted]
+    return [verdicts[_id(case)] for case in chosen]
 
 
 def _id(case: ScenarioCase) -> str:
@@ -88,9 +87,9 @@ def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[Scenario
             candidates.find(context)
             recognition.find(context)
             entitlements.find(context)
-            answers = _Answers(context)
+            results = _Results(context)
             for case in cases:
-                yield case, ScenarioResult(case, tuple(_differences(pack, case, cast, answers)))
+                yield case, ScenarioResult(case, tuple(_differences(pack, case, cast, results)))
 
 
 def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast) -> None:
@@ -103,7 +102,7 @@ def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast
 
 
 def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], delivery: int) -> None:
-    """Add rows as a delivery would: open ones with the same key are closed."""
+    """Add rows as a delivery would: open rows with the same key are closed."""
     if not rows:
         return
     columns = schema.fact_columns(feed)
@@ -116,8 +115,12 @@ def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], deliv
     same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
     with engine.register("scenario_rows", data):
         engine.execute(
-            f"UPDATE {table} AS old SET known_to = {at} FROM (SELECT {casts} FROM scenario_rows) AS new WHERE"
-            f" {same}"
+            f"""
+            UPDATE {table} AS old
+            SET known_to = {at}
+            FROM (SELECT {casts} FROM scenario_rows) AS new
+            WHERE {same}
+            """
         )
         engine.execute(
             f"INSERT INTO {table} SELECT {casts}, {at}, 'infinity'::TIMESTAMP, {delivery} FROM scenario_rows"
@@ -149,8 +152,8 @@ def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.dateti
         set_watermark(engine, feed.id, known_at, through)
 
 
-class _Answers:
-    """What the pack answered, by item and subject."""
+class _Results:
+    """What the pack found, by item and subject."""
 
     def __init__(self, context: AssessmentContext) -> None:
         self._context = context
@@ -164,10 +167,11 @@ class _Answers:
         if (signal_id, subject) in self._levels:
             return str(self._levels[signal_id, subject])
         signal = self._context.pack.signals[signal_id]
-        sql = (
-            f"SELECT {self._context.sql(signal.when)} FROM {wide(signal.subject)} WHERE"
-            f" {subject_key(signal.subject)} = $subject"
-        )
+        sql = f"""
+            SELECT {self._context.sql(signal.when)}
+            FROM {feature_table(signal.subject)}
+            WHERE {subject_key(signal.subject)} = $subject
+            """
         return "false" if self._context.engine.value(sql, {"subject": subject}) is False else "unknown"
 
     def amount(self, programme_id: str, subject: int) -> float | None:
@@ -175,51 +179,50 @@ class _Answers:
         return self._amounts.get((programme_id, subject))
 
     def is_unknown(self, programme_id: str, subject: int) -> bool:
-        """Nothing is proposed because something is not known."""
+        """Whether nothing is proposed because something is not known."""
         programme = self._context.pack.programmes[programme_id]
-        sql = (
-            f"SELECT ({entitlements.fits(self._context, programme)}) IS NULL FROM"
-            f" ({entitlements.with_steps(self._context, programme)}) WHERE {subject_key(programme.subject)} ="
-            " $subject"
-        )
+        sql = f"""
+            SELECT ({entitlements.fits(self._context, programme)}) IS NULL
+            FROM ({entitlements.with_steps(self._context, programme)})
+            WHERE {subject_key(programme.subject)} = $subject
+            """
         return bool(self._context.engine.value(sql, {"subject": subject}))
 
-    def standing(self, category_id: str, subject: int) -> frozenset[str]:
-        """All that a category comes to: recognise, held, exit, review, unknown; false when it is none of
-        them."""
+    def category_states(self, category_id: str, subject: int) -> frozenset[str]:
+        """All states of a category: recognise, held, exit, review, unknown; `false` when there is none."""
         names = {"recognition": "recognise", "held": "held", "exit": "exit", "review": "review"}
         asked = ", ".join(f"coalesce({quote(n)}, false), {quote(n)} IS NULL" for n in names)
-        table = quote(recognition.judged(category_id))
+        table = quote(recognition.category_table(category_id))
         rows = self._context.engine.rows(
             f"SELECT {asked} FROM {table} WHERE subject_id = $subject", {"subject": subject}
         )
-        answers = rows[0] if rows else (False, False) * len(names)
-        found = {name for name, holds in zip(names.values(), answers[::2], strict=True) if holds}
-        return frozenset(found | ({"unknown"} if any(answers[1::2]) else set())) or frozenset({"false"})
+        values = rows[0] if rows else (False, False) * len(names)
+        states = {name for name, holds in zip(names.values(), values[::2], strict=True) if holds}
+        return frozenset(states | ({"unknown"} if any(values[1::2]) else set())) or frozenset({"false"})
 
 
-def _differences(pack: Pack, case: ScenarioCase, cast: _Cast, answers: _Answers) -> Iterator[str]:
+def _differences(pack: Pack, case: ScenarioCase, cast: _Cast, results: _Results) -> Iterator[str]:
     for name, expected in case.signals.items():
         signal_id, subject = _subject(pack.signals[name.partition("@")[0]].subject, name, case, cast)
-        answer = answers.signal(signal_id, subject)
-        if not _signal_agrees(expected, answer):
-            yield f"{name}: expected {_said(expected)}, the pack says {answer}"
-    for name, wanted in case.programmes.items():
+        result = results.signal(signal_id, subject)
+        if not _signal_agrees(expected, result):
+            yield f"{name}: expected {_as_text(expected)}, the pack says {result}"
+    for name, expected_amount in case.programmes.items():
         programme_id, subject = _subject(pack.programmes[name.partition("@")[0]].subject, name, case, cast)
-        amount = answers.amount(programme_id, subject)
-        if wanted is None and amount is None and not answers.is_unknown(programme_id, subject):
+        amount = results.amount(programme_id, subject)
+        if expected_amount is None and amount is None and not results.is_unknown(programme_id, subject):
             yield f"{name}: expected unknown, the pack says false"
-        elif not _amount_agrees(wanted, amount):
+        elif not _amount_agrees(expected_amount, amount):
             yield (
-                f"{name}: expected {_said(wanted)}, the pack says"
+                f"{name}: expected {_as_text(expected_amount)}, the pack says"
                 f" {amount if amount is not None else 'nothing'}"
             )
 
-    for name, standing in case.categories.items():
+    for name, expected_state in case.categories.items():
         category_id, subject = _subject(pack.categories[name.partition("@")[0]].subject, name, case, cast)
-        comes_to = answers.standing(category_id, subject)
-        if _said(standing) not in comes_to and not (standing is False and comes_to <= {"false"}):
-            yield f"{name}: expected {_said(standing)}, the pack says {', '.join(sorted(comes_to))}"
+        states = results.category_states(category_id, subject)
+        if _as_text(expected_state) not in states and not (expected_state is False and states <= {"false"}):
+            yield f"{name}: expected {_as_text(expected_state)}, the pack says {', '.join(sorted(states))}"
 
 
 def _subject(kind: str, name: str, case: ScenarioCase, cast: _Cast) -> tuple[str, int]:
@@ -229,12 +232,12 @@ def _subject(kind: str, name: str, case: ScenarioCase, cast: _Cast) -> tuple[str
     return item, mine[who] if who else next(iter(mine.values()), 0)
 
 
-def _signal_agrees(expected: str | bool | None, answer: str) -> bool:
+def _signal_agrees(expected: str | bool | None, result: str) -> bool:
     if expected is None:
-        return answer == "unknown"
+        return result == "unknown"
     if isinstance(expected, bool):
-        return answer == "false" if not expected else answer not in ("false", "unknown")
-    return expected == answer
+        return result == "false" if not expected else result not in ("false", "unknown")
+    return expected == result
 
 
 def _amount_agrees(expected: float | bool | None, amount: float | None) -> bool:
@@ -243,7 +246,7 @@ def _amount_agrees(expected: float | bool | None, amount: float | None) -> bool:
     return amount is not None if expected is True else amount is not None and abs(amount - expected) < CENT
 
 
-def _said(expected: object) -> str:
+def _as_text(expected: object) -> str:
     if expected is None:
         return "unknown"
     return str(expected).lower() if isinstance(expected, bool) else str(expected)

@@ -18,7 +18,7 @@ from almoner.casework.models import (
     CaseSignal,
     CaseState,
     Check,
-    Concern,
+    Grievance,
     Referral,
     ReferralState,
 )
@@ -72,7 +72,7 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
     return conditions[name]()
 
 
-def records(now: dt.datetime) -> dict[str, QuerySet[Check] | QuerySet[Concern] | QuerySet[Referral]]:
+def records(now: dt.datetime) -> dict[str, QuerySet[Check] | QuerySet[Grievance] | QuerySet[Referral]]:
     """By list, where it holds the cases that have some record: those records, which are fewer than cases."""
     return {"second": waiting().filter(case__ended_at=None), "asked": asked(), "given": given(now)}
 
@@ -96,9 +96,9 @@ def given_since(moment: dt.datetime) -> Q:
     return Q(state=ReferralState.DONE, answered_at__gte=moment)
 
 
-def asked() -> QuerySet[Concern]:
+def asked() -> QuerySet[Grievance]:
     """What households ask of who works cases, and has no answer; of ended cases too."""
-    return Concern.objects.filter(answered_at=None).exclude(kind__in=OF_DEPARTMENTS)
+    return Grievance.objects.filter(answered_at=None).exclude(kind__in=OF_DEPARTMENTS)
 
 
 def returned() -> QuerySet[Referral]:
@@ -127,8 +127,8 @@ def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas, *, many: bo
     if chosen.get("area"):
         cases = cases.filter(area__in=areas.below(chosen["area"]))
     if chosen.get("signal"):
-        standing = CaseSignal.objects.filter(signal=chosen["signal"], cleared_on=None)
-        cases = cases.filter(**{f"{key}__in": standing.values("case_id")})
+        active = CaseSignal.objects.filter(signal=chosen["signal"], cleared_on=None)
+        cases = cases.filter(**{f"{key}__in": active.values("case_id")})
     if chosen.get("programme"):
         cases = cases.filter(**{f"{key}__in": _of_programme(name, chosen["programme"]).values("case_id")})
     return _in_layers(cases, chosen, key)
@@ -144,13 +144,13 @@ def _of_programme(list_name: str, programme: str) -> QuerySet[Referral]:
 
 def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str], key: str) -> QuerySet[Case]:
     """Cases with a standing signal of the theme, and with one whose subject is, or is not, on the watch list."""
-    standing = CaseSignal.objects.filter(cleared_on=None)
+    active = CaseSignal.objects.filter(cleared_on=None)
     if chosen.get("theme"):
-        cases = cases.filter(**{f"{key}__in": standing.filter(theme=chosen["theme"]).values("case_id")})
+        cases = cases.filter(**{f"{key}__in": active.filter(theme=chosen["theme"]).values("case_id")})
     group = chosen.get("watch")
     if group in {LISTED, UNLISTED}:
         return cases.filter(**{"listed" if group == LISTED else "unlisted": True})
     if group:
-        found = standing.filter(watched__gt="", watched__contains=f",{group},")  # first a range of an index
+        found = active.filter(watched__gt="", watched__contains=f",{group},")  # first a range of an index
         cases = cases.filter(**{f"{key}__in": found.values("case_id")})
     return cases

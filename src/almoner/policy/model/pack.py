@@ -132,10 +132,9 @@ class Indicator:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A SELECT of what people look back on: at most one `value` a subject and `month`. Nothing is decided
-    by it.
+    """A SELECT for case workers: at most one `value` a subject and `month`. No rule reads it.
 
-    `purposes` are those that all it reads is shared for; a case sees it only where it is about one of them.
+    `purposes` are those that all its fields are shared for; a case shows it only for one of these purposes.
     """
 
     id: str
@@ -241,7 +240,7 @@ class Programme:
     subject: Subject
     kind: Literal["cash", "service"]
     purposes: tuple[str, ...]
-    signals: tuple[str, ...]  # an open signal of these makes the programme be looked at
+    signals: tuple[str, ...]  # an open one of these makes the programme be considered
     eligible: Condition
     exclusions: tuple[Exclusion, ...]
     steps: tuple[AmountStep, ...]  # the last one is the amount
@@ -271,7 +270,7 @@ class PackDepartment:
 
 @dataclass(frozen=True)
 class ScenarioCase:
-    """One household with its records, and what the pack must answer."""
+    """One household with its records, and the results that the pack must give."""
 
     name: str
     file: str

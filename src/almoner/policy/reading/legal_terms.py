@@ -11,7 +11,7 @@ from pydantic import Field
 
 from almoner.policy.document import Document, Path
 from almoner.policy.model.legal_terms import WEEKDAYS, Colour, LegalTerm, LegalTerms, TermValue, Weekday
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting
 from almoner.policy.reading.shapes import Shape, Words
 from almoner.policy.report import Report, instead
 
@@ -54,7 +54,7 @@ class EntryShape(Shape, Generic[T]):
 
 
 class TermsShape(Shape):
-    """The whole file; every term must be there, for each of them is asked for."""
+    """The whole file. Every term must be given."""
 
     correction: EntryShape[TimeShape]
     appeal: EntryShape[TimeShape]
@@ -81,8 +81,8 @@ class LegalTermsReader:
     def terms(self) -> LegalTerms | None:
         """The terms; None when something is wrong with one of them."""
         before = len(self._report)
-        shape: TermsShape | None = shapes.fit(self._document, TermsShape, self._report)
-        shapes.all_words(self._document, self._languages, self._report, ("label",))
+        shape: TermsShape | None = fitting.fit(self._document, TermsShape, self._report)
+        fitting.check_all_translations(self._document, self._languages, self._report, ("label",))
         for name in self._document.mapping():
             for day in self._document.mapping(name, "values"):
                 self._day((name, "values", day), day)
@@ -105,7 +105,7 @@ class LegalTermsReader:
             self._fault(path, "date", f"`{day}` is not a date.", "Write it as 2026-01-31.")
 
     def _levels(self) -> None:
-        """Names of levels can be such, each is given once, and those that need approval are among them."""
+        """Check the names of levels, that each is given once, and that those with approval are known."""
         named: set[str] = set()
         for day in self._document.mapping("levels", "values"):
             path: Path = ("levels", "values", day, "value")

@@ -1,4 +1,4 @@
-"""Parameters: dated values, by area, each with unit and legal reference, in OpenFisca's shape."""
+"""Reads parameters: dated values by area, with unit and legal reference, in the layout of OpenFisca."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Parameter, ParameterValue
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting
 from almoner.policy.report import Report, instead
 
 _TOP = ("description", "documentation", "label", "metadata", "values")
@@ -59,7 +59,7 @@ class ParameterReader:
                 "Add label: {en: ..., zh: ...}.",
             )
             return
-        shapes.words(self._document, path, self._languages, self._report)
+        fitting.check_translations(self._document, path, self._languages, self._report)
 
     def _unit(self) -> None:
         metadata = self._document.mapping("metadata")
@@ -74,14 +74,14 @@ class ParameterReader:
                 "`unit` is missing in `metadata`.",
                 'Add unit:, for example CNY/month, or "1" for a plain number.',
             )
-        shapes.unit(self._document, ("metadata", "unit"), metadata.get("unit"), self._atoms, self._report)
+        fitting.unit(self._document, ("metadata", "unit"), metadata.get("unit"), self._atoms, self._report)
 
     def _written_unit(self) -> str | None:
         unit = self._document.get("metadata", "unit")
         return None if unit is None else str(unit)
 
     def _areas(self) -> dict[str | None, tuple[ParameterValue, ...]]:
-        """By area code; None holds where no area says otherwise."""
+        """The dated values by area code; those of None hold where an area has none of its own."""
         children = [k for k in self._document.mapping() if k not in _TOP]
         if "values" in self._document.mapping():
             for key in children:

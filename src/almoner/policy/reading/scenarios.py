@@ -1,4 +1,4 @@
-"""Scenarios: one household with its records, and what the pack must answer."""
+"""Reads scenarios: one household with its records, and the results that the pack must give."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Feed, Programme, Property, Role, ScenarioCase, Signal
 from almoner.policy.model.support import Category
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting, shapes
 from almoner.policy.report import Report, instead
 
 _MAX_ROWS = 5000
@@ -55,7 +55,7 @@ class ScenarioReader:
     ) -> tuple[ScenarioCase, ...]:
         """Every scenario of the file; those at fault are left out."""
         listed = isinstance(self._document.data, list)
-        shape = shapes.fit(self._document, list[Scenario] if listed else ScenarioFile, self._report)
+        shape = fitting.fit(self._document, list[Scenario] if listed else ScenarioFile, self._report)
         if shape is None:
             return ()
         root: Path = () if listed else ("scenarios",)
@@ -216,7 +216,7 @@ class ScenarioReader:
             self._fault(
                 path,
                 "unknown-person",
-                f"Nobody in the records is called `{person}`.",
+                f"There is no person `{person}` in the records.",
                 instead(person, people),
             )
         return name
@@ -258,7 +258,7 @@ class ScenarioReader:
                 self._fault(
                     (*path, key),
                     "wrong-value",
-                    f"`{value}` is nothing that a category can come to.",
+                    f"`{value}` is not a result of a category.",
                     f"Write one of: {', '.join([*STANDINGS, 'false', _UNKNOWN])}.",
                 )
 

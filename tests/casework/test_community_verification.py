@@ -16,7 +16,15 @@ from django.urls import reverse
 from almoner import casework
 from almoner.casework.cases import participation
 from almoner.casework.core.refusals import Refused, Stale
-from almoner.casework.models import AccessLog, Case, CaseEvent, Check, LocalCheck, Referral, ReferralState
+from almoner.casework.models import (
+    AccessLog,
+    Case,
+    CaseEvent,
+    Check,
+    CommunityVerification,
+    Referral,
+    ReferralState,
+)
 from almoner.casework.residents import community_verification
 from casework.conftest import NAME
 from casework.makers import Outbox, on_a_list
@@ -46,8 +54,8 @@ def test_the_department_on_the_spot_sees_who_what_and_by_when(
     client = signed_in(clerk)
     assert "1 line of a list to confirm on the spot" in client.get(reverse("inbox")).content.decode()
     page = client.get(reverse("lists")).content.decode()
-    for told in (NAME, "Monthly relief: 1,702.50 CNY a month", "It is right"):
-        assert told in page, told
+    for expected in (NAME, "Monthly relief: 1,702.50 CNY a month", "It is right"):
+        assert expected in page, expected
     assert line.check_due_at is not None
     assert "Recent income" not in page
     assert AccessLog.objects.get().page == "list"
@@ -75,12 +83,12 @@ def test_what_is_not_right_needs_its_reason_and_a_person_looks_again(
     assert line.case.is_open
     go(line.case, worker, "take")
     page = signed_in(worker).get(reverse("case", args=[line.case.reference])).content.decode()
-    for told in (
+    for expected in (
         f"It was not confirmed on the spot: {WHY}",
         "Ask on the spot once more",
         "A person looks again.",
     ):
-        assert told in page, told
+        assert expected in page, expected
 
 
 def test_a_doubted_line_is_asked_once_more_by_who_works_the_case(
@@ -128,13 +136,35 @@ def test_another_amount_is_confirmed_anew(line: Referral, clerk: User, outbox: O
     assert Referral.objects.get().check_due_at is None
 
 
+def test_another_amount_moves_the_time_to_confirm_it_in_and_never_out(line: Referral, outbox: Outbox) -> None:
+    """Who has not confirmed yet confirms the new amount, by the time that runs already."""
+    assert line.check_due_at == dt.datetime(2026, 11, 13, 17, 30)  # 5 working days from Friday 6 November
+    for day, amount in ((11, 900.0), (12, 950.0)):
+        known = dt.datetime(2026, 11, day, 9)
+        change = outbox.proposal(
+            1, "changed", programme="listed", amount=amount, known_at=known, **on_a_list()
+        )
+        casework.apply([[change]])
+        line.refresh_from_db()
+        assert (line.amount, line.check_due_at) == (amount, dt.datetime(2026, 11, 13, 17, 30))
+
+
+def test_what_is_proposed_again_is_confirmed_within_a_time_of_its_own(line: Referral, outbox: Outbox) -> None:
+    casework.apply([[outbox.proposal(1, "cleared", programme="listed", **on_a_list())]])
+    known = dt.datetime(2026, 12, 7, 9)
+    again = outbox.proposal(1, programme="listed", amount=900.0, known_at=known, **on_a_list())
+    casework.apply([[again]])
+    line.refresh_from_db()
+    assert (line.state, line.check_due_at) == (ReferralState.PROPOSED, dt.datetime(2026, 12, 14, 17, 30))
+
+
 def test_who_reads_an_older_amount_is_told(line: Referral, clerk: User, signed_in: SignIn) -> None:
     answer = signed_in(clerk).post(
         reverse("line", args=[line.reference]), {"version": line.version - 1, "confirmed": "yes"}
     )
     assert answer.status_code == 409
     assert "has changed since you opened it" in answer.content.decode()
-    assert not LocalCheck.objects.exists()
+    assert not CommunityVerification.objects.exists()
 
 
 def test_each_word_is_in_the_trail_and_can_not_be_changed(line: Referral, clerk: User) -> None:
@@ -142,8 +172,8 @@ def test_each_word_is_in_the_trail_and_can_not_be_changed(line: Referral, clerk:
     event = CaseEvent.objects.get(kind="list_doubted")
     assert (event.actor, WHY in event.data) == (clerk, True)
     for change in (
-        lambda: LocalCheck.objects.update(confirmed=True),
-        lambda: LocalCheck.objects.all().delete(),
+        lambda: CommunityVerification.objects.update(confirmed=True),
+        lambda: CommunityVerification.objects.all().delete(),
     ):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()

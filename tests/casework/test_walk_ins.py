@@ -21,14 +21,15 @@ from django.utils.translation import override
 from almoner import casework, home
 from almoner.casework.core import inbox
 from almoner.casework.core.refusals import Refused
-from almoner.casework.models import AccessLog, Case, CaseEvent, FeedState, HelpRequest, ReferralState
-from almoner.casework.residents import answered_walk_ins, walk_ins
+from almoner.casework.models import AccessLog, Case, CaseEvent, FeedState, ReferralState, WalkIn
+from almoner.casework.residents import walk_ins
 from almoner.casework.sync import pack_tables
 from almoner.policy.model.pack import Pack
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox, install_terms
 from casework.moves import go
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -71,7 +72,7 @@ def registrar(desk: Path) -> User:
     return casework.create_user("registrar", PASSWORD, role="department", areas=[], department=owner)
 
 
-def told(**more: Any) -> dict[str, Any]:
+def form_data(**more: Any) -> dict[str, Any]:
     return {"number": NUMBER, "text": WORDS, "matter": "housing", "name": NAME} | more
 
 
@@ -95,8 +96,8 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
     desk: Path, worker: User, signed_in: SignIn
 ) -> None:
     client = signed_in(worker)
-    taken = client.post(reverse("request-new"), told())
-    request = HelpRequest.objects.get()
+    taken = client.post(reverse("request-new"), form_data())
+    request = WalkIn.objects.get()
     assert taken.headers["Location"] == reverse("request", args=[request.reference])
     assert waiting(desk) == [
         {
@@ -112,16 +113,16 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
         assert shown in page, shown
     assert NUMBER not in page
     assert request.reference in client.get(reverse("requests")).content.decode()
-    assert "<strong>1</strong> <span>Not answered yet" in client.get(reverse("today")).content.decode()
+    assert "<strong>1</strong> <span>Not answered yet" in markup(client.get(reverse("today")))
 
 
 def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_kept(
     desk: Path, worker: User
 ) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     assert (request.known, request.number, request.name, request.department) == (True, None, None, "")
     assert b"roof" not in bytes(request.text or b"")
-    held = str([*HelpRequest.objects.values(), *CaseEvent.objects.values()])
+    held = str([*WalkIn.objects.values(), *CaseEvent.objects.values()])
     for secret in ("roof", NAME, NUMBER):
         assert secret not in held
     assert (desk / "inbox.sqlite3").read_bytes().count(NUMBER.encode()) == 0
@@ -129,7 +130,7 @@ def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_
 
 
 def test_the_number_is_taken_in_its_one_spelling(desk: Path, worker: User) -> None:
-    request = walk_ins.take(worker, told(number=f" {NUMBER.lower()} "))
+    request = walk_ins.take(worker, form_data(number=f" {NUMBER.lower()} "))
     assert (request.known, waiting(desk)[0]["resident_no"]) == (True, NUMBER)
 
 
@@ -150,12 +151,12 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_kept(
     desk: Path, worker: User, signed_in: SignIn, wrong: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(Refused, match=why):
-        walk_ins.take(worker, told() | wrong)
-    sent = {name: value or "" for name, value in (told() | wrong).items()}
+        walk_ins.take(worker, form_data() | wrong)
+    sent = {name: value or "" for name, value in (form_data() | wrong).items()}
     answer = signed_in(worker).post(reverse("request-new"), sent)
     assert answer.status_code == 409
     assert (WORDS in answer.content.decode()) == bool(sent["text"])
-    assert (HelpRequest.objects.count(), waiting(desk)) == (0, [])
+    assert (WalkIn.objects.count(), waiting(desk)) == (0, [])
 
 
 def test_without_such_a_feed_or_an_inbox_that_takes_it_nothing_is_kept(
@@ -163,19 +164,19 @@ def test_without_such_a_feed_or_an_inbox_that_takes_it_nothing_is_kept(
 ) -> None:
     monkeypatch.setattr(inbox.inbox(), "_largest", 1)
     with pytest.raises(Refused, match="cannot take the request now"):
-        walk_ins.take(worker, told())
-    assert not HelpRequest.objects.exists()
+        walk_ins.take(worker, form_data())
+    assert not WalkIn.objects.exists()
     assert not CaseEvent.objects.filter(kind="request_taken").exists()
     FeedState.objects.filter(pk="help_requests").delete()
     assert "has no feed for requests" in signed_in(worker).get(reverse("request-new")).content.decode()
     with pytest.raises(Refused, match="has no feed"):
-        walk_ins.take(worker, told())
+        walk_ins.take(worker, form_data())
 
 
 def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(
     case: Case, worker: User, signed_in: SignIn
 ) -> None:
-    request, client = walk_ins.take(worker, told()), signed_in(worker)
+    request, client = walk_ins.take(worker, form_data()), signed_in(worker)
     assert request.reference in client.get(reverse("case", args=[case.reference])).content.decode()
     assert case.reference in client.get(reverse("request", args=[request.reference])).content.decode()
     assert list(AccessLog.objects.values_list("page", "household_id")) == [("case", 1), ("request", 1)]
@@ -186,7 +187,7 @@ def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(
 def test_an_answer_says_what_the_rules_say_and_why(
     case: Case, worker: User, colleague: User, signed_in: SignIn
 ) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     for ending, note, why in (
         ("", "x", "Choose an answer"),
         ("registered", "x", "Choose an answer"),
@@ -213,7 +214,7 @@ def test_an_answer_says_what_the_rules_say_and_why(
 
 
 def test_where_the_rules_find_nothing_a_person_answers_too(desk: Path, worker: User) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     assert walk_ins.case_of(request) is None
     walk_ins.answer(worker, request.reference, "nothing", "income is above the line")
     assert CaseEvent.objects.filter(case=None, kind="request_answered").count() == 1
@@ -221,9 +222,9 @@ def test_where_the_rules_find_nothing_a_person_answers_too(desk: Path, worker: U
 
 
 def test_the_database_itself_refuses_an_answer_without_a_reason(desk: Path, worker: User) -> None:
-    walk_ins.take(worker, told())
+    walk_ins.take(worker, form_data())
     with pytest.raises(IntegrityError), transaction.atomic():
-        HelpRequest.objects.update(answered_at=dt.datetime.now(), answered_by=worker, ending="nothing")
+        WalkIn.objects.update(answered_at=dt.datetime.now(), answered_by=worker, ending="nothing")
 
 
 def test_a_request_and_its_appeal_have_the_packs_clocks(desk: Path, worker: User) -> None:
@@ -231,7 +232,7 @@ def test_a_request_and_its_appeal_have_the_packs_clocks(desk: Path, worker: User
         request={"2025-01-01": {"amount": 7, "unit": "hours"}},
         appeal={"2025-01-01": {"amount": 8, "unit": "hours"}},
     )
-    first = walk_ins.take(worker, told())
+    first = walk_ins.take(worker, form_data())
     assert first.due_at - first.taken_at == dt.timedelta(hours=7)
     walk_ins.answer(worker, first.reference, "nothing", "income is above the line")
     appeal = walk_ins.appeal(worker, first.reference, "it is not")
@@ -241,7 +242,7 @@ def test_a_request_and_its_appeal_have_the_packs_clocks(desk: Path, worker: User
 def test_an_appeal_has_its_own_clock_and_another_person_decides(
     desk: Path, worker: User, colleague: User, lead: User, signed_in: SignIn
 ) -> None:
-    first = walk_ins.take(worker, told())
+    first = walk_ins.take(worker, form_data())
     with pytest.raises(Refused, match="no answer to appeal"):
         walk_ins.appeal(worker, first.reference, "no")
     walk_ins.answer(worker, first.reference, "nothing", "income is above the line")
@@ -252,9 +253,9 @@ def test_an_appeal_has_its_own_clock_and_another_person_decides(
         client.post(reverse("request-appeal", args=[first.reference]), {"text": "it is not"}).status_code
         == 302
     )
-    appeal = HelpRequest.objects.get(appeal_of=first)
+    appeal = WalkIn.objects.get(appeal_of=first)
     assert appeal.due_at > first.due_at
-    assert "it is not" not in str(HelpRequest.objects.values())
+    assert "it is not" not in str(WalkIn.objects.values())
     with pytest.raises(Refused, match="made already"):
         walk_ins.appeal(worker, first.reference, "again")
     page = client.get(reverse("request", args=[appeal.reference])).content.decode()
@@ -270,9 +271,9 @@ def test_an_appeal_has_its_own_clock_and_another_person_decides(
 def test_whom_no_register_knows_the_registers_department_is_asked_about(
     desk: Path, worker: User, registrar: User, clerk: User, signed_in: SignIn
 ) -> None:
-    request = walk_ins.take(worker, told(number=UNKNOWN, name="Nobody Known"))
+    request = walk_ins.take(worker, form_data(number=UNKNOWN, name="Nobody Known"))
     assert (request.known, request.department) == (False, registrar.membership.department_id)
-    assert "Nobody Known" not in str(HelpRequest.objects.values())
+    assert "Nobody Known" not in str(WalkIn.objects.values())
     client = signed_in(registrar)
     assert request.reference in client.get(reverse("inbox")).content.decode()
     address = reverse("unknown", args=[request.reference])
@@ -294,94 +295,16 @@ def test_whom_no_register_knows_the_registers_department_is_asked_about(
     assert "entered today" in own.get(reverse("request", args=[request.reference])).content.decode()
 
 
-def answered_requests_of(by: User, times: list[dt.datetime]) -> list[str]:
-    made = [
-        HelpRequest(
-            number_index=b"n" * 32,
-            known=True,
-            taken_at=at,
-            taken_by=by,
-            due_at=at,
-            answered_at=at,
-            answered_by=by,
-            ending="nothing",
-            note="x",
-        )
-        for at in times
-    ]
-    return [one.reference for one in HelpRequest.objects.bulk_create(made)]
-
-
-@pytest.mark.parametrize("many", [0, 1, 2, 3, 4, 6, 7])
-def test_many_answers_are_read_in_stretches_and_each_is_in_one(
-    lead: User, strangers: list[User], signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, many: int
-) -> None:
-    monkeypatch.setattr(answered_walk_ins, "AT_ONCE", 3)
-    noon = dt.datetime(2026, 11, 20, 12)
-    made = answered_requests_of(
-        lead, [noon - n // 2 * dt.timedelta(days=1) for n in range(many)]
-    )  # two in one moment
-    for who, shown in ((lead, made), (strangers[0], [])):
-        client, address, found = signed_in(who), reverse("requests") + "?list=answered", list[str]()
-        for _stretch in range(many + 1):
-            answer = client.get(address)
-            found += [one.reference for one, _clock in answer.context["rows"]]
-            near = answer.context["pages"]
-            assert ("Earlier answers" in answer.content.decode()) == ("earlier" in near)
-            assert ("Latest answers" in answer.content.decode()) == ("before=" in address)
-            if "earlier" not in near:
-                break
-            address = reverse("requests") + near["earlier"]
-        assert "earlier" not in near
-        assert found == shown
-
-
-def test_few_answers_are_counted_as_ever_and_many_with_their_days(
-    lead: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(answered_walk_ins, "AT_ONCE", 3)
-    noon, client, page = dt.datetime(2026, 11, 20, 12), signed_in(lead), reverse("requests")
-    answered_requests_of(lead, [noon - n * dt.timedelta(days=1) for n in range(3)])
-    assert (
-        "<strong>3</strong> requests were answered.</p>"
-        in client.get(page, {"list": "answered"}).content.decode()
-    )
-    answered_requests_of(lead, [noon - dt.timedelta(days=9)])
-    assert (
-        "<strong>3</strong> requests were answered from Nov. 18, 2026 to"
-        in client.get(page, {"list": "answered"}).content.decode()
-    )
-    last = client.get(page, {"list": "answered", "before": "2026-11-18T12:00:00"}).content.decode()
-    assert "<strong>1</strong> request was answered from Nov. 11, 2026 to Nov. 18, 2026." in last
-    for typed in ("", "yesterday", "2026-11-18T12:00:00+08:00", "9999-12-31T23:59:59", "0001-01-01"):
-        assert client.get(page, {"list": "answered", "before": typed}).status_code == 200
-
-
-def test_the_pages_of_a_stretch_stay_in_it(
-    lead: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(answered_walk_ins, "AT_ONCE", 30)
-    noon, client = dt.datetime(2026, 11, 20, 12), signed_in(lead)
-    made = answered_requests_of(lead, [noon - n * dt.timedelta(days=1) for n in range(70)])
-    address, found = reverse("requests") + "?list=answered", list[str]()
-    for _page in range(5):
-        answer = client.get(address)
-        found += [one.reference for one, _clock in answer.context["rows"]]
-        near = answer.context["pages"]
-        address = reverse("requests") + (near.get("next") or near.get("earlier") or "")
-    assert found == made
-
-
 def test_a_second_request_of_the_same_person_is_another_event(desk: Path, worker: User) -> None:
     for _ in range(2):
-        walk_ins.take(worker, told())
+        walk_ins.take(worker, form_data())
     assert len({row["request_no"] for row in waiting(desk)}) == 2
 
 
 def test_strangers_take_see_and_answer_nothing(
     case: Case, worker: User, registrar: User, strangers: list[User], signed_in: SignIn
 ) -> None:
-    known, unknown = walk_ins.take(worker, told()), walk_ins.take(worker, told(number=UNKNOWN))
+    known, unknown = walk_ins.take(worker, form_data()), walk_ins.take(worker, form_data(number=UNKNOWN))
     for stranger in strangers:
         client = signed_in(stranger)
         for request in (known, unknown):
@@ -394,24 +317,24 @@ def test_strangers_take_see_and_answer_nothing(
             assert request.reference not in client.get(reverse("requests")).content.decode()
     for stranger in strangers[2:]:
         with pytest.raises(Http404):
-            walk_ins.take(stranger, told())
+            walk_ins.take(stranger, form_data())
     with pytest.raises(Http404):
         walk_ins.answer(registrar, known.reference, "nothing", "no")
-    assert HelpRequest.objects.filter(answered_at=None).count() == 2
+    assert WalkIn.objects.filter(answered_at=None).count() == 2
 
 
 def test_who_works_the_area_of_the_household_sees_its_requests_wherever_they_were_taken(
     case: Case, strangers: list[User], colleague: User
 ) -> None:
     elsewhere = next(one for one in strangers if one.username == "elsewhere")
-    request = walk_ins.take(elsewhere, told())
+    request = walk_ins.take(elsewhere, form_data())
     assert walk_ins.answer(colleague, request.reference, "proposed", "relief").answered_by == colleague
     assert list(walk_ins.of_household(1)) == [request]
     assert list(walk_ins.of_household(2)) == []
 
 
 def test_a_case_that_ended_is_still_the_requests_case(case: Case, worker: User) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     go(case, worker, "take", "dismiss", outcome="moved")
     assert walk_ins.case_of(request) == case
 
@@ -421,15 +344,15 @@ def test_no_log_line_and_no_address_holds_a_number_a_name_or_a_word(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     client = signed_in(worker)
-    taken = client.post(reverse("request-new"), told(number=UNKNOWN))
+    taken = client.post(reverse("request-new"), form_data(number=UNKNOWN))
     client.get(taken.headers["Location"])
-    client.post(reverse("request-new"), told(number=UNKNOWN[:-1] + "1"))
+    client.post(reverse("request-new"), form_data(number=UNKNOWN[:-1] + "1"))
     for secret in (UNKNOWN, NAME, "roof"):
         assert secret not in caplog.text + taken.headers["Location"]
 
 
 def test_the_matter_is_said_in_the_readers_language(desk: Path, worker: User, signed_in: SignIn) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     client = signed_in(worker)
     client.cookies["django_language"] = "zh-hans"
     with override("zh-hans"):
