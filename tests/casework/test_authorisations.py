@@ -342,7 +342,13 @@ def test_two_who_have_the_same_number_in_the_records_sign_nothing(
     household: Client, asked: Authorisation, settings: Any
 ) -> None:
     vault = opened_vault(str(settings.VAULT_KEY))
-    casework.identities().write([SealedIdentity(12, vault.index("12"), vault.seal(12, "number", NUMBER))])
+    casework.identities().write(
+        [
+            SealedIdentity(
+                person_id=12, number_index=vault.index("12"), number=vault.seal(12, "number", NUMBER)
+            )
+        ]
+    )
     assert sign(household, asked, NUMBER).status_code == 409
     assert not Consent.objects.exists()
 

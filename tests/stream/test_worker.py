@@ -282,7 +282,12 @@ def test_one_record_that_breaks_the_intake_is_found_and_set_aside(
             yield worker
 
     monkeypatch.setattr(Objects, "read", read)
-    Supervisor(opened, Status(place.folder, clock()), place.rounds.pace, clock).run(stop)
+    Supervisor(
+        opened=opened,
+        status=Status(home=place.folder, started_at=clock()),
+        pace=place.rounds.pace,
+        clock=clock,
+    ).run(stop)
     assert len(place.rows("wages", "month")) == 2 + 19
     assert [e.faults[0].rule for e in entries(place.engine)] == ["engine"]
 
@@ -317,7 +322,12 @@ def test_trouble_around_it_is_waited_out_and_told_without_values(
         raise EngineError(f"IO Error: No space left for {WHO}", "INSERT")
 
     with caplog.at_level("INFO", "almoner.stream"):
-        Supervisor(opened, Status(place.folder, clock()), clock=clock, first_seconds=0.01).run(stop)
+        Supervisor(
+            opened=opened,
+            status=Status(home=place.folder, started_at=clock()),
+            clock=clock,
+            first_seconds=0.01,
+        ).run(stop)
     assert len(tries) == 4
     assert caplog.text.count('"error": "EngineError", "about": "IO Error"') == 3
     assert WHO not in caplog.text
@@ -358,7 +368,7 @@ def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(
             yield worker
 
     with caplog.at_level("INFO", "almoner.stream"):
-        Supervisor(opened, Status(place.folder, clock()), clock=clock).run(stop)
+        Supervisor(opened=opened, status=Status(home=place.folder, started_at=clock()), clock=clock).run(stop)
     assert steps[0]  # a sweep
     assert '"event": "practised"' in caplog.text
 
@@ -387,7 +397,7 @@ def test_a_worker_practises_before_it_works_and_says_nothing_of_it(
         return False
 
     with caplog.at_level("INFO", "almoner.stream"):
-        Supervisor(opened, Status(place.folder, clock()), clock=clock).run(stop)
+        Supervisor(opened=opened, status=Status(home=place.folder, started_at=clock()), clock=clock).run(stop)
     assert everything(place) == before
     assert before["registry.delivery"]
 
@@ -411,7 +421,7 @@ def test_what_goes_wrong_at_the_very_start_is_raised() -> None:
         yield
 
     with pytest.raises(EngineError):
-        Supervisor(opened, Status(Path(), Clock()())).run(Flag())
+        Supervisor(opened=opened, status=Status(home=Path(), started_at=Clock()())).run(Flag())
 
 
 def test_an_urgent_event_does_not_wait_for_a_months_feed_that_came_at_once(

@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -186,8 +186,8 @@ def doubled(context: AssessmentContext, month: dt.date, least: int) -> list[str]
 
 
 def _counts(row: Mapping[str, Any]) -> Counts:
-    names = ("x", "n", "x0", "n0", "near_x", "near_n", "near_x0", "near_n0")
-    return Counts(*(int(row[name]) for name in names))
+    columns = ("x", "n", "x0", "n0", "near_x", "near_n", "near_x0", "near_n0")
+    return Counts(**{f.name: int(row[column]) for f, column in zip(fields(Counts), columns, strict=True)})
 
 
 def _jump(
@@ -199,18 +199,18 @@ def _jump(
     corrected: float,
 ) -> Jump:
     return Jump(
-        row["item"],
-        row["area"],
-        level,
-        row["parent"],
-        row["month"],
-        row["past_months"],
-        row["siblings"],
-        row["near_areas"],
-        counts,
-        comparison,
-        comparisons,
-        corrected,
+        signal=row["item"],
+        area=row["area"],
+        level=level,
+        parent=row["parent"],
+        month=row["month"],
+        past_months=row["past_months"],
+        siblings=row["siblings"],
+        near_areas=row["near_areas"],
+        counts=counts,
+        comparison=comparison,
+        comparisons=comparisons,
+        corrected=corrected,
     )
 
 

@@ -22,7 +22,7 @@ from almoner.registry.scope import within
 ACTIVE = "standing_here"  # of some households, what stands already
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AssessmentContext:
     """An open scope: `wide_household` and `wide_person` have a row a subject (`almoner.assessment.feature_table`)."""
 

@@ -22,7 +22,7 @@ from math import inf
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """Households that newly came under a signal, out of those at risk: this month and in the months before
     it, in an area and in its neighbours. `past_at_risk` and `near_past_at_risk` are household-months."""
@@ -149,7 +149,7 @@ def _without_collection() -> Iterator[None]:
         gc.unfreeze()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Jump:
     """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after
     `comparisons`."""

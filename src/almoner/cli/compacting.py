@@ -35,7 +35,7 @@ def _compact(inst: opening.Installation) -> dict[str, Any]:
     before, file = digest(inst.engine, inst.pack.feeds.values()), inst.home.facts
     checkpoint(inst.engine)
     size, started = _size(file), perf_counter()
-    compaction = Compaction(inst.engine, inst.pack.feeds, fewest=1, share=0.0)
+    compaction = Compaction(engine=inst.engine, feeds=inst.pack.feeds, fewest=1, share=0.0)
     compaction.look()
     moved: list[Moved] = []
     with progress("Feeds", compaction.feeds_left) as advance:

@@ -51,10 +51,11 @@ def work(
         reached = _reached(kafka, kafka_settings)
         with sole_worker(folder):
             day = as_of.date() if as_of else None
-            status_of = Status(folder, now())
+            status_of = Status(home=folder, started_at=now())
             log.tell("started", process=os.getpid())
             supervisor = Supervisor(
-                lambda pace, kept: open_worker(folder, day, settled_seconds, pace, kept), status_of
+                opened=lambda pace, kept: open_worker(folder, day, settled_seconds, pace, kept),
+                status=status_of,
             )
             with (
                 kafka_topics(folder, day, reached, kafka_prefix, stop, status_of),

@@ -60,7 +60,7 @@ class Buffer:
         return self.rows.__arrow_c_stream__(requested_schema)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PlanCache:
     """Slots by name, and the views that are open: what the plans of all connections to one database read."""
 

@@ -211,7 +211,9 @@ class Compiler:
             return None
         self._inbox(name, document, shape.inbox)
         if shape.hours is None:
-            return PackDepartment(name, shape.label, shape.inbox, identity=tuple(shape.identity))
+            return PackDepartment(
+                id=name, label=shape.label, inbox=shape.inbox, identity=tuple(shape.identity)
+            )
         times: list[dt.time] = []
         for key in ("opens", "closes"):
             text = getattr(shape.hours, key)
@@ -231,7 +233,14 @@ class Compiler:
             )
         if len(times) < 2:
             return None
-        return PackDepartment(name, shape.label, shape.inbox, times[0], times[1], tuple(shape.identity))
+        return PackDepartment(
+            id=name,
+            label=shape.label,
+            inbox=shape.inbox,
+            opens=times[0],
+            closes=times[1],
+            identity=tuple(shape.identity),
+        )
 
     def _inbox(self, name: str, document: Document, inbox: str) -> None:
         try:
@@ -418,7 +427,14 @@ class Compiler:
         complete = len(indicators) == len(self._sources.in_folder("indicators"))
         signals = frozenset(self._names("signals"))
         vocabulary = Vocabulary(columns, {n: unit_of.get(n, units.UNKNOWN) for n in parameters}, complete)
-        return Ground(vocabulary, feeds, terms.purposes, terms.departments, signals, terms.units)
+        return Ground(
+            vocabulary=vocabulary,
+            feeds=feeds,
+            purposes=terms.purposes,
+            departments=terms.departments,
+            signals=signals,
+            units=terms.units,
+        )
 
     def _in_force(
         self,

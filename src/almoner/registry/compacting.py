@@ -47,7 +47,7 @@ class Moved:
     done: bool  # the feed's pass has come to its end
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Compaction:
     """Takes the feeds of one installation through their passes, step by step. Steps grow and shrink to
     take `seconds` each.

@@ -37,7 +37,7 @@ class Delivery:
     complete_through: dt.date | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeliveryReceipt:
     """What became of a delivery. rows_read is the sum of new, corrected, unchanged, duplicate and
     quarantined rows."""
@@ -61,7 +61,7 @@ class DeliveryReceipt:
     already_taken_in: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeliveryHead:
     """What is known of a delivery before its rows are read. `ordered`: rows came one after the other, so
     the last word on a key holds. `withdraws`: the rows name keys of facts that no longer hold. `expected`:
@@ -151,7 +151,13 @@ def take_in(
     if taken and not _completes_later_days(delivery, taken):
         return taken
     _refuse_out_of_order(engine, delivery)
-    head = DeliveryHead(feed, delivery.file.name, digest, delivery.received_at, delivery.complete_through)
+    head = DeliveryHead(
+        feed=feed,
+        name=delivery.file.name,
+        sha256=digest,
+        received_at=delivery.received_at,
+        complete_through=delivery.complete_through,
+    )
     if taken:
         with engine.transaction():
             log = DeliveryLog(engine)
@@ -184,14 +190,34 @@ def take_rows(
     what `looking.stage_ahead` gave of them.
     """
     delivery_id, feed = log.number(), head.told
-    sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
+    sink = Sink(
+        engine=engine,
+        vault=vault,
+        feed=head.feed.id,
+        file=head.name,
+        delivery_id=delivery_id,
+        received_at=head.received_at,
+    )
     if looked:
         sink.add(looked.bad)
     else:
         looked = Staging(
-            engine, vault, feed, head.received_at, sink, ordered=head.ordered, expected=head.expected
+            engine=engine,
+            vault=vault,
+            feed=feed,
+            received_at=head.received_at,
+            refused=sink,
+            ordered=head.ordered,
+            expected=head.expected,
         ).at(slices)
-    work = Work(engine, vault, store, feed, head.received_at, delivery_id)
+    work = Work(
+        engine=engine,
+        vault=vault,
+        store=store,
+        feed=feed,
+        received_at=head.received_at,
+        delivery_id=delivery_id,
+    )
     outcome = work.withdraw(looked) if head.withdraws else work.write(looked)
     sink.flush()
     receipt = DeliveryReceipt(

@@ -25,7 +25,7 @@ class RefusedRows(Protocol):
     def add(self, rows: Iterable[BadRow]) -> None: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StagedDelivery:
     """What was found out of a delivery's rows: how many were `read` and how many of them were duplicates,
     whether `anybody` may be new, the good `rows`, and as `matched` the table of these and of what is known
@@ -40,7 +40,7 @@ class StagedDelivery:
     bad: tuple[BadRow, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Staging:
     """A look at one delivery. `settled` rows come from quarantine: they do not replace what came later.
     `ordered` rows came one after the other: of several with one key the last holds. `expected`: whose
@@ -82,7 +82,7 @@ class Staging:
         if self.settled and self._refuse_superseded(matched):
             rows = facts.span(self.engine, self.feed)
             matched = facts.match_known(self.engine, self.feed, rows, self.holders)
-        return StagedDelivery(read, duplicates, anybody, rows, matched)
+        return StagedDelivery(read=read, duplicates=duplicates, anybody=anybody, rows=rows, matched=matched)
 
     def _stage(self, slices: Iterable[Slice]) -> int:
         read, first = 0, True
@@ -171,6 +171,13 @@ def stage_ahead(
     """`Staging.ahead` of rows that came one after the other; what cannot go in is in what it gives."""
     held = _Held()
     found = Staging(
-        engine, vault, feed, received_at, held, ordered=True, expected=True, holders=holders
+        engine=engine,
+        vault=vault,
+        feed=feed,
+        received_at=received_at,
+        refused=held,
+        ordered=True,
+        expected=True,
+        holders=holders,
     ).ahead(slices)
     return found and replace(found, bad=tuple(held.rows))

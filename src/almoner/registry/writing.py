@@ -36,7 +36,7 @@ def clean_up(engine: Engine, feed: Feed) -> None:
     engine.drop(*names, sealing.KEPT)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """One delivery under way, in the caller's transaction."""
 

@@ -99,7 +99,7 @@ class _Run:
         return [s.table.column(of.name) for s in self.slices if of.name in s.table.column_names] if of else []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Taken:
     """What a round took in. `oldest` is when its first event came."""
 
@@ -111,7 +111,7 @@ class Taken:
     through: dict[str, int]  # by feed, the position of its last event
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Rounds:
     """Takes slices out of an inbox into the facts."""
 
@@ -161,7 +161,9 @@ class Rounds:
         self.pace.fit(taken=events, urgent=urgent, left=left, seconds=began - (self._began or began))
         self._began = began if left else None
         oldest = min(part.events[0].received_at for part in parts)
-        return Taken(events, receipts, oldest, urgent, left, through)
+        return Taken(
+            events=events, receipts=receipts, oldest=oldest, urgent=urgent, left=left, through=through
+        )
 
     def warm_up(self, at: dt.datetime) -> None:
         """Go through a round of every feed without a row, and undo it: an engine that keeps plans has them
@@ -290,7 +292,12 @@ def _look(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> StagedDe
 
 def _head(feed: Feed, received: dt.datetime, named: str) -> DeliveryHead:
     return DeliveryHead(
-        feed, NAME, hashlib.sha256(named.encode()).hexdigest(), received, moves_watermark=False, ordered=True
+        feed=feed,
+        name=NAME,
+        sha256=hashlib.sha256(named.encode()).hexdigest(),
+        received_at=received,
+        moves_watermark=False,
+        ordered=True,
     )
 
 

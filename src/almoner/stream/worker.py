@@ -74,7 +74,7 @@ def is_of_the_surroundings(error: Exception) -> bool:
     return isinstance(error, EngineError) and any(word in str(error).lower() for word in _SURROUNDINGS)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Worker:
     """Works on one open installation. `day`: decide for this day in place of today."""
 
@@ -93,7 +93,14 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.engine.cache_plans()
-        self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
+        self._rounds = Rounds(
+            engine=self.engine,
+            pack=self.pack,
+            vault=self.vault,
+            store=self.store,
+            inbox=self.inbox,
+            pace=self.pace,
+        )
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
         timelines = TimelinesDue(
             self.engine,
@@ -103,7 +110,12 @@ class Worker:
             lambda: (self._day(self.clock()), self._known_at()),
         )
         self._upkeep = Upkeep(
-            self.engine, self.pack, self.status, self.casework.show_feeds, self.casework.tally, timelines
+            engine=self.engine,
+            pack=self.pack,
+            status=self.status,
+            show_feeds=self.casework.show_feeds,
+            tally=self.casework.tally,
+            timelines=timelines,
         )
         self._waits_since: dt.datetime | None = None
         self._warmed_up = False

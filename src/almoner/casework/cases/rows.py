@@ -2,7 +2,8 @@
 longer than all else that is done with it.
 
 `CHANGES` of a row names the columns that evidence may change once the row is there; all others stay as
-written. `stored` is what these were when it was read.
+written. `stored` is what these were when it was read. They are made by position, from columns in the order of
+the fields, which a keyword for each would slow down.
 """
 
 from __future__ import annotations

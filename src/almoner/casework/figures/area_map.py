@@ -26,7 +26,7 @@ ByArea = dict[str, tuple[int, int]]  # open cases, and those over their time
 MARGIN = 6.0  # units of the map around what is shown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """One area with its open cases. `shade` is 0 (none) to `SHADES`; `address` is empty where the queue
     has no such filter for the user."""
@@ -70,13 +70,13 @@ def shown(membership: Membership, by_area: ByArea) -> Map | None:
     links = _links(areas.choices(membership.areas, lambda: found))
     places = [
         Place(
-            code,
-            areas.short(code) or _("No area known"),
-            cases,
-            overdue,
-            _shade(cases, most),
-            links.get(code, ""),
-            outlines.get(code),
+            code=code,
+            name=areas.short(code) or _("No area known"),
+            cases=cases,
+            overdue=overdue,
+            shade=_shade(cases, most),
+            address=links.get(code, ""),
+            outline=outlines.get(code),
         )
         for code in sorted(codes)
         for cases, overdue in [found.get(code, (0, 0))]

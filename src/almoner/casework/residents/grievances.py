@@ -53,7 +53,7 @@ ASKED: Mapping[ConcernKind, ConcernRaisedKind] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ToldFact:
     """One fact that a notice tells: `about` names it in a form; one entry for each feed that it rests on.
 
@@ -86,13 +86,13 @@ def _facts(signal: CaseSignal) -> Iterator[ToldFact]:
         }
         for position, feed in enumerate(feeds.values()):
             yield ToldFact(
-                f"{signal.pk}-{number}-{position}",
-                condition["sentence"],
-                feed["label"],
-                str(feed["owner"]),
-                feed.get("latest") or "",
-                tuple(_resting_on(feed["feed"], condition["operands"])),
-                signal.person_id,
+                about=f"{signal.pk}-{number}-{position}",
+                sentence=condition["sentence"],
+                feed=feed["label"],
+                department=str(feed["owner"]),
+                latest=feed.get("latest") or "",
+                values=tuple(_resting_on(feed["feed"], condition["operands"])),
+                person_id=signal.person_id,
             )
 
 

@@ -150,7 +150,9 @@ def _send(
             row[field["name"]] = now.date().isoformat()
         elif field.get("key"):
             row[field["name"]] = request.reference
-    event = Event("/desk", request.reference, found.id, json.dumps(row, ensure_ascii=False))
+    event = Event(
+        source="/desk", id=request.reference, feed=found.id, data=json.dumps(row, ensure_ascii=False)
+    )
     try:
         inbox().put([event], now)
     except (InboxFull, InboxAway, NoInstallation):

@@ -41,7 +41,7 @@ from almoner.casework.residents import grievances
 from almoner.casework.views.case_parts import more, part
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenGrievance:
     """A concern as a worker sees it. `endings` are what may be answered here; a correction is its
     department's to answer."""
@@ -173,16 +173,16 @@ def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str,
         "may_tell": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
         "concerns": [
             OpenGrievance(
-                concern,
-                grievances.said(concern),
-                clock_of(concern.due_at, now),
-                (
+                concern=concern,
+                said=grievances.said(concern),
+                clock=clock_of(concern.due_at, now),
+                endings=(
                     []
                     if concern.answered_at or concern.kind in OF_DEPARTMENTS
                     else ENDINGS[ConcernKind(concern.kind)]
                 ),
-                grievances.may_answer(request.user, concern),  # type: ignore[arg-type]
-                words.in_language(concern.fact.get("sentence")),
+                mine=grievances.may_answer(request.user, concern),  # type: ignore[arg-type]
+                sentence=words.in_language(concern.fact.get("sentence")),
             )
             for concern in asked
         ],

@@ -42,7 +42,7 @@ VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
 IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Property:
     """One column of a feed, from its contract."""
 
@@ -74,7 +74,7 @@ class Property:
         return None if self.role in VAULT_ROLES else self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Feed:
     """One contract: what a department delivers, under which terms."""
 
@@ -106,7 +106,7 @@ class Feed:
         return self.with_role(Role.EVENT_TIME)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of an indicator."""
 
@@ -118,7 +118,7 @@ class Column:
     reads: frozenset[tuple[str, str]] = frozenset()  # (feed, property) pairs, conditions and joins included
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Indicator:
     """A SELECT that gives at most one row a subject. Its first column is `person_id` or `household_id`."""
 
@@ -130,7 +130,7 @@ class Indicator:
     parameters: tuple[str, ...] = ()  # without :as_of, :known_at
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timeline:
     """A SELECT of what people look back on: at most one `value` a subject and `month`. Nothing is decided
     by it.
@@ -198,7 +198,7 @@ class Level:
     within: Term
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Signal:
     """A need: when it holds, how severe it is, who confirms it, within what time."""
 
@@ -232,7 +232,7 @@ class Exclusion:
     when: Condition
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Programme:
     """A support: who is eligible, how much, who delivers, by when, how the family takes part."""
 
@@ -256,7 +256,7 @@ class Programme:
 CONSOLE = "console"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PackDepartment:
     """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a
     resident to deliver."""
@@ -269,7 +269,7 @@ class PackDepartment:
     identity: tuple[str, ...] = ("number", "name")  # fields of the vault
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScenarioCase:
     """One household with its records, and what the pack must answer."""
 
@@ -291,7 +291,7 @@ class ScenarioCase:
     )  # came later, same keys
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Panel:
     """A real panel that the pack is evaluated on: a data set that a package ships, mapped to feeds."""
 
@@ -304,7 +304,7 @@ class Panel:
     order_by: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pack:
     """A pack that has passed `almoner pack check`."""
 
