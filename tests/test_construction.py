@@ -52,6 +52,6 @@ def _is_by_position(node: ast.ClassDef) -> bool:
 def _fields(node: ast.ClassDef) -> Iterator[str]:
     """Those that a caller gives."""
     for line in node.body:
-        if isinstance(line, ast.AnnAssign) and not ast.unparse(line.annotation).startswith("ClassVar"):
-            if "init=False" not in ast.unparse(line.value or line.target):
-                yield ast.unparse(line.target)
+        shared = isinstance(line, ast.AnnAssign) and ast.unparse(line.annotation).startswith("ClassVar")
+        if isinstance(line, ast.AnnAssign) and not shared and "init=False" not in ast.unparse(line):
+            yield ast.unparse(line.target)
