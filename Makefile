@@ -2,8 +2,11 @@
 # but for `make system`, which installs what the tests need beyond Python where it may (apt as root).
 
 PYTHON ?= python3
+# Processes that run tests: one more than two cores, for those that wait (for a browser, a worker, a term) leave theirs idle.
+WORKERS ?= 3
 BIN := .venv/bin
 LOCALE := src/almoner/casework/locale/zh_Hans/LC_MESSAGES/django
+TEMPLATES := src/almoner/casework/templates
 CSS := src/almoner/casework/static/casework/console.css
 
 # Set to anything, it would have each of the hundreds of commands that the tests start compile Almoner anew.
@@ -45,13 +48,18 @@ demo: install ## A fictional county of 100,000, one full cycle, then the console
 dev: install ## The console on a small county, read anew when code, templates or styles change (PORT=8000)
 	$(BIN)/python tools/dev.py $(PORT)
 
-format: install ## Write code as the formatter does, imports in order
+format: install ## Write code, templates and the packs' SQL as the formatters do, imports in order
 	$(BIN)/ruff check --quiet --select I --fix src tests tools benchmarks
 	$(BIN)/ruff format src tests tools benchmarks
+	$(BIN)/djlint --quiet --reformat --warn $(TEMPLATES)
+	$(BIN)/sqlfluff fix --quiet --disable-progress-bar packs
 
-lint: install ## Ruff: rules and format
+lint: install ## Ruff, djLint and SQLFluff: rules and format
 	$(BIN)/ruff check src tests tools benchmarks
 	$(BIN)/ruff format --check src tests tools benchmarks
+	$(BIN)/djlint --quiet --check $(TEMPLATES)
+	$(BIN)/djlint --quiet --lint $(TEMPLATES)
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar packs
 
 types: install ## mypy, strict
 	$(BIN)/mypy
@@ -66,10 +74,10 @@ quick: lint types imports ## Lint, types, imports, and the tests of what changed
 	$(BIN)/python tools/quick.py -n 2 --dist loadfile
 
 unit: install system ## The tests alone
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-unit-postgres: install system ## Casework's tests once more, on a real PostgreSQL
-	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n 2 --dist loadfile --ignore tests/casework/browser
+unit-postgres: install system ## What asks casework's database once more, on a real PostgreSQL
+	sh tools/with_postgres.sh $(BIN)/pytest -q tests/casework -n $(WORKERS) --dist loadfile --ignore tests/casework/browser
 
 test: lint types imports unit unit-postgres ## Everything that a commit must pass (the packs' scenarios are among the tests)
 

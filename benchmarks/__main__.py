@@ -1,4 +1,4 @@
-"""`python -m benchmarks sweep|stream|console|entitlements`, from a checkout: speed, memory and their peers."""
+"""Run a benchmark from a checkout: `python -m benchmarks sweep|stream|console|entitlements`."""
 
 from benchmarks.cli.benchmark import app
 

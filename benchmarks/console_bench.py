@@ -1,5 +1,5 @@
-"""Changes as a cycle tells them, for households without a place: what `python -m benchmarks console` fills its
-console with."""
+"""Makes up the changes of a cycle, for households without a place: `python -m benchmarks console` fills its
+console with them."""
 
 from __future__ import annotations
 
@@ -113,13 +113,13 @@ class _Teller:
     def _layers(self, signal: Signal) -> dict[str, Any]:
         watch = self._pack.watch
         level = self._chance.choice(signal.levels)
-        told = {
+        payload = {
             "level": level.id,
             "within": {"amount": level.within.amount, "unit": level.within.unit},
             "severity": self._chance.random(),
         }
         if watch is None:
-            return told | {"layers": None}
+            return payload | {"layers": None}
         groups = list(watch.groups.values())
         listed = [self._chance.choice(groups)] if groups and self._chance.random() < LISTED else []
         line = watch.lines.get(signal.theme)
@@ -129,7 +129,7 @@ class _Teller:
                 {"id": line.id, "label": dict(line.label), "department": line.department} if line else None
             ),
         }
-        return told | {"layers": layers}
+        return payload | {"layers": layers}
 
     def _change(
         self, kind: Any, of: str, household: int, known_at: dt.datetime, area: str, more: dict[str, Any]

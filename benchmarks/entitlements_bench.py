@@ -1,5 +1,4 @@
-"""`python -m benchmarks entitlements`: a pack's programmes on a real file, beside the same rules in OpenFisca in
-the same run.
+"""Measures a pack's programmes on a real file, beside the same rules in OpenFisca in the same run.
 
 Both start from the same facts in the same store and end with what each programme gives each household.
 Ours is a rehearsal of the cycle: indicators, signals, entitlements. Theirs is OpenFisca's own vectorised

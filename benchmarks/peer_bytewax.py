@@ -58,9 +58,16 @@ def compare(engine: Engine, first: int, meters_through: dt.date, month: dt.date)
 
 
 def _rows(engine: Engine, chosen: str) -> Iterable[Row]:
-    sql = f"""SELECT '{METER}' AS kind, person_id, day, '' AS by, litres AS value, delivery_id FROM facts.elderly_meters WHERE {chosen}
-        UNION ALL SELECT '{WAGE}', person_id, month, employer_code, wage, delivery_id FROM facts.insured_wages WHERE {chosen}
-        ORDER BY delivery_id"""
+    sql = f"""
+        SELECT '{METER}' AS kind, person_id, day, '' AS by, litres AS value, delivery_id
+        FROM facts.elderly_meters
+        WHERE {chosen}
+        UNION ALL
+        SELECT '{WAGE}', person_id, month, employer_code, wage, delivery_id
+        FROM facts.insured_wages
+        WHERE {chosen}
+        ORDER BY delivery_id
+        """
     for kind, person, day, by, value, _ in engine.rows(sql):
         yield f"{kind}:{person}", (kind, day, by, float(value))
 
@@ -123,13 +130,39 @@ def _wages(month: dt.date) -> Judge:
 
 def _said(engine: Engine, through: dt.date, month: dt.date) -> Alerts:
     """The same two rules in SQL on our facts, as they are known now."""
-    sql = f"""WITH days AS (SELECT * FROM facts.elderly_meters WHERE known_to = 'infinity' AND day > $through - {USUAL_DAYS + 7} AND day <= $through),
-        meters AS (SELECT person_id, max(litres) FILTER (WHERE day = $through) > {RUNAWAY_LITRES} AS runaway,
-            $through - max(day) FILTER (WHERE litres >= {SILENT_LITRES}) >= 1 AND median(litres) FILTER (WHERE day <= $through - 7) >= {USUAL_LITRES} AS silent
-            FROM days GROUP BY person_id),
-        sums AS (SELECT person_id, month, sum(wage) AS wage FROM facts.insured_wages WHERE known_to = 'infinity'
-            AND month >= $month - INTERVAL {USUAL_MONTHS} MONTH AND month <= $month GROUP BY ALL),
-        wages AS (SELECT person_id, max(wage) FILTER (WHERE month = $month) < {FALL} * median(wage) FILTER (WHERE month < $month) AS fell FROM sums GROUP BY person_id)
-        SELECT '{METER}:' || person_id, 'runaway' FROM meters WHERE runaway UNION ALL SELECT '{METER}:' || person_id, 'silent' FROM meters WHERE silent
-        UNION ALL SELECT '{WAGE}:' || person_id, 'fell' FROM wages WHERE fell"""
+    sql = f"""
+        WITH days AS (
+          SELECT *
+          FROM facts.elderly_meters
+          WHERE known_to = 'infinity' AND day > $through - {USUAL_DAYS + 7} AND day <= $through
+        ), meters AS (
+          SELECT
+            person_id,
+            max(litres) FILTER (WHERE day = $through) > {RUNAWAY_LITRES} AS runaway,
+            $through - max(day) FILTER (WHERE litres >= {SILENT_LITRES}) >= 1
+              AND median(litres) FILTER (WHERE day <= $through - 7) >= {USUAL_LITRES} AS silent
+          FROM days
+          GROUP BY person_id
+        ), sums AS (
+          SELECT person_id, month, sum(wage) AS wage
+          FROM facts.insured_wages
+          WHERE
+            known_to = 'infinity'
+            AND month >= $month - INTERVAL {USUAL_MONTHS} MONTH
+            AND month <= $month
+          GROUP BY ALL
+        ), wages AS (
+          SELECT
+            person_id,
+            max(wage) FILTER (WHERE month = $month)
+              < {FALL} * median(wage) FILTER (WHERE month < $month) AS fell
+          FROM sums
+          GROUP BY person_id
+        )
+        SELECT '{METER}:' || person_id, 'runaway' FROM meters WHERE runaway
+        UNION ALL
+        SELECT '{METER}:' || person_id, 'silent' FROM meters WHERE silent
+        UNION ALL
+        SELECT '{WAGE}:' || person_id, 'fell' FROM wages WHERE fell
+        """
     return set(engine.rows(sql, {"through": through, "month": month}))

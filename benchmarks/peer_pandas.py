@@ -1,7 +1,6 @@
-"""The base pack's indicators once more, in pandas: the peer in `python -m benchmarks sweep`, and a second opinion
-in the tests.
+"""The base pack's indicators in pandas: the peer of `python -m benchmarks sweep`, and a second opinion in tests.
 
-Written from the indicators' descriptions, not from their SQL. Frames hold a feed's open facts; `through`
+They are written from the indicators' descriptions, not from their SQL. Frames hold a feed's open facts; `through`
 its watermarks. Results are indexed by household_id or person_id.
 """
 
@@ -113,14 +112,14 @@ def student_attendance(frames: Frames, through: Through, as_of: dt.date, senior_
     recent = days[is_recent]
     monthly = recent["absent_days"] / recent["school_days"].where(recent["school_days"] > 0)
     lowest = monthly.groupby(recent["person_id"]).min().reindex(persons)
-    told = days.dropna(subset="failed_courses").sort_values("month")
+    courses = days.dropna(subset="failed_courses").sort_values("month")
     return pd.DataFrame(
         {
             "absence_recent": share(recent),
             "absence_usual": share(days[~is_recent]),
             "absence_best_recent_month": lowest,
             "incidents_recent": recent.groupby("person_id")["incidents"].sum(min_count=1).reindex(persons),
-            "failed_courses_recent": told.groupby("person_id")["failed_courses"].last().reindex(persons),
+            "failed_courses_recent": courses.groupby("person_id")["failed_courses"].last().reindex(persons),
         }
     )
 

@@ -72,14 +72,14 @@ def send(inbox: Inbox, events: Sequence[Event], rate: float, process: int) -> tu
     return sent, samples
 
 
-def waited(sent: Sequence[Sent], told: Sequence[Mapping[str, Any]]) -> list[float]:
+def waited(sent: Sequence[Sent], log: Sequence[Mapping[str, Any]]) -> list[float]:
     """Of each event the seconds from its arrival to the commit of casework's transaction that holds its
     consequences.
 
-    The worker tells a round after that transaction, with the position up to which it took each feed.
+    The worker logs a round after that transaction, with the position up to which it took each feed.
     """
     rounds = [
-        (dt.datetime.fromisoformat(line["at"]), line["through"]) for line in told if line["event"] == "round"
+        (dt.datetime.fromisoformat(line["at"]), line["through"]) for line in log if line["event"] == "round"
     ]
     by_feed: dict[str, list[Sent]] = {}
     for event in sent:
@@ -172,7 +172,7 @@ def draw(file: Path, series: Sequence[Point]) -> None:
 
 
 def memory_mib(process: int, peak: bool = False) -> float:
-    """What a process and those that it started hold now, or held at most; 0 where the system does not tell."""
+    """Memory of a process and its children, now or at most; 0 where the system does not give it."""
     return _held(process, peak) + sum(memory_mib(one, peak) for one in started_by(process))
 
 

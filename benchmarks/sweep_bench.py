@@ -1,5 +1,4 @@
-"""`python -m benchmarks sweep`: place, intake and cycle, beside a bare lower bound and the same indicators in
-pandas."""
+"""Measures place, intake and cycle, beside a lower bound and the same indicators in pandas."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from almoner import cycle
 from almoner.assessment import opening, signals
@@ -18,6 +17,9 @@ from almoner.engines import Engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import Feed, Pack, Role
 from almoner.registry.scope import scope_views
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def peak_memory_mib() -> float:
@@ -96,8 +98,6 @@ def _bare(feed: Feed, by: str) -> str:
 def pandas_seconds(engine: Engine, pack: Pack, as_of: dt.date, through: Mapping[str, dt.date]) -> float:
     """The same indicators in pandas on frames that are in memory already; loading is not counted."""
     try:
-        import pandas as pd
-
         from benchmarks import peer_pandas
     except ImportError:
         raise AlmonerError("The peer needs an extra: pip install 'almoner[bench]'.") from None
@@ -111,7 +111,7 @@ def pandas_seconds(engine: Engine, pack: Pack, as_of: dt.date, through: Mapping[
     return perf_counter() - started
 
 
-def frame(engine: Engine, feed: Feed) -> pd.DataFrame:  # type: ignore[name-defined]  # noqa: F821 - pandas is an extra
+def frame(engine: Engine, feed: Feed) -> pd.DataFrame:
     """A feed's open facts as a pandas frame, dates as timestamps."""
     dates = {p.name for p in feed.properties if p.type == "date"}
     columns = [
@@ -119,9 +119,10 @@ def frame(engine: Engine, feed: Feed) -> pd.DataFrame:  # type: ignore[name-defi
         for c in (p.fact_column for p in feed.properties)
         if c
     ]
-    return engine.table(
+    current: pd.DataFrame = engine.table(
         f"SELECT {', '.join(columns)} FROM facts.{quote(feed.id)} WHERE known_to = 'infinity'::TIMESTAMP"
     ).to_pandas()
+    return current
 
 
 def _plain(feed: Feed, column: str) -> str:

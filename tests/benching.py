@@ -1,12 +1,14 @@
-"""`python -m benchmarks`, in this process."""
+"""`python -m benchmarks` in a process of its own, as its user starts it."""
 
-from typer.testing import CliRunner
+from __future__ import annotations
 
-from benchmarks.cli.benchmark import app
+import command
+
+PROGRAM = "from benchmarks.cli.benchmark import app; app()"
 
 
 def bench(*words: object) -> str:
     """What the command prints to standard output. Fails where it does not end well."""
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
+    done = command.run(*words, program=PROGRAM)
+    assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout

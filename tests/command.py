@@ -59,10 +59,10 @@ class Process:
         limits: Callable[[], object] | None = None,
     ) -> None:
         files = {number: file.fileno() for number, file in ((1, stdout), (2, stderr)) if file}
-        told = ["almoner", *map(str, words)]
+        argv = ["almoner", *map(str, words)]
         self._process = _context.Process(
             target=_run,
-            args=(told, dict(os.environ if env is None else env), _Files(files), program, limits),
+            args=(argv, dict(os.environ if env is None else env), _Files(files), program, limits),
             daemon=True,
         )
         self._process.start()

@@ -7,38 +7,21 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from almoner.policy import compile_pack
 from almoner.policy.model.pack import Pack
+from longest import LONGEST
 from once import once
 from pending import PENDING, pending
 from stream.installation import made
 
 PACKS = Path(__file__).parents[1] / "packs"
+settings.register_profile("almoner", deadline=None)  # timings are benchmarks, never assertions
+settings.load_profile("almoner")
 os.environ.setdefault(
     "GLIBC_TUNABLES", ""
 )  # a worker that is forked cannot start itself anew (cli/test_memory.py has one that does)
-
-
-LONGEST = (  # files that take a minute and more, the longest first; each goes to one process
-    "stream/test_equal_to_sweep.py",
-    "casework/browser/test_whole_story.py",
-    "cli/test_story.py",
-    "casework/browser/test_queue.py",
-    "assessment/test_scope.py",
-    "casework/browser/test_long_strings.py",
-    "cli/test_tutorial.py",
-    "cycle/test_order.py",
-    "casework/browser/test_household_page.py",
-    "lab/test_scenarios.py",
-    "casework/browser/test_at_the_desk.py",
-    "casework/browser/test_parts_of_a_case.py",
-    "casework/test_rights.py",
-    "stream/test_killing.py",
-    "stream/test_surroundings.py",
-    "stream/test_bench.py",
-    "stream/test_telling.py",
-)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

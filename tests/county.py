@@ -177,7 +177,7 @@ def _wages(chance: random.Random, book: Book, who: str) -> None:
 def _events(chance: random.Random, book: Book, who: str, home: int) -> None:
     """What registers tell of a life that became harder, or better."""
     day = str(dt.date(2026, 9, 15) + dt.timedelta(days=chance.randint(0, 40)))
-    told: dict[str, dict[str, Any]] = {
+    rows: dict[str, dict[str, Any]] = {
         "registered_unemployment": {"registered_on": day, "reason": "dismissed"},
         "accidents": {"accident_no": f"T{home}", "happened_on": day, "kind": "work", "outcome": "disability"},
         "disability_register": {
@@ -208,7 +208,7 @@ def _events(chance: random.Random, book: Book, who: str, home: int) -> None:
         "insurance_enrolment": {"year": "2026-01-01", "scheme": "resident", "premium_aided": False},
         "farm_income": {"year": "2025-01-01", "net_income": 12_000},
     }
-    for feed, row in told.items():
+    for feed, row in rows.items():
         if chance.random() < 0.3:
             book.add(feed, 1, resident_no=who, **row)
     if chance.random() < 0.3:

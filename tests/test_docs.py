@@ -1,4 +1,4 @@
-"""The documentation can be read and followed: links and paths lead somewhere, lines and sentences are short."""
+"""The documentation can be read and followed: links and paths lead somewhere, sentences are short."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.installation import cycles, intake, opening
@@ -42,7 +42,7 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Place, intake and one cycle over everybody; 24 months of records, as Parquet."""
-    with told(), TemporaryDirectory() as folder:
+    with errors_as_text(), TemporaryDirectory() as folder:
         result = _sweep(Path(folder), residents, seed, pack, peer)
     if as_json:
         emit_json(result)
@@ -64,7 +64,7 @@ def entitlements(
     as_json: AsJson = False,
 ) -> None:
     """What every programme gives every household of a real file, beside the same rules in OpenFisca."""
-    with told():
+    with errors_as_text():
         compiled = compile_pack(pack)
         if compiled.panel is None:
             raise AlmonerError(f"The pack {compiled.id} names no panel.")

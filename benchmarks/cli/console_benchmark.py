@@ -1,4 +1,4 @@
-"""`python -m benchmarks console`: how long each page takes at the server, beside the same page over a few cases."""
+"""`python -m benchmarks console`: the time of each page at the server, over many cases and over a few."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework
-from almoner.cli.output import AsJson, emit_json, show_table, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, show_table
 from almoner.installation import opening
 from almoner.policy import compile_pack
 from almoner.policy.model.pack import Pack
@@ -40,7 +40,7 @@ def console(
 
     On SQLite, or on the PostgreSQL database that ALMONER_DATABASE_URL names; it must be empty.
     """
-    with told(), TemporaryDirectory() as folder:
+    with errors_as_text(), TemporaryDirectory() as folder:
         result = _measure(Path(folder), cases, seed, compile_pack(pack), pack)
     if as_json:
         emit_json(result)
@@ -125,7 +125,7 @@ def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> 
         "slowest_seconds": round(max(took.best for took in found.values()), 3),
         "pages": {
             name: (
-                took.told()
+                took.as_json()
                 | {
                     "seconds_few": round(before.best, 4),
                     "ratio": round(took.best / before.best, 1),

@@ -1,4 +1,7 @@
-"""`python -m benchmarks stream`: from the arrival of an event to its case, beside a sweep a slice and Bytewax."""
+"""`python -m benchmarks stream`: the time from the arrival of an event to its case.
+
+The same events also go through a sweep a slice, and through Bytewax.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from almoner import casework, cycle
-from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.installation import cycles, intake, opening
@@ -52,7 +55,7 @@ def stream(
 ) -> None:
     """Place, first load and sweep; then its last records as events, through the inbox and a worker of its
     own to cases."""
-    with told(), TemporaryDirectory() as folder:
+    with errors_as_text(), TemporaryDirectory() as folder:
         wanted = events or max(1, round(rate * seconds))
         run = _Run(Path(folder), residents, seed, pack)
         result = run.measure(wanted, rate, naive=naive, peer=peer, series=series, chart=chart)

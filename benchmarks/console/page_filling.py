@@ -1,7 +1,7 @@
-"""The life that `python -m benchmarks console` gives to its made-up cases: who took them, what was decided, sent,
-asked and told.
+"""Fills the made-up cases of `python -m benchmarks console` with work: assignments, decisions, referrals,
+checks and notices.
 
-It is written by a few statements: what people do one by one is not measured here.
+A few statements write all of it, because the benchmark does not measure what people do one by one.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         )
         for case in found
     )
-    told = (
+    notified = (
         Case.objects.filter(OPEN, state="verifying", notices=None)
         .annotate(rest=F("household_id") % 40)
         .filter(rest=3)[:AT_ONCE]
@@ -188,7 +188,7 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
             answer_by=now - 9 * DAY,
             told=[signal.pk for signal in case.signals.all()],
         )
-        for case in told.prefetch_related("signals")
+        for case in notified.prefetch_related("signals")
     )
     asks = Case.objects.filter(OPEN, concerns=None).annotate(rest=F("household_id") % 50).filter(rest=11)
     Concern.objects.bulk_create(
@@ -258,8 +258,8 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
 def _around() -> None:
     """What `standing.refresh` sets of a case by what is around it: people's work here went past it."""
     proposed = Referral.objects.filter(case=OuterRef("pk"), state="proposed", participation__in=TOLD)
-    told = Notice.objects.filter(case=OuterRef("pk"), ended_at=None)
-    Case.objects.update(untold=Exists(proposed) & ~Exists(told))
+    notice = Notice.objects.filter(case=OuterRef("pk"), ended_at=None)
+    Case.objects.update(untold=Exists(proposed) & ~Exists(notice))
     for some in _some(list(Case.objects.filter(OPEN).values_list("pk", flat=True))):
         silent = [Case(pk=pk, silent_since=it.silent_since) for pk, it in around(some).items()]
         Case.objects.bulk_update(silent, ["silent_since"], batch_size=500)

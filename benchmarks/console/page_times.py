@@ -1,5 +1,4 @@
-"""How long the console's pages take at the server, for `python -m benchmarks console`: everything between request
-and response, without a network."""
+"""Measures the console's pages at the server: everything between request and response, without a network."""
 
 from __future__ import annotations
 
@@ -67,7 +66,7 @@ class Took:
     def best(self) -> float:
         return min(self.wall)
 
-    def told(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float]:
         return {
             "seconds": round(self.best, 4),
             "median_seconds": round(median(self.wall), 4),
@@ -124,10 +123,10 @@ def pages(township: str, department: str) -> list[Page]:
         for name in lists
         for by in ("everywhere", "township")
     ]
+    note = {group: " (one group)", "-": " (outside it)"}
     found += [
         Page(
-            "queue all,"
-            f" {' and '.join(chosen)}{' (one group)' * (chosen.get('watch') == group)}{' (outside it)' * (chosen.get('watch') == '-')}",
+            f"queue all, {' and '.join(chosen)}{note.get(chosen.get('watch', ''), '')}",
             "everywhere",
             f"{queue}?{urlencode({'list': 'all', **chosen})}",
         )
@@ -225,11 +224,11 @@ def _of_oversight() -> list[Page]:
     )
     found = [
         Page(
-            f"oversight {' '.join(k if k != 'trail' else v for k, v in told.items())}".strip(),
+            f"oversight {' '.join(k if k != 'trail' else v for k, v in query.items())}".strip(),
             "auditor",
-            f"{trail}?{urlencode(told)}",
+            f"{trail}?{urlencode(query)}",
         )
-        for told in asked
+        for query in asked
     ]
     return found + [Page(name, "auditor", reverse(name)) for name in ("quality", "fairness", "blind-spots")]
 

@@ -144,7 +144,7 @@ def evidence_lost(engine: Engine, households: Sequence[int] | None = None) -> li
         GROUP BY household_id
         HAVING NOT bool_or(key IN (SELECT key FROM ({holds})))
         ORDER BY household_id
-    """
+        """
     with engine.register("assessed_now", pa.table({"household_id": pa.array(households or [], pa.int64())})):
         return [household for (household,) in engine.rows(sql)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,19 @@ from casework.makers import Outbox, install_terms
 LOCALE = Path(casework.__file__).parent / "locale"
 PASSWORD = "a long fictional password"
 NAME, NUMBER, PHONE = "Mei Fictional", "11010119900307803X", "13800000000"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL run what asks a database; what asks none has run beside SQLite already."""
+    if "ALMONER_TEST_DATABASE_URL" not in os.environ:
+        return
+    config.hook.pytest_deselected(items=[item for item in items if not _asks_a_database(item)])
+    items[:] = filter(_asks_a_database, items)
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("django_db")) or not {"db", "databases"}.isdisjoint(fixtures)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ from almoner.casework.models import AreaAlert, Case, CaseEvent, OutboxPosition
 from almoner.errors import AlmonerError
 from casework.conftest import PASSWORD
 from casework.makers import FRIDAY, Outbox, words
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -198,6 +199,6 @@ def test_the_case_page_shows_points_and_line(
     worker: User, outbox: Outbox, signed_in: SignIn, vault_with_mei: None
 ) -> None:
     casework.apply([[outbox.signal(1, layers=layers(listed=True))]])
-    text = signed_in(worker).get(reverse("case", args=[Case.objects.get().reference])).content.decode()
+    text = markup(signed_in(worker).get(reverse("case", args=[Case.objects.get().reference])))
     assert "On the watch list: Recognised families" in text
     assert "Income · Noticed" in text

@@ -24,6 +24,7 @@ from almoner.errors import AlmonerError
 from almoner.home import create
 from almoner.registry.vault import create_key
 from casework.makers import Outbox, words
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -317,7 +318,7 @@ def test_the_drawing_is_a_group_with_a_label_and_its_table_says_the_same(
     ):
         client.cookies["django_language"] = language
         answer = client.get(reverse("today"))
-        text = answer.content.decode()
+        text = markup(answer)
         (svg,) = re.findall(r'<svg class="app-map"[^>]*>', text)
         assert 'role="group"' in svg
         assert f'aria-label="{label}"' in svg

@@ -12,7 +12,13 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from almoner import casework
-from almoner.casework.accounts.access import cases_of, covers
+from almoner.casework.accounts.access import (
+    area_alerts_of,
+    cases_of,
+    colleagues_for,
+    covers,
+    referrals_in_areas_of,
+)
 from almoner.casework.figures.areas import Areas
 from almoner.casework.models import Area, Case
 from casework.conftest import PASSWORD
@@ -138,3 +144,56 @@ def test_who_sees_an_area_sees_what_lies_in_it_and_nothing_that_is_only_written_
     found = set(cases_of(user).values_list("area", flat=True))
     assert found == seen
     assert found == {case.area for case in Case.objects.all() if covers(user.membership, case.area)}
+
+
+WITHIN, ALIKE = ("5201", "520101", "520101201"), ("995201", "52", "520", "15201", "52 01", "5102")
+UNLIKE = [  # the tree says the same as the codes: what only contains another code lies elsewhere
+    ("5201", words("County", "县"), None),
+    ("520101", words("Long Township", "长镇"), "5201"),
+    ("520101201", words("Willow Village", "柳树村"), "520101"),
+    ("99", words("Other County", "别县"), None),
+    ("995201", words("Other Township", "别镇"), "99"),
+]
+
+
+@pytest.fixture
+def alike(db: None, departments: None) -> User:
+    """Of area 5201, with a case, an alert and a proposal in it and in each area that is written alike."""
+    casework.sync_areas(UNLIKE)
+    outbox = Outbox()
+    for household, area in enumerate((*WITHIN, *ALIKE), 1):
+        casework.apply([[outbox.signal(household, area=area), outbox.proposal(household, area=area)]])
+    casework.apply([[outbox.area("520101"), outbox.area("995201")]])
+    return casework.create_user("of_5201", PASSWORD, role="lead", areas=["5201"])
+
+
+def test_a_right_over_an_area_covers_no_code_that_only_contains_it(alike: User) -> None:
+    assert {case.area for case in cases_of(alike)} == set(WITHIN)
+    assert [area for area in (*WITHIN, *ALIKE) if covers(alike.membership, area)] == list(WITHIN)
+    assert {referral.case.area for referral in referrals_in_areas_of(alike)} == set(WITHIN)
+    assert {alert.area for alert in area_alerts_of(alike)} == {"520101"}
+
+
+def test_nobody_is_given_cases_of_an_area_whose_code_only_contains_theirs(
+    alike: User, signed_in: SignIn
+) -> None:
+    other = casework.create_user("of_99", PASSWORD, areas=["995201"])
+    assert [m.user for m in colleagues_for(["995201"])] == [other]
+    assert [m.user for m in colleagues_for(["520101"])] == [alike]
+    page = signed_in(alike).get(reverse("queue"))
+    assert [member.user for member in page.context["receivers"]] == [alike]
+
+
+def test_an_area_whose_code_only_contains_ones_own_is_not_offered(alike: User) -> None:
+    inside = [("520101", "Long Township: all"), ("520101201", "Willow Village")]
+    assert Areas().choices(["5201"], list) == [("Long Township", inside)]
+    Area.objects.all().delete()
+    assert Areas().choices(["5201"], lambda: ALIKE + WITHIN) == [(code, code) for code in WITHIN]
+
+
+def test_a_person_is_given_no_area_whose_code_stands_only_inside_others(
+    alike: User, administrator: User, signed_in: SignIn
+) -> None:
+    given = {"username": "new", "role": "worker", "areas": "2010"}
+    page = signed_in(administrator).post(reverse("person-new"), given).content.decode()
+    assert "No area&#x27;s code begins with 2010." in page

@@ -34,6 +34,7 @@ from almoner.registry.vault import SealedIdentity
 from casework.conftest import NAME, NUMBER
 from casework.makers import Outbox, authorised_by_all
 from casework.moves import go
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -321,7 +322,7 @@ def test_the_pages_of_a_worker_ask_record_and_print(
         "All adults were asked to authorise: Monthly relief",
     ):
         assert told in text, told
-    sheet = client.get(reverse("sheet", args=[case.reference])).content.decode()
+    sheet = markup(client.get(reverse("sheet", args=[case.reference])))
     for told in ("Authorisation to sign", "compare my records for: Checking assets", "Identity card seen"):
         assert told in sheet, told
     assert sheet.count('<p class="govuk-body app-sign"><strong>') == 1

@@ -15,6 +15,7 @@ from django.urls import reverse
 from almoner import casework
 from almoner.casework.models import FeedState, Judged, Rule, Sweep
 from almoner.casework.sync import blind_spots
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -67,7 +68,7 @@ def feeds(rules: None) -> None:
 
 def show(client: Client) -> tuple[str, Any]:
     answer = client.get(reverse("blind-spots"))
-    return answer.content.decode(), answer.context
+    return markup(answer), answer.context
 
 
 def test_missing_feeds_come_first_then_the_latest_with_what_rests_on_them(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polib
+from django.utils.translation import trim_whitespace
 
 from almoner import casework
 from pending import PENDING, pending
@@ -34,9 +35,7 @@ def _in_templates() -> Iterator[str]:
         for options, body in BLOCK.findall(text):
             singular = re.split(r"{%\s*plural\s*%}", body)[0]
             singular = re.sub(r"{{\s*(\w+)\s*}}", r"%(\1)s", singular)
-            yield (
-                "".join(line.strip() for line in singular.splitlines()) if "trimmed" in options else singular
-            )
+            yield trim_whitespace(singular) if "trimmed" in options else singular
 
 
 def test_every_sentence_of_code_and_pages_is_in_the_catalogue() -> None:

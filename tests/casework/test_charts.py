@@ -22,6 +22,7 @@ from almoner.casework.figures.charts import Chart, Share
 from almoner.casework.models import Case
 from almoner.casework.models.cases import NO_CLOCK
 from casework.makers import Outbox
+from casework.reading import markup
 
 SignIn = Callable[[User], Client]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -225,7 +226,7 @@ def test_a_page_shows_the_table_of_each_chart(
     client = signed_in(worker)
     client.cookies["django_language"] = language
     answer = client.get(reverse("today"))
-    text = answer.content.decode()
+    text = markup(answer)
     assert text.count('role="img"') == 2
     for chart in (answer.context["waiting"], answer.context["weeks"]):
         assert all(f">{name}</th>" in text for name in chart.head)

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from almoner import casework
-from almoner.casework.core.spreadsheet import MARK, harmless, lines
+from almoner.casework.core.spreadsheet import MARK, lines
 from almoner.casework.models import Case
+from almoner.spreadsheet import harmless
 from casework.conftest import NAME, NUMBER, PHONE
 from casework.makers import Outbox, words
 

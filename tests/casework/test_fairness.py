@@ -17,6 +17,7 @@ from almoner import casework
 from almoner.casework.figures.quality import by_area, by_list, together
 from almoner.casework.models import Case, CaseSignal
 from casework.makers import Outbox, words
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -59,7 +60,7 @@ def county(departments: None, outbox: Outbox) -> None:
 
 def show(client: Client) -> tuple[str, list[dict[str, Any]]]:
     answer = client.get(reverse("fairness"))
-    return answer.content.decode(), answer.context["groups"]
+    return markup(answer), answer.context["groups"]
 
 
 def test_areas_under_the_whole_are_compared(county: None) -> None:

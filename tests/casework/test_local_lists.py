@@ -128,6 +128,28 @@ def test_another_amount_is_confirmed_anew(line: Referral, clerk: User, outbox: O
     assert Referral.objects.get().check_due_at is None
 
 
+def test_another_amount_moves_the_time_to_confirm_it_in_and_never_out(line: Referral, outbox: Outbox) -> None:
+    """Who has not confirmed yet confirms the new amount, by the time that runs already."""
+    assert line.check_due_at == dt.datetime(2026, 11, 13, 17, 30)  # 5 working days from Friday 6 November
+    for day, amount in ((11, 900.0), (12, 950.0)):
+        known = dt.datetime(2026, 11, day, 9)
+        change = outbox.proposal(
+            1, "changed", programme="listed", amount=amount, known_at=known, **on_a_list()
+        )
+        casework.apply([[change]])
+        line.refresh_from_db()
+        assert (line.amount, line.check_due_at) == (amount, dt.datetime(2026, 11, 13, 17, 30))
+
+
+def test_what_is_proposed_again_is_confirmed_within_a_time_of_its_own(line: Referral, outbox: Outbox) -> None:
+    casework.apply([[outbox.proposal(1, "cleared", programme="listed", **on_a_list())]])
+    known = dt.datetime(2026, 12, 7, 9)
+    again = outbox.proposal(1, programme="listed", amount=900.0, known_at=known, **on_a_list())
+    casework.apply([[again]])
+    line.refresh_from_db()
+    assert (line.state, line.check_due_at) == (ReferralState.PROPOSED, dt.datetime(2026, 12, 14, 17, 30))
+
+
 def test_who_reads_an_older_amount_is_told(line: Referral, clerk: User, signed_in: SignIn) -> None:
     answer = signed_in(clerk).post(
         reverse("line", args=[line.reference]), {"version": line.version - 1, "confirmed": "yes"}

@@ -112,6 +112,27 @@ def test_a_clock_is_never_moved_out_by_evidence(outbox: Outbox) -> None:
     assert Case.objects.get().due_at < due
 
 
+@pytest.mark.parametrize(
+    ("working_days", "known", "due"),
+    [
+        (4, dt.datetime(2026, 11, 12, 9), dt.datetime(2026, 11, 13, 17)),  # 4 days from then end on the 18th
+        (1, dt.datetime(2026, 11, 12, 18), dt.datetime(2026, 11, 13, 17)),  # on the same day
+        (1, dt.datetime(2026, 11, 11, 9), dt.datetime(2026, 11, 12, 17)),
+        (4, dt.datetime(2026, 11, 20, 9), dt.datetime(2026, 11, 13, 17)),  # it is over, and stays over
+    ],
+)
+def test_more_urgent_evidence_moves_a_clock_in_and_never_out(
+    outbox: Outbox, working_days: int, known: dt.datetime, due: dt.datetime
+) -> None:
+    """Five working days from Friday 6 November end on the 13th."""
+    casework.apply([[outbox.signal(1)]])
+    assert CaseSignal.objects.get().due_at == Case.objects.get().due_at == dt.datetime(2026, 11, 13, 17)
+    within = {"amount": working_days, "unit": "working_days"}
+    casework.apply([[outbox.signal(1, "changed", level="orange", within=within, known_at=known)]])
+    assert CaseSignal.objects.get().level == "orange"
+    assert CaseSignal.objects.get().due_at == Case.objects.get().due_at == due
+
+
 def test_a_cleared_signal_neither_closes_nor_changes_the_state_of_a_case(outbox: Outbox) -> None:
     casework.apply([[outbox.signal(1)]])
     casework.apply([[outbox.signal(1, "cleared")]])

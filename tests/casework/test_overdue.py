@@ -54,6 +54,14 @@ def test_a_department_is_reminded_two_days_ahead_and_once(case: Case, due: dt.da
         assert "每月救助金" in history(case)[0].text
 
 
+@pytest.mark.parametrize(("hours", "reminded"), [(49, 0), (47, 1)])
+def test_the_time_ahead_of_which_a_department_is_reminded_is_48_hours(
+    case: Case, due: dt.datetime, hours: int, reminded: int
+) -> None:
+    """docs/referrals.md; a setting."""
+    assert overdue.look(due - dt.timedelta(hours=hours)) == reminded
+
+
 def test_the_pack_says_how_long_ahead_a_department_is_reminded(case: Case, due: dt.datetime) -> None:
     day = (due - dt.timedelta(hours=5)).date()
     install_terms(

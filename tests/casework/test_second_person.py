@@ -110,6 +110,41 @@ def test_a_red_case_is_closed_by_two_and_another_one_by_one(red: Case, worker: U
     assert red.state == CaseState.CLOSED
 
 
+@pytest.mark.parametrize("level", ["red", "urgent"])
+@pytest.mark.parametrize("move", ["dismiss", "close"])
+def test_a_case_of_a_level_that_cannot_wait_is_ended_by_two(
+    case: Case, worker: User, colleague: User, outbox: Outbox, level: str, move: str
+) -> None:
+    """`urgent` is a level like `red`; which levels these are is the rule in `second_person`."""
+    at_level(case, outbox, level)
+    if move == "close":
+        Referral.objects.all().delete()
+        go(case, worker, "take", "start", "confirm", "support", "follow-up")
+    else:
+        go(case, worker, "take")
+    before = case.state
+    go(case, worker, move, outcome="moved")
+    assert (case.state, case.ended_at, Check.objects.get().asked_by) == (before, None, worker)
+    assert "agree" not in workflow.possible(case, worker)
+    go(case, colleague, "agree")
+    assert (case.is_open, Check.objects.get().decided_by) == (False, colleague)
+
+
+@pytest.mark.parametrize("level", ["orange", "yellow"])
+def test_a_case_of_another_level_is_ended_by_one(
+    case: Case, worker: User, outbox: Outbox, level: str
+) -> None:
+    at_level(case, outbox, level)
+    go(case, worker, "take", "dismiss", outcome="moved")
+    assert (case.state, Check.objects.exists()) == (CaseState.DISMISSED, False)
+
+
+def at_level(case: Case, outbox: Outbox, level: str) -> None:
+    casework.apply([[outbox.signal(1, "changed", level=level, working_days=1)]])
+    case.refresh_from_db()
+    assert case.level == level
+
+
 def test_evidence_never_takes_the_place_of_the_second_person(red: Case, worker: User, outbox: Outbox) -> None:
     go(red, worker, "take", "dismiss", outcome="moved")
     casework.apply([[outbox.signal(1, "cleared")]])

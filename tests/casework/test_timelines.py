@@ -26,6 +26,7 @@ from almoner.casework.sync import pack_tables
 from almoner.policy import compile_pack
 from almoner.policy.model.pack import Pack
 from casework.makers import Outbox
+from casework.reading import markup
 from policy.small_pack import compiled as small
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +185,7 @@ def test_a_persons_line_has_the_name_from_the_vault_and_goes_with_the_person(
 ) -> None:
     casework.apply([[outbox.signal(1, signal="ill", person_id=11)]])
     casework.sync_timelines(pack, None, Facts(line("paid", 1, 11, [6]), line("paid", 1, 12, [9])))
-    page = signed_in(worker).get(f"/cases/{poor.reference}/").content.decode()
+    page = markup(signed_in(worker).get(f"/cases/{poor.reference}/"))
     assert page.count("Paid for care: Mei Fictional</h3>") == 1
     assert page.count('class="app-chart"') == 1  # 12 does not live here
     assert "Mei" not in str(kept())

@@ -18,6 +18,7 @@ from almoner.casework.figures.freshness import freshness, late_feeds
 from almoner.casework.models import Case, FeedState, Referral
 from casework.makers import Outbox
 from casework.moves import go
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -48,8 +49,8 @@ def county(worker: User, colleague: User, outbox: Outbox, vault_with_mei: None) 
 
 
 def figures(client: Client) -> dict[str, int]:
-    text = client.get(reverse("today")).content.decode()
-    links = re.findall(r'href="([^"]*list=[^"]*)"><strong>([\d,]+)</strong>', text)
+    text = markup(client.get(reverse("today")))
+    links = re.findall(r'href="([^"]*list=[^"]*)"> ?<strong>([\d,]+)</strong>', text)
     return {address.replace("&amp;", "&"): int(count.replace(",", "")) for address, count in links}
 
 

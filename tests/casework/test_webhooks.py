@@ -7,15 +7,10 @@ import datetime as dt
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404
@@ -23,14 +18,14 @@ from django.http import Http404
 from almoner import casework
 from almoner.casework.cases import workflow
 from almoner.casework.cases.outgoing import KINDS
-from almoner.casework.models import Case, Department, Endpoint, OutgoingEvent, Referral, ReferralState
+from almoner.casework.models import Case, Department, OutgoingEvent, Referral, ReferralState
 from almoner.casework.webhooks import endpoints, posting, sending
-from almoner.casework.webhooks.posting import AddressRefused, NotAnswered, addresses_of, parts_of, post
-from almoner.errors import AlmonerError
+from almoner.casework.webhooks.posting import AddressRefused, NotAnswered, parts_of, post
 from casework.conftest import NAME, NUMBER, PHONE
 from casework.makers import Outbox
 from casework.moves import confirmed, go
 from casework.receiver import Receiver, is_signed, receiving
+from casework.sent_messages import now, waits
 
 pytestmark = pytest.mark.django_db
 
@@ -47,14 +42,6 @@ def secret(case: Case, receiver: Receiver) -> str:
     made = endpoints.listen("relief", receiver.url, True)
     assert made is not None
     return made
-
-
-def waits() -> OutgoingEvent:
-    return sending.waiting().get()
-
-
-def now() -> dt.datetime:
-    return dt.datetime.now()
 
 
 # What is told, and that it is true
@@ -368,61 +355,6 @@ def test_what_was_delivered_is_forgotten_after_thirty_days(case: Case, worker: U
 # Secrets
 
 
-def test_after_a_rotation_both_secrets_sign_for_seven_days(
-    case: Case, worker: User, secret: str, receiver: Receiver
-) -> None:
-    confirmed(case, worker)
-    at = now()
-    new = endpoints.rotate("relief", at)
-    sending.deliver()
-    assert is_signed(receiver.got[0], secret, time.time())
-    assert is_signed(receiver.got[0], new, time.time())
-    OutgoingEvent.objects.update(delivered_at=None)
-    week = at + dt.timedelta(days=7, seconds=1)
-    sending.deliver(week)
-    assert not is_signed(receiver.got[1], secret, week.timestamp())
-    assert is_signed(receiver.got[1], new, week.timestamp())
-
-
-def test_a_secret_is_kept_sealed_and_shown_once(case: Case, secret: str, receiver: Receiver) -> None:
-    endpoint = Endpoint.objects.get()
-    assert secret.encode() not in bytes(endpoint.secret)
-    assert endpoints.listen("relief", None, None) is None
-    assert secret not in str(endpoints.listening(now()))
-
-
-def test_without_the_key_nothing_is_sent_and_nothing_is_lost(
-    case: Case, worker: User, secret: str, receiver: Receiver, settings: Any
-) -> None:
-    confirmed(case, worker)
-    key, settings.VAULT_KEY = settings.VAULT_KEY, "/nowhere/vault.key"
-    assert sending.deliver() == sending.Sent(failed=1)
-    assert waits().failure == "VaultError"
-    settings.VAULT_KEY = key
-    assert sending.deliver(now() + dt.timedelta(minutes=1)) == sending.Sent(delivered=1)
-
-
-def test_who_is_told_nothing_more_is_told_nothing_more(
-    case: Case, worker: User, secret: str, receiver: Receiver
-) -> None:
-    confirmed(case, worker)
-    assert endpoints.stop("relief", now()) == 1
-    assert sending.deliver() == sending.Sent()
-    assert receiver.got == []
-    with pytest.raises(AlmonerError, match="webhook set"):
-        endpoints.rotate("relief", now())
-
-
-def test_a_department_without_an_address_cannot_listen(departments: None, vault_with_mei: None) -> None:
-    with pytest.raises(AlmonerError, match="--url"):
-        endpoints.listen("relief", None, None)
-    with pytest.raises(AlmonerError, match="Choose one of: labour, relief"):
-        endpoints.listen("nobody", "https://x.example/", None)
-    Department.objects.filter(pk="relief").update(inbox="https://relief.example/hook")
-    assert endpoints.listen("relief", None, None)
-    assert endpoints.listening(now())[0].url == "https://relief.example/hook"
-
-
 # Addresses
 
 
@@ -449,153 +381,4 @@ def test_what_is_no_address_to_be_told_at_is_refused(url: str) -> None:
         parts_of(url)
 
 
-def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """The name hook.example has these addresses, one answer after the other; gives the list of its look-ups."""
-    real, asked = socket.getaddrinfo, list[str]()
-
-    def resolve(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
-        if host != "hook.example":
-            return real(host, port, *rest, **more)
-        asked.append(host)
-        listed = answers[min(len(asked), len(answers)) - 1]
-        return [found for address in listed for found in real(address, port, *rest, **more)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return asked
-
-
-INSIDE = [
-    "127.0.0.1",
-    "10.0.0.8",
-    "172.16.0.1",
-    "192.168.1.1",
-    "100.64.0.1",
-    "::1",
-    "fd00::1",
-    "::ffff:10.0.0.8",
-    "64:ff9b::a00:8",
-    "2002:a00:8::1",
-    "192.0.2.1",
-    "198.18.0.1",
-]
-NO_HOST = ["0.0.0.0", "169.254.169.254", "fe80::1", "224.0.0.1", "::", "::ffff:169.254.169.254"]  # noqa: S104
-
-
-@pytest.mark.parametrize("address", [*INSIDE, *NO_HOST])
-def test_an_address_inside_is_refused_even_beside_a_public_one(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    resolving(monkeypatch, ["8.8.8.8", address])
-    with pytest.raises(AddressRefused):
-        addresses_of(parts_of("https://hook.example/"), private_network=False)
-
-
-@pytest.mark.parametrize("address", INSIDE)
-def test_a_private_network_is_told_where_that_was_allowed(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    resolving(monkeypatch, [address])
-    assert addresses_of(parts_of("https://hook.example/"), private_network=True)
-
-
-@pytest.mark.parametrize("address", NO_HOST)
-def test_a_machines_own_services_are_never_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    resolving(monkeypatch, [address])
-    with pytest.raises(AddressRefused):
-        addresses_of(parts_of("https://hook.example/"), private_network=True)
-
-
-def test_this_machine_is_not_told_unless_that_was_allowed(
-    case: Case, worker: User, receiver: Receiver
-) -> None:
-    endpoints.listen("relief", receiver.url, False)
-    confirmed(case, worker)
-    sending.deliver()
-    assert waits().failure == "address refused"
-    assert receiver.got == []
-    endpoints.listen("relief", None, True)
-    assert sending.deliver(now() + dt.timedelta(minutes=1)) == sending.Sent(delivered=1)
-
-
 # TLS
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Self-signed, of hook.example."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hook.example")])
-    today = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - dt.timedelta(days=1))
-        .not_valid_after(today + dt.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hook.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return folder / "certificate.pem", folder / "key.pem"
-
-
-@pytest.fixture
-def tls(certificate: tuple[Path, Path]) -> Iterator[Receiver]:
-    with receiving(certificate) as started:
-        yield started
-
-
-Trust = Callable[[], None]
-
-
-@pytest.fixture
-def trust(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Trust:
-    return lambda: monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-
-
-def test_a_certificate_that_nobody_trusts_is_refused_and_one_of_the_authority_accepted(
-    case: Case, worker: User, tls: Receiver, trust: Trust, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    resolving(monkeypatch, ["127.0.0.1"])
-    endpoints.listen("relief", f"https://hook.example:{tls.port}/hook", True)
-    confirmed(case, worker)
-    sending.deliver()
-    assert (waits().failure, tls.got) == ("TLS failed", [])
-    trust()
-    assert sending.deliver(now() + dt.timedelta(minutes=1)) == sending.Sent(delivered=1)
-    assert tls.got[0].headers["host"] == f"hook.example:{tls.port}"
-
-
-def test_a_certificate_of_another_name_is_refused(tls: Receiver, trust: Trust) -> None:
-    trust()
-    with pytest.raises(NotAnswered, match="TLS failed"):
-        post(f"https://127.0.0.1:{tls.port}/", b"{}", {}, True)
-
-
-def test_a_name_is_resolved_once_and_what_was_looked_at_is_connected_to(
-    tls: Receiver, trust: Trust, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trust()
-    asked = resolving(monkeypatch, ["127.0.0.1"], ["169.254.169.254"])
-    assert post(f"https://hook.example:{tls.port}/hook?a=1", b"{}", {}, True) == (204, None)
-    assert (len(asked), tls.got[0].path) == (1, "/hook?a=1")
-    with pytest.raises(AddressRefused):
-        post(f"https://hook.example:{tls.port}/", b"{}", {}, True)
-
-
-def test_a_name_that_nobody_has_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: Any, **__: Any) -> Any:
-        raise socket.gaierror
-
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(NotAnswered, match="name not found"):
-        post("https://hook.example/", b"{}", {}, False)

@@ -12,7 +12,7 @@ from once import once
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `almoner demo` leaves in `demo`, and what it said in `told.json`. Take a copy of it
+    """What `almoner demo` leaves in `demo`, and what it said in `printed.json`. Take a copy of it
     (`once.copied`)."""
     return once(tmp_path_factory, "demo", _demonstrated)
 
@@ -20,4 +20,4 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _demonstrated(folder: Path) -> None:
     done = command.run("demo", "--no-serve", "--json", "--residents", 1000, "--folder", folder / "demo")
     assert done.returncode == 0, done.stderr
-    (folder / "told.json").write_text(done.stdout, encoding="utf-8")
+    (folder / "printed.json").write_text(done.stdout, encoding="utf-8")

@@ -22,31 +22,31 @@ def almoner(*words: object, code: int = 0, **said: str) -> str:
 
 
 def test_a_restored_installation_decides_the_same(demo: Path, tmp_path: Path) -> None:
-    told = json.loads((demo / "told.json").read_text(encoding="utf-8"))
+    printed = json.loads((demo / "printed.json").read_text(encoding="utf-8"))
     home, again = copied(demo / "demo" / "home", tmp_path / "home"), tmp_path / "again"
     almoner("backup", home, tmp_path / "file")
     almoner("restore", tmp_path / "file", again)
     shutil.copytree(home / "secrets", again / "secrets")
-    words = ("--as-of", told["as_of"], "--known-at", "2099-01-01", "--json")
+    words = ("--as-of", printed["as_of"], "--known-at", "2099-01-01", "--json")
     replayed = json.loads(almoner("run", again, *words))
     assert replayed["equal"] is True
     assert replayed["decided_sha256"] == replayed["recorded_sha256"]
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--host", "0.0.0.0"), "without TLS"),  # noqa: S104 - what must be refused
         ((), "ALMONER_SECOND_FACTOR names no role: king"),
     ],
 )
 def test_the_console_is_not_served_where_that_is_not_safe(
-    installation: Path, words: tuple[str, ...], told: str
+    installation: Path, words: tuple[str, ...], message: str
 ) -> None:
     """Each reason: tests/casework/test_environment.py."""
     said = {} if words else {"ALMONER_SECOND_FACTOR": "king"}
     answer = almoner("serve", installation, *words, "--no-worker", code=1, **said)
-    assert told in answer
+    assert message in answer
     assert len(answer.strip().splitlines()) == 1
 
 

@@ -1,4 +1,4 @@
-"""A worker starts itself anew so that glibc keeps more freed memory at hand, unless somebody chose otherwise."""
+"""A worker starts itself anew so that glibc keeps more freed memory, unless it was configured before."""
 
 from __future__ import annotations
 

@@ -66,13 +66,13 @@ def test_it_counts_and_leaves_every_file_of_the_installation_as_it_was(
     home: Path, packs: tuple[Path, Path], tmp_path: Path
 ) -> None:
     before = contents(home)
-    told = diff(home, *packs, "--list", tmp_path / "moved.csv")
+    shown = diff(home, *packs, "--list", tmp_path / "moved.csv")
     assert contents(home) == before
     wages = effects_pack.october(effects_pack.book()).values()
-    (signal,) = told["signals"]
-    assert told["as_of"] == county.AS_OF.isoformat()
+    (signal,) = shown["signals"]
+    assert shown["as_of"] == county.AS_OF.isoformat()
     assert signal["newly"] == sum(1000 <= w < 3000 for w in wages)
-    (programme,) = told["programmes"]
+    (programme,) = shown["programmes"]
     assert programme["difference"]["total"] == pytest.approx(
         sum(3000 - w for w in wages if w < 3000) - sum(1000 - w for w in wages if w < 1000)
     )
@@ -86,13 +86,13 @@ def test_it_counts_and_leaves_every_file_of_the_installation_as_it_was(
 
 def test_the_pack_that_decided_is_found_by_its_hash(home: Path, packs: tuple[Path, Path]) -> None:
     (kept,) = [p.name for p in (home / "packs").iterdir()]
-    told = diff(home, kept[:12], packs[0])
-    assert told["old"]["hash"] == told["new"]["hash"] == kept
-    assert told["text"] == told["groups"] == []
+    shown = diff(home, kept[:12], packs[0])
+    assert shown["old"]["hash"] == shown["new"]["hash"] == kept
+    assert shown["text"] == shown["groups"] == []
 
 
 def test_the_words_say_what_changes_for_whom(home: Path, packs: tuple[Path, Path]) -> None:
-    told = almoner("pack", "diff", *packs, "--home", home)
+    shown = almoner("pack", "diff", *packs, "--home", home)
     for said in (
         "Nothing was written",
         "Who would be noticed",
@@ -105,7 +105,7 @@ def test_the_words_say_what_changes_for_whom(home: Path, packs: tuple[Path, Path
         "- 1000 (Notice 1)",
         "+ 3000 (Notice 1)",
     ):
-        assert said in told
+        assert said in shown
 
 
 def test_the_words_come_in_the_language_of_the_installation(home: Path, packs: tuple[Path, Path]) -> None:
@@ -118,9 +118,9 @@ def test_the_words_come_in_the_language_of_the_installation(home: Path, packs: t
 
 
 def test_the_same_pack_twice_says_that_nothing_changes(home: Path, packs: tuple[Path, Path]) -> None:
-    told = almoner("pack", "diff", packs[0], packs[0], "--home", home)
+    shown = almoner("pack", "diff", packs[0], packs[0], "--home", home)
     for said in ("the same people would be noticed", "no amount would change", "decide by the same text"):
-        assert said in told
+        assert said in shown
 
 
 @pytest.mark.parametrize(

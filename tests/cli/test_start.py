@@ -76,6 +76,6 @@ def test_a_command_is_listed_with_the_help_that_it_has(name: str) -> None:
 
 
 def test_a_name_that_is_nearly_right_is_answered_with_what_was_meant() -> None:
-    told = CliRunner().invoke(app, ["inti"])
-    assert told.exit_code == 2
-    assert "Did you mean 'init', 'intake'?" in told.output
+    result = CliRunner().invoke(app, ["inti"])
+    assert result.exit_code == 2
+    assert "Did you mean 'init', 'intake'?" in result.output

@@ -1,4 +1,4 @@
-"""The whole way as its user goes it: a county, an installation, deliveries, a cycle, the reasons, the past."""
+"""The commands in the order a user needs them: a county, an installation, deliveries, a cycle, reasons."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_explain_gives_each_reason_in_both_languages(home: Path) -> None:
 
 
 def test_explain_of_an_unknown_case_is_one_clear_line(home: Path) -> None:
-    told = almoner("explain", home, "NOSUCHCASE", code=1)
-    assert len(told.strip().splitlines()) == 1
+    printed = almoner("explain", home, "NOSUCHCASE", code=1)
+    assert len(printed.strip().splitlines()) == 1
 
 
 def test_known_at_replays_what_was_decided(home: Path) -> None:
@@ -176,13 +176,15 @@ def test_two_processes_cannot_write_at_once(home: Path) -> None:
 
 
 def test_demo_prints_the_promised_keys(demo: Path, tmp_path: Path) -> None:
-    told = json.loads((demo / "told.json").read_text(encoding="utf-8"))
-    assert {"residents", "households", "signals", "cases", "proposed_cny_per_month", "seconds"} <= set(told)
-    assert all({"raised", "precision", "recall"} <= set(s) for s in told["signals"].values())
+    printed = json.loads((demo / "printed.json").read_text(encoding="utf-8"))
+    assert {"residents", "households", "signals", "cases", "proposed_cny_per_month", "seconds"} <= set(
+        printed
+    )
+    assert all({"raised", "precision", "recall"} <= set(s) for s in printed["signals"].values())
     folder = copied(demo / "demo", tmp_path / "demo")
     again = as_json("demo", "--no-serve", "--residents", 1000, "--folder", folder)
     assert {k: v for k, v in again.items() if "seconds" not in k} == {
-        k: v for k, v in told.items() if "seconds" not in k
+        k: v for k, v in printed.items() if "seconds" not in k
     }
 
 
@@ -193,8 +195,8 @@ def test_demo_does_not_clear_a_folder_that_is_not_its_own(tmp_path: Path) -> Non
 
 
 def test_bench_prints_the_promised_keys() -> None:
-    told = json.loads(bench("sweep", "--residents", 1000, "--json"))
-    assert set(told) >= {
+    printed = json.loads(bench("sweep", "--residents", 1000, "--json"))
+    assert set(printed) >= {
         "residents",
         "facts_rows",
         "place_seconds",
@@ -209,9 +211,9 @@ def test_bench_prints_the_promised_keys() -> None:
 
 
 def test_evaluate_on_the_real_panel_prints_both_orderings() -> None:
-    told = as_json("evaluate", "gsoep")
-    assert told["persons"] == 6127
-    assert told["assessment_now"]["auc"] > told["last_known_list"]["auc"]
+    printed = as_json("evaluate", "gsoep")
+    assert printed["persons"] == 6127
+    assert printed["assessment_now"]["auc"] > printed["last_known_list"]["auc"]
 
 
 def test_pack_check_and_test_pass_for_what_comes_with_almoner() -> None:

@@ -25,7 +25,7 @@ NAMED = re.compile(r"`([a-z_]+/[a-z_/]+\.(?:yaml|sql))`:\s*$")
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of the page: `commands` to run, a `file` to write, or `promised` output of the commands before."""
+    """A piece of the page: `commands` to run, a `file` to write, or `promised` output of those commands."""
 
     kind: str
     text: str
@@ -104,8 +104,8 @@ def test_only_policy_files_were_written_to_the_packs(walked: Walk) -> None:
 
 
 def test_the_new_feed_reached_the_facts_and_cases_were_opened(walked: Walk) -> None:
-    told = walked.run("almoner run home --as-of 2026-11-09 --known-at 2099-01-01 --json")
-    holds = re.search(r'"rent_unpaid": \{[^}]*"holds": (\d+)', told)
+    printed = walked.run("almoner run home --as-of 2026-11-09 --known-at 2099-01-01 --json")
+    holds = re.search(r'"rent_unpaid": \{[^}]*"holds": (\d+)', printed)
     assert holds
     assert int(holds[1]) > 10
 

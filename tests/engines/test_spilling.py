@@ -94,8 +94,9 @@ def _fail_within_everything(engine: DuckEngine) -> None:
 
 def test_the_first_error_of_a_transaction_is_the_one_told(tmp_path: Path) -> None:
     engine = DuckEngine(tmp_path / "facts.duckdb")
-    with pytest.raises(EngineError, match="Could not convert string 'nobody'"):
+    with pytest.raises(EngineError, match=r"^Conversion Error: [^']+ \(type INT64\)") as error:
         _fail_within_everything(engine)
+    assert "nobody" not in str(error.value)
     with engine.register("slice", pa.table({"seq": [2]})):
         assert engine.value("SELECT seq FROM slice") == 2
     engine.close()

@@ -55,7 +55,7 @@ def test_an_alert_long_after_or_elsewhere_is_wrong(pack: Pack, tmp_path: Path) -
 
 
 def test_the_bare_rule_is_judged_the_same_way(pack: Pack, tmp_path: Path) -> None:
-    """Four households instead of two are twice as many; fewer than five are not looked at by the third rule."""
+    """Four households instead of two are twice as many; the third rule leaves out fewer than five."""
     book = jumped("income_shock") | {
         ("income_shock", v, LAST): (4, 200) for v in villages() if v.startswith("713")
     }

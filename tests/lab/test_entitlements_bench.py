@@ -73,9 +73,15 @@ def test_another_rule_on_one_side_is_seen(rows: pa.Table, tmp_path: Path) -> Non
 
 
 def test_the_command_prints_the_promised_keys() -> None:
-    told = json.loads(CliRunner().invoke(app, ["entitlements", "--json", "--file", str(SAMPLE)]).stdout)
-    assert {"units", "seconds", "openfisca_seconds", "rows_per_second", "largest_difference"} <= told.keys()
-    assert told["differences"] == 0
+    printed = json.loads(CliRunner().invoke(app, ["entitlements", "--json", "--file", str(SAMPLE)]).stdout)
+    assert {
+        "units",
+        "seconds",
+        "openfisca_seconds",
+        "rows_per_second",
+        "largest_difference",
+    } <= printed.keys()
+    assert printed["differences"] == 0
 
 
 def test_without_the_package_that_ships_the_file_it_is_said_how_to_get_it(

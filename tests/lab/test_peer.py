@@ -1,4 +1,4 @@
-"""Two implementations, one in a pack's SQL and one in pandas, agree on every indicator of a fictional county."""
+"""Two implementations, in a pack's SQL and in pandas, agree on every indicator of a fictional county."""
 
 from __future__ import annotations
 

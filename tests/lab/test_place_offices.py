@@ -300,6 +300,6 @@ def test_bare_rules_are_right_now_and_then(place: Path, persons: dict[str, dict[
         homes, people = _active(place, *kinds)
         known = [number for number in found if number in persons]
         right = sum(persons[number]["household_no"] in homes or number in people for number in known)
-        print(f"{name}: {len(known)} found, {right / len(known):.1%} right")  # noqa: T201 - a yield to look at
+        print(f"{name}: {len(known)} found, {right / len(known):.1%} right")  # noqa: T201 - shown
         assert len(known) > 20
         assert 0.005 < right / len(known) < 0.35

@@ -157,7 +157,8 @@ def test_a_naive_rule_on_falling_wages_is_rarely_right(place: Path, persons: Row
         any(_months(start) - 2 <= _months(month) <= _months(end) for start, end in in_need[household])
         for household, month in alerts
     )
-    print(f"registered income fell by 30 %: {len(alerts)} alerts, {right / len(alerts):.1%} right")  # noqa: T201 - a yield to look at
+    share = f"{len(alerts)} alerts, {right / len(alerts):.1%} right"
+    print(f"registered income fell by 30 %: {share}")  # noqa: T201 - a yield to look at
     assert len(alerts) > 500
     assert 0.005 < right / len(alerts) < 0.20
 
@@ -198,7 +199,8 @@ def test_a_silent_meter_is_rarely_a_person_in_need(place: Path, needs: Rows) -> 
         if need["need"] == "isolation":
             alone[need["resident_no"]].append((need["started_on"], need["ended_on"] or date(2999, 1, 1)))
     right = sum(any(start <= day <= end for start, end in alone[number]) for number, day in alerts)
-    print(f"meter silent for a day: {len(alerts)} alerts, {right / len(alerts):.1%} right")  # noqa: T201 - a yield to look at
+    share = f"{len(alerts)} alerts, {right / len(alerts):.1%} right"
+    print(f"meter silent for a day: {share}")  # noqa: T201 - a yield to look at
     assert len(alerts) > 50
     assert 0.005 < right / len(alerts) < 0.20
 

@@ -97,6 +97,74 @@ def test_a_left_join_that_may_repeat_rows_counts_for_every_column(tmp_path: Path
     assert ("clinic", "resident_no") in reads(tmp_path, sql)
 
 
+@pytest.mark.parametrize(
+    ("joined", "charged"),
+    [
+        (  # unique on the join's column: a column of the right side rests on the whole condition
+            """
+            WITH cost AS (SELECT person_id, 1 AS found FROM clinic GROUP BY person_id)
+            SELECT w.person_id, w.month, c.found AS x FROM wages AS w
+            LEFT JOIN cost AS c ON c.person_id = w.person_id AND w.wage > 100
+            """,
+            ("wages", "wage"),
+        ),
+        (
+            """
+            WITH cost AS (SELECT person_id, day, 1 AS found FROM clinic GROUP BY person_id, day)
+            SELECT w.person_id, w.month, c.found AS x FROM (SELECT person_id, month FROM wages) AS w
+            LEFT JOIN cost AS c ON c.person_id = w.person_id AND c.day = w.month
+            """,
+            ("clinic", "day"),
+        ),
+        (
+            """
+            WITH cost AS (SELECT person_id, day, 1 AS found FROM clinic GROUP BY person_id, day),
+            paid AS (SELECT person_id, month AS day FROM wages)
+            SELECT w.person_id, w.day, c.found AS x FROM paid AS w LEFT JOIN cost AS c USING (person_id, day)
+            """,
+            ("wages", "month"),
+        ),
+        (  # may repeat rows: every column rests on it
+            """
+            SELECT p.person_id, p.birth_date AS x FROM people AS p
+            LEFT JOIN clinic AS c ON c.person_id = p.person_id AND c.cost > 100
+            """,
+            ("clinic", "cost"),
+        ),
+        (
+            """
+            SELECT w.person_id, w.month AS x FROM wages AS w
+            LEFT JOIN clinic AS c ON c.person_id = w.person_id AND w.wage > 100
+            """,
+            ("wages", "wage"),
+        ),
+    ],
+)
+def test_the_condition_of_a_left_join_counts_as_read(
+    joined: str, charged: tuple[str, str], tmp_path: Path
+) -> None:
+    largest = f"SELECT person_id, max(x) AS x FROM ({dedent(joined)}) AS joined GROUP BY person_id"
+    assert charged in reads(tmp_path, largest)
+
+
+def test_a_purpose_is_checked_through_the_condition_of_a_left_join(tmp_path: Path) -> None:
+    """Nothing but the condition reads `cost`, which is not shared for the signal's purpose."""
+    clinic = FILES["contracts/clinic.yaml"].replace("value: [care]", "value: [relief, care]")
+    narrow = clinic.replace(
+        "value: {en: cost, zh: cost}}\n",
+        "value: {en: cost, zh: cost}}\n          - {property: purposes, value: [care]}\n",
+    )
+    size = """
+        SELECT p.household_id, count(c.day) AS members FROM people AS p
+        LEFT JOIN (SELECT person_id, day, cost FROM clinic) AS c
+          ON c.person_id = p.person_id AND c.cost > 100
+        GROUP BY p.household_id
+    """
+    _, findings = check(tmp_path, {"contracts/clinic.yaml": narrow, "indicators/size.sql": dedent(size)})
+    assert {f.rule for f in findings} == {"purpose-not-covered"}
+    assert any("`cost` of `clinic`" in f.message for f in findings)
+
+
 def test_member_reads_the_population_register(tmp_path: Path) -> None:
     found = reads(
         tmp_path, "SELECT household_id, count(*) AS x FROM member GROUP BY household_id", "household"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from almoner.errors import AlmonerError
+from almoner.intake.faults import RowFault
 from almoner.registry.deliveries import DeliveryReceipt
-from almoner.registry.quarantine import dismiss, entries, export_csv
+from almoner.registry.quarantine import Entry, dismiss, entries, export_csv
 from almoner.registry.retrying import retry
 from feeds import FEEDS, Place, number, write_csv
 
@@ -59,6 +60,30 @@ def test_an_export_cannot_run_a_formula_and_shows_no_number(place: Place) -> Non
     ]
     assert not any(number(n) in str(rows) for n in (2, 3))
     assert all(r["advice_en"] and r["advice_zh"] for r in rows)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", " =", "  @"])
+@pytest.mark.parametrize("told", ["feed", "file", "column", "value"])
+def test_no_cell_of_an_export_begins_a_formula(start: str, told: str) -> None:
+    """A department's file says what its columns, its values and the file itself are called."""
+    fault = RowFault(feed="wages", file="w.csv", line=3, column="wage", value="5", rule="formula")
+    evil = replace(fault, **{told: f"{start}SUM(1+1)"})
+    (row,) = csv.DictReader(io.StringIO(export_csv([Entry(1, 1, "open", None, (evil,))]), newline=""))
+    assert row[told] == f"'{start}SUM(1+1)"
+    assert [cell for cell in row.values() if cell.lstrip(" ")[:1] in set("=+-@\t\r\n＝＋－＠")] == []
+
+
+@pytest.mark.parametrize("value", ["5", "2026-13", "E-1", "x@y", "a=1", "柳树村", " ", ""])
+def test_what_is_no_formula_is_exported_as_it_is(value: str) -> None:
+    entry = Entry(
+        1,
+        1,
+        "open",
+        None,
+        (RowFault(feed="wages", file="w.csv", line=3, column="wage", value=value, rule="formula"),),
+    )
+    (row,) = csv.DictReader(io.StringIO(export_csv([entry])))
+    assert (row["value"], row["line"]) == (value, "3")
 
 
 def test_a_retry_takes_in_what_the_contract_now_allows_and_only_once(place: Place) -> None:

@@ -75,8 +75,12 @@ def held(home: Path) -> dict[str, Any]:
         found: dict[str, Any] = {
             feed: sorted(
                 engine.rows(
-                    f"""SELECT p.number_index, f.* EXCLUDE (person_id, {"household_id, " if feed == "people" else ""}known_from, known_to, delivery_id)
-                        FROM facts.{feed} f JOIN registry.person p USING (person_id) WHERE known_to = 'infinity'"""
+                    f"""
+                    SELECT p.number_index, f.* EXCLUDE ({_ids_of(feed)}, known_from, known_to, delivery_id)
+                    FROM facts.{feed} AS f
+                    JOIN registry.person AS p USING (person_id)
+                    WHERE known_to = 'infinity'
+                    """
                 ),
                 key=repr,
             )
@@ -84,8 +88,12 @@ def held(home: Path) -> dict[str, Any]:
         }
         found["standing"] = sorted(
             engine.rows(
-                """SELECT s.kind, s.item, h.key_index, p.number_index, s.level, s.severity, s.digest FROM assessment.standing s
-                   JOIN registry.household h USING (household_id) LEFT JOIN registry.person p USING (person_id)"""
+                """
+                SELECT s.kind, s.item, h.key_index, p.number_index, s.level, s.severity, s.digest
+                FROM assessment.standing AS s
+                JOIN registry.household AS h USING (household_id)
+                LEFT JOIN registry.person AS p USING (person_id)
+                """
             ),
             key=repr,
         )
@@ -96,6 +104,10 @@ def held(home: Path) -> dict[str, Any]:
             f"SELECT feed, {rows.split(', ')[1]} FROM registry.delivery GROUP BY feed ORDER BY feed"
         )
         return found
+
+
+def _ids_of(feed: str) -> str:
+    return "person_id, household_id" if feed == "people" else "person_id"
 
 
 def cases(home: Path, *, events: bool = True) -> dict[str, Any]:
@@ -123,13 +135,13 @@ def cases(home: Path, *, events: bool = True) -> dict[str, Any]:
             ),
         }
         if events:
-            told = database.execute(
+            rows = database.execute(
                 "SELECT c.household_id, e.kind, e.data FROM casework_caseevent e JOIN casework_case c ON c.id"
                 " = e.case_id ORDER BY 1, e.number"
             )
             tables["events"] = [
                 (home_, kind, _without_own(data))
-                for home_, kind, data in told
+                for home_, kind, data in rows
                 if kind != "evidence_withdrawn"
             ]
         return tables

@@ -66,7 +66,7 @@ def log_of(folder: Path) -> Path:
     return folder.parent / f"{folder.name}.log"
 
 
-def told(folder: Path) -> list[dict[str, Any]]:
+def log_lines(folder: Path) -> list[dict[str, Any]]:
     """All that workers of this installation said."""
     lines = log_of(folder).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]

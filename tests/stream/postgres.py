@@ -15,7 +15,7 @@ import psycopg
 
 @dataclass
 class Server:
-    """Its data lie in `folder`, which the server's user must be able to reach: a server does not run as root."""
+    """Its data lie in `folder`, which the server's user must be able to reach: it does not run as root."""
 
     folder: Path
 

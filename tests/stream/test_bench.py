@@ -24,13 +24,13 @@ def later(seconds: float) -> dt.datetime:
 
 def test_an_event_waited_until_the_round_that_took_it_was_told() -> None:
     sent = [Sent("a", 1, AT), Sent("b", 2, AT), Sent("a", 3, later(1)), Sent("a", 4, later(2))]
-    told = [
+    log = [
         {"event": "round", "at": later(3).isoformat(), "through": {"a": 3}},
         {"event": "cycle", "at": later(4).isoformat()},
         {"event": "round", "at": later(5).isoformat(), "through": {"a": 4, "b": 2}},
     ]
-    assert waited(sent, told) == [3, 5, 2, 3]
-    assert waited(sent, told[:1]) == [3, 2]
+    assert waited(sent, log) == [3, 5, 2, 3]
+    assert waited(sent, log[:1]) == [3, 2]
 
 
 def test_quantiles_are_of_the_nearest_rank_and_points_of_their_seconds() -> None:

@@ -38,10 +38,19 @@ def fill(engine: Engine, months: int = MONTHS) -> None:
             f"TIMESTAMP '2025-02-10' + INTERVAL {month} MONTH",
         )
         engine.execute(
-            f"""INSERT INTO facts.insured_wages BY NAME SELECT n AS person_id, ({first})::DATE AS month, 'E1' AS employer_code,
-                n % 5000 AS wage, {then} AS known_from, {month} + 1 AS delivery_id,
-                CASE WHEN n % 10 = 0 THEN {then} + INTERVAL 20 DAY ELSE 'infinity'::TIMESTAMP END AS known_to
-                FROM range(1, {PERSONS} + 1) AS r(n) ORDER BY hash(n)"""
+            f"""
+            INSERT INTO facts.insured_wages BY NAME
+            SELECT
+              n AS person_id,
+              ({first})::DATE AS month,
+              'E1' AS employer_code,
+              n % 5000 AS wage,
+              {then} AS known_from,
+              {month} + 1 AS delivery_id,
+              CASE WHEN n % 10 = 0 THEN {then} + INTERVAL 20 DAY ELSE 'infinity'::TIMESTAMP END AS known_to
+            FROM range(1, {PERSONS} + 1) AS r(n)
+            ORDER BY hash(n)
+            """
         )
 
 

@@ -51,7 +51,7 @@ class Browser:
 
 @pytest.fixture
 def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """An installation of the base pack whose register knows one person, with a worker of that area signed in."""
+    """An installation of the base pack that knows one person, with a worker of that area signed in."""
     monkeypatch.setenv("ALMONER_SECOND_FACTOR", "none")
     home = copied(base_home, tmp_path / "home")
     register = {
@@ -89,8 +89,8 @@ def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     finally:
         process.terminate()
         process.wait(timeout=60)
-    told = (tmp_path / "log").read_text()
-    assert not [secret for secret in (WHO, "Mei", "mother") if secret in told]
+    text = (tmp_path / "log").read_text()
+    assert not [secret for secret in (WHO, "Mei", "mother") if secret in text]
 
 
 def _answers(port: int) -> bool:
@@ -111,14 +111,14 @@ def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one
     case = re.search(r"/cases/[a-z0-9]+/", served.get(receipt))
     assert case is not None
     page = served.get(case[0])
-    for told in (
+    for text in (
         "Somebody asked for help",
         "Orange",
         "Mei Fictional",
         "Requests at the desk",
         receipt.split("/")[2],
     ):
-        assert told in page, told
+        assert text in page, text
     assert WORDS not in page
     second, _page = served.send("/requests/new/", matter="care", **asked)
     until(lambda: "Red" in served.get(case[0]), 120, every=0.3)

@@ -16,7 +16,7 @@ from almoner.registry import dirty
 from county import AS_OF
 from once import copied
 from stream.burst import PEOPLE, registers
-from stream.installation import Workers, almoner, stop, told, wait_until_done
+from stream.installation import Workers, almoner, log_lines, stop, wait_until_done
 from stream.taking import event
 from stream.test_killing import send
 from stream.test_surroundings import history
@@ -75,7 +75,7 @@ def test_who_was_not_swept_is_found_by_the_worker(home: Path, worker: Workers) -
     wait_until_done(home, process)
     stop(process)
     assert len(history(home, "opened")) == 1
-    assert next(line["households"] for line in told(home) if line["event"] == "cycle") == 1
+    assert next(line["households"] for line in log_lines(home) if line["event"] == "cycle") == 1
 
 
 def test_so_is_who_came_out_of_quarantine(home: Path) -> None:

@@ -36,7 +36,7 @@ from once import copied
 from policy.small_pack import compiled
 from policy.support_pack import FILES
 from stream.burst import burst, held
-from stream.installation import Workers, is_done, stop, told, until, wait_until_done
+from stream.installation import Workers, is_done, log_lines, stop, until, wait_until_done
 from stream.taking import Clock, Reader, Stream, event
 from stream.test_killing import send
 
@@ -45,7 +45,7 @@ WHO = number(1, dt.date(1990, 1, 1))
 
 @dataclass
 class Slow(Reader):
-    """Casework that needs `parts` transactions a cycle, each until it `may` go on; it notes what it was told."""
+    """Casework that needs `parts` transactions a cycle, each until it `may` go on; it notes its calls."""
 
     parts: int = 1
     may: Flag = field(default_factory=Flag)
@@ -119,7 +119,7 @@ def test_what_went_wrong_is_raised_once_and_nothing_follows_it(following: Follow
 
 
 def test_a_fault_of_casework_does_not_pass_for_one_of_a_slice(following: Following, slow: Slow) -> None:
-    """The worker takes a ValueError in intake for the fault of a record, and would put records aside for it."""
+    """The worker takes a ValueError in intake for the fault of a record, and would set records aside."""
     slow.error = ValueError("a fault in casework")
     slow.may.set()
     begin(following, slow)
@@ -272,7 +272,7 @@ def test_the_process_beside_may_be_killed(small_home: Path, tmp_path: Path, work
 
 
 def troubles(home: Path) -> int:
-    return sum(line["event"] == "trouble" and line["error"] == "CaseworkAway" for line in told(home))
+    return sum(line["event"] == "trouble" and line["error"] == "CaseworkAway" for line in log_lines(home))
 
 
 def children(process: int) -> list[int]:
@@ -289,7 +289,8 @@ def lives(process: int) -> bool:
 
 def test_the_process_beside_ends_with_whoever_started_it(small_home: Path, tmp_path: Path) -> None:
     home = copied(small_home, tmp_path / "home")
-    starts = f"""import sys, time; from pathlib import Path; from almoner.casework.own_process import OwnProcess
+    starts = f"""import sys, time; from pathlib import Path
+from almoner.casework.own_process import OwnProcess
 beside = OwnProcess(Path({str(home)!r})); print(beside.process, flush=True); time.sleep(60)"""
     with subprocess.Popen([sys.executable, "-c", starts], stdout=subprocess.PIPE, text=True) as started:
         assert started.stdout

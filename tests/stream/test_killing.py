@@ -24,8 +24,8 @@ from stream.installation import (
     almoner,
     inbox_of,
     is_done,
+    log_lines,
     stop,
-    told,
     wait_until_at_work,
     wait_until_done,
 )
@@ -87,7 +87,7 @@ def test_it_ends_cleanly_when_told_to(homes: tuple[Path, Path], worker: Workers)
     process = worker(homes[1])
     wait_until_done(homes[1], process)
     assert stop(process, signal.SIGTERM) == 0
-    assert told(homes[1])[-1]["event"] == "stopped"
+    assert log_lines(homes[1])[-1]["event"] == "stopped"
 
 
 def test_a_second_worker_is_refused_and_told_by_whom(homes: tuple[Path, Path], worker: Workers) -> None:

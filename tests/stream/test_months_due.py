@@ -15,7 +15,7 @@ from almoner.assessment import months
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
 from almoner.stream import state
-from almoner.stream.worker import COUNTED, MONTHS
+from almoner.stream.scheduled import COUNTED, MONTHS
 from county import AS_OF, KNOWN_AT, deliveries, draw, number, taken_in
 from lesser import with_signals
 from stream.taking import Clock, Stream, event, working

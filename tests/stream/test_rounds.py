@@ -150,9 +150,7 @@ def test_urgent_feeds_come_before_bulk_and_each_keeps_its_order(base: Pack, tmp_
     stream.close()
 
 
-def test_the_pace_grows_while_more_waits_than_fits_and_beside_urgent_feeds_as_long_as_they_do_not_wait_long() -> (
-    None
-):
+def test_the_pace_grows_while_more_waits_than_fits_unless_urgent_feeds_wait_long() -> None:
     pace, quick, slow = Pace(), URGENT_SECONDS / 2, URGENT_SECONDS + 1
     for size in (2 * SMALLEST, 4 * SMALLEST):
         pace.fit(taken=0, urgent=True, left=True, seconds=quick)

@@ -18,7 +18,7 @@ import command
 from almoner.engines import open_engine
 from once import copied
 from stream.burst import PEOPLE, burst, held, registers
-from stream.installation import Workers, almoner, inbox_of, is_done, stop, told, until, wait_until_done
+from stream.installation import Workers, almoner, inbox_of, is_done, log_lines, stop, until, wait_until_done
 from stream.postgres import Server
 from stream.taking import event
 from stream.test_killing import send
@@ -46,11 +46,11 @@ def test_a_full_disk_is_waited_out(homes: tuple[Path, Path], worker: Workers) ->
     limit = (troubled / "facts.duckdb").stat().st_size + 40_000
 
     process = worker(troubled, limits=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit)))
-    until(lambda: sum(line["event"] == "trouble" for line in told(troubled)) > 1)
+    until(lambda: sum(line["event"] == "trouble" for line in log_lines(troubled)) > 1)
     assert process.poll() is None
     assert not is_done(troubled, process)
     stop(process)
-    lines = told(troubled)
+    lines = log_lines(troubled)
     assert [line for line in lines if line["event"] == "trouble"]
     assert not [line for line in lines if line["event"] == "set_aside"]
 
@@ -173,7 +173,7 @@ def test_postgresql_may_be_stopped_and_started_again(
             almoner("init", made, "--pack", small_home.parent / "pack")
             process = worker(made)
             send(made, events[:400])
-            until(lambda: any(line["event"] == "cycle" for line in told(made)))
+            until(lambda: any(line["event"] == "cycle" for line in log_lines(made)))
             server.stop()
             send(made, events[400:])
             until(lambda: json.loads((made / "worker.json").read_text())["trouble"] == "CaseworkAway")

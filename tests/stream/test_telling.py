@@ -22,7 +22,7 @@ import pytest
 import command
 from casework.receiver import Receiver, is_signed, receiving
 from once import copied
-from stream.installation import Workers, almoner, stop, told, until
+from stream.installation import Workers, almoner, log_lines, stop, until
 
 DOCS = Path(__file__).parents[2] / "docs" / "referrals.md"
 SEND = """
@@ -31,7 +31,7 @@ from pathlib import Path
 from almoner import casework
 from almoner.home import load
 casework.setup(load(Path(sys.argv[1])))
-from almoner.casework import workflow
+from almoner.casework.cases import workflow
 from almoner.casework.models import Case
 from casework.makers import Outbox
 casework.apply([[Outbox().proposal(1)]])
@@ -102,10 +102,10 @@ def test_the_worker_tells_what_waits_and_stops_cleanly(
     assert (waits["waiting"], waits["given_up"]) == (1, 0)
     process = worker(home)
     until(lambda: receiver.got)
-    until(lambda: any(line["event"] == "webhook_failed" for line in told(home)))
+    until(lambda: any(line["event"] == "webhook_failed" for line in log_lines(home)))
     assert stop(process, signal.SIGTERM) == 0
-    assert told(home)[-1]["event"] == "stopped"
-    failed = next(line for line in told(home) if line["event"] == "webhook_failed")
+    assert log_lines(home)[-1]["event"] == "stopped"
+    failed = next(line for line in log_lines(home) if line["event"] == "webhook_failed")
     assert (failed["department"], failed["why"], failed["tries"]) == ("relief", "answered 500", 1)
     (got,) = receiver.got
     assert (got.event["subject"], is_signed(got, secret, time.time())) == (reference, True)

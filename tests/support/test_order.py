@@ -1,10 +1,16 @@
-"""Programmes stand in an order, beside each other or instead of each other; what is unknown closes nothing."""
+"""Programmes stand in an order, beside or instead of each other; what is unknown closes nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from support.homes import Homes
+from policy.small_pack import compiled
+from policy.support_pack import FILES
+from support.homes import Homes, homes
 
 
 def test_a_later_programme_counts_what_an_earlier_one_would_give(place: Homes) -> None:
@@ -47,6 +53,67 @@ def test_of_two_that_are_not_given_together_the_larger_is(place: Homes) -> None:
         "proposal:grant:1",
         "proposal:rival:1",
     }
+
+
+def equal_to_last(programme: str, order: int) -> Mapping[str, str | None]:
+    """`programme`, which is not given together with `last` (order 30), and gives the same amount."""
+    text = FILES["programmes/rival.yaml"].replace("order: 40", f"order: {order}")
+    text = text.replace("/ 5", "/ 10").replace("rival_amount", f"{programme}_amount")
+    last = FILES["programmes/last.yaml"].replace("[rival]", f"[{programme}]")
+    return {
+        **FILES,
+        "programmes/rival.yaml": None,
+        f"programmes/{programme}.yaml": text,
+        "programmes/last.yaml": last,
+    }
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("programme", "order", "first"),
+    [
+        ("rival", 40, "last"),  # of equal amounts the earlier one is given
+        ("rival", 20, "rival"),
+        ("rival", 30, "last"),  # of an equal order the first by name
+        ("best", 30, "best"),
+        ("best", 31, "last"),
+    ],
+)
+def test_of_two_equal_amounts_the_one_with_the_smaller_order_is_given_then_the_first_by_name(
+    programme: str, order: int, first: str, reverse: bool, tmp_path: Path
+) -> None:
+    """However the pack's files are listed, and as often as it is asked."""
+    made = compiled(tmp_path, equal_to_last(programme, order))
+    listed = list(made.programmes.items())
+    made = replace(made, programmes=dict(reversed(listed) if reverse else listed))
+    with homes(made) as place:
+        for n in range(1, 6):
+            place.person(n, wage=100 * n, paid=5)
+        place.run()
+        of_two = [k for k in place.standing() if k.split(":")[1] in {programme, "last"}]
+        assert of_two == [f"proposal:{first}:{n}" for n in range(1, 6)]
+        before = len(place.changes("proposal"))
+        place.run()
+        assert len(place.changes("proposal")) == before
+
+
+def test_of_more_than_two_equal_amounts_one_is_given(tmp_path: Path) -> None:
+    rivals = {
+        f"programmes/{name}.yaml": FILES["programmes/rival.yaml"]
+        .replace("/ 5", "/ 10")
+        .replace("rival_amount", f"{name}_amount")
+        .replace("subject: household\n", f"subject: household\nnot_with: [{others}]\n")
+        for name, others in (("one", "last, two"), ("two", "last, one"))
+    }
+    last = FILES["programmes/last.yaml"].replace("[rival]", "[one, two]")
+    files = {**FILES, **rivals, "programmes/rival.yaml": None, "programmes/last.yaml": last}
+    with homes(compiled(tmp_path, files)) as place:
+        place.person(1, wage=270, paid=5)
+        place.run()
+        assert [k for k in place.standing() if k.startswith("proposal")] == [
+            "proposal:grant:1",
+            "proposal:last:1",
+        ]
 
 
 def test_the_same_cause_is_not_helped_again(place: Homes) -> None:

@@ -1,5 +1,6 @@
--- Under which categories the household is recognised, since when, and what was done for a monitored one. Entries count from recognition
--- until they end or run out. Months are whole months since the latest recognition.
+-- Under which categories the household is recognised, since when, and what was done for a monitored one.
+-- Entries count from recognition until they end or run out. Months are whole months since the latest
+-- recognition.
 WITH listed AS (
   SELECT
     m.household_id,
@@ -32,14 +33,18 @@ watched AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.margin, false) END AS register_margin,
+  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.margin, false) END
+    AS register_margin,
   CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.rigid, false) END AS register_rigid,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.impoverished, false) END AS register_impoverished,
+  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.impoverished, false) END
+    AS register_impoverished,
   datesub('month', listed.margin_on, :as_of) AS register_margin_months,
   datesub('month', listed.rigid_on, :as_of) AS register_rigid_months,
   datesub('month', listed.impoverished_on, :as_of) AS register_impoverished_months,
-  CASE WHEN :monitored_households_through IS NOT NULL THEN coalesce(watched.unstable, false) END AS monitored_unstable,
-  CASE WHEN :monitored_households_through IS NOT NULL THEN coalesce(watched.sudden, false) END AS monitored_sudden,
+  CASE WHEN :monitored_households_through IS NOT NULL THEN coalesce(watched.unstable, false) END
+    AS monitored_unstable,
+  CASE WHEN :monitored_households_through IS NOT NULL THEN coalesce(watched.sudden, false) END
+    AS monitored_sudden,
   datesub('month', watched.recognised_on, :as_of) AS monitored_months,
   watched.measures AS monitored_measures,
   watched.stable_months AS monitored_stable_months,

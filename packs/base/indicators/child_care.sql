@@ -1,4 +1,5 @@
--- Who looks after each child that lives here: the register of children in need of care, and the grown-ups who live at home.
+-- Who looks after each child that lives here: the register of children in need of care, and the grown-ups who
+-- live at home.
 WITH listed AS (
   SELECT
     person_id,
@@ -28,8 +29,10 @@ home AS (
 SELECT
   c.person_id,
   CASE WHEN :children_register_through IS NOT NULL THEN listed.person_id IS NOT NULL END AS child_registered,
-  CASE WHEN :children_register_through IS NOT NULL THEN coalesce(listed.unattended, false) END AS child_registered_unattended,
-  CASE WHEN :children_register_through IS NOT NULL THEN coalesce(listed.without_guardian, false) END AS child_guardian_missing,
+  CASE WHEN :children_register_through IS NOT NULL THEN coalesce(listed.unattended, false) END
+    AS child_registered_unattended,
+  CASE WHEN :children_register_through IS NOT NULL THEN coalesce(listed.without_guardian, false) END
+    AS child_guardian_missing,
   CASE WHEN :allowances_paid_month IS NOT NULL THEN paid.person_id IS NOT NULL END AS child_allowance_paid,
   home.adults AS adults_at_home,
   home.carers AS carers_at_home
@@ -37,4 +40,6 @@ FROM population_register AS c
 JOIN home ON home.household_id = c.household_id
 LEFT JOIN listed ON listed.person_id = c.person_id
 LEFT JOIN paid ON paid.person_id = c.person_id
-WHERE c.status = 'resident' AND c.birth_date >= :as_of - to_years(:child_age) AND datesub('year', c.birth_date, :as_of) < :child_age
+WHERE c.status = 'resident'
+  AND c.birth_date >= :as_of - to_years(:child_age)
+  AND datesub('year', c.birth_date, :as_of) < :child_age

@@ -1,4 +1,5 @@
--- Elderly residents: whether anybody else lives at home with them, and what puts them higher on the visit ladder.
+-- Elderly residents: whether anybody else lives at home with them, and what puts them higher on the visit
+-- ladder.
 WITH present AS (
   SELECT household_id, count(*) AS members_at_home
   FROM population_register
@@ -21,10 +22,14 @@ SELECT
   r.person_id,
   datesub('year', r.birth_date, :as_of) AS age,
   present.members_at_home = 1 AS lives_alone,
-  CASE WHEN :disability_register_through IS NOT NULL THEN coalesce(disabled.severe, false) END AS disability_severe,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN supported.person_id IS NOT NULL END AS extreme_poverty_elder
+  CASE WHEN :disability_register_through IS NOT NULL THEN coalesce(disabled.severe, false) END
+    AS disability_severe,
+  CASE WHEN :low_income_register_through IS NOT NULL THEN supported.person_id IS NOT NULL END
+    AS extreme_poverty_elder
 FROM population_register AS r
 JOIN present ON present.household_id = r.household_id
 LEFT JOIN disabled ON disabled.person_id = r.person_id
 LEFT JOIN supported ON supported.person_id = r.person_id
-WHERE r.status = 'resident' AND r.birth_date <= :as_of + 1 - to_years(:elder_age) AND datesub('year', r.birth_date, :as_of) >= :elder_age
+WHERE r.status = 'resident'
+  AND r.birth_date <= :as_of + 1 - to_years(:elder_age)
+  AND datesub('year', r.birth_date, :as_of) >= :elder_age

@@ -1,4 +1,5 @@
--- Water use of the last day that the feed is complete for, beside the person's own usual day (median of the 56 days before).
+-- Water use of the last day that the feed is complete for, beside the person's own usual day (median of the
+-- 56 days before).
 SELECT
   person_id,
   max(litres) FILTER (WHERE day = :elderly_meters_through) AS litres_last_day,

@@ -1,5 +1,7 @@
--- Farm income and school costs, both told once a year. Farm: each member's latest year within 24 months of the feed's watermark.
--- School: what is left to pay after aid for the school year of the last 12 months. Where a feed is complete, no row means none was registered.
+-- Farm income and school costs, both told once a year. Farm: each member's latest year within 24 months of
+-- the feed's watermark.
+-- School: what is left to pay after aid for the school year of the last 12 months. Where a feed is complete,
+-- no row means none was registered.
 WITH farm_by_person AS (
   SELECT person_id, arg_max(net_income, year) AS net_income
   FROM farm_income

@@ -1,4 +1,5 @@
--- Who lives in the household today. Persons who moved out or died are no longer counted; members away for work are.
+-- Who lives in the household today. Persons who moved out or died are no longer counted; members away for
+-- work are.
 SELECT
   r.household_id,
   count(*) AS members,

@@ -1,5 +1,6 @@
--- Whether the member who earned most was lost to work within 12 months: by death, by an accident or crime that killed or disabled,
--- or by a first entry as severely disabled (grade 1 or 2). Earned most: insured wages of the 12 months before the event.
+-- Whether the member who earned most was lost to work within 12 months: by death, by an accident or crime
+-- that killed or disabled, or by a first entry as severely disabled (grade 1 or 2). Earned most: insured
+-- wages of the 12 months before the event.
 WITH events AS (
   SELECT person_id, died_on AS happened_on FROM deaths
   UNION ALL
@@ -46,8 +47,11 @@ SELECT
   h.household_id,
   CASE
     WHEN lost.household_id IS NOT NULL THEN true
-    WHEN :deaths_through IS NOT NULL AND :accidents_through IS NOT NULL AND :disability_register_through IS NOT NULL
-      AND (homes.household_id IS NULL OR most.household_id IS NOT NULL) THEN false
+    WHEN :deaths_through IS NOT NULL
+      AND :accidents_through IS NOT NULL
+      AND :disability_register_through IS NOT NULL
+      AND (homes.household_id IS NULL OR most.household_id IS NOT NULL)
+      THEN false
   END AS earner_lost,
   :as_of - lost.struck_on AS earner_lost_days
 FROM (SELECT DISTINCT household_id FROM member) AS h

@@ -1,7 +1,9 @@
 -- What came over the household: the house, a disaster, a request for help.
 -- House: each owner's latest assessment, as long as it is not repaired; nobody assessed is unknown.
--- A disaster counts for 90 days, and for a year as long as no relief was paid after it; its windows end at the watermark of the feed.
--- A request counts for 30 days from its own day on: who asked at the desk has asked, also before the feed is complete for that day.
+-- A disaster counts for 90 days, and for a year as long as no relief was paid after it; its windows end at
+-- the watermark of the feed.
+-- A request counts for 30 days from its own day on: who asked at the desk has asked, also before the feed is
+-- complete for that day.
 WITH assessed AS (
   SELECT
     person_id,
@@ -29,14 +31,21 @@ relief AS (
   GROUP BY m.household_id
 ),
 disaster AS (
-  SELECT m.household_id, sum(d.loss) AS loss, bool_or(d.house_damaged) AS house_damaged, max(d.happened_on) AS happened_on
+  SELECT
+    m.household_id,
+    sum(d.loss) AS loss,
+    bool_or(d.house_damaged) AS house_damaged,
+    max(d.happened_on) AS happened_on
   FROM disaster_losses AS d
   JOIN member AS m ON m.person_id = d.person_id
   LEFT JOIN relief ON relief.household_id = m.household_id
   WHERE d.happened_on <= :disaster_losses_through
     AND (
       d.happened_on > :disaster_losses_through - 90
-      OR (d.happened_on > :disaster_losses_through - INTERVAL 12 MONTH AND d.happened_on > coalesce(relief.paid_on, DATE '1900-01-01'))
+      OR (
+        d.happened_on > :disaster_losses_through - INTERVAL 12 MONTH
+        AND d.happened_on > coalesce(relief.paid_on, DATE '1900-01-01')
+      )
     )
   GROUP BY m.household_id
 ),
@@ -56,7 +65,8 @@ SELECT
   house.damaged_part AS house_damaged_part,
   house.missing AS house_missing,
   CASE WHEN :disaster_losses_through IS NOT NULL THEN coalesce(disaster.loss, 0) END AS disaster_loss,
-  CASE WHEN :disaster_losses_through IS NOT NULL THEN coalesce(disaster.house_damaged, false) END AS disaster_house_damaged,
+  CASE WHEN :disaster_losses_through IS NOT NULL THEN coalesce(disaster.house_damaged, false) END
+    AS disaster_house_damaged,
   :disaster_losses_through - disaster.happened_on AS disaster_days,
   coalesce(request.requests, CASE WHEN :help_requests_through IS NOT NULL THEN 0 END) AS help_requests_recent,
   coalesce(request.urgent, CASE WHEN :help_requests_through IS NOT NULL THEN 0 END) AS help_requests_urgent

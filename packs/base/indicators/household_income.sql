@@ -1,7 +1,9 @@
 -- Income that registers can see: insured wages and pensions, by month.
--- Each feed's window ends with the last month that the feed is complete for, never at today: a late feed is not a lost income,
--- and one late feed does not hide what another one says. `back` counts months before that last one.
--- recent: the last 3 complete months. usual: the median of the 12 months before those, counting months with income.
+-- Each feed's window ends with the last month that the feed is complete for, never at today: a late feed is
+-- not a lost income, and one late feed does not hide what another one says. `back` counts months before that
+-- last one.
+-- recent: the last 3 complete months. usual: the median of the 12 months before those, counting months with
+-- income.
 -- Months stand side by side: to group by household and month takes half as long again.
 WITH by_month AS (
   SELECT

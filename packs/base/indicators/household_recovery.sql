@@ -1,4 +1,5 @@
--- The lowest month a head among the last 6 complete months, for households that receive the minimum living guarantee now.
+-- The lowest month a head among the last 6 complete months, for households that receive the minimum living
+-- guarantee now.
 -- A month without registered income counts as none. Other households: no row.
 WITH helped AS (
   SELECT DISTINCT m.household_id

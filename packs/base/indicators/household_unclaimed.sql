@@ -1,5 +1,7 @@
--- What members could have and are not paid: counted where the lists are complete. A right counts once it has met an ordinary payment run: a month before the last paid one.
--- able_adults: members of working age who are neither severely disabled nor at school; without any, the registers see nearly all of a household's income.
+-- What members could have and are not paid: counted where the lists are complete. A right counts once it has
+-- met an ordinary payment run: a month before the last paid one.
+-- able_adults: members of working age who are neither severely disabled nor at school; without any, the
+-- registers see nearly all of a household's income.
 -- The few who are disabled, old or at school are looked up; everybody is only counted.
 WITH paid AS (
   SELECT
@@ -31,7 +33,8 @@ unable AS (
 homes AS (
   SELECT
     household_id,
-    count(*) FILTER (WHERE datesub('year', birth_date, :as_of) BETWEEN :able_age_from AND :able_age_to) AS adults
+    count(*) FILTER (WHERE datesub('year', birth_date, :as_of) BETWEEN :able_age_from AND :able_age_to)
+      AS adults
   FROM population_register
   WHERE status IN ('resident', 'away') AND household_id IS NOT NULL
   GROUP BY household_id
@@ -40,7 +43,8 @@ unable_adults AS (
   SELECT r.household_id, count(*) AS adults
   FROM unable AS u
   JOIN population_register AS r ON r.person_id = u.person_id
-  WHERE r.status IN ('resident', 'away') AND datesub('year', r.birth_date, :as_of) BETWEEN :able_age_from AND :able_age_to
+  WHERE r.status IN ('resident', 'away')
+    AND datesub('year', r.birth_date, :as_of) BETWEEN :able_age_from AND :able_age_to
   GROUP BY r.household_id
 ),
 due AS (
@@ -52,7 +56,9 @@ due AS (
   JOIN population_register AS r ON r.person_id = d.person_id
   LEFT JOIN supported ON supported.person_id = d.person_id
   LEFT JOIN paid ON paid.person_id = d.person_id
-  WHERE r.status = 'resident' AND d.recorded_on <= :allowances_paid_month - INTERVAL 1 MONTH AND supported.person_id IS NULL
+  WHERE r.status = 'resident'
+    AND d.recorded_on <= :allowances_paid_month - INTERVAL 1 MONTH
+    AND supported.person_id IS NULL
   GROUP BY r.household_id
 ),
 old AS (
@@ -61,18 +67,23 @@ old AS (
   LEFT JOIN paid ON paid.person_id = r.person_id
   WHERE r.status = 'resident'
     AND r.birth_date <= :allowances_paid_month - to_years(:old_age_allowance_age)
-    AND datesub('year', r.birth_date, (:allowances_paid_month - INTERVAL 1 MONTH)::DATE) >= :old_age_allowance_age
+    AND datesub('year', r.birth_date, (:allowances_paid_month - INTERVAL 1 MONTH)::DATE)
+    >= :old_age_allowance_age
   GROUP BY r.household_id
 )
 SELECT
   h.household_id,
   CASE WHEN :disability_register_through IS NOT NULL THEN h.adults - coalesce(u.adults, 0) END AS able_adults,
   CASE
-    WHEN :disability_register_through IS NOT NULL AND :low_income_register_through IS NOT NULL AND :allowances_paid_month IS NOT NULL
+    WHEN :disability_register_through IS NOT NULL
+      AND :low_income_register_through IS NOT NULL
+      AND :allowances_paid_month IS NOT NULL
       THEN coalesce(due.nursing, 0)
   END AS nursing_subsidies_unpaid,
   CASE
-    WHEN :disability_register_through IS NOT NULL AND :low_income_register_through IS NOT NULL AND :allowances_paid_month IS NOT NULL
+    WHEN :disability_register_through IS NOT NULL
+      AND :low_income_register_through IS NOT NULL
+      AND :allowances_paid_month IS NOT NULL
       THEN coalesce(due.living, 0)
   END AS living_subsidies_unpaid,
   CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(old.unpaid, 0) END AS old_age_allowances_unpaid

@@ -1,4 +1,5 @@
--- Complete months in a row without any insured wage in the household, counted to the watermark of the feed; 0 is a wage in the last one.
+-- Complete months in a row without any insured wage in the household, counted to the watermark of the feed; 0
+-- is a wage in the last one.
 -- Nobody with an insured wage within 15 months: no row, unknown.
 SELECT m.household_id, datediff('month', max(w.month), :insured_wages_month) AS insured_months_missing
 FROM insured_wages AS w

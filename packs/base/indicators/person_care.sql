@@ -1,11 +1,15 @@
--- What each person paid for care: in the 12 months that end at the feed's watermark, and for the dearest stay of the last 3 of them.
+-- What each person paid for care: in the 12 months that end at the feed's watermark, and for the dearest stay
+-- of the last 3 of them.
 WITH care AS (
   SELECT
     person_id,
     sum(self_paid) AS paid,
-    max(self_paid) FILTER (WHERE kind = 'inpatient' AND settled_on > :medical_settlements_through - INTERVAL 3 MONTH) AS stay
+    max(self_paid) FILTER (
+      WHERE kind = 'inpatient' AND settled_on > :medical_settlements_through - INTERVAL 3 MONTH
+    ) AS stay
   FROM medical_settlements
-  WHERE settled_on > :medical_settlements_through - INTERVAL 12 MONTH AND settled_on <= :medical_settlements_through
+  WHERE settled_on > :medical_settlements_through - INTERVAL 12 MONTH
+    AND settled_on <= :medical_settlements_through
   GROUP BY person_id
 ),
 supported AS (
@@ -18,6 +22,7 @@ SELECT
   care.person_id,
   care.paid AS care_paid_year,
   coalesce(care.stay, 0) AS care_paid_stay,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN supported.person_id IS NOT NULL END AS extreme_poverty_member
+  CASE WHEN :low_income_register_through IS NOT NULL THEN supported.person_id IS NOT NULL END
+    AS extreme_poverty_member
 FROM care
 LEFT JOIN supported ON supported.person_id = care.person_id

@@ -1,4 +1,5 @@
--- Who is registered as unemployed, at the feed's watermark. An insured wage in a later month than the registration means work again, whatever the register says.
+-- Who is registered as unemployed, at the feed's watermark. An insured wage in a later month than the
+-- registration means work again, whatever the register says.
 WITH latest AS (
   SELECT
     person_id,

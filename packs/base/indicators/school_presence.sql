@@ -1,7 +1,12 @@
--- Children of compulsory school age who live here, beside the school register: who should be at school, and who is enrolled.
--- The school year is the one that has run for 30 days at the register's watermark, so that enrolment in September has had its time.
+-- Children of compulsory school age who live here, beside the school register: who should be at school, and
+-- who is enrolled.
+-- The school year is the one that has run for 30 days at the register's watermark, so that enrolment in
+-- September has had its time.
 WITH school_year AS (
-  SELECT cut, cut + 1 - to_years(:school_age_from) AS born_by, cut - to_years(:school_age_from + :school_years) AS born_after
+  SELECT
+    cut,
+    cut + 1 - to_years(:school_age_from) AS born_by,
+    cut - to_years(:school_age_from + :school_years) AS born_after
   FROM (
     SELECT make_date(year(day) - CASE WHEN month(day) >= 9 THEN 0 ELSE 1 END, 8, 31) AS cut
     FROM (SELECT :school_register_through - 30 AS day)

@@ -1,5 +1,7 @@
--- Members for whom the minimum living guarantee pays more. Add-ons do not stack on one member, so each is counted once, under the first of:
--- student, before school, severe disability, serious illness, senior. The add-on for a disability card stacks on all of them.
+-- Members for whom the minimum living guarantee pays more. Add-ons do not stack on one member, so each is
+-- counted once, under the first of:
+-- student, before school, severe disability, serious illness, senior. The add-on for a disability card stacks
+-- on all of them.
 WITH carded AS (
   SELECT person_id, grade
   FROM disability_register

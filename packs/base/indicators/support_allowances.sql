@@ -1,5 +1,7 @@
--- Persons whom an allowance can be about: in the register of disabled persons, on a list of low-income people, or of the age of the old-age allowance.
--- Paid: in the last month that the list of allowances is complete for. Entries count from recognition until they end or run out.
+-- Persons whom an allowance can be about: in the register of disabled persons, on a list of low-income
+-- people, or of the age of the old-age allowance.
+-- Paid: in the last month that the list of allowances is complete for. Entries count from recognition until
+-- they end or run out.
 WITH listed AS (
   SELECT
     person_id,
@@ -41,7 +43,8 @@ SELECT
   r.person_id,
   datesub('year', r.birth_date, :as_of) AS person_age,
   r.status IN ('resident', 'away') AS person_present,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.extreme, false) END AS person_extreme,
+  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.extreme, false) END
+    AS person_extreme,
   CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.single, false) END AS person_single,
   listed.care_grade AS person_care_grade,
   datesub('month', listed.recognised_on, :as_of) AS person_listed_months,

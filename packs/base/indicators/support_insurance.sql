@@ -1,4 +1,5 @@
--- Members without health insurance, and members whose premium was not aided, in the latest insurance year of the household.
+-- Members without health insurance, and members whose premium was not aided, in the latest insurance year of
+-- the household.
 WITH latest AS (
   SELECT e.person_id, e.scheme, e.premium_aided
   FROM insurance_enrolment AS e

@@ -1,4 +1,5 @@
--- Of households that receive the minimum living guarantee: the months in a row, up to the last complete one, in which members earned insured wages.
+-- Of households that receive the minimum living guarantee: the months in a row, up to the last complete one,
+-- in which members earned insured wages.
 WITH helped AS (
   SELECT DISTINCT m.household_id
   FROM minimum_living_recipients AS r
@@ -13,7 +14,8 @@ worked AS (
   WHERE w.month <= :insured_wages_month AND w.month > :insured_wages_month - INTERVAL 24 MONTH AND w.wage > 0
 ),
 numbered AS (
-  SELECT household_id, back, row_number() OVER (PARTITION BY household_id ORDER BY back) - 1 AS place FROM worked
+  SELECT household_id, back, row_number() OVER (PARTITION BY household_id ORDER BY back) - 1 AS place
+  FROM worked
 ),
 unbroken AS (
   SELECT household_id, count(*) AS months FROM numbered WHERE back = place GROUP BY household_id

@@ -1,4 +1,5 @@
--- What the household was paid in the 12 months that end today, by programme and cause; repair of the house in 60 months.
+-- What the household was paid in the 12 months that end today, by programme and cause; repair of the house in
+-- 60 months.
 -- A household in no list has been paid nothing, as far as the list was ever delivered.
 WITH payments AS (
   SELECT person_id, 'aid ' || cause AS what, amount
@@ -38,13 +39,19 @@ paid AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_illness, 0) END AS received_aid_illness,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_income, 0) END AS received_aid_income,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_disaster, 0) END AS received_aid_disaster,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_other, 0) END AS received_aid_other,
-  CASE WHEN :medical_assistance_paid_through IS NOT NULL THEN coalesce(paid.medical, 0) END AS received_medical,
+  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_illness, 0) END
+    AS received_aid_illness,
+  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_income, 0) END
+    AS received_aid_income,
+  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_disaster, 0) END
+    AS received_aid_disaster,
+  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_other, 0) END
+    AS received_aid_other,
+  CASE WHEN :medical_assistance_paid_through IS NOT NULL THEN coalesce(paid.medical, 0) END
+    AS received_medical,
   CASE WHEN :charity_aid_through IS NOT NULL THEN coalesce(paid.charity, 0) END AS received_charity,
-  CASE WHEN :disaster_relief_paid_through IS NOT NULL THEN coalesce(paid.disaster, 0) END AS received_disaster_relief,
+  CASE WHEN :disaster_relief_paid_through IS NOT NULL THEN coalesce(paid.disaster, 0) END
+    AS received_disaster_relief,
   CASE WHEN :house_repair_paid_through IS NOT NULL THEN coalesce(paid.repair, 0) END AS received_house_repair
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN paid ON paid.household_id = h.household_id

@@ -1,4 +1,5 @@
--- What school a student goes to, and the aid paid for it in 12 months. The stage with the latest enrolment counts.
+-- What school a student goes to, and the aid paid for it in 12 months. The stage with the latest enrolment
+-- counts.
 WITH enrolled AS (
   SELECT person_id, stage, grade, boarding, status, enrolled_on
   FROM school_register
@@ -21,7 +22,9 @@ SELECT
   e.stage = 'senior' AS student_senior,
   e.boarding AS student_boarding,
   e.status = 'enrolled' AS student_enrolled,
-  e.stage = 'senior' AND e.status = 'graduated' AND datesub('month', e.enrolled_on, :as_of) <= 48 AS student_graduated,
+  e.stage = 'senior'
+  AND e.status = 'graduated'
+  AND datesub('month', e.enrolled_on, :as_of) <= 48 AS student_graduated,
   CASE WHEN :student_aid_paid_through IS NOT NULL THEN coalesce(aid.living, 0) END AS student_aid_living,
   CASE WHEN :student_aid_paid_through IS NOT NULL THEN coalesce(aid.grants, 0) END AS student_aid_grants
 FROM enrolled AS e

@@ -1,4 +1,5 @@
--- Persons in or for a public post: whether one is held, and how many months were spent in public posts in all.
+-- Persons in or for a public post: whether one is held, and how many months were spent in public posts in
+-- all.
 WITH posts AS (
   SELECT
     person_id,

@@ -1,4 +1,5 @@
--- How long ago the household left a list of people in need: its risk was eliminated, or its recognition ended. Never on a list: no row, unknown.
+-- How long ago the household left a list of people in need: its risk was eliminated, or its recognition
+-- ended. Never on a list: no row, unknown.
 WITH ended AS (
   SELECT person_id, eliminated_on AS day FROM monitored_households WHERE eliminated_on <= :as_of
   UNION ALL

@@ -1,6 +1,7 @@
--- What registers can see of a household's income, by month: insured wages and pensions, as `indicators/household_income`.
--- Only months that both feeds are complete for, so that a late feed is a missing month and not a fall. A household that had
--- some income within these months had none in those without a record.
+-- What registers can see of a household's income, by month: insured wages and pensions, as
+-- `indicators/household_income`.
+-- Only months that both feeds are complete for, so that a late feed is a missing month and not a fall. A
+-- household that had some income within these months had none in those without a record.
 WITH payments AS (
   SELECT m.household_id, w.month, w.wage AS amount
   FROM insured_wages AS w
@@ -20,7 +21,10 @@ begun AS (
   GROUP BY household_id
 ),
 months AS (
-  SELECT household_id, unnest(generate_series(since, least(:insured_wages_month, :pensions_month), INTERVAL 1 MONTH))::DATE AS month
+  SELECT
+    household_id,
+    unnest(generate_series(since, least(:insured_wages_month, :pensions_month), INTERVAL 1 MONTH))::DATE
+      AS month
   FROM begun
 )
 SELECT month_of.household_id, month_of.month, coalesce(sum(p.amount), 0) AS value

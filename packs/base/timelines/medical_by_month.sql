@@ -1,5 +1,5 @@
--- What the members paid themselves for care, by the month of the settlement; from the household's first settlement within the
--- 24 complete months on, months without one count as none.
+-- What the members paid themselves for care, by the month of the settlement; from the household's first
+-- settlement within the 24 complete months on, months without one count as none.
 WITH paid AS (
   SELECT m.household_id, date_trunc('month', s.settled_on)::DATE AS month, s.self_paid AS amount
   FROM medical_settlements AS s
@@ -13,7 +13,8 @@ begun AS (
   GROUP BY household_id
 ),
 months AS (
-  SELECT household_id, unnest(generate_series(since, :medical_settlements_month, INTERVAL 1 MONTH))::DATE AS month
+  SELECT
+    household_id, unnest(generate_series(since, :medical_settlements_month, INTERVAL 1 MONTH))::DATE AS month
   FROM begun
 )
 SELECT month_of.household_id, month_of.month, coalesce(sum(p.amount), 0) AS value

@@ -4,7 +4,9 @@ WITH waiting AS (
   SELECT
     m.household_id,
     count(*) AS alerts,
-    count(*) FILTER (WHERE a.category IN ('income_or_cost_shock', 'long_or_serious_illness', 'severe_disability')) AS urgent,
+    count(*) FILTER (
+      WHERE a.category IN ('income_or_cost_shock', 'long_or_serious_illness', 'severe_disability')
+    ) AS urgent,
     min(a.issued_on) AS first_on
   FROM province_alerts AS a
   JOIN member AS m ON m.person_id = a.person_id

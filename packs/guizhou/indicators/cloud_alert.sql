@@ -1,5 +1,7 @@
--- Alerts of the province's platform that wait for an answer. An alert is answered when the check found no risk, or when help has begun;
--- "watch" without help goes on waiting. Alerts older than a year belong to another round. Where the feed is complete, no alert is none.
+-- Alerts of the province's platform that wait for an answer. An alert is answered when the check found no
+-- risk, or when help has begun;
+-- "watch" without help goes on waiting. Alerts older than a year belong to another round. Where the feed is
+-- complete, no alert is none.
 WITH waiting AS (
   SELECT
     m.household_id,

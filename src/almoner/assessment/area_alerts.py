@@ -98,27 +98,51 @@ def _roll(context: AssessmentContext, layer: AreaLayer, alarm: Alarm, limits: Th
     with context.engine.register("area_rule", rules):
         context.engine.materialize(
             _ROLLED,
-            f"""WITH RECURSIVE {_tree(context, layer)},
+            f"""
+            WITH RECURSIVE {_tree(context, layer)},
             counted AS (
-              SELECT m.item, m.month, m.area, m.started, m.at_risk FROM {months.TABLE} AS m
+              SELECT m.item, m.month, m.area, m.started, m.at_risk
+              FROM {months.TABLE} AS m
               JOIN area_rule AS r ON r.item = m.item AND r.rule = m.rule
-              WHERE m.month <= $as_of AND m.known_from <= $at AND m.known_to > $at),
-            latest AS (SELECT item, max(month) AS month FROM counted GROUP BY item HAVING max(month) >= $oldest),
+              WHERE m.month <= $as_of AND m.known_from <= $at AND m.known_to > $at
+            ),
+            latest AS (
+              SELECT item, max(month) AS month FROM counted GROUP BY item HAVING max(month) >= $oldest
+            ),
             span AS (
-              SELECT l.item, l.month, count(DISTINCT c.month) AS past_months FROM latest AS l
-              JOIN counted AS c ON c.item = l.item AND datediff('month', c.month, l.month) BETWEEN 1 AND $back
-              GROUP BY ALL HAVING count(DISTINCT c.month) >= $fewest),
+              SELECT l.item, l.month, count(DISTINCT c.month) AS past_months
+              FROM latest AS l
+              JOIN counted AS c
+                ON c.item = l.item AND datediff('month', c.month, l.month) BETWEEN 1 AND $back
+              GROUP BY ALL
+              HAVING count(DISTINCT c.month) >= $fewest
+            ),
             summed AS (
-              SELECT c.item, t.level, t.code AS area, t.parent, s.month, s.past_months,
+              SELECT
+                c.item,
+                t.level,
+                t.code AS area,
+                t.parent,
+                s.month,
+                s.past_months,
                 coalesce(sum(c.started) FILTER (c.month = s.month), 0)::BIGINT AS x,
                 coalesce(sum(c.at_risk) FILTER (c.month = s.month), 0)::BIGINT AS n,
                 coalesce(sum(c.started) FILTER (c.month < s.month), 0)::BIGINT AS x0,
                 coalesce(sum(c.at_risk) FILTER (c.month < s.month), 0)::BIGINT AS n0
-              FROM counted AS c JOIN span AS s ON s.item = c.item AND datediff('month', c.month, s.month) BETWEEN 0 AND $back
-              JOIN tree AS t ON t.low = c.area WHERE t.level IN ({levels}) GROUP BY ALL),
+              FROM counted AS c
+              JOIN span AS s ON s.item = c.item AND datediff('month', c.month, s.month) BETWEEN 0 AND $back
+              JOIN tree AS t ON t.low = c.area
+              WHERE t.level IN ({levels})
+              GROUP BY ALL
+            ),
             beside AS (
-              SELECT *, {_others("sibling", "item, level, parent")}, {_others("other", "item, level")} FROM summed WHERE n > 0)
-            SELECT *, parent IS NOT NULL AND sibling_n >= n AS siblings FROM beside""",
+              SELECT *, {_others("sibling", "item, level, parent")}, {_others("other", "item, level")}
+              FROM summed
+              WHERE n > 0
+            )
+            SELECT *, parent IS NOT NULL AND sibling_n >= n AS siblings
+            FROM beside
+            """,
             told,
         )
 
@@ -130,14 +154,21 @@ def _tree(context: AssessmentContext, layer: AreaLayer) -> str:
     code, parent = feed.with_role(Role.AREA), feed.with_role(Role.PARENT_AREA)
     own = quote(code.name) if code else "NULL"
     above = quote(parent.name) if parent else "NULL"
-    area = (
-        f"SELECT DISTINCT {own} AS code, {above} AS parent, {quote(layer.column)} AS level FROM"
-        f" {quote(feed.id)}"
-    )
-    return (
-        f"area AS ({area}), tree AS (SELECT code AS low, code, parent, level FROM area UNION"
-        " SELECT t.low, a.code, a.parent, a.level FROM tree AS t JOIN area AS a ON a.code = t.parent)"
-    )
+    area = f"""
+        SELECT DISTINCT {own} AS code, {above} AS parent, {quote(layer.column)} AS level
+        FROM {quote(feed.id)}
+        """
+    return f"""
+        area AS ({area}),
+        tree AS (
+          SELECT code AS low, code, parent, level
+          FROM area
+          UNION
+          SELECT t.low, a.code, a.parent, a.level
+          FROM tree AS t
+          JOIN area AS a ON a.code = t.parent
+        )
+        """
 
 
 def _others(name: str, of: str) -> str:
@@ -158,8 +189,12 @@ def _jumps(context: AssessmentContext, level: str, limits: Thresholds) -> list[J
         for c in ("x", "n", "x0", "n0", "areas")
     )
     rows = context.engine.table(
-        f"""SELECT * FROM (SELECT *, {near} FROM {_ROLLED} WHERE level = $level AND x >= $least)
-            WHERE near_areas > 0 AND x * n0 >= $ratio * x0 * n AND x * near_n >= $ratio * near_x * n ORDER BY item, area""",
+        f"""
+        SELECT *
+        FROM (SELECT *, {near} FROM {_ROLLED} WHERE level = $level AND x >= $least)
+        WHERE near_areas > 0 AND x * n0 >= $ratio * x0 * n AND x * near_n >= $ratio * near_x * n
+        ORDER BY item, area
+        """,
         {"level": level, "least": limits.least, "ratio": limits.ratio},
     ).to_pylist()
     counts = [_counts(row) for row in rows]
@@ -177,8 +212,12 @@ def doubled(context: AssessmentContext, month: dt.date, least: int) -> list[str]
         return []
     _roll(context, layer, layer.alarm, limits)
     rows = context.engine.rows(
-        f"SELECT DISTINCT area FROM {_ROLLED} WHERE month = $month AND x >= $least AND x * n0 >= 2 * x0 * n"
-        " ORDER BY area",
+        f"""
+        SELECT DISTINCT area
+        FROM {_ROLLED}
+        WHERE month = $month AND x >= $least AND x * n0 >= 2 * x0 * n
+        ORDER BY area
+        """,
         {"month": month, "least": least},
     )
     context.engine.drop(_ROLLED)
@@ -236,8 +275,11 @@ def _keep(
     with context.engine.register("judged_signals", pa.table({"item": pa.array(judged, pa.string())})):
         context.engine.materialize(
             DISPROVED,
-            f"SELECT key FROM {context.standing} WHERE kind = 'area' AND item IN (SELECT item FROM"
-            " judged_signals)",
+            f"""
+            SELECT key
+            FROM {context.standing}
+            WHERE kind = 'area' AND item IN (SELECT item FROM judged_signals)
+            """,
         )
 
 
@@ -370,11 +412,21 @@ def _told(
 def _months(context: AssessmentContext, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
     """The area's own counts month by month, the oldest first; the last one is the jump."""
     rows = context.engine.rows(
-        f"""WITH RECURSIVE {_tree(context, layer)}
-            SELECT m.month, sum(m.started)::BIGINT, sum(m.at_risk)::BIGINT FROM {months.TABLE} AS m
-            JOIN tree AS t ON t.low = m.area WHERE t.code = $area AND m.item = $item AND m.rule = $rule
-              AND m.known_from <= $at AND m.known_to > $at AND m.month <= $month AND m.month > $month - INTERVAL 25 MONTH
-            GROUP BY m.month ORDER BY m.month""",
+        f"""
+        WITH RECURSIVE {_tree(context, layer)}
+        SELECT m.month, sum(m.started)::BIGINT, sum(m.at_risk)::BIGINT
+        FROM {months.TABLE} AS m
+        JOIN tree AS t ON t.low = m.area
+        WHERE t.code = $area
+          AND m.item = $item
+          AND m.rule = $rule
+          AND m.known_from <= $at
+          AND m.known_to > $at
+          AND m.month <= $month
+          AND m.month > $month - INTERVAL 25 MONTH
+        GROUP BY m.month
+        ORDER BY m.month
+        """,
         {
             "area": jump.area,
             "item": jump.signal,
@@ -390,8 +442,17 @@ def _months(context: AssessmentContext, layer: AreaLayer, jump: Jump) -> list[di
 def _neighbours(context: AssessmentContext, jump: Jump) -> list[dict[str, Any]]:
     """The areas around it under the same parent, as counted this month."""
     rows = context.engine.rows(
-        f"""SELECT area, x, n FROM {_ROLLED} WHERE item = $item AND level = $level AND area <> $area AND n > 0
-            AND parent IS NOT DISTINCT FROM $parent ORDER BY area LIMIT {_NEIGHBOURS_TOLD}""",
+        f"""
+        SELECT area, x, n
+        FROM {_ROLLED}
+        WHERE item = $item
+          AND level = $level
+          AND area <> $area
+          AND n > 0
+          AND parent IS NOT DISTINCT FROM $parent
+        ORDER BY area
+        LIMIT {_NEIGHBOURS_TOLD}
+        """,
         {"item": jump.signal, "level": jump.level, "area": jump.area, "parent": jump.parent},
     )
     return [{"area": area, "started": x, "at_risk": n} for area, x, n in rows]

@@ -62,14 +62,22 @@ def keep_latest(context: AssessmentContext) -> None:
     if not timed:
         return
     events = " UNION ALL ".join(
-        f"SELECT {n} AS feed, person_id, {quote(time)}::DATE AS at FROM {quote(feed)} WHERE {quote(time)} <="
-        " $as_of"
+        f"""
+        SELECT {n} AS feed, person_id, {quote(time)}::DATE AS at
+        FROM {quote(feed)}
+        WHERE {quote(time)} <= $as_of
+        """
         for n, (feed, time) in enumerate(timed.items())
     )
     context.engine.materialize(
         _LATEST,
-        f"""SELECT e.feed, e.person_id, m.household_id, max(e.at) AS latest FROM ({events}) AS e JOIN member AS m ON m.person_id = e.person_id
-            WHERE m.household_id IN (SELECT household_id FROM {CONCERNED}) GROUP BY ALL""",
+        f"""
+        SELECT e.feed, e.person_id, m.household_id, max(e.at) AS latest
+        FROM ({events}) AS e
+        JOIN member AS m ON m.person_id = e.person_id
+        WHERE m.household_id IN (SELECT household_id FROM {CONCERNED})
+        GROUP BY ALL
+        """,
         {"as_of": context.as_of},
     )
     columns = ", ".join(
@@ -185,16 +193,18 @@ class Explainer:
         key = subject_key(self._subject)
         moved = moved_table(kind)
         inner = "".join(f", {sql} AS {quote(placeholder)}" for placeholder, sql in self._of_subject.items())
-        row = (
-            f"SELECT {key} AS subject{inner} FROM {f'({source})' if source else wide(self._subject)}"
-            f" WHERE {key} IN (SELECT subject_id FROM {moved} WHERE item = '{item}')"
-        )
+        row = f"""
+            SELECT {key} AS subject{inner}
+            FROM {f"({source})" if source else wide(self._subject)}
+            WHERE {key} IN (SELECT subject_id FROM {moved} WHERE item = '{item}')
+            """
         answers = [*(f"w.{quote(placeholder)}" for placeholder in self._of_subject), *self._of_move.values()]
-        select = (
-            f"SELECT {', '.join(f'm.{c}' for c in ABOUT)}, json_array({', '.join(answers)}) AS body FROM"
-            f" {moved} AS m {' '.join(self._joins)} LEFT JOIN ({row}) AS w ON w.subject = m.subject_id WHERE"
-            f" m.item = '{item}'"
-        )
+        select = f"""
+            SELECT {", ".join(f"m.{c}" for c in ABOUT)}, json_array({", ".join(answers)}) AS body
+            FROM {moved} AS m {" ".join(self._joins)}
+            LEFT JOIN ({row}) AS w ON w.subject = m.subject_id
+            WHERE m.item = '{item}'
+            """
         return RenderedChange(select, Template((*self._of_subject, *self._of_move), body))
 
     def _atom(self, node: exp.Expr, slot: str) -> Part:

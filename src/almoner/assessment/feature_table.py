@@ -117,10 +117,12 @@ def _households(context: AssessmentContext, columns: Collection[str] | None, amo
         tables.append(Beside("parameter_by_area", "area", "area", local))
     here = f"min({quote(area.name)})" if area else "NULL::VARCHAR"
     only = f" AND household_id IN (SELECT household_id FROM {among})" if among else ""
-    spine = (
-        f"SELECT household_id, {here} AS area FROM {quote(register.id)} WHERE household_id IS NOT NULL{only}"
-        " GROUP BY household_id"
-    )
+    spine = f"""
+        SELECT household_id, {here} AS area
+        FROM {quote(register.id)}
+        WHERE household_id IS NOT NULL{only}
+        GROUP BY household_id
+        """
     return Rows(spine, tuple(tables))
 
 
@@ -129,10 +131,11 @@ def person_rows(
 ) -> Rows:
     """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the
     kept table `around`."""
-    spine = (
-        f"SELECT s.person_id, {_of_household(context, columns)} FROM ({persons}) AS s"
-        f" JOIN {around or wide('household')} AS h ON h.household_id = s.household_id"
-    )
+    spine = f"""
+        SELECT s.person_id, {_of_household(context, columns)}
+        FROM ({persons}) AS s
+        JOIN {around or wide("household")} AS h ON h.household_id = s.household_id
+        """
     return Rows(spine, tuple(_beside(context.pack, "person", columns)))
 
 
@@ -148,10 +151,11 @@ def _covered(indicators: Sequence[Indicator], only: str = "") -> str:
     if not indicators:
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
     persons = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in indicators)
-    return (
-        f"SELECT p.person_id, member.household_id FROM ({persons}) AS p JOIN member ON member.person_id ="
-        " p.person_id"
-    )
+    return f"""
+        SELECT p.person_id, member.household_id
+        FROM ({persons}) AS p
+        JOIN member ON member.person_id = p.person_id
+        """
 
 
 def _beside(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Beside]:

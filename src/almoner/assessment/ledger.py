@@ -36,20 +36,54 @@ CONCERNED = "concerned"  # the kept table of the households about which somethin
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS assessment;
 CREATE TABLE IF NOT EXISTS assessment.cycle (
-  cycle_id BIGINT PRIMARY KEY, as_of DATE NOT NULL, known_at TIMESTAMP NOT NULL, scope VARCHAR NOT NULL,
-  pack_hash VARCHAR NOT NULL, decided VARCHAR NOT NULL);
+  cycle_id BIGINT PRIMARY KEY,
+  as_of DATE NOT NULL,
+  known_at TIMESTAMP NOT NULL,
+  scope VARCHAR NOT NULL,
+  pack_hash VARCHAR NOT NULL,
+  decided VARCHAR NOT NULL
+);
 CREATE TABLE IF NOT EXISTS assessment.standing (
-  key VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, item VARCHAR NOT NULL, subject VARCHAR NOT NULL, subject_id BIGINT NOT NULL,
-  household_id BIGINT NOT NULL, person_id BIGINT, area VARCHAR, level VARCHAR, severity DOUBLE, digest VARCHAR NOT NULL,
-  opened DATE NOT NULL, last_true DATE NOT NULL);
+  key VARCHAR PRIMARY KEY,
+  kind VARCHAR NOT NULL,
+  item VARCHAR NOT NULL,
+  subject VARCHAR NOT NULL,
+  subject_id BIGINT NOT NULL,
+  household_id BIGINT NOT NULL,
+  person_id BIGINT,
+  area VARCHAR,
+  level VARCHAR,
+  severity DOUBLE,
+  digest VARCHAR NOT NULL,
+  opened DATE NOT NULL,
+  last_true DATE NOT NULL
+);
 CREATE TABLE IF NOT EXISTS assessment.change (
-  seq BIGINT PRIMARY KEY, cycle_id BIGINT NOT NULL, as_of DATE NOT NULL, known_at TIMESTAMP NOT NULL, kind VARCHAR NOT NULL,
-  change VARCHAR NOT NULL, key VARCHAR NOT NULL, household_id BIGINT NOT NULL, person_id BIGINT, area VARCHAR,
-  pack_hash VARCHAR NOT NULL, form VARCHAR, body JSON NOT NULL);
+  seq BIGINT PRIMARY KEY,
+  cycle_id BIGINT NOT NULL,
+  as_of DATE NOT NULL,
+  known_at TIMESTAMP NOT NULL,
+  kind VARCHAR NOT NULL,
+  change VARCHAR NOT NULL,
+  key VARCHAR NOT NULL,
+  household_id BIGINT NOT NULL,
+  person_id BIGINT,
+  area VARCHAR,
+  pack_hash VARCHAR NOT NULL,
+  form VARCHAR,
+  body JSON NOT NULL
+);
 CREATE TABLE IF NOT EXISTS assessment.form (digest VARCHAR PRIMARY KEY, text VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS assessment.area_month (
-  item VARCHAR NOT NULL, rule VARCHAR NOT NULL, month DATE NOT NULL, area VARCHAR NOT NULL, started BIGINT NOT NULL,
-  at_risk BIGINT NOT NULL, known_from TIMESTAMP NOT NULL, known_to TIMESTAMP NOT NULL);
+  item VARCHAR NOT NULL,
+  rule VARCHAR NOT NULL,
+  month DATE NOT NULL,
+  area VARCHAR NOT NULL,
+  started BIGINT NOT NULL,
+  at_risk BIGINT NOT NULL,
+  known_from TIMESTAMP NOT NULL,
+  known_to TIMESTAMP NOT NULL
+);
 """
 
 FINDING_COLUMNS = "item, subject, subject_id, household_id, person_id, area, level, severity, digest"
@@ -64,11 +98,19 @@ _SETTLED = (
     "area",
     "household_id",
 )  # of what stands, all that later findings may change
-EMPTY_FINDINGS = (
-    "SELECT NULL::VARCHAR AS item, NULL::VARCHAR AS subject, NULL::BIGINT AS subject_id, NULL::BIGINT AS"
-    " household_id, NULL::BIGINT AS person_id, NULL::VARCHAR AS area, NULL::VARCHAR AS level, NULL::DOUBLE AS"
-    " severity, NULL::VARCHAR AS digest LIMIT 0"
-)
+EMPTY_FINDINGS = """
+SELECT
+  NULL::VARCHAR AS item,
+  NULL::VARCHAR AS subject,
+  NULL::BIGINT AS subject_id,
+  NULL::BIGINT AS household_id,
+  NULL::BIGINT AS person_id,
+  NULL::VARCHAR AS area,
+  NULL::VARCHAR AS level,
+  NULL::DOUBLE AS severity,
+  NULL::VARCHAR AS digest
+LIMIT 0
+"""
 NONE_DISPROVED = "SELECT NULL::VARCHAR AS key LIMIT 0"
 
 
@@ -103,10 +145,13 @@ def create(engine: Engine) -> None:
 
 
 def keyed(kind: Kind, findings: str) -> str:
-    return (
-        f"SELECT '{kind}:' || item || ':' || subject || ':' || subject_id AS key, '{kind}' AS kind,"
-        f" {FINDING_COLUMNS} FROM {findings}"
-    )
+    return f"""
+        SELECT
+          '{kind}:' || item || ':' || subject || ':' || subject_id AS key,
+          '{kind}' AS kind,
+          {FINDING_COLUMNS}
+        FROM {findings}
+        """
 
 
 @dataclass(frozen=True)
@@ -145,21 +190,47 @@ def _moves(of: Compared, standing: str, as_of: dt.date, scoped: bool) -> str:
     in_view = "s.household_id IN (SELECT household_id FROM scope_household)" if scoped else "true"
     days = ", ".join(f"('{item}', {days}::BIGINT)" for item, days in of.expiry.items())
     expired = (
-        f"DATE '{as_of}' - s.last_true > (SELECT days FROM (VALUES {days}) AS e(item, days) WHERE e.item ="
-        " s.item)"
+        f"""
+        DATE '{as_of}' - s.last_true > (
+          SELECT days FROM (VALUES {days}) AS e(item, days) WHERE e.item = s.item
+        )
+        """
         if days
         else "false"
     )
     return f"""
-        SELECT f.key, CASE WHEN s.key IS NULL THEN 'raised' ELSE 'changed' END AS change, f.item, f.subject, f.subject_id,
-               f.household_id, f.person_id, f.area, f.level, f.severity
-        FROM ({found}) AS f LEFT JOIN {standing} AS s ON s.key = f.key
+        SELECT
+          f.key,
+          CASE WHEN s.key IS NULL THEN 'raised' ELSE 'changed' END AS change,
+          f.item,
+          f.subject,
+          f.subject_id,
+          f.household_id,
+          f.person_id,
+          f.area,
+          f.level,
+          f.severity
+        FROM ({found}) AS f
+        LEFT JOIN {standing} AS s ON s.key = f.key
         WHERE s.key IS NULL OR s.digest <> f.digest
         UNION ALL
-        SELECT s.key, 'cleared', s.item, s.subject, s.subject_id, s.household_id, s.person_id, s.area, s.level, s.severity
+        SELECT
+          s.key,
+          'cleared',
+          s.item,
+          s.subject,
+          s.subject_id,
+          s.household_id,
+          s.person_id,
+          s.area,
+          s.level,
+          s.severity
         FROM {standing} AS s
-        WHERE s.kind = '{of.kind}' AND {in_view} AND s.key NOT IN (SELECT key FROM ({found}))
-          AND (s.key IN (SELECT key FROM {of.disproved}) OR {expired})"""
+        WHERE s.kind = '{of.kind}'
+          AND {in_view}
+          AND s.key NOT IN (SELECT key FROM ({found}))
+          AND (s.key IN (SELECT key FROM {of.disproved}) OR {expired})
+        """
 
 
 def moved_items(engine: Engine, kind: Kind) -> list[str]:
@@ -194,15 +265,28 @@ def reconcile(
     )
     found = " UNION ALL ".join(keyed(kind, table) for kind, table in findings.items())
     columns = ("key", "kind", *FINDING_COLUMNS.split(", "))
-    different = f"""SELECT {", ".join(f"f.{column}" for column in columns)}, coalesce(s.opened, $as_of) AS opened,
-        greatest(s.last_true, $as_of) AS last_true, {row} AS row
-        FROM ({found}) AS f LEFT JOIN {standing} AS s ON s.key = f.key
-        WHERE s.key IS NULL OR s.last_true < $as_of OR {" OR ".join(f"s.{column} IS DISTINCT FROM f.{column}" for column in _SETTLED)}"""
+    different = f"""
+        SELECT
+          {", ".join(f"f.{column}" for column in columns)},
+          coalesce(s.opened, $as_of) AS opened,
+          greatest(s.last_true, $as_of) AS last_true,
+          {row} AS row
+        FROM ({found}) AS f
+        LEFT JOIN {standing} AS s ON s.key = f.key
+        WHERE s.key IS NULL
+          OR s.last_true < $as_of
+          OR {" OR ".join(f"s.{column} IS DISTINCT FROM f.{column}" for column in _SETTLED)}
+        """
     engine.materialize(_DIFFERENT, different, {"as_of": as_of})
-    over = (
-        f"SELECT {row} AS row FROM {standing} AS s WHERE s.key IN ({cleared}) UNION ALL SELECT row FROM"
-        f" {_DIFFERENT} WHERE row IS NOT NULL"
-    )
+    over = f"""
+        SELECT {row} AS row
+        FROM {standing} AS s
+        WHERE s.key IN ({cleared})
+        UNION ALL
+        SELECT row
+        FROM {_DIFFERENT}
+        WHERE row IS NOT NULL
+        """
     if engine.materialize(
         _OVER, over
     ):  # rows are found by their places: to look for keys takes as long as there are many
@@ -259,9 +343,26 @@ def write_changes(engine: Engine, cycle_id: int, told: Sequence[OutboxBatch]) ->
         order = f"o.household_id, list_position({list(get_args(Kind))}, o.kind), o.key"
         union = " UNION ALL ".join(f"SELECT * FROM {quote(some.table)}" for some in told)
         engine.execute(
-            f"""INSERT INTO assessment.change SELECT $seq + row_number() OVER (ORDER BY {order}), c.cycle_id, c.as_of, c.known_at, o.kind,
-                o.change, o.key, o.household_id, o.person_id, o.area, c.pack_hash, o.form, o.body
-                FROM ({union}) AS o, assessment.cycle AS c WHERE c.cycle_id = $cycle_id ORDER BY {order}""",
+            f"""
+            INSERT INTO assessment.change
+            SELECT
+              $seq + row_number() OVER (ORDER BY {order}),
+              c.cycle_id,
+              c.as_of,
+              c.known_at,
+              o.kind,
+              o.change,
+              o.key,
+              o.household_id,
+              o.person_id,
+              o.area,
+              c.pack_hash,
+              o.form,
+              o.body
+            FROM ({union}) AS o, assessment.cycle AS c
+            WHERE c.cycle_id = $cycle_id
+            ORDER BY {order}
+            """,
             {"seq": seq, "cycle_id": cycle_id},
         )
     engine.drop(CONCERNED, *(moved_table(kind) for kind in get_args(Kind)), *(some.table for some in told))

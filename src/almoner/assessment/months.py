@@ -46,10 +46,11 @@ class Counted:
 
 def are_kept(engine: Engine) -> bool:
     """False in a database that was made before counts were kept and has not been opened for writing since."""
-    sql = (
-        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'assessment' AND table_name ="
-        " 'area_month'"
-    )
+    sql = """
+        SELECT count(*)
+        FROM information_schema.tables
+        WHERE table_schema = 'assessment' AND table_name = 'area_month'
+        """
     return bool(engine.value(sql))
 
 
@@ -209,10 +210,13 @@ def _state(context: AssessmentContext) -> str:
     if not of_person:
         return f"SELECT household_id, area{listed} FROM {wide('household')}"
     held = ", ".join(f"bool_or({quote(holds(s.id))}) AS {quote(s.id)}" for s in of_person)
-    return (
-        f"SELECT h.household_id, h.area{listed} FROM {wide('household')} AS h LEFT JOIN (SELECT household_id,"
-        f" {held} FROM {wide('person')} GROUP BY household_id) AS p USING (household_id)"
-    )
+    return f"""
+        SELECT h.household_id, h.area{listed}
+        FROM {wide("household")} AS h
+        LEFT JOIN (
+          SELECT household_id, {held} FROM {wide("person")} GROUP BY household_id
+        ) AS p USING (household_id)
+        """
 
 
 def _store(engine: Engine, pack: Pack, signals: list[str], month: dt.date, known_at: dt.datetime) -> None:
@@ -223,21 +227,37 @@ def _store(engine: Engine, pack: Pack, signals: list[str], month: dt.date, known
     told = {"month": month, "at": known_at}
     with engine.register("counted_rule", rules):
         engine.execute(
-            f"""UPDATE {TABLE} SET known_to = $at WHERE month = $month AND known_to = 'infinity'::TIMESTAMP
-                AND item IN (SELECT item FROM counted_rule)""",
+            f"""
+            UPDATE {TABLE}
+            SET known_to = $at
+            WHERE month = $month
+              AND known_to = 'infinity'::TIMESTAMP
+              AND item IN (SELECT item FROM counted_rule)
+            """,
             told,
         )
         engine.execute(
-            f"""INSERT INTO {TABLE} SELECT c.item, r.rule, $month, c.area, c.started, c.at_risk, $at, 'infinity'::TIMESTAMP
-                FROM {quote(_COUNTS)} AS c JOIN counted_rule AS r ON r.item = c.item ORDER BY c.item, c.area""",
+            f"""
+            INSERT INTO {TABLE}
+            SELECT c.item, r.rule, $month, c.area, c.started, c.at_risk, $at, 'infinity'::TIMESTAMP
+            FROM {quote(_COUNTS)} AS c
+            JOIN counted_rule AS r ON r.item = c.item
+            ORDER BY c.item, c.area
+            """,
             told,
         )
 
 
 def _counts(signal: str) -> str:
     free = f"NOT coalesce(b.{quote(signal)}, false)"
-    return (
-        f"SELECT '{signal}' AS item, s.area, count(*) FILTER (s.{quote(signal)} AND {free}) AS started,"
-        f" count(*) FILTER ({free}) AS at_risk FROM {quote(_STATE)} AS s LEFT JOIN {quote(_BEFORE)} AS b"
-        " USING (household_id) WHERE s.area IS NOT NULL GROUP BY s.area"
-    )
+    return f"""
+        SELECT
+          '{signal}' AS item,
+          s.area,
+          count(*) FILTER (s.{quote(signal)} AND {free}) AS started,
+          count(*) FILTER ({free}) AS at_risk
+        FROM {quote(_STATE)} AS s
+        LEFT JOIN {quote(_BEFORE)} AS b USING (household_id)
+        WHERE s.area IS NOT NULL
+        GROUP BY s.area
+        """

@@ -96,10 +96,11 @@ def _concerned(context: AssessmentContext, field: SignalGroup) -> str:
         return f"SELECT person_id, household_id FROM {COVERED}"
     covered = [f"SELECT person_id FROM {quote(kept_as(name))}" for name in sorted(field.indicators)]
     standing = f"SELECT subject_id FROM {context.standing} WHERE kind = 'signal' AND subject = 'person'"
-    return (
-        f"SELECT s.person_id, s.household_id FROM {COVERED} AS s"
-        f" SEMI JOIN ({' UNION ALL '.join([*covered, standing])}) AS p ON p.person_id = s.person_id"
-    )
+    return f"""
+        SELECT s.person_id, s.household_id
+        FROM {COVERED} AS s
+        SEMI JOIN ({" UNION ALL ".join([*covered, standing])}) AS p ON p.person_id = s.person_id
+        """
 
 
 def _may_hold_for_anybody(context: AssessmentContext, field: SignalGroup) -> bool:

@@ -69,12 +69,20 @@ def _holding(context: AssessmentContext, signal: Signal, table: str) -> str:
     severity = context.sql(signal.severity) if signal.severity else "0"
     person = "person_id" if signal.subject == "person" else "NULL::BIGINT"
     evidence = digest(context, signal_conditions(signal))
-    return (
-        f"SELECT '{signal.id}' AS item, '{signal.subject}' AS subject, {subject_key(signal.subject)} AS"
-        f" subject_id, household_id, {person} AS person_id, area, {_level(context, signal)} AS level,"
-        f" {severity}::DOUBLE AS severity, {evidence} AS digest FROM {quote(table)} WHERE"
-        f" {quote(holds(signal.id))}"
-    )
+    return f"""
+        SELECT
+          '{signal.id}' AS item,
+          '{signal.subject}' AS subject,
+          {subject_key(signal.subject)} AS subject_id,
+          household_id,
+          {person} AS person_id,
+          area,
+          {_level(context, signal)} AS level,
+          {severity}::DOUBLE AS severity,
+          {evidence} AS digest
+        FROM {quote(table)}
+        WHERE {quote(holds(signal.id))}
+        """
 
 
 def _level(context: AssessmentContext, signal: Signal) -> str:
@@ -88,11 +96,12 @@ def _disproved(context: AssessmentContext, field: SignalGroup) -> str:
     columns."""
     is_false = " ".join(f"WHEN '{s.id}' THEN NOT w.{quote(holds(s.id))}" for s in field.signals)
     listed = ", ".join(f"'{s.id}'" for s in field.signals)
-    return (
-        f"SELECT s.key FROM {context.standing} AS s JOIN {quote(field.table)} AS w ON"
-        f" w.{subject_key(field.subject)} = s.subject_id WHERE s.kind = 'signal' AND s.item IN ({listed}) AND"
-        f" CASE s.item {is_false} END"
-    )
+    return f"""
+        SELECT s.key
+        FROM {context.standing} AS s
+        JOIN {quote(field.table)} AS w ON w.{subject_key(field.subject)} = s.subject_id
+        WHERE s.kind = 'signal' AND s.item IN ({listed}) AND CASE s.item {is_false} END
+        """
 
 
 def _watched(context: AssessmentContext, field: SignalGroup) -> list[Watched]:

@@ -79,11 +79,18 @@ def _statement(timeline: Timeline) -> str:
     person = "NULL::BIGINT" if of_household else "t.person_id"
     placed = "" if of_household else "JOIN member AS m ON m.person_id = t.person_id"
     household = "t.household_id" if of_household else "m.household_id"
-    return f"""SELECT {household} AS household_id, {person} AS person_id,
-        list(t.month::DATE ORDER BY t.month) AS months, list(round(t.value::DOUBLE, 4) ORDER BY t.month) AS "values"
+    return f"""
+        SELECT
+          {household} AS household_id,
+          {person} AS person_id,
+          list(t.month::DATE ORDER BY t.month) AS months,
+          list(round(t.value::DOUBLE, 4) ORDER BY t.month) AS "values"
         FROM ({timeline.sql}) AS t {placed}
         SEMI JOIN {_WANTED} AS w ON w.household_id = {household}
-        WHERE t.month BETWEEN $since AND $until AND t.value IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"""
+        WHERE t.month BETWEEN $since AND $until AND t.value IS NOT NULL
+        GROUP BY 1, 2
+        ORDER BY 1, 2
+        """
 
 
 def _lines(timeline: Timeline, batch: pa.RecordBatch) -> Iterator[TimelineSeries]:

@@ -60,8 +60,11 @@ def _parents(engine: Engine, pack: Pack) -> dict[str, str | None]:
     lived_in = pack.membership_feed.with_role(Role.AREA)
     if lived_in:
         rows = engine.rows(
-            f"SELECT DISTINCT {quote(lived_in.name)} FROM {quote(pack.membership_feed.id)} WHERE"
-            f" {quote(lived_in.name)} IS NOT NULL"
+            f"""
+            SELECT DISTINCT {quote(lived_in.name)}
+            FROM {quote(pack.membership_feed.id)}
+            WHERE {quote(lived_in.name)} IS NOT NULL
+            """
         )
         known = {area: known.get(area) for (area,) in sorted(rows)} | known
     return known

@@ -47,35 +47,45 @@ def find(context: AssessmentContext, findings: str) -> None:
     if groups:
         context.engine.materialize(
             findings,
-            f"""SELECT f.* REPLACE (CASE WHEN l.groups IS NULL THEN f.digest ELSE md5(f.digest || l.groups) END AS digest)
-                FROM {findings} AS f LEFT JOIN ({_groups_of(findings)}) AS l
-                  ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id""",
+            f"""
+            SELECT
+              f.* REPLACE (
+                CASE WHEN l.groups IS NULL THEN f.digest ELSE md5(f.digest || l.groups) END AS digest
+              )
+            FROM {findings} AS f
+            LEFT JOIN ({_groups_of(findings)}) AS l
+              ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id
+            """,
         )
 
 
 def _members(context: AssessmentContext, group: WatchGroup) -> str:
     person = "person_id" if group.subject == "person" else "NULL::BIGINT"
     key = subject_key(group.subject)
-    return (
-        f"SELECT '{group.id}' AS grp, household_id, {person} AS person_id FROM {wide(group.subject)}"
-        f" WHERE {key} IS NOT NULL AND {context.sql(group.when)}"
-    )
+    return f"""
+        SELECT '{group.id}' AS grp, household_id, {person} AS person_id
+        FROM {wide(group.subject)}
+        WHERE {key} IS NOT NULL AND {context.sql(group.when)}
+        """
 
 
 def _on_list(subjects: str) -> str:
     """Each of `subjects` (a table as of findings) with each group that it is in."""
-    return (
-        f"SELECT DISTINCT f.item, f.subject, f.subject_id, f.household_id, l.grp FROM {subjects} AS f JOIN"
-        f" {LISTED} AS l ON l.household_id = f.household_id AND (l.person_id IS NULL OR f.person_id IS NULL"
-        " OR l.person_id = f.person_id)"
-    )
+    return f"""
+        SELECT DISTINCT f.item, f.subject, f.subject_id, f.household_id, l.grp
+        FROM {subjects} AS f
+        JOIN {LISTED} AS l
+          ON l.household_id = f.household_id
+            AND (l.person_id IS NULL OR f.person_id IS NULL OR l.person_id = f.person_id)
+        """
 
 
 def _groups_of(subjects: str) -> str:
-    return (
-        "SELECT item, subject, subject_id, string_agg(grp, ',' ORDER BY grp) AS groups FROM"
-        f" ({_on_list(subjects)}) GROUP BY ALL"
-    )
+    return f"""
+        SELECT item, subject, subject_id, string_agg(grp, ',' ORDER BY grp) AS groups
+        FROM ({_on_list(subjects)})
+        GROUP BY ALL
+        """
 
 
 def count(context: AssessmentContext, findings: str) -> Layers | None:
@@ -85,8 +95,13 @@ def count(context: AssessmentContext, findings: str) -> Layers | None:
         return None
     points = dict(context.engine.rows(f"SELECT grp, count(*) FROM ({_on_list(findings)}) GROUP BY grp"))
     rows = context.engine.rows(
-        f"""SELECT f.item, count(l.groups), count(*) - count(l.groups) FROM {findings} AS f LEFT JOIN ({_groups_of(findings)}) AS l
-            ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id GROUP BY f.item"""
+        f"""
+        SELECT f.item, count(l.groups), count(*) - count(l.groups)
+        FROM {findings} AS f
+        LEFT JOIN ({_groups_of(findings)}) AS l
+          ON l.item = f.item AND l.subject = f.subject AND l.subject_id = f.subject_id
+        GROUP BY f.item
+        """
     )
     found = {item: (listed, other) for item, listed, other in rows}
     lines = dict.fromkeys(watch.lines, 0)
@@ -167,10 +182,16 @@ def keep_layers(context: AssessmentContext) -> None:
     with context.engine.register("areas_above", codes):
         context.engine.materialize(
             _LAYERS,
-            f"""SELECT m.key, l.groups, coalesce(a.codes, '{{}}')::JSON AS codes FROM {moved} AS m
-                LEFT JOIN areas_above AS a ON a.area = m.area
-                LEFT JOIN (SELECT item AS key, list(grp ORDER BY grp) AS groups FROM ({_on_list(f"({subjects})")}) GROUP BY item) AS l
-                  ON l.key = m.key""",
+            f"""
+            SELECT m.key, l.groups, coalesce(a.codes, '{{}}')::JSON AS codes
+            FROM {moved} AS m
+            LEFT JOIN areas_above AS a ON a.area = m.area
+            LEFT JOIN (
+              SELECT item AS key, list(grp ORDER BY grp) AS groups
+              FROM ({_on_list(f"({subjects})")})
+              GROUP BY item
+            ) AS l ON l.key = m.key
+            """,
         )
 
 

@@ -9,7 +9,7 @@ import typer
 
 from almoner import casework, home
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 
 NAMED = 5  # areas without an outline that are named
 
@@ -29,7 +29,7 @@ def areas(
     as_json: AsJson = False,
 ) -> None:
     """Replace the console's map by the outlines of a file; nothing changes when anything in it is wrong."""
-    with told():
+    with errors_as_text():
         casework.setup(home.load(folder))
         casework.migrate()
         loaded = casework.load_outlines(file, code)

@@ -1,4 +1,4 @@
-"""How categories stand after a cycle: who is proposed and asked about, and of whom it cannot be said and why."""
+"""Shows categories after a cycle: how many are proposed or asked about, and how many are undecided and why."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.installation import opening
 from almoner.progress import progress
@@ -18,7 +18,7 @@ from almoner.stream.lock import sole_worker
 def compact(folder: Folder, as_json: AsJson = False) -> None:
     """Bring facts that arrived one after the other together by household, so that few households are read
     fast. A worker does it by itself."""
-    with told(), sole_worker(folder), opening.installation(folder) as inst:
+    with errors_as_text(), sole_worker(folder), opening.installation(folder) as inst:
         found = _compact(inst)
     if as_json:
         emit_json(found)

@@ -12,15 +12,16 @@ from typing import Any
 
 from almoner import home
 from almoner.assessment import records
-from almoner.cli.output import emit_json, err, out, show_table, told
+from almoner.cli.output import emit_json, err, errors_as_text, out, show_table
 from almoner.engines import Engine, open_engine
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
 from almoner.installation import opening
-from almoner.policy import compile_archived, compile_pack, find_pack
+from almoner.policy import archived, compile_archived, compile_pack, find_pack
 from almoner.policy.authoring.changes import PackChange
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import say
+from almoner.spreadsheet import harmless
 from almoner.trials import pack_effects
 from almoner.trials.affected_groups import SMALL
 from almoner.trials.pack_effects import Effects, Paid, ProgrammeEffect, SignalEffect
@@ -45,7 +46,7 @@ def compare(
     old: str, new: str, folder: Path, day: dt.date | None, level: str | None, file: Path | None, as_json: bool
 ) -> None:
     """Print what `new` in place of `old` would change, and list it in `file` where one is named."""
-    with told():
+    with errors_as_text():
         place = home.load(folder)
         with _compared(place, old, new, day, level) as (effects, engine):
             if file is not None:
@@ -77,7 +78,9 @@ def _pack(place: Home, text: str, day: dt.date) -> Pack:
     if len(kept) > 1:
         raise AlmonerError(f"{len(kept)} packs of {place.folder} begin with {text}. Write more of the hash.")
     if kept:
-        return compile_archived(kept[0], opening.pack_folder(place), as_of=day)
+        return compile_archived(
+            archived(place.pack_archive, kept[0].name), opening.pack_folder(place), as_of=day
+        )
     return compile_pack(find_pack(text), as_of=day)
 
 
@@ -85,7 +88,7 @@ def _write_list(engine: Engine, file: Path) -> None:
     with file.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(_LISTED)
-        writer.writerows(pack_effects.listed(engine))
+        writer.writerows([harmless(cell) for cell in row] for row in pack_effects.listed(engine))
     err.print(f"Wrote {file}.", markup=False)
 
 

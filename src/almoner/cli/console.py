@@ -9,7 +9,7 @@ import typer
 
 from almoner import casework, home
 from almoner.cli.arguments import Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
-from almoner.cli.output import out, told
+from almoner.cli.output import errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.installation.beside import beside
 
@@ -20,7 +20,7 @@ def explain(
     language: Annotated[str | None, typer.Option(help="en or zh; the installation's when not given.")] = None,
 ) -> None:
     """Why a case is there: each reason in a sentence, with numbers, units, source and date."""
-    with told():
+    with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
         text = casework.explain(case, language or place.settings.language)
@@ -52,7 +52,7 @@ def user(
     ] = False,
 ) -> None:
     """Add somebody who can sign in to the console, or let them begin anew."""
-    with told():
+    with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
         casework.refuse_other_version(place)
@@ -77,7 +77,7 @@ def serve(
     """Serve the console and the API, with a worker beside them, until it is stopped."""
     asked = {"--kafka": kafka, "--kafka-prefix": kafka_prefix, "--kafka-settings": kafka_settings}
     options = [word for name, value in asked.items() if value for word in (name, str(value))]
-    with told():
+    with errors_as_text():
         if options and not worker:
             raise AlmonerError(
                 "The worker reads Kafka. Leave out --no-worker, or give the options to the worker that is"

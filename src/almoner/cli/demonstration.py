@@ -15,7 +15,7 @@ import typer
 from almoner import casework
 from almoner.cli import report
 from almoner.cli.evaluating import quality
-from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
+from almoner.cli.output import AsJson, emit_json, err, errors_as_text, out, show_table
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
 from almoner.installation import cycles, intake, opening
@@ -41,7 +41,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """A fictional county, one full cycle, then the console on http://127.0.0.1:8000."""
-    with told():
+    with errors_as_text():
         result, home = _tell(folder, residents, seed, pack, language, as_json)
         if as_json:
             emit_json(result)

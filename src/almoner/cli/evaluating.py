@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.errors import AlmonerError
 from almoner.installation import cycles, opening
 from almoner.lab import area_quality, evaluation, panels
@@ -28,7 +28,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """How well signals and orderings find need."""
-    with told():
+    with errors_as_text():
         result = _place(Path(target), folder, areas) if (Path(target) / "truth").is_dir() else _panel(target)
     if as_json:
         emit_json(result)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.installation import backup as backups
 from almoner.installation import opening
 
@@ -16,8 +16,8 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
 
 def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
-    """Write facts, inbox, cases and packs to one file. The console may work meanwhile; stop the worker first."""
-    with told():
+    """Write facts, inbox, cases and packs to one file. Stop the worker first; the console may go on."""
+    with errors_as_text():
         manifest = backups.backup(folder, file)
     if as_json:
         emit_json(manifest)
@@ -33,7 +33,7 @@ def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
 
 def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
     """Make an installation anew from a backup, in a folder that is empty or not there."""
-    with told():
+    with errors_as_text():
         manifest = backups.restore(file, folder)
     if as_json:
         emit_json(manifest)
@@ -48,6 +48,6 @@ def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
 
 def upgrade(folder: Folder) -> None:
     """Bring an installation that an older Almoner made up to this version. Make a backup before."""
-    with told():
+    with errors_as_text():
         steps = opening.upgrade(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

@@ -57,7 +57,7 @@ def cell(value: object) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def errors_as_text() -> Iterator[None]:
     """An error made for users ends the command with its text and exit status 1, without a traceback."""
     try:
         yield

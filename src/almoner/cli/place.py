@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.lab.place import build
 from almoner.progress import progress
 
@@ -44,7 +44,7 @@ def place(
 ) -> None:
     """Write a fictional county: departmental extracts and, apart, the truth."""
     started = perf_counter()
-    with told(), progress("Place", 1) as advance:
+    with errors_as_text(), progress("Place", 1) as advance:
         summary = build(target, residents, seed, months, until.date(), form.value, advance)
     seconds = perf_counter() - started
     if as_json:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from almoner.cli.output import AsJson, emit_json, err, out, told
+from almoner.cli.output import AsJson, emit_json, err, errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.policy import check_pack, compile_pack
@@ -52,7 +52,7 @@ def check(
 ) -> None:
     """Compile a pack and print every fault with file, line and what to write instead."""
     started = perf_counter()
-    with told():
+    with errors_as_text():
         compiled, findings = check_pack(pack, as_of=as_of.date() if as_of else None)
     seconds = perf_counter() - started
     listed = references(compiled) if compiled and with_references else None
@@ -109,7 +109,7 @@ def test(
     """Run the pack's scenarios."""
     from almoner.trials import scenarios  # loads the whole assessment, which checking a pack does without
 
-    with told():
+    with errors_as_text():
         compiled = compile_pack(pack)
         cases = [c for c in compiled.scenarios if only is None or only in Path(c.file).name or only in c.name]
         if only is not None and not cases:
@@ -142,7 +142,7 @@ def new(
     """Write a small pack that works, to be changed by hand: a feed, an indicator, a signal, a programme,
     scenarios."""
     folder = to or Path(name)
-    with told():
+    with errors_as_text():
         parent = compile_pack(extends)
         written = new_pack.create(name, parent, new_pack.named_from(folder, extends), folder, now().date())
     for file in written:

@@ -10,7 +10,7 @@ import typer
 
 from almoner import casework
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.home import now
 from almoner.installation import opening
 from almoner.policy.model.terms import say
@@ -29,7 +29,7 @@ def quarantine() -> None:
 @app.command("list")
 def list_(folder: Folder, feed: Feed = None, limit: int = 50, as_json: AsJson = False) -> None:
     """Rows in quarantine with file, line, column, masked value, rule and advice."""
-    with told(), opening.installation(folder) as inst:
+    with errors_as_text(), opening.installation(folder) as inst:
         found = held.entries(inst.engine, feed=feed, limit=limit)
         language = inst.home.settings.language
     if as_json:
@@ -50,7 +50,7 @@ def export(
     feed: Feed = None,
 ) -> None:
     """Write what is wrong as CSV for the department that delivered."""
-    with told(), opening.installation(folder) as inst:
+    with errors_as_text(), opening.installation(folder) as inst:
         text = held.export_csv(held.entries(inst.engine, feed=feed, limit=1_000_000))
     if target:
         target.write_text(text, encoding="utf-8-sig", newline="")
@@ -61,7 +61,7 @@ def export(
 @app.command()
 def retry(folder: Folder, as_json: AsJson = False) -> None:
     """Try the rows again against the contracts as they are now."""
-    with told(), opening.installation(folder) as inst:
+    with errors_as_text(), opening.installation(folder) as inst:
         receipts = retrying.retry(
             inst.engine, inst.vault, casework.identities(), inst.pack.feeds, now(), noting=inst.noting
         )
@@ -79,6 +79,6 @@ def dismiss(
     reason: Annotated[str, typer.Option(help="Why.")],
 ) -> None:
     """Settle rows that will never go in, with the reason."""
-    with told(), opening.installation(folder) as inst:
+    with errors_as_text(), opening.installation(folder) as inst:
         count = held.dismiss(inst.engine, ids, reason, now())
     out.print(f"{count:,} rows dismissed.")

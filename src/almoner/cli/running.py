@@ -11,7 +11,7 @@ import typer
 
 from almoner.cli import report
 from almoner.cli.arguments import DAY, MOMENT, Folder
-from almoner.cli.output import AsJson, emit_json, out, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.home import now
 from almoner.installation import cycles, opening
 from almoner.installation.intake import Refusal, deliveries_in, take_in_all
@@ -23,7 +23,7 @@ def init(
     language: Annotated[str, typer.Option(help="The console's first language: en or zh.")] = "en",
 ) -> None:
     """Make a new installation: settings, key, databases."""
-    with told():
+    with errors_as_text():
         made = opening.make_home(folder, pack, language)
     out.print(
         f"Made {made.folder}. The vault's key is {made.vault_key}: keep a copy of it, apart from the"
@@ -50,7 +50,7 @@ def intake(
 ) -> None:
     """Take in deliveries: good rows into the facts, bad rows to quarantine with the reason."""
     started = perf_counter()
-    with told(), opening.installation(folder) as inst:
+    with errors_as_text(), opening.installation(folder) as inst:
         through = complete_through.date() if complete_through else None
         wanted = deliveries_in(files, list(inst.pack.feeds), feed, received_at or now(), through)
         results = list(take_in_all(inst, wanted))
@@ -90,7 +90,7 @@ def run(
     if known_at is not None:
         _replay(folder, day, known_at, as_json)
         return
-    with told(), opening.installation(folder, as_of=day) as inst:
+    with errors_as_text(), opening.installation(folder, as_of=day) as inst:
         result = cycles.run_cycle(inst, day, now(), history)
         if as_json:
             emit_json(report.cycle_json(result))
@@ -100,7 +100,7 @@ def run(
 
 def _replay(folder: Path, as_of: dt.date, known_at: dt.datetime, as_json: bool) -> None:
     moment = cycles.end_of(known_at.date()) if known_at.time() == dt.time() else known_at
-    with told():
+    with errors_as_text():
         replayed = cycles.replay(folder, as_of, moment)
     if as_json:
         emit_json(

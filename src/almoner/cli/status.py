@@ -9,7 +9,7 @@ from typing import Any
 
 from almoner import casework, home
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.home import now
 from almoner.registry.vault import open_vault
 from almoner.stream import status as worker_status
@@ -18,7 +18,7 @@ from almoner.stream.inbox import Inbox
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """How it goes: the worker, what waits, how far each feed is complete."""
-    with told():
+    with errors_as_text():
         found = _state(folder)
     if as_json:
         emit_json(found)
@@ -31,9 +31,9 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         for feed, waits in sorted(found["feeds"].items())
     ]
     show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
-    told_to = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (found["webhooks"] or {}).items()]
-    if told_to:
-        show_table("Webhooks", ["department", "wait", "given up", "oldest"], told_to)
+    webhooks = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (found["webhooks"] or {}).items()]
+    if webhooks:
+        show_table("Webhooks", ["department", "wait", "given up", "oldest"], webhooks)
 
 
 def _state(folder: Path) -> dict[str, Any]:

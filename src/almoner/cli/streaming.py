@@ -13,7 +13,7 @@ import typer
 
 from almoner import casework, home
 from almoner.cli.arguments import DAY, Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
-from almoner.cli.output import AsJson, emit_json, out, show_table, told
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.installation import opening
@@ -46,13 +46,13 @@ def work(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     log.to_standard_error()
-    with told():
+    with errors_as_text():
         home.load(folder)
         reached = _reached(kafka, kafka_settings)
         with sole_worker(folder):
             day = as_of.date() if as_of else None
             status_of = Status(home=folder, started_at=now())
-            log.tell("started", process=os.getpid())
+            log.log_line("started", process=os.getpid())
             supervisor = Supervisor(
                 opened=lambda pace, kept: open_worker(folder, day, settled_seconds, pace, kept),
                 status=status_of,
@@ -62,7 +62,7 @@ def work(
                 casework_upkeep(folder, stop),
             ):
                 supervisor.run(stop)
-            log.tell("stopped", process=os.getpid())
+            log.log_line("stopped", process=os.getpid())
 
 
 def token(
@@ -91,7 +91,7 @@ def token(
     as_json: AsJson = False,
 ) -> None:
     """Make a token with which a department's system uses the API. It is shown once."""
-    with told():
+    with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
         casework.refuse_other_version(place)

@@ -11,7 +11,7 @@ import typer
 
 from almoner import casework, home
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, err, out, show_table, told
+from almoner.cli.output import AsJson, emit_json, err, errors_as_text, out, show_table
 from almoner.home import now
 
 app = typer.Typer(no_args_is_help=True)
@@ -46,7 +46,7 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Begin to tell a department, or change where it listens. A new secret is shown once."""
-    with told():
+    with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import endpoints
 
@@ -57,7 +57,7 @@ def set_(
 @app.command()
 def rotate(folder: Folder, department: DepartmentId, as_json: AsJson = False) -> None:
     """Make a new secret, shown once. For seven days the former one signs too."""
-    with told():
+    with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import endpoints
 
@@ -68,7 +68,7 @@ def rotate(folder: Folder, department: DepartmentId, as_json: AsJson = False) ->
 @app.command()
 def stop(folder: Folder, department: DepartmentId, as_json: AsJson = False) -> None:
     """Tell a department's system nothing more. What waits is given up."""
-    with told():
+    with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import endpoints
 
@@ -84,7 +84,7 @@ def stop(folder: Folder, department: DepartmentId, as_json: AsJson = False) -> N
 @app.command("list")
 def list_(folder: Folder, as_json: AsJson = False) -> None:
     """Which departments are told, what waits, and what was given up with the reason."""
-    with told():
+    with errors_as_text():
         _open(folder)
         found = _state(now())
     if as_json:
@@ -113,7 +113,7 @@ def again(
     as_json: AsJson = False,
 ) -> None:
     """Queue what was given up once more, under the same ids."""
-    with told():
+    with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import sending
 

@@ -16,7 +16,9 @@ import duckdb
 import pyarrow as pa
 
 from almoner.engines.base import Beside, Engine, Parameters, T, quote, with_columns
+from almoner.engines.faults import RaisedFor
 from almoner.engines.plans import PlanCache, Plans
+from almoner.engines.values import bindable
 from almoner.errors import EngineError, HomeError
 
 FEWEST_FOR_TWO = 2  # statements that a second thread is woken for
@@ -36,6 +38,7 @@ class DuckEngine(Engine):
         read_only: bool = False,
         memory_limit: str | None = None,
         passes_as_tables: int = PASSES_AS_TABLES,
+        quoting: bool = False,
     ) -> None:
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
@@ -47,6 +50,7 @@ class DuckEngine(Engine):
         if self._spill:
             config |= _spilling(self._spill)
         self._connection = duckdb.connect(":memory:", config=config)
+        self._quoting = quoting
         self._cache = PlanCache()
         self._plans = Plans(self._connection, self._cache)
         self._second: tuple[Plans, duckdb.DuckDBPyConnection, ThreadPoolExecutor] | None = (
@@ -72,23 +76,27 @@ class DuckEngine(Engine):
             raise HomeError(_in_use(path, error)) from None
         self._connection.execute("SET enable_progress_bar = false")
 
+    def _errors(self, sql: str) -> RaisedFor:
+        """Around whatever runs `sql`."""
+        return RaisedFor(sql, quoting=self._quoting)
+
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
-        with _told(sql):
+        with self._errors(sql):
             if self._few:
                 self._plans.define()
-            self._connection.execute(sql, dict(parameters) if parameters else None)
+            self._connection.execute(sql, bindable(parameters))
 
     def table(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
-        with _told(sql):
+        with self._errors(sql):
             if self._few:
                 return self._plans.arrow(sql, parameters)
-            return self._connection.sql(sql, params=dict(parameters) if parameters else None).to_arrow_table()
+            return self._connection.sql(sql, params=bindable(parameters)).to_arrow_table()
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
-        with _told(sql):
+        with self._errors(sql):
             if self._few:
-                return self._plans.run(sql, parameters).fetchall()
-            return self._connection.execute(sql, dict(parameters) if parameters else None).fetchall()
+                return self._plans.rows(sql, parameters)
+            return self._connection.execute(sql, bindable(parameters)).fetchall()
 
     def batches(
         self, sql: str, parameters: Parameters | None = None, rows: int = 65_536
@@ -97,8 +105,8 @@ class DuckEngine(Engine):
             yield from self.table(sql, parameters).to_batches(max_chunksize=rows)
             return
         self._wake()
-        with _told(sql):
-            relation = self._connection.sql(sql, params=dict(parameters) if parameters else None)
+        with self._errors(sql):
+            relation = self._connection.sql(sql, params=bindable(parameters))
             yield from relation.to_arrow_reader(rows)
 
     @contextmanager
@@ -147,17 +155,17 @@ class DuckEngine(Engine):
     def _open(self, views: Mapping[str, str]) -> None:
         self._cache.open(views)
         if not self._few:
-            with _told("CREATE TEMP VIEW"):
+            with self._errors("CREATE TEMP VIEW"):
                 self._plans.define_views()
 
     def _back_to(self, outer: Mapping[str, str], inner: Mapping[str, str]) -> None:
         self._open(outer)
         if not self._few:
-            with _told("DROP VIEW"):
+            with self._errors("DROP VIEW"):
                 self._plans.drop(inner.keys() - outer.keys())
 
     def materialize(self, name: str, select: str, parameters: Parameters | None = None) -> int:
-        with _told(select):
+        with self._errors(select):
             if self._few:
                 self._give_up_tables([name])
                 return self._plans.materialize(name, select, parameters)
@@ -165,19 +173,19 @@ class DuckEngine(Engine):
             self._wake()
             made = self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}",
-                dict(parameters) if parameters else None,
+                bindable(parameters),
             )
         self._kept.add(name)
         return _count(made)
 
     def append_rows(self, name: str, select: str) -> int:
-        with _told(select):
+        with self._errors(select):
             if self._few and name not in self._kept:
                 return self._plans.append_rows(name, select)
             return _count(self._connection.execute(f"INSERT INTO temp.{quote(name)} {select}"))
 
     def delete_rows(self, name: str, condition: str) -> None:
-        with _told(condition):
+        with self._errors(condition):
             if self._few and name not in self._kept:
                 self._plans.materialize(
                     name, f"SELECT * FROM {quote(name)} WHERE ({condition}) IS NOT true", None
@@ -227,7 +235,7 @@ class DuckEngine(Engine):
             super().materialize_join(name, select, tables, more)
             return
         bare = f"{name} bare" if more else name
-        with _told(select):
+        with self._errors(select):
             self._give_up_tables([bare])
             self._plans.materialize_join(bare, select, tables)
         if more:
@@ -328,14 +336,6 @@ def _spilling(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
         with suppress(OSError):  # a folder that cannot be written to is read only
             folder.mkdir(mode=0o700)
     return {"temp_directory": str(folder), "temp_file_encryption": True, "force_mbedtls_unsafe": True}
-
-
-@contextmanager
-def _told(sql: str) -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error as error:
-        raise EngineError(str(error), sql) from error
 
 
 def _in_use(path: Path | None, error: Exception) -> str:

@@ -12,7 +12,8 @@ import functools
 import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -21,6 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from almoner.engines.base import Beside, Parameters, quote
+from almoner.engines.values import Literals
 
 ROWS_AT_ONCE = 1_000_000  # of an Arrow table's batch
 MOST_PLANS = 4_000
@@ -33,10 +35,7 @@ Key = tuple[
     str, int, int
 ]  # a statement as it is run, the views that are open, and how often columns were exchanged
 
-_PARAMETER = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL
-)
-
+_OF_BYTES = pa.schema([("value", pa.binary())])
 _OF_A_SCHEMA = re.compile(
     r'\b(?:FROM|JOIN)\s+(?:\w+|"[^"]*")\.'
 )  # a table, which shows without parsing a statement that is new each time
@@ -131,6 +130,8 @@ class Plans:
         self._prepared: OrderedDict[Key, str] = OrderedDict()
         self._bound_anew: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
+        self._literals = Literals(connection)
+        self._bytes: dict[str, Buffer] = {}
 
     def define(self) -> None:
         """Bring the catalogue up to the slots and to the views that are open."""
@@ -167,20 +168,43 @@ class Plans:
         """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
         self._doubtful |= self._defined.keys()
         self._defined.clear()
+        self._bytes.clear()
         self._view_set, self._buffers_seen = None, -1
 
-    def run(self, sql: str, parameters: Parameters | None) -> duckdb.DuckDBPyConnection:
-        """Run a query."""
-        return self._connection.execute(self._planned(sql, parameters))
+    def rows(self, sql: str, parameters: Parameters | None) -> list[tuple[Any, ...]]:
+        """The rows of a query as tuples."""
+        with self._ready(sql, parameters) as statement:
+            return self._connection.execute(statement).fetchall()
 
     def arrow(self, sql: str, parameters: Parameters | None) -> pa.Table:
         """The rows of a query as an Arrow table."""
-        return as_arrow(self._connection, self._planned(sql, parameters))
+        with self._ready(sql, parameters) as statement:
+            return as_arrow(self._connection, statement)
 
-    def _planned(self, sql: str, parameters: Parameters | None) -> str:
-        """What to run for a query: the first time itself, unless repetition is expected, and from the
+    @contextmanager
+    def _ready(self, sql: str, parameters: Parameters | None) -> Iterator[str]:
+        """Within the block what `sql` reads is in place; gives the statement to run for it."""
+        written, tables = self._literals.written(sql, parameters)
+        for name, value in tables.items():
+            self._put_bytes(name, value)
+        try:
+            yield self._planned(written)
+        finally:
+            for name in tables:
+                self._bytes[name].rows = None
+
+    def _put_bytes(self, name: str, value: bytes) -> None:
+        """Let `name` stand for these bytes, in this connection only."""
+        buffer = self._bytes.get(name)
+        if buffer is None:
+            buffer = self._bytes[name] = Buffer(_OF_BYTES, {})
+            self._connection.register(name, buffer)
+        buffer.rows = pa.table([[value]], _OF_BYTES)
+
+    def _planned(self, written: str) -> str:
+        """What to run for a statement: the first time itself, unless repetition is expected, and from the
         second time on a plan of its own."""
-        key = (written_out(self._connection, sql, parameters), self._cache.view_set, self._cache.exchanged)
+        key = (written, self._cache.view_set, self._cache.exchanged)
         self.define()
         plan = self._prepared.get(key)
         if plan is None:
@@ -193,7 +217,7 @@ class Plans:
     def materialize(self, name: str, sql: str, parameters: Parameters | None) -> int:
         """Compute `sql` and let `name` stand for its rows. Gives how many these are."""
         rows = self.arrow(sql, parameters)
-        self._cache.put(name, rows, lambda: self._columns(written_out(self._connection, sql, parameters)))
+        self._cache.put(name, rows, lambda: self._columns(self._literals.written(sql, parameters)[0]))
         return int(rows.num_rows)
 
     def append_rows(self, name: str, sql: str) -> int:
@@ -271,7 +295,10 @@ class Plans:
         except duckdb.Error:  # it binds joins with USING to tables without columns
             return False
         views, buffers = self._cache.views, self._cache.buffers
-        return all(self._reads_buffers_only(views[n]) if n in views else n in buffers for n in names)
+        return all(
+            self._reads_buffers_only(views[n]) if n in views else n in buffers or n in self._bytes
+            for n in names
+        )
 
     def _prepare(self, key: Key) -> str:
         self._made += 1
@@ -295,30 +322,6 @@ def _unquoted(name: str) -> str:
     if name.startswith('"'):
         return name[1:].partition('"')[0]
     return name.partition(" AS ")[0]
-
-
-_LITERALS: dict[tuple[type, Any], str] = {}
-
-
-def written_out(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters | None) -> str:
-    """`sql` with each parameter as a literal of the very type that it would have as a parameter."""
-    if not parameters:
-        return sql
-    literals = {name: _literal(connection, value) for name, value in parameters.items()}
-    return _PARAMETER.sub(lambda found: literals[found["name"]] if found["name"] else found[0], sql)
-
-
-def _literal(connection: duckdb.DuckDBPyConnection, value: Any) -> str:
-    if value is None:
-        return "NULL"
-    known = _LITERALS.get((type(value), value)) if value.__hash__ else None
-    if known is not None:
-        return known
-    text, kind = connection.execute("SELECT $value::VARCHAR, typeof($value)", {"value": value}).fetchall()[0]
-    literal = f"CAST('{text.replace(chr(39), chr(39) * 2)}' AS {kind})"
-    if value.__hash__ and len(_LITERALS) < MOST_SEEN:
-        _LITERALS[type(value), value] = literal
-    return literal
 
 
 def as_arrow(connection: duckdb.DuckDBPyConnection, statement: str, *, directly: bool = True) -> pa.Table:

@@ -17,7 +17,7 @@ from almoner.progress import progress
 from almoner.registry import deliveries
 from almoner.registry.schema import current_facts
 from almoner.stream import state
-from almoner.stream.timelines_due import TOLD
+from almoner.stream.timelines_due import CIRCUMSTANCES
 from almoner.support.outbox import changes_after
 
 
@@ -40,8 +40,8 @@ def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) ->
         timelines_of(inst, None, as_of, known_at)
     with inst.engine.transaction():
         state.forget_timelines_due(inst.engine, None)
-        told = timelines.circumstances(inst.engine, inst.pack, as_of, known_at)
-        state.set_mark(inst.engine, TOLD, told)
+        circumstances = timelines.circumstances(inst.engine, inst.pack, as_of, known_at)
+        state.set_mark(inst.engine, CIRCUMSTANCES, circumstances)
 
 
 def timelines_of(
@@ -90,7 +90,7 @@ def members_of_cases(
         FROM ({current_facts(membership)}) AS f
         WHERE f.household_id IN ({changed})
         ORDER BY f.household_id, f.person_id
-    """
+        """
     with inst.engine.register(
         "asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})
     ):

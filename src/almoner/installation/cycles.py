@@ -15,7 +15,7 @@ from almoner.cycle import CycleOutcome
 from almoner.engines import open_engine
 from almoner.installation.casework_sync import apply_outbox, show_timelines
 from almoner.installation.opening import Installation, pack_folder
-from almoner.policy import archive, compile_archived, compile_pack
+from almoner.policy import archive, archived, compile_archived, compile_pack
 from almoner.progress import progress
 from almoner.registry.schema import ensure
 from almoner.registry.scope import persons_without_household
@@ -79,17 +79,19 @@ class Replayed:
 
 
 def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
-    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of that
-    time."""
+    """What was decided for `as_of` on what was known at `known_at`, computed again with the pack of then.
+
+    Where nothing had been decided for that day, it is computed with the pack in use. Raises PackError
+    where the pack that decided is missing from the archive, or was changed there.
+    """
     place = home.load(folder)
     with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
         ledger.create(engine)
         sweep = records.last_sweep(engine, as_of, known_at)
         when = sweep.known_at if sweep else known_at
-        kept = place.pack_archive / sweep.pack_hash if sweep else None
         pack = (
-            compile_archived(kept, pack_folder(place), as_of=as_of)
-            if kept and kept.is_dir()
+            compile_archived(archived(place.pack_archive, sweep.pack_hash), pack_folder(place), as_of=as_of)
+            if sweep
             else compile_pack(pack_folder(place), as_of=as_of)
         )
         ensure(engine, pack.feeds)

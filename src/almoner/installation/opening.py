@@ -38,7 +38,7 @@ class Installation:
 
 
 def pack_folder(place: Home) -> Path:
-    """The folder of the installation's pack: one that comes with Almoner, or one of the installation's own."""
+    """The folder of the installation's pack: its own, or one that comes with Almoner."""
     own = place.folder / place.settings.pack
     return own if own.is_dir() else find_pack(place.settings.pack)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from almoner.policy.model.pack import IDENTITY_ROLES, Property, Role
 from almoner.policy.model.terms import Words
@@ -140,7 +140,7 @@ class Broken:
 
     line: int
     rule: str
-    raw: str
+    raw: str = field(repr=False)
     column: str | None = None
     value: str = ""  # masked
 
@@ -151,7 +151,7 @@ class BadRow:
     the vault."""
 
     line: int
-    raw: str
+    raw: str = field(repr=False)
     faults: tuple[tuple[str | None, str, str], ...]
 
 

@@ -76,19 +76,20 @@ def number_sql(cell: str) -> str:
 
 def _trimmed(text: str) -> str:
     """The first test spares almost every cell the slow one."""
-    return (
-        f"CASE WHEN regexp_full_match({text}, {_TRIM}) THEN {text} ELSE "
-        f"nullif(trim({text}, {_BLANK}), '') END"
-    )
+    return f"""
+        CASE WHEN regexp_full_match({text}, {_TRIM}) THEN {text} ELSE nullif(trim({text}, {_BLANK}), '') END
+        """
 
 
 def _from_text(of: Property, cell: str) -> str:
     match of.type:
         case "integer":
-            return (
-                f"CASE WHEN regexp_full_match({cell}, {_WHOLE}) THEN TRY_CAST(split_part({cell}, "
-                "'.', 1) AS BIGINT) END"
-            )
+            return f"""
+                CASE
+                  WHEN regexp_full_match({cell}, {_WHOLE})
+                    THEN TRY_CAST(split_part({cell}, '.', 1) AS BIGINT)
+                END
+                """
         case "number":
             return f"CASE WHEN regexp_full_match({cell}, {_NUMBER}) THEN TRY_CAST({cell} AS DOUBLE) END"
         case "date":
@@ -106,10 +107,12 @@ def _day_from_text(of: Property, cell: str) -> str:
     if not of.format:
         return iso
     form = date_format(of.format)
-    own = (
-        f"CASE WHEN regexp_full_match({cell}, {_text(form.regex)}) THEN try_strptime({cell}, "
-        f"{_text(form.strptime)})::DATE END"
-    )
+    own = f"""
+        CASE
+          WHEN regexp_full_match({cell}, {_text(form.regex)})
+            THEN try_strptime({cell}, {_text(form.strptime)})::DATE
+        END
+        """
     day = f"coalesce({iso}, {own})"
     return f"date_trunc('month', {day})::DATE" if form.monthly else day
 
@@ -119,10 +122,15 @@ def _time_from_text(of: Property, cell: str) -> str:
     if not of.format:
         return iso
     form = date_format(of.format)
-    return (
-        f"coalesce({iso}, CASE WHEN regexp_full_match({cell}, {_text(form.regex)}) THEN "
-        f"try_strptime({cell}, {_text(form.strptime)}) END)"
-    )
+    return f"""
+        coalesce(
+          {iso},
+          CASE
+            WHEN regexp_full_match({cell}, {_text(form.regex)})
+              THEN try_strptime({cell}, {_text(form.strptime)})
+          END
+        )
+        """
 
 
 def _from_typed(of: Property, kind: pa.DataType, cell: str) -> str:

@@ -94,10 +94,12 @@ def _bad_rows(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Tab
     """In portions, so that a delivery that is bad throughout needs no more memory than another."""
     conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
     raws = [f"{quote(c.of.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
-    sql = (
-        f"SELECT {', '.join([LINE, *raws, *conditions])} FROM ({_typed(feed, checks, table)}) WHERE "
-        f"{_any(checks)} ORDER BY {LINE}"
-    )
+    sql = f"""
+        SELECT {", ".join([LINE, *raws, *conditions])}
+        FROM ({_typed(feed, checks, table)})
+        WHERE {_any(checks)}
+        ORDER BY {LINE}
+        """
     for start in range(0, table.num_rows, BAD_ROWS_AT_ONCE):
         with engine.register(_named(feed, table), table.slice(start, BAD_ROWS_AT_ONCE)):
             found = engine.rows(sql)

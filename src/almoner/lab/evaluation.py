@@ -51,7 +51,10 @@ class Quality:
 
 
 def truth_of(engine: Engine, vault: Vault, place: Path, as_of: dt.date) -> None:
-    """Keep the needs of the place as `true_need` (need, household_id, person_id), by the registry's own ids."""
+    """Write the needs of the place to the table `true_need` (need, household_id, person_id).
+
+    Ids are those of the registry.
+    """
     needs = _needs(place / "truth")
     since = as_of - dt.timedelta(days=DAYS_BACK)
     with engine.register("truth_file", needs):
@@ -109,13 +112,20 @@ def _against(
         " r.person_id)"
     )
     sql = f"""
-        WITH needed AS (SELECT DISTINCT need, household_id, person_id FROM true_need WHERE list_contains($needs, need)),
-             met AS (SELECT r.household_id, r.person_id, n.household_id AS home, n.person_id AS who, n.need
-                     FROM raised_by_rule AS r JOIN needed AS n ON {same})
-        SELECT (SELECT count(*) FROM raised_by_rule),
-               (SELECT count(*) FROM (SELECT DISTINCT household_id, person_id FROM met)),
-               (SELECT count(*) FROM needed),
-               (SELECT count(*) FROM (SELECT DISTINCT need, home, who FROM met))"""
+        WITH needed AS (
+          SELECT DISTINCT need, household_id, person_id FROM true_need WHERE list_contains($needs, need)
+        ),
+        met AS (
+          SELECT r.household_id, r.person_id, n.household_id AS home, n.person_id AS who, n.need
+          FROM raised_by_rule AS r
+          JOIN needed AS n ON {same}
+        )
+        SELECT
+          (SELECT count(*) FROM raised_by_rule),
+          (SELECT count(*) FROM (SELECT DISTINCT household_id, person_id FROM met)),
+          (SELECT count(*) FROM needed),
+          (SELECT count(*) FROM (SELECT DISTINCT need, home, who FROM met))
+        """
     return Quality(name, *engine.rows(sql, {"needs": list(needs)})[0])
 
 

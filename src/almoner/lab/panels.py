@@ -171,8 +171,11 @@ def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[s
             fired[watched.signal] += watched.holds
         need = context.sql(panel.order_by["need"])
         rows = engine.rows(
-            f"SELECT {panel.order_by['person']}::VARCHAR, {need}::DOUBLE FROM {wide('person')} WHERE {need}"
-            " IS NOT NULL"
+            f"""
+            SELECT {panel.order_by["person"]}::VARCHAR, {need}::DOUBLE
+            FROM {wide("person")}
+            WHERE {need} IS NOT NULL
+            """
         )
     return dict(rows)
 

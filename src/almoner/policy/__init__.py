@@ -11,9 +11,9 @@ from pathlib import Path
 from almoner.errors import PackError
 from almoner.policy.findings import Finding
 from almoner.policy.model.pack import Pack
-from almoner.policy.reading.sources import archive, find_pack, pack_files
+from almoner.policy.reading.sources import archive, archived, find_pack, pack_files
 
-__all__ = ["archive", "check_pack", "compile_archived", "compile_pack", "find_pack", "pack_files"]
+__all__ = ["archive", "archived", "check_pack", "compile_archived", "compile_pack", "find_pack", "pack_files"]
 
 
 def check_pack(

@@ -112,8 +112,10 @@ def digest(engine: Engine, feeds: Iterable[Feed]) -> str:
     lines = []
     for feed in sorted(feeds, key=lambda f: f.id):
         counted = engine.rows(
-            f"SELECT count(*), bit_xor(hash(f)), sum((hash(f) // 4)::BIGINT)::VARCHAR FROM {fact_table(feed)}"
-            " AS f"
+            f"""
+            SELECT count(*), bit_xor(hash(f)), sum((hash(f) // 4)::BIGINT)::VARCHAR
+            FROM {fact_table(feed)} AS f
+            """
         )[0]
         lines.append(f"{feed.id} {counted}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

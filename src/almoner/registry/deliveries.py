@@ -112,8 +112,11 @@ class DeliveryLog:
         columns = {name: [getattr(receipt, name) for receipt in self._entered] for name in _STORED}
         with self._engine.register("entered", pa.table(columns, schema=_SCHEMA)):
             self._engine.execute(
-                f"INSERT INTO registry.delivery ({', '.join(_STORED)}) SELECT {', '.join(_STORED)} FROM"
-                " entered"
+                f"""
+                INSERT INTO registry.delivery ({", ".join(_STORED)})
+                SELECT {", ".join(_STORED)}
+                FROM entered
+                """
             )
         self._entered.clear()
 
@@ -245,10 +248,7 @@ def watermarks(engine: Engine, known_at: dt.datetime) -> dict[str, dt.date | Non
     return dict(
         engine.rows(
             """
-            SELECT feed, max(complete_through)
-            FROM registry.delivery
-            WHERE received_at <= $at
-            GROUP BY feed
+            SELECT feed, max(complete_through) FROM registry.delivery WHERE received_at <= $at GROUP BY feed
             """,
             {"at": known_at},
         )
@@ -325,8 +325,12 @@ def feed_to_fill(pack_feeds: Mapping[str, Feed], name: str) -> Feed:
 
 def _taken(engine: Engine, feed: Feed, digest: str) -> DeliveryReceipt | None:
     found = engine.rows(
-        f"SELECT {', '.join(_STORED)} FROM registry.delivery WHERE feed = $feed AND sha256 = $digest "
-        "ORDER BY complete_through DESC NULLS LAST, delivery_id",
+        f"""
+        SELECT {", ".join(_STORED)}
+        FROM registry.delivery
+        WHERE feed = $feed AND sha256 = $digest
+        ORDER BY complete_through DESC NULLS LAST, delivery_id
+        """,
         {"feed": feed.id, "digest": digest},
     )
     return (

@@ -37,12 +37,12 @@ def any_closed(engine: Engine) -> bool:
 def first_households(engine: Engine, table: str, most: int) -> list[int]:
     """At most `most` households of a table of the schema `registry`, in the order of their ids."""
     sql = f"""
-      SELECT DISTINCT household_id
-      FROM registry.{table}
-      WHERE household_id <> {EVERYBODY}
-      ORDER BY household_id
-      LIMIT $most
-    """
+        SELECT DISTINCT household_id
+        FROM registry.{table}
+        WHERE household_id <> {EVERYBODY}
+        ORDER BY household_id
+        LIMIT $most
+        """
     return [household for (household,) in engine.rows(sql, {"most": most})]
 
 
@@ -88,12 +88,19 @@ class DirtyHouseholds:
             column = "person_id"
         else:
             return
-        new = (
-            f"SELECT DISTINCT {column} AS subject, false AS closed FROM {matched} WHERE NOT same AND {column}"
-            " IS NOT NULL"
-        )
-        old = f"""SELECT DISTINCT {column} AS subject, true AS closed FROM {fact_table(feed)} WHERE {column} IS NOT NULL
-            AND rowid IN (SELECT old FROM {matched} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"})"""
+        new = f"""
+            SELECT DISTINCT {column} AS subject, false AS closed
+            FROM {matched}
+            WHERE NOT same AND {column} IS NOT NULL
+            """
+        old = f"""
+            SELECT DISTINCT {column} AS subject, true AS closed
+            FROM {fact_table(feed)}
+            WHERE {column} IS NOT NULL
+              AND rowid IN (
+                SELECT old FROM {matched} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"}
+              )
+            """
         asked = ((new, not withdrawn and not everybody), (old, corrected))
         self._found[column] += [self._engine.table(sql) for sql, wanted in asked if wanted]
 
@@ -109,9 +116,16 @@ class DirtyHouseholds:
             self._engine.register("persons_written", parts[1]),
         ):
             self._engine.execute(
-                f"""INSERT INTO registry.touched SELECT subject, closed FROM households_written UNION
-                SELECT r.household_id, s.closed FROM persons_written AS s JOIN {fact_table(register)} AS r ON r.person_id = s.subject
-                WHERE r.known_to = 'infinity' AND r.household_id IS NOT NULL"""
+                f"""
+                INSERT INTO registry.touched
+                SELECT subject, closed
+                FROM households_written
+                UNION
+                SELECT r.household_id, s.closed
+                FROM persons_written AS s
+                JOIN {fact_table(register)} AS r ON r.person_id = s.subject
+                WHERE r.known_to = 'infinity' AND r.household_id IS NOT NULL
+                """
             )
 
     def _offered(self, column: str) -> pa.Table:

@@ -76,12 +76,20 @@ def find_duplicate_keys(engine: Engine, feed: Feed) -> bool:
     values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
     engine.materialize(
         name_of("twin", feed),
-        f"""WITH kin AS (SELECT p.* FROM {placed} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}),
+        f"""
+        WITH kin AS (
+          SELECT p.* FROM {placed} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}
+        ),
         kinds AS (
-            SELECT {_list(key, "p")}, count(DISTINCT row({values})) AS kinds, min(p.{LINE}) AS first_line
-            FROM kin p JOIN {quote(stage_of(feed))} s USING ({LINE}) GROUP BY {_list(key, "p")}
+          SELECT {_list(key, "p")}, count(DISTINCT row({values})) AS kinds, min(p.{LINE}) AS first_line
+          FROM kin p
+          JOIN {quote(stage_of(feed))} s USING ({LINE})
+          GROUP BY {_list(key, "p")}
         )
-        SELECT p.{LINE}, k.kinds, k.first_line FROM kin p JOIN kinds k ON {_same("p", "k", key)}""",
+        SELECT p.{LINE}, k.kinds, k.first_line
+        FROM kin p
+        JOIN kinds k ON {_same("p", "k", key)}
+        """,
     )
     return True
 
@@ -101,10 +109,15 @@ def drop_duplicates(engine: Engine, feed: Feed) -> int:
 def keep_last(engine: Engine, feed: Feed) -> int:
     """Of several rows with one key keep the last. Gives how many were dropped."""
     key, placed = _list(_key(feed), "p"), quote(name_of("placed", feed))
-    earlier = (
-        f"SELECT {LINE} FROM (SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last FROM {placed}"
-        f" p SEMI JOIN {duplicate_keys(feed)} t USING ({LINE})) WHERE {LINE} < last"
-    )
+    earlier = f"""
+        SELECT {LINE}
+        FROM (
+          SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last
+          FROM {placed} p
+          SEMI JOIN {duplicate_keys(feed)} t USING ({LINE})
+        )
+        WHERE {LINE} < last
+        """
     dropped = engine.rows(earlier)
     if dropped:
         drop_lines(engine, feed, ", ".join(str(line) for (line,) in dropped))
@@ -129,10 +142,11 @@ def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None 
     """What is known of the rows that are placed, as a table to read: `old` is the open row with the same
     key, if any; `same` whether its values are equal. `holders` find few rows sooner."""
     columns, key, placed = fact_columns(feed), _key(feed), quote(name_of("placed", feed))
-    known = (
-        f"SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)} FROM "
-        f"{fact_table(feed)} WHERE {_open(feed, rows)}"
-    )
+    known = f"""
+        SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)}
+        FROM {fact_table(feed)}
+        WHERE {_open(feed, rows)}
+        """
     if rows.rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
         return (
             f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {placed})"
@@ -141,8 +155,11 @@ def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None 
     with _whose(engine, feed, rows, holders) as whose:
         engine.materialize(
             matched,
-            f"""SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
-            FROM {placed} p LEFT JOIN ({known} AND {whose}) f ON {_same("p", "f", key)}""",
+            f"""
+            SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
+            FROM {placed} p
+            LEFT JOIN ({known} AND {whose}) f ON {_same("p", "f", key)}
+            """,
         )
     return quote(matched)
 
@@ -150,25 +167,36 @@ def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None 
 def write(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime, delivery_id: int) -> Written:
     """Close what the `matched` rows correct and add what is new, clustered by household and person."""
     counts = engine.rows(
-        f"""SELECT count(*) FILTER (old IS NULL), count(*) FILTER (old IS NOT NULL AND NOT same),
-        count(*) FILTER (same)
-        FROM {matched}"""
+        f"""
+        SELECT
+          count(*) FILTER (old IS NULL),
+          count(*) FILTER (old IS NOT NULL AND NOT same),
+          count(*) FILTER (same)
+        FROM {matched}
+        """
     )[0]
     written = Written(*counts)
     clock = {"received_at": received_at}
     if written.corrected:
         engine.execute(
-            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM "
-            f"{matched} WHERE old IS NOT NULL AND NOT same)",
+            f"""
+            UPDATE {fact_table(feed)}
+            SET known_to = $received_at
+            WHERE rowid IN (SELECT old FROM {matched} WHERE old IS NOT NULL AND NOT same)
+            """,
             clock,
         )
     if written.new + written.corrected == 0:
         return written
     names = _list(fact_columns(feed))
     engine.execute(
-        f"""INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
+        f"""
+        INSERT INTO {fact_table(feed)} ({names}, known_from, known_to, delivery_id)
         SELECT {names}, $received_at::TIMESTAMP, 'infinity'::TIMESTAMP, $delivery_id
-        FROM {matched} WHERE NOT same ORDER BY {_list(cluster_columns(feed))}""",
+        FROM {matched}
+        WHERE NOT same
+        ORDER BY {_list(cluster_columns(feed))}
+        """,
         clock | {"delivery_id": delivery_id},
     )
     return written
@@ -182,8 +210,11 @@ def close(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime) ->
     )[0]
     if found:
         engine.execute(
-            f"UPDATE {fact_table(feed)} SET known_to = $received_at WHERE rowid IN (SELECT old FROM {matched}"
-            " WHERE old IS NOT NULL)",
+            f"""
+            UPDATE {fact_table(feed)}
+            SET known_to = $received_at
+            WHERE rowid IN (SELECT old FROM {matched} WHERE old IS NOT NULL)
+            """,
             {"received_at": received_at},
         )
     return Written(0, found, unknown)

@@ -27,10 +27,11 @@ class _Index:
     """Persons by the hash of what they hold, in sorted pieces that grow like the digits of a number."""
 
     def __init__(self, rows: str, key: str, number: str) -> None:
-        self._rows = (
-            f"SELECT hash({key}) AS key, person_id, {number}::BIGINT AS number FROM {rows} WHERE {number} >"
-            " $through"
-        )
+        self._rows = f"""
+            SELECT hash({key}) AS key, person_id, {number}::BIGINT AS number
+            FROM {rows}
+            WHERE {number} > $through
+            """
         self._through = -1
         self._pieces: list[tuple[NDArray[np.uint64], NDArray[np.int64]]] = []
         self._usable = True

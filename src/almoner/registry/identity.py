@@ -18,7 +18,7 @@ from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model.pack import Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
 from almoner.registry.numbers import NumberVerdict, check_numbers
-from almoner.registry.vault import Vault
+from almoner.registry.vault import Secret, Vault
 
 HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
 _BLOCK_BYTES = 64
@@ -37,9 +37,10 @@ def hmac_sql(text: str) -> str:
     return f"unhex(sha256($opad || unhex(sha256($ipad || encode({text})))))"
 
 
-def pads(vault: Vault) -> dict[str, bytes]:
-    key = vault.index_key.ljust(_BLOCK_BYTES, b"\0")
-    return {"ipad": bytes(b ^ 0x36 for b in key), "opad": bytes(b ^ 0x5C for b in key)}
+def pads(vault: Vault) -> dict[str, Secret]:
+    """The inner and outer key pads of the blind index (64 bytes each), as parameters of `hmac_sql`."""
+    key = Secret(vault.index_key.ljust(_BLOCK_BYTES, b"\0"))
+    return {"ipad": Secret(b ^ 0x36 for b in key), "opad": Secret(b ^ 0x5C for b in key)}
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,24 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
     ):
         engine.materialize(
             _INDEXED,
-            f"""SELECT number, {hmac_sql("number")} AS number_index FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)""",
+            f"""
+            SELECT number, {hmac_sql("number")} AS number_index
+            FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)
+            """,
             pads(vault),
         )
     with held_by(engine, "persons_holding", holders.of_numbers(engine, _INDEXED)) as whose:
         engine.materialize(
             _EXPECTED,
             # materialised: else every index is compared
-            f"""WITH held AS MATERIALIZED (
-                SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose}
+            f"""
+            WITH held AS MATERIALIZED (
+              SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose}
             )
-            SELECT number, number_index, person_id, checked_as FROM {_INDEXED} JOIN held USING (number_index)""",
+            SELECT number, number_index, person_id, checked_as
+            FROM {_INDEXED}
+            JOIN held USING (number_index)
+            """,
         )
 
 
@@ -117,8 +125,11 @@ def _see(engine: Engine, vault: Vault, feed: Feed, of: Property) -> list[str]:
     """Fill `number_seen`. Gives the numbers that were never checked as the feed says."""
     engine.materialize(
         name_of("number_seen", feed),
-        f"""SELECT number, number AS canonical, number_index, person_id, checked_as
-        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, of)})) LEFT JOIN registry.person USING (number_index)""",
+        f"""
+        SELECT number, number AS canonical, number_index, person_id, checked_as
+        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, of)}))
+        LEFT JOIN registry.person USING (number_index)
+        """,
         pads(vault),
     )
     return _unchecked(engine, feed, of)
@@ -128,8 +139,11 @@ def _see_expected(engine: Engine, feed: Feed, of: Property) -> list[str]:
     """As `_see`, among those who were expected; of others the index is not found out."""
     engine.materialize(
         name_of("number_seen", feed),
-        f"""SELECT s.number, s.number AS canonical, e.number_index, e.person_id, e.checked_as
-        FROM ({_staged(feed, of)}) s LEFT JOIN {_EXPECTED} e ON e.number = s.number""",
+        f"""
+        SELECT s.number, s.number AS canonical, e.number_index, e.person_id, e.checked_as
+        FROM ({_staged(feed, of)}) s
+        LEFT JOIN {_EXPECTED} e ON e.number = s.number
+        """,
     )
     return _unchecked(engine, feed, of)
 
@@ -155,19 +169,30 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
     of = feed.with_role(Role.HOUSEHOLD)
     if of is None:
         return
-    seen = (
-        f"SELECT DISTINCT {quote(of.name)} AS household_no FROM {quote(stage_of(feed))} WHERE household_no IS"
-        " NOT NULL"
-    )
+    seen = f"""
+        SELECT DISTINCT {quote(of.name)} AS household_no
+        FROM {quote(stage_of(feed))}
+        WHERE household_no IS NOT NULL
+        """
     index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
     engine.materialize(
         name_of("household_seen", feed),
-        f"""WITH indexed AS (SELECT household_no, {index} AS key_index FROM ({seen}))
-        SELECT household_no, key_index, h.household_id IS NULL AS is_new,
-               coalesce(h.household_id, (SELECT coalesce(max(household_id), 0) FROM registry.household)
-                        + row_number() OVER (PARTITION BY h.household_id IS NULL ORDER BY
-                        household_no)) AS household_id
-        FROM indexed LEFT JOIN registry.household h USING (key_index)""",
+        f"""
+        WITH indexed AS (
+          SELECT household_no, {index} AS key_index FROM ({seen})
+        )
+        SELECT
+          household_no,
+          key_index,
+          h.household_id IS NULL AS is_new,
+          coalesce(
+            h.household_id,
+            (SELECT coalesce(max(household_id), 0) FROM registry.household)
+              + row_number() OVER (PARTITION BY h.household_id IS NULL ORDER BY household_no)
+          ) AS household_id
+        FROM indexed
+        LEFT JOIN registry.household h USING (key_index)
+        """,
         pads(vault),
     )
 
@@ -189,17 +214,30 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
         return False
     engine.materialize(
         name_of("person_seen", feed),
-        f"""WITH fresh AS (
-            SELECT number_index, min(household_id) AS household_id
-            FROM {seen} LEFT JOIN ({_homes(feed)}) USING (number) WHERE person_id IS NULL GROUP BY ALL
-        ), numbered AS (
-            SELECT number_index, (SELECT coalesce(max(person_id), 0) FROM registry.person)
-                   + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id
-            FROM fresh
+        f"""
+        WITH fresh AS (
+          SELECT number_index, min(household_id) AS household_id
+          FROM {seen}
+          LEFT JOIN ({_homes(feed)}) USING (number)
+          WHERE person_id IS NULL
+          GROUP BY ALL
+        ),
+        numbered AS (
+          SELECT
+            number_index,
+            (SELECT coalesce(max(person_id), 0) FROM registry.person)
+              + row_number() OVER (ORDER BY household_id NULLS LAST, number_index) AS person_id
+          FROM fresh
         )
-        SELECT number, canonical, number_index, coalesce(s.person_id, n.person_id) AS person_id,
-               s.person_id IS NULL AS is_new
-        FROM {seen} s LEFT JOIN numbered n USING (number_index){good}""",
+        SELECT
+          number,
+          canonical,
+          number_index,
+          coalesce(s.person_id, n.person_id) AS person_id,
+          s.person_id IS NULL AS is_new
+        FROM {seen} s
+        LEFT JOIN numbered n USING (number_index){good}
+        """,
     )
     return bool(engine.rows(f"SELECT 1 FROM {_table('person_seen', feed)} WHERE is_new LIMIT 1"))
 
@@ -210,20 +248,33 @@ def keep_new(engine: Engine, feed: Feed) -> int:
     columns, placed = {p.fact_column for p in feed.properties}, _table("placed", feed)
     if "household_id" in columns:
         engine.execute(
-            f"""INSERT INTO registry.household SELECT household_id, key_index FROM {_table("household_seen", feed)}
-            WHERE is_new AND household_id IN (SELECT household_id FROM {placed}) ORDER BY household_id"""
+            f"""
+            INSERT INTO registry.household
+            SELECT household_id, key_index
+            FROM {_table("household_seen", feed)}
+            WHERE is_new AND household_id IN (SELECT household_id FROM {placed})
+            ORDER BY household_id
+            """
         )
     if "person_id" not in columns:
         return 0
     persons = engine.materialize(
         name_of("person_kept", feed),
-        f"""SELECT person_id, any_value(number_index) AS number_index FROM {_table("person_seen", feed)}
-        WHERE is_new AND person_id IN (SELECT person_id FROM {placed}) GROUP BY person_id""",
+        f"""
+        SELECT person_id, any_value(number_index) AS number_index
+        FROM {_table("person_seen", feed)}
+        WHERE is_new AND person_id IN (SELECT person_id FROM {placed})
+        GROUP BY person_id
+        """,
     )
     of = feed.with_role(Role.RESIDENT_ID)
     engine.execute(
-        f"""INSERT INTO registry.person SELECT person_id, number_index, $checked_as, NULL::BLOB
-        FROM {_table("person_kept", feed)} ORDER BY person_id""",
+        f"""
+        INSERT INTO registry.person
+        SELECT person_id, number_index, $checked_as, NULL::BLOB
+        FROM {_table("person_kept", feed)}
+        ORDER BY person_id
+        """,
         {"checked_as": (of.identifier if of else None) or ""},
     )
     return persons
@@ -233,11 +284,12 @@ def _homes(feed: Feed) -> str:
     number, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
     if not number or not home:
         return "SELECT ''::VARCHAR AS number, 0::BIGINT AS household_id LIMIT 0"
-    return (
-        f"SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id FROM"
-        f" {quote(stage_of(feed))} s JOIN {_table('household_seen', feed)} h ON h.household_no ="
-        f" s.{quote(home.name)} GROUP BY ALL"
-    )
+    return f"""
+        SELECT s.{quote(number.name)} AS number, min(h.household_id) AS household_id
+        FROM {quote(stage_of(feed))} s
+        JOIN {_table("household_seen", feed)} h ON h.household_no = s.{quote(home.name)}
+        GROUP BY ALL
+        """
 
 
 def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[NumberVerdict]) -> None:
@@ -249,8 +301,18 @@ def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[NumberVerdict])
     with engine.register(named, pa.table(data | {"number_index": [vault.index(v.canonical) for v in odd]})):
         engine.materialize(
             seen,
-            f"""SELECT s.number, coalesce(o.canonical, s.canonical) AS canonical, coalesce(o.number_index, s.number_index) AS number_index,
-            CASE WHEN o.number IS NULL THEN s.person_id ELSE o.person_id END AS person_id, s.checked_as
-            FROM {quote(seen)} s LEFT JOIN (SELECT odd.*, p.person_id FROM {quote(named)} AS odd LEFT JOIN registry.person p USING (number_index)) AS o
-            ON o.number = s.number""",
+            f"""
+            SELECT
+              s.number,
+              coalesce(o.canonical, s.canonical) AS canonical,
+              coalesce(o.number_index, s.number_index) AS number_index,
+              CASE WHEN o.number IS NULL THEN s.person_id ELSE o.person_id END AS person_id,
+              s.checked_as
+            FROM {quote(seen)} s
+            LEFT JOIN (
+              SELECT odd.*, p.person_id
+              FROM {quote(named)} AS odd
+              LEFT JOIN registry.person p USING (number_index)
+            ) AS o ON o.number = s.number
+            """,
         )

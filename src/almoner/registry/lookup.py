@@ -19,16 +19,10 @@ def materialize_with_ids(
         name,
         f"""
         WITH wanted AS (
-          SELECT
-            *,
-            {hmac_sql("$prefix || household_no")} AS home,
-            {hmac_sql("resident_no")} AS number
+          SELECT *, {hmac_sql("$prefix || household_no")} AS home, {hmac_sql("resident_no")} AS number
           FROM ({select})
         )
-        SELECT
-          w.* EXCLUDE (household_no, resident_no, home, number),
-          h.household_id,
-          p.person_id
+        SELECT w.* EXCLUDE (household_no, resident_no, home, number), h.household_id, p.person_id
         FROM wanted AS w
         LEFT JOIN registry.household AS h ON h.key_index = w.home
         LEFT JOIN registry.person AS p ON p.number_index = w.number

@@ -31,6 +31,9 @@ class NumberVerdict(NamedTuple):
     canonical: str
     rule: str | None
 
+    def __repr__(self) -> str:
+        return f"NumberVerdict({self.rule})"  # never the number: a repr ends up in logs
+
 
 def check_numbers(identifier: str | None, numbers: Sequence[str]) -> list[NumberVerdict]:
     """Verdicts on the numbers that are wrong or not in their one spelling; all others are valid.

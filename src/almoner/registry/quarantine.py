@@ -18,11 +18,11 @@ from almoner.engines.base import Engine
 from almoner.errors import AlmonerError
 from almoner.intake.faults import BadRow, RowFault
 from almoner.registry.vault import Vault
+from almoner.spreadsheet import harmless
 
 ROWS_AT_ONCE = 20_000
 SEALED_FIELD = "row"
 STATES = ("open", "retried", "dismissed")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,21 @@ class Sink:
         first = int(self.engine.value("SELECT coalesce(max(quarantine_id), 0) + 1 FROM registry.quarantine"))
         with self.engine.register("bad_rows", self._row_table(first)):
             self.engine.execute(
-                """INSERT INTO registry.quarantine SELECT quarantine_id, $delivery_id, $feed, $file,
-                line, row_sealed,
-                'open', NULL, $received_at, NULL FROM bad_rows""",
+                """
+                INSERT INTO registry.quarantine
+                SELECT
+                  quarantine_id,
+                  $delivery_id,
+                  $feed,
+                  $file,
+                  line,
+                  row_sealed,
+                  'open',
+                  NULL,
+                  $received_at,
+                  NULL
+                FROM bad_rows
+                """,
                 {
                     "delivery_id": self.delivery_id,
                     "feed": self.feed,
@@ -129,10 +141,20 @@ def entries(
     filters = {k: v for k, v in wanted.items() if v is not None}
     where = " AND ".join(_FILTERS[k] for k in filters) or "true"
     found = engine.rows(
-        f"""WITH chosen AS (SELECT * FROM registry.quarantine q WHERE {where}
-            ORDER BY quarantine_id LIMIT {int(limit)} OFFSET {int(offset)})
+        f"""
+        WITH chosen AS (
+          SELECT *
+          FROM registry.quarantine q
+          WHERE {where}
+          ORDER BY quarantine_id
+          LIMIT {int(limit)}
+          OFFSET {int(offset)}
+        )
         SELECT quarantine_id, delivery_id, state, reason, feed, file, line, column_name, value, rule
-        FROM chosen JOIN registry.fault USING (quarantine_id) ORDER BY quarantine_id, rule, column_name""",
+        FROM chosen
+        JOIN registry.fault USING (quarantine_id)
+        ORDER BY quarantine_id, rule, column_name
+        """,
         filters,
     )
     return _grouped(found)
@@ -167,7 +189,7 @@ def export_csv(found: Iterable[Entry]) -> str:
                 f.advice["zh"],
                 entry.state,
             ]
-            writer.writerow([entry.quarantine_id, *map(_harmless, cells)])
+            writer.writerow([entry.quarantine_id, *map(harmless, cells)])
     return text.getvalue()
 
 
@@ -181,8 +203,11 @@ def dismiss(engine: Engine, quarantine_ids: Sequence[int], reason: str, at: dt.d
     with engine.transaction():
         count = int(engine.value(f"SELECT count(*) FROM registry.quarantine WHERE {chosen}"))
         engine.execute(
-            "UPDATE registry.quarantine SET state = 'dismissed', reason = $reason, changed_at = $at "
-            f"WHERE {chosen}",
+            f"""
+            UPDATE registry.quarantine
+            SET state = 'dismissed', reason = $reason, changed_at = $at
+            WHERE {chosen}
+            """,
             {"reason": reason.strip(), "at": at},
         )
     return count
@@ -197,8 +222,3 @@ def _grouped(rows: list[tuple[Any, ...]]) -> list[Entry]:
         Entry(id_, origin, state, reason, tuple(faults))
         for id_, (origin, state, reason, faults) in found.items()
     ]
-
-
-def _harmless(cell: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -142,10 +142,12 @@ def _open_rows(
         if chosen is None
         else f" AND quarantine_id IN ({', '.join(str(int(i)) for i in chosen) or 'NULL'})"
     )
-    sql = (
-        "SELECT quarantine_id, row_sealed FROM registry.quarantine WHERE feed = $feed AND state = "
-        f"'open'{only} ORDER BY 1"
-    )
+    sql = f"""
+        SELECT quarantine_id, row_sealed
+        FROM registry.quarantine
+        WHERE feed = $feed AND state = 'open'{only}
+        ORDER BY 1
+        """
     opened = {
         id_: json.loads(vault.open(id_, SEALED_FIELD, sealed) or "{}")
         for id_, sealed in engine.rows(sql, {"feed": feed.id})
@@ -163,9 +165,11 @@ def _slices(feed: Feed, rows: dict[int, dict[str, Any]]) -> Iterator[Slice]:
 def _mark(engine: Engine, passed: list[int], delivery_id: int, at: dt.datetime) -> None:
     with engine.register("passed", pa.table({"quarantine_id": passed})):
         engine.execute(
-            """UPDATE registry.quarantine SET state = 'retried', retried_delivery_id = $delivery_id,
-            changed_at = $at
-            WHERE quarantine_id IN (SELECT quarantine_id FROM passed)""",
+            """
+            UPDATE registry.quarantine
+            SET state = 'retried', retried_delivery_id = $delivery_id, changed_at = $at
+            WHERE quarantine_id IN (SELECT quarantine_id FROM passed)
+            """,
             {"delivery_id": delivery_id, "at": at},
         )
 

@@ -80,8 +80,12 @@ def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_a
     members = f"SELECT person_id FROM ({_members(feeds, known_at, None)})"
     return int(
         engine.value(
-            f"SELECT count(*) FROM ({' UNION '.join(known)}) p ANTI JOIN ({members}) m USING "
-            "(person_id) WHERE person_id IS NOT NULL"
+            f"""
+            SELECT count(*)
+            FROM ({" UNION ".join(known)}) p
+            ANTI JOIN ({members}) m USING (person_id)
+            WHERE person_id IS NOT NULL
+            """
         )
     )
 
@@ -118,19 +122,21 @@ def _members(
     if register is None or {"person_id", "household_id"} & absent.get(register.id, frozenset()):
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
     only = f" AND household_id IN ({chosen})" if chosen is not None else ""
-    return (
-        f"SELECT person_id, household_id FROM {fact_table(register)} WHERE {_known(known_at)} AND "
-        f"household_id IS NOT NULL{only}"
-    )
+    return f"""
+        SELECT person_id, household_id
+        FROM {fact_table(register)}
+        WHERE {_known(known_at)} AND household_id IS NOT NULL{only}
+        """
 
 
 def _feeds(feeds: Mapping[str, Feed], known_at: dt.datetime) -> str:
     names = ", ".join(f"('{feed_id}')" for feed_id in feeds)
-    return (
-        "SELECT f.feed, max(d.complete_through) AS complete_through, max(d.received_at) AS received_at "
-        f"FROM (VALUES {names}) f(feed) LEFT JOIN registry.delivery d "
-        f"ON d.feed = f.feed AND d.received_at <= {_literal(known_at)} GROUP BY f.feed"
-    )
+    return f"""
+        SELECT f.feed, max(d.complete_through) AS complete_through, max(d.received_at) AS received_at
+        FROM (VALUES {names}) f(feed)
+        LEFT JOIN registry.delivery d ON d.feed = f.feed AND d.received_at <= {_literal(known_at)}
+        GROUP BY f.feed
+        """
 
 
 def _chosen(households: Sequence[int] | None) -> str | None:

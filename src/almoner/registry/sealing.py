@@ -24,8 +24,12 @@ def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None
         for batch in engine.batches(f"FROM {KEPT} ORDER BY person_id", rows=PERSONS_AT_ONCE):
             store.write(_sealed(vault, batch))
     if feed.membership:
-        engine.execute(f"""UPDATE registry.person SET identity_hash = s.identity_hash FROM {KEPT} s
-            WHERE s.person_id = person.person_id""")
+        engine.execute(f"""
+            UPDATE registry.person
+            SET identity_hash = s.identity_hash
+            FROM {KEPT} s
+            WHERE s.person_id = person.person_id
+            """)
 
 
 def discard_orphans(engine: Engine, store: IdentityStore) -> None:
@@ -45,34 +49,60 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
     wanted = f"(is_new OR (i.person_id IS NOT NULL AND {spoken}))" if told else "true"
     return engine.materialize(
         KEPT,
-        f"""WITH identity AS ({_identities(feed)}), seen AS (
-            SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
-            FROM {quote(name_of("person_seen", feed))} {"" if told else "WHERE is_new"} GROUP BY person_id, is_new
+        f"""
+        WITH identity AS (
+          {_identities(feed)}
+        ),
+        seen AS (
+          SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
+          FROM {quote(name_of("person_seen", feed))} {"" if told else "WHERE is_new"}
+          GROUP BY person_id, is_new
         )
-        SELECT person_id, s.number_index, CASE WHEN is_new THEN canonical END AS number,
-               i.name, i.phone, i.address, i.identity_hash
-        FROM seen s JOIN registry.person r USING (person_id) LEFT JOIN identity i USING (person_id)
-        WHERE {wanted}""",
+        SELECT
+          person_id,
+          s.number_index,
+          CASE WHEN is_new THEN canonical END AS number,
+          i.name,
+          i.phone,
+          i.address,
+          i.identity_hash
+        FROM seen s
+        JOIN registry.person r USING (person_id)
+        LEFT JOIN identity i USING (person_id)
+        WHERE {wanted}
+        """,
         pads(vault) if told else None,
     )
 
 
 def _identities(feed: Feed) -> str:
     if not names(feed):
-        return (
-            "SELECT 0::BIGINT AS person_id, NULL::VARCHAR AS name, NULL::VARCHAR AS phone, "
-            "NULL::VARCHAR AS address, "
-            "NULL::BLOB AS identity_hash, true AS blank LIMIT 0"
-        )
+        return """
+            SELECT
+              0::BIGINT AS person_id,
+              NULL::VARCHAR AS name,
+              NULL::VARCHAR AS phone,
+              NULL::VARCHAR AS address,
+              NULL::BLOB AS identity_hash,
+              true AS blank
+            LIMIT 0
+            """
     fields = [_field(feed, role) for role in _ROLES]
     text = (
         f"'{_IDENTITY_PREFIX}' || concat_ws(chr(31), {', '.join(f'coalesce({f}, chr(30))' for f in fields)})"
     )
     shown = ", ".join(f"{f} AS {role.value}" for f, role in zip(fields, _ROLES, strict=True))
-    return f"""SELECT person_id, {shown}, {hmac_sql(text)} AS identity_hash,
-        coalesce({", ".join(fields)}) IS NULL AS blank
-        FROM {quote(stage_of(feed))} s JOIN (SELECT person_id, max({LINE}) AS {LINE} FROM {quote(name_of("placed", feed))} GROUP BY person_id)
-        USING ({LINE})"""
+    return f"""
+        SELECT
+          person_id,
+          {shown},
+          {hmac_sql(text)} AS identity_hash,
+          coalesce({", ".join(fields)}) IS NULL AS blank
+        FROM {quote(stage_of(feed))} s
+        JOIN (
+          SELECT person_id, max({LINE}) AS {LINE} FROM {quote(name_of("placed", feed))} GROUP BY person_id
+        ) USING ({LINE})
+        """
 
 
 def names(feed: Feed) -> bool:

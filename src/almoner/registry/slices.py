@@ -34,16 +34,27 @@ def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
     with engine.transaction():
         engine.materialize(
             "slices_to_merge",
-            f"""WITH told AS (SELECT *, complete_through > coalesce({before}, '-infinity'::DATE) AS moves FROM registry.delivery)
-                SELECT max(delivery_id) AS kept, list(delivery_id) AS slices, {sums} FROM told
-                WHERE file = $name AND moves IS NOT true GROUP BY feed, received_at::DATE HAVING count(*) > 1""",
+            f"""
+            WITH told AS (
+              SELECT *, complete_through > coalesce({before}, '-infinity'::DATE) AS moves
+              FROM registry.delivery
+            )
+            SELECT max(delivery_id) AS kept, list(delivery_id) AS slices, {sums}
+            FROM told
+            WHERE file = $name AND moves IS NOT true
+            GROUP BY feed, received_at::DATE
+            HAVING count(*) > 1
+            """,
             {"name": name},
         )
         gone = int(engine.value("SELECT coalesce(sum(len(slices) - 1), 0) FROM slices_to_merge"))
         if gone >= fewest:
             engine.execute(
-                "DELETE FROM registry.delivery WHERE delivery_id IN (SELECT unnest(slices) FROM"
-                " slices_to_merge) AND delivery_id NOT IN (SELECT kept FROM slices_to_merge)"
+                """
+                DELETE FROM registry.delivery
+                WHERE delivery_id IN (SELECT unnest(slices) FROM slices_to_merge)
+                  AND delivery_id NOT IN (SELECT kept FROM slices_to_merge)
+                """
             )
             listed = ", ".join(f"{c} = m.{c}" for c in _SUMMED)
             engine.execute(

@@ -122,11 +122,12 @@ class Staging:
 
     def _refuse_superseded(self, matched: str) -> bool:
         """Whether there were any."""
-        lines = (
-            f"SELECT {LINE}, 'superseded' AS rule FROM {matched} j JOIN registry.quarantine q ON "
-            f"q.quarantine_id = j.{LINE} "
-            "WHERE j.old IS NOT NULL AND NOT j.same AND j.old_delivery_id > q.delivery_id"
-        )
+        lines = f"""
+            SELECT {LINE}, 'superseded' AS rule
+            FROM {matched} j
+            JOIN registry.quarantine q ON q.quarantine_id = j.{LINE}
+            WHERE j.old IS NOT NULL AND NOT j.same AND j.old_delivery_id > q.delivery_id
+            """
         if not self.engine.rows(f"SELECT 1 FROM ({lines}) LIMIT 1"):
             return False
         self._refuse(lines, None)
@@ -141,8 +142,12 @@ class Staging:
         names = [p.name for p in self.feed.properties]
         shown = ", ".join(f"s.{quote(name)}::VARCHAR" for name in names)
         rows = self.engine.rows(
-            f"SELECT s.{LINE}, b.rule, {shown} FROM {quote(stage_of(self.feed))} s JOIN ({lines}) b USING"
-            f" ({LINE}) ORDER BY s.{LINE}"
+            f"""
+            SELECT s.{LINE}, b.rule, {shown}
+            FROM {quote(stage_of(self.feed))} s
+            JOIN ({lines}) b USING ({LINE})
+            ORDER BY s.{LINE}
+            """
         )
         of = self.feed.property_named(column) if column else None
         for line, rule, *values in rows:

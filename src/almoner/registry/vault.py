@@ -55,10 +55,20 @@ class IdentityStore(Protocol):
         """Forget persons with a larger id: left behind by a delivery that never committed."""
 
 
+class Secret(bytes):
+    """Key material: bytes that are never shown, for texts of values end up in logs and tracebacks."""
+
+    def __repr__(self) -> str:
+        return f"Secret({len(self)} bytes)"
+
+    __str__ = __repr__
+
+
 class Vault:
     """Seals, opens and indexes under one key of 32 bytes. Raises VaultError for a wrong key."""
 
     def __init__(self, key: bytes) -> None:
+        key = Secret(key)
         if len(key) != 32:
             raise VaultError("The vault's key must have 32 bytes. Restore the key file from its backup.")
         self._cipher = AESGCM(_derive(key, b"almoner vault seal"))
@@ -112,8 +122,8 @@ def _nonces(count: int) -> list[bytes]:
     return [random[start : start + NONCE_BYTES] for start in range(0, len(random), NONCE_BYTES)]
 
 
-def _derive(key: bytes, purpose: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key)
+def _derive(key: bytes, purpose: bytes) -> Secret:
+    return Secret(HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key))
 
 
 def create_key(path: Path) -> None:

@@ -30,7 +30,7 @@ class EventRefused(AlmonerError):  # noqa: N818 - it is a refusal, not a fault o
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One record under way. `source` and `id` together name it for ever; `data` is JSON text, personal data."""
+    """One record under way. `source` and `id` together identify it for good; `data` is personal data as JSON."""
 
     source: str
     id: str

@@ -35,8 +35,14 @@ NAMES_AT_ONCE = 500  # in one statement
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS waiting (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, feed TEXT NOT NULL, handle INTEGER NOT NULL, withdrawn INTEGER NOT NULL,
-  complete_through TEXT, received_at TEXT NOT NULL, sealed BLOB);
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  feed TEXT NOT NULL,
+  handle INTEGER NOT NULL,
+  withdrawn INTEGER NOT NULL,
+  complete_through TEXT,
+  received_at TEXT NOT NULL,
+  sealed BLOB
+);
 CREATE INDEX IF NOT EXISTS waiting_by_feed ON waiting (feed, seq);
 CREATE TABLE IF NOT EXISTS known (name BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -114,8 +120,10 @@ class Inbox:
             fresh = sorted(first.values())
             database.executemany("INSERT INTO known VALUES (?, ?)", [(names[n], day) for n in fresh])
             database.executemany(
-                "INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed) VALUES"
-                " (?, ?, ?, ?, ?, ?)",
+                """
+                INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
                 [
                     (
                         e.feed,
@@ -148,10 +156,13 @@ class Inbox:
     def take(self, feed: str, after: int, rows: int, most_bytes: int) -> list[WaitingEvent]:
         """The next events of a feed, oldest first: at most `rows`, and not many more than `most_bytes` of
         data. They stay."""
-        sql = (
-            "SELECT seq, handle, withdrawn, complete_through, received_at, sealed FROM waiting WHERE feed = ?"
-            " AND seq > ? ORDER BY seq LIMIT ?"
-        )
+        sql = """
+            SELECT seq, handle, withdrawn, complete_through, received_at, sealed
+            FROM waiting
+            WHERE feed = ? AND seq > ?
+            ORDER BY seq
+            LIMIT ?
+            """
         found: list[tuple[Any, ...]] = []
         size = 0
         with self._reading() as database:
@@ -271,9 +282,19 @@ def _known(database: sqlite3.Connection, names: Sequence[bytes]) -> set[bytes]:
 
 def _feeds(database: sqlite3.Connection) -> list[str]:
     """Feeds of which something waits, by jumping over the index."""
-    sql = """WITH RECURSIVE f(feed) AS (SELECT min(feed) FROM waiting UNION ALL
-        SELECT (SELECT min(feed) FROM waiting w WHERE w.feed > f.feed) FROM f WHERE f.feed IS NOT NULL)
-        SELECT feed FROM f WHERE feed IS NOT NULL"""
+    sql = """
+        WITH RECURSIVE f(feed) AS (
+          SELECT min(feed)
+          FROM waiting
+          UNION ALL
+          SELECT (SELECT min(feed) FROM waiting w WHERE w.feed > f.feed)
+          FROM f
+          WHERE f.feed IS NOT NULL
+        )
+        SELECT feed
+        FROM f
+        WHERE feed IS NOT NULL
+        """
     return [feed for (feed,) in database.execute(sql)]
 
 

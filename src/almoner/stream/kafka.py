@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from almoner.errors import AlmonerError
 from almoner.stream.events import Event, EventRefused, read
 from almoner.stream.inbox import Inbox, InboxAway, InboxFull
-from almoner.stream.log import tell
+from almoner.stream.log import log_line
 
 PACKAGE = "confluent_kafka"
 GROUP = "almoner"
@@ -92,7 +92,7 @@ class Topics:
     """Reads the topics ``<prefix><feed>`` of a cluster. `configuration` is librdkafka's, with
     ``bootstrap.servers`` at least."""
 
-    configuration: Mapping[str, str]
+    configuration: Mapping[str, str] = field(repr=False)  # with passwords
     feeds: Collection[str]
     inbox: Inbox
     prefix: str = ""
@@ -120,7 +120,7 @@ class Topics:
                 self._read(stop)
             except Exception as error:  # noqa: BLE001 - the worker beside goes on, and this loop with it
                 what = str(error) if isinstance(error, KafkaException) else type(error).__name__
-                tell("trouble", error=what, about="kafka", wait=REST_SECONDS)
+                log_line("trouble", error=what, about="kafka", wait=REST_SECONDS)
                 stop.wait(REST_SECONDS)
 
     def _read(self, stop: Flag) -> None:
@@ -150,7 +150,7 @@ class Topics:
             self._ask_at = monotonic() + ASK_SECONDS
         else:
             self.answers = True
-            tell("kafka", answers=True)
+            log_line("kafka", answers=True)
 
     def _on_error(self, error: Any) -> None:
         """What librdkafka says of brokers is told once in a while: one that is away is looked for every
@@ -161,13 +161,13 @@ class Topics:
             self.answers = False
         if monotonic() >= self._quiet_until.get(error.name(), 0.0):
             self._quiet_until[error.name()] = monotonic() + AGAIN_SECONDS
-            tell("kafka", error=str(error))
+            log_line("kafka", error=str(error))
 
     def _take(self, consumer: Any, stop: Flag) -> None:
         messages = consumer.consume(MESSAGES, POLL_SECONDS)
         for message in messages:
             if message.error():
-                tell("kafka", topic=message.topic(), error=str(message.error()))
+                log_line("kafka", topic=message.topic(), error=str(message.error()))
         arrived = [message for message in messages if not message.error()]
         if arrived and self._kept(self._events(arrived), stop):
             consumer.commit(asynchronous=False)
@@ -181,7 +181,7 @@ class Topics:
             except (EventRefused, ValueError, RecursionError) as error:
                 self.refused += 1
                 about = error.attribute if isinstance(error, EventRefused) else "json"
-                tell(
+                log_line(
                     "kafka_refused",
                     topic=message.topic(),
                     partition=message.partition(),
@@ -205,7 +205,7 @@ class Topics:
             try:
                 self.inbox.put(events, dt.datetime.now())
             except (InboxFull, InboxAway) as away:
-                tell("trouble", error=type(away).__name__, about="kafka", wait=REST_SECONDS)
+                log_line("trouble", error=type(away).__name__, about="kafka", wait=REST_SECONDS)
                 stop.wait(REST_SECONDS)
             else:
                 return True

@@ -28,7 +28,7 @@ MARKER, REASON, RECEIPT = ".done", ".reason.txt", ".receipt.json"
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", MARKER, REASON)
 RECEIPT_DAYS = 90  # in done/; counts only
 SETTLED_SECONDS = 5.0
-_NOT_TOLD = ("delivery_id", "unknown_columns", "new_persons")
+_NOT_IN_RECEIPTS = ("delivery_id", "unknown_columns", "new_persons")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Landing:
         """The receipt stays; the file where it may."""
         there = file.parent / DONE
         there.mkdir(mode=0o700, exist_ok=True)
-        counted = {k: v for k, v in asdict(receipt).items() if k not in _NOT_TOLD}
+        counted = {k: v for k, v in asdict(receipt).items() if k not in _NOT_IN_RECEIPTS}
         name = _free(there, file.name, RECEIPT)
         text = json.dumps(counted, default=str, ensure_ascii=False, indent=1)
         (there / f"{name}{RECEIPT}").write_text(text + "\n", encoding="utf-8")

@@ -1,5 +1,5 @@
-"""What the worker says: one JSON object a line on standard error. Counts, feeds and departments; never
-what a record holds."""
+"""The worker's log: one JSON object a line on standard error. It holds counts, feeds and departments, and
+never a value of a record."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from almoner.progress import silence
 LOGGER = logging.getLogger("almoner.stream")
 
 
-def tell(what: str, **counts: object) -> None:
-    """Say that `what` happened."""
+def log_line(what: str, **counts: object) -> None:
+    """Log that `what` happened, with counts or other JSON values."""
     line = {"at": dt.datetime.now().isoformat(timespec="milliseconds"), "event": what, **counts}
     LOGGER.info(json.dumps(line, ensure_ascii=False))
 
 
 def to_standard_error() -> None:
-    """Print what is told, without anything around it, and nothing else."""
+    """Print the bare lines, and nothing else."""
     silence()
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))

@@ -206,7 +206,7 @@ class Rounds:
         return True
 
     def _parts(self, offsets: dict[str, int]) -> list[FeedSlice]:
-        """Urgent feeds first; of every feed the oldest events first, and no more than the pace allows in all."""
+        """Slices of urgent feeds first, and the oldest events of each feed, up to what the pace allows."""
         more, room = self.inbox.feeds_with_more(offsets), self.pace.size
         parts: list[FeedSlice] = []
         for feed in self._order:
@@ -236,10 +236,10 @@ class Rounds:
         looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
             before = feed_states.get(part.feed.id, FeedProgress()).complete_through
-            told = [self._take_run(run, log, dirty_households, looked.get(id(run))) for run in runs]
-            if any(r.complete_through and (before is None or r.complete_through > before) for r in told):
+            receipts = [self._take_run(run, log, dirty_households, looked.get(id(run))) for run in runs]
+            if any(r.complete_through and (before is None or r.complete_through > before) for r in receipts):
                 dirty.note_moved(self.engine, part.feed.id)
-            yield from told
+            yield from receipts
 
     def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, StagedDelivery | None]:
         """By the first run of each feed, what can be found out of it before any other is written."""

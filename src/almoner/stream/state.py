@@ -1,9 +1,9 @@
-"""How far a stream was taken in, and whom it touched: written in the transaction of the facts themselves.
+"""How far the stream was taken in, and what waits: for assessment, for casework, for timelines.
 
-`offset_of` is the last event of each feed that the facts hold. What is touched waits to be assessed:
-households, feeds whose watermark moved, or everybody. The cycle that looks forgets it, and notes in the
-same transaction whom casework is to be told of; that is forgotten after it was. So a process that dies in
-between leaves nobody out.
+`offsets` gives the last event of each feed that the facts hold. It is written in the transaction of the facts
+themselves, and so is what they leave to be assessed: households, feeds whose watermark moved, or everybody.
+A cycle clears its households in its own transaction, and notes there that they are pending for casework. They
+stay pending until casework has followed, so a process that dies in between leaves nobody out.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from almoner.registry import dirty
 
 _TABLES = {
     "stream_offset": "feed VARCHAR, seq BIGINT",
-    "due": (
-        "household_id BIGINT"
-    ),  # the day or a watermark concerns them; they are assessed beside those who were touched
+    # households that the day or a watermark concerns; assessed together with dirty ones
+    "due": "household_id BIGINT",
     "stream_mark": "name VARCHAR, value VARCHAR",
-    "untold": (
-        "cycle_id BIGINT, household_id BIGINT, doubtful BOOLEAN"
-    ),  # casework may not have what this cycle found of them
-    "timelines_due": "household_id BIGINT",  # their timelines are to be computed anew
+    # households whose results of this cycle casework may not have yet
+    "untold": "cycle_id BIGINT, household_id BIGINT, doubtful BOOLEAN",
+    # households whose timelines are to be computed anew
+    "timelines_due": "household_id BIGINT",
 }
 
 
@@ -36,12 +35,12 @@ def ensure(engine: Engine) -> None:
 
 
 def offsets(engine: Engine) -> dict[str, int]:
-    """By feed, the last event that was taken in."""
+    """By feed, the position of the last event that was taken in."""
     return dict(engine.rows("SELECT feed, max(seq) FROM registry.stream_offset GROUP BY feed"))
 
 
 def move_offsets(engine: Engine, through: Mapping[str, int]) -> None:
-    """Write down, by feed, the last event that is being taken in."""
+    """Store, by feed, the position of the last event that is being taken in."""
     rows = {"feed": pa.array(through.keys(), pa.string()), "seq": pa.array(through.values(), pa.int64())}
     with engine.register("offsets_moved", pa.table(rows)):
         engine.execute("DELETE FROM registry.stream_offset WHERE feed IN (SELECT feed FROM offsets_moved)")
@@ -50,7 +49,10 @@ def move_offsets(engine: Engine, through: Mapping[str, int]) -> None:
 
 def mark(engine: Engine, name: str) -> str | None:
     """A remembered value, for instance the day of the last tick."""
-    return engine.value("SELECT value FROM registry.stream_mark WHERE name = $name", {"name": name})  # type: ignore[no-any-return]
+    value: str | None = engine.value(
+        "SELECT value FROM registry.stream_mark WHERE name = $name", {"name": name}
+    )
+    return value
 
 
 def set_mark(engine: Engine, name: str, value: str) -> None:
@@ -60,11 +62,12 @@ def set_mark(engine: Engine, name: str, value: str) -> None:
 
 
 def note_date_due(engine: Engine, households: Sequence[int]) -> None:
+    """Note households that the day or a watermark concerns, within the caller's transaction."""
     _note(engine, "due", households)
 
 
 def date_due(engine: Engine, most: int) -> list[int]:
-    """At most so many households whom the day or a watermark concerns, in the order of their ids."""
+    """At most `most` households that the day or a watermark concerns, in the order of their ids."""
     return dirty.first_households(engine, "due", most)
 
 
@@ -75,59 +78,70 @@ def count_waiting(engine: Engine) -> int:
 
 
 def enqueue(
-    engine: Engine, cycle_id: int, households: Sequence[int], evidence_lost: Sequence[int], *, told: int = 0
+    engine: Engine,
+    cycle_id: int,
+    households: Sequence[int],
+    evidence_lost: Sequence[int],
+    *,
+    done_through: int = 0,
 ) -> None:
-    """Within a cycle's transaction: it looked at these, so they wait for casework and for their timelines.
-    `evidence_lost` ones among them have open signals of which nothing is known any more. Of cycles up to `told`
-    casework has everything."""
-    unsure = set(evidence_lost)
-    looked_at = {
+    """Within a cycle's transaction: note that its households wait for casework and for their timelines.
+
+    `evidence_lost`: those among them with open signals whose evidence was corrected or withdrawn.
+    `done_through`: the last cycle that casework has followed; what waited for it is cleared.
+    """
+    lost = set(evidence_lost)
+    assessed = {
         "household_id": pa.array(households, pa.int64()),
-        "doubtful": pa.array([h in unsure for h in households], pa.bool_()),
+        "doubtful": pa.array([h in lost for h in households], pa.bool_()),
     }
-    with engine.register("looked_at_now", pa.table(looked_at)):
-        dirty.clear(engine, "looked_at_now")
+    with engine.register("assessed_now", pa.table(assessed)):
+        dirty.clear(engine, "assessed_now")
         engine.execute(
-            "DELETE FROM registry.due WHERE household_id IN (SELECT household_id FROM looked_at_now)"
+            "DELETE FROM registry.due WHERE household_id IN (SELECT household_id FROM assessed_now)"
         )
-        engine.execute("DELETE FROM registry.untold WHERE cycle_id <= $told", {"told": told})
+        forget_pending(engine, done_through)
         engine.execute(
-            "INSERT INTO registry.untold SELECT $cycle_id, household_id, doubtful FROM looked_at_now",
+            "INSERT INTO registry.untold SELECT $cycle_id, household_id, doubtful FROM assessed_now",
             {"cycle_id": cycle_id},
         )
-        engine.execute("INSERT INTO registry.timelines_due SELECT household_id FROM looked_at_now")
+        engine.execute("INSERT INTO registry.timelines_due SELECT household_id FROM assessed_now")
 
 
 def forget_everybody(engine: Engine) -> None:
-    """All were looked at, and casework has what was found."""
+    """After a sweep that casework has followed: nothing waits for either any more."""
     dirty.forget_all(engine)
     for name in ("due", "untold"):
         engine.execute(f"DELETE FROM registry.{name}")
 
 
 def pending(engine: Engine) -> dict[int, bool]:
-    """Households of which casework may not have what the last cycles found, and whether what was said of
-    them is in doubt."""
+    """Households whose results of the last cycles casework may not have, and whether they lost evidence."""
     return dict(
         engine.rows(
-            "SELECT household_id, bool_or(doubtful) FROM registry.untold GROUP BY household_id ORDER BY"
-            " household_id"
+            """
+            SELECT household_id, bool_or(doubtful)
+            FROM registry.untold
+            GROUP BY household_id
+            ORDER BY household_id
+            """
         )
     )
 
 
-def forget_pending(engine: Engine, told: int | None) -> None:
-    """Casework has what cycles up to `told` found, or (None) all of them."""
-    up_to = "" if told is None else f" WHERE cycle_id <= {int(told)}"
+def forget_pending(engine: Engine, last_cycle: int | None) -> None:
+    """Casework has the results of all cycles up to `last_cycle`; None: of all cycles."""
+    up_to = "" if last_cycle is None else f" WHERE cycle_id <= {int(last_cycle)}"
     engine.execute(f"DELETE FROM registry.untold{up_to}")
 
 
 def note_timelines_due(engine: Engine, households: Sequence[int]) -> None:
+    """Note households whose timelines are to be computed anew, within the caller's transaction."""
     _note(engine, "timelines_due", households)
 
 
 def timelines_due(engine: Engine, most: int) -> list[int]:
-    """At most so many households whose timelines are to be computed anew, in the order of their ids."""
+    """At most `most` households whose timelines are to be computed anew, in the order of their ids."""
     return dirty.first_households(engine, "timelines_due", most)
 
 
@@ -137,11 +151,11 @@ def _note(engine: Engine, table: str, households: Sequence[int]) -> None:
 
 
 def forget_timelines_due(engine: Engine, households: Sequence[int] | None) -> None:
-    """Their timelines were told; None: those of everybody."""
+    """Casework has the timelines of these households; None: of all."""
     if households is None:
         engine.execute("DELETE FROM registry.timelines_due")
         return
-    with engine.register("told_now", pa.table({"household_id": pa.array(households, pa.int64())})):
+    with engine.register("computed_now", pa.table({"household_id": pa.array(households, pa.int64())})):
         engine.execute(
-            "DELETE FROM registry.timelines_due WHERE household_id IN (SELECT household_id FROM told_now)"
+            "DELETE FROM registry.timelines_due WHERE household_id IN (SELECT household_id FROM computed_now)"
         )

@@ -11,10 +11,11 @@ from threading import Event as Flag
 
 from almoner.errors import AlmonerError, EngineError, HomeError
 from almoner.stream.inbox import InboxAway
-from almoner.stream.log import tell
+from almoner.stream.log import log_line
 from almoner.stream.rounds import Pace
+from almoner.stream.slice_failures import SliceFailed
 from almoner.stream.status import Status
-from almoner.stream.worker import SliceFailed, Worker
+from almoner.stream.worker import Worker
 
 IDLE_SECONDS = 0.05  # between two looks at an empty inbox
 FIRST_SECONDS, MOST_SECONDS = 0.5, 30.0
@@ -73,18 +74,18 @@ class Supervisor:
         """Half the slice, down to one event; what fails alone again and again goes to quarantine unread."""
         self._alone = self._alone + 1 if self.pace.size == 1 else 0
         self.pace.halve()
-        tell("trouble", error=str(failed), about="a slice", events=self.pace.size)
+        log_line("trouble", error=str(failed), about="a slice", events=self.pace.size)
         if self._alone >= TRIES_ALONE:
             self._alone = 0
             worker.set_aside()
-            tell("set_aside")
+            log_line("set_aside")
 
     def _rest(self, error: Exception, stop: Flag) -> None:
         """Wait, longer each time, and say why."""
         seconds = min(self.first_seconds * 2**self._failures, MOST_SECONDS)
         self._failures += 1
         self.status.trouble = type(error).__name__
-        tell(
+        log_line(
             "trouble",
             error=type(error).__name__,
             about=without_values(error),
@@ -94,7 +95,7 @@ class Supervisor:
         try:
             self.status.write(None, self.clock())
         except OSError as also:
-            tell("trouble", error=type(also).__name__, about="the status could not be written")
+            log_line("trouble", error=type(also).__name__, about="the status could not be written")
         stop.wait(seconds)
 
 

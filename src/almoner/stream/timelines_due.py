@@ -18,20 +18,20 @@ from almoner.assessment import timelines
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.stream import state
-from almoner.stream.log import tell
+from almoner.stream.log import log_line
 from almoner.stream.status import Status
 
 EVERY_SECONDS = 60.0  # between two looks at who waits
 LONGEST_SECONDS = 600.0  # that they wait for a quiet moment
 AT_ONCE = 2_000  # households: bounds how long other work waits
-TOLD = "timelines"  # the mark: what the lines of all open cases were computed under
+CIRCUMSTANCES = "timelines"  # the mark: what the lines of all open cases were computed under
 
 
 class TimelineSink(Protocol):
     """What this asks of casework."""
 
     def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
-        """Compute and keep the timelines of those of `households` that have an open case; gives of how many."""
+        """Compute and store the timelines of those `households` that have an open case; gives their number."""
 
     def open_households(self, *, all_of_them: bool) -> list[int]:
         """Households with an open case: all of them, or those of which nothing was ever computed."""
@@ -52,7 +52,7 @@ class TimelinesDue:
     _under_way: bool = field(default=False, init=False)
 
     def step(self, *, busy: bool) -> None:
-        """Some households, if any wait: once a minute in a quiet moment, or when they have waited for long."""
+        """Compute some timelines that are due: once a minute when it is quiet, or when they have waited long."""
         if not self._is_time(busy=busy):
             return
         as_of, known_at = self.now()
@@ -74,17 +74,17 @@ class TimelinesDue:
     def _note(self, as_of: dt.date, known_at: dt.datetime) -> None:
         """Who waits besides those whose facts changed."""
         circumstances = timelines.circumstances(self.engine, self.pack, as_of, known_at)
-        changed = state.mark(self.engine, TOLD) != circumstances
+        changed = state.mark(self.engine, CIRCUMSTANCES) != circumstances
         households = self.casework.open_households(all_of_them=changed)
         with self.engine.transaction():
             state.note_timelines_due(self.engine, households)
             if changed:
-                state.set_mark(self.engine, TOLD, circumstances)
+                state.set_mark(self.engine, CIRCUMSTANCES, circumstances)
 
     def _tell(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> None:
         started = perf_counter()
-        told = self.casework.timelines(households, as_of, known_at)
+        computed = self.casework.timelines(households, as_of, known_at)
         state.forget_timelines_due(self.engine, households)
         self.status.spent("timelines", perf_counter() - started)
-        if told:
-            tell("timelines", households=told, seconds=round(perf_counter() - started, 3))
+        if computed:
+            log_line("timelines", households=computed, seconds=round(perf_counter() - started, 3))

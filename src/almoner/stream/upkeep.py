@@ -12,7 +12,7 @@ from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.registry import slices
 from almoner.registry.compacting import Compaction
-from almoner.stream.log import tell
+from almoner.stream.log import log_line
 from almoner.stream.rounds import NAME
 from almoner.stream.status import Status
 from almoner.stream.timelines_due import TimelinesDue
@@ -56,7 +56,7 @@ class Upkeep:
         self.show_feeds()
         merged = slices.merge_slices(self.engine, NAME)
         if merged:
-            tell("merged", slices=merged)
+            log_line("merged", slices=merged)
         return self.compaction.look()
 
     def _tally(self) -> None:
@@ -65,7 +65,7 @@ class Upkeep:
         self._tallied = started = monotonic()
         if self.tally():
             self.status.spent("tallies", monotonic() - started)
-            tell("tallied", seconds=round(monotonic() - started, 3))
+            log_line("tallied", seconds=round(monotonic() - started, 3))
 
     def _move(self) -> None:
         moved = self.compaction.step()
@@ -74,4 +74,4 @@ class Upkeep:
             self.status.count("rows_moved", moved.rows)
             self.status.spent("compacting", moved.seconds)
             if moved.done:
-                tell("compacted", feed=moved.feed)
+                log_line("compacted", feed=moved.feed)

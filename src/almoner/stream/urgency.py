@@ -15,8 +15,8 @@ _OFTEN = ("on_event", "daily")
 
 
 def urgent_feeds(pack: Pack, day: dt.date) -> frozenset[str]:
-    """Feeds that come by event or by day and that a signal with a short term rests on, as of `day`. All others
-    come in bulk."""
+    """Ids of the feeds that come by event or by day and that a signal with a short term rests on, as of `day`.
+    All others come in bulk."""
     hours, most = hours_by_feed(pack, day), pack.terms.nominal_hours(URGENT, day)
     return frozenset(f.id for f in pack.feeds.values() if f.cadence in _OFTEN and hours[f.id] <= most)
 

@@ -61,9 +61,14 @@ def _of(subject: Subject, about: str) -> str:
 
 
 def _open_signals(context: AssessmentContext) -> str:
-    return f"""SELECT DISTINCT item, household_id, person_id FROM {SIGNAL_FINDINGS}
-        UNION SELECT item, household_id, person_id FROM {context.standing}
-        WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})"""
+    return f"""
+        SELECT DISTINCT item, household_id, person_id
+        FROM {SIGNAL_FINDINGS}
+        UNION
+        SELECT item, household_id, person_id
+        FROM {context.standing}
+        WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})
+        """
 
 
 def _recognitions(context: AssessmentContext, subject: Subject) -> str:
@@ -71,16 +76,26 @@ def _recognitions(context: AssessmentContext, subject: Subject) -> str:
     held = {c.id: context.sql(c.held) for c in context.pack.categories.values() if c.subject == subject}
     items = ", ".join(f"CASE WHEN {sql} THEN '{category}' END" for category, sql in held.items())
     person = "person_id" if subject == "person" else "NULL::BIGINT AS person_id"
-    listed = (
-        f"SELECT unnest([{items}]::VARCHAR[]) AS item, household_id, {person} FROM {wide(subject)} WHERE"
-        f" {' OR '.join(held.values()) or 'false'}"
-    )
+    listed = f"""
+        SELECT unnest([{items}]::VARCHAR[]) AS item, household_id, {person}
+        FROM {wide(subject)}
+        WHERE {" OR ".join(held.values()) or "false"}
+        """
     return f"SELECT * FROM ({listed}) WHERE item IS NOT NULL"
 
 
 def _concerned(context: AssessmentContext) -> str:
-    return f"""SELECT household_id FROM {OPEN} UNION SELECT household_id FROM {HELD}
-        UNION SELECT household_id FROM {context.standing} WHERE kind <> 'signal'"""
+    return f"""
+        SELECT household_id
+        FROM {OPEN}
+        UNION
+        SELECT household_id
+        FROM {HELD}
+        UNION
+        SELECT household_id
+        FROM {context.standing}
+        WHERE kind <> 'signal'
+        """
 
 
 def _here(subject: Subject, about: str) -> str:
@@ -88,11 +103,15 @@ def _here(subject: Subject, about: str) -> str:
     household those of its members, of a person those of the household around it."""
     key, own = subject_key(subject), f"SELECT item, household_id, person_id FROM {about}"
     if subject == "person":
-        around = "JOIN member AS m ON m.household_id = a.household_id WHERE a.person_id IS NULL"
-        own += (
-            f" WHERE person_id IS NOT NULL UNION ALL SELECT a.item, m.household_id, m.person_id FROM {about}"
-            f" AS a {around}"
-        )
+        own = f"""
+            {own}
+            WHERE person_id IS NOT NULL
+            UNION ALL
+            SELECT a.item, m.household_id, m.person_id
+            FROM {about} AS a
+            JOIN member AS m ON m.household_id = a.household_id
+            WHERE a.person_id IS NULL
+            """
     return f"SELECT {key}, list(DISTINCT item) AS items FROM ({own}) GROUP BY {key}"
 
 

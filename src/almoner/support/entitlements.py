@@ -53,16 +53,28 @@ def _given(context: AssessmentContext, programme: Programme) -> str:
     """`fits`, `keeps`, `amount` and `digest` a subject. Of a list, which looks at everybody, only those
     whom it speaks of."""
     person = "person_id" if programme.subject == "person" else "NULL::BIGINT AS person_id"
-    judged = (
-        f"SELECT *, {fits(context, programme)} AS {_FITS}, {_keeps(context, programme.terms.gradual_exit)} AS"
-        f" {_KEEPS} FROM ({with_steps(context, programme)})"
-    )
-    return (
-        f"SELECT {subject_key(programme.subject)} AS subject_id, household_id, {person}, area, {_FITS} AS"
-        f" fits, {_KEEPS} AS keeps, CASE WHEN {_FITS} THEN {quote(programme.steps[-1].id)} WHEN {_KEEPS} THEN"
-        f" {_kept_amount(context, programme)} END AS amount, {_evidence(context, programme)} AS digest FROM"
-        f" ({judged}){_covered(context, programme)}"
-    )
+    judged = f"""
+        SELECT
+          *,
+          {fits(context, programme)} AS {_FITS},
+          {_keeps(context, programme.terms.gradual_exit)} AS {_KEEPS}
+        FROM ({with_steps(context, programme)})
+        """
+    return f"""
+        SELECT
+          {subject_key(programme.subject)} AS subject_id,
+          household_id,
+          {person},
+          area,
+          {_FITS} AS fits,
+          {_KEEPS} AS keeps,
+          CASE
+            WHEN {_FITS} THEN {quote(programme.steps[-1].id)}
+            WHEN {_KEEPS} THEN {_kept_amount(context, programme)}
+          END AS amount,
+          {_evidence(context, programme)} AS digest
+        FROM ({judged}){_covered(context, programme)}
+        """
 
 
 def _evidence(context: AssessmentContext, programme: Programme) -> str:
@@ -94,10 +106,11 @@ def with_steps(context: AssessmentContext, programme: Programme) -> str:
     columns, joins = "", ""
     for n, other in enumerate(programme.terms.uses):
         columns += f", CASE WHEN g{n}.id IS NULL THEN 0 ELSE g{n}.granted END AS {quote(GRANTED + other)}"
-        joins += (
-            f" LEFT JOIN ({_granted(context.pack.programmes[other], programme)}) AS g{n} ON g{n}.id ="
-            f" w.{_shared_key(context.pack.programmes[other], programme)}"
-        )
+        earlier = context.pack.programmes[other]
+        joins += f"""
+            LEFT JOIN ({_granted(earlier, programme)}) AS g{n}
+              ON g{n}.id = w.{_shared_key(earlier, programme)}
+            """
     read = ", ".join(f"w.{quote(name)}" for name in _read(context, programme))
     select = f"SELECT {read}{columns} FROM {source} AS w{joins}"
     for step in programme.steps:
@@ -208,9 +221,12 @@ def _gives_way(programmes: Sequence[Programme]) -> str:
         if q.id in p.terms.not_with or p.id in q.terms.not_with
     ]
     parts = (
-        f"SELECT CASE WHEN q.amount > p.amount THEN '{p.id}' ELSE '{q.id}' END AS item, p.subject_id"
-        f" FROM {quote(given(p.id))} AS p JOIN {quote(given(q.id))} AS q ON q.subject_id = p.subject_id"
-        " WHERE (p.fits OR p.keeps) AND (q.fits OR q.keeps)"
+        f"""
+        SELECT CASE WHEN q.amount > p.amount THEN '{p.id}' ELSE '{q.id}' END AS item, p.subject_id
+        FROM {quote(given(p.id))} AS p
+        JOIN {quote(given(q.id))} AS q ON q.subject_id = p.subject_id
+        WHERE (p.fits OR p.keeps) AND (q.fits OR q.keeps)
+        """
         for p, q in pairs
     )
     return " UNION ".join(parts) or "SELECT NULL::VARCHAR AS item, NULL::BIGINT AS subject_id LIMIT 0"
@@ -219,9 +235,20 @@ def _gives_way(programmes: Sequence[Programme]) -> str:
 def _holding(programmes: Sequence[Programme]) -> str:
     """What fits or goes on, without what stands back."""
     held = " UNION ALL ".join(
-        f"SELECT '{p.id}' AS item, '{p.subject}' AS subject, subject_id, household_id, person_id, area, CASE"
-        f" WHEN NOT coalesce(fits, false) THEN '{KEEPS}' END AS level, amount::DOUBLE AS severity, digest"
-        f" FROM {quote(given(p.id))} WHERE fits OR keeps"
+        f"""
+        SELECT
+          '{p.id}' AS item,
+          '{p.subject}' AS subject,
+          subject_id,
+          household_id,
+          person_id,
+          area,
+          CASE WHEN NOT coalesce(fits, false) THEN '{KEEPS}' END AS level,
+          amount::DOUBLE AS severity,
+          digest
+        FROM {quote(given(p.id))}
+        WHERE fits OR keeps
+        """
         for p in programmes
     )
     return (
@@ -239,11 +266,13 @@ def _disproved(context: AssessmentContext, programmes: Sequence[Programme]) -> s
     )
     if not judged:
         return NONE_DISPROVED
-    return (
-        f"SELECT s.key FROM {context.standing} AS s JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id ="
-        f" s.subject_id LEFT JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format('s')} WHERE s.kind = 'proposal' AND"
-        " (NOT j.stands OR g.item IS NOT NULL)"
-    )
+    return f"""
+        SELECT s.key
+        FROM {context.standing} AS s
+        JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id = s.subject_id
+        LEFT JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format("s")}
+        WHERE s.kind = 'proposal' AND (NOT j.stands OR g.item IS NOT NULL)
+        """
 
 
 def expiry(pack: Pack) -> dict[str, int]:

@@ -48,8 +48,13 @@ class _Arithmetic:
         p, explainer = self._programme, self._explainer
         explainer.ask(
             "state",
-            f"CASE WHEN w.subject IS NULL THEN '{_GONE}' WHEN m.level = '{KEEPS}' THEN '{KEEPS}' ELSE"
-            f" '{_WHOLE}' END",
+            f"""
+            CASE
+              WHEN w.subject IS NULL THEN '{_GONE}'
+              WHEN m.level = '{KEEPS}' THEN '{KEEPS}'
+              ELSE '{_WHOLE}'
+            END
+            """,
         )
         body = {
             "programme": p.id,

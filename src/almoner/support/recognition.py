@@ -94,21 +94,33 @@ def _judged(context: AssessmentContext, category: Category) -> str:
         f", {context.sql(g.when)} AS {quote(f'guard:{n}')}" for n, g in enumerate(_guards(category))
     )
     leaving = _exit_sql(context, category)
-    digests = "".join(
-        f", CASE WHEN {context.sql(category.when if kind == 'recognition' else category.held)} THEN"
-        f" {digest(context, conditions)} END AS {quote(f'digest:{kind}')}"
-        for kind, conditions in _conditions(category).items()
-    )  # only of those whom the kind can be about: to write numbers as text takes longer than all the rest
-    inner = (
-        f"SELECT household_id, {person}, {subject_key(category.subject)} AS subject_id, area,"
-        f" {opened(category.signals)} AS looked_at, {context.sql(category.held)} AS held,"
-        f" {context.sql(category.when)} AS due, {leaving} AS leaves, {_review_sql(context, category)} AS"
-        f" due_again, {_blocked(context, category)} AS deeper{guards}{digests} FROM {looked(category.subject)}"
-    )
-    return (
-        "SELECT *, looked_at AND due AND NOT held AND NOT deeper AS recognition, held AND leaves AS exit,"
-        f" held AND due_again AS review FROM ({inner})"
-    )
+    digests = ""
+    for kind, conditions in _conditions(category).items():
+        # Only of those whom the kind can be about: to write numbers as text takes longer than all the rest.
+        about = context.sql(category.when if kind == "recognition" else category.held)
+        digests += f", CASE WHEN {about} THEN {digest(context, conditions)} END AS {quote(f'digest:{kind}')}"
+    inner = f"""
+        SELECT
+          household_id,
+          {person},
+          {subject_key(category.subject)} AS subject_id,
+          area,
+          {opened(category.signals)} AS looked_at,
+          {context.sql(category.held)} AS held,
+          {context.sql(category.when)} AS due,
+          {leaving} AS leaves,
+          {_review_sql(context, category)} AS due_again,
+          {_blocked(context, category)} AS deeper{guards}{digests}
+        FROM {looked(category.subject)}
+        """
+    return f"""
+        SELECT
+          *,
+          looked_at AND due AND NOT held AND NOT deeper AS recognition,
+          held AND leaves AS exit,
+          held AND due_again AS review
+        FROM ({inner})
+        """
 
 
 def _guards(category: Category) -> Sequence[Any]:
@@ -147,11 +159,20 @@ def _blocked(context: AssessmentContext, category: Category) -> str:
 
 
 def _holding(kind: Kind, category: Category) -> str:
-    return (
-        f"SELECT '{category.id}' AS item, '{category.subject}' AS subject, subject_id, household_id,"
-        f" person_id, area, NULL::VARCHAR AS level, {-category.tier}::DOUBLE AS severity,"
-        f" {quote(f'digest:{kind}')} AS digest FROM {quote(judged(category.id))} WHERE {quote(kind)}"
-    )
+    return f"""
+        SELECT
+          '{category.id}' AS item,
+          '{category.subject}' AS subject,
+          subject_id,
+          household_id,
+          person_id,
+          area,
+          NULL::VARCHAR AS level,
+          {-category.tier}::DOUBLE AS severity,
+          {quote(f"digest:{kind}")} AS digest
+        FROM {quote(judged(category.id))}
+        WHERE {quote(kind)}
+        """
 
 
 def _disproved(context: AssessmentContext, kind: Kind, categories: Sequence[Category]) -> str:
@@ -161,10 +182,12 @@ def _disproved(context: AssessmentContext, kind: Kind, categories: Sequence[Cate
     )
     if not judgements:
         return NONE_DISPROVED
-    return (
-        f"SELECT s.key FROM {context.standing} AS s JOIN ({judgements}) AS j ON j.item = s.item AND"
-        f" j.subject_id = s.subject_id WHERE s.kind = '{kind}' AND NOT j.stands"
-    )
+    return f"""
+        SELECT s.key
+        FROM {context.standing} AS s
+        JOIN ({judgements}) AS j ON j.item = s.item AND j.subject_id = s.subject_id
+        WHERE s.kind = '{kind}' AND NOT j.stands
+        """
 
 
 def _counted(context: AssessmentContext, category: Category) -> Recognised:

@@ -75,15 +75,25 @@ def _people(context: AssessmentContext, moved: str) -> list[str]:
     summed = ", ".join(f"bool_or({rule}) AS {name}" for name, rule in flags.items())
     context.engine.materialize(
         PEOPLE,
-        f"""WITH size AS (SELECT household_id, count(*) AS persons FROM member GROUP BY household_id),
-            of_person AS (SELECT person_id, {summed} FROM {moved} WHERE person_id IS NOT NULL GROUP BY person_id),
-            of_household AS (SELECT household_id, {summed} FROM {moved} WHERE person_id IS NULL GROUP BY household_id)
-            SELECT {listed}, {either} FROM {quote(register.id)} AS r
-            JOIN member USING (person_id) JOIN size ON size.household_id = member.household_id
-            LEFT JOIN wide_household AS w ON w.household_id = member.household_id
-            LEFT JOIN effects_area AS e ON e.area = w.area
-            LEFT JOIN of_person AS p ON p.person_id = member.person_id
-            LEFT JOIN of_household AS h ON h.household_id = member.household_id""",
+        f"""
+        WITH size AS (
+          SELECT household_id, count(*) AS persons FROM member GROUP BY household_id
+        ),
+        of_person AS (
+          SELECT person_id, {summed} FROM {moved} WHERE person_id IS NOT NULL GROUP BY person_id
+        ),
+        of_household AS (
+          SELECT household_id, {summed} FROM {moved} WHERE person_id IS NULL GROUP BY household_id
+        )
+        SELECT {listed}, {either}
+        FROM {quote(register.id)} AS r
+        JOIN member USING (person_id)
+        JOIN size ON size.household_id = member.household_id
+        LEFT JOIN wide_household AS w ON w.household_id = member.household_id
+        LEFT JOIN effects_area AS e ON e.area = w.area
+        LEFT JOIN of_person AS p ON p.person_id = member.person_id
+        LEFT JOIN of_household AS h ON h.household_id = member.household_id
+        """,
     )
     return list(columns)
 

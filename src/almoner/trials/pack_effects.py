@@ -147,9 +147,22 @@ def listed(engine: Engine) -> list[tuple[object, ...]]:
 
     kind, item, change, household_id, person_id, area, level before and after, amount before and after.
     """
-    return engine.rows(f"""SELECT kind, item, change, household_id, person_id, area, old_level, new_level,
-            CASE WHEN kind = 'proposal' THEN old_amount END, CASE WHEN kind = 'proposal' THEN new_amount END
-            FROM {MOVED} WHERE change <> 'same' ORDER BY kind, item, change, household_id, person_id""")
+    return engine.rows(f"""
+        SELECT
+          kind,
+          item,
+          change,
+          household_id,
+          person_id,
+          area,
+          old_level,
+          new_level,
+          CASE WHEN kind = 'proposal' THEN old_amount END,
+          CASE WHEN kind = 'proposal' THEN new_amount END
+        FROM {MOVED}
+        WHERE change <> 'same'
+        ORDER BY kind, item, change, household_id, person_id
+        """)
 
 
 def _keep_findings(context: AssessmentContext, name: str) -> None:
@@ -167,14 +180,29 @@ def _keep_moved(engine: Engine) -> None:
     """`came`, `went`, `changed` (of a signal the level, of a proposal the amount by half a cent) or `same`."""
     engine.materialize(
         MOVED,
-        f"""SELECT kind, item, coalesce(a.household_id, b.household_id) AS household_id,
-              coalesce(a.person_id, b.person_id) AS person_id, coalesce(a.area, b.area) AS area,
-              b.level AS old_level, a.level AS new_level, b.severity AS old_amount, a.severity AS new_amount,
-              b.item IS NOT NULL AS stood, a.item IS NOT NULL AS stands,
-              CASE WHEN b.item IS NULL THEN 'came' WHEN a.item IS NULL THEN 'went'
-                WHEN kind = 'signal' AND a.level IS DISTINCT FROM b.level THEN 'changed'
-                WHEN kind = 'proposal' AND abs(a.severity - b.severity) >= 0.005 THEN 'changed' ELSE 'same' END AS change
-            FROM {AFTER} AS a FULL JOIN {BEFORE} AS b USING (kind, item, subject, subject_id)""",
+        f"""
+        SELECT
+          kind,
+          item,
+          coalesce(a.household_id, b.household_id) AS household_id,
+          coalesce(a.person_id, b.person_id) AS person_id,
+          coalesce(a.area, b.area) AS area,
+          b.level AS old_level,
+          a.level AS new_level,
+          b.severity AS old_amount,
+          a.severity AS new_amount,
+          b.item IS NOT NULL AS stood,
+          a.item IS NOT NULL AS stands,
+          CASE
+            WHEN b.item IS NULL THEN 'came'
+            WHEN a.item IS NULL THEN 'went'
+            WHEN kind = 'signal' AND a.level IS DISTINCT FROM b.level THEN 'changed'
+            WHEN kind = 'proposal' AND abs(a.severity - b.severity) >= 0.005 THEN 'changed'
+            ELSE 'same'
+          END AS change
+        FROM {AFTER} AS a
+        FULL JOIN {BEFORE} AS b USING (kind, item, subject, subject_id)
+        """,
     )
 
 
@@ -204,9 +232,19 @@ def _counts(engine: Engine, kind: str) -> list[tuple[str, str, int]]:
 
 def _recognitions(engine: Engine) -> tuple[RecognitionEffect, ...]:
     rows = engine.rows(
-        f"""SELECT kind, item, count(*) FILTER (stood), count(*) FILTER (stands), count(*) FILTER (change = 'came'),
-            count(*) FILTER (change = 'went') FROM {MOVED} WHERE kind NOT IN ('signal', 'proposal')
-            GROUP BY kind, item ORDER BY kind, item"""
+        f"""
+        SELECT
+          kind,
+          item,
+          count(*) FILTER (stood),
+          count(*) FILTER (stands),
+          count(*) FILTER (change = 'came'),
+          count(*) FILTER (change = 'went')
+        FROM {MOVED}
+        WHERE kind NOT IN ('signal', 'proposal')
+        GROUP BY kind, item
+        ORDER BY kind, item
+        """
     )
     names = ("kind", "category", "before", "after", "newly", "no_longer")
     return tuple(RecognitionEffect(**dict(zip(names, row, strict=True))) for row in rows)
@@ -214,11 +252,20 @@ def _recognitions(engine: Engine) -> tuple[RecognitionEffect, ...]:
 
 def _programmes(engine: Engine, old: Pack, new: Pack, chosen: Levels) -> tuple[ProgrammeEffect, ...]:
     names = dict.fromkeys([*old.programmes, *new.programmes])
-    rows = engine.rows(f"""SELECT item, coalesce(e.above, '{NO_AREA}') AS here, count(*) FILTER (stood),
-              coalesce(sum(old_amount) FILTER (stood), 0)::DOUBLE, count(*) FILTER (stands),
-              coalesce(sum(new_amount) FILTER (stands), 0)::DOUBLE
-            FROM {MOVED} AS m LEFT JOIN effects_area AS e ON e.area = m.area
-            WHERE kind = 'proposal' GROUP BY item, here ORDER BY item, here""")
+    rows = engine.rows(f"""
+        SELECT
+          item,
+          coalesce(e.above, '{NO_AREA}') AS here,
+          count(*) FILTER (stood),
+          coalesce(sum(old_amount) FILTER (stood), 0)::DOUBLE,
+          count(*) FILTER (stands),
+          coalesce(sum(new_amount) FILTER (stands), 0)::DOUBLE
+        FROM {MOVED} AS m
+        LEFT JOIN effects_area AS e ON e.area = m.area
+        WHERE kind = 'proposal'
+        GROUP BY item, here
+        ORDER BY item, here
+        """)
     found: dict[str, list[AreaEffect]] = {name: [] for name in names}
     for name, area, n, total, m, later in rows:
         found[name].append(

@@ -116,8 +116,12 @@ def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], deliv
     same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
     with engine.register("scenario_rows", data):
         engine.execute(
-            f"UPDATE {table} AS old SET known_to = {at} FROM (SELECT {casts} FROM scenario_rows) AS new WHERE"
-            f" {same}"
+            f"""
+            UPDATE {table} AS old
+            SET known_to = {at}
+            FROM (SELECT {casts} FROM scenario_rows) AS new
+            WHERE {same}
+            """
         )
         engine.execute(
             f"INSERT INTO {table} SELECT {casts}, {at}, 'infinity'::TIMESTAMP, {delivery} FROM scenario_rows"
@@ -164,10 +168,11 @@ class _Answers:
         if (signal_id, subject) in self._levels:
             return str(self._levels[signal_id, subject])
         signal = self._context.pack.signals[signal_id]
-        sql = (
-            f"SELECT {self._context.sql(signal.when)} FROM {wide(signal.subject)} WHERE"
-            f" {subject_key(signal.subject)} = $subject"
-        )
+        sql = f"""
+            SELECT {self._context.sql(signal.when)}
+            FROM {wide(signal.subject)}
+            WHERE {subject_key(signal.subject)} = $subject
+            """
         return "false" if self._context.engine.value(sql, {"subject": subject}) is False else "unknown"
 
     def amount(self, programme_id: str, subject: int) -> float | None:
@@ -177,11 +182,11 @@ class _Answers:
     def is_unknown(self, programme_id: str, subject: int) -> bool:
         """Nothing is proposed because something is not known."""
         programme = self._context.pack.programmes[programme_id]
-        sql = (
-            f"SELECT ({entitlements.fits(self._context, programme)}) IS NULL FROM"
-            f" ({entitlements.with_steps(self._context, programme)}) WHERE {subject_key(programme.subject)} ="
-            " $subject"
-        )
+        sql = f"""
+            SELECT ({entitlements.fits(self._context, programme)}) IS NULL
+            FROM ({entitlements.with_steps(self._context, programme)})
+            WHERE {subject_key(programme.subject)} = $subject
+            """
         return bool(self._context.engine.value(sql, {"subject": subject}))
 
     def standing(self, category_id: str, subject: int) -> frozenset[str]:

@@ -5,19 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 
-DANGEROUS = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-    "＝",
-    "＋",
-    "－",
-    "＠",
-)  # and their wide forms, which are read alike
+from almoner.spreadsheet import harmless
+
 MARK = "\ufeff"
 
 
@@ -34,8 +23,3 @@ def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield MARK + str(writer.writerow([harmless(cell) for cell in head]))
     for row in rows:
         yield str(writer.writerow([harmless(cell) for cell in row]))
-
-
-def harmless(cell: str) -> str:
-    """The cell with an apostrophe before it where a spreadsheet would compute it."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(DANGEROUS) else cell

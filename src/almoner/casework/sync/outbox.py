@@ -273,11 +273,13 @@ class Proposals:
             return
         changed = cycle_events.proposal_changed(change, held, before)
         self.case_batch.tell(held.case, changed)
-        check, amount = change.body.get("local_check"), held.amount
+        amount, asked_until = held.amount, held.check_due_at if held.state == ReferralState.PROPOSED else None
         held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
         _write_referral(held, change)
+        check = change.body.get("local_check")
         if check and held.amount != amount:  # what was confirmed on the spot was another amount
-            held.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
+            due = self.clocks.due(change.known_at, check["within"], check["department"])
+            held.check_due_at = min(asked_until or due, due)
         self.case_batch.touch(held)
 
     def _tell(self, held: ReferralRow, change: Change) -> None:

@@ -4,7 +4,7 @@ secrets are sealed."""
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import transaction
@@ -24,7 +24,7 @@ class Target:
     """Where and how one department is told now."""
 
     url: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     private_network: bool
 
 

@@ -21,7 +21,7 @@ from almoner.casework.webhooks.endpoints import target_of
 from almoner.casework.webhooks.posting import AddressRefused, NotAnswered, post
 from almoner.casework.webhooks.signing import headers
 from almoner.errors import AlmonerError
-from almoner.stream.log import tell
+from almoner.stream.log import log_line
 
 IDLE_SECONDS = 5.0
 LOOK = dt.timedelta(minutes=1)  # between looks at what is overdue
@@ -82,9 +82,9 @@ def run(stop: Flag, idle_seconds: float = IDLE_SECONDS) -> None:
                 looks_at = now if told else now + LOOK  # where some were left for the next time, at once
             sent = deliver(stop=stop)
             if sent.delivered or sent.failed:
-                tell("webhooks", delivered=sent.delivered, failed=sent.failed, given_up=sent.given_up)
+                log_line("webhooks", delivered=sent.delivered, failed=sent.failed, given_up=sent.given_up)
         except Exception as error:  # noqa: BLE001 - the worker beside goes on, and this loop with it
-            tell("trouble", error=type(error).__name__, about="webhooks")
+            log_line("trouble", error=type(error).__name__, about="webhooks")
         finally:
             connections.close_all()
         stop.wait(idle_seconds)
@@ -146,7 +146,7 @@ def _try(event: OutgoingEvent, now: dt.datetime | None) -> None:
         waiting().filter(department=event.department, next_at__lt=at + rest).update(next_at=at + rest)
     if failure:
         gone = event.given_up_at is not None
-        tell(
+        log_line(
             "webhook_failed",
             department=event.department,
             kind=event.kind,

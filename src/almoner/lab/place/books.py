@@ -71,7 +71,7 @@ def words(names: list[str], which: Ints | Bools) -> pa.DictionaryArray:
 
 
 def once(person: Ints, day: Days) -> Ints:
-    """Rows of the first entry of each person and day, in order of persons; rows without a day are left out."""
+    """Rows of the first entry of each person and day, in order of persons, without rows that have no day."""
     dated = np.flatnonzero(~np.isnat(day))
     key = person[dated].astype(np.int64) * 10**6 + day[dated].astype(np.int64) + 200_000
     return dated[np.unique(key, return_index=True)[1]]

@@ -87,7 +87,7 @@ def _carded(people: People, person: Ints, since: Days, mishap: Bools, clock: Clo
 
 
 def register(disabled: Disabilities, people: People, clock: Clock, rng: Rng) -> Book:
-    """Cards as they stand; a worse or renewed card is an entry of its own, and the office acts within days."""
+    """Cards as they are now. A worse or renewed card is a new entry, and the office acts within days."""
     count = len(disabled.person)
     span = int((clock.end - clock.starts[0]).astype(np.int64))
     someday = clock.starts[0] + rng.integers(0, span, count).astype("timedelta64[D]")

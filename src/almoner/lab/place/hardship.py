@@ -130,7 +130,7 @@ def of_children(people: People, children: Childcare, clock: Clock) -> Needs:
 
 
 def of_dropouts(people: People, school: School, clock: Clock) -> Needs:
-    """A child of compulsory age that never came to school, left it, or stays away while the register has it."""
+    """A child of compulsory age that never came to school, left it, or stays away though enrolled."""
     gone = np.fmin(school.left_on, clock.starts[np.minimum(school.stays_away, clock.months)])
     gone = np.where(gone <= clock.end, gone, NEVER)
     grade = school.grade(clock.until.year, clock.until.month)
@@ -166,7 +166,7 @@ def of_water(people: People, meters: Meters, clock: Clock) -> Needs:
 
 
 def recoveries(people: People, recipients: Recipients, living: Living, clock: Clock) -> pa.Table:
-    """Recipients' households that have had clearly more than they need for half a year: half above the line."""
+    """Recipients' households with clearly more than they need for half a year: half above the line."""
     last = clock.months - 1
     aided = np.zeros(people.households, bool)
     aided[people.household[recipients.person[recipients.paid(last) > 0]]] = True

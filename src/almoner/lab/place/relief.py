@@ -59,7 +59,7 @@ def _householder(people: People) -> Ints:
 
 
 def count_losses(people: People, shocks: Shocks, houses: Houses, clock: Clock, rng: Rng) -> Losses:
-    """What the struck lost; and hail and gales that take a little from many, one week of bad weather a year."""
+    """What struck households lost; and one week of hail and gales a year that takes a little from many."""
     struck = np.flatnonzero(shocks.disaster < clock.months)
     loss = lognormal(rng, 9000.0, 0.9, len(struck)) + (houses.damaged[struck] >= 0) * 22_000
     grazed = np.setdiff1d(pick(rng, np.flatnonzero(~people.urban), 0.012 * clock.months / 12), struck)

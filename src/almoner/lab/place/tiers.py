@@ -1,4 +1,4 @@
-"""Who is on the lists of the low-income population and of monitored households, and who holds a public post."""
+"""The lists of the low-income population, of monitored households and of holders of public posts."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _tier(people: People, person: Ints, category: Ints, since: Days, clock: Cloc
 def monitor(
     people: People, per_head: Floats, work: Livelihoods, shocks: Shocks, clock: Clock, rng: Rng
 ) -> Book:
-    """Rural households: the doubtful ones of earlier years, and a tenth of those struck by something sudden."""
+    """Rural households: uncertain ones of earlier years, and a tenth of those with a sudden loss."""
     poor = per_head < np.quantile(per_head[~people.urban], 0.3)
     earlier = np.flatnonzero(~people.urban & (rng.random(people.households) < np.where(poor, 0.045, 0.009)))
     ill = np.full(people.households, NO_MONTH)

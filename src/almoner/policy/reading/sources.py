@@ -269,6 +269,26 @@ def archive(pack_folder: Path | str, target: Path) -> Path:
     return place
 
 
+def archived(target: Path, wanted: str) -> Path:
+    """The folder in the archive `target` of the pack whose hash is `wanted`, as `archive` kept it.
+
+    Raises PackError where it is missing, or where its files are no longer those that were kept.
+    """
+    place = target / wanted
+    if not place.is_dir():
+        raise PackError(
+            f"The pack {wanted[:12]} is not in {target} any more. Bring it back from a backup: another pack"
+            " cannot show what this one decided."
+        )
+    found = pack_hash(contents(read_sources(place, Report())))
+    if found != wanted:
+        raise PackError(
+            f"The pack in {place} was changed after it decided: its files now have the hash {found[:12]}."
+            " Bring it back from a backup."
+        )
+    return place
+
+
 def missing_pack(folder: Path) -> Finding:
     return Finding(
         PACK,

@@ -1,0 +1,64 @@
+"""What a worker says, keeps and fails with shows neither the vault's key nor what a record holds."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+import pytest
+
+from almoner.errors import EngineError
+from almoner.registry.identity import pads
+from almoner.registry.vault import Secret
+from almoner.stream.slice_failures import SliceFailed
+from county import KEY, draw
+from spellings import shown_in
+from stream.installation import events_of
+from stream.taking import Clock, Stream, working
+
+ROUNDS = 2
+
+
+def test_no_statement_log_or_error_of_a_worker_shows_a_key_or_a_record(
+    stream: Stream, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secrets: dict[str, bytes] = {
+        "key": Secret(KEY),
+        "index key": stream.vault.index_key,
+        **pads(stream.vault),
+    }
+    book, clock = draw(5, households=3), Clock()
+    people = [row for (feed, _), rows in book.rows.items() if feed == "population_register" for row in rows]
+    held = {str(p[c]) for p in people for c in ("resident_no", "name", "household_no")}
+    assert len(held) > 3
+    stream.engine.execute("CALL enable_logging('QueryLog')")
+    with working(stream, clock) as worker:
+        for part in range(ROUNDS):
+            stream.put(*events_of(book, [part]))
+            worker.drain()
+            clock.forward(days=1)
+        queries = "\n".join(q for (q,) in stream.engine.rows("SELECT message FROM duckdb_logs"))
+        assert "PREPARE" in queries
+        stream.engine.execute("ALTER TABLE registry.person DROP COLUMN checked_as")
+        stream.put(*events_of(draw(6, households=3), [0]))
+        with pytest.raises(SliceFailed) as error:
+            worker.drain()
+        assert isinstance(error.value.__cause__, EngineError)
+        assert "checked_as" in str(error.value.__cause__)
+    failed = traceback.TracebackException.from_exception(error.value, capture_locals=True)
+    printed = "".join(capfd.readouterr())
+    texts = {
+        "statements": queries,
+        "log": caplog.text,
+        "output": printed,
+        "error": str(error.value.__cause__),
+    }
+    for where, text in {**texts, "traceback": "".join(failed.format())}.items():
+        assert not shown_in(text, secrets), where
+    for where, text in {**texts, "traceback": "".join(traceback.format_exception(error.value))}.items():
+        assert not [value for value in held if value in text], where
+    plans = str(stream.engine.rows("SELECT * FROM duckdb_prepared_statements()"))
+    assert "bytes of opad" in plans
+    assert not shown_in(plans, secrets)
+    assert not [value for value in held if value in plans]
