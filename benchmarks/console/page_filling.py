@@ -27,12 +27,12 @@ from almoner.casework.models import (
     Case,
     CaseSignal,
     Check,
-    Concern,
-    HelpRequest,
+    Grievance,
     HouseholdMember,
     Notice,
     Referral,
     Visit,
+    WalkIn,
 )
 from almoner.casework.models.cases import OPEN
 from almoner.errors import AlmonerError
@@ -190,9 +190,9 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         )
         for case in notified.prefetch_related("signals")
     )
-    asks = Case.objects.filter(OPEN, concerns=None).annotate(rest=F("household_id") % 50).filter(rest=11)
-    Concern.objects.bulk_create(
-        Concern(
+    asks = Case.objects.filter(OPEN, grievances=None).annotate(rest=F("household_id") % 50).filter(rest=11)
+    Grievance.objects.bulk_create(
+        Grievance(
             case=case,
             kind=("appeal", "person")[n % 2],
             person_id=case.household_id,
@@ -212,8 +212,8 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         "values": [],
         "person": None,
     }
-    Concern.objects.bulk_create(
-        Concern(
+    Grievance.objects.bulk_create(
+        Grievance(
             case_id=case,
             kind="correction",
             department=department,
@@ -275,26 +275,24 @@ def _at_the_desk(taker: User, now: dt.datetime) -> None:
         .filter(rest=3)
         .values_list("household_id", flat=True)
     )
-    known = {bytes(index) for index in HelpRequest.objects.values_list("number_index", flat=True)}
-    rows: list[HelpRequest] = []
+    known = {bytes(index) for index in WalkIn.objects.values_list("number_index", flat=True)}
+    rows: list[WalkIn] = []
     for n, household in enumerate(came):
         index = vault.index(f"bench {household}")
         if index in known:
             continue
         rows += _requests(taker, index, n, now)
-    HelpRequest.objects.bulk_create(rows, batch_size=AT_ONCE)
+    WalkIn.objects.bulk_create(rows, batch_size=AT_ONCE)
 
 
-def _requests(taker: User, index: bytes, n: int, now: dt.datetime) -> Iterator[HelpRequest]:
+def _requests(taker: User, index: bytes, n: int, now: dt.datetime) -> Iterator[WalkIn]:
     """The last one of a household, and those before. No two are answered in the same moment."""
     if n % 10 == 0:
         taken = now - n % 20 * DAY
-        yield HelpRequest(
-            number_index=index, known=True, taken_at=taken, taken_by=taker, due_at=taken + 15 * DAY
-        )
+        yield WalkIn(number_index=index, known=True, taken_at=taken, taken_by=taker, due_at=taken + 15 * DAY)
     for before in range(n % 10 == 0, CAME_BEFORE + 1):
         answered = now - (90 * before + n % 90) * DAY - n * SECOND
-        yield HelpRequest(
+        yield WalkIn(
             number_index=index,
             known=True,
             taken_at=answered - 9 * DAY,

@@ -22,12 +22,12 @@ from almoner.casework.models import (
     Case,
     CaseEvent,
     CaseSignal,
-    HelpRequest,
     HouseholdMember,
     HouseholdTimelines,
     Identity,
     Notice,
     Referral,
+    WalkIn,
 )
 from almoner.casework.models.cases import OPEN
 from almoner.casework.models.people import INDEXED
@@ -155,7 +155,7 @@ def pages(township: str, department: str) -> list[Page]:
 
 def _of_requests() -> list[Page]:
     requests = reverse("requests")
-    answered = HelpRequest.objects.filter(answered_at__isnull=False).order_by("-answered_at")
+    answered = WalkIn.objects.filter(answered_at__isnull=False).order_by("-answered_at")
     before = answered[answered.count() // 2].answered_at if answered else None
     asked = {
         "": "",
@@ -169,12 +169,7 @@ def _of_requests() -> list[Page]:
         for name, more in asked.items()
         for by in ("everywhere", "township")
     ]
-    one = (
-        HelpRequest.objects.filter(answered_at=None)
-        .order_by("pk")
-        .values_list("reference", flat=True)
-        .first()
-    )
+    one = WalkIn.objects.filter(answered_at=None).order_by("pk").values_list("reference", flat=True).first()
     return [*found, Page("request", "everywhere", reverse("request", args=[one]))]
 
 
@@ -236,7 +231,7 @@ def _of_oversight() -> list[Page]:
 def _a_case() -> str:
     """The open case with most to show: of those whose people came to the desk first, the one with most
     lines over the months."""
-    came = list(HelpRequest.objects.order_by("pk").values_list("number_index", flat=True)[:SOME])
+    came = list(WalkIn.objects.order_by("pk").values_list("number_index", flat=True)[:SOME])
     persons = list(
         Identity.objects.filter(INDEXED, number_index__in=came).values_list("person_id", flat=True)
     )

@@ -39,24 +39,24 @@ class _Stage:
     kind: Kind
     findings: str
     disproved: str
-    told: Callable[[AssessmentContext, EvidenceSources], Iterable[RenderedChange]]
+    render: Callable[[AssessmentContext, EvidenceSources], Iterable[RenderedChange]]
     expiry: Callable[[Pack], Mapping[str, int]]
 
 
 _STAGES = (
-    _Stage("signal", signals.FINDINGS, signals.DISPROVED, signals.told, signals.expiry),
-    _Stage("area", area_alerts.FINDINGS, area_alerts.DISPROVED, area_alerts.told, area_alerts.expiry),
+    _Stage("signal", signals.FINDINGS, signals.DISPROVED, signals.render, signals.expiry),
+    _Stage("area", area_alerts.FINDINGS, area_alerts.DISPROVED, area_alerts.render, area_alerts.expiry),
     *(
         _Stage(
             kind,
             recognition.findings(kind),
             recognition.disproved(kind),
-            recognition.told(kind),
+            recognition.renderer(kind),
             recognition.expiry,
         )
         for kind in recognition.KINDS
     ),
-    _Stage("proposal", entitlements.FINDINGS, entitlements.DISPROVED, reasons.told, entitlements.expiry),
+    _Stage("proposal", entitlements.FINDINGS, entitlements.DISPROVED, reasons.render, entitlements.expiry),
 )
 
 
@@ -257,26 +257,28 @@ def _record(context: AssessmentContext, outcome: CycleOutcome) -> None:
     )
     compared = [ledger.Compared(s.kind, s.findings, s.disproved, s.expiry(context.pack)) for s in _STAGES]
     moved = ledger.find_moves(
-        context.engine, compared, context.standing, context.as_of, scoped=context.scoped
+        context.engine, compared, context.active_findings, context.as_of, scoped=context.scoped
     )
     for kind, counts in moved.items():
         _count(outcome.areas_moved if kind == "area" else outcome.moved, counts)
-    ledger.keep_concerned(context.engine, [stage.kind for stage in _STAGES])
-    ledger.reconcile(context.engine, findings(), context.standing, context.as_of, scoped=context.scoped)
+    ledger.materialize_concerned(context.engine, [stage.kind for stage in _STAGES])
+    ledger.reconcile(
+        context.engine, findings(), context.active_findings, context.as_of, scoped=context.scoped
+    )
     if any(moved.values()):
-        evidence.keep_latest(context)
+        evidence.materialize_latest(context)
     sources = EvidenceSources(context)
-    told = ledger.tell(
+    batches = ledger.emit(
         context.engine,
         (
-            (stage.kind, told)
+            (stage.kind, change)
             for stage in _STAGES
             if moved[stage.kind]
-            for told in stage.told(context, sources)
+            for change in stage.render(context, sources)
         ),
     )
-    ledger.write_changes(context.engine, outcome.cycle_id or 0, told)
-    evidence.forget_latest(context)
+    ledger.write_changes(context.engine, outcome.cycle_id or 0, batches)
+    evidence.drop_latest(context)
 
 
 def _count(counted: dict[str, dict[str, int]], moved: Mapping[str, Mapping[str, int]]) -> None:

@@ -1,4 +1,4 @@
-"""Every error that Almoner raises on purpose.
+"""The errors that Almoner raises on purpose.
 
 ::
 

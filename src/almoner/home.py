@@ -1,4 +1,4 @@
-"""An installation: one folder with its settings, facts, casework database, key and packs."""
+"""The folder of an installation, with its settings, facts, casework database, key and packs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HomeSettings:
 
 @dataclass(frozen=True)
 class Home:
-    """Where everything of an installation lies."""
+    """The folder of an installation, and the paths in it."""
 
     folder: Path
     settings: HomeSettings

@@ -9,9 +9,9 @@ import pytest
 
 from almoner.assessment import ledger, signals
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.feature_table import holds, subject_key, wide
+from almoner.assessment.feature_table import feature_table, holds, subject_key
 from almoner.assessment.opening import open_context
-from almoner.assessment.signal_groups import fields
+from almoner.assessment.signal_groups import signal_groups
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Pack, Signal
 from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
@@ -21,7 +21,7 @@ def holding(context: AssessmentContext, signal: Signal, truth: str = "") -> set[
     """The subjects for whom the wide table says so."""
     key = subject_key(signal.subject)
     rows = context.engine.rows(
-        f"SELECT {key} FROM {wide(signal.subject)} WHERE {truth} {quote(holds(signal.id))}"
+        f"SELECT {key} FROM {feature_table(signal.subject)} WHERE {truth} {quote(holds(signal.id))}"
     )
     return {subject for (subject,) in rows}
 
@@ -32,7 +32,7 @@ def found(context: AssessmentContext, signal: Signal) -> set[int]:
 
 
 def test_every_signal_is_in_one_field_and_no_two_fields_of_persons_share_an_indicator(base: Pack) -> None:
-    listed = fields(base)
+    listed = signal_groups(base)
     assert sorted(s.id for f in listed for s in f.signals) == sorted(base.signals)
     own = [name for f in listed for name in f.indicators]
     assert len(own) == len(set(own))

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from almoner import casework, home
 from almoner.casework.core import inbox
-from almoner.casework.models import HelpRequest
+from almoner.casework.models import WalkIn
 from almoner.casework.residents import answered_walk_ins
 from almoner.casework.sync import pack_tables
 from almoner.policy.model.pack import Pack
@@ -60,7 +60,7 @@ def told(**more: Any) -> dict[str, Any]:
 
 def answered_requests_of(by: User, times: list[dt.datetime]) -> list[str]:
     made = [
-        HelpRequest(
+        WalkIn(
             number_index=b"n" * 32,
             known=True,
             taken_at=at,
@@ -73,7 +73,7 @@ def answered_requests_of(by: User, times: list[dt.datetime]) -> list[str]:
         )
         for at in times
     ]
-    return [one.reference for one in HelpRequest.objects.bulk_create(made)]
+    return [one.reference for one in WalkIn.objects.bulk_create(made)]
 
 
 @pytest.mark.parametrize("many", [0, 1, 2, 3, 4, 6, 7])

@@ -24,8 +24,8 @@ from almoner.casework.models import (
     Case,
     CaseEvent,
     CaseState,
-    Concern,
     FeedState,
+    Grievance,
     Referral,
     ReferralState,
     Visit,
@@ -89,37 +89,37 @@ def said(kind: str = "gone", **more: Any) -> dict[str, Any]:
     return {"kind": kind, "person": 11, "text": "The neighbours say she moved to her daughter's."} | more
 
 
-def asked_together(mine: Case, other: Case, worker: User) -> Concern:
+def asked_together(mine: Case, other: Case, worker: User) -> Grievance:
     return corrections.report(worker, mine.reference, mine.version, said("together", other=other.reference))
 
 
 def agreed(mine: Case, other: Case, worker: User, keeper: User) -> str:
     """The reference of what the register has answered: they are one household."""
-    concern = asked_together(mine, other, worker)
-    grievances.answer(keeper, concern.reference, "corrected", "they are one household")
+    grievance = asked_together(mine, other, worker)
+    grievances.answer(keeper, grievance.reference, "corrected", "they are one household")
     for case in (mine, other):
         case.refresh_from_db()
-    return concern.reference
+    return grievance.reference
 
 
 def test_the_register_answers_in_the_packs_time_for_corrections(mine: Case, worker: User) -> None:
     install_terms(correction={"2025-01-01": {"amount": 7, "unit": "hours"}})
-    concern = corrections.report(worker, mine.reference, mine.version, said())
-    assert concern.due_at - concern.asked_at == dt.timedelta(hours=7)
+    grievance = corrections.report(worker, mine.reference, mine.version, said())
+    assert grievance.due_at - grievance.asked_at == dt.timedelta(hours=7)
 
 
 def test_a_worker_asks_the_register_and_types_nothing_in(mine: Case, worker: User, signed_in: SignIn) -> None:
     client = signed_in(worker)
     sent = {"version": mine.version, "subject": "gone-11", "text": "The neighbours say she moved."}
     assert client.post(reverse("register", args=[mine.reference]), sent).status_code == 302
-    concern = Concern.objects.get()
-    assert (concern.kind, concern.department, concern.asked_by, concern.fact["person"]) == (
+    grievance = Grievance.objects.get()
+    assert (grievance.kind, grievance.department, grievance.asked_by, grievance.fact["person"]) == (
         "gone",
         "labour",
         worker,
         11,
     )
-    assert b"neighbours" not in bytes(concern.text or b"")
+    assert b"neighbours" not in bytes(grievance.text or b"")
     page = client.get(reverse("case", args=[mine.reference])).content.decode()
     for told in (
         "A person is said to live here no longer",
@@ -135,18 +135,18 @@ def test_a_worker_asks_the_register_and_types_nothing_in(mine: Case, worker: Use
 def test_the_department_sees_who_it_is_about_and_nothing_of_the_case(
     mine: Case, worker: User, keeper: User, clerk: User, signed_in: SignIn
 ) -> None:
-    concern = corrections.report(worker, mine.reference, mine.version, said())
+    grievance = corrections.report(worker, mine.reference, mine.version, said())
     client = signed_in(keeper)
     inbox = client.get(reverse("inbox")).content.decode()
-    for told in ("Population register", concern.reference, "A person is said to live here no longer"):
+    for told in ("Population register", grievance.reference, "A person is said to live here no longer"):
         assert told in inbox, told
-    page = client.get(reverse("fact", args=[concern.reference])).content.decode()
+    page = client.get(reverse("fact", args=[grievance.reference])).content.decode()
     for told in (NAME, NUMBER, "The case worker says:", "moved to her daughter", "Answer the case worker"):
         assert told in page, told
     for withheld in (PHONE, mine.reference, "Monthly relief", "Income fell", "The household says"):
         assert withheld not in page, withheld
     assert AccessLog.objects.get().page == "fact"
-    assert signed_in(clerk).get(reverse("fact", args=[concern.reference])).status_code == 404
+    assert signed_in(clerk).get(reverse("fact", args=[grievance.reference])).status_code == 404
 
 
 def test_it_has_a_clock_that_is_the_cases_too_until_it_is_answered(
@@ -154,10 +154,10 @@ def test_it_has_a_clock_that_is_the_cases_too_until_it_is_answered(
 ) -> None:
     Case.objects.filter(pk=mine.pk).update(due_at=dt.datetime(2099, 1, 1))
     mine.signals.update(due_at=dt.datetime(2099, 1, 1))
-    concern = corrections.report(worker, mine.reference, mine.version, said())
+    grievance = corrections.report(worker, mine.reference, mine.version, said())
     mine.refresh_from_db()
-    assert mine.due_at == concern.due_at > dt.datetime.now()
-    grievances.answer(keeper, concern.reference, "stands", "she was seen here")
+    assert mine.due_at == grievance.due_at > dt.datetime.now()
+    grievances.answer(keeper, grievance.reference, "stands", "she was seen here")
     mine.refresh_from_db()
     assert mine.due_at == dt.datetime(2099, 1, 1)
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_asked_is_refused_and_changes_nothing(
 ) -> None:
     with pytest.raises(Refused, match=why):
         corrections.report(worker, mine.reference, mine.version, said() | told)
-    assert not Concern.objects.exists()
+    assert not Grievance.objects.exists()
 
 
 def test_it_is_asked_once_at_a_time_by_who_works_the_case_and_on_its_present_state(
@@ -188,13 +188,13 @@ def test_it_is_asked_once_at_a_time_by_who_works_the_case_and_on_its_present_sta
 ) -> None:
     with pytest.raises(Refused, match="not assigned to you"):
         corrections.report(colleague, mine.reference, mine.version, said())
-    concern = corrections.report(worker, mine.reference, mine.version, said())
+    grievance = corrections.report(worker, mine.reference, mine.version, said())
     with pytest.raises(Stale):
         corrections.report(worker, mine.reference, mine.version, said())
     mine.refresh_from_db()
     with pytest.raises(Refused, match="asked already"):
         corrections.report(worker, mine.reference, mine.version, said())
-    grievances.answer(keeper, concern.reference, "stands", "she was seen here")
+    grievances.answer(keeper, grievance.reference, "stands", "she was seen here")
     mine.refresh_from_db()
     corrections.report(worker, mine.reference, mine.version, said())
 
@@ -233,14 +233,14 @@ def test_a_case_of_elsewhere_cannot_be_named(mine: Case, outbox: Outbox, worker:
 def test_what_the_register_has_not_said_joins_nothing(
     mine: Case, other: Case, worker: User, keeper: User
 ) -> None:
-    concern = asked_together(mine, other, worker)
+    grievance = asked_together(mine, other, worker)
     mine.refresh_from_db()
     with pytest.raises(Refused, match="has not said"):
-        corrections.join(worker, mine.reference, mine.version, concern.reference)
-    grievances.answer(keeper, concern.reference, "stands", "two households")
+        corrections.join(worker, mine.reference, mine.version, grievance.reference)
+    grievances.answer(keeper, grievance.reference, "stands", "two households")
     mine.refresh_from_db()
     with pytest.raises(Refused, match="has not said"):
-        corrections.join(worker, mine.reference, mine.version, concern.reference)
+        corrections.join(worker, mine.reference, mine.version, grievance.reference)
     assert Case.objects.filter(ended_at=None).count() == 2
 
 
@@ -252,7 +252,7 @@ def test_the_less_urgent_case_goes_on_in_the_other_and_nothing_is_lost(
     client = signed_in(worker)
     page = client.get(reverse("case", args=[other.reference])).content.decode()
     assert "Let them go on as one case" in page
-    sent = {"version": other.version, "concern": reference}
+    sent = {"version": other.version, "grievance": reference}
     answered = client.post(reverse("join", args=[other.reference]), sent)
     assert answered.headers["Location"] == reverse("case", args=[mine.reference])
     for case in (mine, other):
@@ -354,7 +354,7 @@ def test_a_form_that_says_nothing_is_told_so(mine: Case, worker: User, signed_in
         == 409
     )
     assert client.post(reverse("join", args=[mine.reference])).status_code == 409
-    assert not Concern.objects.exists()
+    assert not Grievance.objects.exists()
 
 
 def test_two_who_join_at_once_lock_both_cases_in_one_order(

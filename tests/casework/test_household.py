@@ -15,7 +15,16 @@ from django.urls import reverse
 
 from almoner import casework
 from almoner.casework.cases.workflow import Refused
-from almoner.casework.models import AccessLog, Case, CaseEvent, CaseState, Concern, Notice, Referral, WrongTry
+from almoner.casework.models import (
+    AccessLog,
+    Case,
+    CaseEvent,
+    CaseState,
+    Grievance,
+    Notice,
+    Referral,
+    WrongTry,
+)
 from almoner.casework.residents import grievances, notices
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox, condition, words
@@ -141,7 +150,7 @@ def test_a_stranger_to_the_notice_can_do_nothing(
         assert client.get(PAGE).status_code == 404
         for address in ("answer/accepted", "answer/declined", "ask/person", "ask/appeal", "ask/correction"):
             assert client.post(f"/household/{address}/").status_code == 404
-    assert not Concern.objects.exists()
+    assert not Grievance.objects.exists()
 
 
 def test_only_what_was_chosen_is_told(case: Case, worker: User, outbox: Outbox) -> None:
@@ -229,24 +238,26 @@ def test_a_wrong_fact_goes_to_the_department_that_supplied_it(
     household.post(
         "/household/ask/correction/", {"about": fact_of(notice[0]), "text": "I have no work since May"}
     )
-    concern = Concern.objects.get()
-    assert (concern.department, concern.kind) == ("labour", "correction")
-    assert b"since May" not in bytes(concern.text or b"")
+    grievance = Grievance.objects.get()
+    assert (grievance.department, grievance.kind) == ("labour", "correction")
+    assert b"since May" not in bytes(grievance.text or b"")
     labour = signed_in(
         casework.create_user("labour", PASSWORD, role="department", areas=[], department="labour")
     )
-    assert concern.reference in labour.get("/inbox/").content.decode()
-    text = labour.get(f"/facts/{concern.reference}/").content.decode()
+    assert grievance.reference in labour.get("/inbox/").content.decode()
+    text = labour.get(f"/facts/{grievance.reference}/").content.decode()
     for told in ("I have no work since May", "Recent income: <strong>812.50 CNY a month", NAME, NUMBER):
         assert told in text, told
     for withheld in (PHONE, "below the line", case.reference, "Monthly relief"):
         assert withheld not in text, withheld
     assert AccessLog.objects.get().page == "fact"
-    assert signed_in(clerk).get(f"/facts/{concern.reference}/").status_code == 404
-    assert labour.post(f"/facts/{concern.reference}/", {"ending": "changed", "note": "x"}).status_code == 409
+    assert signed_in(clerk).get(f"/facts/{grievance.reference}/").status_code == 404
+    assert (
+        labour.post(f"/facts/{grievance.reference}/", {"ending": "changed", "note": "x"}).status_code == 409
+    )
     assert (
         labour.post(
-            f"/facts/{concern.reference}/", {"ending": "corrected", "note": "it was an error"}
+            f"/facts/{grievance.reference}/", {"ending": "corrected", "note": "it was an error"}
         ).status_code
         == 302
     )
@@ -266,7 +277,7 @@ def test_an_appeal_is_decided_by_somebody_who_did_nothing_on_the_case(
 ) -> None:
     go(case, worker, "dismiss", outcome="moved")
     household.post("/household/ask/appeal/", {"text": "we live here"})
-    appeal = Concern.objects.get()
+    appeal = Grievance.objects.get()
     with pytest.raises(Refused, match="Somebody else decides"):
         grievances.answer(worker, appeal.reference, "upheld", "no")
     with pytest.raises(Refused, match="Write what"):
@@ -282,7 +293,7 @@ def test_an_appeal_is_decided_by_somebody_who_did_nothing_on_the_case(
 def test_who_only_wrote_a_note_may_decide(household: Client, case: Case, colleague: User) -> None:
     go(case, colleague, "note", note="asked the village")
     household.post("/household/ask/appeal/")
-    grievances.answer(colleague, Concern.objects.get().reference, "upheld", "the line is not reached")
+    grievances.answer(colleague, Grievance.objects.get().reference, "upheld", "the line is not reached")
 
 
 def test_strangers_cannot_answer_and_corrections_are_not_the_workers(

@@ -55,8 +55,8 @@ def test_a_notice_is_to_be_answered_in_the_packs_time(notice: Notice) -> None:
 @pytest.mark.parametrize(("kind", "allowed"), [("correction", 100), ("appeal", 101), ("person", 102)])
 def test_what_a_household_asks_for_has_the_packs_clock(notice: Notice, kind: str, allowed: int) -> None:
     about = grievances.told_facts(notice)[0][1][0].about
-    concern = grievances.ask(notice, kind, "this is not right", about)
-    assert hours(concern.asked_at, concern.due_at) == allowed
+    grievance = grievances.ask(notice, kind, "this is not right", about)
+    assert hours(grievance.asked_at, grievance.due_at) == allowed
 
 
 def test_an_authorisation_and_an_approval_have_the_packs_clocks(

@@ -21,11 +21,11 @@ from django.contrib.auth.models import User
 
 from almoner import casework
 from almoner.casework.cases import authorisations
-from almoner.casework.models import CalendarDay, Case, Check, Concern, FeedState, Notice
+from almoner.casework.models import CalendarDay, Case, Check, FeedState, Grievance, Notice
 from almoner.casework.residents import corrections, grievances, notices, walk_ins
 from casework.makers import Outbox, authorised_by_all
 from casework.moves import go
-from casework.test_help_requests import UNKNOWN, desk, told
+from casework.test_walk_ins import UNKNOWN, desk, told
 
 __all__ = ["desk"]  # a fixture
 
@@ -58,7 +58,7 @@ def notice(mine: Case, worker: User) -> Notice:
     return made
 
 
-def asked(notice: Notice, kind: str) -> Concern:
+def asked(notice: Notice, kind: str) -> Grievance:
     fact = grievances.told_facts(notice)[0][1][0]
     return grievances.ask(notice, kind, "it is not so", fact.about)
 

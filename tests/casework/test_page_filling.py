@@ -12,7 +12,7 @@ from django.test import Client
 
 from almoner import casework
 from almoner.casework.cases.timelines import months_of
-from almoner.casework.models import Case, HelpRequest, HouseholdTimelines
+from almoner.casework.models import Case, HouseholdTimelines, WalkIn
 from almoner.policy.model.pack import Pack
 from benchmarks import console_bench
 from benchmarks.console import page_filling, page_times
@@ -72,7 +72,7 @@ def _page(users: Mapping[str, User], pages: list[page_times.Page]) -> str:
 
 
 def test_people_come_again_and_nothing_is_answered_before_it_was_taken(users: Mapping[str, User]) -> None:
-    asked = HelpRequest.objects.order_by("pk")
+    asked = WalkIn.objects.order_by("pk")
     assert asked.count() == (1 + page_filling.CAME_BEFORE) * asked.values("number_index").distinct().count()
     waiting = asked.filter(answered_at=None).count()
     assert 0 < waiting < asked.count() / 10

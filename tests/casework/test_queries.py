@@ -26,14 +26,14 @@ from almoner.casework.models import (
     CalendarDay,
     Case,
     CaseFile,
-    Concern,
     FeedState,
-    HelpRequest,
+    Grievance,
     Label,
     Referral,
     RoleOf,
     Rule,
     Visit,
+    WalkIn,
 )
 from almoner.registry.vault import SealedIdentity, open_vault
 from casework.conftest import NUMBER, PASSWORD
@@ -169,7 +169,7 @@ class County:
         mine.filter(programme=f"list_{n}").update(checker="relief", check_due_at=NOW + DAY)
         casework.apply([[self.outbox.signal(1_000 + n, known_at=NOW)]])
         Case.objects.filter(household_id=1_000 + n).update(state="closed", ended_at=NOW, decided_at=NOW)
-        Concern.objects.create(
+        Grievance.objects.create(
             case=Case.objects.get(household_id=n),
             kind="correction",
             about=f"{n}",
@@ -195,7 +195,7 @@ class County:
         Visit.objects.create(
             case=case, planned_for=NOW.date(), visitor=by, planned_at=NOW, made_on=NOW.date(), found="need"
         )
-        Concern.objects.create(
+        Grievance.objects.create(
             case=case,
             kind="person",
             about=f"{n}",
@@ -261,11 +261,9 @@ class County:
             "taken_by": self.lead,
             "due_at": NOW + DAY,
         }
-        HelpRequest.objects.create(**asked)
-        HelpRequest.objects.create(**asked | {"known": False, "department": "relief"})
-        HelpRequest.objects.create(
-            **asked, answered_at=NOW, answered_by=self.lead, ending="nothing", note="x"
-        )
+        WalkIn.objects.create(**asked)
+        WalkIn.objects.create(**asked | {"known": False, "department": "relief"})
+        WalkIn.objects.create(**asked, answered_at=NOW, answered_by=self.lead, ending="nothing", note="x")
 
     @staticmethod
     def _rule() -> dict[str, Any]:
@@ -296,12 +294,12 @@ def addresses(lead: User) -> dict[str, list[str]]:
     of = {
         "case": [case],
         "sheet": [case],
-        "request": [HelpRequest.objects.order_by("pk")[0].reference],
+        "request": [WalkIn.objects.order_by("pk")[0].reference],
         "feed": ["feed1"],
         "rule": ["signal", "rule_1"],
         "person": [lead.pk],
         "referral": [Referral.objects.filter(state="sent").order_by("pk")[0].reference],
-        "fact": [Concern.objects.filter(kind="correction").order_by("pk")[0].reference],
+        "fact": [Grievance.objects.filter(kind="correction").order_by("pk")[0].reference],
     }
     named = {str(p.name) for p in get_resolver().url_patterns if isinstance(p, URLPattern)} - WITHOUT_ROWS
     found = {name: reverse(name, args=of.get(name, [])) for name in sorted(named)}

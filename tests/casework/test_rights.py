@@ -21,11 +21,11 @@ from almoner.casework.models import (
     AreaAlert,
     Case,
     CaseEvent,
-    Concern,
     FeedState,
-    HelpRequest,
+    Grievance,
     RoleOf,
     Rule,
+    WalkIn,
 )
 from almoner.casework.residents import grievances, notices
 from almoner.casework.views.people import ACTIONS
@@ -201,7 +201,7 @@ def county(case: Case, alert: AreaAlert, worker: User, outbox: Outbox) -> dict[s
     Case.objects.filter(pk=case.pk).update(assignee=None)
     appeal = grievances.ask(notice, "appeal", "")
     fact = grievances.ask(notice, "correction", "", grievances.told_facts(notice)[0][1][0].about)
-    Concern.objects.filter(pk=fact.pk).update(department="relief")
+    Grievance.objects.filter(pk=fact.pk).update(department="relief")
     of = {
         "file": [[case.reference, file.reference]],
         "file-add": [[case.reference]],
@@ -237,11 +237,11 @@ def county(case: Case, alert: AreaAlert, worker: User, outbox: Outbox) -> dict[s
     return {str(name): [reverse(str(name), args=args) for args in of.get(str(name), [[]])] for name in named}
 
 
-def a_request(by: User, *, known: bool = True, department: str = "") -> HelpRequest:
+def a_request(by: User, *, known: bool = True, department: str = "") -> WalkIn:
     """Of Mei, or of somebody whom the register of `department` does not know."""
     index = opened_vault(str(settings.VAULT_KEY)).index(NUMBER if known else "unknown")
     now = dt.datetime.now()
-    return HelpRequest.objects.create(
+    return WalkIn.objects.create(
         number_index=index,
         known=known,
         department=department,

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from almoner import casework
-from almoner.casework.accounts.access import cases_of, covers, requests_of
+from almoner.casework.accounts.access import cases_of, covers, walk_ins_of
 from almoner.casework.cases.lists import LISTED, UNLISTED, filtered
 from almoner.casework.cases.status import stand
 from almoner.casework.figures import figures
@@ -22,13 +22,13 @@ from almoner.casework.models import (
     Authorisation,
     Case,
     Check,
-    Concern,
-    HelpRequest,
+    Grievance,
     HouseholdMember,
     Identity,
     Notice,
     Referral,
     Visit,
+    WalkIn,
 )
 from almoner.casework.models.people import INDEXED
 from almoner.casework.presentation.forms import LISTS
@@ -129,7 +129,7 @@ class Place:
             )
         if chance.random() < 0.3:
             kind = chance.choice(["appeal", "person", "correction"])
-            Concern.objects.get_or_create(
+            Grievance.objects.get_or_create(
                 **some,
                 kind=kind,
                 about="",
@@ -203,7 +203,7 @@ class Once_more:  # noqa: N801 - reads as what it is
         return case.ended_at is None and Check.objects.filter(case=case, decided_at=None).exists()
 
     def is_asked(self, case: Case) -> bool:
-        return Concern.objects.filter(case=case, answered_at=None, kind__in=["appeal", "person"]).exists()
+        return Grievance.objects.filter(case=case, answered_at=None, kind__in=["appeal", "person"]).exists()
 
     def is_telling(self, case: Case) -> bool:
         told = Notice.objects.filter(case=case, ended_at=None).exists()
@@ -343,7 +343,7 @@ def test_requests_are_those_of_the_own_people(place: Place) -> None:
             Identity.objects.create(person_id=household, number_index=index)
         if chance.random() < 0.8:
             HouseholdMember.objects.create(household_id=household, person_id=household, as_of=NOW)
-        HelpRequest.objects.create(
+        WalkIn.objects.create(
             number_index=index,
             known=True,
             area=chance.choice(["", "", *AREAS]),
@@ -352,12 +352,12 @@ def test_requests_are_those_of_the_own_people(place: Place) -> None:
             due_at=NOW + chance.randint(-3, 3) * DAY,
         )
     for user in place.people:
-        mine = {request.pk for request in HelpRequest.objects.all() if _is_mine(user, request)}
-        assert set(requests_of(user).values_list("pk", flat=True)) == mine
+        mine = {request.pk for request in WalkIn.objects.all() if _is_mine(user, request)}
+        assert set(walk_ins_of(user).values_list("pk", flat=True)) == mine
     assert 0 < len(mine) < HOUSEHOLDS
 
 
-def _is_mine(user: User, request: HelpRequest) -> bool:
+def _is_mine(user: User, request: WalkIn) -> bool:
     person = Identity.objects.filter(number_index=bytes(request.number_index)).first()
     members = (
         HouseholdMember.objects.filter(person_id=person.person_id)
@@ -376,7 +376,7 @@ def test_a_number_is_looked_up_in_its_index(lead: User, worker: User) -> None:
     found = Identity.objects.filter(INDEXED, number_index=b"n" * 32)
     if connection.vendor == "sqlite":
         assert "identity_by_number" in found.explain()
-        assert "identity_by_number" in requests_of(worker).explain()
+        assert "identity_by_number" in walk_ins_of(worker).explain()
 
 
 def test_cases_of_somebodys_areas_are_a_range_of_an_index(worker: User) -> None:

@@ -209,7 +209,8 @@ def test_a_failing_cycle_leaves_nothing_behind(
 ) -> None:
     with taken_in(base, deliveries(tmp_path, draw(2))) as engine:
         monkeypatch.setattr(
-            "almoner.assessment.ledger.settle", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full"))
+            "almoner.assessment.ledger.reconcile",
+            lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")),
         )
         with pytest.raises(OSError, match="disk full"):
             cycle.run(engine, base, DAY_1, at(DAY_1))

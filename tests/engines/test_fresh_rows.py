@@ -1,4 +1,4 @@
-"""A plan that is kept reads the rows that are there when it is run, not those that were there when it was made.
+"""A kept plan reads the rows that are there when it is run, not those that were there when it was made.
 
 DuckDB has had faults here: a plan kept what its tables held when it was made, and rows that came later were
 not seen (duckdb/duckdb, pull request 24696).
@@ -6,15 +6,14 @@ not seen (duckdb/duckdb, pull request 24696).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from almoner.engines import Beside, Engine
+from almoner.engines import Engine, Join
 from almoner.engines.duck import DuckEngine
 
 TIMES = 4  # planned, prepared, and run by the plan
@@ -23,7 +22,9 @@ COUNT = "SELECT count(*) FROM facts.wage WHERE n = 200"  # nothing at first: a p
 READS: dict[str, str] = {
     "a table": COUNT,
     "a view": "SELECT count(*) FROM wage WHERE n = 200",
-    "a table and a buffer": "SELECT count(*) FROM facts.wage AS w JOIN offered AS o ON w.n = o.n WHERE o.n = 200",
+    "a table and a buffer": (
+        "SELECT count(*) FROM facts.wage AS w JOIN offered AS o ON w.n = o.n WHERE o.n = 200"
+    ),
     "a buffer and a table": "SELECT count(*) FROM offered WHERE n = 200 AND n IN (SELECT n FROM facts.wage)",
     "a table's greatest": "SELECT count(*) FROM (SELECT max(n) AS top FROM facts.wage) WHERE top >= 200",
     "all": "SELECT (SELECT count(*) FROM facts.wage) - 100",
@@ -77,7 +78,10 @@ def _moved(engine: Engine) -> None:
 
 def _beside(engine: Engine) -> None:
     """By the other connection: the task that is handed over last is taken by the second thread."""
-    insert: Callable[[Engine], Any] = lambda own: own.execute("INSERT INTO facts.wage (n) VALUES (200)")  # noqa: E731
+
+    def insert(own: Engine) -> None:
+        own.execute("INSERT INTO facts.wage (n) VALUES (200)")
+
     with engine.small_batch():
         engine.run_parallel([lambda own: own.value("SELECT 1"), insert])
 
@@ -138,7 +142,8 @@ def test_all_columns_means_those_that_the_table_has_now(engine: Engine) -> None:
 
 def test_a_plan_over_buffers_reads_the_rows_that_lie_there_now(engine: Engine) -> None:
     """Also where the rows before held nothing that fits, other numbers, or none at all."""
-    joined = "SELECT list(s.n ORDER BY s.n) FROM seen AS s JOIN other AS o ON s.n = o.n WHERE o.n BETWEEN 5 AND 300"
+    joined = """SELECT list(s.n ORDER BY s.n) FROM seen AS s JOIN other AS o ON s.n = o.n
+        WHERE o.n BETWEEN 5 AND 300"""
     for low, high in ((0, 3), (0, 3), (0, 3), (200, 203), (5, 5), (250, 252), (-9, 400)):
         rows, other = list(range(low, high)), list(range(5, 301, 5))
         with (
@@ -151,7 +156,7 @@ def test_a_plan_over_buffers_reads_the_rows_that_lie_there_now(engine: Engine) -
             assert engine.value(joined) == wanted
             assert engine.run_parallel([lambda own: own.value(joined)] * 2) == [wanted] * 2
             engine.materialize("found", "SELECT few.n FROM few JOIN other ON few.n = other.n")
-            engine.materialize_join("wide", "SELECT n FROM few", [Beside("found", "n", "n", {}, "is there")])
+            engine.materialize_join("wide", "SELECT n FROM few", [Join("found", "n", "n", {}, "is there")])
             assert engine.value('SELECT count(*) FROM wide WHERE "is there"') == len(set(rows) & set(other))
         with suppress(ZeroDivisionError), engine.transaction():
             raise ZeroDivisionError

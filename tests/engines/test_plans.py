@@ -12,9 +12,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from almoner.engines import Beside, Engine, beside, open_engine, with_columns
+from almoner.engines import Engine, Join, join_select, open_engine, with_columns
 from almoner.engines.duck import DuckEngine
-from almoner.engines.plans import MOST_WORLDS, as_arrow
+from almoner.engines.plans import MOST_VIEW_SETS, as_arrow
 from almoner.errors import EngineError
 
 TIMES = 4  # planned, prepared, and run by the plan
@@ -101,7 +101,7 @@ def test_a_name_means_the_views_that_are_open(engine: Engine) -> None:
 
 
 def test_views_that_were_forgotten_do_not_lend_their_plans_to_others(engine: Engine) -> None:
-    for n in range(3 * MOST_WORLDS):
+    for n in range(3 * MOST_VIEW_SETS):
         with (
             engine.small_batch(),
             engine.register("numbers", numbers(1, 2, 3)),
@@ -207,8 +207,8 @@ def test_tables_side_by_side_are_what_a_join_says(tmp_path: Path) -> None:
         "SELECT n, sum(n * n) AS square, list(n::VARCHAR) AS said FROM numbers WHERE n % 2 = 0 GROUP BY n"
     )
     tables = [
-        Beside("squares", "n", "n", {"square": "the square", "said": "said"}, "is even"),
-        Beside("thirds", "id", "third", {"word": "word"}),
+        Join("squares", "n", "n", {"square": "the square", "said": "said"}, "is even"),
+        Join("thirds", "id", "third", {"word": "word"}),
     ]
     more = {"large": '"the square" > 20', "of": 'typeof("the square")'}
     seen = []
@@ -228,7 +228,7 @@ def test_tables_side_by_side_are_what_a_join_says(tmp_path: Path) -> None:
                 engine.materialize_join("plain", spine, tables)
                 seen = engine.rows("SELECT * FROM wide ORDER BY n")
                 assert seen == engine.rows(
-                    f"SELECT * FROM ({with_columns(beside(spine, tables), more)}) ORDER BY n"
+                    f"SELECT * FROM ({with_columns(join_select(spine, tables), more)}) ORDER BY n"
                 )
                 assert [row[:-2] for row in seen] == engine.rows("SELECT * FROM plain ORDER BY n")
     assert seen[0] == (0, 0, 0, ["0"], True, "none", False, "HUGEINT")
@@ -241,7 +241,7 @@ def test_side_by_side_with_what_was_let_go_is_refused(engine: Engine) -> None:
         engine.materialize("theirs", "SELECT 1 AS n, 2 AS m")
         engine.drop("theirs")
         with pytest.raises((EngineError, ValueError), match=r"not kept|theirs"):
-            engine.materialize_join("wide", "SELECT 1 AS n", [Beside("theirs", "n", "n", {"m": "m"})])
+            engine.materialize_join("wide", "SELECT 1 AS n", [Join("theirs", "n", "n", {"m": "m"})])
 
 
 def test_a_join_by_common_names_ends_no_transaction(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ SHAPES = [
         "  hours:",
         "  inbox: webhook\n  hours:",
         "inbox",
-        "`webhook` is no inbox",
+        "`webhook` is not an inbox",
     ),
     Broken(
         "inbox",
@@ -120,10 +120,15 @@ SHAPES = [
         "  hours:",
         "  inbox: http://bureau.example/\n  hours:",
         "inbox",
-        "is no inbox",
+        "is not an inbox",
     ),
     Broken(
-        "inbox", "departments.yaml", "  hours:", '  inbox: "https://[x/"\n  hours:', "inbox", "is no inbox"
+        "inbox",
+        "departments.yaml",
+        "  hours:",
+        '  inbox: "https://[x/"\n  hours:',
+        "inbox",
+        "is not an inbox",
     ),
     Broken(
         "wrong-value",

@@ -66,11 +66,11 @@ def test_labels_come_in_every_language_of_the_parent(tmp_path: Path) -> None:
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     folder = made(tmp_path, write(tmp_path / "parent"), DAY)
     kept = (folder / "pack.yaml").read_bytes()
-    with pytest.raises(PackError, match="holds something already"):
+    with pytest.raises(PackError, match="is not empty"):
         made(tmp_path, tmp_path / "parent", DAY)
     assert (folder / "pack.yaml").read_bytes() == kept
     (tmp_path / "file").write_text("mine", "utf-8")
-    with pytest.raises(PackError, match="holds something already"):
+    with pytest.raises(PackError, match="is not empty"):
         new_pack.create(
             "mine", compile_pack(tmp_path / "parent", as_of=DAY), "parent", tmp_path / "file", DAY
         )

@@ -106,17 +106,17 @@ def test_what_is_known_of_a_slice_is_the_same_with_and_without(
             if c not in ("settlement_no", "person_id")
         )
         engine.materialize(
-            name_of("placed", feed),
+            name_of("identified", feed),
             f"SELECT _line, settlement_no, person_id::BIGINT AS person_id, {empty} FROM (VALUES {listed}) AS"
             " v(_line, settlement_no, person_id) WHERE person_id > 0",
         )
         rows = facts.span(engine, feed)
-        told = []
+        matches = []
         for holders in (None, Holders()):
             matched = facts.match_known(engine, feed, rows, holders)
-            told.append(engine.rows(f"SELECT _line, old, same FROM {matched} ORDER BY ALL"))
-        assert told[0] == told[1]
-        assert sum(old is not None for _, old, _ in told[1]) == len(opened & came)
+            matches.append(engine.rows(f"SELECT _line, old, same FROM {matched} ORDER BY ALL"))
+        assert matches[0] == matches[1]
+        assert sum(old is not None for _, old, _ in matches[1]) == len(opened & came)
 
 
 @settings(max_examples=60)

@@ -40,7 +40,8 @@ def ask(
     url: str, body: Any = None, token: str = "", kind: str = "application/cloudevents-batch+json"
 ) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Authorization": f"Bearer {token}", "Content-Type": kind})  # noqa: S310
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+    request = urllib.request.Request(url, data, headers)  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return answer.status, json.loads(answer.read() or "null")

@@ -54,8 +54,8 @@ def test_a_correction_takes_the_place_of_the_row_with_its_key(base: Pack) -> Non
         c for c in base.scenarios if c.corrections.get("medical_settlements") and "illness_cost" in c.signals
     )
     assert scenarios.run(base, [case])[0].passed
-    as_first_told = dataclasses.replace(case, corrections={}, signals={"illness_cost": "orange"})
-    assert scenarios.run(base, [as_first_told])[0].passed
+    as_first_delivered = dataclasses.replace(case, corrections={}, signals={"illness_cost": "orange"})
+    assert scenarios.run(base, [as_first_delivered])[0].passed
 
 
 def test_a_signal_can_be_of_any_level_of_the_packs_terms(base: Pack) -> None:

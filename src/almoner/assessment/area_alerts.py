@@ -22,15 +22,15 @@ from almoner.assessment.area_words import evidence
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Comparison, Counts, Jump, stand_out
-from almoner.assessment.ledger import ABOUT, EMPTY_FINDINGS, RenderedChange, moved_table
+from almoner.assessment.ledger import CHANGE_COLUMNS, EMPTY_FINDINGS, RenderedChange, moved_table
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack, Role
 from almoner.policy.model.watch import Alarm, AreaLayer
 from almoner.registry.deliveries import watermarks
 
 FINDINGS, DISPROVED = "area_findings", "area_refuted"
-_ROLLED, _TOLD, _BODIES = "area_rolled", "area_told", "area_bodies"
-_NEIGHBOURS_TOLD = 40
+_ROLLED, _DETAILS, _BODIES = "area_rolled", "area_details", "area_bodies"
+_MOST_NEIGHBOURS = 40
 NOBODY = 0  # the household of a change that is about no household
 SUBJECT = "area"
 
@@ -53,18 +53,20 @@ def find(context: AssessmentContext) -> list[Jump]:
     Where only some households are in view nothing is said of areas.
     """
     layer = context.pack.watch.areas if context.pack.watch else None
-    looked = not context.scoped and months.are_kept(context.engine)
-    limits = _thresholds(context, layer.alarm) if layer and layer.alarm and looked else None
-    found: list[Jump] = []
-    judged: list[str] = []
+    counted = not context.scoped and months.are_kept(context.engine)
+    limits = _thresholds(context, layer.alarm) if layer and layer.alarm and counted else None
+    jumps: list[Jump] = []
+    compared_signals: list[str] = []
     if layer and layer.alarm and limits:
         _roll(context, layer, layer.alarm, limits)
-        judged = [item for (item,) in context.engine.rows(f"SELECT DISTINCT item FROM {_ROLLED} ORDER BY 1")]
-        found = [jump for level in layer.alarm.levels for jump in _jumps(context, level, limits)]
-    _keep(context, found, judged, limits)
-    _keep_told(context, layer, found)
+        compared_signals = [
+            item for (item,) in context.engine.rows(f"SELECT DISTINCT item FROM {_ROLLED} ORDER BY 1")
+        ]
+        jumps = [jump for level in layer.alarm.levels for jump in _jumps(context, level, limits)]
+    _materialize_findings(context, jumps, compared_signals, limits)
+    _materialize_details(context, layer, jumps)
     context.engine.drop(_ROLLED)
-    return found
+    return jumps
 
 
 def _thresholds(context: AssessmentContext, alarm: Alarm) -> Thresholds | None:
@@ -88,7 +90,7 @@ def _roll(context: AssessmentContext, layer: AreaLayer, alarm: Alarm, limits: Th
         }
     )
     levels = ", ".join(f"'{level}'" for level in alarm.levels)
-    told = {
+    parameters = {
         "as_of": context.as_of,
         "at": context.known_at,
         "back": limits.months,
@@ -143,7 +145,7 @@ def _roll(context: AssessmentContext, layer: AreaLayer, alarm: Alarm, limits: Th
             SELECT *, parent IS NOT NULL AND sibling_n >= n AS siblings
             FROM beside
             """,
-            told,
+            parameters,
         )
 
 
@@ -171,9 +173,9 @@ def _tree(context: AssessmentContext, layer: AreaLayer) -> str:
         """
 
 
-def _others(name: str, of: str) -> str:
+def _others(name: str, partition: str) -> str:
     """The sums of all others in a group: the group's less the area's own."""
-    window = f"OVER (PARTITION BY {of})"
+    window = f"OVER (PARTITION BY {partition})"
     sums = (f"(sum({c}) {window} - {c})::BIGINT AS {name}_{c}" for c in ("x", "n", "x0", "n0"))
     return ", ".join([*sums, f"count(*) {window} - 1 AS {name}_areas"])
 
@@ -198,8 +200,8 @@ def _jumps(context: AssessmentContext, level: str, limits: Thresholds) -> list[J
         {"level": level, "least": limits.least, "ratio": limits.ratio},
     ).to_pylist()
     counts = [_counts(row) for row in rows]
-    found = stand_out(counts, comparisons, chance=limits.chance, least=limits.least, ratio=limits.ratio)
-    return [_jump(rows[i], level, counts[i], comparison, comparisons, p) for i, comparison, p in found]
+    standouts = stand_out(counts, comparisons, chance=limits.chance, least=limits.least, ratio=limits.ratio)
+    return [_jump(rows[i], level, counts[i], comparison, comparisons, p) for i, comparison, p in standouts]
 
 
 def doubled(context: AssessmentContext, month: dt.date, least: int) -> list[str]:
@@ -253,8 +255,11 @@ def _jump(
     )
 
 
-def _keep(
-    context: AssessmentContext, found: Sequence[Jump], judged: Sequence[str], limits: Thresholds | None
+def _materialize_findings(
+    context: AssessmentContext,
+    jumps: Sequence[Jump],
+    compared_signals: Sequence[str],
+    limits: Thresholds | None,
 ) -> None:
     rows = [
         {
@@ -268,16 +273,18 @@ def _keep(
             "severity": round(j.excess, 6),
             "digest": _digest(j, limits),
         }
-        for j in found
+        for j in jumps
     ]
     with context.engine.register("found_areas", pa.Table.from_pylist(rows, schema=_FOUND)):
         context.engine.materialize(FINDINGS, "SELECT * FROM found_areas" if rows else EMPTY_FINDINGS)
-    with context.engine.register("judged_signals", pa.table({"item": pa.array(judged, pa.string())})):
+    with context.engine.register(
+        "judged_signals", pa.table({"item": pa.array(compared_signals, pa.string())})
+    ):
         context.engine.materialize(
             DISPROVED,
             f"""
             SELECT key
-            FROM {context.standing}
+            FROM {context.active_findings}
             WHERE kind = 'area' AND item IN (SELECT item FROM judged_signals)
             """,
         )
@@ -304,8 +311,8 @@ def area_number(area: str) -> int:
 
 
 def _digest(jump: Jump, limits: Thresholds | None) -> str:
-    told = (jump.month, jump.past_months, jump.counts, jump.comparisons, limits)
-    return hashlib.md5(repr(told).encode(), usedforsecurity=False).hexdigest()
+    evidence_of = (jump.month, jump.past_months, jump.counts, jump.comparisons, limits)
+    return hashlib.md5(repr(evidence_of).encode(), usedforsecurity=False).hexdigest()
 
 
 def expiry(pack: Pack) -> dict[str, int]:
@@ -314,12 +321,13 @@ def expiry(pack: Pack) -> dict[str, int]:
     return dict.fromkeys(pack.signals, alarm.expires_days) if alarm else {}
 
 
-def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
+def render(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     """What the outbox tells of the area alerts that moved. They are few, and each says much of its own:
     their bodies are whole."""
     del sources
-    beyond = {
-        (item, area): json.loads(text) for item, area, text in context.engine.rows(f"SELECT * FROM {_TOLD}")
+    details = {
+        (item, area): json.loads(text)
+        for item, area, text in context.engine.rows(f"SELECT * FROM {_DETAILS}")
     }
     columns = "key, item, area, level, severity"
     moved = [
@@ -328,16 +336,16 @@ def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[Rende
     ]
     nothing: dict[str, Any] = {"month": None, "evidence": []}
     bodies = [
-        json.dumps(_common(context, m) | beyond.get((m.item, m.area), nothing), ensure_ascii=False)
+        json.dumps(_common(context, m) | details.get((m.item, m.area), nothing), ensure_ascii=False)
         for m in moved
     ]
-    told = pa.table(
+    rendered = pa.table(
         {"key": pa.array([m.key for m in moved], pa.string()), "body": pa.array(bodies, pa.string())}
     )
-    with context.engine.register("told_alerts", told):
-        context.engine.materialize(_BODIES, "SELECT key, body::JSON AS body FROM told_alerts")
+    with context.engine.register("rendered_alerts", rendered):
+        context.engine.materialize(_BODIES, "SELECT key, body::JSON AS body FROM rendered_alerts")
     yield RenderedChange(
-        f"SELECT {', '.join(ABOUT)}, body FROM {moved_table('area')} JOIN {_BODIES} USING (key)"
+        f"SELECT {', '.join(CHANGE_COLUMNS)}, body FROM {moved_table('area')} JOIN {_BODIES} USING (key)"
     )
 
 
@@ -376,22 +384,22 @@ def _common(context: AssessmentContext, m: _Moved) -> dict[str, Any]:
     }
 
 
-def _keep_told(context: AssessmentContext, layer: AreaLayer | None, found: Sequence[Jump]) -> None:
+def _materialize_details(context: AssessmentContext, layer: AreaLayer | None, jumps: Sequence[Jump]) -> None:
     """What the bodies tell beyond the finding, as JSON; with it the single months and the single neighbours."""
-    through = watermarks(context.engine, context.known_at) if found else {}
-    texts = [json.dumps(_told(context, layer, jump, through)) for jump in found if layer]
-    told = pa.table(
+    through = watermarks(context.engine, context.known_at) if jumps else {}
+    texts = [json.dumps(_details(context, layer, jump, through)) for jump in jumps if layer]
+    rows = pa.table(
         {
-            "item": pa.array([j.signal for j in found], pa.string()),
-            "area": pa.array([j.area for j in found], pa.string()),
-            "told": pa.array(texts, pa.string()),
+            "item": pa.array([j.signal for j in jumps], pa.string()),
+            "area": pa.array([j.area for j in jumps], pa.string()),
+            "details": pa.array(texts, pa.string()),
         }
     )
-    with context.engine.register("told_areas", told):
-        context.engine.materialize(_TOLD, "SELECT * FROM told_areas")
+    with context.engine.register("rendered_areas", rows):
+        context.engine.materialize(_DETAILS, "SELECT * FROM rendered_areas")
 
 
-def _told(
+def _details(
     context: AssessmentContext, layer: AreaLayer, jump: Jump, through: Mapping[str, dt.date | None]
 ) -> dict[str, Any]:
     return {
@@ -435,8 +443,8 @@ def _months(context: AssessmentContext, layer: AreaLayer, jump: Jump) -> list[di
             "month": jump.month,
         },
     )
-    kept = rows[-(jump.past_months + 1) :]
-    return [{"month": month.isoformat(), "started": x, "at_risk": n} for month, x, n in kept]
+    shown = rows[-(jump.past_months + 1) :]
+    return [{"month": month.isoformat(), "started": x, "at_risk": n} for month, x, n in shown]
 
 
 def _neighbours(context: AssessmentContext, jump: Jump) -> list[dict[str, Any]]:
@@ -451,7 +459,7 @@ def _neighbours(context: AssessmentContext, jump: Jump) -> list[dict[str, Any]]:
           AND n > 0
           AND parent IS NOT DISTINCT FROM $parent
         ORDER BY area
-        LIMIT {_NEIGHBOURS_TOLD}
+        LIMIT {_MOST_NEIGHBOURS}
         """,
         {"item": jump.signal, "level": jump.level, "area": jump.area, "parent": jump.parent},
     )

@@ -9,13 +9,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from almoner.assessment.expressions import bind
 from almoner.assessment.values import ParameterValues
 from almoner.engines import Engine
-from almoner.policy.model.pack import Pack, Signal
+from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Condition
 from almoner.registry.scope import within
 
@@ -36,8 +36,6 @@ class AssessmentContext:
     evidence: bool = (
         True  # whether findings carry the digest by which a later cycle sees that something changed
     )
-    whole: Pack | None = None  # all of the pack where only some of it is `pack`, what is asked
-
     bound: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # what `sql` gave before
 
     def sql(self, condition: Condition | str) -> str:
@@ -58,17 +56,9 @@ class AssessmentContext:
         )
 
     @property
-    def standing(self) -> str:
+    def active_findings(self) -> str:
         """The table of what stands already, of the households in view."""
         return ACTIVE if self.scoped else "assessment.standing"
-
-    def signal(self, name: str) -> Signal:
-        """A signal of the pack, whether it is asked or not."""
-        return (self.whole or self.pack).signals[name]
-
-    def asking(self, pack: Pack) -> AssessmentContext:
-        """The same scope, of which only `pack` is asked, a part of the one that was asked before."""
-        return replace(self, pack=pack, whole=self.whole or self.pack)
 
     def narrowed(self, households: str) -> AbstractContextManager[None]:
         """Within the block only those households are in view that are in the kept table `households`."""

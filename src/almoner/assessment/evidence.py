@@ -17,18 +17,18 @@ from sqlglot import exp
 
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.expressions import DIALECT, area_column, atoms, literal, names, parse
-from almoner.assessment.feature_table import SUBJECTS, subject_key, wide
-from almoner.assessment.ledger import ABOUT, CONCERNED, Kind, RenderedChange, moved_table
+from almoner.assessment.feature_table import SUBJECTS, feature_table, subject_key
+from almoner.assessment.ledger import CHANGE_COLUMNS, CONCERNED, Kind, RenderedChange, moved_table
 from almoner.assessment.templates import Template
 from almoner.assessment.wording import COMPARISONS, Wording, slots
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Condition, Subject, Words
 
-_LATEST = (  # the kept table of `keep_latest` in between: feed (its number), person_id, household_id, latest
+_LATEST = (  # the kept table of `materialize_latest` in between: feed (its number), person_id, household_id, latest
     "latest"
 )
-SEEN = "seen"  # the blank that says whether the subject is still there to be judged
+PRESENT = "seen"  # the blank that says whether the subject is still there to be judged
 Part = dict[str, Any]
 
 
@@ -55,7 +55,7 @@ def latest_of(whose: Subject) -> str:
     return f"latest_of_{whose}"
 
 
-def keep_latest(context: AssessmentContext) -> None:
+def materialize_latest(context: AssessmentContext) -> None:
     """Keep `latest_of` each subject, all feeds side by side: to join a table for each feed takes longer
     than all else that is told."""
     timed = _timed(context.pack)
@@ -91,8 +91,8 @@ def keep_latest(context: AssessmentContext) -> None:
     context.engine.drop(_LATEST)
 
 
-def forget_latest(context: AssessmentContext) -> None:
-    """Let go of what `keep_latest` kept."""
+def drop_latest(context: AssessmentContext) -> None:
+    """Let go of what `materialize_latest` kept."""
     context.engine.drop(*(latest_of(whose) for whose in SUBJECTS))
 
 
@@ -106,7 +106,7 @@ def _timed(pack: Pack) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Planned:
-    told: RenderedChange
+    render: RenderedChange
     pack: Pack  # held, so that no other one gets its identity
 
 
@@ -129,7 +129,7 @@ def planned(
         known = _PLANNED[key] = _Planned(plan(), context.pack)
         if len(_PLANNED) > _MOST_PLANNED:
             _PLANNED.popitem(last=False)
-    return known.told
+    return known.render
 
 
 class Explainer:
@@ -153,14 +153,16 @@ class Explainer:
         self._wordings = {
             lang: Wording(context.pack, lang, constants, self._steps) for lang in context.pack.languages
         }
-        self._of_subject: dict[str, str] = {}  # blanks and their SQL over the wide table
-        self._of_move: dict[str, str] = {SEEN: "w.subject IS NOT NULL"}  # and over what moved, as `m`
+        self._subject_bindings: dict[str, str] = {}  # blanks and their SQL over the wide table
+        self._change_bindings: dict[str, str] = {
+            PRESENT: "w.subject IS NOT NULL"
+        }  # and over what moved, as `m`
         self._joins: dict[str, None] = {}
 
-    def ask(self, placeholder: str, sql: str, join: str = "") -> Part:
+    def bind(self, placeholder: str, sql: str, join: str = "") -> Part:
         """A blank answered over the moved findings (`m`), the subject's row (`w`, with the answers of its
         blanks) and a join."""
-        self._of_move[placeholder] = sql
+        self._change_bindings[placeholder] = sql
         if join:
             self._joins[join] = None
         return {"$": placeholder}
@@ -171,45 +173,50 @@ class Explainer:
 
     def truth(self, condition: Condition, slot: str) -> Part:
         """A whole condition as true, false or unknown; or an expression's value."""
-        self._of_subject[slot] = self._context.sql(condition)
+        self._subject_bindings[slot] = self._context.sql(condition)
         return {"$": slot}
 
     def sentence(self, condition: Condition, slot: str) -> Part:
         """An expression in words, in each language."""
         node = parse(condition.sql)
-        self._ask_operands(node, slot)
+        self._bind_operands(node, slot)
         return self._sentences(node, slot)
 
     def column(self, name: str) -> Part:
         """The value of a column of the source."""
-        self._of_subject[name] = quote(name)
+        self._subject_bindings[name] = quote(name)
         return {"$": name}
 
-    def told(self, kind: Kind, item: str, body: Part, source: str | None = None) -> RenderedChange:
+    def render(self, kind: Kind, item: str, body: Part, source: str | None = None) -> RenderedChange:
         """The form of `body` and the query that answers it for each moved finding of the item.
 
         `source` is a SELECT over the wide table where steps must be computed first.
         """
         key = subject_key(self._subject)
         moved = moved_table(kind)
-        inner = "".join(f", {sql} AS {quote(placeholder)}" for placeholder, sql in self._of_subject.items())
+        inner = "".join(
+            f", {sql} AS {quote(placeholder)}" for placeholder, sql in self._subject_bindings.items()
+        )
         row = f"""
             SELECT {key} AS subject{inner}
-            FROM {f"({source})" if source else wide(self._subject)}
+            FROM {f"({source})" if source else feature_table(self._subject)}
             WHERE {key} IN (SELECT subject_id FROM {moved} WHERE item = '{item}')
             """
-        answers = [*(f"w.{quote(placeholder)}" for placeholder in self._of_subject), *self._of_move.values()]
+        bindings = [
+            *(f"w.{quote(placeholder)}" for placeholder in self._subject_bindings),
+            *self._change_bindings.values(),
+        ]
         select = f"""
-            SELECT {", ".join(f"m.{c}" for c in ABOUT)}, json_array({", ".join(answers)}) AS body
+            SELECT {", ".join(f"m.{c}" for c in CHANGE_COLUMNS)}, json_array({", ".join(bindings)}) AS body
             FROM {moved} AS m {" ".join(self._joins)}
             LEFT JOIN ({row}) AS w ON w.subject = m.subject_id
             WHERE m.item = '{item}'
             """
-        return RenderedChange(select, Template((*self._of_subject, *self._of_move), body))
+        return RenderedChange(select, Template((*self._subject_bindings, *self._change_bindings), body))
 
     def _atom(self, node: exp.Expr, slot: str) -> Part:
         columns, parameters = names(node)
-        self._ask_operands(node, slot)
+        self._bind_operands(node, slot)
         compares = isinstance(node, COMPARISONS)
         return {
             "sql": node.sql(),
@@ -223,7 +230,7 @@ class Explainer:
             ),
         }
 
-    def _ask_operands(self, node: exp.Expr, slot: str) -> None:
+    def _bind_operands(self, node: exp.Expr, slot: str) -> None:
         columns, parameters = names(node)
         for column in columns:
             self.column(column)
@@ -231,10 +238,10 @@ class Explainer:
             if parameter in self._context.values.by_area:
                 self.column(area_column(parameter))
             elif parameter not in self._context.pack.parameters:
-                self.ask(area_column(parameter), literal(self._context.values.plain[parameter]))
-        self._of_subject[slot] = self._sql(node)
+                self.bind(area_column(parameter), literal(self._context.values.plain[parameter]))
+        self._subject_bindings[slot] = self._sql(node)
         for name, part in slots(node).items():
-            self._of_subject[f"{slot}:{name}"] = self._sql(part)
+            self._subject_bindings[f"{slot}:{name}"] = self._sql(part)
 
     def _sentences(self, node: exp.Expr, slot: str) -> Part:
         return {lang: {"$say": wording.sentence(node, slot)} for lang, wording in self._wordings.items()}
@@ -255,8 +262,8 @@ class Explainer:
         (ISO dates)."""
         feed = self._context.pack.feeds[feed_id]
         whose: Subject = "person" if subject == self._subject == "person" else "household"
-        through = self.ask(f"complete through: {feed_id}", literal(self._sources.through(feed_id)))
-        latest = self._latest(feed_id, whose) if self._sources.has_time(feed_id) else None
+        through = self.bind(f"complete through: {feed_id}", literal(self._sources.through(feed_id)))
+        latest = self._latest_event(feed_id, whose) if self._sources.has_time(feed_id) else None
         return {
             "feed": feed_id,
             "label": dict(feed.label),
@@ -265,10 +272,10 @@ class Explainer:
             "latest": latest,
         }
 
-    def _latest(self, feed: str, whose: Subject) -> Part:
+    def _latest_event(self, feed: str, whose: Subject) -> Part:
         table, key = latest_of(whose), subject_key(whose)
         join = f"LEFT JOIN {table} ON {table}.{key} = m.{key}"
-        return self.ask(f"latest of {whose}: {feed}", f"{table}.{quote(feed)}", join)
+        return self.bind(f"latest of {whose}: {feed}", f"{table}.{quote(feed)}", join)
 
     def _parameter(self, name: str) -> Part:
         parameter = self._context.pack.parameters.get(name)

@@ -1,7 +1,7 @@
 """One wide table a subject: a row with its indicators side by side, and what every signal says of it.
 
 The tables of everybody hold only what must be worked out for everybody
-(`almoner.assessment.rules.is_population_wide`); `rows` gives all columns for those who are looked at. That
+(`almoner.assessment.rules.population_conditions`); `rows` gives all columns for those who are looked at. That
 of persons is a view: most of its rows and columns are empty, and whoever reads it reads few of them.
 """
 
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from almoner.assessment.expressions import area_column
 from almoner.assessment.rules import (
     category_conditions,
-    is_population_wide,
+    population_conditions,
     programme_conditions,
     signal_conditions,
 )
-from almoner.engines import Beside, beside, quote
+from almoner.engines import Join, join_select, quote
 from almoner.policy.model.pack import Indicator, Pack, Role, Signal
 from almoner.policy.model.terms import Condition, Subject
 
@@ -29,7 +29,7 @@ SUBJECTS: tuple[Subject, ...] = ("household", "person")
 COVERED = "spoken_of"  # the kept table of persons whom some indicator speaks of, with their households
 
 
-def wide(subject: Subject) -> str:
+def feature_table(subject: Subject) -> str:
     """The kept table of every household; the view of every person."""
     return f"wide_{subject}"
 
@@ -38,7 +38,7 @@ def subject_key(subject: Subject) -> str:
     return "household_id" if subject == "household" else "person_id"
 
 
-def kept_as(indicator: str) -> str:
+def indicator_table(indicator: str) -> str:
     """The name under which an indicator's rows are kept."""
     return f"indicator:{indicator}"
 
@@ -58,24 +58,24 @@ class Rows:
     """A row a subject: `spine` gives the subjects, and kept `tables` stand beside them."""
 
     spine: str
-    tables: tuple[Beside, ...]
+    tables: tuple[Join, ...]
 
     @property
     def sql(self) -> str:
-        return beside(self.spine, self.tables)
+        return join_select(self.spine, self.tables)
 
 
 def everybody(context: AssessmentContext, subject: Subject) -> Rows:
     """Everybody, with what the rules for everybody read."""
-    asked = _asked(context.pack)
+    population_columns = _population_columns(context.pack)
     return (
-        rows(context, "household", asked)
+        rows(context, "household", population_columns)
         if subject == "household"
-        else person_rows(context, asked, f"SELECT * FROM {COVERED}")
+        else person_rows(context, population_columns, f"SELECT * FROM {COVERED}")
     )
 
 
-def judgements(context: AssessmentContext, signals: Iterable[Signal]) -> dict[str, str]:
+def signal_columns(context: AssessmentContext, signals: Iterable[Signal]) -> dict[str, str]:
     """By column, what each of `signals` comes to."""
     return {holds(s.id): context.sql(s.when) for s in signals}
 
@@ -83,11 +83,11 @@ def judgements(context: AssessmentContext, signals: Iterable[Signal]) -> dict[st
 def covered(context: AssessmentContext) -> str:
     """A SELECT of the persons whom an indicator that is asked of everybody speaks of, with their
     households: nobody else can be the subject of a rule."""
-    return _covered(_read(context.pack, "person", _asked(context.pack)))
+    return _covered(_indicators_read(context.pack, "person", _population_columns(context.pack)))
 
 
-def _asked(pack: Pack) -> set[str] | None:
-    return None if pack.panel else {c for condition in is_population_wide(pack) for c in condition.columns}
+def _population_columns(pack: Pack) -> set[str] | None:
+    return None if pack.panel else {c for condition in population_conditions(pack) for c in condition.columns}
 
 
 def rows(
@@ -102,19 +102,21 @@ def rows(
     if subject == "household":
         return _households(context, columns, among)
     persons = _covered(
-        _read(context.pack, "person", columns),
+        _indicators_read(context.pack, "person", columns),
         " AS i SEMI JOIN member ON member.person_id = i.person_id" if among else "",
     )
-    return person_rows(context, columns, persons, f"{among}_household" if among else wide("household"))
+    return person_rows(
+        context, columns, persons, f"{among}_household" if among else feature_table("household")
+    )
 
 
 def _households(context: AssessmentContext, columns: Collection[str] | None, among: str) -> Rows:
     register = context.pack.membership_feed
     area = register.with_role(Role.AREA)
-    tables = _beside(context.pack, "household", columns)
+    tables = _joins(context.pack, "household", columns)
     if context.values.by_area:
         local = {column: column for column in map(area_column, context.values.by_area)}
-        tables.append(Beside("parameter_by_area", "area", "area", local))
+        tables.append(Join("parameter_by_area", "area", "area", local))
     here = f"min({quote(area.name)})" if area else "NULL::VARCHAR"
     only = f" AND household_id IN (SELECT household_id FROM {among})" if among else ""
     spine = f"""
@@ -134,23 +136,28 @@ def person_rows(
     spine = f"""
         SELECT s.person_id, {_of_household(context, columns)}
         FROM ({persons}) AS s
-        JOIN {around or wide("household")} AS h ON h.household_id = s.household_id
+        JOIN {around or feature_table("household")} AS h ON h.household_id = s.household_id
         """
-    return Rows(spine, tuple(_beside(context.pack, "person", columns)))
+    return Rows(spine, tuple(_joins(context.pack, "person", columns)))
 
 
 def placeholder(context: AssessmentContext, columns: Collection[str]) -> str:
     """A row a household, as for a person of whom no indicator says anything."""
-    tables = [(quote(kept_as(i.id)), _wanted(i, columns)) for i in _read(context.pack, "person", columns)]
+    tables = [
+        (quote(indicator_table(i.id)), _columns_of(i, columns))
+        for i in _indicators_read(context.pack, "person", columns)
+    ]
     listed = "".join(f", {table}.{quote(c)}" for table, wanted in tables for c in wanted)
     joins = "".join(f" LEFT JOIN {table} ON false" for table, _columns in tables)
-    return f"SELECT {_of_household(context, columns)}{listed} FROM {wide('household')} AS h{joins}"
+    return f"SELECT {_of_household(context, columns)}{listed} FROM {feature_table('household')} AS h{joins}"
 
 
 def _covered(indicators: Sequence[Indicator], only: str = "") -> str:
     if not indicators:
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
-    persons = " UNION ".join(f"SELECT person_id FROM {quote(kept_as(i.id))}{only}" for i in indicators)
+    persons = " UNION ".join(
+        f"SELECT person_id FROM {quote(indicator_table(i.id))}{only}" for i in indicators
+    )
     return f"""
         SELECT p.person_id, member.household_id
         FROM ({persons}) AS p
@@ -158,25 +165,25 @@ def _covered(indicators: Sequence[Indicator], only: str = "") -> str:
         """
 
 
-def _beside(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Beside]:
+def _joins(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Join]:
     key = subject_key(subject)
     return [
-        Beside(
-            kept_as(i.id),
+        Join(
+            indicator_table(i.id),
             key,
             key,
-            {c: c for c in _wanted(i, columns)},
+            {c: c for c in _columns_of(i, columns)},
             has(i.id) if subject == "person" else "",
         )
-        for i in _read(pack, subject, columns)
+        for i in _indicators_read(pack, subject, columns)
     ]
 
 
-def _read(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Indicator]:
-    return [i for i in pack.indicators.values() if i.subject == subject and _wanted(i, columns)]
+def _indicators_read(pack: Pack, subject: Subject, columns: Collection[str] | None) -> list[Indicator]:
+    return [i for i in pack.indicators.values() if i.subject == subject and _columns_of(i, columns)]
 
 
-def _wanted(indicator: Indicator, columns: Collection[str] | None) -> list[str]:
+def _columns_of(indicator: Indicator, columns: Collection[str] | None) -> list[str]:
     return [c.name for c in indicator.columns if columns is None or c.name in columns]
 
 

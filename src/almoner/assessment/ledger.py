@@ -24,7 +24,7 @@ from almoner.assessment.templates import Template
 from almoner.engines import Engine, quote
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
-ABOUT = (
+CHANGE_COLUMNS = (
     "key",
     "change",
     "household_id",
@@ -87,11 +87,11 @@ CREATE TABLE IF NOT EXISTS assessment.area_month (
 """
 
 FINDING_COLUMNS = "item, subject, subject_id, household_id, person_id, area, level, severity, digest"
-_OVER, _DIFFERENT = (
+_REPLACED, _DIFFERENT = (
     "standing_over",
     "standing_different",
 )  # kept tables, while the state is brought up to date
-_SETTLED = (
+_UPDATED = (
     "level",
     "severity",
     "digest",
@@ -116,11 +116,11 @@ NONE_DISPROVED = "SELECT NULL::VARCHAR AS key LIMIT 0"
 
 @dataclass(frozen=True)
 class RenderedChange:
-    """What is told of some moved findings: `select` gives the columns `ABOUT` and `body` (JSON); with a
-    `form`, a body is a list of answers."""
+    """What is told of some moved findings: `select` gives the columns `CHANGE_COLUMNS` and `body` (JSON); with a
+    `template`, a body is a list of answers."""
 
     select: str
-    form: Template | None = None
+    template: Template | None = None
     parameters: Mapping[str, Any] | None = None
 
 
@@ -129,7 +129,7 @@ class OutboxBatch:
     """A kept table of changes for the outbox, with the form of their bodies."""
 
     table: str
-    form: Template | None
+    template: Template | None
 
 
 def moved_table(kind: Kind) -> str:
@@ -166,14 +166,14 @@ class Compared:
 
 
 def find_moves(
-    engine: Engine, compared: Sequence[Compared], standing: str, as_of: dt.date, *, scoped: bool
+    engine: Engine, compared: Sequence[Compared], active: str, as_of: dt.date, *, scoped: bool
 ) -> dict[Kind, dict[str, dict[str, int]]]:
-    """Compare what was found with the table `standing`, and keep a `moved_table` of each kind.
+    """Compare what was found with the table `active`, and keep a `moved_table` of each kind.
 
     `scoped`: only the households in view are looked at. Gives, by kind and item, how many were raised,
     changed and cleared.
     """
-    engine.materialize_each((moved_table(c.kind), _moves(c, standing, as_of, scoped), None) for c in compared)
+    engine.materialize_each((moved_table(c.kind), _moves(c, active, as_of, scoped), None) for c in compared)
     moved: dict[Kind, dict[str, dict[str, int]]] = {c.kind: {} for c in compared}
     counted = " UNION ALL ".join(
         f"SELECT '{c.kind}' AS kind, item, change FROM {moved_table(c.kind)}" for c in compared
@@ -185,10 +185,10 @@ def find_moves(
     return moved
 
 
-def _moves(of: Compared, standing: str, as_of: dt.date, scoped: bool) -> str:
-    found = keyed(of.kind, of.findings)
+def _moves(compared: Compared, active: str, as_of: dt.date, scoped: bool) -> str:
+    found = keyed(compared.kind, compared.findings)
     in_view = "s.household_id IN (SELECT household_id FROM scope_household)" if scoped else "true"
-    days = ", ".join(f"('{item}', {days}::BIGINT)" for item, days in of.expiry.items())
+    days = ", ".join(f"('{item}', {days}::BIGINT)" for item, days in compared.expiry.items())
     expired = (
         f"""
         DATE '{as_of}' - s.last_true > (
@@ -211,7 +211,7 @@ def _moves(of: Compared, standing: str, as_of: dt.date, scoped: bool) -> str:
           f.level,
           f.severity
         FROM ({found}) AS f
-        LEFT JOIN {standing} AS s ON s.key = f.key
+        LEFT JOIN {active} AS s ON s.key = f.key
         WHERE s.key IS NULL OR s.digest <> f.digest
         UNION ALL
         SELECT
@@ -225,11 +225,11 @@ def _moves(of: Compared, standing: str, as_of: dt.date, scoped: bool) -> str:
           s.area,
           s.level,
           s.severity
-        FROM {standing} AS s
-        WHERE s.kind = '{of.kind}'
+        FROM {active} AS s
+        WHERE s.kind = '{compared.kind}'
           AND {in_view}
           AND s.key NOT IN (SELECT key FROM ({found}))
-          AND (s.key IN (SELECT key FROM {of.disproved}) OR {expired})
+          AND (s.key IN (SELECT key FROM {compared.disproved}) OR {expired})
         """
 
 
@@ -240,24 +240,24 @@ def moved_items(engine: Engine, kind: Kind) -> list[str]:
 
 def removed(kind: Kind, item: str, named: Mapping[str, str]) -> RenderedChange:
     """What is told where the pack no longer has an item: what stood is let go by its expiry."""
-    told = {"body": json.dumps({**named, "reason": "removed"}), "item": item}
+    parameters = {"body": json.dumps({**named, "reason": "removed"}), "item": item}
     return RenderedChange(
-        f"SELECT {', '.join(ABOUT)}, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item",
-        parameters=told,
+        f"SELECT {', '.join(CHANGE_COLUMNS)}, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item",
+        parameters=parameters,
     )
 
 
-def keep_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
+def materialize_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
     """Keep the households about which something of `kinds` moved."""
     union = " UNION ".join(f"SELECT household_id FROM {moved_table(kind)}" for kind in kinds)
     engine.materialize(CONCERNED, union)
 
 
 def reconcile(
-    engine: Engine, findings: Mapping[Kind, str], standing: str, as_of: dt.date, *, scoped: bool
+    engine: Engine, findings: Mapping[Kind, str], active: str, as_of: dt.date, *, scoped: bool
 ) -> None:
     """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind.
-    `standing`: what stood in the scope before (`active_findings_of`, where it is `scoped`); of most of it nothing
+    `active`: what stood in the scope before (`active_findings_of`, where it is `scoped`); of most of it nothing
     is different, and is left as it is."""
     row = "s.row" if scoped else "s.rowid"
     cleared = " UNION ALL ".join(
@@ -272,15 +272,15 @@ def reconcile(
           greatest(s.last_true, $as_of) AS last_true,
           {row} AS row
         FROM ({found}) AS f
-        LEFT JOIN {standing} AS s ON s.key = f.key
+        LEFT JOIN {active} AS s ON s.key = f.key
         WHERE s.key IS NULL
           OR s.last_true < $as_of
-          OR {" OR ".join(f"s.{column} IS DISTINCT FROM f.{column}" for column in _SETTLED)}
+          OR {" OR ".join(f"s.{column} IS DISTINCT FROM f.{column}" for column in _UPDATED)}
         """
     engine.materialize(_DIFFERENT, different, {"as_of": as_of})
-    over = f"""
+    replaced = f"""
         SELECT {row} AS row
-        FROM {standing} AS s
+        FROM {active} AS s
         WHERE s.key IN ({cleared})
         UNION ALL
         SELECT row
@@ -288,11 +288,11 @@ def reconcile(
         WHERE row IS NOT NULL
         """
     if engine.materialize(
-        _OVER, over
+        _REPLACED, replaced
     ):  # rows are found by their places: to look for keys takes as long as there are many
-        engine.execute(f"DELETE FROM assessment.standing WHERE rowid IN (SELECT row FROM {_OVER})")
+        engine.execute(f"DELETE FROM assessment.standing WHERE rowid IN (SELECT row FROM {_REPLACED})")
     engine.execute(f"INSERT INTO assessment.standing SELECT * EXCLUDE (row) FROM {_DIFFERENT}")
-    engine.drop(_OVER, _DIFFERENT)
+    engine.drop(_REPLACED, _DIFFERENT)
 
 
 def active_findings_of(condition: str) -> str:
@@ -318,30 +318,28 @@ def write_cycle(engine: Engine, cycle: Mapping[str, Any]) -> None:
     )
 
 
-def tell(engine: Engine, told: Iterable[tuple[Kind, RenderedChange]]) -> list[OutboxBatch]:
+def emit(engine: Engine, changes: Iterable[tuple[Kind, RenderedChange]]) -> list[OutboxBatch]:
     """Keep what `write_changes` will write, a table for each item that moved; the engine makes the bodies."""
-    found: list[OutboxBatch] = []
+    batches: list[OutboxBatch] = []
     selects: list[tuple[str, str, Mapping[str, Any] | None]] = []
-    for kind, some in told:
-        table = f"told:{some.form.digest if some.form else f'{kind}:{len(found)}'}"
-        form = f"'{some.form.digest}'" if some.form else "NULL"
-        select = (
-            f"SELECT '{kind}' AS kind, {', '.join(ABOUT)}, {form}::VARCHAR AS form, body FROM ({some.select})"
-        )
-        selects.append((table, select, some.parameters))
-        found.append(OutboxBatch(table, some.form))
+    for kind, change in changes:
+        table = f"changes:{change.template.digest if change.template else f'{kind}:{len(batches)}'}"
+        template = f"'{change.template.digest}'" if change.template else "NULL"
+        select = f"SELECT '{kind}' AS kind, {', '.join(CHANGE_COLUMNS)}, {template}::VARCHAR AS form, body FROM ({change.select})"
+        selects.append((table, select, change.parameters))
+        batches.append(OutboxBatch(table, change.template))
     engine.materialize_each(selects)
-    return found
+    return batches
 
 
-def write_changes(engine: Engine, cycle_id: int, told: Sequence[OutboxBatch]) -> None:
+def write_changes(engine: Engine, cycle_id: int, batches: Sequence[OutboxBatch]) -> None:
     """Write what was told to the outbox: all of a household together, its signals first, so that casework
     reads each case once."""
-    if told:
-        _write_forms(engine, [some.form for some in told if some.form])
+    if batches:
+        _write_templates(engine, [batch.template for batch in batches if batch.template])
         seq = int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
         order = f"o.household_id, list_position({list(get_args(Kind))}, o.kind), o.key"
-        union = " UNION ALL ".join(f"SELECT * FROM {quote(some.table)}" for some in told)
+        union = " UNION ALL ".join(f"SELECT * FROM {quote(batch.table)}" for batch in batches)
         engine.execute(
             f"""
             INSERT INTO assessment.change
@@ -365,17 +363,19 @@ def write_changes(engine: Engine, cycle_id: int, told: Sequence[OutboxBatch]) ->
             """,
             {"seq": seq, "cycle_id": cycle_id},
         )
-    engine.drop(CONCERNED, *(moved_table(kind) for kind in get_args(Kind)), *(some.table for some in told))
+    engine.drop(
+        CONCERNED, *(moved_table(kind) for kind in get_args(Kind)), *(batch.table for batch in batches)
+    )
 
 
-def _write_forms(engine: Engine, forms: Sequence[Template]) -> None:
+def _write_templates(engine: Engine, templates: Sequence[Template]) -> None:
     rows = pa.table(
         {
-            "digest": pa.array([form.digest for form in forms], pa.string()),
-            "text": pa.array([form.text for form in forms], pa.string()),
+            "digest": pa.array([template.digest for template in templates], pa.string()),
+            "text": pa.array([template.text for template in templates], pa.string()),
         }
     )
-    with engine.register("told_forms", rows):
+    with engine.register("cycle_templates", rows):
         engine.execute(
-            "INSERT INTO assessment.form SELECT DISTINCT digest, text FROM told_forms ON CONFLICT DO NOTHING"
+            "INSERT INTO assessment.form SELECT DISTINCT digest, text FROM cycle_templates ON CONFLICT DO NOTHING"
         )

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.expressions import bind
-from almoner.assessment.feature_table import holds, wide
+from almoner.assessment.feature_table import feature_table, holds
 from almoner.assessment.opening import open_context
 from almoner.assessment.values import values_at
 from almoner.engines import Engine, quote
@@ -102,8 +102,8 @@ def last_month(
 
 def threshold(engine: Engine, pack: Pack, condition: Condition, as_of: dt.date) -> float | None:
     """What a threshold of the area signals is worth on `as_of`; None where a parameter in it has ended."""
-    found = engine.value(f"SELECT ({bind(condition.sql, values_at(pack, as_of).plain)})::DOUBLE")
-    return None if found is None else float(found)
+    value = engine.value(f"SELECT ({bind(condition.sql, values_at(pack, as_of).plain)})::DOUBLE")
+    return None if value is None else float(value)
 
 
 def count(
@@ -118,10 +118,10 @@ def count(
     With `months`, so many months are counted anew, corrections of the past included; 0 counts none.
     """
     started = perf_counter()
-    wanted = due(engine, pack, as_of, known_at, months)
-    count_due(engine, pack, wanted, known_at)
-    signals = {signal for listed in wanted.values() for signal in listed}
-    return Counted(tuple(sorted(wanted)), len(signals), perf_counter() - started)
+    months_due = due(engine, pack, as_of, known_at, months)
+    count_due(engine, pack, months_due, known_at)
+    signals = {signal for listed in months_due.values() for signal in listed}
+    return Counted(tuple(sorted(months_due)), len(signals), perf_counter() - started)
 
 
 def due(
@@ -134,20 +134,20 @@ def due(
     through = watermarks(engine, known_at)
     back = int(threshold(engine, pack, layer.alarm.months, as_of) or 0) if months is None else months - 1
     done = set() if months is not None else _done(engine)
-    found: dict[dt.date, list[str]] = {}
+    months_due: dict[dt.date, list[str]] = {}
     for signal in pack.signals.values():
         last = last_month(pack, signal, through, as_of)
         rule = rule_of(pack, signal)
         for month in months_before(last, back) if last else ():
             if (signal.id, rule, month) not in done:
-                found.setdefault(month, []).append(signal.id)
-    return found
+                months_due.setdefault(month, []).append(signal.id)
+    return months_due
 
 
 def count_due(
     engine: Engine,
     pack: Pack,
-    wanted: Mapping[dt.date, list[str]],
+    months_due: Mapping[dt.date, list[str]],
     known_at: dt.datetime,
     until: Callable[[], bool] = lambda: False,
 ) -> int:
@@ -158,17 +158,17 @@ def count_due(
     """
     before: dt.date | None = None
     counted = 0
-    for month in sorted(wanted):
+    for month in sorted(months_due):
         if counted and until():
             break
         previous = month.replace(day=1) - dt.timedelta(days=1)
         if before != previous:
-            _look(engine, pack, _wanted(wanted, previous, month), previous, known_at)
+            _evaluate(engine, pack, _signals_on(months_due, previous, month), previous, known_at)
         engine.materialize(_BEFORE, f"SELECT * FROM {quote(_STATE)}")
         following = (month + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
-        _look(engine, pack, _wanted(wanted, month, following), month, known_at)
+        _evaluate(engine, pack, _signals_on(months_due, month, following), month, known_at)
         with engine.transaction():
-            _store(engine, pack, wanted[month], month, known_at)
+            _store(engine, pack, months_due[month], month, known_at)
         before = month
         counted += 1
     engine.drop(_STATE, _BEFORE, _COUNTS)
@@ -176,17 +176,19 @@ def count_due(
 
 
 def _done(engine: Engine) -> set[tuple[str, str, dt.date]]:
-    found = engine.rows(
+    counted = engine.rows(
         f"SELECT DISTINCT item, rule, month FROM {TABLE} WHERE known_to = 'infinity'::TIMESTAMP"
     )
-    return {(item, rule, month) for item, rule, month in found}
+    return {(item, rule, month) for item, rule, month in counted}
 
 
-def _wanted(due: Mapping[dt.date, list[str]], *months: dt.date) -> list[str]:
+def _signals_on(due: Mapping[dt.date, list[str]], *months: dt.date) -> list[str]:
     return sorted({signal for month in months for signal in due.get(month, ())})
 
 
-def _look(engine: Engine, pack: Pack, signals: Iterable[str], day: dt.date, known_at: dt.datetime) -> None:
+def _evaluate(
+    engine: Engine, pack: Pack, signals: Iterable[str], day: dt.date, known_at: dt.datetime
+) -> None:
     """Keep, for each household, which of the signals hold for it on `day`."""
     lesser = _with_only(pack, [pack.signals[name] for name in signals])
     with open_context(engine, lesser, day, known_at, closed=True) as context:
@@ -208,13 +210,13 @@ def _state(context: AssessmentContext) -> str:
     columns += [f"coalesce(p.{quote(s.id)}, false) AS {quote(s.id)}" for s in of_person]
     listed = "".join(f", {column}" for column in columns)
     if not of_person:
-        return f"SELECT household_id, area{listed} FROM {wide('household')}"
+        return f"SELECT household_id, area{listed} FROM {feature_table('household')}"
     held = ", ".join(f"bool_or({quote(holds(s.id))}) AS {quote(s.id)}" for s in of_person)
     return f"""
         SELECT h.household_id, h.area{listed}
-        FROM {wide("household")} AS h
+        FROM {feature_table("household")} AS h
         LEFT JOIN (
-          SELECT household_id, {held} FROM {wide("person")} GROUP BY household_id
+          SELECT household_id, {held} FROM {feature_table("person")} GROUP BY household_id
         ) AS p USING (household_id)
         """
 
@@ -224,7 +226,7 @@ def _store(engine: Engine, pack: Pack, signals: list[str], month: dt.date, known
     rules = pa.table(
         {"item": pa.array(signals), "rule": pa.array([rule_of(pack, pack.signals[name]) for name in signals])}
     )
-    told = {"month": month, "at": known_at}
+    parameters = {"month": month, "at": known_at}
     with engine.register("counted_rule", rules):
         engine.execute(
             f"""
@@ -234,7 +236,7 @@ def _store(engine: Engine, pack: Pack, signals: list[str], month: dt.date, known
               AND known_to = 'infinity'::TIMESTAMP
               AND item IN (SELECT item FROM counted_rule)
             """,
-            told,
+            parameters,
         )
         engine.execute(
             f"""
@@ -244,7 +246,7 @@ def _store(engine: Engine, pack: Pack, signals: list[str], month: dt.date, known
             JOIN counted_rule AS r ON r.item = c.item
             ORDER BY c.item, c.area
             """,
-            told,
+            parameters,
         )
 
 

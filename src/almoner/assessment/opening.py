@@ -15,12 +15,12 @@ from almoner.assessment.feature_table import (
     SUBJECTS,
     covered,
     everybody,
-    judgements,
-    kept_as,
-    wide,
+    feature_table,
+    indicator_table,
+    signal_columns,
 )
 from almoner.assessment.ledger import active_findings_of
-from almoner.assessment.rules import is_population_wide
+from almoner.assessment.rules import population_conditions
 from almoner.assessment.values import ParameterValues, area_table, values_at
 from almoner.engines import Engine, Parameters, quote, with_columns
 from almoner.policy import clocks
@@ -51,12 +51,12 @@ def open_context(
     with ExitStack() as stack:
         if households is not None:
             stack.enter_context(engine.small_batch())
-            stack.enter_context(offered(engine, households))
+            stack.enter_context(register_scope(engine, households))
         views = scope_views(pack.feeds, known_at, households, absent)
         if closed:
             views = up_to(views, pack.feeds, as_of)
         if households is not None:
-            views = _kept(engine, stack, pack, views)
+            views = _materialized_views(engine, stack, pack, views)
         stack.enter_context(engine.views(views))
         values = values_at(pack, as_of).with_watermarks(complete_through(engine))
         context = AssessmentContext(
@@ -69,44 +69,44 @@ def open_context(
             views=views,
             evidence=evidence,
         )
-        indicators = (kept_as(i.id) for i in pack.indicators.values())
-        stack.callback(engine.drop, *indicators, *map(wide, SUBJECTS), COVERED)
+        indicators = (indicator_table(i.id) for i in pack.indicators.values())
+        stack.callback(engine.drop, *indicators, *map(feature_table, SUBJECTS), COVERED)
         compute(context, early(pack))
-        _widen(context, stack)
+        _materialize_feature_tables(context, stack)
         yield context
 
 
-def offered(engine: Engine, households: Sequence[int]) -> AbstractContextManager[None]:
+def register_scope(engine: Engine, households: Sequence[int]) -> AbstractContextManager[None]:
     """Within the block the table of households that `scope_views` asks for."""
     return engine.register(
         SCOPE_TABLE, pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
     )
 
 
-def _kept(engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]) -> dict[str, str]:
+def _materialized_views(
+    engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]
+) -> dict[str, str]:
     """The same for some households: their records are looked up once, and everything else reads the few
     that were found."""
     read = {feed for i in pack.indicators.values() for c in i.columns for feed in c.feeds}
-    wanted = {
+    views_read = {
         "member",
         "feed",
         pack.membership_feed.id,
         *read,
         *(f.id for f in pack.feeds.values() if f.shared),
     }
-    kept = {name: f"scope:{name}" for name in views if name in wanted}
-    stack.callback(engine.drop, ACTIVE, *kept.values())
+    tables = {name: f"scope:{name}" for name in views if name in views_read}
+    stack.callback(engine.drop, ACTIVE, *tables.values())
     here = "household_id IN (SELECT household_id FROM scope_household)"
-    engine.materialize(kept["member"], views["member"])
-    moved_here = (
-        f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(kept['member'])}) AND NOT {here}"
-    )
+    engine.materialize(tables["member"], views["member"])
+    moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(tables['member'])}) AND NOT {here}"
     engine.materialize(
         ACTIVE, " UNION ALL ".join(active_findings_of(those) for those in (here, moved_here))
     )  # a practice deleted some: not committed
-    with engine.views({"member": f"SELECT * FROM {quote(kept['member'])}"}):
-        engine.materialize_each((kept[name], views[name], None) for name in kept.keys() - {"member"})
-    return {name: f"SELECT * FROM {quote(table)}" for name, table in kept.items()}
+    with engine.views({"member": f"SELECT * FROM {quote(tables['member'])}"}):
+        engine.materialize_each((tables[name], views[name], None) for name in tables.keys() - {"member"})
+    return {name: f"SELECT * FROM {quote(table)}" for name, table in tables.items()}
 
 
 def complete_through(engine: Engine) -> dict[str, dt.date | None]:
@@ -118,8 +118,8 @@ def early(pack: Pack) -> list[Indicator]:
     """Indicators that rules for everybody read."""
     if pack.panel:
         return list(pack.indicators.values())
-    asked = {c for condition in is_population_wide(pack) for c in condition.columns}
-    return [i for i in pack.indicators.values() if any(c.name in asked for c in i.columns)]
+    columns = {c for condition in population_conditions(pack) for c in condition.columns}
+    return [i for i in pack.indicators.values() if any(c.name in columns for c in i.columns)]
 
 
 def late(pack: Pack) -> list[Indicator]:
@@ -130,7 +130,9 @@ def late(pack: Pack) -> list[Indicator]:
 
 def compute(context: AssessmentContext, indicators: Iterable[Indicator]) -> None:
     """Compute indicators over the open scope."""
-    context.engine.materialize_each((kept_as(i.id), i.sql, parameters(context.values, i)) for i in indicators)
+    context.engine.materialize_each(
+        (indicator_table(i.id), i.sql, parameters(context.values, i)) for i in indicators
+    )
 
 
 def parameters(values: ParameterValues, read: Indicator | Timeline) -> Parameters:
@@ -138,23 +140,25 @@ def parameters(values: ParameterValues, read: Indicator | Timeline) -> Parameter
     return values.among([*read.parameters, *(["as_of"] if "$as_of" in read.sql else [])])
 
 
-def _widen(context: AssessmentContext, stack: ExitStack) -> None:
+def _materialize_feature_tables(context: AssessmentContext, stack: ExitStack) -> None:
     if context.values.by_area:
         areas = area_table(context.engine, context.pack, context.values)
         stack.enter_context(context.engine.register("parameter_by_area", areas))
-    _keep_rows(context, "household")
+    _materialize_feature_table(context, "household")
     context.engine.materialize(COVERED, covered(context))
     if context.scoped:
-        _keep_rows(context, "person")
+        _materialize_feature_table(context, "person")
     else:  # most of its rows and columns are empty, and whoever reads it reads few of them
-        persons = with_columns(everybody(context, "person").sql, _judgements(context, "person"))
-        stack.enter_context(context.engine.views({wide("person"): persons}))
+        persons = with_columns(everybody(context, "person").sql, _signal_columns(context, "person"))
+        stack.enter_context(context.engine.views({feature_table("person"): persons}))
 
 
-def _keep_rows(context: AssessmentContext, subject: Subject) -> None:
+def _materialize_feature_table(context: AssessmentContext, subject: Subject) -> None:
     found = everybody(context, subject)
-    context.engine.materialize_join(wide(subject), found.spine, found.tables, _judgements(context, subject))
+    context.engine.materialize_join(
+        feature_table(subject), found.spine, found.tables, _signal_columns(context, subject)
+    )
 
 
-def _judgements(context: AssessmentContext, subject: Subject) -> dict[str, str]:
-    return judgements(context, (s for s in context.pack.signals.values() if s.subject == subject))
+def _signal_columns(context: AssessmentContext, subject: Subject) -> dict[str, str]:
+    return signal_columns(context, (s for s in context.pack.signals.values() if s.subject == subject))

@@ -39,17 +39,17 @@ def last_sweep(
     """The latest cycle over everybody: of all, or for the day `as_of` and by `known_at`."""
     given = {"as_of": as_of, "known_at": known_at}
     limits = {"as_of": "as_of = $as_of", "known_at": "known_at <= $known_at"}
-    wanted = {name: value for name, value in given.items() if value is not None}
-    conditions = " AND ".join(["scope = 'everybody'", *(limits[name] for name in wanted)])
+    limits_given = {name: value for name, value in given.items() if value is not None}
+    conditions = " AND ".join(["scope = 'everybody'", *(limits[name] for name in limits_given)])
     rows = engine.rows(
         f"""
         SELECT as_of, known_at, pack_hash, decided
         FROM assessment.cycle
         WHERE {conditions}
-        ORDER BY {"known_at DESC, " if wanted else ""}cycle_id DESC
+        ORDER BY {"known_at DESC, " if limits_given else ""}cycle_id DESC
         LIMIT 1
         """,
-        wanted,
+        limits_given,
     )
     return Sweep(*rows[0]) if rows else None
 
@@ -107,8 +107,8 @@ def changes_after(engine: Engine, columns: Sequence[str], seq: int, rows: int) -
 
 def template_texts(engine: Engine, digests: Iterable[str]) -> dict[str, str]:
     """By digest, the text of each template that a payload was made from."""
-    wanted = pa.table({"digest": pa.array(sorted(digests), pa.string())})
-    with engine.register("wanted_template", wanted):
+    wanted_digests = pa.table({"digest": pa.array(sorted(digests), pa.string())})
+    with engine.register("wanted_template", wanted_digests):
         return dict(
             engine.rows("SELECT digest, text FROM assessment.form SEMI JOIN wanted_template USING (digest)")
         )

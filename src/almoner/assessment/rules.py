@@ -29,7 +29,7 @@ def category_conditions(category: Category) -> list[Condition]:
     return [category.when, category.held, *([category.since] if category.since else []), *guards]
 
 
-def is_population_wide(pack: Pack) -> list[Condition]:
+def population_conditions(pack: Pack) -> list[Condition]:
     """What must be worked out for every subject. All else is worked out for those on whom something rests."""
     found = [c for s in pack.signals.values() for c in signal_conditions(s)]
     found += [c.held for c in pack.categories.values()]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from almoner.assessment.feature_table import (
     COVERED,
+    feature_table,
     holds,
-    judgements,
-    kept_as,
+    indicator_table,
     person_rows,
     placeholder,
-    wide,
+    signal_columns,
 )
 from almoner.assessment.rules import signal_conditions
 from almoner.engines import quote, with_columns
@@ -44,11 +44,13 @@ class SignalGroup:
         return f"held in {self.table}"
 
 
-def fields(pack: Pack) -> list[SignalGroup]:
+def signal_groups(pack: Pack) -> list[SignalGroup]:
     """The fields that cover all signals of the pack."""
     signals = pack.signals.values()
     households = tuple(s for s in signals if s.subject == "household")
-    found = [SignalGroup(wide("household"), "household", households, frozenset())] if households else []
+    found = (
+        [SignalGroup(feature_table("household"), "household", households, frozenset())] if households else []
+    )
     for signal in signals:
         if signal.subject == "person":
             own = frozenset(i.id for i in own_indicators(pack, signal))
@@ -56,14 +58,14 @@ def fields(pack: Pack) -> list[SignalGroup]:
     return found
 
 
-def _with(found: Sequence[SignalGroup], field: SignalGroup) -> list[SignalGroup]:
-    apart = [f for f in found if not f.indicators & field.indicators]
+def _with(found: Sequence[SignalGroup], group: SignalGroup) -> list[SignalGroup]:
+    separate = [f for f in found if not f.indicators & group.indicators]
     for other in found:
-        if other not in apart:
-            field = SignalGroup(
-                other.table, field.subject, other.signals + field.signals, other.indicators | field.indicators
+        if other not in separate:
+            group = SignalGroup(
+                other.table, group.subject, other.signals + group.signals, other.indicators | group.indicators
             )
-    return [*apart, field]
+    return [*separate, group]
 
 
 def own_indicators(pack: Pack, signal: Signal) -> list[Indicator]:
@@ -72,42 +74,42 @@ def own_indicators(pack: Pack, signal: Signal) -> list[Indicator]:
     return list({i.id: i for i in used if i.subject == "person"}.values())
 
 
-def judge(context: AssessmentContext, field: SignalGroup) -> None:
+def evaluate(context: AssessmentContext, group: SignalGroup) -> None:
     """Keep the field's tables: what its signals read of each subject, and whether they hold. That of
     households is kept already."""
-    if field.subject == "person":
-        columns = {c for s in field.signals for condition in signal_conditions(s) for c in condition.columns}
-        persons = person_rows(context, columns, _concerned(context, field))
+    if group.subject == "person":
+        columns = {c for s in group.signals for condition in signal_conditions(s) for c in condition.columns}
+        persons = person_rows(context, columns, _concerned(context, group))
         context.engine.materialize_join(
-            field.table, persons.spine, persons.tables, judgements(context, field.signals)
+            group.table, persons.spine, persons.tables, signal_columns(context, group.signals)
         )
-    holds_any = " OR ".join(quote(holds(s.id)) for s in field.signals)
-    context.engine.materialize(field.held, f"SELECT * FROM {quote(field.table)} WHERE {holds_any}")
+    holds_any = " OR ".join(quote(holds(s.id)) for s in group.signals)
+    context.engine.materialize(group.held, f"SELECT * FROM {quote(group.table)} WHERE {holds_any}")
 
 
-def forget(context: AssessmentContext, found: Sequence[SignalGroup]) -> None:
-    """Let go of what `judge` kept."""
+def drop_groups(context: AssessmentContext, found: Sequence[SignalGroup]) -> None:
+    """Let go of what `evaluate` kept."""
     context.engine.drop(*(f.held for f in found), *(f.table for f in found if f.subject == "person"))
 
 
-def _concerned(context: AssessmentContext, field: SignalGroup) -> str:
+def _concerned(context: AssessmentContext, group: SignalGroup) -> str:
     """A SELECT of the persons for whom a signal of the field can hold, be refuted or be unknown."""
-    if _may_hold_for_anybody(context, field):
+    if _may_hold_for_anybody(context, group):
         return f"SELECT person_id, household_id FROM {COVERED}"
-    covered = [f"SELECT person_id FROM {quote(kept_as(name))}" for name in sorted(field.indicators)]
-    standing = f"SELECT subject_id FROM {context.standing} WHERE kind = 'signal' AND subject = 'person'"
+    covered = [f"SELECT person_id FROM {quote(indicator_table(name))}" for name in sorted(group.indicators)]
+    active = f"SELECT subject_id FROM {context.active_findings} WHERE kind = 'signal' AND subject = 'person'"
     return f"""
         SELECT s.person_id, s.household_id
         FROM {COVERED} AS s
-        SEMI JOIN ({" UNION ALL ".join([*covered, standing])}) AS p ON p.person_id = s.person_id
+        SEMI JOIN ({" UNION ALL ".join([*covered, active])}) AS p ON p.person_id = s.person_id
         """
 
 
-def _may_hold_for_anybody(context: AssessmentContext, field: SignalGroup) -> bool:
+def _may_hold_for_anybody(context: AssessmentContext, group: SignalGroup) -> bool:
     """Whether a signal of the field holds in some household for a person of whom its indicators say
     nothing, as `coalesce(visits, 0) < 2` does."""
-    whens = judgements(context, field.signals)
-    columns = {c for s in field.signals for c in s.when.columns}
+    whens = signal_columns(context, group.signals)
+    columns = {c for s in group.signals for c in s.when.columns}
     found = ", ".join(f"bool_or({quote(name)})" for name in whens)
     rows = context.engine.rows(f"SELECT {found} FROM ({with_columns(placeholder(context, columns), whens)})")
     return any(rows[0])

@@ -10,11 +10,11 @@ from functools import partial
 
 from almoner.assessment import watch
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import SEEN, EvidenceSources, Explainer, planned
+from almoner.assessment.evidence import PRESENT, EvidenceSources, Explainer, planned
 from almoner.assessment.feature_table import has, holds, subject_key
 from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_DISPROVED, RenderedChange, moved_items, removed
 from almoner.assessment.rules import signal_conditions
-from almoner.assessment.signal_groups import SignalGroup, fields, forget, judge, own_indicators
+from almoner.assessment.signal_groups import SignalGroup, drop_groups, evaluate, own_indicators, signal_groups
 from almoner.engines import Engine, quote
 from almoner.policy.model.pack import Pack, Signal
 from almoner.policy.model.terms import Condition
@@ -35,8 +35,8 @@ class Watched:
 def find(context: AssessmentContext) -> list[Watched]:
     """Keep what holds (`signal_findings`) and which standing signals are known to be false
     (`signal_refuted`). Counts only everybody."""
-    found = fields(context.pack)
-    context.engine.run_parallel([partial(_judge, context, field) for field in found])
+    found = signal_groups(context.pack)
+    context.engine.run_parallel([partial(_evaluate, context, group) for group in found])
     holding = (
         " UNION ALL ".join(_holding(context, s, f.held) for f in found for s in f.signals) or EMPTY_FINDINGS
     )
@@ -44,12 +44,12 @@ def find(context: AssessmentContext) -> list[Watched]:
     context.engine.materialize_each([(FINDINGS, holding, None), (DISPROVED, disproved, None)])
     watch.find(context, FINDINGS)
     counted = {} if context.scoped else {w.signal: w for f in found for w in _watched(context, f)}
-    forget(context, found)
+    drop_groups(context, found)
     return [counted[s] for s in context.pack.signals if s in counted]
 
 
-def _judge(context: AssessmentContext, field: SignalGroup, engine: Engine) -> None:
-    judge(replace(context, engine=engine), field)
+def _evaluate(context: AssessmentContext, group: SignalGroup, engine: Engine) -> None:
+    evaluate(replace(context, engine=engine), group)
 
 
 def digest(context: AssessmentContext, conditions: Sequence[Condition]) -> str:
@@ -91,27 +91,27 @@ def _level(context: AssessmentContext, signal: Signal) -> str:
     return f"CASE{whens} ELSE '{last.id}' END" if whens else f"'{last.id}'"
 
 
-def _disproved(context: AssessmentContext, field: SignalGroup) -> str:
+def _disproved(context: AssessmentContext, group: SignalGroup) -> str:
     """All signals of a field in one join: most of what stands is of a few subjects, and a field has many
     columns."""
-    is_false = " ".join(f"WHEN '{s.id}' THEN NOT w.{quote(holds(s.id))}" for s in field.signals)
-    listed = ", ".join(f"'{s.id}'" for s in field.signals)
+    is_false = " ".join(f"WHEN '{s.id}' THEN NOT w.{quote(holds(s.id))}" for s in group.signals)
+    listed = ", ".join(f"'{s.id}'" for s in group.signals)
     return f"""
         SELECT s.key
-        FROM {context.standing} AS s
-        JOIN {quote(field.table)} AS w ON w.{subject_key(field.subject)} = s.subject_id
+        FROM {context.active_findings} AS s
+        JOIN {quote(group.table)} AS w ON w.{subject_key(group.subject)} = s.subject_id
         WHERE s.kind = 'signal' AND s.item IN ({listed}) AND CASE s.item {is_false} END
         """
 
 
-def _watched(context: AssessmentContext, field: SignalGroup) -> list[Watched]:
+def _watched(context: AssessmentContext, group: SignalGroup) -> list[Watched]:
     """All signals of a field in one scan."""
     counts = ", ".join(
         f"{_times(spoken)}, {_times(held)}, {_times(f'{held} IS NULL AND {spoken}')}"
-        for spoken, held in ((_covered(context, s), quote(holds(s.id))) for s in field.signals)
+        for spoken, held in ((_covered(context, s), quote(holds(s.id))) for s in group.signals)
     )
-    row = context.engine.rows(f"SELECT {counts} FROM {quote(field.table)}")[0]
-    return [Watched(s.id, *row[3 * n : 3 * n + 3]) for n, s in enumerate(field.signals)]
+    row = context.engine.rows(f"SELECT {counts} FROM {quote(group.table)}")[0]
+    return [Watched(s.id, *row[3 * n : 3 * n + 3]) for n, s in enumerate(group.signals)]
 
 
 def _times(condition: str) -> str:
@@ -131,19 +131,19 @@ def expiry(pack: Pack) -> dict[str, int]:
     return {signal.id: signal.expires_days for signal in pack.signals.values()}
 
 
-def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
+def render(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     """What the outbox tells of the signals that moved."""
-    watch.keep_layers(context)
+    watch.materialize_layers(context)
     for signal_id in moved_items(context.engine, "signal"):
         signal = context.pack.signals.get(signal_id)
         yield (
-            planned(context, sources, "signal", signal_id, partial(_told, context, sources, signal))
+            planned(context, sources, "signal", signal_id, partial(_render, context, sources, signal))
             if signal
             else removed("signal", signal_id, {"signal": signal_id})
         )
 
 
-def _told(context: AssessmentContext, sources: EvidenceSources, signal: Signal) -> RenderedChange:
+def _render(context: AssessmentContext, sources: EvidenceSources, signal: Signal) -> RenderedChange:
     explainer = Explainer(context, sources, signal.subject)
     evidence = explainer.condition(signal.when, "when")
     terms = {level.id: {"amount": level.within.amount, "unit": level.within.unit} for level in signal.levels}
@@ -153,14 +153,14 @@ def _told(context: AssessmentContext, sources: EvidenceSources, signal: Signal) 
         "label": dict(signal.label),
         "subject": signal.subject,
         "theme": signal.theme,
-        "level": explainer.ask("level", "m.level"),
-        "severity": explainer.ask("severity", "m.severity"),
+        "level": explainer.bind("level", "m.level"),
+        "severity": explainer.bind("severity", "m.severity"),
         "department": signal.department,
         "within": {"$choose": "level", "of": terms},
         "check": dict(signal.check),
         "why": dict(signal.why),
-        "expires_on": explainer.ask("expires on", f"'{expires}'"),
+        "expires_on": explainer.bind("expires on", f"'{expires}'"),
         "layers": watch.layers(context, signal, explainer),
-        "evidence": {"$choose": SEEN, "of": {"true": evidence, "false": []}},
+        "evidence": {"$choose": PRESENT, "of": {"true": evidence, "false": []}},
     }
-    return explainer.told("signal", signal.id, body)
+    return explainer.render("signal", signal.id, body)

@@ -36,8 +36,8 @@ class Template:
 
     @cached_property
     def text(self) -> str:
-        told = {"blanks": self.placeholders, "body": self.body}
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), default=str)
+        stored = {"blanks": self.placeholders, "body": self.body}
+        return json.dumps(stored, ensure_ascii=False, separators=(",", ":"), default=str)
 
     @cached_property
     def digest(self) -> str:
@@ -46,31 +46,31 @@ class Template:
     @classmethod
     def of(cls, text: str) -> Template:
         """The form that `text` says. It keeps that text: the same form has the same digest for ever."""
-        told = json.loads(text)
-        form = cls(tuple(told["blanks"]), told["body"])
-        form.__dict__["text"] = text
-        return form
+        stored = json.loads(text)
+        template = cls(tuple(stored["blanks"]), stored["body"])
+        template.__dict__["text"] = text
+        return template
 
     def __reduce__(self) -> tuple[Callable[[str], Template], tuple[str]]:
         """As text to another process."""
         return Template.of, (self.text,)
 
     @cached_property
-    def alike(self) -> dict[str, Any]:
+    def constants(self) -> dict[str, Any]:
         """The members of the body that are the same for everybody."""
         return {name: part for name, part in self.body.items() if not has_placeholders(part)}
 
-    def answers(self, listed: Sequence[Any]) -> dict[str, Any]:
+    def bindings(self, values: Sequence[Any]) -> dict[str, Any]:
         """A stored list of answers, by blank."""
-        return dict(zip(self.placeholders, listed, strict=True))
+        return dict(zip(self.placeholders, values, strict=True))
 
 
-def fill(part: Any, answers: Bindings) -> Any:
+def fill(part: Any, bindings: Bindings) -> Any:
     """A part of a form with its blanks filled in."""
     if isinstance(part, dict):
-        return _filled(part, answers)
+        return _filled(part, bindings)
     if isinstance(part, list | tuple):
-        return [fill(member, answers) for member in part]
+        return [fill(member, bindings) for member in part]
     return part
 
 
@@ -81,33 +81,33 @@ def has_placeholders(part: Any) -> bool:
     return isinstance(part, list | tuple) and any(map(has_placeholders, part))
 
 
-def _filled(part: dict[str, Any], answers: Bindings) -> Any:
+def _filled(part: dict[str, Any], bindings: Bindings) -> Any:
     if "$" in part:
-        return answers[part["$"]]
+        return bindings[part["$"]]
     if "$say" in part:
-        return say(part["$say"], answers)
+        return say(part["$say"], bindings)
     if "$choose" in part:
-        return fill(part["of"].get(_as_key(answers[part["$choose"]])), answers)
+        return fill(part["of"].get(_as_key(bindings[part["$choose"]])), bindings)
     if "$among" in part:
-        listed = set(answers[part["$among"]] or ())
-        return [fill(inner, answers) for keys, inner in part["of"] if listed & set(keys)]
-    return {name: fill(inner, answers) for name, inner in part.items()}
+        values = set(bindings[part["$among"]] or ())
+        return [fill(inner, bindings) for keys, inner in part["of"] if values & set(keys)]
+    return {name: fill(inner, bindings) for name, inner in part.items()}
 
 
-def _as_key(answer: Any) -> str:
-    return str(answer).lower() if isinstance(answer, bool) else str(answer)
+def _as_key(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def say(pieces: Sequence[Any], answers: Bindings) -> str:
+def say(pieces: Sequence[Any], bindings: Bindings) -> str:
     """Pieces of a sentence, put together."""
-    return "".join(piece if isinstance(piece, str) else _said(piece, answers) for piece in pieces)
+    return "".join(piece if isinstance(piece, str) else _render_piece(piece, bindings) for piece in pieces)
 
 
-def _said(piece: Mapping[str, Any], answers: Bindings) -> str:
+def _render_piece(piece: Mapping[str, Any], bindings: Bindings) -> str:
     if "$branch" in piece:
-        taken, branches = answers[piece["$branch"]], piece["of"]
-        return piece["unknown"] if taken is None or taken >= len(branches) else say(branches[taken], answers)
-    value = answers[piece["$"]]
+        taken, branches = bindings[piece["$branch"]], piece["of"]
+        return piece["unknown"] if taken is None or taken >= len(branches) else say(branches[taken], bindings)
+    value = bindings[piece["$"]]
     if value is None:
         return str(piece["unknown"])
     if isinstance(value, bool):

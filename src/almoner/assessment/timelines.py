@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from almoner.assessment.opening import complete_through, offered, parameters
+from almoner.assessment.opening import complete_through, parameters, register_scope
 from almoner.assessment.values import values_at
 from almoner.engines import Engine
 from almoner.policy import clocks, watermarks
@@ -19,7 +19,7 @@ from almoner.policy.model.pack import Pack, Timeline
 from almoner.registry.scope import scope_views
 
 MONTHS = 24  # that are looked back on
-_WANTED = "timeline_wanted"
+_HOUSEHOLDS = "timeline_wanted"
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,25 @@ def lines(
     pack: Pack,
     as_of: dt.date,
     known_at: dt.datetime,
-    wanted: Mapping[str, Sequence[int]],
+    households_of: Mapping[str, Sequence[int]],
 ) -> Iterator[TimelineSeries]:
-    """For each timeline the lines of the households that it is `wanted` for, by one statement. Only their
+    """For each timeline the lines of the households that it is `households_of` for, by one statement. Only their
     records are in view."""
     pack = clocks.on(pack, as_of)
-    households = sorted({household for some in wanted.values() for household in some})
+    households = sorted({household for chosen in households_of.values() for household in chosen})
     if not households:
         return
     with ExitStack() as stack:
-        stack.enter_context(offered(engine, households))
+        stack.enter_context(register_scope(engine, households))
         stack.enter_context(engine.views(scope_views(pack.feeds, known_at, households)))
         values = values_at(pack, as_of).with_watermarks(complete_through(engine))
         for timeline in pack.timelines.values():
-            some = pa.table({"household_id": pa.array(sorted(set(wanted.get(timeline.id, ()))), pa.int64())})
-            if some.num_rows:
+            chosen = pa.table(
+                {"household_id": pa.array(sorted(set(households_of.get(timeline.id, ()))), pa.int64())}
+            )
+            if chosen.num_rows:
                 given = {**parameters(values, timeline), "since": _since(as_of), "until": as_of}
-                with engine.register(_WANTED, some):
+                with engine.register(_HOUSEHOLDS, chosen):
                     for batch in engine.batches(_statement(timeline), given):
                         yield from _lines(timeline, batch)
 
@@ -64,8 +66,8 @@ def circumstances(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datet
     with engine.views(scope_views(pack.feeds, known_at, None)):
         through = watermarks.values(complete_through(engine), as_of)
     read = sorted({name for timeline in pack.timelines.values() for name in timeline.parameters})
-    told = [pack.hash, _since(as_of), *((name, through[name]) for name in read if name in through)]
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+    inputs = [pack.hash, _since(as_of), *((name, through[name]) for name in read if name in through)]
+    return hashlib.sha256(repr(inputs).encode()).hexdigest()[:32]
 
 
 def _since(as_of: dt.date) -> dt.date:
@@ -77,7 +79,7 @@ def _since(as_of: dt.date) -> dt.date:
 def _statement(timeline: Timeline) -> str:
     of_household = timeline.subject == "household"
     person = "NULL::BIGINT" if of_household else "t.person_id"
-    placed = "" if of_household else "JOIN member AS m ON m.person_id = t.person_id"
+    member_join = "" if of_household else "JOIN member AS m ON m.person_id = t.person_id"
     household = "t.household_id" if of_household else "m.household_id"
     return f"""
         SELECT
@@ -85,8 +87,8 @@ def _statement(timeline: Timeline) -> str:
           {person} AS person_id,
           list(t.month::DATE ORDER BY t.month) AS months,
           list(round(t.value::DOUBLE, 4) ORDER BY t.month) AS "values"
-        FROM ({timeline.sql}) AS t {placed}
-        SEMI JOIN {_WANTED} AS w ON w.household_id = {household}
+        FROM ({timeline.sql}) AS t {member_join}
+        SEMI JOIN {_HOUSEHOLDS} AS w ON w.household_id = {household}
         WHERE t.month BETWEEN $since AND $until AND t.value IS NOT NULL
         GROUP BY 1, 2
         ORDER BY 1, 2

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import Explainer
-from almoner.assessment.feature_table import subject_key, wide
+from almoner.assessment.feature_table import feature_table, subject_key
 from almoner.assessment.ledger import moved_table
 from almoner.engines import quote
 from almoner.policy.model.pack import Role, Signal
@@ -64,7 +64,7 @@ def _members(context: AssessmentContext, group: WatchGroup) -> str:
     key = subject_key(group.subject)
     return f"""
         SELECT '{group.id}' AS grp, household_id, {person} AS person_id
-        FROM {wide(group.subject)}
+        FROM {feature_table(group.subject)}
         WHERE {key} IS NOT NULL AND {context.sql(group.when)}
         """
 
@@ -159,7 +159,7 @@ class Above:
         return found
 
 
-def keep_layers(context: AssessmentContext) -> None:
+def materialize_layers(context: AssessmentContext) -> None:
     """Keep, of the signals that moved, the groups that their subjects are in and the areas that theirs
     lies in."""
     if context.pack.watch is None:
@@ -196,17 +196,17 @@ def keep_layers(context: AssessmentContext) -> None:
 
 
 def layers(context: AssessmentContext, signal: Signal, explainer: Explainer) -> dict[str, Any] | None:
-    """What the body of a signal says of its layers; None where the pack has no watch. After `keep_layers`."""
+    """What the body of a signal says of its layers; None where the pack has no watch. After `materialize_layers`."""
     watch = context.pack.watch
     if watch is None:
         return None
     line = watch.lines.get(signal.theme)
     join = f"LEFT JOIN {_LAYERS} AS layers ON layers.key = m.key"
-    explainer.ask("points", "layers.groups", join)
+    explainer.bind("points", "layers.groups", join)
     groups = [[[g], {"id": g, "label": dict(watch.groups[g].label)}] for g in watch.groups]
     return {
         "points": {"$among": "points", "of": groups},
         "line": {"id": line.id, "label": dict(line.label), "department": line.department} if line else None,
-        "areas": explainer.ask("areas", "layers.codes", join),
-        "surface": explainer.ask("surface", "layers.groups IS NULL"),
+        "areas": explainer.bind("areas", "layers.codes", join),
+        "surface": explainer.bind("surface", "layers.groups IS NULL"),
     }

@@ -1,4 +1,4 @@
-"""`almoner areas`: the outlines of the installation's areas, for the map of Today."""
+"""`almoner areas`: loads the outlines of areas for the console's map."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def areas(
     code: Annotated[str, typer.Option(help="The property that holds an area's code.")] = "area_code",
     as_json: AsJson = False,
 ) -> None:
-    """Replace the console's map by the outlines of a file; nothing changes when anything in it is wrong."""
+    """Replace the console's map by the outlines of a file. If the file has a fault, nothing changes."""
     with errors_as_text():
         casework.setup(home.load(folder))
         casework.migrate()
@@ -38,9 +38,9 @@ def areas(
         return
     out.print(f"The map has {loaded.outlines:,} areas.", markup=False)
     if loaded.without:
-        some = ", ".join(loaded.without[:NAMED])
+        named = ", ".join(loaded.without[:NAMED])
         out.print(
             f"{len(loaded.without):,} areas beside them have no outline:"
-            f" {some}{', ...' * (len(loaded.without) > NAMED)}",
+            f" {named}{', ...' * (len(loaded.without) > NAMED)}",
             markup=False,
         )

@@ -1,4 +1,5 @@
-"""Shows categories after a cycle: how many are proposed or asked about, and how many are undecided and why."""
+"""Shows categories after a cycle: how many are proposed or asked about, and how many are undecided and
+why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`almoner compact`: facts clustered by household again."""
+"""`almoner compact`: clusters the facts by household again."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from almoner.stream.lock import sole_worker
 
 
 def compact(folder: Folder, as_json: AsJson = False) -> None:
-    """Bring facts that arrived one after the other together by household, so that few households are read
-    fast. A worker does it by itself."""
+    """Cluster the facts by household again, so that single households are read fast. A worker does this by
+    itself."""
     with errors_as_text(), sole_worker(folder), opening.installation(folder) as inst:
-        found = _compact(inst)
+        result = _compact(inst)
     if as_json:
-        emit_json(found)
+        emit_json(result)
     else:
-        before, after = (found[f"{name}_bytes"] / 2**20 for name in ("before", "after"))
+        before, after = (result[f"{name}_bytes"] / 2**20 for name in ("before", "after"))
+        moved = f"{result['rows_moved']:,} rows of {result['feeds']} feeds moved in {result['seconds']:.1f} s"
         out.print(
-            f"{found['rows_moved']:,} rows of {found['feeds']} feeds moved in {found['seconds']:.1f} s; all"
-            f" facts are as they were. The file had {before:,.1f} MiB and has {after:,.1f}.",
+            f"{moved}; all facts are as they were. The file had {before:,.1f} MiB and has {after:,.1f}.",
             markup=False,
         )
 

@@ -1,4 +1,4 @@
-"""`almoner pack diff`: what another pack would change, on the facts of an installation. Nothing is written
+"""`almoner pack diff`: shows what another pack would change on the facts of an installation, without writing
 there."""
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ _LISTED = (
 def compare(
     old: str, new: str, folder: Path, day: dt.date | None, level: str | None, file: Path | None, as_json: bool
 ) -> None:
-    """Print what `new` in place of `old` would change, and list it in `file` where one is named."""
+    """Print what pack `new` would change in place of `old`, and list the changes in `file` if one is
+    named."""
     with errors_as_text():
         place = home.load(folder)
         with _compared(place, old, new, day, level) as (effects, engine):

@@ -1,5 +1,4 @@
-"""The console of an installation: why a case is there, who signs in, serving it. None of them loads the
-engine."""
+"""`almoner explain`, `user` and `serve`: the commands of the console. They do not load the engine."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from almoner import casework, home
 from almoner.cli.arguments import Folder, KafkaBrokers, KafkaPrefix, KafkaSettings
 from almoner.cli.output import errors_as_text, out
 from almoner.errors import AlmonerError
-from almoner.installation.beside import beside
+from almoner.installation.beside import worker_process
 
 
 def explain(
@@ -19,7 +18,7 @@ def explain(
     case: Annotated[str, typer.Argument(help="The case's reference, as the console shows it.")],
     language: Annotated[str | None, typer.Option(help="en or zh; the installation's when not given.")] = None,
 ) -> None:
-    """Why a case is there: each reason in a sentence, with numbers, units, source and date."""
+    """Explain why a case was opened: each reason in a sentence, with numbers, units, source and date."""
     with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
@@ -88,5 +87,5 @@ def serve(
         casework.refuse_other_version(place)
         casework.refuse_unsafe(place, host)
         out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
-        with beside(folder, worker, options):
+        with worker_process(folder, worker, options):
             casework.serve(place, host, port)

@@ -1,4 +1,4 @@
-"""`almoner demo`: a fictional county, one full cycle, then the console."""
+"""`almoner demo`: makes a fictional county, runs a full cycle and serves the console."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def demo(
 ) -> None:
     """A fictional county, one full cycle, then the console on http://127.0.0.1:8000."""
     with errors_as_text():
-        result, home = _tell(folder, residents, seed, pack, language, as_json)
+        result, home = _run(folder, residents, seed, pack, language, as_json)
         if as_json:
             emit_json(result)
         if serve:
@@ -64,14 +64,14 @@ def demo(
 
 
 def _people(home: Home, password: str) -> None:
-    """One for each part of the story: who works a case, the second person, the departments, the auditor."""
+    """Make a user for each role of the demonstration, and one for each department."""
     for name in ("worker", "lead", "auditor", "administrator"):
         casework.create_user(name, password, role=name)
     for department in compile_pack(opening.pack_folder(home)).departments:
         casework.create_user(department, password, role="department", areas=[], department=department)
 
 
-def _tell(
+def _run(
     folder: Path, residents: int, seed: int, pack: str, language: str, quiet: bool
 ) -> tuple[dict[str, Any], Home]:
     started = perf_counter()
@@ -82,18 +82,18 @@ def _tell(
     home = opening.make_home(folder / "home", pack, language, demo=True)
     with opening.installation(home.folder, as_of=summary.as_of) as inst:
         taken = perf_counter()
-        wanted = intake.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, now(), None)
-        results = list(intake.take_in_all(inst, wanted))
+        deliveries = intake.deliveries_in([place / "deliveries"], list(inst.pack.feeds), None, now(), None)
+        results = list(intake.take_in_all(inst, deliveries))
         if not quiet:
             report.show_intake(results, perf_counter() - taken)
         cycled = cycles.run_cycle(inst, summary.as_of, cycles.end_of(summary.as_of))
         casework.load_outlines(place / "areas.geojson")
         evaluation.truth_of(inst.engine, inst.vault, place, summary.as_of)
-        found = evaluation.signal_quality(inst.engine, inst.pack)
+        qualities = evaluation.signal_quality(inst.engine, inst.pack)
         naive = evaluation.naive_rules(inst.engine, inst.pack, summary.as_of)
         if not quiet:
             report.show_cycle(cycled, inst.pack, language)
-            _show_quality(inst.pack, [*found, *naive], language)
+            _show_quality(inst.pack, [*qualities, *naive], language)
     monthly = f"{inst.pack.currency}/month"
     money = sum(p.total for p in cycled.outcome.proposed if p.unit == monthly)
     result = {
@@ -101,7 +101,7 @@ def _tell(
         "households": cycled.outcome.households,
         "as_of": summary.as_of,
         "intake": report.intake_json(results, 0) | {"seconds": None},
-        "signals": {q.signal: quality(q) for q in found},
+        "signals": {q.signal: quality(q) for q in qualities},
         "naive_rules": {q.signal: quality(q) for q in naive},
         "cases": cycled.applied.cases_opened,
         "proposals": report.outcome_json(cycled.outcome)["proposals"],
@@ -129,9 +129,9 @@ def _clear(folder: Path) -> None:
     (folder / MARK).write_text(json.dumps({"made_on": dt.date.today().isoformat()}) + "\n", encoding="utf-8")
 
 
-def _show_quality(pack: Any, found: list[evaluation.Quality], language: str) -> None:
+def _show_quality(pack: Any, qualities: list[evaluation.Quality], language: str) -> None:
     rows = []
-    for q in found:
+    for q in qualities:
         label = (
             say(pack.signals[q.signal].label, language) if q.signal in pack.signals else f"(naive) {q.signal}"
         )

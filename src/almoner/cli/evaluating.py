@@ -1,4 +1,4 @@
-"""`almoner evaluate`: quality on a fictional place, whose truth is known, or on a real panel."""
+"""`almoner evaluate`: measures quality on a fictional place, whose truth is known, or on a real panel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def evaluate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """How well signals and orderings find need."""
+    """Measure how well signals and orderings find need."""
     with errors_as_text():
         result = _place(Path(target), folder, areas) if (Path(target) / "truth").is_dir() else _panel(target)
     if as_json:
@@ -46,22 +46,22 @@ def _place(place: Path, folder: Path | None, areas: bool) -> dict[str, Any]:
     as_of = dt.date.fromisoformat(json.loads((place / "place.json").read_text(encoding="utf-8"))["as_of"])
     with opening.installation(folder, as_of=as_of) as inst:
         evaluation.truth_of(inst.engine, inst.vault, place, as_of)
-        found = evaluation.signal_quality(inst.engine, inst.pack)
+        qualities = evaluation.signal_quality(inst.engine, inst.pack)
         naive = evaluation.naive_rules(inst.engine, inst.pack, as_of)
         judged = _areas(inst, place, as_of) if areas else {}
     return judged | {
         "as_of": as_of,
-        "signals": {q.signal: quality(q) for q in found},
+        "signals": {q.signal: quality(q) for q in qualities},
         "naive_rules": {q.signal: quality(q) for q in naive},
     }
 
 
 def _areas(inst: opening.Installation, place: Path, as_of: dt.date) -> dict[str, Any]:
-    found = area_quality.area_quality(inst.engine, inst.pack, place, as_of, cycles.end_of(as_of))
+    qualities = area_quality.area_quality(inst.engine, inst.pack, place, as_of, cycles.end_of(as_of))
     return {
         "areas": {
             q.rule: {**asdict(q), "precision": _rounded(q.precision), "recall": _rounded(q.recall)}
-            for q in found
+            for q in qualities
         }
     }
 

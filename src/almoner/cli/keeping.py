@@ -1,4 +1,4 @@
-"""`almoner backup`, `restore` and `upgrade`."""
+"""`almoner backup`, `restore` and `upgrade`: the commands that keep an installation safe."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
 
 
 def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
-    """Make an installation anew from a backup, in a folder that is empty or not there."""
+    """Make an installation from a backup, in a new or empty folder."""
     with errors_as_text():
         manifest = backups.restore(file, folder)
     if as_json:
@@ -47,7 +47,7 @@ def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
 
 
 def upgrade(folder: Folder) -> None:
-    """Bring an installation that an older Almoner made up to this version. Make a backup before."""
+    """Bring an installation of an older Almoner up to this version. Make a backup first."""
     with errors_as_text():
         steps = opening.upgrade(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

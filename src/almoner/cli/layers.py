@@ -1,4 +1,5 @@
-"""A cycle's signals by layer of the watch, and the areas whose rate jumped: as JSON and in words."""
+"""Shows the signals of a cycle by layer of the watch, and the areas whose rate jumped: as JSON and as
+text."""
 
 from __future__ import annotations
 
@@ -17,23 +18,23 @@ from almoner.policy.model.terms import Words, say
 def layers_json(outcome: CycleOutcome) -> dict[str, Any] | None:
     """Points by group, lines by theme, areas with signals by level, surface; null where the pack has no
     watch."""
-    found = outcome.layers
-    if found is None:
+    layers = outcome.layers
+    if layers is None:
         return None
     by_signal = {
-        name: {"points": listed, "surface": other} for name, (listed, other) in found.signals.items()
+        name: {"points": listed, "surface": other} for name, (listed, other) in layers.signals.items()
     }
     return {
-        "points": dict(found.points),
-        "lines": dict(found.lines),
-        "areas": dict(found.areas),
-        "surface": found.surface,
+        "points": dict(layers.points),
+        "lines": dict(layers.lines),
+        "areas": dict(layers.areas),
+        "surface": layers.surface,
         "signals": by_signal,
     }
 
 
 def areas_json(outcome: CycleOutcome) -> list[dict[str, Any]]:
-    """Each area whose rate jumped, with the counts and the chances that say so."""
+    """Each area whose rate jumped, with its counts and the chances of such counts."""
     return [
         {
             "signal": jump.signal,
@@ -52,18 +53,18 @@ def areas_json(outcome: CycleOutcome) -> list[dict[str, Any]]:
 
 
 def show(outcome: CycleOutcome, pack: Pack, language: str) -> None:
-    """The layers that the pack has, one table; then the areas."""
+    """Print one table of the layers that the pack has, then the areas."""
     if outcome.layers is None or pack.watch is None:
         return
-    found, watch = outcome.layers, pack.watch
+    layers, watch = outcome.layers, pack.watch
     groups: dict[str, Words] = {name: group.label for name, group in watch.groups.items()}
     lines: dict[str, Words] = {name: line.label for name, line in watch.lines.items()}
     levels: Mapping[str, Words] = watch.areas.levels if watch.areas else {}
     rows: list[tuple[object, ...]] = []
-    rows += _rows(watch.points, groups, found.points, "signals", language)
-    rows += _rows(watch.themes, lines, found.lines, "signals", language)
-    rows += _rows(watch.areas.label if watch.areas else {}, levels, found.areas, "areas", language)
-    rows.append((say(watch.surface, language), "", found.surface, "signals"))
+    rows += _rows(watch.points, groups, layers.points, "signals", language)
+    rows += _rows(watch.themes, lines, layers.lines, "signals", language)
+    rows += _rows(watch.areas.label if watch.areas else {}, levels, layers.areas, "areas", language)
+    rows.append((say(watch.surface, language), "", layers.surface, "signals"))
     show_table("By layer", ["layer", "", "count", "of"], rows)
     _show_areas(outcome, pack, language)
 

@@ -58,7 +58,7 @@ def cell(value: object) -> str:
 
 @contextmanager
 def errors_as_text() -> Iterator[None]:
-    """An error made for users ends the command with its text and exit status 1, without a traceback."""
+    """Within the block, an error made for users ends the command with its text and exit status 1."""
     try:
         yield
     except PackError as error:

@@ -1,4 +1,4 @@
-"""`almoner lab`: fictional places."""
+"""`almoner lab`: makes fictional places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`almoner pack`: check and test a pack."""
+"""`almoner pack`: checks, tests, compares and creates packs."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def diff(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Who would newly be noticed and who no longer, and the money, if NEW took the place of OLD."""
+    """Show who would newly be noticed, who no longer, and the money, if NEW replaced OLD."""
     from almoner.cli import comparing
 
     comparing.compare(old, new, folder, as_of.date() if as_of else None, level, file, as_json)

@@ -1,4 +1,4 @@
-"""`almoner quarantine`: what is wrong with rows that did not go in, and what to do with them."""
+"""`almoner quarantine`: lists, exports, retries and dismisses the rows in quarantine."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def quarantine() -> None:
 def list_(folder: Folder, feed: Feed = None, limit: int = 50, as_json: AsJson = False) -> None:
     """Rows in quarantine with file, line, column, masked value, rule and advice."""
     with errors_as_text(), opening.installation(folder) as inst:
-        found = held.entries(inst.engine, feed=feed, limit=limit)
+        entries = held.entries(inst.engine, feed=feed, limit=limit)
         language = inst.home.settings.language
     if as_json:
-        emit_json({"rows": found})
+        emit_json({"rows": entries})
         return
     rows: list[tuple[object, ...]] = [
         (str(e.quarantine_id), f.file, str(f.line), f.column or "", f.value, f.rule, say(f.advice, language))
-        for e in found
+        for e in entries
         for f in e.faults
     ]
     show_table("Quarantine", ["id", "file", "line", "column", "value", "rule", "what to do"], rows)

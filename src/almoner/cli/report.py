@@ -1,4 +1,4 @@
-"""The results of commands as JSON objects (snake_case keys, unit as suffix) and as words."""
+"""Shows results of commands as JSON objects (snake_case keys, unit as suffix) or as text."""
 
 from __future__ import annotations
 

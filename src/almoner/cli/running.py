@@ -1,4 +1,4 @@
-"""Running an installation: init, intake, run."""
+"""`almoner init`, `intake` and `run`: the commands that run an installation."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def intake(
     started = perf_counter()
     with errors_as_text(), opening.installation(folder) as inst:
         through = complete_through.date() if complete_through else None
-        wanted = deliveries_in(files, list(inst.pack.feeds), feed, received_at or now(), through)
-        results = list(take_in_all(inst, wanted))
+        deliveries = deliveries_in(files, list(inst.pack.feeds), feed, received_at or now(), through)
+        results = list(take_in_all(inst, deliveries))
     seconds = perf_counter() - started
     if as_json:
         emit_json(report.intake_json(results, seconds))

@@ -17,21 +17,21 @@ from almoner.stream.inbox import Inbox
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """How it goes: the worker, what waits, how far each feed is complete."""
+    """Show whether the worker runs, what waits, and how far each feed is complete."""
     with errors_as_text():
-        found = _state(folder)
+        state = _state(folder)
     if as_json:
-        emit_json(found)
+        emit_json(state)
         return
-    worker = found["worker"]
+    worker = state["worker"]
     out.print(f"Worker: {_in_words(worker)}", markup=False)
-    out.print(f"Events: {found['accepted']:,} kept, {found['waiting']:,} wait.")
+    out.print(f"Events: {state['accepted']:,} kept, {state['waiting']:,} wait.")
     rows = [
         (feed, waits["events"], waits["complete_through"], waits["received_at"])
-        for feed, waits in sorted(found["feeds"].items())
+        for feed, waits in sorted(state["feeds"].items())
     ]
     show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
-    webhooks = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (found["webhooks"] or {}).items()]
+    webhooks = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (state["webhooks"] or {}).items()]
     if webhooks:
         show_table("Webhooks", ["department", "wait", "given up", "oldest"], webhooks)
 

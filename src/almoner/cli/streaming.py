@@ -40,25 +40,25 @@ def work(
     kafka_prefix: KafkaPrefix = "",
     kafka_settings: KafkaSettings = None,
 ) -> None:
-    """Take in events and landed files, assess whom they touch, open cases; until it is stopped (SIGTERM or
-    Ctrl+C)."""
+    """Take in events and landed files, assess the households they concern and open cases, until it is stopped
+    (SIGTERM or Ctrl+C)."""
     stop = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     log.to_standard_error()
     with errors_as_text():
         home.load(folder)
-        reached = _reached(kafka, kafka_settings)
+        settings = _kafka_settings(kafka, kafka_settings)
         with sole_worker(folder):
             day = as_of.date() if as_of else None
             status_of = Status(home=folder, started_at=now())
             log.log_line("started", process=os.getpid())
             supervisor = Supervisor(
-                opened=lambda pace, kept: open_worker(folder, day, settled_seconds, pace, kept),
+                opened=lambda pace, status: open_worker(folder, day, settled_seconds, pace, status),
                 status=status_of,
             )
             with (
-                kafka_topics(folder, day, reached, kafka_prefix, stop, status_of),
+                kafka_topics(folder, day, settings, kafka_prefix, stop, status_of),
                 casework_upkeep(folder, stop),
             ):
                 supervisor.run(stop)
@@ -115,9 +115,9 @@ def token(
         out.print(made, markup=False)
 
 
-def _show_tokens(found: list[dict[str, Any]], as_json: bool) -> None:
+def _show_tokens(tokens_listed: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        emit_json({"tokens": found})
+        emit_json({"tokens": tokens_listed})
         return
     rows = [
         (
@@ -128,17 +128,17 @@ def _show_tokens(found: list[dict[str, Any]], as_json: bool) -> None:
             t["revoked_at"],
             t["last_used_on"],
         )
-        for t in found
+        for t in tokens_listed
     ]
     show_table("Tokens", ["name", "scopes", "made", "ends", "ended", "last used"], rows)
 
 
-def _reached(brokers: str | None, file: Path | None) -> dict[str, str]:
-    """How the brokers are reached; empty where nobody asked for Kafka."""
-    reached = settings_in(file) if file else {}
-    reached |= {"bootstrap.servers": brokers} if brokers else {}
-    if file and not reached.get("bootstrap.servers"):
+def _kafka_settings(brokers: str | None, file: Path | None) -> dict[str, str]:
+    """librdkafka's settings; empty without Kafka. Raises AlmonerError when no broker is named."""
+    settings = settings_in(file) if file else {}
+    settings |= {"bootstrap.servers": brokers} if brokers else {}
+    if file and not settings.get("bootstrap.servers"):
         raise AlmonerError(
             f"No broker is named. Give --kafka host:port, or write bootstrap.servers=host:port in {file}."
         )
-    return reached
+    return settings

@@ -1,4 +1,4 @@
-"""`almoner webhook`: telling departments' own systems of their referrals."""
+"""`almoner webhook`: notifies departments' own systems of their referrals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN_ONCE = (
 
 @app.callback()
 def webhook() -> None:
-    """Tell departments' own systems of their referrals."""
+    """Notify departments' own systems of their referrals."""
 
 
 @app.command("set")
@@ -45,7 +45,7 @@ def set_(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Begin to tell a department, or change where it listens. A new secret is shown once."""
+    """Begin to notify a department, or change its address. A new secret is shown once."""
     with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import endpoints
@@ -67,7 +67,7 @@ def rotate(folder: Folder, department: DepartmentId, as_json: AsJson = False) ->
 
 @app.command()
 def stop(folder: Folder, department: DepartmentId, as_json: AsJson = False) -> None:
-    """Tell a department's system nothing more. What waits is given up."""
+    """Stop notifying a department's system. Waiting events are given up."""
     with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import endpoints
@@ -77,27 +77,27 @@ def stop(folder: Folder, department: DepartmentId, as_json: AsJson = False) -> N
         emit_json({"given_up": given_up})
     else:
         out.print(
-            f"{department} is told nothing more. {given_up:,} waiting events were given up.", markup=False
+            f"{department} is not notified any more. {given_up:,} waiting events were given up.", markup=False
         )
 
 
 @app.command("list")
 def list_(folder: Folder, as_json: AsJson = False) -> None:
-    """Which departments are told, what waits, and what was given up with the reason."""
+    """List the departments that are notified, what waits, and what was given up with the reason."""
     with errors_as_text():
         _open(folder)
-        found = _state(now())
+        state = _state(now())
     if as_json:
-        emit_json(found)
+        emit_json(state)
         return
     rows = [
         (d["department"], d["url"], d["private_network"], d["waiting"], d["given_up"], d["oldest"])
-        for d in found["departments"]
+        for d in state["departments"]
     ]
     show_table("Webhooks", ["department", "address", "private", "wait", "given up", "oldest"], rows)
     lost = [
         (e["id"], e["department"], e["kind"], e["tries"], e["failure"], e["given_up_at"])
-        for e in found["given_up"]
+        for e in state["given_up"]
     ]
     if lost:
         show_table("Given up", ["event", "department", "kind", "tries", "why", "when"], lost)
@@ -112,7 +112,7 @@ def again(
     everything: Annotated[bool, typer.Option("--all", help="All that were given up.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Queue what was given up once more, under the same ids."""
+    """Queue events that were given up once more, under the same ids."""
     with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import sending

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from almoner.engines.base import Beside, Engine, Parameters, beside, quote, with_columns
+from almoner.engines.base import Engine, Join, Parameters, join_select, quote, with_columns
 from almoner.engines.duck import DuckEngine
 
-__all__ = ["Beside", "Engine", "Parameters", "beside", "open_engine", "quote", "with_columns"]
+__all__ = ["Engine", "Join", "Parameters", "join_select", "open_engine", "quote", "with_columns"]
 
 
 def open_engine(

@@ -1,6 +1,7 @@
-"""The seam: what the stages above ask of an engine. One engine is `almoner.engines.duck`.
+"""The interface between the stages above and the database that runs their SQL.
 
-SQL is DuckDB's dialect on every engine (DESIGN section 6). Named parameters are written `$name`.
+`almoner.engines.duck` implements it. SQL is written in DuckDB's dialect, whatever the engine (see
+docs/architecture.md). Named parameters are written `$name`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def quote(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Beside:
+class Join:
     """A kept table to stand beside other rows: its row (there is at most one) whose column `key` has the
     value of their column `on`.
 
@@ -36,16 +37,16 @@ class Beside:
     key: str
     on: str
     columns: Mapping[str, str]
-    found: str = ""
+    present: str = ""
 
 
-def beside(select: str, tables: Sequence[Beside]) -> str:
+def join_select(select: str, tables: Sequence[Join]) -> str:
     """A SELECT of the rows of `select` with the columns of `tables` beside them; empty where a table has
     no row."""
     listed, joins = "", ""
     for n, t in enumerate(tables):
         listed += "".join(f", t{n}.{quote(column)} AS {quote(name)}" for column, name in t.columns.items())
-        listed += f", t{n}.{quote(t.key)} IS NOT NULL AS {quote(t.found)}" if t.found else ""
+        listed += f", t{n}.{quote(t.key)} IS NOT NULL AS {quote(t.present)}" if t.present else ""
         joins += f" LEFT JOIN {quote(t.table)} AS t{n} ON t{n}.{quote(t.key)} = s.{quote(t.on)}"
     return f"SELECT s.*{listed} FROM ({select}) AS s{joins}"
 
@@ -125,11 +126,11 @@ class Engine(ABC):
         return [task(self) for task in tasks]
 
     def materialize_join(
-        self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})
+        self, name: str, select: str, tables: Sequence[Join], more: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """As `materialize` of `beside(select, tables)`; with `more`, columns (by name) that are SQL over all of
+        """As `materialize` of `join_select(select, tables)`; with `more`, columns (by name) that are SQL over all of
         these."""
-        self.materialize(name, with_columns(beside(select, tables), more))
+        self.materialize(name, with_columns(join_select(select, tables), more))
 
     @abstractmethod
     def drop(self, *names: str) -> None:

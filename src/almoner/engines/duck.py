@@ -1,4 +1,15 @@
-"""DuckDB in this process: the default engine."""
+"""DuckDB in this process: the default engine.
+
+One `DuckEngine` is one open database: a file, attached under the name `installation`, or one in memory. It
+works in one of two modes. Normally, statements are about many rows: results are temporary tables, and all
+threads work. Within `DuckEngine.small_batch` (a slice of a stream) results are Arrow tables in memory, one
+thread works on each of two connections, and plans are kept (`almoner.engines.plans`). Both modes give the
+same rows.
+
+Parameters are bound, or written as literals of their type where a plan is kept; bytes are never written
+(`almoner.engines.values`). Errors are EngineError and quote neither literals nor rows
+(`almoner.engines.faults`).
+"""
 
 from __future__ import annotations
 
@@ -15,21 +26,26 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from almoner.engines.base import Beside, Engine, Parameters, T, quote, with_columns
+from almoner.engines.base import Engine, Join, Parameters, T, quote, with_columns
 from almoner.engines.faults import RaisedFor
 from almoner.engines.plans import PlanCache, Plans
 from almoner.engines.values import bindable
 from almoner.errors import EngineError, HomeError
 
-FEWEST_FOR_TWO = 2  # statements that a second thread is woken for
-# of a database whose statements repeat: its log goes into the file that soon, so that no commit takes long
-# for it
-LOG_MOVED = "4MiB"
-PASSES_AS_TABLES = 2  # over few rows before plans are kept: to keep them costs as much as to plan twice
+FEWEST_FOR_TWO = 2  # statements for which the second thread is woken
+LOG_MOVED = (
+    "4MiB"  # size of the log at which it is written into the file where plans are kept: no commit waits long
+)
+PASSES_AS_TABLES = 2  # small batches before plans are kept: to prepare a plan costs as much as planning twice
 
 
 class DuckEngine(Engine):
-    """A DuckDB database in a file, or in memory when `path` is None."""
+    """A DuckDB database in the file `path`, or in memory when it is None.
+
+    `memory_limit` is DuckDB's ("4GB"); work beyond it goes, encrypted, into `path`.tmp. `passes_as_tables` is
+    the number of small batches that run before plans are kept. `quoting`: errors say all that DuckDB says,
+    for a database that holds no records. Raises HomeError when the file is in use or cannot be opened.
+    """
 
     def __init__(
         self,
@@ -56,8 +72,8 @@ class DuckEngine(Engine):
         self._second: tuple[Plans, duckdb.DuckDBPyConnection, ThreadPoolExecutor] | None = (
             None  # of another processor
         )
-        self._kept: set[str] = set()  # names of temporary tables
-        self._few = False  # whether statements are about few rows now, and plans are kept
+        self._temp_tables: set[str] = set()  # names of temporary tables
+        self._small_batch = False  # whether statements are about few rows now, and plans are kept
         self._passes_as_tables = passes_as_tables
         self._threads: int | None = None  # how many there are for many rows, while they rest
         self._attached = path is not None
@@ -65,7 +81,7 @@ class DuckEngine(Engine):
             self._attach(path, read_only)
 
     def _attach(self, path: Path, read_only: bool) -> None:
-        """Under a name of our own: a file called `facts` would hide its schema of that name."""
+        """Attach the file as `installation`: under its own name, `facts`, it would hide a schema."""
         access = "READ_ONLY" if read_only else "READ_WRITE"
         file = str(path).replace("'", "''")
         try:
@@ -77,31 +93,31 @@ class DuckEngine(Engine):
         self._connection.execute("SET enable_progress_bar = false")
 
     def _errors(self, sql: str) -> RaisedFor:
-        """Around whatever runs `sql`."""
+        """A block that runs `sql`: what fails in it is an EngineError."""
         return RaisedFor(sql, quoting=self._quoting)
 
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         with self._errors(sql):
-            if self._few:
+            if self._small_batch:
                 self._plans.define()
             self._connection.execute(sql, bindable(parameters))
 
     def table(self, sql: str, parameters: Parameters | None = None) -> pa.Table:
         with self._errors(sql):
-            if self._few:
+            if self._small_batch:
                 return self._plans.arrow(sql, parameters)
             return self._connection.sql(sql, params=bindable(parameters)).to_arrow_table()
 
     def rows(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
         with self._errors(sql):
-            if self._few:
+            if self._small_batch:
                 return self._plans.rows(sql, parameters)
             return self._connection.execute(sql, bindable(parameters)).fetchall()
 
     def batches(
         self, sql: str, parameters: Parameters | None = None, rows: int = 65_536
     ) -> Iterator[pa.RecordBatch]:
-        if self._few:
+        if self._small_batch:
             yield from self.table(sql, parameters).to_batches(max_chunksize=rows)
             return
         self._wake()
@@ -111,12 +127,12 @@ class DuckEngine(Engine):
 
     @contextmanager
     def register(self, name: str, data: pa.Table | pa.RecordBatch) -> Iterator[None]:
-        if self._few:
+        if self._small_batch:
             self._cache.put(name, data if isinstance(data, pa.Table) else pa.Table.from_batches([data]), dict)
             yield
             self._cache.empty(name)
             return
-        self._make_way(name)
+        self._free_name(name)
         self._connection.register(name, data)
         try:
             yield
@@ -128,13 +144,13 @@ class DuckEngine(Engine):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        tables = set(self._kept)
+        tables = set(self._temp_tables)
         self.execute("BEGIN TRANSACTION")
         try:
             yield
         except BaseException:
             self._connection.rollback()
-            self._kept = tables  # those that were made are gone, those that were dropped are back
+            self._temp_tables = tables  # those that were made are gone, those that were dropped are back
             self._cache.clear()
             self._plans.lost()
             raise
@@ -148,45 +164,45 @@ class DuckEngine(Engine):
             yield
         except BaseException:
             with suppress(EngineError):  # in a transaction that has failed they are gone already
-                self._back_to(outer, definitions)
+                self._restore(outer, definitions)
             raise
-        self._back_to(outer, definitions)
+        self._restore(outer, definitions)
 
     def _open(self, views: Mapping[str, str]) -> None:
         self._cache.open(views)
-        if not self._few:
+        if not self._small_batch:
             with self._errors("CREATE TEMP VIEW"):
                 self._plans.define_views()
 
-    def _back_to(self, outer: Mapping[str, str], inner: Mapping[str, str]) -> None:
+    def _restore(self, outer: Mapping[str, str], inner: Mapping[str, str]) -> None:
         self._open(outer)
-        if not self._few:
+        if not self._small_batch:
             with self._errors("DROP VIEW"):
                 self._plans.drop(inner.keys() - outer.keys())
 
     def materialize(self, name: str, select: str, parameters: Parameters | None = None) -> int:
         with self._errors(select):
-            if self._few:
-                self._give_up_tables([name])
+            if self._small_batch:
+                self._drop_tables([name])
                 return self._plans.materialize(name, select, parameters)
-            self._make_way(name)
+            self._free_name(name)
             self._wake()
             made = self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {select}",
                 bindable(parameters),
             )
-        self._kept.add(name)
+        self._temp_tables.add(name)
         return _count(made)
 
     def append_rows(self, name: str, select: str) -> int:
         with self._errors(select):
-            if self._few and name not in self._kept:
+            if self._small_batch and name not in self._temp_tables:
                 return self._plans.append_rows(name, select)
             return _count(self._connection.execute(f"INSERT INTO temp.{quote(name)} {select}"))
 
     def delete_rows(self, name: str, condition: str) -> None:
         with self._errors(condition):
-            if self._few and name not in self._kept:
+            if self._small_batch and name not in self._temp_tables:
                 self._plans.materialize(
                     name, f"SELECT * FROM {quote(name)} WHERE ({condition}) IS NOT true", None
                 )
@@ -194,29 +210,30 @@ class DuckEngine(Engine):
             self._connection.execute(f"DELETE FROM temp.{quote(name)} WHERE {condition}")
 
     def materialize_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
-        if not self._few:
+        if not self._small_batch:
             super().materialize_each(selects)
             return
-        waiting = list(selects)
-        self._give_up_tables([name for name, _, _ in waiting])
-        self.run_parallel([partial(_keep, *one) for one in waiting])
+        pending = list(selects)
+        self._drop_tables([name for name, _, _ in pending])
+        self.run_parallel([partial(_materialize, *one) for one in pending])
 
     def run_parallel(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
-        """Over few rows on two connections, which take from either end: so most plans are needed on one side."""
-        if not self._few or len(tasks) < FEWEST_FOR_TWO:
+        """In small-batch mode on two connections, which take tasks from either end: so a task mostly meets
+        the connection that has its plan."""
+        if not self._small_batch or len(tasks) < FEWEST_FOR_TWO:
             return super().run_parallel(tasks)
-        waiting, done = deque(enumerate(tasks)), dict[int, T]()
-        other, helper = self._beside()
-        theirs = helper.submit(_do_all, other, waiting.pop, done)
+        pending, done = deque(enumerate(tasks)), dict[int, T]()
+        other, helper = self._second_engine()
+        theirs = helper.submit(_do_all, other, pending.pop, done)
         try:
-            _do_all(self, waiting.popleft, done)
+            _do_all(self, pending.popleft, done)
         finally:
-            waiting.clear()
+            pending.clear()
             theirs.result()
         return [done[n] for n in range(len(tasks))]
 
-    def _beside(self) -> tuple[DuckEngine, ThreadPoolExecutor]:
-        """The same for a second thread, with a connection of its own; it is good for what `run_parallel` asks only."""
+    def _second_engine(self) -> tuple[DuckEngine, ThreadPoolExecutor]:
+        """This engine on its second connection, and the thread for it; for `run_parallel` only."""
         if self._second is None:
             second = self._connection.cursor()
             if self._attached:
@@ -227,62 +244,59 @@ class DuckEngine(Engine):
         return other, helper
 
     def materialize_join(
-        self, name: str, select: str, tables: Sequence[Beside], more: Mapping[str, str] = MappingProxyType({})
+        self, name: str, select: str, tables: Sequence[Join], more: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """Few rows are put side by side as they lie in memory: each join of a wide row makes all of its
-        columns anew."""
-        if not self._few:
+        """In small-batch mode columns are put together in memory: a join would copy every column of a wide
+        row."""
+        if not self._small_batch:
             super().materialize_join(name, select, tables, more)
             return
         bare = f"{name} bare" if more else name
         with self._errors(select):
-            self._give_up_tables([bare])
+            self._drop_tables([bare])
             self._plans.materialize_join(bare, select, tables)
         if more:
             self.materialize(name, with_columns(f"SELECT * FROM {quote(bare)}", more))
             self.drop(bare)
 
-    def _give_up_tables(self, names: Sequence[str]) -> None:
-        for name in self._kept.intersection(names):
+    def _drop_tables(self, names: Sequence[str]) -> None:
+        for name in self._temp_tables.intersection(names):
             self._connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
-            self._kept.discard(name)
+            self._temp_tables.discard(name)
 
-    def _make_way(self, name: str) -> None:
-        """A table needs the name."""
+    def _free_name(self, name: str) -> None:
+        """Free a name that a table needs."""
         self._plans.drop([name])
         self._cache.empty(name)
 
     def drop(self, *names: str) -> None:
         for name in names:
-            if name not in self._kept:
+            if name not in self._temp_tables:
                 self._cache.empty(name)
                 continue
             with suppress(
                 duckdb.TransactionException
             ):  # a transaction that has failed lets go of all by itself
                 self._connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
-            self._kept.discard(name)
+            self._temp_tables.discard(name)
 
     @contextmanager
     def small_batch(self) -> Iterator[None]:
-        """One thread, for to wake the others for a few rows takes longer than the rows; and plans that are
-        kept."""
+        """One thread a connection, because waking others takes longer than a few rows; and kept plans."""
         if self._threads is None:
             self._threads = int(self.value("SELECT current_setting('threads')"))
             self.execute("SET threads = 1")
-        self._few = self._passes_as_tables <= 0
+        self._small_batch = self._passes_as_tables <= 0
         self._passes_as_tables -= 1
         try:
             yield
         finally:
-            self._few = False
-            if (
-                not self._cache.repeats
-            ):  # where few rows follow, threads rest until there are many: to wake them takes a while
+            self._small_batch = False
+            if not self._cache.repeats:  # else another small batch follows, and threads are slow to wake
                 self._wake()
 
     def _wake(self) -> None:
-        """For many rows: the threads that rested over few."""
+        """Give back the threads that small-batch mode left idle."""
         if self._threads is not None:
             with suppress(EngineError):  # in a transaction that has failed nothing can be set
                 self.execute(f"SET threads = {self._threads}")
@@ -302,19 +316,19 @@ class DuckEngine(Engine):
 
 
 def _count(ran: duckdb.DuckDBPyConnection) -> int:
-    """How many rows a statement wrote."""
+    """The number of rows that a statement wrote."""
     found = ran.fetchone()
     return int(found[0]) if found else 0
 
 
-def _keep(name: str, select: str, parameters: Parameters | None, engine: Engine) -> None:
+def _materialize(name: str, select: str, parameters: Parameters | None, engine: Engine) -> None:
     engine.materialize(name, select, parameters)
 
 
 def _do_all(
     engine: Engine, take: Callable[[], tuple[int, Callable[[Engine], T]]], done: dict[int, T]
 ) -> None:
-    """Do what waits, until nothing waits any more."""
+    """Take tasks and do them until none is left."""
     while True:
         try:
             n, task = take()

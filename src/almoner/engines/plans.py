@@ -1,9 +1,22 @@
-"""Statements about few rows, run again and again: their plans are kept.
+"""Small-batch mode: saves the cost of starting a statement that is run for each slice of a stream.
 
-To plan a statement takes DuckDB longer than to run it over some hundred rows, and it plans every statement
-anew that reads a table. One that reads Arrow data only keeps its plan for as long as the data are found at
-the same place. So what is kept of few rows lies in *slots*: a name that stands for an Arrow table, which
-is exchanged for another one with the same columns from one run to the next.
+For a few hundred rows DuckDB takes longer to plan a statement than to run it, and a stream runs the same 250
+statements for each slice. So intermediate results are held in memory, as Arrow tables behind fixed names
+(`Buffer`), and a statement that reads nothing else is prepared once and executed from then on. A statement
+that reads a database table is run as it is, because DuckDB binds it anew each time.
+
+DuckDB since 2.0.1 binds prepared statements over Arrow data anew too, so a plan saves little there; what is
+left of the gain is that results stay in memory (docs/decisions/0004-plans-are-kept.md).
+
+A plan belongs to one connection and is kept until the connection is closed. It is used for as long as its
+text with its literals, the open views and the columns of all buffers stay the same. It reads the rows that
+are there when it runs. What is kept is bounded, the least recently used going first:
+
+- `MOST_PLANS` prepared statements a connection;
+- `MOST_SEEN` statements of which it is remembered that they ran once, or that they read tables;
+- `MOST_VIEW_SETS` sets of open views.
+
+The memory of buffers is given back as `DuckEngine.drop` empties them; only their names and columns stay.
 """
 
 from __future__ import annotations
@@ -21,29 +34,27 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from almoner.engines.base import Beside, Parameters, quote
+from almoner.engines.base import Join, Parameters, quote
 from almoner.engines.values import Literals
 
 ROWS_AT_ONCE = 1_000_000  # of an Arrow table's batch
 MOST_PLANS = 4_000
-MOST_WORLDS = (
-    100  # sets of views that are remembered; those of everybody name a moment, and are new each time
-)
-MOST_SEEN = 20_000  # statements of which it is remembered that they were run
+MOST_VIEW_SETS = 100  # those of a sweep name a moment, so they are new each time
+MOST_SEEN = 20_000
 
-Key = tuple[
-    str, int, int
-]  # a statement as it is run, the views that are open, and how often columns were exchanged
+# The statement as it is run, the number of the open set of views, and how often a buffer's columns changed.
+Key = tuple[str, int, int]
 
 _OF_BYTES = pa.schema([("value", pa.binary())])
-_OF_A_SCHEMA = re.compile(
-    r'\b(?:FROM|JOIN)\s+(?:\w+|"[^"]*")\.'
-)  # a table, which shows without parsing a statement that is new each time
+# A table with its schema: found without parsing, for statements that are new each time.
+_OF_A_SCHEMA = re.compile(r'\b(?:FROM|JOIN)\s+(?:\w+|"[^"]*")\.')
 
 
 class Buffer:
-    """The rows of one kept table, as DuckDB asks Arrow for them. Empty: nothing is kept now, and to read
-    it is an error."""
+    """The rows behind one name; DuckDB reads them by the Arrow PyCapsule interface.
+
+    `rows` is None while nothing is held; to read it then is an error (ValueError).
+    """
 
     def __init__(self, schema: pa.Schema, types: Mapping[str, str]) -> None:
         self.schema = schema
@@ -61,7 +72,7 @@ class Buffer:
 
 @dataclass(kw_only=True)
 class PlanCache:
-    """Slots by name, and the views that are open: what the plans of all connections to one database read."""
+    """What the plans of all connections to one database read: buffers by name, and the open views."""
 
     buffers: dict[str, Buffer] = field(default_factory=dict)
     exchanged: int = 0  # how often a slot was given other columns: plans from before do not fit any more
@@ -70,25 +81,24 @@ class PlanCache:
     view_set: int = 0  # stands for the views that are open
     repeats: bool = False  # whether statements are expected to be run again
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
-    _worlds: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
+    _view_sets: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
     _opened: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     def open(self, views: Mapping[str, str]) -> None:
-        """From now on bare names mean these views. They are defined when a statement must be planned, and
-        not before."""
+        """From now on bare names mean these views. The catalogue follows before the next statement."""
         self.views = dict(views)
         names = frozenset(views.items())
-        if names not in self._worlds:
+        if names not in self._view_sets:
             self._opened += 1  # no number stands for two sets of views, also when one was forgotten
-            self._worlds[names] = self._opened
-            if len(self._worlds) > MOST_WORLDS:
-                self._worlds.popitem(last=False)
-        self._worlds.move_to_end(names)
-        self.view_set = self._worlds[names]
+            self._view_sets[names] = self._opened
+            if len(self._view_sets) > MOST_VIEW_SETS:
+                self._view_sets.popitem(last=False)
+        self._view_sets.move_to_end(names)
+        self.view_set = self._view_sets[names]
 
     def put(self, name: str, rows: pa.Table, types: Callable[[], Mapping[str, str]]) -> None:
-        """Let `name` stand for `rows`."""
+        """Let `name` stand for `rows`; `types` gives DuckDB's types by column, and is asked for once."""
         with self._lock:  # two connections put
             buffer = self.buffers.get(name)
             if buffer is None or buffer.schema != rows.schema:
@@ -102,7 +112,7 @@ class PlanCache:
             self.empty(name)
 
     def was_seen(self, key: Key) -> bool:
-        """Whether a statement was run before; from now on it was."""
+        """Whether a statement was run before. Remembers that it was."""
         if key in self._seen:
             return True
         self._seen[key] = None
@@ -116,25 +126,25 @@ class PlanCache:
 
 
 class Plans:
-    """The plans of one connection, and what is defined in it. Not shared between threads."""
+    """Runs the statements of one connection, keeping plans. Not shared between threads."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, cache: PlanCache) -> None:
         self._connection, self._cache = connection, cache
         self._defined: dict[str, str | Buffer] = {}  # views as they are in the catalogue, open or not
-        self._doubtful: set[str] = set()  # views that may be there still
+        self._possibly_defined: set[str] = set()  # views that may be there still
         self._view_set: int | None = None  # the set of views for which the catalogue is right, if any
         self._buffers_seen = (
             -1
         )  # how many slots had been made when it was last looked which of them are not in the catalogue
         self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
         self._prepared: OrderedDict[Key, str] = OrderedDict()
-        self._bound_anew: OrderedDict[Key, None] = OrderedDict()
+        self._not_cacheable: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
         self._literals = Literals(connection)
         self._bytes: dict[str, Buffer] = {}
 
     def define(self) -> None:
-        """Bring the catalogue up to the slots and to the views that are open."""
+        """Define in the catalogue the buffers and views that were added or changed."""
         buffers = self._cache.buffers
         if self._buffers_seen != self._cache.made:
             self._buffers_seen = self._cache.made
@@ -147,7 +157,7 @@ class Plans:
         self.define_views()
 
     def define_views(self) -> None:
-        """Bring the catalogue up to the views that are open."""
+        """Define in the catalogue the open views that are not there, or there with another text."""
         if self._view_set == self._cache.view_set:
             return
         for name, select in self._cache.views.items():
@@ -157,16 +167,17 @@ class Plans:
         self._view_set = self._cache.view_set
 
     def drop(self, names: Iterable[str]) -> None:
-        """Take views out of the catalogue: somebody needs their names, or nobody any more."""
-        for name in sorted((self._defined.keys() | self._doubtful) & set(names)):
+        """Take views out of the catalogue, because tables need their names or nobody reads them."""
+        for name in sorted((self._defined.keys() | self._possibly_defined) & set(names)):
             self._connection.execute(f"DROP VIEW IF EXISTS temp.{quote(name)}")
             self._defined.pop(name, None)
-            self._doubtful.discard(name)
+            self._possibly_defined.discard(name)
             self._view_set, self._buffers_seen = None, -1
 
     def lost(self) -> None:
-        """A transaction was undone, and with it views that were made in it: which ones, nobody knows."""
-        self._doubtful |= self._defined.keys()
+        """A transaction was rolled back, and with it the views that were made in it. Which those were is
+        not known, so all are defined anew when they are needed."""
+        self._possibly_defined |= self._defined.keys()
         self._defined.clear()
         self._bytes.clear()
         self._view_set, self._buffers_seen = None, -1
@@ -183,7 +194,7 @@ class Plans:
 
     @contextmanager
     def _ready(self, sql: str, parameters: Parameters | None) -> Iterator[str]:
-        """Within the block what `sql` reads is in place; gives the statement to run for it."""
+        """Gives the statement to run for `sql`; within the block the bytes that it reads are in place."""
         written, tables = self._literals.written(sql, parameters)
         for name, value in tables.items():
             self._put_bytes(name, value)
@@ -202,26 +213,26 @@ class Plans:
         buffer.rows = pa.table([[value]], _OF_BYTES)
 
     def _planned(self, written: str) -> str:
-        """What to run for a statement: the first time itself, unless repetition is expected, and from the
-        second time on a plan of its own."""
+        """The statement itself, or the EXECUTE of its plan. A plan is made when the statement is run for
+        the second time, or for the first time where repetition is expected."""
         key = (written, self._cache.view_set, self._cache.exchanged)
         self.define()
         plan = self._prepared.get(key)
         if plan is None:
-            if not (self._cache.repeats or self._cache.was_seen(key)) or not self._keeps_its_plan(key):
+            if not (self._cache.repeats or self._cache.was_seen(key)) or not self._is_cacheable(key):
                 return key[0]
             plan = self._prepare(key)
         self._prepared.move_to_end(key)
         return f"EXECUTE {plan}"
 
     def materialize(self, name: str, sql: str, parameters: Parameters | None) -> int:
-        """Compute `sql` and let `name` stand for its rows. Gives how many these are."""
+        """Compute `sql` and let `name` stand for its rows. Gives their number."""
         rows = self.arrow(sql, parameters)
         self._cache.put(name, rows, lambda: self._columns(self._literals.written(sql, parameters)[0]))
         return int(rows.num_rows)
 
     def append_rows(self, name: str, sql: str) -> int:
-        """Compute `sql` and let `name` stand for its rows too. Gives how many came to it."""
+        """Compute `sql` and append its rows to those of `name`. Gives the number of new rows."""
         buffer = self._cache.buffers[name]
         if buffer.rows is None:
             raise ValueError("this table is not kept any more")
@@ -231,9 +242,8 @@ class Plans:
         )
         return int(rows.num_rows)
 
-    def materialize_join(self, name: str, select: str, tables: Sequence[Beside]) -> None:
-        """Let `name` stand for the rows of `select` with those of `tables`, which are kept in slots,
-        beside them."""
+    def materialize_join(self, name: str, select: str, tables: Sequence[Join]) -> None:
+        """Let `name` stand for the rows of `select` joined with those of `tables`, which are buffers."""
         import pyarrow.compute as pc  # takes long to load, and most commands keep nothing so
 
         rows = self.arrow(select, None)
@@ -244,10 +254,10 @@ class Plans:
                 raise ValueError("this table is not kept any more")
             places = pc.index_in(rows.column(t.on), value_set=buffer.rows.column(t.key)).combine_chunks()
             columns |= {new: buffer.rows.column(column).take(places) for column, new in t.columns.items()}
-            columns |= {t.found: pc.is_valid(places)} if t.found else {}
-        self._cache.put(name, pa.table(columns), lambda: self._types_beside(select, tables))
+            columns |= {t.present: pc.is_valid(places)} if t.present else {}
+        self._cache.put(name, pa.table(columns), lambda: self._joined_types(select, tables))
 
-    def _types_beside(self, select: str, tables: Sequence[Beside]) -> dict[str, str]:
+    def _joined_types(self, select: str, tables: Sequence[Join]) -> dict[str, str]:
         types = self._columns(select)
         for t in tables:
             theirs = self._cache.buffers[t.table].types
@@ -255,7 +265,7 @@ class Plans:
         return types
 
     def _define_buffer(self, name: str, buffer: Buffer) -> None:
-        """What Arrow knows under another type (HUGEINT, JSON) is given its own back."""
+        """Make a view of a buffer. Types that Arrow does not know (HUGEINT, JSON) are cast back."""
         bare = f"bare {name}"
         self._connection.register(bare, buffer)
         listed = ", ".join(
@@ -275,16 +285,15 @@ class Plans:
     def _columns(self, sql: str) -> dict[str, str]:
         return {row[0]: row[1] for row in self._connection.execute(f"DESCRIBE {sql}").fetchall()}
 
-    def _keeps_its_plan(self, key: Key) -> bool:
-        """DuckDB binds a statement that reads a table anew each time, and then to whatever its names mean
-        at that time."""
-        if key in self._bound_anew:
+    def _is_cacheable(self, key: Key) -> bool:
+        """Whether a plan may be kept: not where a table is read, for DuckDB binds that anew each time."""
+        if key in self._not_cacheable:
             return False
         if self._reads_buffers_only(key[0]):
             return True
-        self._bound_anew[key] = None
-        if len(self._bound_anew) > MOST_SEEN:
-            self._bound_anew.popitem(last=False)
+        self._not_cacheable[key] = None
+        if len(self._not_cacheable) > MOST_SEEN:
+            self._not_cacheable.popitem(last=False)
         return False
 
     def _reads_buffers_only(self, sql: str) -> bool:
@@ -313,12 +322,12 @@ class Plans:
 
 @functools.cache
 def _parser() -> duckdb.DuckDBPyConnection:
-    """Where statements are only looked at: an error would end a transaction that is under way."""
+    """A connection that only parses: in the engine's own, an error would end the open transaction."""
     return duckdb.connect(":memory:")
 
 
 def _unquoted(name: str) -> str:
-    """A table's name as `get_table_names` gives it: quoted where it must be, and with its alias."""
+    """The plain name of a table as `get_table_names` gives it: quoted if need be, and with its alias."""
     if name.startswith('"'):
         return name[1:].partition('"')[0]
     return name.partition(" AS ")[0]

@@ -1,7 +1,7 @@
-"""Backups: one file with everything of an installation but its keys.
+"""Writes and restores backups: one file with everything of an installation except its keys.
 
-A tar whose last member is the manifest: names, sizes and SHA-256 of all others. A file without it is not
-whole.
+The file is a tar. Its last member is the manifest, with name, size and SHA-256 of all others; a file without
+a manifest is incomplete.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ READ_AT_ONCE = 1 << 20
 
 
 def backup(folder: Path, file: Path) -> dict[str, Any]:
-    """Write the backup of an installation to `file`, which must not be there yet. The console may work
-    meanwhile, a worker may not."""
+    """Write the backup of an installation to `file`, which must not exist yet. Gives the manifest.
+
+    The console may run meanwhile, a worker may not. Raises AlmonerError when the file cannot be written.
+    """
     place = home.load(folder)
     if file.exists():
         raise AlmonerError(f"{file} is there already. Name another file.")
     if not os.access(file.parent, os.W_OK | os.X_OK):
-        raise AlmonerError(f"{file.parent} is no folder that can be written to. Name a file elsewhere.")
+        raise AlmonerError(f"{file.parent} is not a folder that can be written to. Name a file elsewhere.")
     casework.setup(place)
     casework.refuse_other_version(place)
     from almoner.casework.conf import copying
@@ -60,8 +62,11 @@ def backup(folder: Path, file: Path) -> dict[str, Any]:
 
 
 def restore(file: Path, folder: Path) -> dict[str, Any]:
-    """Make an installation in `folder`, which must be empty or not there, from a backup. Nothing is left
-    when it fails."""
+    """Make an installation from a backup in `folder`, which must be empty or must not exist. Gives the
+    manifest.
+
+    Raises AlmonerError when the backup is damaged or of another version; then nothing is left in `folder`.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlmonerError(f"{folder} is not empty. Restore to a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -97,8 +102,8 @@ def _load_database(staging: Path, manifest: dict[str, Any]) -> None:
 
 
 def _packs(place: Home) -> Iterator[tuple[Path, str]]:
-    """Versions of packs that decided something, and the installation's own pack where it lies inside the
-    home."""
+    """Archived versions of packs, and the installation's own pack if it lies inside the home: path and
+    name."""
     own = place.folder / place.settings.pack
     folders = {
         place.pack_archive,
@@ -146,7 +151,7 @@ class _Tar:
 
 @contextmanager
 def _writing(file: Path) -> Iterator[_Tar]:
-    """A tar that gets its name when it is whole and on the disk; readable by its owner only."""
+    """A tar that gets its name once it is complete and on the disk. Only its owner may read it."""
     partial = file.with_name(f".{file.name}.partial")
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as written:
@@ -162,7 +167,7 @@ def _writing(file: Path) -> Iterator[_Tar]:
 
 
 class _Hashing:
-    """Reads on, and remembers the hash of what was read."""
+    """Reads from a file, and computes the hash of what was read."""
 
     def __init__(self, read: IO[bytes]) -> None:
         self._read, self._hash = read, hashlib.sha256()
@@ -177,9 +182,9 @@ class _Hashing:
 
 
 def _unpack(file: Path, staging: Path) -> dict[str, Any]:
-    """Everything of the backup in `staging`, checked against its manifest."""
+    """Unpack the backup into `staging`, and check it against its manifest, which is given back."""
     damaged = AlmonerError(f"{file} is damaged or not whole: nothing was restored. Take another backup.")
-    found: dict[str, dict[str, Any]] = {}
+    unpacked: dict[str, dict[str, Any]] = {}
     manifest: dict[str, Any] | None = None
     try:
         with tarfile.open(file, "r:") as tar:
@@ -190,7 +195,7 @@ def _unpack(file: Path, staging: Path) -> dict[str, Any]:
                 if member.name == MANIFEST:
                     manifest = json.loads(read.read())
                 else:
-                    found[member.name] = _write(staging / member.name, read)
+                    unpacked[member.name] = _write(staging / member.name, read)
     except FileNotFoundError:
         raise AlmonerError(f"There is no file {file}.") from None
     except (tarfile.TarError, EOFError, ValueError):
@@ -199,8 +204,8 @@ def _unpack(file: Path, staging: Path) -> dict[str, Any]:
         raise AlmonerError(f"{file} cannot be read: {error.strerror or error}.") from None
     if (
         not isinstance(manifest, dict)
-        or manifest.get("files") != found
-        or not {SETTINGS, FACTS} <= found.keys()
+        or manifest.get("files") != unpacked
+        or not {SETTINGS, FACTS} <= unpacked.keys()
     ):
         raise damaged
     if manifest.get("format") != FORMAT:

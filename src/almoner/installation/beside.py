@@ -1,4 +1,4 @@
-"""A worker beside the console."""
+"""Runs a worker in a process of its own beside the console."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 
 @contextmanager
-def beside(folder: Path, wanted: bool, options: Sequence[str] = ()) -> Iterator[None]:
-    """A worker in a process of its own while the block lasts, with the `options` of `almoner work`."""
-    if wanted:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the worker is told to end as well
+def worker_process(folder: Path, start: bool, options: Sequence[str] = ()) -> Iterator[None]:
+    """Run a worker while the block lasts, with the `options` of `almoner work`; none unless `start`."""
+    if start:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the worker ends as well
     command = [sys.executable, "-m", "almoner", "work", str(folder), *options]
-    process = subprocess.Popen(command) if wanted else None  # noqa: S603 - this very command
+    process = subprocess.Popen(command) if start else None  # noqa: S603 - our own command
     try:
         yield
     finally:

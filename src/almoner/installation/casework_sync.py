@@ -1,4 +1,4 @@
-"""Bring casework up to date with what the cycles decided."""
+"""Brings casework up to date with what the cycles decided."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from almoner.support.outbox import changes_after
 
 
 def apply_outbox(inst: Installation, evidence_lost: Sequence[int]) -> Applied:
-    """Bring casework up to date with the outbox: cases, referrals, and who belongs to the households. Of
-    the `evidence_lost` ones nothing is known any more of what was said."""
+    """Bring casework up to date with the outbox: cases, referrals, and the members of households.
+
+    `evidence_lost`: households with open signals whose evidence was corrected or withdrawn.
+    """
     casework.sync_departments(inst.pack)
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
@@ -34,8 +36,7 @@ def apply_outbox(inst: Installation, evidence_lost: Sequence[int]) -> Applied:
 
 
 def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> None:
-    """Bring up to date what happened over months to all households with an open case; nobody waits for it
-    any more then."""
+    """Compute the timelines of all households with an open case; none is due after that."""
     with progress("Timelines"):
         timelines_of(inst, None, as_of, known_at)
     with inst.engine.transaction():
@@ -47,15 +48,15 @@ def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) ->
 def timelines_of(
     inst: Installation, households: Sequence[int] | None, as_of: dt.date, known_at: dt.datetime
 ) -> int:
-    """Tell casework the timelines of those of `households`, or of all, that have an open case. Gives of
-    how many."""
+    """Compute the timelines of `households`, or of all, that have an open case, and store them in casework.
+    Gives their number."""
     return casework.sync_timelines(
-        inst.pack, households, lambda wanted: timelines.lines(inst.engine, inst.pack, as_of, known_at, wanted)
+        inst.pack, households, lambda chosen: timelines.lines(inst.engine, inst.pack, as_of, known_at, chosen)
     )
 
 
 def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
-    """Code, names and parent of each area, from the shared feed that tells which area belongs to which."""
+    """Code, names by language, and parent of each area, from the shared feed that has the parents."""
     feed = next((f for f in inst.pack.feeds.values() if f.shared and f.with_role(Role.PARENT_AREA)), None)
     code = feed.with_role(Role.AREA) if feed else None
     parent = feed.with_role(Role.PARENT_AREA) if feed else None
@@ -66,22 +67,22 @@ def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
     rows = inst.engine.rows(f"SELECT {listed} FROM ({current_facts(feed)})")
     languages = [p.name.removeprefix("name_") for p in names]
     return [
-        (area, {k: v for k, v in zip(languages, said, strict=True) if v}, above)
-        for area, above, *said in rows
+        (area, {k: v for k, v in zip(languages, translations, strict=True) if v}, above)
+        for area, above, *translations in rows
     ]
 
 
 def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
-    """Of each feed: how far it is complete, when it was delivered last, and how many rows were read and
-    held back."""
+    """Of each feed: its id, its watermark, its last delivery, and the numbers of rows read and
+    quarantined."""
     return deliveries.freshness(inst.engine)
 
 
 def members_of_cases(
     inst: Installation, households: Sequence[int] | None = None
 ) -> list[tuple[int, int, dt.date]]:
-    """Who lives in the households that something was ever said of (among `households` only, where given):
-    household, person, since."""
+    """Household, person and day of entry of the members of all households that ever had a finding; of those
+    among `households`, where given."""
     membership = inst.pack.membership_feed
     day = f'f."{membership.event_time.name}"' if membership.event_time else "current_date"
     changed = records.changed_households(None if households is None else "asked_about")

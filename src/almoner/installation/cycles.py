@@ -1,4 +1,4 @@
-"""Run a cycle over everybody, or compute a past one again."""
+"""Runs a cycle over everybody, or computes a past one again."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from almoner.stream import state
 
 
 def end_of(day: dt.date) -> dt.datetime:
+    """The last second of the day."""
     return dt.datetime.combine(day, dt.time(23, 59, 59))
 
 
 @dataclass
 class CycleResult:
-    """A cycle and what casework made of it."""
+    """A cycle, and what casework did with its changes."""
 
     outcome: CycleOutcome
     applied: Applied
@@ -40,10 +41,10 @@ class CycleResult:
 def run_cycle(
     inst: Installation, as_of: dt.date, known_at: dt.datetime, history: int | None = None
 ) -> CycleResult:
-    """One sweep, then casework. What an interrupted run left in the outbox is applied as well.
+    """Run a sweep, then bring casework up to date, also with what an interrupted run left in the outbox.
 
-    Before it, months that have become complete are counted for area signals; with `history` so many months
-    anew.
+    Before that, months that have become complete are counted for area signals. `history`: count so many past
+    months anew.
     """
     with progress("Months"):
         counted = months.count(inst.engine, inst.pack, as_of, known_at, history)

@@ -1,4 +1,4 @@
-"""Take in the deliveries that a person hands over as files."""
+"""Takes in the files that a person names on the command line."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def deliveries_in(
     received_at: dt.datetime,
     through: dt.date | None,
 ) -> list[Delivery]:
-    """What to take in, in order: files as given; a folder with a manifest as its manifest says."""
-    found: list[Delivery] = []
+    """The deliveries to take in, in order: files as given, and a folder in the order of its manifest."""
+    deliveries: list[Delivery] = []
     for path in paths:
         if path.is_dir():
-            found += _listed(path)
+            deliveries += _listed(path)
         else:
-            found.append(Delivery(path, feed or feed_of(path, feeds), received_at, through))
-    return found
+            deliveries.append(Delivery(path, feed or feed_of(path, feeds), received_at, through))
+    return deliveries
 
 
 def _listed(folder: Path) -> list[Delivery]:
@@ -55,7 +55,7 @@ def _listed(folder: Path) -> list[Delivery]:
 
 
 def feed_of(path: Path, feeds: Sequence[str]) -> str:
-    """The feed that a file's name begins with; the longest that fits."""
+    """The feed with the longest id that the file's name begins with. Raises DeliveryRefused for none."""
     fitting = [feed for feed in feeds if path.name.startswith(feed)]
     if not fitting:
         raise DeliveryRefused(

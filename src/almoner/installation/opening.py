@@ -1,4 +1,4 @@
-"""Open one place: its settings, compiled pack, engine and vault."""
+"""Makes, opens and upgrades an installation: settings, compiled pack, engine and vault."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Installation:
     vault: Vault
 
     def noting(self, feed: Feed) -> Noted:
-        """So that a worker, or the next sweep, knows whom a delivery of the feed concerned."""
+        """What marks the households of a delivery of the feed as dirty, for a worker or the next sweep."""
         return dirty.noting(self.engine, feed, self.pack.membership_feed)
 
 
@@ -44,8 +44,10 @@ def pack_folder(place: Home) -> Path:
 
 
 def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Home:
-    """A new installation with its key, databases, departments and calendar. What cannot be made whole
-    leaves no folder behind."""
+    """Make an installation with its key, databases, departments and calendar.
+
+    When that fails, no folder is left behind. Raises PackError, HomeError or VaultError.
+    """
     compiled = compile_pack(pack)
     named = str(Path(pack).resolve()) if Path(pack).is_dir() else pack
     with _undone_on_failure(folder):
@@ -63,7 +65,7 @@ def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Hom
 
 @contextmanager
 def _undone_on_failure(folder: Path) -> Iterator[None]:
-    """A folder that was there before stays as it is: what lies in it may be somebody else's."""
+    """Delete the folder when the block fails, unless it existed before."""
     was_there = folder.exists()
     try:
         yield
@@ -77,7 +79,7 @@ def _undone_on_failure(folder: Path) -> Iterator[None]:
 def installation(
     folder: Path, *, as_of: dt.date | None = None, pack: Pack | None = None
 ) -> Iterator[Installation]:
-    """Open an installation for work; one process at a time may."""
+    """Open an installation; one process at a time may. `pack`: use it in place of the installation's own."""
     place = home.load(folder)
     vault = open_vault(place.vault_key)
     compiled = pack or compile_pack(pack_folder(place), as_of=as_of)
@@ -91,7 +93,7 @@ def installation(
 
 
 def upgrade(folder: Path) -> list[str]:
-    """Bring tables that an older version made up to this one; gives the steps."""
+    """Bring the tables of an older version up to this one. Gives the steps taken."""
     place = home.load(folder)
     with sole_worker(folder):
         casework.setup(place)

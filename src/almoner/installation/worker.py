@@ -1,4 +1,4 @@
-"""The worker of one place: events, ticks and upkeep wired to its stages."""
+"""Opens an installation for the worker, and connects it to casework, to Kafka and to webhooks."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ SLICES_AT_ONCE = 4  # of the outbox, in one transaction of casework: bounds what
 
 @contextmanager
 def kafka_topics(
-    folder: Path, day: dt.date | None, reached: Mapping[str, str], prefix: str, stop: Flag, kept: Status
+    folder: Path, day: dt.date | None, settings: Mapping[str, str], prefix: str, stop: Flag, status: Status
 ) -> Iterator[None]:
-    """Reads Kafka beside the block, where somebody asked for it; the status says whether brokers answer."""
-    if not reached:
+    """Read Kafka in a thread while the block lasts, if brokers are given in `settings`. The status then has
+    whether they answer."""
+    if not settings:
         yield
         return
     refuse_without_package()
     place = home.load(folder)
     feeds = compile_pack(opening.pack_folder(place), as_of=day).feeds
     with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
-        topics = Topics(reached, list(feeds), inbox, prefix)
+        topics = Topics(settings, list(feeds), inbox, prefix)
         topics.refuse_wrong_settings()
-        kept.kafka = lambda: topics.answers
-        with _beside(topics.run, stop):
+        status.kafka = lambda: topics.answers
+        with _in_thread(topics.run, stop):
             yield
 
 
 @contextmanager
 def casework_upkeep(folder: Path, stop: Flag) -> Iterator[None]:
-    """What casework's database has done beside the block: departments' own systems are told what waits for
-    them in it, and SQLite moves its log."""
+    """Send webhooks to departments' systems, and checkpoint SQLite, in threads while the block lasts."""
     place = home.load(folder)
     casework.setup(place)
     with _reachable():
@@ -64,13 +64,13 @@ def casework_upkeep(folder: Path, stop: Flag) -> Iterator[None]:
     from almoner.casework.conf import checkpoints
     from almoner.casework.webhooks import sending
 
-    with _beside(sending.run, stop), _beside(checkpoints.run, stop):
+    with _in_thread(sending.run, stop), _in_thread(checkpoints.run, stop):
         yield
 
 
 @contextmanager
-def _beside(run: Callable[[Flag], None], stop: Flag) -> Iterator[None]:
-    """`run` in a thread of its own while the block lasts; after it everything is told to stop."""
+def _in_thread(run: Callable[[Flag], None], stop: Flag) -> Iterator[None]:
+    """Run `run` in a thread while the block lasts; then set `stop` and wait for it."""
     thread = Thread(target=run, args=(stop,))
     thread.start()
     try:
@@ -82,7 +82,7 @@ def _beside(run: Callable[[Flag], None], stop: Flag) -> Iterator[None]:
 
 @contextmanager
 def open_worker(
-    folder: Path, day: dt.date | None, settled_seconds: float, pace: Pace, kept: Status
+    folder: Path, day: dt.date | None, settled_seconds: float, pace: Pace, status: Status
 ) -> Iterator[Worker]:
     """A worker on the open installation."""
     with _reachable(), opening.installation(folder, as_of=day) as inst:
@@ -111,20 +111,20 @@ def open_worker(
                     inbox=inbox,
                     landing=landing,
                     casework=cases,
-                    status=kept,
+                    status=status,
                     pace=pace,
                     day=day,
                 )
             finally:
-                gc.unfreeze()  # what a worker's practice froze goes with it
+                gc.unfreeze()  # undoes the freeze of `Worker.warm_up`
 
 
 class Cases:
-    """Casework, as the worker asks for it."""
+    """Casework for one worker; see `almoner.stream.following.Casework` for its calls."""
 
     def __init__(self, inst: Installation) -> None:
         self._inst = inst
-        self._beside = OwnProcess(inst.home.folder)
+        self._process = OwnProcess(inst.home.folder)
         self._seq = -1  # how far the outbox was read
         self._shown: list[Any] = []
 
@@ -148,12 +148,12 @@ class Cases:
             yield partial(self._follow, changes)
 
     def close(self) -> None:
-        self._beside.close()
+        self._process.close()
 
     def _follow(self, changes: Sequence[Sequence[Change]], seen: Seen | None = None) -> Applied:
         with _reachable():
             try:
-                return self._beside.call(casework.follow, changes, seen)
+                return self._process.call(casework.follow, changes, seen)
             except ProcessEnded as error:
                 raise CaseworkAway(str(error)) from error
 
@@ -170,15 +170,15 @@ class Cases:
             return casework.sync_tallies_daily()
 
     def show_feeds(self) -> None:
-        found = casework_sync.freshness(self._inst)
-        if found != self._shown:
+        freshness = casework_sync.freshness(self._inst)
+        if freshness != self._shown:
             with _reachable():
-                casework.sync_freshness(found)
-            self._shown = found
+                casework.sync_freshness(freshness)
+            self._shown = freshness
 
 
 class _Reachable:
-    """The vault's store; a database that does not answer is told as such."""
+    """The vault's store; raises CaseworkAway when the database does not answer."""
 
     def __init__(self, store: IdentityStore) -> None:
         self._store = store

@@ -26,8 +26,8 @@ def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], Non
     except (pa.ArrowException, OSError):
         raise _damaged(path) from None
     header = headers.match(feed, schema.names)
-    for position, of in header.columns:
-        _refuse_type(of, schema.field(position).type)
+    for position, prop in header.columns:
+        _refuse_type(prop, schema.field(position).type)
     return Reading(path, _slices(path, file, header, advance), list(header.unknown))
 
 
@@ -69,18 +69,18 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _refuse_type(of: Property, kind: pa.DataType) -> None:
-    if is_text(kind) or _fits(of, kind):
+def _refuse_type(prop: Property, kind: pa.DataType) -> None:
+    if is_text(kind) or _fits(prop, kind):
         return
     raise DeliveryRefused(
-        f"Column {of.name} has the type {kind} in the file; the contract says {of.type}. Deliver it as "
-        f"{of.type} or as text."
+        f"Column {prop.name} has the type {kind} in the file; the contract says {prop.type}. Deliver it as "
+        f"{prop.type} or as text."
     )
 
 
-def _fits(of: Property, kind: pa.DataType) -> bool:
+def _fits(prop: Property, kind: pa.DataType) -> bool:
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    match of.type:
+    match prop.type:
         case "integer" | "number":
             return bool(number)
         case "date":

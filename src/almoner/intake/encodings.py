@@ -15,12 +15,12 @@ def detect(stream: IO[bytes]) -> str:
     stream.seek(0)
     if marked:
         return "utf-8-sig"
-    doubtful = _first_doubtful(stream)
+    undecodable = _first_undecodable(stream)
     stream.seek(0)
-    return _likelier(doubtful) if doubtful else "utf-8"
+    return _more_likely(undecodable) if undecodable else "utf-8"
 
 
-def _first_doubtful(stream: IO[bytes]) -> bytes:
+def _first_undecodable(stream: IO[bytes]) -> bytes:
     """The first chunk that is not UTF-8, with the one after it; empty when all of it is."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     while chunk := stream.read(_CHUNK_BYTES):
@@ -31,7 +31,7 @@ def _first_doubtful(stream: IO[bytes]) -> bytes:
     return b""
 
 
-def _likelier(data: bytes) -> str:
+def _more_likely(data: bytes) -> str:
     """Text in GB18030 is hardly ever right as UTF-8; UTF-8 with damaged rows is mostly right."""
     as_utf8, as_gb = data.decode("utf-8", "replace"), data.decode("gb18030", "replace")
     wrong, right = _counts(as_utf8)

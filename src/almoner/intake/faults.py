@@ -163,8 +163,8 @@ def mask(value: object, role: Role | None) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def masked(value: object, of: Property | None) -> str:
-    return mask(value, of.role if of else None)
+def masked(value: object, prop: Property | None) -> str:
+    return mask(value, prop.role if prop else None)
 
 
 def _ends(text: str) -> str:

@@ -39,7 +39,7 @@ def match(feed: Feed, cells: Sequence[str]) -> Header:
     found = [
         (position, known[_folded(cell)]) for position, cell in enumerate(cells) if _folded(cell) in known
     ]
-    _refuse_doubles(feed, [p for _, p in found])
+    _refuse_duplicates(feed, [p for _, p in found])
     refuse_missing(feed, {p.name for _, p in found}, len(cells))
     unknown = (cell.strip(_PADDING)[:_LONGEST_NAME] for cell in cells if _folded(cell) not in known)
     return Header(tuple(found), tuple(dict.fromkeys(name for name in unknown if name)), len(cells))
@@ -60,16 +60,16 @@ def refuse_missing(feed: Feed, present: set[str], width: int) -> None:
         )
 
 
-def needed(of: Property) -> bool:
-    return of.required or of.key
+def needed(prop: Property) -> bool:
+    return prop.required or prop.key
 
 
-def _refuse_doubles(feed: Feed, found: Sequence[Property]) -> None:
+def _refuse_duplicates(feed: Feed, found: Sequence[Property]) -> None:
     names = [p.name for p in found]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
         raise DeliveryRefused(
-            f"The file has the column {', '.join(doubled)} of {feed.id} more than once. Keep one."
+            f"The file has the column {', '.join(duplicates)} of {feed.id} more than once. Keep one."
         )
 
 

@@ -19,7 +19,7 @@ _Cells = dict[str, str | None]
 MOST_KEYS = 1_000  # ways to write a contract's properties that are remembered
 
 
-class _Doubled(ValueError):  # noqa: N818 - says what was found
+class _DuplicateKey(ValueError):  # noqa: N818 - says what was found
     """An object names a key twice."""
 
 
@@ -70,7 +70,7 @@ class Objects:
         """The cells of one object; `number` is its line."""
         try:
             found = _DECODER.decode(raw)
-        except _Doubled:
+        except _DuplicateKey:
             return Broken(number, "duplicate_column", raw)
         except (ValueError, RecursionError):
             return Broken(number, "json", raw)
@@ -81,24 +81,24 @@ class Objects:
     def _cells(self, number: int, found: dict[str, Any], raw: str) -> tuple[int, _Cells] | Broken:
         cells: _Cells = {}
         for key, value in found.items():
-            of = self._met.get(key) or self._property(key)
-            if of is None:
+            prop = self._met.get(key) or self._property(key)
+            if prop is None:
                 self._report(key)
-            elif of.name in cells:
-                return Broken(number, "duplicate_column", raw, of.name)
+            elif prop.name in cells:
+                return Broken(number, "duplicate_column", raw, prop.name)
             elif type(value) is str and value.isascii():  # most
-                cells[of.name] = value
+                cells[prop.name] = value
             elif isinstance(value, dict | list) or _surrogates(value):
-                return Broken(number, "json", raw, of.name, _shown(value, of))
+                return Broken(number, "json", raw, prop.name, _shown(value, prop))
             else:
-                cells[of.name] = _text(value)
+                cells[prop.name] = _text(value)
         return number, cells
 
     def _property(self, key: str) -> Property | None:
-        of = self._known.get(key.strip().casefold())
-        if of is not None and len(self._met) < MOST_KEYS:
-            self._met[key] = of
-        return of
+        prop = self._known.get(key.strip().casefold())
+        if prop is not None and len(self._met) < MOST_KEYS:
+            self._met[key] = prop
+        return prop
 
     def _report(self, key: str) -> None:
         name = key.strip()[:40]
@@ -125,8 +125,8 @@ class _Slices:
                 yield Broken(number, rule, raw) if rule else self._reader.read(number, raw)
 
 
-def _shown(value: object, of: Property) -> str:
-    return "" if isinstance(value, dict | list) else masked(str(value), of)
+def _shown(value: object, prop: Property) -> str:
+    return "" if isinstance(value, dict | list) else masked(str(value), prop)
 
 
 def _surrogates(value: object) -> bool:
@@ -136,7 +136,7 @@ def _surrogates(value: object) -> bool:
 def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Doubled
+        raise _DuplicateKey
     return found
 
 

@@ -13,8 +13,8 @@ from almoner.intake.slices import Reading
 from almoner.policy.model.pack import Feed
 
 Advance = Callable[[int], None]
-_OF_TEXT = {"csv": delimited.read, "jsonl": json_lines.read}
-_OF_BYTES = {"xlsx": sheets.read, "parquet": columnar.read}
+_TEXT_READERS = {"csv": delimited.read, "jsonl": json_lines.read}
+_BINARY_READERS = {"xlsx": sheets.read, "parquet": columnar.read}
 
 
 @contextmanager
@@ -27,11 +27,11 @@ def open_delivery(path: Path, feed: Feed, advance: Advance = lambda _: None) -> 
     kind = source.kind(path)
     with source.opened(path) as stream:
         source.refuse_disguise(path, stream, kind)
-        if kind in _OF_BYTES:
-            yield _OF_BYTES[kind](path, source.in_memory(path, stream), feed, advance)
+        if kind in _BINARY_READERS:
+            yield _BINARY_READERS[kind](path, source.in_memory(path, stream), feed, advance)
             return
         with _text(stream) as text:
-            yield _OF_TEXT[kind](path, text, feed, advance)
+            yield _TEXT_READERS[kind](path, text, feed, advance)
 
 
 def _text(stream: IO[bytes]) -> IO[str]:

@@ -46,25 +46,25 @@ _WIDE, _NARROW = "０１２３４５６７８９Ｘｘ", "0123456789XX"
 class CellCheck:
     """`value` is the SQL of the typed value; each rule is (id, condition that a broken cell meets)."""
 
-    of: Property
+    prop: Property
     cell: str
     value: str
     rules: tuple[tuple[str, str], ...]
 
 
-def check(of: Property, kind: pa.DataType, place: int) -> CellCheck:
+def check(prop: Property, kind: pa.DataType, place: int) -> CellCheck:
     """The check of a column of type `kind`; `place` names its intermediate columns `c<place>` and
     `v<place>`. When the row came is in the column `RECEIVED`."""
-    raw, cell, value = quote(of.name), f"c{place}", f"v{place}"
-    textual = is_text(kind) or of.type == "string"
+    raw, cell, value = quote(prop.name), f"c{place}", f"v{place}"
+    textual = is_text(kind) or prop.type == "string"
     as_cell = _trimmed(f"{raw}::VARCHAR") if textual else raw
-    as_value = _from_text(of, cell) if textual else _from_typed(of, kind, cell)
+    as_value = _from_text(prop, cell) if textual else _from_typed(prop, kind, cell)
     rules = (
-        *_kind_rules(of, kind, textual, cell, value),
-        *_agreed(of, cell, value),
-        *_time_rules(of, value),
+        *_kind_rules(prop, kind, textual, cell, value),
+        *_agreed(prop, cell, value),
+        *_time_rules(prop, value),
     )
-    return CellCheck(of, as_cell, as_value, tuple(rules))
+    return CellCheck(prop, as_cell, as_value, tuple(rules))
 
 
 def number_sql(cell: str) -> str:
@@ -81,8 +81,8 @@ def _trimmed(text: str) -> str:
         """
 
 
-def _from_text(of: Property, cell: str) -> str:
-    match of.type:
+def _from_text(prop: Property, cell: str) -> str:
+    match prop.type:
         case "integer":
             return f"""
                 CASE
@@ -93,20 +93,20 @@ def _from_text(of: Property, cell: str) -> str:
         case "number":
             return f"CASE WHEN regexp_full_match({cell}, {_NUMBER}) THEN TRY_CAST({cell} AS DOUBLE) END"
         case "date":
-            return _day_from_text(of, cell)
+            return _day_from_text(prop, cell)
         case "timestamp":
-            return _time_from_text(of, cell)
+            return _time_from_text(prop, cell)
         case "boolean":
             return f"CASE WHEN lower({cell}) IN {_YES} THEN true WHEN lower({cell}) IN {_NO} THEN false END"
         case _:
-            return number_sql(cell) if of.role in (Role.RESIDENT_ID, Role.HOUSEHOLD) else cell
+            return number_sql(cell) if prop.role in (Role.RESIDENT_ID, Role.HOUSEHOLD) else cell
 
 
-def _day_from_text(of: Property, cell: str) -> str:
+def _day_from_text(prop: Property, cell: str) -> str:
     iso = f"CASE WHEN regexp_full_match({cell}, {_ISO_DAY}) THEN TRY_CAST(left({cell}, 10) AS DATE) END"
-    if not of.format:
+    if not prop.format:
         return iso
-    form = date_format(of.format)
+    form = date_format(prop.format)
     own = f"""
         CASE
           WHEN regexp_full_match({cell}, {_text(form.regex)})
@@ -117,11 +117,11 @@ def _day_from_text(of: Property, cell: str) -> str:
     return f"date_trunc('month', {day})::DATE" if form.monthly else day
 
 
-def _time_from_text(of: Property, cell: str) -> str:
+def _time_from_text(prop: Property, cell: str) -> str:
     iso = f"CASE WHEN regexp_full_match({cell}, {_ISO_TIME}) THEN TRY_CAST({cell} AS TIMESTAMP) END"
-    if not of.format:
+    if not prop.format:
         return iso
-    form = date_format(of.format)
+    form = date_format(prop.format)
     return f"""
         coalesce(
           {iso},
@@ -133,8 +133,8 @@ def _time_from_text(of: Property, cell: str) -> str:
         """
 
 
-def _from_typed(of: Property, kind: pa.DataType, cell: str) -> str:
-    match of.type:
+def _from_typed(prop: Property, kind: pa.DataType, cell: str) -> str:
+    match prop.type:
         case "integer":
             whole = f"TRY_CAST({cell} AS BIGINT)"
             return (
@@ -143,35 +143,37 @@ def _from_typed(of: Property, kind: pa.DataType, cell: str) -> str:
         case "date":
             day = f"CASE WHEN {cell}::DATE = {cell} THEN {cell}::DATE END"
             return (
-                f"date_trunc('month', {day})::DATE" if of.format and date_format(of.format).monthly else day
+                f"date_trunc('month', {day})::DATE"
+                if prop.format and date_format(prop.format).monthly
+                else day
             )
         case _:
-            return f"TRY_CAST({cell} AS {SQL_TYPES[of.type]})"
+            return f"TRY_CAST({cell} AS {SQL_TYPES[prop.type]})"
 
 
 def _kind_rules(
-    of: Property, kind: pa.DataType, textual: bool, cell: str, value: str
+    prop: Property, kind: pa.DataType, textual: bool, cell: str, value: str
 ) -> Iterator[tuple[str, str]]:
     """Rules that ask whether the cell means a value of its type at all."""
-    if needed(of):
-        yield "required", f"{value if of.type == 'string' else cell} IS NULL"
+    if needed(prop):
+        yield "required", f"{value if prop.type == 'string' else cell} IS NULL"
     if textual:
         yield "formula", f"starts_with({cell}, '=')"
         yield "control_character", f"regexp_matches({cell}, {_CONTROL})"
-    if of.type in ("integer", "number"):
-        yield from _number_rules(of, kind, textual, cell, value)
-    elif of.type != "string":
-        yield f"type_{of.type}", f"{cell} IS NOT NULL AND {value} IS NULL"
+    if prop.type in ("integer", "number"):
+        yield from _number_rules(prop, kind, textual, cell, value)
+    elif prop.type != "string":
+        yield f"type_{prop.type}", f"{cell} IS NOT NULL AND {value} IS NULL"
 
 
 def _number_rules(
-    of: Property, kind: pa.DataType, textual: bool, cell: str, value: str
+    prop: Property, kind: pa.DataType, textual: bool, cell: str, value: str
 ) -> Iterator[tuple[str, str]]:
     endless = f"{value} IS NOT NULL AND NOT isfinite({value}::DOUBLE)"
-    if of.type == "number":
+    if prop.type == "number":
         yield "too_large", f"isfinite({value}::DOUBLE) AND abs({value}) >= {LARGEST_NUMBER}"
     if not textual:
-        yield f"type_{of.type}", f"{cell} IS NOT NULL AND {value} IS NULL"
+        yield f"type_{prop.type}", f"{cell} IS NOT NULL AND {value} IS NULL"
         if pa.types.is_floating(kind):
             yield "not_finite", endless
         return
@@ -182,7 +184,7 @@ def _number_rules(
     yield "not_finite", f"({odd}) OR ({endless})"
     yield "number_format", f"{value} IS NULL AND NOT ({odd}) AND ({other})"
     yield (
-        f"type_{of.type}",
+        f"type_{prop.type}",
         (
             f"{cell} IS NOT NULL AND {value} IS NULL AND NOT ({odd}) AND NOT ({other}) AND NOT "
             f"starts_with({cell}, '=')"
@@ -190,22 +192,22 @@ def _number_rules(
     )
 
 
-def _agreed(of: Property, cell: str, value: str) -> Iterator[tuple[str, str]]:
+def _agreed(prop: Property, cell: str, value: str) -> Iterator[tuple[str, str]]:
     """Rules that the contract adds."""
-    if of.minimum is not None:
-        yield "minimum", f"{value} < {of.minimum!r}"
-    if of.maximum is not None:
-        yield "maximum", f"{value} > {of.maximum!r}"
-    if of.type == "string":
-        yield "max_length", f"length({cell}) > {of.max_length or LONGEST_CELL}"
-    if of.pattern:
-        yield "pattern", f"NOT regexp_matches({cell}::VARCHAR, {_text(of.pattern)})"
-    if of.valid_values:
-        yield "valid_values", f"{value}::VARCHAR NOT IN ({', '.join(map(_text, of.valid_values))})"
+    if prop.minimum is not None:
+        yield "minimum", f"{value} < {prop.minimum!r}"
+    if prop.maximum is not None:
+        yield "maximum", f"{value} > {prop.maximum!r}"
+    if prop.type == "string":
+        yield "max_length", f"length({cell}) > {prop.max_length or LONGEST_CELL}"
+    if prop.pattern:
+        yield "pattern", f"NOT regexp_matches({cell}::VARCHAR, {_text(prop.pattern)})"
+    if prop.valid_values:
+        yield "valid_values", f"{value}::VARCHAR NOT IN ({', '.join(map(_text, prop.valid_values))})"
 
 
-def _time_rules(of: Property, value: str) -> Iterator[tuple[str, str]]:
-    if of.role in (Role.EVENT_TIME, Role.BIRTH_DATE) and of.type in ("date", "timestamp"):
+def _time_rules(prop: Property, value: str) -> Iterator[tuple[str, str]]:
+    if prop.role in (Role.EVENT_TIME, Role.BIRTH_DATE) and prop.type in ("date", "timestamp"):
         yield "future", f"{value} > {RECEIVED}"
         yield "too_old", f"{value} < DATE '1900-01-01'"
 

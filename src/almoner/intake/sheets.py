@@ -91,21 +91,21 @@ def _fault(number: int, cells: Sequence[Any], header: headers.Header) -> Broken 
     """What a workbook can have wrong that text cannot."""
     if any(_filled(c) for c in cells[header.width :]):
         return Broken(number, "cells", _raw(cells))
-    for position, of in header.columns:
+    for position, prop in header.columns:
         cell = cells[position] if position < len(cells) else None
-        rule = _cell_rule(cell, of) if cell is not None else None
+        rule = _cell_rule(cell, prop) if cell is not None else None
         if rule:
-            return Broken(number, rule, _raw(cells), of.name, masked(_text(cell.value), of))  # type: ignore[union-attr]
+            return Broken(number, rule, _raw(cells), prop.name, masked(_text(cell.value), prop))  # type: ignore[union-attr]
     return None
 
 
-def _cell_rule(cell: Any, of: Property) -> str | None:
+def _cell_rule(cell: Any, prop: Property) -> str | None:
     if cell.data_type == "f":
         return "formula"
     if cell.data_type == "e":
         return "error_cell"
     rounded = isinstance(cell.value, int | float) and abs(cell.value) >= EXACT_BELOW
-    return "precision_lost" if rounded and of.type == "string" else None
+    return "precision_lost" if rounded and prop.type == "string" else None
 
 
 def _text(value: object) -> str | None:

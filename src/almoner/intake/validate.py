@@ -64,7 +64,7 @@ def _checks(feed: Feed, table: pa.Table) -> list[CellCheck]:
 
 
 def _stage_good(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Table, first: bool) -> int:
-    value = {c.of.name: f"v{place}" for place, c in enumerate(checks)}
+    value = {c.prop.name: f"v{place}" for place, c in enumerate(checks)}
     columns = ", ".join(
         f"{value.get(p.name, 'NULL')}::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties
     )
@@ -93,7 +93,7 @@ def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
 def _bad_rows(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Table) -> Iterator[BadRow]:
     """In portions, so that a delivery that is bad throughout needs no more memory than another."""
     conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
-    raws = [f"{quote(c.of.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
+    raws = [f"{quote(c.prop.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
     sql = f"""
         SELECT {", ".join([LINE, *raws, *conditions])}
         FROM ({_typed(feed, checks, table)})
@@ -115,9 +115,9 @@ def _bad_row(checks: list[CellCheck], row: tuple[Any, ...]) -> BadRow:
     line, raws, flags = row[0], row[1 : 1 + len(checks)], row[1 + len(checks) :]
     broken = [(place, rule) for flag, (place, rule, _) in zip(flags, _rules(checks), strict=True) if flag]
     faults = tuple(
-        (checks[place].of.name, masked(raws[place], checks[place].of), rule) for place, rule in broken
+        (checks[place].prop.name, masked(raws[place], checks[place].prop), rule) for place, rule in broken
     )
-    return BadRow(line, raw_row({c.of.name: raw for c, raw in zip(checks, raws, strict=True)}), faults)
+    return BadRow(line, raw_row({c.prop.name: raw for c, raw in zip(checks, raws, strict=True)}), faults)
 
 
 def raw_row(cells: dict[str, Any]) -> str:

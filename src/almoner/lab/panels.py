@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from almoner.assessment import ledger, signals
-from almoner.assessment.feature_table import wide
+from almoner.assessment.feature_table import feature_table
 from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.errors import AlmonerError
@@ -173,7 +173,7 @@ def _assess(engine: Engine, pack: Pack, panel: Panel, period: int, fired: dict[s
         rows = engine.rows(
             f"""
             SELECT {panel.order_by["person"]}::VARCHAR, {need}::DOUBLE
-            FROM {wide("person")}
+            FROM {feature_table("person")}
             WHERE {need} IS NOT NULL
             """
         )

@@ -1,6 +1,6 @@
-"""The pack: what is shared, what is watched, what is given. Declared in files, read and checked here.
+"""Compiles packs: reads their files, checks them, and gives the pack that later stages work with.
 
-`docs/packs.md` is the reference of the files.
+docs/packs.md is the reference of the files.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["archive", "archived", "check_pack", "compile_archived", "compile_pac
 def check_pack(
     folder_or_name: Path | str, as_of: dt.date | None = None
 ) -> tuple[Pack | None, tuple[Finding, ...]]:
-    """The pack, or None, and every fault found in it. Parameters need a value on `as_of` (default: today).
+    """The pack, or None where it has a fault, and all findings.
 
-    Raises PackError only where there is no such pack at all.
+    Parameters need a value on `as_of` (default: today). Raises PackError where there is no such pack.
     """
     from almoner.policy.compiler import Compiler  # SQLGlot and Pydantic take a moment to load
 
@@ -30,23 +30,23 @@ def check_pack(
 
 
 def compile_pack(folder_or_name: Path | str, *, as_of: dt.date | None = None) -> Pack:
-    """The pack. Raises PackError, which carries every finding, when anything is wrong with it."""
-    return _whole(folder_or_name, *check_pack(folder_or_name, as_of))
+    """The pack. Raises PackError, with every finding, when the pack has a fault or does not exist."""
+    return _pack_or_raise(folder_or_name, *check_pack(folder_or_name, as_of))
 
 
 def compile_archived(folder: Path, in_use: Path | str, *, as_of: dt.date | None = None) -> Pack:
-    """A pack as an installation has kept it. Raises PackError as `compile_pack` does.
+    """A pack from an installation's archive. Raises PackError as `compile_pack` does.
 
-    One that is older than terms.yaml takes the terms of the pack `in_use`. No cycle computes with terms, so
-    what it decides is replayed as it was.
+    A pack that is older than terms.yaml takes the terms of the pack `in_use`. Cycles do not compute with
+    terms, so a replay of past decisions gives the same results.
     """
     from almoner.policy.compiler import Compiler
 
     compiler = Compiler(folder, as_of or dt.date.today(), terms_from=in_use)
-    return _whole(folder, compiler.compile(), compiler.report.findings)
+    return _pack_or_raise(folder, compiler.compile(), compiler.report.findings)
 
 
-def _whole(name: Path | str, pack: Pack | None, findings: tuple[Finding, ...]) -> Pack:
+def _pack_or_raise(name: Path | str, pack: Pack | None, findings: tuple[Finding, ...]) -> Pack:
     if pack is None:
         listed = "\n".join(map(str, findings))
         raise PackError(f"The pack {name} does not compile: {len(findings)} findings.\n{listed}", findings)

@@ -1,7 +1,7 @@
-"""Times allowed that name a parameter: `within: {amount: ":days_to_check", unit: working_days}`.
+"""Terms whose amount is a parameter, as in `within: {amount: ":days_to_check", unit: working_days}`.
 
-A place changes its clock by its own dated parameter and leaves the rule as it is. Such a parameter is the
-same in all areas, because a clock belongs to the department that acts.
+A place changes such a term by its own dated parameter and leaves the rule as it is. The parameter is the same
+in all areas, because a term belongs to the department that acts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNITS = ("hours", "days", "working_days")
 
 
 def check(document: Document, parameters: Mapping[str, Parameter | None], report: Report) -> None:
-    """Tell of every time allowed in a rule's file whose amount names no parameter that can be a clock."""
+    """Report every term in a rule's file whose amount names a parameter that cannot be a term."""
     for path in document.positions:
         amount = document.get(*path)
         if path[-1:] == ("amount",) and isinstance(amount, str) and document.get(*path[:-1], "unit") in UNITS:
@@ -53,10 +53,13 @@ _LATEST: list[tuple[Pack, dt.date, Pack]] = []
 
 
 def on(pack: Pack, day: dt.date) -> Pack:
-    """The pack with every named time as it is on `day`; before a parameter's first day its first value holds."""
-    for before, asked, found in _LATEST:  # a stream asks every second
-        if before is pack and asked == day:
-            return found
+    """The pack with every term that is a parameter as it is on `day`.
+
+    Before a parameter's first day its first value holds.
+    """
+    for original, moved_to, moved in _LATEST:  # a stream asks every second
+        if original is pack and moved_to == day:
+            return moved
     _LATEST[:] = [(pack, day, _moved_to(pack, day))]
     return _LATEST[0][2]
 
@@ -81,8 +84,8 @@ def _on(value: Any, pack: Pack, day: dt.date) -> Any:
     if isinstance(value, tuple):
         return tuple(_on(v, pack, day) for v in value)
     if is_dataclass(value) and not isinstance(value, type):
-        held = {f.name: getattr(value, f.name) for f in fields(value)}
-        moved = {name: new for name, old in held.items() if (new := _on(old, pack, day)) != old}
+        values = {f.name: getattr(value, f.name) for f in fields(value)}
+        moved = {name: new for name, old in values.items() if (new := _on(old, pack, day)) != old}
         return replace(value, **moved) if moved else value
     return value
 

@@ -1,7 +1,7 @@
-"""A YAML file as plain data that remembers the line of every node.
+"""Reads a YAML file as plain data that keeps the line of every node.
 
-Words stay words: only `true` and `false` are booleans, so `no`, `yes` and `on` are text, and so is `09:00`.
-Keys are always text, as written.
+Only `true` and `false` are booleans: `no`, `yes` and `on` are text, and so is `09:00`. Keys are always text,
+as written.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Document:
     positions: Mapping[Path, Position]
 
     def position(self, path: Path) -> Position:
-        """Of the node, or of the nearest node around it."""
+        """File and line of the node at `path`, or of the nearest node around it."""
         while path and path not in self.positions:
             path = path[:-1]
         return self.positions.get(path, (self.file, 1))
@@ -68,7 +68,7 @@ class Document:
         return value
 
     def part(self, *path: str | int) -> Document:
-        """What stands at `path`, as a document of its own that keeps its lines."""
+        """The part below `path` as a document of its own, with the lines of the whole file."""
         inside = {at[len(path) :]: where for at, where in self.positions.items() if _inside(at, path)}
         return Document(self.position(path)[0], self.text, self.get(*path), inside)
 
@@ -83,12 +83,15 @@ class Document:
         return value if isinstance(value, list) else []
 
 
-def _inside(path: Path, of: Path) -> bool:
-    return path[: len(of)] == of
+def _inside(path: Path, parent: Path) -> bool:
+    return path[: len(parent)] == parent
 
 
 def read(file: str, content: bytes, complain: Complain) -> Document | None:
-    """The document in `content`. None when it does not parse; `complain` has then been told why."""
+    """The document in `content`; None when it does not parse.
+
+    Each fault is passed to `complain` as file, line (from 1), rule, message and advice.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

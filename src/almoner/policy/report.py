@@ -1,4 +1,4 @@
-"""Where the checks put what they find."""
+"""Collects the findings of all checks of a pack."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Report:
         self._added = 0
 
     def add(self, file: str, line: int, rule: str, message: str, advice: str) -> None:
+        """Add a finding; see `Finding` for its parts."""
         self._added += 1
         self._findings.add(Finding(file, line, rule, message, advice))
 
@@ -35,12 +36,12 @@ class Report:
         return tuple(sorted(self._findings))
 
     def __len__(self) -> int:
-        """How often something was found: compare before and after a check to see whether it found any."""
+        """How often a finding was added. It grows during a check that finds a fault, repeated ones included."""
         return self._added
 
 
 def instead(name: str, known: Iterable[str]) -> str:
-    """Advice for a name that nobody knows: the closest one there is, else all of them."""
+    """Advice for an unknown name: the closest of the `known` ones, else a list of them."""
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

@@ -1,7 +1,7 @@
-"""The last check: the engine itself reads every statement over empty tables.
+"""The last check of a pack: the engine runs every statement and condition over empty tables.
 
-It finds what a parser cannot: types that do not fit, functions that do not exist, conditions that are no
-truth values.
+It finds what a parser cannot: types that do not fit, functions that do not exist, and conditions that do not
+give a truth value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PARAMETER = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class Trial:
-    """An empty place that the pack's statements are tried on."""
+    """Empty tables of all feeds, on which a pack's statements are tried. Findings go to `report`."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Trial:
     ) -> None:
         self._engine = engine
         self._report = report
-        self._values: dict[str, Any] = {name: _some_value(p, as_of) for name, p in parameters.items()}
+        self._values: dict[str, Any] = {name: _example_value(p, as_of) for name, p in parameters.items()}
         self._values |= {"as_of": as_of, "known_at": dt.datetime.combine(as_of, dt.time())}
         self._values |= watermarks.values(dict.fromkeys(feeds, as_of), as_of)
         self._columns: dict[str, pa.DataType] = {}
@@ -78,12 +78,12 @@ class Trial:
     def timeline(self, read: ReadTimeline) -> None:
         """Try the timeline's SQL: it gives days and numbers."""
         schema = self._schema(read.timeline.sql, read.sql_file) if read.timeline else None
-        for name, fits, wanted in (("month", pa.types.is_date, "a date"), ("value", _numeric, "a number")):
+        for name, fits, expected in (("month", pa.types.is_date, "a date"), ("value", _numeric, "a number")):
             kind = schema.field(name).type if schema else None
             if kind is not None and not fits(kind):
                 message, advice = (
-                    f"`{name}` gives a {kind}, not {wanted}.",
-                    f"Write an expression that gives {wanted}.",
+                    f"`{name}` gives a {kind}, not {expected}.",
+                    f"Write an expression that gives {expected}.",
                 )
                 self._report.add(read.sql_file, 1, "timeline-type", message, advice)
 
@@ -97,7 +97,7 @@ class Trial:
         try:
             return self._engine.table(sql, used).schema
         except EngineError as error:
-            line, message = _said(error)
+            line, message = _reason(error)
             self._report.add(
                 file,
                 line,
@@ -110,30 +110,32 @@ class Trial:
     def rule(self, reader: RuleReader) -> None:
         """Try the conditions of a rule: what must be a number or a truth value is one."""
         steps: dict[str, pa.DataType] = {}
-        together = self._together(reader)
+        types = self._types(reader)
         for path, parsed in reader.read.items():
             broken = not parsed.sound or any(p not in self._values for p in parsed.condition.parameters)
             if broken or len(steps) < _steps_before(reader.document, path):
-                continue  # it, a parameter, or a step before it is at fault already
+                continue  # reported already: the condition, a parameter or an earlier step has a fault
             wants = reader.wants(path)
             given = dict.fromkeys(reader.more, pa.float64())
-            kind = together.get(path) or self._type(reader.document, parsed, given | steps)
+            kind = types.get(path) or self._type(reader.document, parsed, given | steps)
             if kind is None:
                 continue
             if not _FITS[wants](kind) and not pa.types.is_null(kind):
-                wanted = _WANTED[wants]
+                expected = _EXPECTED[wants]
                 reader.fault(
                     path,
                     "condition-type",
-                    f"`{path[-1]}` gives a {kind}, not {wanted}.",
-                    f"Write an expression that gives {wanted}.",
+                    f"`{path[-1]}` gives a {kind}, not {expected}.",
+                    f"Write an expression that gives {expected}.",
                 )
             if path[0] == "amount":
                 steps[str(reader.document.get("amount", path[1], "id"))] = pa.float64()
 
-    def _together(self, reader: RuleReader) -> dict[Path, pa.DataType]:
-        """The types of all conditions in one statement; none where one is at fault, and then each is tried
-        alone."""
+    def _types(self, reader: RuleReader) -> dict[Path, pa.DataType]:
+        """The types of all conditions by path, from one statement.
+
+        Empty where one of them is at fault; each is then tried alone.
+        """
         if not all(parsed.sound for parsed in reader.read.values()):
             return {}
         steps = [s.get("id") for key in ("amount", "addons") for s in reader.document.items(key)]
@@ -160,7 +162,7 @@ class Trial:
         if any(n not in types for n in names):
             return None
         table = _empty({n: types[n] for n in names})
-        sql = f"SELECT {_PARAMETER.sub(_dollar, parsed.condition.sql)} AS found FROM trial"
+        sql = f"SELECT {_PARAMETER.sub(_dollar, parsed.condition.sql)} AS value FROM trial"
         used = {
             n: self._values[n]
             for n in {*parsed.condition.parameters, "as_of"}
@@ -170,7 +172,7 @@ class Trial:
             with self._engine.register("trial", table):
                 found: pa.DataType = self._engine.table(sql, used).schema.field(0).type
         except EngineError as error:
-            message = f"The engine refuses `{parsed.path[-1]}`: {_said(error)[1]}"
+            message = f"The engine refuses `{parsed.path[-1]}`: {_reason(error)[1]}"
             self._report.at(document, parsed.path, "condition-refused", message, "Check functions and types.")
             return None
         return found
@@ -200,8 +202,7 @@ def try_out(
 
 
 def _empty(types: Mapping[str, pa.DataType]) -> pa.Table:
-    """A table without rows. To make an array of a list would load pandas where it is installed, for each
-    command."""
+    """A table without rows, made from a schema: an array made from a list would make Arrow load pandas."""
     return pa.Table.from_batches([], pa.schema(types or {"nothing": pa.null()}))
 
 
@@ -225,11 +226,11 @@ def _steps_before(document: Document, path: Path) -> int:
 
 
 _FITS = {"number": _numeric, "truth": pa.types.is_boolean}
-_WANTED = {"number": "a number", "truth": "true, false or unknown"}
+_EXPECTED = {"number": "a number", "truth": "true, false or unknown"}
 
 
-def _some_value(parameter: Parameter, as_of: dt.date) -> Any:
-    """A value of the parameter, for its type: the one in force, else any."""
+def _example_value(parameter: Parameter, as_of: dt.date) -> Any:
+    """A value that has the parameter's type: the one in force on `as_of`, else any."""
     for area in parameter.areas:
         found = parameter.at(as_of, area)
         if found is not None:
@@ -238,8 +239,11 @@ def _some_value(parameter: Parameter, as_of: dt.date) -> Any:
     return values[0] if values else 0.0
 
 
-def _said(error: EngineError) -> tuple[int, str]:
-    """Line and first sentence of what the engine said; without a line, that of the name it speaks of."""
+def _reason(error: EngineError) -> tuple[int, str]:
+    """The line of the statement, from 1, and the first sentence of the engine's message.
+
+    Where the message has no line, it is the line on which the name in the message first stands.
+    """
     text = str(error)
     message = text.splitlines()[0].strip().rstrip(".") + "."
     line = re.search(r"LINE (\d+):", text)

@@ -1,8 +1,8 @@
-"""How far a feed can be trusted, as parameters of an indicator's SQL.
+"""The watermarks of feeds as parameters of an indicator's SQL.
 
 `:FEED_through` is the last day that the feed is complete for, never after `:as_of`; `:FEED_month` is the
 first day of the last month that is complete by then. Both are unknown for a feed that was never delivered.
-The engine sees constants, and skips what lies outside a window.
+They are constants to the engine, so it skips the rows outside a window.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ _THROUGH, _MONTH = "_through", "_month"
 
 
 def names(feeds: Iterable[str]) -> dict[str, str]:
-    """The feed by name of each such parameter."""
+    """By parameter, such as `wages_through`, the feed that it is about."""
     return {f"{feed}{ending}": feed for feed in feeds for ending in (_THROUGH, _MONTH)}
 
 
 def typed(sql: str, names: Iterable[str]) -> str:
-    """The statement with each watermark as a date also where it is unknown: the engine takes a bare NULL
-    for a number."""
+    """The statement with each watermark cast to a date, for the engine takes a bare NULL for a number."""
     for name in names:
         sql = re.sub(rf"\${name}\b", f"CAST(${name} AS DATE)", sql)
     return sql
 
 
 def values(complete_through: Mapping[str, dt.date | None], as_of: dt.date) -> dict[str, dt.date | None]:
-    """The value of each, from the watermark of each feed."""
+    """The value of each parameter, from the watermark of each feed; None for a feed never delivered."""
     found: dict[str, dt.date | None] = {}
     for feed, watermark in complete_through.items():
         through = min(watermark, as_of) if watermark else None

@@ -97,12 +97,12 @@ class Compaction:
         return Moved(feed.id, rows, seconds, done)
 
     def _wants(self, feed: Feed) -> bool:
-        kept = _pass_of(self.engine, feed)
-        if kept.next_key is not None:
+        progress = _pass_of(self.engine, feed)
+        if progress.next_key is not None:
             return True
         behind, rows = self.engine.rows(
             f"SELECT count(*) FILTER (delivery_id > $through), count(*) FROM {fact_table(feed)}",
-            {"through": kept.through},
+            {"through": progress.through},
         )[0]
         return bool(behind and behind >= max(self.fewest, rows * self.share))
 
@@ -136,13 +136,13 @@ def _key(feed: Feed) -> str | None:
     return first if first in ("household_id", "person_id") else None
 
 
-def _move(engine: Engine, feed: Feed, kept: Pass, most: int) -> tuple[int, bool]:
+def _move(engine: Engine, feed: Feed, progress: Pass, most: int) -> tuple[int, bool]:
     table, key = fact_table(feed), quote(_key(feed) or "")
     low, high, last, rows = engine.rows(
         f"SELECT min({key}), max({key}), max(delivery_id), count(*) FROM {table}"
     )[0]
-    target = kept.target if kept.next_key is not None else last
-    start = kept.next_key if kept.next_key is not None else (low or 0)
+    target = progress.target if progress.next_key is not None else last
+    start = progress.next_key if progress.next_key is not None else (low or 0)
     end = start + max(1, most * ((high or 0) - (low or 0) + 1) // max(rows, 1))
     done = high is None or end > high
     chosen = f"delivery_id <= {target} AND " + (
@@ -154,7 +154,7 @@ def _move(engine: Engine, feed: Feed, kept: Pass, most: int) -> tuple[int, bool]
     engine.execute(f"DELETE FROM {table} WHERE {chosen}")
     engine.execute(f"INSERT INTO {table} SELECT * FROM {_MOVING} ORDER BY {order}, known_from")
     engine.drop(_MOVING)
-    _keep(engine, feed, Pass(target, 0, None) if done else Pass(kept.through, target, end))
+    _save_progress(engine, feed, Pass(target, 0, None) if done else Pass(progress.through, target, end))
     return moved, done
 
 
@@ -165,9 +165,14 @@ def _pass_of(engine: Engine, feed: Feed) -> Pass:
     return Pass(*found[0]) if found else Pass()
 
 
-def _keep(engine: Engine, feed: Feed, of: Pass) -> None:
+def _save_progress(engine: Engine, feed: Feed, progress: Pass) -> None:
     engine.execute("DELETE FROM registry.clustered WHERE feed = $feed", {"feed": feed.id})
     engine.execute(
         "INSERT INTO registry.clustered VALUES ($feed, $through, $target, $next_key)",
-        {"feed": feed.id, "through": of.through, "target": of.target, "next_key": of.next_key},
+        {
+            "feed": feed.id,
+            "through": progress.through,
+            "target": progress.target,
+            "next_key": progress.next_key,
+        },
     )

@@ -79,7 +79,7 @@ class DeliveryHead:
     expected: bool = False
 
     @property
-    def told(self) -> Feed:
+    def row_feed(self) -> Feed:
         """The feed as its rows tell it: of what is withdrawn, the key alone."""
         return keys_only(self.feed) if self.withdraws else self.feed
 
@@ -186,13 +186,13 @@ def take_rows(
     head: DeliveryHead,
     slices: Iterable[Slice],
     note: Noted | None = None,
-    looked: StagedDelivery | None = None,
+    staged: StagedDelivery | None = None,
 ) -> DeliveryReceipt:
     """Take in rows that were read already, within the caller's transaction: the one way that every record
-    goes. The caller writes the `log` and cleans up after one or several (`writing.clean_up`). `looked`:
+    goes. The caller writes the `log` and cleans up after one or several (`writing.clean_up`). `staged`:
     what `looking.stage_ahead` gave of them.
     """
-    delivery_id, feed = log.number(), head.told
+    delivery_id, feed = log.number(), head.row_feed
     sink = Sink(
         engine=engine,
         vault=vault,
@@ -201,10 +201,10 @@ def take_rows(
         delivery_id=delivery_id,
         received_at=head.received_at,
     )
-    if looked:
-        sink.add(looked.bad)
+    if staged:
+        sink.add(staged.bad)
     else:
-        looked = Staging(
+        staged = Staging(
             engine=engine,
             vault=vault,
             feed=feed,
@@ -212,7 +212,7 @@ def take_rows(
             refused=sink,
             ordered=head.ordered,
             expected=head.expected,
-        ).at(slices)
+        ).run(slices)
     work = Work(
         engine=engine,
         vault=vault,
@@ -221,7 +221,7 @@ def take_rows(
         received_at=head.received_at,
         delivery_id=delivery_id,
     )
-    outcome = work.withdraw(looked) if head.withdraws else work.write(looked)
+    outcome = work.withdraw(staged) if head.withdraws else work.write(staged)
     sink.flush()
     receipt = DeliveryReceipt(
         **_head(delivery_id, head, outcome.last_event),
@@ -297,11 +297,11 @@ def _head(delivery_id: int, head: DeliveryHead, last_event: dt.date | None) -> d
 
 def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
     return {
-        "rows_read": outcome.looked.read,
+        "rows_read": outcome.staged.read,
         "rows_new": outcome.written.new,
         "rows_corrected": outcome.written.corrected,
         "rows_unchanged": outcome.written.unchanged,
-        "rows_duplicate": outcome.looked.duplicates,
+        "rows_duplicate": outcome.staged.duplicates,
         "rows_quarantined": sink.rows,
         "faults": sink.rules.total(),
         "rules": dict(sink.rules),

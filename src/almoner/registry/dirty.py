@@ -101,14 +101,14 @@ class DirtyHouseholds:
                 SELECT old FROM {matched} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"}
               )
             """
-        asked = ((new, not withdrawn and not everybody), (old, corrected))
-        self._found[column] += [self._engine.table(sql) for sql, wanted in asked if wanted]
+        selects = ((new, not withdrawn and not everybody), (old, corrected))
+        self._found[column] += [self._engine.table(sql) for sql, wanted in selects if wanted]
 
     def write(self, register: Feed) -> None:
         """Note the households, those too in which the persons live."""
         if self._everybody:
             mark_all(self._engine)
-        parts = [self._offered(column) for column in self._found]
+        parts = [self._subjects(column) for column in self._found]
         if not any(rows.num_rows for rows in parts):
             return
         with (
@@ -128,7 +128,7 @@ class DirtyHouseholds:
                 """
             )
 
-    def _offered(self, column: str) -> pa.Table:
+    def _subjects(self, column: str) -> pa.Table:
         return pa.concat_tables([_SUBJECTS.empty_table(), *self._found[column]])
 
 
@@ -148,7 +148,7 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
             dirty_households = DirtyHouseholds(engine)
             dirty_households.add(
                 feed,
-                outcome.looked.matched,
+                outcome.staged.matched,
                 corrected=receipt.rows_corrected > 0,
                 everybody=changed > MOST_DIRTY,
             )

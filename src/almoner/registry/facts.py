@@ -1,6 +1,6 @@
 """Facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
 
-Of a delivery under way, `placed` holds the good rows with `person_id` and `household_id`; `matched` adds
+Of a delivery under way, `identified` holds the good rows with `person_id` and `household_id`; `matched` adds
 what is known already.
 """
 
@@ -21,7 +21,7 @@ from almoner.registry.schema import NUMBER, fact_columns, fact_table
 FEW = 5_000  # rows that are compared with what is known without asking first whether anything is
 
 
-KEPT = ("staged", "placed", "twin", "judged")  # of a delivery, by feed (`name_of`)
+KEPT = ("staged", "identified", "duplicate_key", "matched")  # of a delivery, by feed (`name_of`)
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Written:
     unchanged: int
 
 
-def place(engine: Engine, feed: Feed) -> None:
-    """Fill `placed` from the stage, with ids for numbers."""
+def identify_rows(engine: Engine, feed: Feed) -> None:
+    """Fill `identified` from the stage, with ids for numbers."""
     person, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
     joins = (
         f" LEFT JOIN {quote(name_of('person_seen', feed))} p ON p.number = s.{quote(person.name)}"
@@ -56,29 +56,29 @@ def place(engine: Engine, feed: Feed) -> None:
         if home
         else ""
     )
-    columns = ", ".join(_placed(p) for p in feed.properties if p.fact_column)
+    columns = ", ".join(_identified(p) for p in feed.properties if p.fact_column)
     engine.materialize(
-        name_of("placed", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}"
+        name_of("identified", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}"
     )
 
 
 def find_duplicate_keys(engine: Engine, feed: Feed) -> bool:
     """Whether rows share a key. If so fill `twin` with them: `kinds` different ones, `first_line` the one
     to keep if it is 1."""
-    key, vaulted, placed = (
+    key, vaulted, identified = (
         _key(feed),
         [p.name for p in feed.properties if p.role in VAULT_ROLES],
-        quote(name_of("placed", feed)),
+        quote(name_of("identified", feed)),
     )
-    doubled = f"SELECT {_list(key)} FROM {placed} GROUP BY ALL HAVING count(*) > 1"
+    doubled = f"SELECT {_list(key)} FROM {identified} GROUP BY ALL HAVING count(*) > 1"
     if not engine.rows(f"SELECT 1 FROM ({doubled}) LIMIT 1"):
         return False
     values = ", ".join([f"p.{quote(c)}" for c in fact_columns(feed)] + [f"s.{quote(c)}" for c in vaulted])
     engine.materialize(
-        name_of("twin", feed),
+        name_of("duplicate_key", feed),
         f"""
         WITH kin AS (
-          SELECT p.* FROM {placed} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}
+          SELECT p.* FROM {identified} p SEMI JOIN ({doubled}) d ON {_same("p", "d", key)}
         ),
         kinds AS (
           SELECT {_list(key, "p")}, count(DISTINCT row({values})) AS kinds, min(p.{LINE}) AS first_line
@@ -96,7 +96,7 @@ def find_duplicate_keys(engine: Engine, feed: Feed) -> bool:
 
 def duplicate_keys(feed: Feed) -> str:
     """The table that `find_duplicate_keys` fills."""
-    return quote(name_of("twin", feed))
+    return quote(name_of("duplicate_key", feed))
 
 
 def drop_duplicates(engine: Engine, feed: Feed) -> int:
@@ -108,12 +108,12 @@ def drop_duplicates(engine: Engine, feed: Feed) -> int:
 
 def keep_last(engine: Engine, feed: Feed) -> int:
     """Of several rows with one key keep the last. Gives how many were dropped."""
-    key, placed = _list(_key(feed), "p"), quote(name_of("placed", feed))
+    key, identified = _list(_key(feed), "p"), quote(name_of("identified", feed))
     earlier = f"""
         SELECT {LINE}
         FROM (
           SELECT p.{LINE}, max(p.{LINE}) OVER (PARTITION BY {key}) AS last
-          FROM {placed} p
+          FROM {identified} p
           SEMI JOIN {duplicate_keys(feed)} t USING ({LINE})
         )
         WHERE {LINE} < last
@@ -126,7 +126,7 @@ def keep_last(engine: Engine, feed: Feed) -> int:
 
 def drop_lines(engine: Engine, feed: Feed, lines: str) -> None:
     """Take rows off the stage; `lines` is a SELECT of their `_line`, or a list of them."""
-    for table in (name_of("placed", feed), stage_of(feed)):
+    for table in (name_of("identified", feed), stage_of(feed)):
         engine.delete_rows(table, f"{LINE} IN ({lines})")
 
 
@@ -134,30 +134,30 @@ def span(engine: Engine, feed: Feed) -> Span:
     """How many rows are placed, and of what time."""
     time = quote(feed.event_time.name) if feed.event_time else "NULL::DATE"
     return Span(
-        *engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('placed', feed))}")[0]
+        *engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('identified', feed))}")[
+            0
+        ]
     )
 
 
 def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None) -> str:
     """What is known of the rows that are placed, as a table to read: `old` is the open row with the same
     key, if any; `same` whether its values are equal. `holders` find few rows sooner."""
-    columns, key, placed = fact_columns(feed), _key(feed), quote(name_of("placed", feed))
+    columns, key, identified = fact_columns(feed), _key(feed), quote(name_of("identified", feed))
     known = f"""
         SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)}
         FROM {fact_table(feed)}
         WHERE {_open(feed, rows)}
         """
     if rows.rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
-        return (
-            f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {placed})"
-        )
-    matched = name_of("judged", feed)
+        return f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {identified})"
+    matched = name_of("matched", feed)
     with _whose(engine, feed, rows, holders) as whose:
         engine.materialize(
             matched,
             f"""
             SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
-            FROM {placed} p
+            FROM {identified} p
             LEFT JOIN ({known} AND {whose}) f ON {_same("p", "f", key)}
             """,
         )
@@ -226,16 +226,16 @@ def keys_only(feed: Feed) -> Feed:
     return replace(feed, properties=named)
 
 
-def _placed(of: Property) -> str:
-    match of.role:
+def _identified(prop: Property) -> str:
+    match prop.role:
         case Role.RESIDENT_ID:
             return "p.person_id"
         case Role.HOUSEHOLD:
             return "h.household_id"
-        case _ if of.type == "number":
-            return f"CAST(s.{quote(of.name)} AS {NUMBER}) AS {quote(of.name)}"
+        case _ if prop.type == "number":
+            return f"CAST(s.{quote(prop.name)} AS {NUMBER}) AS {quote(prop.name)}"
         case _:
-            return f"s.{quote(of.name)}"
+            return f"s.{quote(prop.name)}"
 
 
 def _open(feed: Feed, rows: Span) -> str:
@@ -255,14 +255,14 @@ def _open(feed: Feed, rows: Span) -> str:
 def _whose(engine: Engine, feed: Feed, rows: Span, holders: Holders | None) -> Iterator[str]:
     """Within the block, a further condition on those rows where no time says where they lie: facts lie by
     person. Key columns are never empty."""
-    placed = name_of("placed", feed)
+    identified = name_of("identified", feed)
     if not feed.key or rows.rows > FEW or (feed.event_time and feed.event_time.key):
         yield "true"
     elif "person_id" in _key(feed):
-        yield f"person_id IN (SELECT person_id FROM {quote(placed)})"
+        yield f"person_id IN (SELECT person_id FROM {quote(identified)})"
     else:
         with held_by(
-            engine, name_of("holders", feed), holders.of_facts(engine, feed, placed) if holders else None
+            engine, name_of("holders", feed), holders.of_facts(engine, feed, identified) if holders else None
         ) as whose:
             yield whose
 
@@ -280,8 +280,8 @@ def cluster_columns(feed: Feed) -> list[str]:
     return [c for c in ("household_id", "person_id", *time) if c in columns] or list(columns)
 
 
-def _list(columns: Iterable[str], of: str = "") -> str:
-    return ", ".join((f"{of}." if of else "") + quote(c) for c in columns)
+def _list(columns: Iterable[str], alias: str = "") -> str:
+    return ", ".join((f"{alias}." if alias else "") + quote(c) for c in columns)
 
 
 def _same(left: str, right: str, columns: Iterable[str]) -> str:

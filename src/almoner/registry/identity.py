@@ -94,18 +94,18 @@ def see_numbers(
     """Fill `number_seen`, and `bad_number` where one is. Only numbers that nobody has checked before are
     checked. A feed without numbers fills neither. `expected`: whose they may be was found before; `ahead`:
     and nobody else is looked for, so where one may be `new` nothing is filled."""
-    of = feed.with_role(Role.RESIDENT_ID)
-    if of is None:
+    prop = feed.with_role(Role.RESIDENT_ID)
+    if prop is None:
         return Numbers()
-    unchecked = _see_expected(engine, feed, of) if expected else _see(engine, vault, feed, of)
-    verdicts = check_numbers(of.identifier, unchecked)
+    unchecked = _see_expected(engine, feed, prop) if expected else _see(engine, vault, feed, prop)
+    verdicts = check_numbers(prop.identifier, unchecked)
     if ahead and _others(unchecked, verdicts):
         return Numbers(new=True)
     if expected and _others(
         unchecked, verdicts
     ):  # somebody new perhaps, or who came with an earlier delivery of these
-        unchecked = _see(engine, vault, feed, of)
-        verdicts = check_numbers(of.identifier, unchecked)
+        unchecked = _see(engine, vault, feed, prop)
+        verdicts = check_numbers(prop.identifier, unchecked)
     bad = [v for v in verdicts if v.rule]
     if bad:
         with engine.register(
@@ -121,56 +121,58 @@ def _others(numbers: Sequence[str], verdicts: Sequence[NumberVerdict]) -> bool:
     return len(numbers) > sum(v.rule is not None for v in verdicts)
 
 
-def _see(engine: Engine, vault: Vault, feed: Feed, of: Property) -> list[str]:
+def _see(engine: Engine, vault: Vault, feed: Feed, prop: Property) -> list[str]:
     """Fill `number_seen`. Gives the numbers that were never checked as the feed says."""
     engine.materialize(
         name_of("number_seen", feed),
         f"""
         SELECT number, number AS canonical, number_index, person_id, checked_as
-        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, of)}))
+        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, prop)}))
         LEFT JOIN registry.person USING (number_index)
         """,
         pads(vault),
     )
-    return _unchecked(engine, feed, of)
+    return _unchecked(engine, feed, prop)
 
 
-def _see_expected(engine: Engine, feed: Feed, of: Property) -> list[str]:
+def _see_expected(engine: Engine, feed: Feed, prop: Property) -> list[str]:
     """As `_see`, among those who were expected; of others the index is not found out."""
     engine.materialize(
         name_of("number_seen", feed),
         f"""
         SELECT s.number, s.number AS canonical, e.number_index, e.person_id, e.checked_as
-        FROM ({_staged(feed, of)}) s
+        FROM ({_staged(feed, prop)}) s
         LEFT JOIN {_EXPECTED} e ON e.number = s.number
         """,
     )
-    return _unchecked(engine, feed, of)
+    return _unchecked(engine, feed, prop)
 
 
-def _staged(feed: Feed, of: Property) -> str:
-    return f"SELECT DISTINCT {quote(of.name)} AS number FROM {quote(stage_of(feed))} WHERE number IS NOT NULL"
+def _staged(feed: Feed, prop: Property) -> str:
+    return (
+        f"SELECT DISTINCT {quote(prop.name)} AS number FROM {quote(stage_of(feed))} WHERE number IS NOT NULL"
+    )
 
 
 def _table(what: str, feed: Feed) -> str:
     return quote(name_of(what, feed))
 
 
-def _unchecked(engine: Engine, feed: Feed, of: Property) -> list[str]:
+def _unchecked(engine: Engine, feed: Feed, prop: Property) -> list[str]:
     unchecked = (
         f"SELECT number FROM {_table('number_seen', feed)} WHERE checked_as IS DISTINCT FROM $identifier"
     )
-    return engine.table(unchecked, {"identifier": of.identifier or ""}).column(0).to_pylist()  # type: ignore[no-any-return]
+    return engine.table(unchecked, {"identifier": prop.identifier or ""}).column(0).to_pylist()  # type: ignore[no-any-return]
 
 
 def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
     """Fill `household_seen`; new households get the next ids in the order of their numbers. A feed without
     households fills nothing."""
-    of = feed.with_role(Role.HOUSEHOLD)
-    if of is None:
+    prop = feed.with_role(Role.HOUSEHOLD)
+    if prop is None:
         return
     seen = f"""
-        SELECT DISTINCT {quote(of.name)} AS household_no
+        SELECT DISTINCT {quote(prop.name)} AS household_no
         FROM {quote(stage_of(feed))}
         WHERE household_no IS NOT NULL
         """
@@ -242,17 +244,17 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
     return bool(engine.rows(f"SELECT 1 FROM {_table('person_seen', feed)} WHERE is_new LIMIT 1"))
 
 
-def keep_new(engine: Engine, feed: Feed) -> int:
+def insert_new(engine: Engine, feed: Feed) -> int:
     """Enter the new households and persons that facts of this delivery rest on. Gives the number of
     new persons."""
-    columns, placed = {p.fact_column for p in feed.properties}, _table("placed", feed)
+    columns, identified = {p.fact_column for p in feed.properties}, _table("identified", feed)
     if "household_id" in columns:
         engine.execute(
             f"""
             INSERT INTO registry.household
             SELECT household_id, key_index
             FROM {_table("household_seen", feed)}
-            WHERE is_new AND household_id IN (SELECT household_id FROM {placed})
+            WHERE is_new AND household_id IN (SELECT household_id FROM {identified})
             ORDER BY household_id
             """
         )
@@ -263,11 +265,11 @@ def keep_new(engine: Engine, feed: Feed) -> int:
         f"""
         SELECT person_id, any_value(number_index) AS number_index
         FROM {_table("person_seen", feed)}
-        WHERE is_new AND person_id IN (SELECT person_id FROM {placed})
+        WHERE is_new AND person_id IN (SELECT person_id FROM {identified})
         GROUP BY person_id
         """,
     )
-    of = feed.with_role(Role.RESIDENT_ID)
+    prop = feed.with_role(Role.RESIDENT_ID)
     engine.execute(
         f"""
         INSERT INTO registry.person
@@ -275,7 +277,7 @@ def keep_new(engine: Engine, feed: Feed) -> int:
         FROM {_table("person_kept", feed)}
         ORDER BY person_id
         """,
-        {"checked_as": (of.identifier if of else None) or ""},
+        {"checked_as": (prop.identifier if prop else None) or ""},
     )
     return persons
 

@@ -92,12 +92,12 @@ def _write(
 ) -> DeliveryReceipt:
     log, again = DeliveryLog(engine), _Again()
     delivery_id = log.number()
-    looked = Staging(
-        engine=engine, vault=vault, feed=feed, received_at=received_at, refused=again, settled=True
-    ).at(_slices(feed, rows))
+    staged = Staging(
+        engine=engine, vault=vault, feed=feed, received_at=received_at, refused=again, from_quarantine=True
+    ).run(_slices(feed, rows))
     outcome = Work(
         engine=engine, vault=vault, store=store, feed=feed, received_at=received_at, delivery_id=delivery_id
-    ).write(looked)
+    ).write(staged)
     passed = [id_ for id_ in rows if id_ not in again.rows]
     if not passed:
         raise _NothingPassed
@@ -115,11 +115,11 @@ def _write(
         file="quarantine",
         received_at=received_at,
         complete_through=None,
-        rows_read=looked.read,
+        rows_read=staged.read,
         rows_new=written.new,
         rows_corrected=written.corrected,
         rows_unchanged=written.unchanged,
-        rows_duplicate=looked.duplicates,
+        rows_duplicate=staged.duplicates,
         rows_quarantined=len(again.rows),
         faults=rules.total(),
         rules=dict(rules),

@@ -40,13 +40,13 @@ def discard_orphans(engine: Engine, store: IdentityStore) -> None:
 def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
     """Fill `to_seal`, one row a person; gives how many. Where the register has spoken, what another feed
     says of a name does not count."""
-    spoken = (
+    is_new_to_vault = (
         "i.identity_hash IS DISTINCT FROM r.identity_hash"
         if feed.membership
         else "r.identity_hash IS NULL AND NOT i.blank"
     )
-    told = names(feed)
-    wanted = f"(is_new OR (i.person_id IS NOT NULL AND {spoken}))" if told else "true"
+    has_names = holds_names(feed)
+    wanted = f"(is_new OR (i.person_id IS NOT NULL AND {is_new_to_vault}))" if has_names else "true"
     return engine.materialize(
         KEPT,
         f"""
@@ -55,7 +55,7 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
         ),
         seen AS (
           SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
-          FROM {quote(name_of("person_seen", feed))} {"" if told else "WHERE is_new"}
+          FROM {quote(name_of("person_seen", feed))} {"" if has_names else "WHERE is_new"}
           GROUP BY person_id, is_new
         )
         SELECT
@@ -71,12 +71,12 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
         LEFT JOIN identity i USING (person_id)
         WHERE {wanted}
         """,
-        pads(vault) if told else None,
+        pads(vault) if has_names else None,
     )
 
 
 def _identities(feed: Feed) -> str:
-    if not names(feed):
+    if not holds_names(feed):
         return """
             SELECT
               0::BIGINT AS person_id,
@@ -100,19 +100,19 @@ def _identities(feed: Feed) -> str:
           coalesce({", ".join(fields)}) IS NULL AS blank
         FROM {quote(stage_of(feed))} s
         JOIN (
-          SELECT person_id, max({LINE}) AS {LINE} FROM {quote(name_of("placed", feed))} GROUP BY person_id
+          SELECT person_id, max({LINE}) AS {LINE} FROM {quote(name_of("identified", feed))} GROUP BY person_id
         ) USING ({LINE})
         """
 
 
-def names(feed: Feed) -> bool:
+def holds_names(feed: Feed) -> bool:
     """Whether the feed tells names, phones or addresses."""
     return any(feed.with_role(role) for role in _ROLES)
 
 
 def _field(feed: Feed, role: Role) -> str:
-    of = feed.with_role(role)
-    return f"s.{quote(of.name)}" if of else "NULL::VARCHAR"
+    prop = feed.with_role(role)
+    return f"s.{quote(prop.name)}" if prop else "NULL::VARCHAR"
 
 
 def _sealed(vault: Vault, batch: pa.RecordBatch) -> list[SealedIdentity]:

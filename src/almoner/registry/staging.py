@@ -42,7 +42,7 @@ class StagedDelivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Staging:
-    """A look at one delivery. `settled` rows come from quarantine: they do not replace what came later.
+    """A look at one delivery. `from_quarantine` rows come from quarantine: they do not replace what came later.
     `ordered` rows came one after the other: of several with one key the last holds. `expected`: whose
     numbers they may be was found before (`identity.expect`). `holders` may be given while nothing is
     written in the transaction.
@@ -53,20 +53,20 @@ class Staging:
     feed: Feed
     received_at: dt.datetime
     refused: RefusedRows
-    settled: bool = False
+    from_quarantine: bool = False
     ordered: bool = False
     expected: bool = False
     holders: Holders | None = None
 
-    def at(self, slices: Iterable[Slice]) -> StagedDelivery:
+    def run(self, slices: Iterable[Slice]) -> StagedDelivery:
         """All stages."""
         read = self._stage(slices)
         return self._matched(
             read, identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected)
         )
 
-    def ahead(self, slices: Iterable[Slice]) -> StagedDelivery | None:
-        """As `at`, of rows whose numbers are expected, asking nothing that an `Engine.run_parallel` may not. None
+    def run_ahead(self, slices: Iterable[Slice]) -> StagedDelivery | None:
+        """As `run`, of rows whose numbers are expected, asking nothing that an `Engine.run_parallel` may not. None
         where it must be done in its turn: somebody may be new, who came with other rows perhaps."""
         if self.feed.with_role(Role.HOUSEHOLD):
             return None
@@ -76,10 +76,10 @@ class Staging:
 
     def _matched(self, read: int, numbers: Numbers) -> StagedDelivery:
         anybody = self._identify(numbers)
-        duplicates = self._untangle()
+        duplicates = self._resolve_duplicates()
         rows = facts.span(self.engine, self.feed)
         matched = facts.match_known(self.engine, self.feed, rows, self.holders)
-        if self.settled and self._refuse_superseded(matched):
+        if self.from_quarantine and self._refuse_superseded(matched):
             rows = facts.span(self.engine, self.feed)
             matched = facts.match_known(self.engine, self.feed, rows, self.holders)
         return StagedDelivery(read=read, duplicates=duplicates, anybody=anybody, rows=rows, matched=matched)
@@ -106,9 +106,9 @@ class Staging:
         identity.see_households(self.engine, self.vault, self.feed)
         return identity.see_persons(self.engine, self.feed, numbers)
 
-    def _untangle(self) -> int:
+    def _resolve_duplicates(self) -> int:
         """Rows that share a key: equal ones are one, different ones are nobody's guess."""
-        facts.place(self.engine, self.feed)
+        facts.identify_rows(self.engine, self.feed)
         if not facts.find_duplicate_keys(self.engine, self.feed):
             return 0
         if self.ordered:
@@ -149,14 +149,14 @@ class Staging:
             ORDER BY s.{LINE}
             """
         )
-        of = self.feed.property_named(column) if column else None
+        prop = self.feed.property_named(column) if column else None
         for line, rule, *values in rows:
             cells = dict(zip(names, values, strict=True))
-            yield BadRow(line, raw_row(cells), ((column, masked(cells.get(column or ""), of), rule),))
+            yield BadRow(line, raw_row(cells), ((column, masked(cells.get(column or ""), prop), rule),))
 
 
 @dataclass
-class _Held:
+class _HeldRows:
     """Keeps rows that cannot go in for whoever writes them."""
 
     rows: list[BadRow] = field(default_factory=list)
@@ -173,8 +173,8 @@ def stage_ahead(
     slices: Iterable[Slice],
     holders: Holders,
 ) -> StagedDelivery | None:
-    """`Staging.ahead` of rows that came one after the other; what cannot go in is in what it gives."""
-    held = _Held()
+    """`Staging.run_ahead` of rows that came one after the other; what cannot go in is in what it gives."""
+    held = _HeldRows()
     found = Staging(
         engine=engine,
         vault=vault,
@@ -184,5 +184,5 @@ def stage_ahead(
         ordered=True,
         expected=True,
         holders=holders,
-    ).ahead(slices)
+    ).run_ahead(slices)
     return found and replace(found, bad=tuple(held.rows))

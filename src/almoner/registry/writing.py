@@ -19,10 +19,10 @@ from almoner.registry.vault import IdentityStore, Vault
 
 @dataclass(frozen=True)
 class WritingOutcome:
-    """What became of a delivery's rows that were `looked` at. `last_event` is the largest event time of
+    """What became of a delivery's rows that were `staged` at. `last_event` is the largest event time of
     the good ones."""
 
-    looked: StagedDelivery
+    staged: StagedDelivery
     written: Written
     new_persons: int = 0
     last_event: dt.date | None = None
@@ -47,21 +47,21 @@ class Work:
     received_at: dt.datetime
     delivery_id: int
 
-    def write(self, looked: StagedDelivery) -> WritingOutcome:
+    def write(self, staged: StagedDelivery) -> WritingOutcome:
         """Add what is new, close what it corrects."""
         new_persons = (
-            identity.keep_new(self.engine, self.feed)
-            if looked.anybody or self.feed.with_role(Role.HOUSEHOLD)
+            identity.insert_new(self.engine, self.feed)
+            if staged.anybody or self.feed.with_role(Role.HOUSEHOLD)
             else 0
         )
-        written = facts.write(self.engine, self.feed, looked.matched, self.received_at, self.delivery_id)
-        if self.feed.with_role(Role.RESIDENT_ID) and (looked.anybody or sealing.names(self.feed)):
+        written = facts.write(self.engine, self.feed, staged.matched, self.received_at, self.delivery_id)
+        if self.feed.with_role(Role.RESIDENT_ID) and (staged.anybody or sealing.holds_names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
-        return WritingOutcome(looked, written, new_persons, self._last_event(looked.rows))
+        return WritingOutcome(staged, written, new_persons, self._last_event(staged.rows))
 
-    def withdraw(self, looked: StagedDelivery) -> WritingOutcome:
+    def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name; nothing is added. `feed` is one of `keys_only`."""
-        return WritingOutcome(looked, facts.close(self.engine, self.feed, looked.matched, self.received_at))
+        return WritingOutcome(staged, facts.close(self.engine, self.feed, staged.matched, self.received_at))
 
     def _last_event(self, rows: facts.Span) -> dt.date | None:
         time = self.feed.event_time

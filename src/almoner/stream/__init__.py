@@ -2,9 +2,9 @@
 
 ::
 
-    events ─┐ files  ─┴► inbox or landing folder ► the same intake as files ► a cycle on the touched
-    households ► casework
+    events ─► inbox ──────────┐
+    files ──► landing folder ─┴► intake ► a cycle over the dirty households ► casework
 
-`inbox` keeps what came, sealed, until it was taken in; `rounds` takes it in; `ticks` finds who is due by
-time alone; `worker` does all of it in order, and repeats it after any interruption.
+`inbox` keeps events, sealed, until they are taken in, and `rounds` takes them in. `ticks` finds households
+that are due by time alone. `worker` does all of it in order, and repeats a step after any interruption.
 """

@@ -21,7 +21,7 @@ LARGEST_DATA_BYTES = 64 * 1024
 
 
 class EventRefused(AlmonerError):  # noqa: N818 - it is a refusal, not a fault of ours
-    """An event that is none. `attribute` names what is wrong; the text never quotes data."""
+    """Not a valid event. `attribute` names what is wrong; the text never quotes data."""
 
     def __init__(self, attribute: str, message: str) -> None:
         super().__init__(message)
@@ -30,7 +30,8 @@ class EventRefused(AlmonerError):  # noqa: N818 - it is a refusal, not a fault o
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One record under way. `source` and `id` together identify it for good; `data` is personal data as JSON."""
+    """One record on its way into the facts. `source` and `id` together identify it; `data` is personal data
+    as JSON."""
 
     source: str
     id: str

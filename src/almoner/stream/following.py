@@ -1,9 +1,8 @@
-"""Casework follows: while it is brought up to date with what a cycle found, the next round is taken in
-already.
+"""Brings casework up to date with a cycle while the worker already takes in the next round.
 
-It is another database, and another processor. Nothing else of this process writes to it meanwhile: whoever
-wants to, waits. What was handed on is kept with the facts until casework has it (`stream_state.enqueue`),
-so a process that dies in between loses nothing.
+Casework is another database, and uses another processor. Nothing else of this process writes to it meanwhile;
+other calls wait. What is pending for casework is stored with the facts until casework has it
+(`almoner.stream.state.enqueue`), so a process that dies in between loses nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from almoner.stream.timelines_due import TimelineSink
 
 
 class AppliedLike(Protocol):
-    """What casework says it did."""
+    """What casework did, in numbers of cases."""
 
     @property
     def cases_opened(self) -> int: ...
@@ -32,33 +31,37 @@ class AppliedLike(Protocol):
 
 
 class Casework(TimelineSink, Protocol):
-    """What the worker asks of casework."""
+    """The calls of casework that the worker uses."""
 
     def show_feeds(self) -> None:
-        """Bring up to date what casework shows of how far feeds are complete."""
+        """Update the days through which casework shows feeds as complete."""
 
     def tally(self) -> bool:
-        """Count what quality and fairness show, unless it was counted within a day; whether it was."""
+        """Count the figures of quality and fairness, at most once a day. Gives whether they were counted."""
 
     def apply_all(self, evidence_lost: Sequence[int]) -> AppliedLike:
-        """Bring all cases, their members and all names up to date with the outbox. Of the `evidence_lost`
-        households nothing is known any more of what was said, because a record was corrected or withdrawn."""
+        """Bring all cases, their members and all names up to date with the outbox.
+
+        `evidence_lost`: households with open signals whose evidence was corrected or withdrawn.
+        """
 
     def read(
         self, households: Sequence[int], evidence_lost: Sequence[int]
     ) -> Iterator[Callable[[], AppliedLike]]:
-        """Read what the outbox has that was not read yet, and the members of these households; gives, a
-        bounded part at a time and at least one, what brings cases up to date with it. That asks nothing of
-        the facts: another thread may do it, in this order. `evidence_lost`: as for `apply_all`.
+        """Read the unread changes of the outbox, and the members of these households.
+
+        Gives functions that bring cases up to date: at least one, each for a bounded part of the changes.
+        They do not read the facts, so another thread may call them, in this order. `evidence_lost`: as for
+        `apply_all`.
         """
 
     def close(self) -> None:
-        """Nothing is asked any more."""
+        """Release the connection; no other call follows."""
 
 
 @dataclass
 class Followed:
-    """What came of one cycle in casework."""
+    """What casework did for one cycle, and in how many seconds."""
 
     cases_opened: int = 0
     cases_updated: int = 0
@@ -75,7 +78,7 @@ class Following:
 
     @property
     def busy(self) -> bool:
-        """Whether a cycle is being followed, or nobody has asked yet how it ended."""
+        """Whether casework follows a cycle, or nobody has asked yet how that ended."""
         return self._running is not None
 
     def begin(
@@ -92,12 +95,12 @@ class Following:
         self._run(partial(_do, part, followed, then))
 
     def look(self) -> None:
-        """Raise what went wrong, if it has ended."""
+        """If casework has finished, raise the error that it ended with, if any."""
         if self._running and self._running.done():
             self.wait()
 
     def wait(self) -> None:
-        """Until casework has all that it was told. Raises what went wrong with it."""
+        """Wait until casework has followed, and raise the error that it ended with, if any."""
         running, self._running = self._running, None
         if running is None:
             return
@@ -109,12 +112,12 @@ class Following:
             raise RuntimeError("Casework could not be brought up to date.") from error
 
     def close(self) -> None:
-        """After what is under way; how it ends does not matter, for it is done again."""
+        """Wait for the running call and close. How it ends does not matter: it will be done again."""
         self._pool.shutdown()
         self._casework.close()
 
     def apply_all(self, evidence_lost: Sequence[int]) -> AppliedLike:
-        """At once, as after a sweep or when a worker starts."""
+        """Apply the whole outbox at once, as after a sweep or when a worker starts."""
         self.wait()
         return self._casework.apply_all(evidence_lost)
 
@@ -135,7 +138,7 @@ class Following:
         return self._casework.open_households(all_of_them=all_of_them)
 
     def in_turn(self, store: IdentityStore) -> IdentityStore:
-        """The vault in casework's database, written to while nothing else is."""
+        """The vault's store in casework's database; its writes wait until casework has followed."""
         return _InTurn(store, self)
 
     def _run(self, task: Callable[[], None]) -> None:

@@ -1,9 +1,10 @@
-"""The durable inbox: what came waits here until the facts hold it. A SQLite file, open to many processes
-at once.
+"""The durable inbox: a SQLite file in which events wait until the facts have them. Many processes may open
+it.
 
 Records hold identities, so they are sealed with the vault's key before they are written, and deleted once
-they were taken in. The names of events (source and id) are kept as blind indexes only: a sender may have
-made them of a resident's number. A receipt is given when the disk has the event (`synchronous=FULL`).
+they were taken in. The names of events (source and id) are stored only as blind indexes, because a sender
+may have made them of a resident's number. A receipt is given when the event is on the disk
+(`synchronous=FULL`).
 """
 
 from __future__ import annotations
@@ -26,9 +27,7 @@ FILE = "inbox.sqlite3"
 SEALED_FIELD = "event"
 INDEX_PREFIX = "event\x1f"  # no number of a person can begin so: control characters are refused
 INDEX_BYTES = 16
-NAMES_KEPT_DAYS = (
-    30  # so long an event that comes again is known; after that its row is still compared by key
-)
+NAMES_KEPT_DAYS = 30  # a repeated event is recognised for so long; later its row is still compared by key
 LARGEST_BYTES = 4 * 1024**3  # of what waits; more is refused until the worker has caught up
 _WAIT_SECONDS = 30.0
 NAMES_AT_ONCE = 500  # in one statement
@@ -50,17 +49,17 @@ CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL)
 
 
 class InboxFull(AlmonerError):  # noqa: N818 - a state, no fault of ours
-    """So much waits already that no more is taken; nothing of this call was kept."""
+    """Too much waits already; nothing of this call was stored."""
 
 
 class InboxAway(AlmonerError):  # noqa: N818 - a state, no fault of ours
-    """The inbox cannot be written or read now (a full disk, for instance); nothing of this call was kept."""
+    """The inbox cannot be written or read now (a full disk, for instance); nothing was stored."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The receipt: so many events are on the disk now, so many were there before. `position` is the last
-    one's."""
+    """The receipt: how many events are stored now, and how many were known before. `position` is that of the
+    last event."""
 
     accepted: int
     repeated: int
@@ -70,7 +69,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class WaitingEvent:
-    """One event as it comes out again. `data` is personal data."""
+    """One event of the inbox, opened. `data` is personal data as JSON; `seq` is its position."""
 
     seq: int
     withdrawn: bool
@@ -105,9 +104,9 @@ class Inbox:
                 database.execute(statement)
 
     def put(self, events: Sequence[Event], at: dt.datetime) -> Accepted:
-        """Keep events in their order; those that came before are counted and left out. All or nothing.
+        """Store events in their order, all or none. Those that came before are counted and left out.
 
-        Raises InboxFull or InboxAway; then nothing was kept.
+        Raises InboxFull or InboxAway; then nothing was stored.
         """
         names = [self._vault.index(f"{INDEX_PREFIX}{e.source}\x1f{e.id}")[:INDEX_BYTES] for e in events]
         handles = [int.from_bytes(name[:8]) >> 1 for name in names]
@@ -142,12 +141,12 @@ class Inbox:
         return Accepted(len(fresh), len(events) - len(fresh), position, at)
 
     def position(self) -> int:
-        """The last event that ever came."""
+        """The position of the last event that ever came."""
         with self._reading() as database:
             return _position(database)
 
     def feeds_with_more(self, offsets: Mapping[str, int]) -> dict[str, int]:
-        """By feed, its first event beyond the offset."""
+        """By feed, the position of its first event beyond the offset."""
         with self._reading() as database:
             return {
                 feed: seq for feed in _feeds(database) if (seq := _next(database, feed, offsets.get(feed, 0)))
@@ -155,7 +154,7 @@ class Inbox:
 
     def take(self, feed: str, after: int, rows: int, most_bytes: int) -> list[WaitingEvent]:
         """The next events of a feed, oldest first: at most `rows`, and not many more than `most_bytes` of
-        data. They stay."""
+        data. They stay in the inbox."""
         sql = """
             SELECT seq, handle, withdrawn, complete_through, received_at, sealed
             FROM waiting
@@ -163,18 +162,18 @@ class Inbox:
             ORDER BY seq
             LIMIT ?
             """
-        found: list[tuple[Any, ...]] = []
+        rows_taken: list[tuple[Any, ...]] = []
         size = 0
         with self._reading() as database:
             for row in database.execute(sql, (feed, after, rows)):
-                found.append(row)
+                rows_taken.append(row)
                 size += len(row[5] or b"")
                 if size >= most_bytes:
                     break
-        return [self._opened_row(row) for row in found]
+        return [self._opened_row(row) for row in rows_taken]
 
     def purge(self, offsets: Mapping[str, int]) -> int:
-        """Delete what the facts hold. Gives how many were deleted."""
+        """Delete, by feed, the events up to the offset, which the facts have. Gives their number."""
         gone = 0
         with self._writing() as database:
             for feed, seq in offsets.items():
@@ -184,21 +183,21 @@ class Inbox:
         return gone
 
     def forget_names(self, today: dt.date) -> None:
-        """Names of events that came so long ago that nobody sends them again."""
+        """Delete the names of events that came more than `NAMES_KEPT_DAYS` ago."""
         with self._writing() as database:
             database.execute("DELETE FROM known WHERE day < ?", (today.toordinal() - NAMES_KEPT_DAYS,))
 
     def backlog(self) -> dict[str, Backlog]:
-        """What waits, by feed; counts every event that waits."""
+        """What waits, by feed. It counts every waiting event, so it is slow for many."""
         sql = "SELECT count(*), min(seq) FROM waiting WHERE feed = ?"
-        found: dict[str, Backlog] = {}
+        backlog: dict[str, Backlog] = {}
         with self._reading() as database:
             for feed in _feeds(database):
                 events, first = database.execute(sql, (feed,)).fetchone()
                 row = database.execute("SELECT received_at FROM waiting WHERE seq = ?", (first,)).fetchone()
                 if row:
-                    found[feed] = Backlog(events, dt.datetime.fromisoformat(row[0]))
-        return found
+                    backlog[feed] = Backlog(events, dt.datetime.fromisoformat(row[0]))
+        return backlog
 
     def totals(self) -> dict[str, int]:
         """Events accepted and repeated since the inbox was made."""
@@ -254,34 +253,34 @@ class Inbox:
             ) from None
 
     def _connection(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if found is None:
-            found = sqlite3.connect(
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
                 self.path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
             )
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "cache_size=-65536"):
-                found.execute(f"PRAGMA {pragma}").fetchall()
-            self._local.connection = found
-            self._opened.append(found)
-        return found
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+            self._local.connection = connection
+            self._opened.append(connection)
+        return connection
 
 
 def _known(database: sqlite3.Connection, names: Sequence[bytes]) -> set[bytes]:
-    """Those of the names that came before."""
-    found: set[bytes] = set()
+    """Those of `names` that came before."""
+    known: set[bytes] = set()
     for start in range(0, len(names), NAMES_AT_ONCE):
-        some = names[start : start + NAMES_AT_ONCE]
-        found.update(
+        batch = names[start : start + NAMES_AT_ONCE]
+        known.update(
             name
             for (name,) in database.execute(
-                f"SELECT name FROM known WHERE name IN ({', '.join('?' * len(some))})", some
+                f"SELECT name FROM known WHERE name IN ({', '.join('?' * len(batch))})", batch
             )
         )
-    return found
+    return known
 
 
 def _feeds(database: sqlite3.Connection) -> list[str]:
-    """Feeds of which something waits, by jumping over the index."""
+    """Feeds with waiting events. It jumps from feed to feed in the index and does not read every event."""
     sql = """
         WITH RECURSIVE f(feed) AS (
           SELECT min(feed)

@@ -1,10 +1,8 @@
-"""A Kafka topic a feed: CloudEvents (structured JSON, one a message) go into the inbox, and only then
-count as read.
+"""Reads CloudEvents from Kafka into the inbox: a topic for each feed, one event in structured JSON a message.
 
-The group's position is committed after the inbox has the events on the disk; what is read twice because a
-process died in between is known by its source and id. A message that is no event is told with its place
-and passed over: it stays in the topic. When a broker refuses or goes away, the group is joined anew until
-it answers.
+The group's position is committed once the inbox has stored the events. If a process dies in between, events
+are read twice, and the inbox recognises them by source and id. A message that is no event is logged with its
+position and skipped; it stays in the topic. When a broker refuses or goes away, the group is joined again.
 """
 
 from __future__ import annotations
@@ -28,23 +26,19 @@ PACKAGE = "confluent_kafka"
 GROUP = "almoner"
 MESSAGES = 2_000  # at a time
 POLL_SECONDS, REST_SECONDS = 0.2, 5.0
-AGAIN_SECONDS = 60.0  # until the same trouble with a broker is told again
-ASK_SECONDS, ANSWER_SECONDS = (
-    5.0,
-    1.0,
-)  # while it is not known whether brokers answer: how often they are asked, and how long they have
+AGAIN_SECONDS = 60.0  # until the same trouble with a broker is logged again
+# while it is not known whether brokers answer: how often they are asked, and how long they have
+ASK_SECONDS, ANSWER_SECONDS = 5.0, 1.0
 DEFAULTS = {
     "group.id": GROUP,
-    "session.timeout.ms": (
-        "10000"
-    ),  # a worker that was killed keeps its partitions from the next one for so long
+    "session.timeout.ms": "10000",  # a killed worker keeps its partitions from the next one for so long
     "reconnect.backoff.ms": "1000",  # twenty times a second otherwise
-    "log_level": "2",  # what it says of brokers comes by `error_cb` too, and is told there
+    "log_level": "2",  # messages about brokers come by `error_cb` too, and are logged there
 }
-OURS = {
+OURS = {  # settings that nobody may change: otherwise events could be lost
     "auto.offset.reset": "earliest",
     "enable.auto.commit": "false",
-}  # what no settings change, for then something could be lost
+}
 
 
 def refuse_without_package() -> None:
@@ -54,14 +48,16 @@ def refuse_without_package() -> None:
 
 
 def settings_in(file: Path) -> dict[str, str]:
-    """librdkafka's settings (TLS, how to log in, the group) of a file with a `name=value` a line, as
-    Kafka's own clients have them. Raises AlmonerError with the line that is none; what stands in it is not
-    quoted, for it may be a password."""
+    """librdkafka's settings (TLS, log-in, group) of a file with one `name=value` a line, as in Kafka's
+    clients.
+
+    Raises AlmonerError with the number of a line that is wrong. The line is not quoted: it may be a password.
+    """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise AlmonerError(f"{file} cannot be read ({type(error).__name__}).") from None
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         name, equals, value = (part.strip() for part in line.partition("="))
         if not name or name.startswith("#"):
@@ -70,15 +66,15 @@ def settings_in(file: Path) -> dict[str, str]:
             raise AlmonerError(f"{file}, line {number}: write name=value, or # before a remark.")
         if name in OURS:
             raise AlmonerError(
-                f"{file}, line {number}: {name} is Almoner's own affair, for nothing may be lost. Take the"
+                f"{file}, line {number}: Almoner sets {name} itself, so that no event is lost. Take the"
                 " line out."
             )
-        found[name] = value
-    return found
+        settings[name] = value
+    return settings
 
 
 class Message(Protocol):
-    """What a consumer gives."""
+    """A message of a consumer, as `confluent_kafka` gives it."""
 
     def value(self) -> bytes | None: ...
     def error(self) -> object | None: ...
@@ -102,8 +98,7 @@ class Topics:
     _quiet_until: dict[str, float] = field(default_factory=dict, init=False)
 
     def refuse_wrong_settings(self) -> None:
-        """Raises AlmonerError when librdkafka does not know a setting, or not so. Whether brokers answer
-        is another matter."""
+        """Raises AlmonerError when librdkafka does not accept the settings. It does not ask the brokers."""
         from confluent_kafka import KafkaException
 
         try:
@@ -139,7 +134,7 @@ class Topics:
         return Consumer({**DEFAULTS, **self.configuration, **OURS, "error_cb": self._on_error})
 
     def _ask(self, consumer: Any) -> None:
-        """Ask brokers that did not answer, now and then, until they do."""
+        """Ask brokers that did not answer every few seconds until they do."""
         from confluent_kafka import KafkaException
 
         if self.answers or monotonic() < self._ask_at:
@@ -153,7 +148,7 @@ class Topics:
             log_line("kafka", answers=True)
 
     def _on_error(self, error: Any) -> None:
-        """What librdkafka says of brokers is told once in a while: one that is away is looked for every
+        """Log an error of librdkafka, the same one at most once in `AGAIN_SECONDS`: it repeats every
         second."""
         from confluent_kafka import KafkaError
 
@@ -169,15 +164,15 @@ class Topics:
             if message.error():
                 log_line("kafka", topic=message.topic(), error=str(message.error()))
         arrived = [message for message in messages if not message.error()]
-        if arrived and self._kept(self._events(arrived), stop):
+        if arrived and self._stored(self._events(arrived), stop):
             consumer.commit(asynchronous=False)
 
     def _events(self, messages: Sequence[Message]) -> list[Event]:
         today = dt.datetime.now().date()
-        found: list[Event] = []
+        events: list[Event] = []
         for message in messages:
             try:
-                found.append(self._event(message, today))
+                events.append(self._event(message, today))
             except (EventRefused, ValueError, RecursionError) as error:
                 self.refused += 1
                 about = error.attribute if isinstance(error, EventRefused) else "json"
@@ -188,7 +183,7 @@ class Topics:
                     offset=message.offset(),
                     about=about,
                 )
-        return found
+        return events
 
     def _event(self, message: Message, today: dt.date) -> Event:
         attributes = json.loads(message.value() or b"")
@@ -199,8 +194,8 @@ class Topics:
             raise EventRefused("type", "`type` must name the feed of the topic.")
         return event
 
-    def _kept(self, events: list[Event], stop: Flag) -> bool:
-        """Whether the inbox has them; it is asked again until it does, or until `stop` is set."""
+    def _stored(self, events: list[Event], stop: Flag) -> bool:
+        """Store events in the inbox, trying again until `stop` is set. Gives whether they are stored."""
         while not stop.is_set():
             try:
                 self.inbox.put(events, dt.datetime.now())

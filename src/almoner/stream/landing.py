@@ -1,10 +1,11 @@
-"""Landing folders: HOME/landing/<department>/ takes files. Of what was taken in done/ holds the receipt,
-and the file itself only where the installation says for how many days; what was not taken in moves to
-refused/ with the reason.
+"""Takes in the files that departments put into HOME/landing/<department>/.
 
-A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some
-seconds; give it a name that ends in ``.part`` (or begins with a dot) while it is being written, and rename
-it at the end. A marker may hold one day, ``YYYY-MM-DD``: the last one that the department vouches for.
+A file that was taken in leaves its receipt in done/; the file itself stays there only for as many days as the
+installation sets. A file that was refused moves to refused/ with the reason.
+
+A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some seconds.
+While a sender writes a file, its name should end in ``.part`` or begin with a dot. A marker may hold one day,
+``YYYY-MM-DD``: the last day for which the department's records are complete.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _NOT_IN_RECEIPTS = ("delivery_id", "unknown_columns", "new_persons")
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of one file: a receipt, or the reason why not."""
+    """The result for one file: a receipt, or the reason why it was refused."""
 
     department: str
     feed: str | None
@@ -55,7 +56,7 @@ class Landing:
     _sizes: dict[Path, tuple[int, float]] = field(default_factory=dict)
 
     def make_folders(self) -> None:
-        """One for each department that owns a feed."""
+        """Make the folders of each department that owns a feed."""
         for department in {f.owner for f in self.pack.feeds.values()}:
             for name in ("", DONE, REFUSED):
                 (self.home / FOLDER / department / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,9 +69,9 @@ class Landing:
         return None
 
     def forget_old(self) -> int:
-        """Delete from done/ what has lain there for long enough. Gives how many files that were."""
-        found = (self.home / FOLDER).glob(f"*/{DONE}/*")
-        old = [f for f in found if f.stat().st_mtime < time() - self._days(f) * 86_400]
+        """Delete old files from done/. Gives their number."""
+        done = (self.home / FOLDER).glob(f"*/{DONE}/*")
+        old = [f for f in done if f.stat().st_mtime < time() - self._days(f) * 86_400]
         for file in old:
             file.unlink(missing_ok=True)
         return len(old)
@@ -80,13 +81,13 @@ class Landing:
 
     def _files(self) -> list[tuple[str, Path]]:
         """Files that may be complete, of all departments, the oldest first."""
-        found = [
+        files = [
             (f.parent.name, f) for f in (self.home / FOLDER).glob("*/*") if f.is_file() and not f.is_symlink()
         ]
-        wanted = [
-            (d, f) for d, f in found if not f.name.startswith(".") and not f.name.lower().endswith(UNFINISHED)
+        complete = [
+            (d, f) for d, f in files if not f.name.startswith(".") and not f.name.lower().endswith(UNFINISHED)
         ]
-        return sorted(wanted, key=lambda each: (each[1].stat().st_mtime_ns, each[1].name))
+        return sorted(complete, key=lambda each: (each[1].stat().st_mtime_ns, each[1].name))
 
     def _is_complete(self, file: Path) -> bool:
         if _marker(file).exists():
@@ -111,7 +112,7 @@ class Landing:
         return Landed(department, feed, receipt)
 
     def _done(self, file: Path, receipt: DeliveryReceipt) -> None:
-        """The receipt stays; the file where it may."""
+        """Write the receipt to done/, and keep the file there if the installation says so."""
         there = file.parent / DONE
         there.mkdir(mode=0o700, exist_ok=True)
         counted = {k: v for k, v in asdict(receipt).items() if k not in _NOT_IN_RECEIPTS}
@@ -138,7 +139,7 @@ class Landing:
     def _take_in(self, feed: str, file: Path, at: dt.datetime) -> DeliveryReceipt:
         received = max(at, last_received(self.engine, feed) or at)
         note = dirty.noting(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
-        delivery = Delivery(file, feed, received, _vouched(file))
+        delivery = Delivery(file, feed, received, _complete_through(file))
         return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)
 
 
@@ -146,8 +147,8 @@ def _marker(file: Path) -> Path:
     return file.with_name(file.name + MARKER)
 
 
-def _vouched(file: Path) -> dt.date | None:
-    """The day in the marker, if there is one."""
+def _complete_through(file: Path) -> dt.date | None:
+    """The day in the marker, if there is one. Raises DeliveryRefused when it holds anything else."""
     marker = _marker(file)
     text = marker.read_text(encoding="utf-8", errors="replace").strip() if marker.exists() else ""
     if not text:
@@ -159,7 +160,7 @@ def _vouched(file: Path) -> dt.date | None:
 
 
 def _refuse(file: Path, reason: str) -> None:
-    """The reason first: a file in refused/ always has one."""
+    """Move the file to refused/; its reason is written first, so a file there always has one."""
     there = file.parent / REFUSED
     there.mkdir(mode=0o700, exist_ok=True)
     name = _free(there, file.name, REASON)
@@ -169,9 +170,9 @@ def _refuse(file: Path, reason: str) -> None:
     _marker(file).unlink(missing_ok=True)
 
 
-def _free(there: Path, wanted: str, beside: str) -> str:
-    """A name that neither a file nor what lies beside one has yet."""
-    name = wanted
-    while (there / name).exists() or (there / f"{name}{beside}").exists():
-        name = f"{dt.datetime.now():%Y%m%d-%H%M%S-%f}-{wanted}"
+def _free(there: Path, name_wanted: str, suffix: str) -> str:
+    """A name in `there` that is free, with and without the suffix."""
+    name = name_wanted
+    while (there / name).exists() or (there / f"{name}{suffix}").exists():
+        name = f"{dt.datetime.now():%Y%m%d-%H%M%S-%f}-{name_wanted}"
     return name

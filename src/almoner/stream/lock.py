@@ -1,4 +1,4 @@
-"""One writer: whoever works on an installation holds its lock, and another is told who that is."""
+"""The lock of an installation: one process writes at a time, and another one learns which that is."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ FILE = "worker.lock"
 
 @contextmanager
 def sole_worker(folder: Path) -> Iterator[None]:
-    """Hold the lock within the block. Raises HomeError when another process holds it. The system lets go
-    of it when a process dies."""
+    """Hold the lock within the block. Raises HomeError when another process holds it.
+
+    The operating system releases it when a process dies.
+    """
     with (folder / FILE).open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

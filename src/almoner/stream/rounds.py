@@ -1,9 +1,8 @@
-"""One round: slices of the inbox go into the facts, together with how far they were taken, in one
-transaction.
+"""Takes one round of events from the inbox into the facts, in one transaction with the new offsets.
 
-They go the way of files (`almoner.registry.deliveries.take_rows`): same checks, quarantine, identities,
-corrections. A slice holds one feed, in the order of arrival; the last word on a key holds. Feeds that
-cannot wait come first.
+Events take the path of files (`almoner.registry.deliveries.take_rows`): the same checks, quarantine,
+identities and corrections. A slice holds events of one feed in the order of arrival; of several with the same
+key the last one counts. Feeds that cannot wait come first.
 """
 
 from __future__ import annotations
@@ -59,12 +58,14 @@ class FeedSlice:
 
 @dataclass
 class Pace:
-    """How much one round takes. Most of what a round costs does not depend on its size, so it grows while
-    more waits than fits. Once all of it does it has room for twice as much as came: at a steady rate
-    nothing is left over for the round after, and a rest of some events would wait as long as all. What is
-    urgent comes first in every round: a bulk feed holds it up for one round at most, and while it keeps
-    coming, rounds grow only as long as one takes less than `urgent_seconds`; while they are far from it,
-    by four times.
+    """How many events one round takes: `size`, between `smallest` and `largest`.
+
+    Most of the cost of a round does not depend on its size, so rounds grow while more events wait than fit.
+    Once all fit, a round has room for twice as many as came, so that at a steady rate none is left over.
+
+    Urgent feeds come first in each round, so a bulk feed delays them by one round at most. While urgent
+    events keep coming, rounds grow only if one takes less than `urgent_seconds`: fourfold if it takes far
+    less.
     """
 
     size: int = SMALLEST
@@ -73,8 +74,8 @@ class Pace:
     urgent_seconds: float = URGENT_SECONDS
 
     def fit(self, *, taken: int, urgent: bool, left: bool, seconds: float) -> None:
-        """After a round: how many it took, whether something urgent was in it, whether anything was left,
-        and how long the one before took with all that followed from it."""
+        """Set the size after a round: it took `taken` events, `urgent` ones among them, and `left` some
+        behind. `seconds`: how long the round before took, with the cycle that followed."""
         if not left:
             self.size = min(self.size, max(self.smallest, 2 * taken))
         elif urgent and seconds > self.urgent_seconds:
@@ -83,20 +84,23 @@ class Pace:
             self.size = min(self.size * (4 if seconds < self.urgent_seconds / 4 else 2), self.largest)
 
     def halve(self) -> None:
-        """After a failure: the smaller the slice, the nearer its cause."""
+        """After a failure: a smaller slice narrows down the record that causes it."""
         self.size = max(1, self.size // 2)
 
 
 @dataclass(frozen=True)
 class _Run:
-    """Rows or withdrawals of a part, read; no slices where it only vouches for days."""
+    """Rows or withdrawals of a slice, read; without slices where it only moves the watermark."""
 
     head: DeliveryHead
     slices: list[Slice]
 
     def numbers(self) -> list[pa.ChunkedArray]:
-        of = self.head.feed.with_role(Role.RESIDENT_ID)
-        return [s.table.column(of.name) for s in self.slices if of.name in s.table.column_names] if of else []
+        number = self.head.feed.with_role(Role.RESIDENT_ID)
+        if number is None:
+            return []
+        tables = (each.table for each in self.slices)
+        return [table.column(number.name) for table in tables if number.name in table.column_names]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +144,7 @@ class Rounds:
         return bool(self.inbox.feeds_with_more(self._offsets).keys() & self.pack.feeds.keys())
 
     def take(self, at: dt.datetime) -> Taken | None:
-        """One round; None when nothing waits. All of it goes in or, when an error is raised, nothing."""
+        """Take one round; None when nothing waits. All of it goes in or, when an error is raised, nothing."""
         parts = self._parts(self._offsets)
         if not parts:
             return None
@@ -166,8 +170,8 @@ class Rounds:
         )
 
     def warm_up(self, at: dt.datetime) -> None:
-        """Go through a round of every feed without a row, and undo it: an engine that keeps plans has them
-        from then on."""
+        """Run a round of every feed without a row, and roll it back, so that the engine has cached the
+        plans."""
         feeds = [feed for feed in self.pack.feeds.values() if feed.sharing_class != "not-shared"]
         heads = [replace(_head(feed, at, f"{NAME} {feed.id}"), expected=True) for feed in feeds]
         runs = [_Run(head, [Objects(head.feed, []).slice(())]) for head in heads]
@@ -175,34 +179,34 @@ class Rounds:
             log, dirty_households = DeliveryLog(self.engine), DirtyHouseholds(self.engine)
             identity.expect(self.engine, self.vault, [], self._holders)
             for order in (runs[::-1], runs):  # so that whoever takes from either end had most of them
-                looked = self._look_ahead(order)
+                staged = self._stage_ahead(order)
             for run in runs:
-                found = looked.get(id(run))
-                self._take_run(run, log, dirty_households, found)
-                if found:
-                    dirty_households.add(run.head.feed, found.matched, corrected=False)
+                delivery = staged.get(id(run))
+                self._take_run(run, log, dirty_households, delivery)
+                if delivery:
+                    dirty_households.add(run.head.feed, delivery.matched, corrected=False)
 
     def set_aside(self, at: dt.datetime) -> bool:
-        """Put the one next event into quarantine as it is: it alone brings the engine down. False when
+        """Put the next event into quarantine unread, because it alone makes the engine fail. False when
         nothing waits."""
         more = self.inbox.feeds_with_more(self._offsets)
         feed = next((f for f in self._order if f in more), None)
         if feed is None:
             return False
-        found = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
+        events = self.inbox.take(feed, self._offsets.get(feed, 0), 1, MOST_BYTES)
         with self.engine.transaction():
             head = self._head(
-                self.pack.feeds[feed], found, dirty.feed_states(self.engine).get(feed, FeedProgress()), at
+                self.pack.feeds[feed], events, dirty.feed_states(self.engine).get(feed, FeedProgress()), at
             )
-            broken = tuple(Broken(e.seq, "engine", e.data or "") for e in found)
+            broken = tuple(Broken(e.seq, "engine", e.data or "") for e in events)
             empty = Objects(self.pack.feeds[feed], []).slice(())
             log = DeliveryLog(self.engine)
             take_rows(self.engine, self.vault, self.store, log, head, [Slice(empty.table, broken)])
             log.write()
-            state.move_offsets(self.engine, {feed: found[-1].seq})
+            state.move_offsets(self.engine, {feed: events[-1].seq})
             clean_up(self.engine, head.feed)
-        self._offsets[feed] = found[-1].seq
-        self.inbox.purge({feed: found[-1].seq})
+        self._offsets[feed] = events[-1].seq
+        self.inbox.purge({feed: events[-1].seq})
         return True
 
     def _parts(self, offsets: dict[str, int]) -> list[FeedSlice]:
@@ -224,7 +228,7 @@ class Rounds:
     def _take_parts(
         self, parts: Sequence[FeedSlice], at: dt.datetime, log: DeliveryLog, dirty_households: DirtyHouseholds
     ) -> Iterator[DeliveryReceipt]:
-        """Of each part, runs of rows and of withdrawals one after the other."""
+        """Take the runs of rows and of withdrawals of each slice, one after the other."""
         feed_states = dirty.feed_states(self.engine)
         read = [(part, self._read(part, feed_states.get(part.feed.id, FeedProgress()), at)) for part in parts]
         identity.expect(
@@ -233,22 +237,22 @@ class Rounds:
             [numbers for _, runs in read for run in runs for numbers in run.numbers()],
             self._holders,
         )
-        looked = self._look_ahead([run for _, runs in read for run in runs[:1] if run.slices])
+        staged = self._stage_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
             before = feed_states.get(part.feed.id, FeedProgress()).complete_through
-            receipts = [self._take_run(run, log, dirty_households, looked.get(id(run))) for run in runs]
+            receipts = [self._take_run(run, log, dirty_households, staged.get(id(run))) for run in runs]
             if any(r.complete_through and (before is None or r.complete_through > before) for r in receipts):
                 dirty.note_moved(self.engine, part.feed.id)
             yield from receipts
 
-    def _look_ahead(self, runs: Sequence[_Run]) -> dict[int, StagedDelivery | None]:
-        """By the first run of each feed, what can be found out of it before any other is written."""
-        tasks = [partial(_look, self.vault, self._holders, run) for run in runs]
+    def _stage_ahead(self, runs: Sequence[_Run]) -> dict[int, StagedDelivery | None]:
+        """Stage the first run of each feed before any is written; by the id of the run."""
+        tasks = [partial(_stage, self.vault, self._holders, run) for run in runs]
         return dict(zip(map(id, runs), self.engine.run_parallel(tasks), strict=True))
 
-    def _read(self, part: FeedSlice, standing: FeedProgress, at: dt.datetime) -> list[_Run]:
+    def _read(self, part: FeedSlice, feed_state: FeedProgress, at: dt.datetime) -> list[_Run]:
         heads = (
-            (replace(self._head(part.feed, run, standing, at), expected=True), run)
+            (replace(self._head(part.feed, run, feed_state, at), expected=True), run)
             for run in in_runs(part.feed, part.events)
         )
         return [
@@ -260,7 +264,7 @@ class Rounds:
         run: _Run,
         log: DeliveryLog,
         dirty_households: DirtyHouseholds,
-        looked: StagedDelivery | None = None,
+        staged: StagedDelivery | None = None,
     ) -> DeliveryReceipt:
         head = run.head
         if not run.slices:
@@ -270,31 +274,31 @@ class Rounds:
             if outcome and (receipt.rows_new or receipt.rows_corrected):
                 dirty_households.add(
                     head.feed,
-                    outcome.looked.matched,
+                    outcome.staged.matched,
                     corrected=receipt.rows_corrected > 0,
                     withdrawn=head.withdraws,
                 )
 
-        return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, looked)
+        return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, staged)
 
     def _head(
-        self, feed: Feed, events: Sequence[WaitingEvent], standing: FeedProgress, at: dt.datetime
+        self, feed: Feed, events: Sequence[WaitingEvent], feed_state: FeedProgress, at: dt.datetime
     ) -> DeliveryHead:
-        named = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
+        name = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
         through = max((e.complete_through for e in events if e.complete_through), default=None)
-        received = max(at, standing.received_at or at)
-        return replace(_head(feed, received, named), complete_through=through, withdraws=events[0].withdrawn)
+        received = max(at, feed_state.received_at or at)
+        return replace(_head(feed, received, name), complete_through=through, withdraws=events[0].withdrawn)
 
 
-def _look(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> StagedDelivery | None:
-    return stage_ahead(engine, vault, run.head.told, run.head.received_at, run.slices, holders)
+def _stage(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> StagedDelivery | None:
+    return stage_ahead(engine, vault, run.head.row_feed, run.head.received_at, run.slices, holders)
 
 
-def _head(feed: Feed, received: dt.datetime, named: str) -> DeliveryHead:
+def _head(feed: Feed, received: dt.datetime, name: str) -> DeliveryHead:
     return DeliveryHead(
         feed=feed,
         name=NAME,
-        sha256=hashlib.sha256(named.encode()).hexdigest(),
+        sha256=hashlib.sha256(name.encode()).hexdigest(),
         received_at=received,
         moves_watermark=False,
         ordered=True,
@@ -302,6 +306,6 @@ def _head(feed: Feed, received: dt.datetime, named: str) -> DeliveryHead:
 
 
 def _slices(head: DeliveryHead, events: Sequence[WaitingEvent]) -> Iterator[Slice]:
-    reader = Objects(head.told, [])
+    reader = Objects(head.row_feed, [])
     for start in range(0, len(events), TEXT_ROWS):
         yield reader.slice(reader.read(e.seq, e.data or "") for e in events[start : start + TEXT_ROWS])

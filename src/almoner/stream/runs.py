@@ -1,8 +1,8 @@
-"""Rows and withdrawals of a slice, in as few runs as their order allows.
+"""Splits a slice into runs of rows and of withdrawals, as few as the order of its events allows.
 
-Each run costs about as much as a small file. Events of different persons may change places where the
-person is part of the feed's key: no row of one is ever named by the other. So a slice needs as many runs
-as one person's events change from rows to withdrawals and back, and not as many as all of them do.
+Each run costs about as much as a small file. Where the person is part of the feed's key, events of different
+persons concern different rows, so their order may change. A slice then needs only as many runs as the events
+of one person alternate between rows and withdrawals.
 """
 
 from __future__ import annotations
@@ -18,31 +18,30 @@ from almoner.stream.inbox import WaitingEvent
 
 
 def in_runs(feed: Feed, events: Sequence[WaitingEvent]) -> Iterator[list[WaitingEvent]]:
-    """Runs of rows and of withdrawals; taken in one after the other they do what the events do in their
-    order."""
+    """Gives runs of rows and of withdrawals that have the effect of the events in their order."""
     if len({e.withdrawn for e in events}) < 2:
         yield list(events)
         return
-    of = feed.with_role(Role.RESIDENT_ID)
-    if of is None or of not in feed.key:
+    number_property = feed.with_role(Role.RESIDENT_ID)
+    if number_property is None or number_property not in feed.key:
         yield from (list(run) for _, run in groupby(events, key=lambda e: e.withdrawn))
         return
-    turns: dict[
-        str, int
-    ] = {}  # by person, the run of the last event: rows in even ones, withdrawals in odd ones
+    # by person, the run of the last event: rows are in even runs, withdrawals in odd ones
+    run_of: dict[str, int] = {}
     runs: dict[int, list[WaitingEvent]] = {}
-    for event, who in zip(events, _persons(events, of), strict=True):
-        last = turns.get(who, 0)
-        turns[who] = last if last % 2 == event.withdrawn else last + 1
-        runs.setdefault(turns[who], []).append(event)
-    yield from (runs[turn] for turn in sorted(runs))
+    for event, person in zip(events, _persons(events, number_property), strict=True):
+        last = run_of.get(person, 0)
+        run_of[person] = last if last % 2 == event.withdrawn else last + 1
+        runs.setdefault(run_of[person], []).append(event)
+    yield from (runs[number] for number in sorted(runs))
 
 
-def _persons(events: Sequence[WaitingEvent], of: Property) -> list[str]:
-    """Each event's number as the intake would read it, without all that spellings of one number may differ
-    by."""
-    numbers = [_number(event, of.name) for event in events]
-    canonical = {v.number: v.canonical for v in check_numbers(of.identifier, sorted(set(numbers)))}
+def _persons(events: Sequence[WaitingEvent], number_property: Property) -> list[str]:
+    """The number of each event as the intake would read it, in one spelling."""
+    numbers = [_number(event, number_property.name) for event in events]
+    canonical = {
+        v.number: v.canonical for v in check_numbers(number_property.identifier, sorted(set(numbers)))
+    }
     return [_plain(canonical.get(number, number)) for number in numbers]
 
 

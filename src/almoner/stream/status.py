@@ -1,8 +1,7 @@
-"""How the worker is: written to HOME/worker.json after each piece of work and every few seconds, for
-`status`, /health and /metrics.
+"""The worker's status: a file HOME/worker.json, for `almoner status`, /health and /metrics.
 
-Another process cannot open the facts while the worker writes them; this file says what they hold, in
-counts and days.
+It is written after each piece of work and every few seconds. Another process cannot open the facts while the
+worker writes them, so the file also has their counts and watermarks.
 """
 
 from __future__ import annotations
@@ -48,14 +47,15 @@ class Status:
             self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     def arrived(self, events: int, seconds: float) -> None:
-        """So many events became facts and cases, the first of them after `seconds`."""
+        """Count events that became facts and cases; the oldest of them waited for `seconds`."""
         place = next((n for n, limit in enumerate(BUCKETS) if seconds <= limit), len(BUCKETS))
         with self._lock:
             self.waited[place] += events
             self.waited_seconds += events * seconds
 
     def write(self, engine: Engine | None, at: dt.datetime) -> None:
-        """Write the file, whole or not at all. Without an engine the facts' own figures stay as they were."""
+        """Write the file, whole or not at all. Without an engine the figures of the facts stay as they
+        were."""
         facts = (
             _facts(engine) if engine else {k: v for k, v in (read(self.home) or {}).items() if k in _OF_FACTS}
         )
@@ -88,8 +88,8 @@ def _facts(engine: Engine) -> dict[str, Any]:
     from almoner.stream import state
 
     feeds = sorted(dirty.feed_states(engine).items())
-    through = {feed: found.complete_through for feed, found in feeds}
-    received = {feed: found.received_at for feed, found in feeds}
+    through = {feed: progress.complete_through for feed, progress in feeds}
+    received = {feed: progress.received_at for feed, progress in feeds}
     return {
         "watermarks": {feed: day.isoformat() if day else None for feed, day in through.items()},
         "received": {f: at.isoformat(timespec="seconds") if at else None for f, at in received.items()},
@@ -99,12 +99,12 @@ def _facts(engine: Engine) -> dict[str, Any]:
 
 
 def read(home: Path) -> dict[str, Any] | None:
-    """What the worker wrote last; None where none ever worked."""
+    """The status that the worker wrote last; None where no worker ever ran."""
     try:
-        found: dict[str, Any] = json.loads((home / FILE).read_text(encoding="utf-8"))
+        status: dict[str, Any] = json.loads((home / FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return found
+    return status
 
 
 def is_alive(status: dict[str, Any] | None, now: dt.datetime) -> bool:

@@ -1,5 +1,4 @@
-"""Keeps a worker going: what goes wrong is told, and tried again with more patience; nothing that waits is
-lost meanwhile."""
+"""Keeps a worker going: logs an error, waits a little longer each time, and opens the installation again."""
 
 from __future__ import annotations
 
@@ -31,8 +30,10 @@ Opened = Callable[[Pace, Status], AbstractContextManager[Worker]]
 
 @dataclass(kw_only=True)
 class Supervisor:
-    """Opens the installation, works, and opens it anew after an error. `opened` gives a worker on the open
-    installation."""
+    """Opens the installation, works, and opens it again after an error.
+
+    `opened` is a context manager that opens the installation and gives its worker.
+    """
 
     opened: Opened
     status: Status
@@ -43,7 +44,8 @@ class Supervisor:
     _alone: int = 0  # of one event, in a row
 
     def run(self, stop: Flag) -> None:
-        """Until `stop` is set. An error at the very first opening is raised: somebody is looking."""
+        """Work until `stop` is set. An error at the first opening is raised, because somebody has just
+        started it."""
         first = True
         while not stop.is_set():
             try:
@@ -71,7 +73,8 @@ class Supervisor:
                 stop.wait(IDLE_SECONDS)
 
     def _narrow(self, worker: Worker, failed: SliceFailed) -> None:
-        """Half the slice, down to one event; what fails alone again and again goes to quarantine unread."""
+        """Halve the slice, down to one event. An event that fails alone several times goes to quarantine
+        unread."""
         self._alone = self._alone + 1 if self.pace.size == 1 else 0
         self.pace.halve()
         log_line("trouble", error=str(failed), about="a slice", events=self.pace.size)
@@ -81,7 +84,7 @@ class Supervisor:
             log_line("set_aside")
 
     def _rest(self, error: Exception, stop: Flag) -> None:
-        """Wait, longer each time, and say why."""
+        """Log the error and wait, longer each time."""
         seconds = min(self.first_seconds * 2**self._failures, MOST_SECONDS)
         self._failures += 1
         self.status.trouble = type(error).__name__
@@ -100,7 +103,8 @@ class Supervisor:
 
 
 def without_values(error: Exception) -> str:
-    """What may be told: of the engine's errors the kind only, for their text may quote a value."""
+    """The text of an error for the log. Of the engine's errors only the kind: their text may quote a
+    value."""
     if isinstance(error, EngineError):
         return str(error).split(":", 1)[0][:80]
     return str(error) if isinstance(error, AlmonerError) else getattr(error, "strerror", "") or ""

@@ -1,9 +1,9 @@
-"""Ticks: what is due by time alone, without any event.
+"""Finds the households that are due by time alone, without any event.
 
-Which signals the day can change is read off the compiled pack: those with an indicator or a condition that
-reads `:as_of`, a parameter whose value has changed since, or a watermark that the day held back. The same
-way it is found what the moved watermark of a feed can change. A tick works out only those signals, and
-hands the households on for which something holds, stands or is recognised; nobody else can be due.
+The compiled pack says which signals a new day can change. They have an indicator or a condition that reads
+`:as_of`, a parameter whose value has changed since, or a watermark that the day held back. The signals that
+the moved watermark of a feed can change are found the same way. A tick works out only those signals. Due are
+the households for which a signal holds, a finding is active or a category is recognised.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 from almoner.assessment import records
 from almoner.assessment import signals as found_signals
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.feature_table import wide
+from almoner.assessment.feature_table import feature_table
 from almoner.assessment.opening import early, open_context
 from almoner.assessment.rules import lists_everybody, signal_conditions
 from almoner.engines import Engine
@@ -27,19 +27,19 @@ from almoner.policy.model.terms import Condition, Subject
 def changed_by_time(
     pack: Pack, since: dt.date | None, today: dt.date, held_back: Collection[str] = ()
 ) -> set[str]:
-    """Signals that may say another thing on `today` than on `since` (None: never asked). `held_back`:
-    feeds complete beyond `since`."""
-    turned = _turned(pack, since, today)
+    """Ids of the signals that may change between `since` (None: never assessed) and `today`. `held_back`:
+    feeds that are complete beyond `since`."""
+    changed = _changed_parameters(pack, since, today)
     read = {name for name, feed in watermarks.names(pack.feeds).items() if feed in held_back}
     return {
         s.id
         for s in pack.signals.values()
-        if _reads_the_day(pack, s) or _parameters(pack, s) & (turned | read)
+        if _reads_the_day(pack, s) or _parameters(pack, s) & (changed | read)
     }
 
 
 def changed_by_watermarks(pack: Pack, feeds: Collection[str]) -> set[str]:
-    """Signals that may say another thing because a feed is complete for later days."""
+    """Ids of the signals that may change because `feeds` are complete through later days."""
     read = {name for name, feed in watermarks.names(pack.feeds).items() if feed in feeds}
     return {
         s.id
@@ -51,35 +51,37 @@ def changed_by_watermarks(pack: Pack, feeds: Collection[str]) -> set[str]:
 def due(
     engine: Engine, pack: Pack, signals: Collection[str], as_of: dt.date, known_at: dt.datetime
 ) -> list[int]:
-    """Households to assess anew: those for which one of `signals` holds, who could be on a list, and all
-    with something that stands or is recognised."""
+    """Ids of the households to assess anew, in order: those for which one of `signals` holds, those that
+    could be on a list, and all with an active finding or a recognised category."""
     with open_context(engine, _narrow(pack, signals), as_of, known_at, evidence=False) as context:
         found_signals.find(context)
-        found = [
+        candidates = [
             f"SELECT household_id FROM {found_signals.FINDINGS}",
             records.OPEN_HOUSEHOLDS,
         ]
-        found += [_of(context, c.subject, c.held) for c in context.pack.categories.values()]
-        found += [_of(context, p.subject, p.eligible) for p in context.pack.programmes.values()]
-        rows = engine.rows(f"SELECT DISTINCT household_id FROM ({' UNION ALL '.join(found)}) ORDER BY 1")
+        candidates += [_households_of(context, c.subject, c.held) for c in context.pack.categories.values()]
+        candidates += [
+            _households_of(context, p.subject, p.eligible) for p in context.pack.programmes.values()
+        ]
+        rows = engine.rows(f"SELECT DISTINCT household_id FROM ({' UNION ALL '.join(candidates)}) ORDER BY 1")
         engine.drop(found_signals.FINDINGS, found_signals.DISPROVED)
     return [household for (household,) in rows]
 
 
 def _narrow(pack: Pack, signals: Collection[str]) -> Pack:
-    """The pack with these signals, and what is asked of everybody whatever the signals say."""
+    """The pack with these signals, and the programmes and categories that ask about everybody."""
     listing = {i: p for i, p in pack.programmes.items() if lists_everybody(p)}
     chosen = {i: s for i, s in pack.signals.items() if i in signals}
     narrow = replace(pack, signals=chosen, programmes=listing, watch=None)
     return replace(narrow, indicators={i.id: i for i in early(narrow)})
 
 
-def _of(context: AssessmentContext, subject: Subject, condition: Condition) -> str:
-    """Households of the subjects for which the condition holds; all where it asks what only a cycle works
-    out."""
+def _households_of(context: AssessmentContext, subject: Subject, condition: Condition) -> str:
+    """SQL for the households for which the condition holds; all, if it reads a column that only a cycle
+    computes."""
     known = {c.name for i in context.pack.indicators.values() for c in i.columns}
     holds = context.sql(condition) if set(condition.columns) <= known else "true"
-    return f"SELECT household_id FROM {wide(subject)} WHERE {holds}"
+    return f"SELECT household_id FROM {feature_table(subject)} WHERE {holds}"
 
 
 def _reads_the_day(pack: Pack, signal: Signal) -> bool:
@@ -93,7 +95,7 @@ def _parameters(pack: Pack, signal: Signal) -> set[str]:
 
 
 def _reads_feeds(pack: Pack, signal: Signal) -> set[str]:
-    """Feeds of the columns whose indicator asks how far feeds are complete."""
+    """Feeds of the columns whose indicator reads watermarks."""
     asking = (i for i in _indicators(pack, signal) if "complete_through" in i.sql)
     return {feed for i in asking for c in i.columns for feed in c.feeds}
 
@@ -103,7 +105,7 @@ def _indicators(pack: Pack, signal: Signal) -> Iterable[Indicator]:
     return {i.id: i for i, _ in map(pack.column, names)}.values()
 
 
-def _turned(pack: Pack, since: dt.date | None, today: dt.date) -> set[str]:
+def _changed_parameters(pack: Pack, since: dt.date | None, today: dt.date) -> set[str]:
     """Parameters of which a value came into force, or ended, after `since`."""
     if since is None:
         return set(pack.parameters)

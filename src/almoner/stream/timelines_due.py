@@ -1,9 +1,8 @@
-"""What happened to households over months is computed anew beside the stream: the page of a case may wait
-a minute for it, a case may not.
+"""Computes the timelines of open cases anew, beside the stream: a case must not wait for them, its page may.
 
-Whose facts changed is noted in the transaction that forgets that they were touched, and stays until
-casework was told. When a month has ended for a feed that timelines read, or the pack is another one, all
-open cases are noted. So a process that dies leaves nobody out.
+A cycle notes its households in its own transaction, and they stay noted until casework has their timelines.
+All open cases are noted when a month has ended for a feed that timelines read, or when the pack is another
+one. So a process that dies leaves nobody out.
 """
 
 from __future__ import annotations
@@ -28,19 +27,20 @@ CIRCUMSTANCES = "timelines"  # the mark: what the lines of all open cases were c
 
 
 class TimelineSink(Protocol):
-    """What this asks of casework."""
+    """The calls of casework that this uses."""
 
     def timelines(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> int:
-        """Compute and store the timelines of those `households` that have an open case; gives their number."""
+        """Compute and store the timelines of those `households` that have an open case; gives their
+        number."""
 
     def open_households(self, *, all_of_them: bool) -> list[int]:
-        """Households with an open case: all of them, or those of which nothing was ever computed."""
+        """Households with an open case: all of them, or those whose timelines were never computed."""
 
 
 @dataclass
 class TimelinesDue:
-    """The timelines of one open installation. `now` gives the day that is decided for and the time that is
-    known at."""
+    """The timelines of one open installation. `now` gives the day to decide for, and the time up to which
+    facts are known."""
 
     engine: Engine
     pack: Pack
@@ -52,7 +52,8 @@ class TimelinesDue:
     _under_way: bool = field(default=False, init=False)
 
     def step(self, *, busy: bool) -> None:
-        """Compute some timelines that are due: once a minute when it is quiet, or when they have waited long."""
+        """Compute some timelines that are due: once a minute when it is quiet, or when they have waited
+        long."""
         if not self._is_time(busy=busy):
             return
         as_of, known_at = self.now()
@@ -62,7 +63,7 @@ class TimelinesDue:
         households = state.timelines_due(self.engine, AT_ONCE)
         self._under_way = len(households) == AT_ONCE
         if households:
-            self._tell(households, as_of, known_at)
+            self._compute(households, as_of, known_at)
         if not self._under_way:
             self._quiet = monotonic()
 
@@ -72,7 +73,7 @@ class TimelinesDue:
         return self._under_way or monotonic() - self._looked >= EVERY_SECONDS
 
     def _note(self, as_of: dt.date, known_at: dt.datetime) -> None:
-        """Who waits besides those whose facts changed."""
+        """Note households that are due although no cycle assessed them."""
         circumstances = timelines.circumstances(self.engine, self.pack, as_of, known_at)
         changed = state.mark(self.engine, CIRCUMSTANCES) != circumstances
         households = self.casework.open_households(all_of_them=changed)
@@ -81,7 +82,7 @@ class TimelinesDue:
             if changed:
                 state.set_mark(self.engine, CIRCUMSTANCES, circumstances)
 
-    def _tell(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> None:
+    def _compute(self, households: Sequence[int], as_of: dt.date, known_at: dt.datetime) -> None:
         started = perf_counter()
         computed = self.casework.timelines(households, as_of, known_at)
         state.forget_timelines_due(self.engine, households)

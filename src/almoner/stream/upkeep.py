@@ -1,6 +1,8 @@
-"""What keeps the facts quick to read, a bounded step at a time between other work: they are clustered by
-household again when enough came in behind, the many slices of a feed become one delivery a day, and
-casework is told how far feeds are complete and what happened to households over months."""
+"""Keeps the facts quick to read and casework's figures fresh, a bounded step at a time between other work.
+
+Facts are clustered by household again when enough rows have been added. The many slices of a feed are merged
+into one delivery a day. Casework gets watermarks, tallies and timelines.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ class Upkeep:
         self.compaction = Compaction(engine=self.engine, feeds=self.pack.feeds)
 
     def step(self, *, busy: bool) -> None:
-        """One step, if there is one: at once in a quiet moment, seldom beside other work."""
+        """Do one step, if there is one: at once when it is quiet, seldom while there is other work."""
         self.timelines.step(busy=busy)
         if not busy:
             self._tally()

@@ -1,4 +1,4 @@
-"""Which feeds cannot wait: read off the pack, by the signals that rest on them and by how often they come."""
+"""Orders feeds by urgency: by the signals that rest on them, and by how often they come."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _OFTEN = ("on_event", "daily")
 
 
 def urgent_feeds(pack: Pack, day: dt.date) -> frozenset[str]:
-    """Ids of the feeds that come by event or by day and that a signal with a short term rests on, as of `day`.
-    All others come in bulk."""
+    """Ids of the feeds that come by event or by day and that a signal with a short term rests on, as of
+    `day`. All others come in bulk."""
     hours, most = hours_by_feed(pack, day), pack.terms.nominal_hours(URGENT, day)
     return frozenset(f.id for f in pack.feeds.values() if f.cadence in _OFTEN and hours[f.id] <= most)
 
 
 def in_order(pack: Pack, day: dt.date) -> list[str]:
-    """All feeds, those first that can wait least."""
+    """Ids of all feeds, the most urgent first."""
     urgent, hours = urgent_feeds(pack, day), hours_by_feed(pack, day)
     return sorted(
         pack.feeds, key=lambda f: (f not in urgent, hours[f], _CADENCES.index(pack.feeds[f].cadence), f)
@@ -33,15 +33,15 @@ def hours_by_feed(pack: Pack, day: dt.date) -> dict[str, float]:
     """By feed, the shortest time (in hours) that a signal resting on it allows for a check; infinite where
     no signal does.
 
-    The register and shared feeds are under every signal and hurry for none.
+    The register and shared feeds are under every signal, so they count as urgent for none.
     """
-    found = dict.fromkeys(pack.feeds, NOBODY_WAITS)
+    hours = dict.fromkeys(pack.feeds, NOBODY_WAITS)
     for signal in pack.signals.values():
         allowed = min(pack.terms.nominal_hours(level.within, day) for level in signal.levels)
         for feed in feeds_of(pack, signal):
-            found[feed] = min(found[feed], allowed)
-    apart = {f.id: NOBODY_WAITS for f in pack.feeds.values() if f.membership or f.shared}
-    return found | apart
+            hours[feed] = min(hours[feed], allowed)
+    never_urgent = {f.id: NOBODY_WAITS for f in pack.feeds.values() if f.membership or f.shared}
+    return hours | never_urgent
 
 
 def feeds_of(pack: Pack, signal: Signal) -> set[str]:

@@ -13,22 +13,25 @@ from typing import Any
 
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import Explainer
-from almoner.assessment.feature_table import SUBJECTS, rows, subject_key, wide
+from almoner.assessment.feature_table import SUBJECTS, feature_table, rows, subject_key
 from almoner.assessment.opening import compute, late
-from almoner.assessment.signals import DISPROVED as SIGNALS_REFUTED
+from almoner.assessment.signals import DISPROVED as SIGNALS_DISPROVED
 from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
-from almoner.engines import Beside, quote
+from almoner.engines import Join, quote
 from almoner.policy.model.terms import Subject
 
 OPEN, HELD = (
     "open_signals",
     "recognitions",
 )  # kept tables: item, household_id, person_id (none where it is about the household)
-OPEN_HERE, HELD_HERE = "open here", "held here"  # columns of `looked`: lists of signals, and of categories
+OPEN_HERE, HELD_HERE = (
+    "open here",
+    "held here",
+)  # columns of `candidate_table`: lists of signals, and of categories
 CONCERNED = "looked"  # the kept table of their households
 
 
-def looked(subject: Subject) -> str:
+def candidate_table(subject: Subject) -> str:
     """The kept table with a row for each household or person that is looked at, all its columns beside it."""
     return f"{CONCERNED}_{subject}"
 
@@ -49,10 +52,10 @@ def find(context: AssessmentContext) -> None:
         for subject in SUBJECTS:
             found, key = rows(context, subject, among=CONCERNED), subject_key(subject)
             here = [
-                Beside(_of(subject, about), key, key, {"items": column})
+                Join(_of(subject, about), key, key, {"items": column})
                 for about, column in ((OPEN, OPEN_HERE), (HELD, HELD_HERE))
             ]
-            engine.materialize_join(looked(subject), found.spine, [*found.tables, *here])
+            engine.materialize_join(candidate_table(subject), found.spine, [*found.tables, *here])
 
 
 def _of(subject: Subject, about: str) -> str:
@@ -66,8 +69,8 @@ def _open_signals(context: AssessmentContext) -> str:
         FROM {SIGNAL_FINDINGS}
         UNION
         SELECT item, household_id, person_id
-        FROM {context.standing}
-        WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_REFUTED})
+        FROM {context.active_findings}
+        WHERE kind = 'signal' AND key NOT IN (SELECT key FROM {SIGNALS_DISPROVED})
         """
 
 
@@ -78,7 +81,7 @@ def _recognitions(context: AssessmentContext, subject: Subject) -> str:
     person = "person_id" if subject == "person" else "NULL::BIGINT AS person_id"
     listed = f"""
         SELECT unnest([{items}]::VARCHAR[]) AS item, household_id, {person}
-        FROM {wide(subject)}
+        FROM {feature_table(subject)}
         WHERE {" OR ".join(held.values()) or "false"}
         """
     return f"SELECT * FROM ({listed}) WHERE item IS NOT NULL"
@@ -93,7 +96,7 @@ def _concerned(context: AssessmentContext) -> str:
         FROM {HELD}
         UNION
         SELECT household_id
-        FROM {context.standing}
+        FROM {context.active_findings}
         WHERE kind <> 'signal'
         """
 
@@ -121,17 +124,17 @@ def open_among(explainer: Explainer, signals: Iterable[str], placeholder: str = 
         f"LEFT JOIN {quote(_of('household', OPEN))} AS open_here ON open_here.household_id = m.household_id"
     )
     sql = f"list_intersect(coalesce(open_here.items, []), {_listed(signals)}).list_sort()"
-    return explainer.ask(placeholder, sql, join)
+    return explainer.bind(placeholder, sql, join)
 
 
 def opened(signals: Iterable[str]) -> str:
-    """SQL over `looked`, true or false: one of `signals` is open for the subject, or for the household
+    """SQL over `candidate_table`, true or false: one of `signals` is open for the subject, or for the household
     around it."""
     return _has_any(OPEN_HERE, signals)
 
 
 def holding(categories: Iterable[str]) -> str:
-    """SQL over `looked`, true or false: the subject, or the household around it, is recognised in one of
+    """SQL over `candidate_table`, true or false: the subject, or the household around it, is recognised in one of
     `categories`."""
     return _has_any(HELD_HERE, categories)
 

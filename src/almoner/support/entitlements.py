@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.expressions import area_column
-from almoner.assessment.feature_table import subject_key, wide
+from almoner.assessment.feature_table import feature_table, subject_key
 from almoner.assessment.ledger import EMPTY_FINDINGS, NONE_DISPROVED
 from almoner.assessment.rules import lists_everybody, programme_conditions
 from almoner.assessment.signals import digest
 from almoner.engines import quote
 from almoner.policy.model.pack import Pack, Programme
 from almoner.policy.model.support import GRANTED, GradualExit
-from almoner.support.candidates import HELD_HERE, OPEN_HERE, holding, looked, opened
+from almoner.support.candidates import HELD_HERE, OPEN_HERE, candidate_table, holding, opened
 from almoner.support.in_turn import materialize_in_order
 
 FINDINGS, DISPROVED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
@@ -53,7 +53,7 @@ def _given(context: AssessmentContext, programme: Programme) -> str:
     """`fits`, `keeps`, `amount` and `digest` a subject. Of a list, which looks at everybody, only those
     whom it speaks of."""
     person = "person_id" if programme.subject == "person" else "NULL::BIGINT AS person_id"
-    judged = f"""
+    evaluated = f"""
         SELECT
           *,
           {fits(context, programme)} AS {_FITS},
@@ -73,7 +73,7 @@ def _given(context: AssessmentContext, programme: Programme) -> str:
             WHEN {_KEEPS} THEN {_kept_amount(context, programme)}
           END AS amount,
           {_evidence(context, programme)} AS digest
-        FROM ({judged}){_covered(context, programme)}
+        FROM ({evaluated}){_covered(context, programme)}
         """
 
 
@@ -92,17 +92,17 @@ def _covered(context: AssessmentContext, programme: Programme) -> str:
     if not lists_everybody(programme):
         return ""
     used = any(programme.id in p.terms.uses for p in context.pack.programmes.values())
-    standing = (
-        f"SELECT subject_id FROM {context.standing} WHERE kind = 'proposal' AND item = '{programme.id}'"
-    )
+    active = f"SELECT subject_id FROM {context.active_findings} WHERE kind = 'proposal' AND item = '{programme.id}'"
     key = subject_key(programme.subject)
-    return f" WHERE {_FITS} OR {_KEEPS} OR {key} IN ({standing})" + (f" OR {_FITS} IS NULL" if used else "")
+    return f" WHERE {_FITS} OR {_KEEPS} OR {key} IN ({active})" + (f" OR {_FITS} IS NULL" if used else "")
 
 
 def with_steps(context: AssessmentContext, programme: Programme) -> str:
     """A SELECT with all columns of a subject, what earlier programmes would give, and a column for each
     step of the arithmetic."""
-    source = wide(programme.subject) if lists_everybody(programme) else looked(programme.subject)
+    source = (
+        feature_table(programme.subject) if lists_everybody(programme) else candidate_table(programme.subject)
+    )
     columns, joins = "", ""
     for n, other in enumerate(programme.terms.uses):
         columns += f", CASE WHEN g{n}.id IS NULL THEN 0 ELSE g{n}.granted END AS {quote(GRANTED + other)}"
@@ -123,10 +123,10 @@ def _read(context: AssessmentContext, programme: Programme) -> list[str]:
     than the rows."""
     conditions = programme_conditions(programme)
     own = ["household_id", "area", *(["person_id"] if programme.subject == "person" else [])]
-    beside = [] if lists_everybody(programme) else [OPEN_HERE, HELD_HERE]
+    held_columns = [] if lists_everybody(programme) else [OPEN_HERE, HELD_HERE]
     columns = (name for c in conditions for name in c.columns)
     areas = (area_column(p) for c in conditions for p in c.parameters if p in context.values.by_area)
-    return list(dict.fromkeys([*own, *beside, *columns, *areas]))
+    return list(dict.fromkeys([*own, *held_columns, *columns, *areas]))
 
 
 def _shared_key(earlier: Programme, later: Programme) -> str:
@@ -260,16 +260,16 @@ def _holding(programmes: Sequence[Programme]) -> str:
 
 def _disproved(context: AssessmentContext, programmes: Sequence[Programme]) -> str:
     """What stands and is known not to fit, or stands back."""
-    judged = " UNION ALL ".join(
+    evaluated = " UNION ALL ".join(
         f"SELECT '{p.id}' AS item, subject_id, fits OR keeps AS stands FROM {quote(given(p.id))}"
         for p in programmes
     )
-    if not judged:
+    if not evaluated:
         return NONE_DISPROVED
     return f"""
         SELECT s.key
-        FROM {context.standing} AS s
-        JOIN ({judged}) AS j ON j.item = s.item AND j.subject_id = s.subject_id
+        FROM {context.active_findings} AS s
+        JOIN ({evaluated}) AS j ON j.item = s.item AND j.subject_id = s.subject_id
         LEFT JOIN {GIVES_WAY} AS g ON {_SAME_ITEM.format("s")}
         WHERE s.kind = 'proposal' AND (NOT j.stands OR g.item IS NOT NULL)
         """

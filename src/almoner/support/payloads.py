@@ -15,45 +15,45 @@ from almoner.assessment.templates import Template, fill
 
 
 class Body(Mapping[str, Any]):
-    """The object that `form` says with the answers of `text` (a JSON list in the order of its blanks);
+    """The object that `template` says with the answers of `text` (a JSON list in the order of its blanks);
     without a form what `text` says."""
 
-    def __init__(self, text: str, form: Template | None = None) -> None:
+    def __init__(self, text: str, template: Template | None = None) -> None:
         self.text = text
-        self.form = form
-        self._said: Any = None
-        self._answers: dict[str, Any] = {}
-        self._filled = dict(form.alike) if form else {}
+        self.template = template
+        self._stored: Any = None
+        self._bindings: dict[str, Any] = {}
+        self._filled = dict(template.constants) if template else {}
 
     def __reduce__(self) -> tuple[type[Body], tuple[str, Template | None]]:
         """What is stored goes to another process, and nothing that was put together of it."""
-        return Body, (self.text, self.form)
+        return Body, (self.text, self.template)
 
     @classmethod
-    def holding(cls, said: Any, form: Template | None = None) -> Body:
-        """The body of which `said` is stored."""
-        return cls(json.dumps(said, ensure_ascii=False, separators=(",", ":")), form)
+    def holding(cls, stored: Any, template: Template | None = None) -> Body:
+        """The body of which `stored` is stored."""
+        return cls(json.dumps(stored, ensure_ascii=False, separators=(",", ":")), template)
 
     @property
-    def said(self) -> Any:
+    def stored(self) -> Any:
         """What is stored: the list of answers, or the object."""
-        if self._said is None:
-            self._said = json.loads(self.text)
-        return self._said
+        if self._stored is None:
+            self._stored = json.loads(self.text)
+        return self._stored
 
     def __getitem__(self, name: str) -> Any:
-        if self.form is None:
-            return self.said[name]
+        if self.template is None:
+            return self.stored[name]
         if name not in self._filled:
-            self._answers = self._answers or self.form.answers(self.said)
-            self._filled[name] = fill(self.form.body[name], self._answers)
+            self._bindings = self._bindings or self.template.bindings(self.stored)
+            self._filled[name] = fill(self.template.body[name], self._bindings)
         return self._filled[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.said if self.form is None else self.form.body)
+        return iter(self.stored if self.template is None else self.template.body)
 
     def __len__(self) -> int:
-        return len(self.said if self.form is None else self.form.body)
+        return len(self.stored if self.template is None else self.template.body)
 
 
 def of(body: Mapping[str, Any]) -> Body:

@@ -20,19 +20,21 @@ from almoner.support.entitlements import KEEPS, with_steps
 _WHOLE, _GONE = "whole", "gone"
 
 
-def told(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
+def render(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     """What the outbox tells of the proposals that moved."""
     for item in moved_items(context.engine, "proposal"):
         programme = context.pack.programmes.get(item)
         yield (
-            planned(context, sources, "proposal", item, partial(_told_of, context, sources, programme))
+            planned(context, sources, "proposal", item, partial(_render_item, context, sources, programme))
             if programme
             else removed("proposal", item, {"programme": item})
         )
 
 
-def _told_of(context: AssessmentContext, sources: EvidenceSources, programme: Programme) -> RenderedChange:
-    return _Arithmetic(context, sources, programme).told()
+def _render_item(
+    context: AssessmentContext, sources: EvidenceSources, programme: Programme
+) -> RenderedChange:
+    return _Arithmetic(context, sources, programme).render()
 
 
 class _Arithmetic:
@@ -44,9 +46,9 @@ class _Arithmetic:
         steps = {step.id: step.label for step in programme.steps}
         self._explainer = Explainer(context, sources, programme.subject, steps | earlier)
 
-    def told(self) -> RenderedChange:
+    def render(self) -> RenderedChange:
         p, explainer = self._programme, self._explainer
-        explainer.ask(
+        explainer.bind(
             "state",
             f"""
             CASE
@@ -68,7 +70,7 @@ class _Arithmetic:
             "participation": p.participation,
             "reference": p.reference,
             "signals": open_among(explainer, p.signals),
-            "amount": explainer.ask("amount", "m.severity"),
+            "amount": explainer.bind("amount", "m.severity"),
             "steps": _of_whole(self._steps()),
             "eligible": _of_whole(explainer.condition(p.eligible, "eligible")),
             "exclusions": _of_whole(self._exclusions()),
@@ -76,7 +78,7 @@ class _Arithmetic:
             "goes_on": self._goes_on(),
             **self._terms(),
         }
-        return explainer.told("proposal", p.id, body, with_steps(self._context, p))
+        return explainer.render("proposal", p.id, body, with_steps(self._context, p))
 
     def _terms(self) -> Part:
         terms = self._programme.terms
@@ -122,25 +124,25 @@ class _Arithmetic:
         )
 
     def _cause(self, index: int, cause: Cause) -> list[Any]:
-        told = {
+        rendered = {
             "label": dict(cause.label),
             "holds": self._explainer.truth(cause.helped, f"helped{index}"),
             "conditions": self._explainer.condition(cause.helped, f"helping{index}:"),
         }
-        return [list(cause.signals), told]
+        return [list(cause.signals), rendered]
 
     def _goes_on(self) -> Part | None:
         """Why aid goes on although the household has come over the line."""
         leaving: GradualExit | None = self._programme.terms.gradual_exit
         if leaving is None:
             return None
-        told = {
+        rendered = {
             "label": dict(leaving.label),
             "months": self._explainer.truth(leaving.since, "since"),
             "columns": _read_by(leaving.since),
             "conditions": self._explainer.condition(leaving.when, "leaving"),
         }
-        return {"$choose": "state", "of": {KEEPS: told}}
+        return {"$choose": "state", "of": {KEEPS: rendered}}
 
 
 def _read_by(condition: Condition) -> list[str]:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.evidence import SEEN, EvidenceSources, Explainer, planned
+from almoner.assessment.evidence import PRESENT, EvidenceSources, Explainer, planned
 from almoner.assessment.feature_table import subject_key
 from almoner.assessment.ledger import (
     EMPTY_FINDINGS,
@@ -31,7 +31,7 @@ from almoner.engines import quote
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.support import Category
 from almoner.policy.model.terms import Condition, Term
-from almoner.support.candidates import looked, open_among, opened
+from almoner.support.candidates import candidate_table, open_among, opened
 from almoner.support.in_turn import materialize_in_order
 
 KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
@@ -67,7 +67,7 @@ def disproved(kind: Kind) -> str:
     return f"{kind}_refuted"
 
 
-def judged(category: str) -> str:
+def category_table(category: str) -> str:
     """The kept table of what a category says of each subject that is looked at."""
     return f"category:{category}"
 
@@ -76,8 +76,10 @@ def find(context: AssessmentContext) -> list[Recognised]:
     """Judge every category, the deepest first, and keep findings and refuted keys of each kind. Counts
     only everybody."""
     ordered = sorted(context.pack.categories.values(), key=lambda c: (c.tier, c.id))
-    selects = {judged(c.id): _judged(context, c) for c in ordered}
-    materialize_in_order(context.engine, selects, {judged(c.id): map(judged, c.unless) for c in ordered})
+    selects = {category_table(c.id): _evaluated(context, c) for c in ordered}
+    materialize_in_order(
+        context.engine, selects, {category_table(c.id): map(category_table, c.unless) for c in ordered}
+    )
     found = {
         findings(kind): " UNION ALL ".join(_holding(kind, c) for c in ordered) or EMPTY_FINDINGS
         for kind in KINDS
@@ -87,7 +89,7 @@ def find(context: AssessmentContext) -> list[Recognised]:
     return [] if context.scoped else [_counted(context, c) for c in context.pack.categories.values()]
 
 
-def _judged(context: AssessmentContext, category: Category) -> str:
+def _evaluated(context: AssessmentContext, category: Category) -> str:
     """`looked_at`, `held`, and three truth values (`recognition`, `exit`, `review`) a subject."""
     person = "person_id" if category.subject == "person" else "NULL::BIGINT AS person_id"
     guards = "".join(
@@ -111,7 +113,7 @@ def _judged(context: AssessmentContext, category: Category) -> str:
           {leaving} AS leaves,
           {_review_sql(context, category)} AS due_again,
           {_blocked(context, category)} AS deeper{guards}{digests}
-        FROM {looked(category.subject)}
+        FROM {candidate_table(category.subject)}
         """
     return f"""
         SELECT
@@ -154,7 +156,7 @@ def _blocked(context: AssessmentContext, category: Category) -> str:
     for name in category.unless:
         about = context.pack.categories[name].subject
         key = subject_key(about)
-        parts.append(f"{key} IN (SELECT {key} FROM {quote(judged(name))} WHERE held OR recognition)")
+        parts.append(f"{key} IN (SELECT {key} FROM {quote(category_table(name))} WHERE held OR recognition)")
     return f"({' OR '.join(parts)})" if parts else "false"
 
 
@@ -170,22 +172,22 @@ def _holding(kind: Kind, category: Category) -> str:
           NULL::VARCHAR AS level,
           {-category.tier}::DOUBLE AS severity,
           {quote(f"digest:{kind}")} AS digest
-        FROM {quote(judged(category.id))}
+        FROM {quote(category_table(category.id))}
         WHERE {quote(kind)}
         """
 
 
 def _disproved(context: AssessmentContext, kind: Kind, categories: Sequence[Category]) -> str:
-    judgements = " UNION ALL ".join(
-        f"SELECT '{c.id}' AS item, subject_id, {quote(kind)} AS stands FROM {quote(judged(c.id))}"
+    evaluated = " UNION ALL ".join(
+        f"SELECT '{c.id}' AS item, subject_id, {quote(kind)} AS stands FROM {quote(category_table(c.id))}"
         for c in categories
     )
-    if not judgements:
+    if not evaluated:
         return NONE_DISPROVED
     return f"""
         SELECT s.key
-        FROM {context.standing} AS s
-        JOIN ({judgements}) AS j ON j.item = s.item AND j.subject_id = s.subject_id
+        FROM {context.active_findings} AS s
+        JOIN ({evaluated}) AS j ON j.item = s.item AND j.subject_id = s.subject_id
         WHERE s.kind = '{kind}' AND NOT j.stands
         """
 
@@ -193,7 +195,7 @@ def _disproved(context: AssessmentContext, kind: Kind, categories: Sequence[Cate
 def _counted(context: AssessmentContext, category: Category) -> Recognised:
     guards = range(len(_guards(category)))
     open_exit = "held AND exit IS NULL"
-    asked = [
+    counts = [
         "count(*) FILTER (looked_at)",
         "count(*) FILTER (held)",
         "count(*) FILTER (recognition)",
@@ -204,7 +206,7 @@ def _counted(context: AssessmentContext, category: Category) -> Recognised:
         *(f"count(*) FILTER ({open_exit} AND {quote(f'guard:{n}')} IS NULL)" for n in guards),
     ]
     subjects, holds, proposed, unknown, exits, unknown_exits, reviews, *by_guard = context.engine.rows(
-        f"SELECT {', '.join(asked)} FROM {quote(judged(category.id))}"
+        f"SELECT {', '.join(counts)} FROM {quote(category_table(category.id))}"
     )[0]
     return Recognised(
         category=category.id,
@@ -225,24 +227,26 @@ def expiry(pack: Pack) -> dict[str, int]:
     return {}
 
 
-def told(kind: Kind) -> Callable[[AssessmentContext, EvidenceSources], Iterator[RenderedChange]]:
+def renderer(kind: Kind) -> Callable[[AssessmentContext, EvidenceSources], Iterator[RenderedChange]]:
     """The function that tells the outbox of findings of `kind` that moved."""
-    return partial(_told, kind)
+    return partial(_render, kind)
 
 
-def _told(kind: Kind, context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
+def _render(kind: Kind, context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
     for item in moved_items(context.engine, kind):
         category = context.pack.categories.get(item)
         if category is None or (kind in {"exit", "review"} and getattr(category, kind) is None):
             yield removed(kind, item, {"programme": named(kind, item)})
         else:
-            yield planned(context, sources, kind, item, partial(_told_of, context, sources, kind, category))
+            yield planned(
+                context, sources, kind, item, partial(_render_item, context, sources, kind, category)
+            )
 
 
-def _told_of(
+def _render_item(
     context: AssessmentContext, sources: EvidenceSources, kind: Kind, category: Category
 ) -> RenderedChange:
-    return _Reasons(context, sources, kind, category).told()
+    return _Reasons(context, sources, kind, category).render()
 
 
 def named(kind: Kind, category: str) -> str:
@@ -259,7 +263,7 @@ class _Reasons:
         self._context, self._kind, self._category = context, kind, category
         self._explainer = Explainer(context, sources, category.subject)
 
-    def told(self) -> RenderedChange:
+    def render(self) -> RenderedChange:
         c, explainer = self._category, self._explainer
         label, check, department, within = self._words()
         body = {
@@ -277,17 +281,17 @@ class _Reasons:
             "signals": open_among(explainer, c.signals),
             "amount": None,
             "steps": [],
-            "eligible": self._if_seen(self._eligible()),
+            "eligible": self._if_present(self._eligible()),
             "exclusions": [],
-            "guards": self._if_seen(self._guards()),
+            "guards": self._if_present(self._guards()),
             "check": dict(check),
             "tier": c.tier,
             **self._days(),
         }
-        return explainer.told(self._kind, c.id, body, f"SELECT * FROM {looked(c.subject)}")
+        return explainer.render(self._kind, c.id, body, f"SELECT * FROM {candidate_table(c.subject)}")
 
-    def _if_seen(self, part: Sequence[Any]) -> dict[str, Any]:
-        return {"$choose": SEEN, "of": {"true": part, "false": []}}
+    def _if_present(self, part: Sequence[Any]) -> dict[str, Any]:
+        return {"$choose": PRESENT, "of": {"true": part, "false": []}}
 
     def _eligible(self) -> list[Any]:
         return [
@@ -325,8 +329,8 @@ class _Reasons:
         valid = _later(self._context.as_of, c.valid_months) if recognises and c.valid_months else None
         review = _later(self._context.as_of, c.review.months) if recognises and c.review else None
         return {
-            "valid_until": valid and self._explainer.ask("valid until", f"'{valid.isoformat()}'"),
-            "review_on": review and self._explainer.ask("review on", f"'{review.isoformat()}'"),
+            "valid_until": valid and self._explainer.bind("valid until", f"'{valid.isoformat()}'"),
+            "review_on": review and self._explainer.bind("review on", f"'{review.isoformat()}'"),
         }
 
 

@@ -45,9 +45,9 @@ def find(context: AssessmentContext, moved: str) -> tuple[AffectedGroup, ...]:
     """
     attributes = _people(context, moved)
     groups = [group for name in attributes for group in withheld(_count(context.engine, name))]
-    touched = [g for g in groups if any(getattr(g, name) != 0 for name in COUNTED)]
+    affected = [g for g in groups if any(getattr(g, name) != 0 for name in COUNTED)]
     context.engine.drop(PEOPLE)
-    return tuple(sorted(touched, key=_weight))
+    return tuple(sorted(affected, key=_weight))
 
 
 def _weight(group: AffectedGroup) -> tuple[float, str, str]:

@@ -114,12 +114,12 @@ def compare(
     The engine may be read-only. Kept tables `effects_moved` and others stay for `listed`.
     """
     with cycle.rehearse(engine, old, as_of, known_at) as (context, first):
-        _keep_findings(context, BEFORE)
+        _materialize_findings(context, BEFORE)
         silent = {"old": _without_facts(context)}
     with cycle.rehearse(engine, new, as_of, known_at) as (context, second):
-        _keep_findings(context, AFTER)
+        _materialize_findings(context, AFTER)
         silent["new"] = _without_facts(context)
-        _keep_moved(engine)
+        _materialize_moved(engine)
         chosen = levels(context, level, language)
         with engine.register("effects_area", level_table(context, chosen)):
             money = _programmes(engine, old, new, chosen)
@@ -165,7 +165,7 @@ def listed(engine: Engine) -> list[tuple[object, ...]]:
         """)
 
 
-def _keep_findings(context: AssessmentContext, name: str) -> None:
+def _materialize_findings(context: AssessmentContext, name: str) -> None:
     found = cycle.findings().items()
     parts = (f"SELECT '{kind}' AS kind, {FINDING_COLUMNS} FROM {table}" for kind, table in found)
     context.engine.materialize(name, " UNION ALL ".join(parts))
@@ -176,7 +176,7 @@ def _without_facts(context: AssessmentContext) -> list[str]:
     return [feed for (feed,) in rows]
 
 
-def _keep_moved(engine: Engine) -> None:
+def _materialize_moved(engine: Engine) -> None:
     """`came`, `went`, `changed` (of a signal the level, of a proposal the amount by half a cent) or `same`."""
     engine.materialize(
         MOVED,

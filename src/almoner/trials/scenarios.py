@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from almoner.assessment import ledger, signals
 from almoner.assessment.context import AssessmentContext
-from almoner.assessment.feature_table import subject_key, wide
+from almoner.assessment.feature_table import feature_table, subject_key
 from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Feed, Pack, Role, ScenarioCase
@@ -55,11 +55,11 @@ class _Cast:
 
 def run(pack: Pack, cases: Sequence[ScenarioCase] | None = None) -> list[ScenarioResult]:
     """Try every scenario of the pack (or those given), in the pack's order."""
-    wanted = list(pack.scenarios if cases is None else cases)
+    chosen = list(pack.scenarios if cases is None else cases)
     verdicts = {
-        _id(case): verdict for group in _together(wanted) for case, verdict in _run_group(pack, group)
+        _id(case): verdict for group in _together(chosen) for case, verdict in _run_group(pack, group)
     }
-    return [verdicts[_id(case)] for case in wanted]
+    return [verdicts[_id(case)] for case in chosen]
 
 
 def _id(case: ScenarioCase) -> str:
@@ -88,9 +88,9 @@ def _run_group(pack: Pack, cases: list[ScenarioCase]) -> Iterator[tuple[Scenario
             candidates.find(context)
             recognition.find(context)
             entitlements.find(context)
-            answers = _Answers(context)
+            results = _Results(context)
             for case in cases:
-                yield case, ScenarioResult(case, tuple(_differences(pack, case, cast, answers)))
+                yield case, ScenarioResult(case, tuple(_differences(pack, case, cast, results)))
 
 
 def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast) -> None:
@@ -153,7 +153,7 @@ def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.dateti
         set_watermark(engine, feed.id, known_at, through)
 
 
-class _Answers:
+class _Results:
     """What the pack answered, by item and subject."""
 
     def __init__(self, context: AssessmentContext) -> None:
@@ -170,7 +170,7 @@ class _Answers:
         signal = self._context.pack.signals[signal_id]
         sql = f"""
             SELECT {self._context.sql(signal.when)}
-            FROM {wide(signal.subject)}
+            FROM {feature_table(signal.subject)}
             WHERE {subject_key(signal.subject)} = $subject
             """
         return "false" if self._context.engine.value(sql, {"subject": subject}) is False else "unknown"
@@ -189,42 +189,42 @@ class _Answers:
             """
         return bool(self._context.engine.value(sql, {"subject": subject}))
 
-    def standing(self, category_id: str, subject: int) -> frozenset[str]:
+    def category_states(self, category_id: str, subject: int) -> frozenset[str]:
         """All that a category comes to: recognise, held, exit, review, unknown; false when it is none of
         them."""
         names = {"recognition": "recognise", "held": "held", "exit": "exit", "review": "review"}
         asked = ", ".join(f"coalesce({quote(n)}, false), {quote(n)} IS NULL" for n in names)
-        table = quote(recognition.judged(category_id))
+        table = quote(recognition.category_table(category_id))
         rows = self._context.engine.rows(
             f"SELECT {asked} FROM {table} WHERE subject_id = $subject", {"subject": subject}
         )
-        answers = rows[0] if rows else (False, False) * len(names)
-        found = {name for name, holds in zip(names.values(), answers[::2], strict=True) if holds}
-        return frozenset(found | ({"unknown"} if any(answers[1::2]) else set())) or frozenset({"false"})
+        values = rows[0] if rows else (False, False) * len(names)
+        states = {name for name, holds in zip(names.values(), values[::2], strict=True) if holds}
+        return frozenset(states | ({"unknown"} if any(values[1::2]) else set())) or frozenset({"false"})
 
 
-def _differences(pack: Pack, case: ScenarioCase, cast: _Cast, answers: _Answers) -> Iterator[str]:
+def _differences(pack: Pack, case: ScenarioCase, cast: _Cast, results: _Results) -> Iterator[str]:
     for name, expected in case.signals.items():
         signal_id, subject = _subject(pack.signals[name.partition("@")[0]].subject, name, case, cast)
-        answer = answers.signal(signal_id, subject)
-        if not _signal_agrees(expected, answer):
-            yield f"{name}: expected {_said(expected)}, the pack says {answer}"
-    for name, wanted in case.programmes.items():
+        result = results.signal(signal_id, subject)
+        if not _signal_agrees(expected, result):
+            yield f"{name}: expected {_as_text(expected)}, the pack says {result}"
+    for name, expected_amount in case.programmes.items():
         programme_id, subject = _subject(pack.programmes[name.partition("@")[0]].subject, name, case, cast)
-        amount = answers.amount(programme_id, subject)
-        if wanted is None and amount is None and not answers.is_unknown(programme_id, subject):
+        amount = results.amount(programme_id, subject)
+        if expected_amount is None and amount is None and not results.is_unknown(programme_id, subject):
             yield f"{name}: expected unknown, the pack says false"
-        elif not _amount_agrees(wanted, amount):
+        elif not _amount_agrees(expected_amount, amount):
             yield (
-                f"{name}: expected {_said(wanted)}, the pack says"
+                f"{name}: expected {_as_text(expected_amount)}, the pack says"
                 f" {amount if amount is not None else 'nothing'}"
             )
 
-    for name, standing in case.categories.items():
+    for name, expected_state in case.categories.items():
         category_id, subject = _subject(pack.categories[name.partition("@")[0]].subject, name, case, cast)
-        comes_to = answers.standing(category_id, subject)
-        if _said(standing) not in comes_to and not (standing is False and comes_to <= {"false"}):
-            yield f"{name}: expected {_said(standing)}, the pack says {', '.join(sorted(comes_to))}"
+        states = results.category_states(category_id, subject)
+        if _as_text(expected_state) not in states and not (expected_state is False and states <= {"false"}):
+            yield f"{name}: expected {_as_text(expected_state)}, the pack says {', '.join(sorted(states))}"
 
 
 def _subject(kind: str, name: str, case: ScenarioCase, cast: _Cast) -> tuple[str, int]:
@@ -234,12 +234,12 @@ def _subject(kind: str, name: str, case: ScenarioCase, cast: _Cast) -> tuple[str
     return item, mine[who] if who else next(iter(mine.values()), 0)
 
 
-def _signal_agrees(expected: str | bool | None, answer: str) -> bool:
+def _signal_agrees(expected: str | bool | None, result: str) -> bool:
     if expected is None:
-        return answer == "unknown"
+        return result == "unknown"
     if isinstance(expected, bool):
-        return answer == "false" if not expected else answer not in ("false", "unknown")
-    return expected == answer
+        return result == "false" if not expected else result not in ("false", "unknown")
+    return expected == result
 
 
 def _amount_agrees(expected: float | bool | None, amount: float | None) -> bool:
@@ -248,7 +248,7 @@ def _amount_agrees(expected: float | bool | None, amount: float | None) -> bool:
     return amount is not None if expected is True else amount is not None and abs(amount - expected) < CENT
 
 
-def _said(expected: object) -> str:
+def _as_text(expected: object) -> str:
     if expected is None:
         return "unknown"
     return str(expected).lower() if isinstance(expected, bool) else str(expected)

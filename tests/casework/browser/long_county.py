@@ -158,7 +158,7 @@ def _lengthen() -> None:
 def _worked(users: dict[str, Any]) -> None:
     """A history with notes, a visit, referrals with the department, a map."""
     from almoner.casework.cases import workflow
-    from almoner.casework.models import AreaOutline, Case, Concern, Referral
+    from almoner.casework.models import AreaOutline, Case, Grievance, Referral
 
     case = Case.objects.get(household_id=1)
     Case.objects.filter(household_id__in=range(3, 14)).update(state="confirmed", decided_at=NOW)
@@ -173,7 +173,7 @@ def _worked(users: dict[str, Any]) -> None:
         case.refresh_from_db()
         workflow.act(users["worker"], case.reference, name, case.version, data)
     Referral.objects.update(state="sent", sent_at=NOW, due_at=NOW, note=NOTE)
-    Concern.objects.create(
+    Grievance.objects.create(
         case=case,
         kind="correction",
         about="x",

@@ -19,8 +19,7 @@ from almoner.casework.models import (
     AreaAlert,
     Case,
     Check,
-    Concern,
-    HelpRequest,
+    Grievance,
     HouseholdMember,
     Identity,
     Membership,
@@ -28,6 +27,7 @@ from almoner.casework.models import (
     ReferralState,
     RoleOf,
     Visit,
+    WalkIn,
     WeekTally,
 )
 from almoner.casework.models.people import INDEXED
@@ -176,44 +176,44 @@ def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:
     return of_cases(user, Referral.objects.all())
 
 
-def concerns_of(user: Someone) -> QuerySet[Concern]:
+def grievances_of(user: Someone) -> QuerySet[Grievance]:
     """What households ask for. A department's: facts that it supplied or keeps. Of who works cases:
     appeals and talks in their areas."""
     membership = membership_of(user)
     rights = rights_of(membership)
     if membership is not None and Right.REFERRALS in rights:
-        return Concern.objects.filter(kind__in=OF_DEPARTMENTS, department=membership.department_id)
+        return Grievance.objects.filter(kind__in=OF_DEPARTMENTS, department=membership.department_id)
     if membership is not None and Right.CASES in rights:
-        return Concern.objects.filter(_inside(membership, "case__area")).exclude(kind__in=OF_DEPARTMENTS)
-    return Concern.objects.none()
+        return Grievance.objects.filter(_inside(membership, "case__area")).exclude(kind__in=OF_DEPARTMENTS)
+    return Grievance.objects.none()
 
 
-def concern_for(user: Someone, reference: str) -> Concern:
-    concern = concerns_of(user).select_related("case").filter(reference=reference).first()
-    if concern is None:
+def grievance_for(user: Someone, reference: str) -> Grievance:
+    grievance = grievances_of(user).select_related("case").filter(reference=reference).first()
+    if grievance is None:
         raise Http404
-    return concern
+    return grievance
 
 
-def requests_of(user: Someone) -> QuerySet[HelpRequest]:
+def walk_ins_of(user: Someone) -> QuerySet[WalkIn]:
     """Requests at the desk. A department's: of people whom its register does not know. Of who works cases:
     taken by them or in their areas, or of somebody who lives in a household whose case is theirs to see."""
     membership = membership_of(user)
     rights = rights_of(membership)
     if membership is not None and Right.REFERRALS in rights:
-        return HelpRequest.objects.exclude(department="").filter(department=membership.department_id)
+        return WalkIn.objects.exclude(department="").filter(department=membership.department_id)
     if membership is not None and Right.CASES in rights:
         if EVERYWHERE in membership.areas:
-            return HelpRequest.objects.all()
+            return WalkIn.objects.all()
         cases = Case.objects.filter(_inside(membership), household_id=OuterRef("household_id"))
         lives = HouseholdMember.objects.filter(Exists(cases), person_id=OuterRef("person_id"))
         person = Identity.objects.filter(INDEXED, Exists(lives), number_index=OuterRef("number_index"))
-        return HelpRequest.objects.filter(Q(taken_by_id=user.pk) | _inside(membership) | Exists(person))
-    return HelpRequest.objects.none()
+        return WalkIn.objects.filter(Q(taken_by_id=user.pk) | _inside(membership) | Exists(person))
+    return WalkIn.objects.none()
 
 
-def request_for(user: Someone, reference: str) -> HelpRequest:
-    found = requests_of(user).select_related("taken_by", "answered_by", "appeal_of", "appeal_of__answered_by")
+def walk_in_for(user: Someone, reference: str) -> WalkIn:
+    found = walk_ins_of(user).select_related("taken_by", "answered_by", "appeal_of", "appeal_of__answered_by")
     request = found.filter(reference=reference).first()
     if request is None:
         raise Http404

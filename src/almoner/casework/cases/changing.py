@@ -97,7 +97,7 @@ def change_cases(
 def change_case_of(
     case: int, *, by: User | None = None, system: str | None = None, touch: bool = True
 ) -> Iterator[tuple[Case, CaseChange]]:
-    """Change the case with this key, for a household, a department or nobody; the caller has checked the right.
+    """Change the case with this key, for a household, a department or nobody. The caller checks the right.
 
     `touch`: the change sets the clock and the version anew. Without, only the trail tells of it, and forms
     that others have opened stay good.

@@ -30,9 +30,9 @@ from almoner.casework.models import (
     How,
     JumpCause,
     Label,
-    RequestEnding,
     Said,
     VisitFinding,
+    WalkInEnding,
 )
 from almoner.policy.model.legal_terms import LevelName
 from almoner.policy.model.terms import Words
@@ -319,7 +319,7 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     EventKind.REQUEST_TAKEN: lambda data: _("A request was taken at the desk: %(request)s.") % data,
     EventKind.REQUEST_SEEN: lambda data: _("A request at the desk was read: %(request)s.") % data,
     EventKind.REQUEST_ANSWERED: lambda data: (
-        _("A request at the desk was answered: %(ending)s.") % {"ending": RequestEnding(data["ending"]).label}
+        _("A request at the desk was answered: %(ending)s.") % {"ending": WalkInEnding(data["ending"]).label}
     ),
     EventKind.REQUEST_APPEALED: lambda data: (
         _("An appeal against the answer to a request was taken: %(first)s.") % data
@@ -340,7 +340,7 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
             "cause": JumpCause(data["cause"]).label,
         }
     ),
-    EventKind.CONCERN_ANSWERED: lambda data: (
+    EventKind.GRIEVANCE_ANSWERED: lambda data: (
         _("The household was answered: %(ending)s.") % {"ending": Ending(data["ending"]).label}
     ),
     EventKind.REFERRAL_REMINDED: lambda data: _("Department reminded, due soon: %(name)s.") % data,

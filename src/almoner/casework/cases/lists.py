@@ -18,7 +18,7 @@ from almoner.casework.models import (
     CaseSignal,
     CaseState,
     Check,
-    Concern,
+    Grievance,
     Referral,
     ReferralState,
 )
@@ -72,7 +72,7 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
     return conditions[name]()
 
 
-def records(now: dt.datetime) -> dict[str, QuerySet[Check] | QuerySet[Concern] | QuerySet[Referral]]:
+def records(now: dt.datetime) -> dict[str, QuerySet[Check] | QuerySet[Grievance] | QuerySet[Referral]]:
     """By list, where it holds the cases that have some record: those records, which are fewer than cases."""
     return {"second": waiting().filter(case__ended_at=None), "asked": asked(), "given": given(now)}
 
@@ -96,9 +96,9 @@ def given_since(moment: dt.datetime) -> Q:
     return Q(state=ReferralState.DONE, answered_at__gte=moment)
 
 
-def asked() -> QuerySet[Concern]:
+def asked() -> QuerySet[Grievance]:
     """What households ask of who works cases, and has no answer; of ended cases too."""
-    return Concern.objects.filter(answered_at=None).exclude(kind__in=OF_DEPARTMENTS)
+    return Grievance.objects.filter(answered_at=None).exclude(kind__in=OF_DEPARTMENTS)
 
 
 def returned() -> QuerySet[Referral]:

@@ -42,7 +42,7 @@ def _declined(referral: Referral) -> str | None:
 
 
 def _not_confirmed(referral: Referral) -> str | None:
-    last = referral.local_checks.order_by("-pk").first()
+    last = referral.verifications.order_by("-pk").first()
     if last is None or last.amount != amount_of(referral):
         return _("It has not been confirmed on the spot yet.")
     return None if last.confirmed else _("It was not confirmed on the spot: %(note)s") % {"note": last.note}

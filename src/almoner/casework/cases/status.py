@@ -18,7 +18,7 @@ from almoner.casework.models import (
     CaseSignal,
     CaseState,
     Check,
-    Concern,
+    Grievance,
     Notice,
     Referral,
     ReferralState,
@@ -119,7 +119,7 @@ def around(cases: Collection[int]) -> dict[int, Around]:
 def _asked(ids: IdSet) -> Iterable[tuple[int | None, dt.datetime | None]]:
     return chain(
         Check.objects.filter(WAITING, case__among=ids).values_list("case_id", "due_at"),
-        Concern.objects.filter(case__among=ids, answered_at=None).values_list("case_id", "due_at"),
+        Grievance.objects.filter(case__among=ids, answered_at=None).values_list("case_id", "due_at"),
         Authorisation.objects.filter(case__among=ids, ended_at=None, settled_at=None).values_list(
             "case_id", "due_at"
         ),

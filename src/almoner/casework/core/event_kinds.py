@@ -58,7 +58,7 @@ class EventKind(StrEnum):
     REPORTED_TOGETHER = "reported_together"
     REPORTED_GONE = "reported_gone"
     REPORTED_MISTAKEN = "reported_mistaken"
-    CONCERN_ANSWERED = "concern_answered"
+    GRIEVANCE_ANSWERED = "concern_answered"
     AUTHORISATION_ASKED = "authorisation_asked"
     CONSENT_GIVEN = "consent_given"
     CONSENT_DECLINED = "consent_declined"

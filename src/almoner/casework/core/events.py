@@ -15,7 +15,7 @@ from almoner.casework.core.event_kinds import EventKind as K
 
 
 class Found(TypedDict):
-    """What every event of a cycle holds: the change's place in the outbox, its date, its key, the pack's hash."""
+    """What every event of a cycle holds: the change's place in the outbox, date and key, and the pack's hash."""
 
     seq: int
     as_of: str
@@ -214,7 +214,7 @@ class NoticeMade(TypedDict):
 
 
 NoticeKind = Literal[K.NOTICE_OPENED, K.HOUSEHOLD_ACCEPTED, K.HOUSEHOLD_DECLINED]
-ConcernRaisedKind = Literal[
+GrievanceRaisedKind = Literal[
     K.HOUSEHOLD_CORRECTION,
     K.HOUSEHOLD_APPEAL,
     K.HOUSEHOLD_PERSON,
@@ -231,13 +231,13 @@ class NoticeUsed(TypedDict):
     notice: str
 
 
-class ConcernRaised(TypedDict):
-    kind: ConcernRaisedKind
+class GrievanceRaised(TypedDict):
+    kind: GrievanceRaisedKind
     concern: str
 
 
-class ConcernAnswered(FromTo):
-    kind: Literal[K.CONCERN_ANSWERED]
+class GrievanceAnswered(FromTo):
+    kind: Literal[K.GRIEVANCE_ANSWERED]
     concern: str
     ending: str
     note: str
@@ -373,8 +373,8 @@ MoveEvent = (
 ResidentEvent = (
     NoticeMade
     | NoticeUsed
-    | ConcernRaised
-    | ConcernAnswered
+    | GrievanceRaised
+    | GrievanceAnswered
     | AuthorisationAsked
     | ConsentSaid
     | RequestCame

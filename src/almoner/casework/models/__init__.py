@@ -15,14 +15,14 @@ from almoner.casework.models.cases import (
 from almoner.casework.models.files import CaseFile, FileAbout, FileContent
 from almoner.casework.models.outgoing import DueNotice, Endpoint, OutgoingEvent
 from almoner.casework.models.packs import Cadence, FeedState, PackInUse, Rule, SharingClass
-from almoner.casework.models.participation import Authorisation, Consent, How, LocalCheck, Said
+from almoner.casework.models.participation import Authorisation, CommunityVerification, Consent, How, Said
 from almoner.casework.models.payloads import BodyForm
 from almoner.casework.models.people import Department, HouseholdMember, Identity, Membership, RoleOf
 from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Label, OutboxPosition
-from almoner.casework.models.requests import HelpRequest, RequestEnding
-from almoner.casework.models.residents import Concern, ConcernKind, Ending, Notice, NoticeAnswer, WrongTry
+from almoner.casework.models.residents import Ending, Grievance, GrievanceKind, Notice, NoticeAnswer, WrongTry
 from almoner.casework.models.sweeps import AreaOutline, Judged, Sweep, Tallied, WeekTally
 from almoner.casework.models.timelines import HouseholdTimelines
+from almoner.casework.models.walk_ins import WalkIn, WalkInEnding
 from almoner.casework.models.work import Check, Checked, FalseAlarm, Visit, VisitFinding
 
 __all__ = [
@@ -43,8 +43,7 @@ __all__ = [
     "ChainHead",
     "Check",
     "Checked",
-    "Concern",
-    "ConcernKind",
+    "CommunityVerification",
     "Consent",
     "Department",
     "DismissalReason",
@@ -55,7 +54,8 @@ __all__ = [
     "FeedState",
     "FileAbout",
     "FileContent",
-    "HelpRequest",
+    "Grievance",
+    "GrievanceKind",
     "HouseholdMember",
     "HouseholdTimelines",
     "How",
@@ -63,7 +63,6 @@ __all__ = [
     "Judged",
     "JumpCause",
     "Label",
-    "LocalCheck",
     "Membership",
     "Notice",
     "NoticeAnswer",
@@ -72,7 +71,6 @@ __all__ = [
     "PackInUse",
     "Referral",
     "ReferralState",
-    "RequestEnding",
     "RoleOf",
     "Rule",
     "Said",
@@ -81,6 +79,8 @@ __all__ = [
     "Tallied",
     "Visit",
     "VisitFinding",
+    "WalkIn",
+    "WalkInEnding",
     "WeekTally",
     "WrongTry",
 ]

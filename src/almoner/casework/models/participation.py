@@ -13,16 +13,19 @@ from django.utils.translation import gettext_lazy as _
 from almoner.casework.models.cases import Case, Referral, new_reference
 
 
-class LocalCheck(models.Model):
+class CommunityVerification(models.Model):
     """What those on the spot say of one line of a list. Rows are only added; the last one counts, for the
     amount that it names."""
 
-    referral = models.ForeignKey(Referral, models.PROTECT, related_name="local_checks")
+    referral = models.ForeignKey(Referral, models.PROTECT, related_name="verifications")
     at = models.DateTimeField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     confirmed = models.BooleanField()
     amount = models.CharField(max_length=60)
     note = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        db_table = "casework_localcheck"
 
     def __str__(self) -> str:
         return f"{self.referral_id} {self.confirmed}"

@@ -67,7 +67,7 @@ class WrongTry(models.Model):
         return self.at.isoformat()
 
 
-class ConcernKind(models.TextChoices):
+class GrievanceKind(models.TextChoices):
     CORRECTION = "correction", _("A fact is said to be wrong")
     APPEAL = "appeal", _("Appeal against the decision")
     PERSON = "person", _("The household asks for a person")
@@ -87,21 +87,21 @@ class Ending(models.TextChoices):
 
 
 ENDINGS = {
-    ConcernKind.CORRECTION: (Ending.CORRECTED, Ending.STANDS),
-    ConcernKind.APPEAL: (Ending.CHANGED, Ending.UPHELD),
-    ConcernKind.PERSON: (Ending.SPOKEN,),
-    ConcernKind.TOGETHER: (Ending.CORRECTED, Ending.STANDS),
-    ConcernKind.GONE: (Ending.CORRECTED, Ending.STANDS),
-    ConcernKind.MISTAKEN: (Ending.CORRECTED, Ending.STANDS),
+    GrievanceKind.CORRECTION: (Ending.CORRECTED, Ending.STANDS),
+    GrievanceKind.APPEAL: (Ending.CHANGED, Ending.UPHELD),
+    GrievanceKind.PERSON: (Ending.SPOKEN,),
+    GrievanceKind.TOGETHER: (Ending.CORRECTED, Ending.STANDS),
+    GrievanceKind.GONE: (Ending.CORRECTED, Ending.STANDS),
+    GrievanceKind.MISTAKEN: (Ending.CORRECTED, Ending.STANDS),
 }
 
 
-OF_HOUSEHOLDS = (ConcernKind.CORRECTION, ConcernKind.APPEAL, ConcernKind.PERSON)
-OF_THE_REGISTER = (ConcernKind.TOGETHER, ConcernKind.GONE, ConcernKind.MISTAKEN)
-OF_DEPARTMENTS = (ConcernKind.CORRECTION, *OF_THE_REGISTER)
+OF_HOUSEHOLDS = (GrievanceKind.CORRECTION, GrievanceKind.APPEAL, GrievanceKind.PERSON)
+OF_THE_REGISTER = (GrievanceKind.TOGETHER, GrievanceKind.GONE, GrievanceKind.MISTAKEN)
+OF_DEPARTMENTS = (GrievanceKind.CORRECTION, *OF_THE_REGISTER)
 
 
-class Concern(models.Model):
+class Grievance(models.Model):
     """Something that a household asks for, with its clock. `text` is sealed under `person_id`, for
     households name people.
 
@@ -111,8 +111,8 @@ class Concern(models.Model):
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
-    case = models.ForeignKey(Case, models.PROTECT, related_name="concerns")
-    kind = models.CharField(max_length=20, choices=ConcernKind)
+    case = models.ForeignKey(Case, models.PROTECT, related_name="grievances")
+    kind = models.CharField(max_length=20, choices=GrievanceKind)
     about = models.CharField(max_length=40, blank=True)  # which fact, so that it is said once
     fact = models.JSONField(default=dict)
     department = models.CharField(max_length=80, blank=True)
@@ -128,6 +128,7 @@ class Concern(models.Model):
     note = models.CharField(max_length=400, blank=True)
 
     class Meta:
+        db_table = "casework_concern"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["case", "kind", "about"], condition=Q(answered_at=None), name="one_concern_at_a_time"

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from almoner.casework.models import FileAbout, How, RequestEnding, Said
+from almoner.casework.models import FileAbout, How, Said, WalkInEnding
 from almoner.casework.models.residents import OF_THE_REGISTER
 
 
@@ -41,7 +41,7 @@ class ReportForm(forms.Form):
 
 class JoinForm(forms.Form):
     version = forms.IntegerField()
-    concern = forms.CharField(max_length=16)
+    grievance = forms.CharField(max_length=16)
 
 
 class AuthoriseForm(forms.Form):
@@ -77,7 +77,7 @@ class DeskForm(forms.Form):
 
 
 class RequestForm(forms.Form):
-    ending = forms.ChoiceField(choices=RequestEnding.choices, required=False)
+    ending = forms.ChoiceField(choices=WalkInEnding.choices, required=False)
     note = forms.CharField(max_length=400, required=False)
     text = forms.CharField(max_length=1000, required=False)
 

@@ -188,7 +188,7 @@ class OpenForm(forms.Form):
     fact = forms.CharField(max_length=10)
 
 
-class ConcernForm(forms.Form):
+class GrievanceForm(forms.Form):
     """What a household asks for, in its own words."""
 
     about = forms.CharField(max_length=40, required=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from almoner.casework.models import HelpRequest
+from almoner.casework.models import WalkIn
 
 AT_ONCE = 2_000  # answered requests of a stretch, of all areas
 
@@ -28,23 +28,21 @@ class Stretch:
     def is_all(self) -> bool:
         return self.until is None and not self.earlier
 
-    def of(self, requests: QuerySet[HelpRequest]) -> QuerySet[HelpRequest]:
+    def of(self, requests: QuerySet[WalkIn]) -> QuerySet[WalkIn]:
         return _before(self.until, requests).filter(answered_at__gte=self.first)
 
 
 def stretch(until: dt.datetime | None) -> Stretch:
     """The stretch before `until`, or the latest one. What was answered in one moment is in one stretch."""
     times = (
-        _before(until, HelpRequest.objects.all())
-        .order_by("-answered_at")
-        .values_list("answered_at", flat=True)
+        _before(until, WalkIn.objects.all()).order_by("-answered_at").values_list("answered_at", flat=True)
     )
     last = list(times[AT_ONCE - 1 : AT_ONCE + 1])
     oldest = last[0] if last else times.last()
     return Stretch(oldest or dt.datetime.now(), until, earlier=len(last) > 1)
 
 
-def _before(until: dt.datetime | None, requests: QuerySet[HelpRequest]) -> QuerySet[HelpRequest]:
+def _before(until: dt.datetime | None, requests: QuerySet[WalkIn]) -> QuerySet[WalkIn]:
     """The condition of the index is said, for a database does not always see that the others hold it."""
     answered = requests.filter(answered_at__isnull=False)
     return answered.filter(answered_at__lt=until) if until else answered

@@ -15,7 +15,7 @@ from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.events import LineAskedAgain, LineChecked
 from almoner.casework.core.refusals import Refused, Stale
-from almoner.casework.models import LocalCheck, Referral, ReferralState
+from almoner.casework.models import CommunityVerification, Referral, ReferralState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,7 +35,7 @@ def say(by: User, reference: str, version: int, confirmed: bool, note: str) -> N
         if not confirmed and not note:
             raise Refused(_("Say what is not right."))
         amount = amount_of(referral)
-        LocalCheck.objects.create(
+        CommunityVerification.objects.create(
             referral=referral, at=change.at, by=by, confirmed=confirmed, amount=amount, note=note
         )
         referral.check_due_at = None
@@ -55,7 +55,7 @@ def is_doubted(referral: Referral) -> bool:
     """Whether the last word on it is that it is not right, and nobody has been asked again since."""
     if referral.participation != LIST or referral.check_due_at is not None:
         return False
-    last = referral.local_checks.order_by("-pk").first()
+    last = referral.verifications.order_by("-pk").first()
     return last is not None and not last.confirmed
 
 

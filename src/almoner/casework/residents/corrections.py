@@ -21,10 +21,10 @@ from almoner.casework.cases.changing import CaseChange, change_case, change_case
 from almoner.casework.cases.guards import is_mine_or_i_lead, nothing_waits
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
-from almoner.casework.core.events import ConcernRaised, ConcernRaisedKind, Joined
+from almoner.casework.core.events import GrievanceRaised, GrievanceRaisedKind, Joined
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import opened_vault, people
-from almoner.casework.models import Case, CaseState, Concern, ConcernKind, Ending, FeedState
+from almoner.casework.models import Case, CaseState, Ending, FeedState, Grievance, GrievanceKind
 from almoner.casework.models.residents import OF_THE_REGISTER
 from almoner.casework.models.work import AHEAD
 from almoner.casework.residents.grievances import TEXT
@@ -33,10 +33,10 @@ from almoner.policy.model.pack import Role
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-REPORTED: Mapping[ConcernKind, ConcernRaisedKind] = {
-    ConcernKind.TOGETHER: EventKind.REPORTED_TOGETHER,
-    ConcernKind.GONE: EventKind.REPORTED_GONE,
-    ConcernKind.MISTAKEN: EventKind.REPORTED_MISTAKEN,
+REPORTED: Mapping[GrievanceKind, GrievanceRaisedKind] = {
+    GrievanceKind.TOGETHER: EventKind.REPORTED_TOGETHER,
+    GrievanceKind.GONE: EventKind.REPORTED_GONE,
+    GrievanceKind.MISTAKEN: EventKind.REPORTED_MISTAKEN,
 }
 IDENTIFIED, PLACED = Role.RESIDENT_ID.value, Role.HOUSEHOLD.value
 
@@ -50,7 +50,7 @@ def register() -> FeedState | None:
     return next(marked, found[0] if found else None)
 
 
-def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> Concern:
+def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> Grievance:
     """Ask the register's department. `told`: kind, text, and person_id, or `other`, the reference of the
     second case.
 
@@ -62,18 +62,18 @@ def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> C
             raise Refused(_("Choose what is wrong."))
         if not told.get("text"):
             raise Refused(_("Write what you saw."))
-        concern = _asked(case, by, ConcernKind(str(kind)), told, change.at)
-        reported = REPORTED[ConcernKind(concern.kind)]
-        change.record(case, ConcernRaised(kind=reported, concern=concern.reference))
-    return concern
+        grievance = _asked(case, by, GrievanceKind(str(kind)), told, change.at)
+        reported = REPORTED[GrievanceKind(grievance.kind)]
+        change.record(case, GrievanceRaised(kind=reported, concern=grievance.reference))
+    return grievance
 
 
-def _asked(case: Case, by: User, kind: ConcernKind, told: Mapping[str, Any], now: dt.datetime) -> Concern:
+def _asked(case: Case, by: User, kind: GrievanceKind, told: Mapping[str, Any], now: dt.datetime) -> Grievance:
     feed, members = register(), people(case.household_id)
     if feed is None or not members:
         raise Refused(_("It is not known which register this household comes from."))
     other, person = None, None
-    if kind == ConcernKind.TOGETHER:
+    if kind == GrievanceKind.TOGETHER:
         other = (
             cases_of(by).filter(reference=told.get("other") or "", ended_at=None).exclude(pk=case.pk).first()
         )
@@ -84,10 +84,10 @@ def _asked(case: Case, by: User, kind: ConcernKind, told: Mapping[str, Any], now
         if person is None:
             raise Refused(_("Choose the person."))
     about = f"{other.pk if other else person}"
-    if case.concerns.filter(kind=kind, about=about, answered_at=None).exists():
+    if case.grievances.filter(kind=kind, about=about, answered_at=None).exists():
         raise Refused(_("This has been asked already. The department is working on it."))
     fact = {"sentence": {}, "feed": feed.label, "values": [], "person": person}
-    return Concern.objects.create(
+    return Grievance.objects.create(
         case=case,
         kind=kind,
         about=about,
@@ -111,26 +111,26 @@ def stays(one: Case, another: Case) -> Case:
     return min(one, another, key=rank)
 
 
-def to_join(case: Case) -> list[Concern]:
+def to_join(case: Case) -> list[Grievance]:
     """Corrections by which this case and another open one are of one household."""
-    agreed = Concern.objects.filter(kind=ConcernKind.TOGETHER, ending=Ending.CORRECTED)
+    agreed = Grievance.objects.filter(kind=GrievanceKind.TOGETHER, ending=Ending.CORRECTED)
     here = agreed.filter(case=case, other__ended_at=None) | agreed.filter(other=case, case__ended_at=None)
     return list(here.select_related("case", "other").order_by("id")) if case.is_open else []
 
 
-def join(by: User, reference: str, version: int, concern: str) -> Case:
+def join(by: User, reference: str, version: int, grievance: str) -> Case:
     """Let the less urgent of two cases go on in the other one. Gives the case that stays.
 
     Nothing is moved or deleted: the case that ends keeps its history, referrals, files and questions, and
     what departments still have to answer there counts for the clock of the one that stays.
     """
     seen = case_for(by, reference)
-    found = _agreed(seen, concern)
+    found = _agreed(seen, grievance)
     with change_cases([seen.pk, found.case_id, found.other_id or 0], by=by) as change:
         seen = change.cases[seen.pk]
         refuse_stale(seen, version)
         refuse_unless(seen, by, is_mine_or_i_lead)
-        found = _agreed(seen, concern)  # whoever joined them from the other side was first
+        found = _agreed(seen, grievance)  # whoever joined them from the other side was first
         one, another = change.cases[found.case_id], change.cases[found.other_id or 0]
         kept = stays(one, another)
         ended = another if kept is one else one
@@ -151,8 +151,8 @@ def join(by: User, reference: str, version: int, concern: str) -> Case:
     return kept
 
 
-def _agreed(seen: Case, concern: str) -> Concern:
-    found = next((one for one in to_join(seen) if one.reference == concern), None)
+def _agreed(seen: Case, grievance: str) -> Grievance:
+    found = next((one for one in to_join(seen) if one.reference == grievance), None)
     if found is None or found.other_id is None:
         raise Refused(_("The register has not said that these two are one household."))
     return found

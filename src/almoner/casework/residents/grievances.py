@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from almoner.casework.accounts.access import concern_for
+from almoner.casework.accounts.access import grievance_for
 from almoner.casework.cases.changing import CaseChange, change_case_of, lock
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
-from almoner.casework.core.events import ConcernAnswered, ConcernRaised, ConcernRaisedKind
+from almoner.casework.core.events import GrievanceAnswered, GrievanceRaised, GrievanceRaisedKind
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.vault_rows import Person, opened_vault, people
 from almoner.casework.models import (
@@ -30,9 +30,9 @@ from almoner.casework.models import (
     CaseEvent,
     CaseSignal,
     CaseState,
-    Concern,
-    ConcernKind,
     Ending,
+    Grievance,
+    GrievanceKind,
     Notice,
 )
 from almoner.casework.models.residents import ENDINGS
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 TERMS: Mapping[str, str] = {  # the pack's terms that are their clocks
-    ConcernKind.CORRECTION: "correction",
-    ConcernKind.APPEAL: "appeal",
-    ConcernKind.PERSON: "callback",
+    GrievanceKind.CORRECTION: "correction",
+    GrievanceKind.APPEAL: "appeal",
+    GrievanceKind.PERSON: "callback",
 }
 TEXT = "concern"  # the sealed field's name
-ASKED: Mapping[ConcernKind, ConcernRaisedKind] = {
-    ConcernKind.CORRECTION: EventKind.HOUSEHOLD_CORRECTION,
-    ConcernKind.APPEAL: EventKind.HOUSEHOLD_APPEAL,
-    ConcernKind.PERSON: EventKind.HOUSEHOLD_PERSON,
+ASKED: Mapping[GrievanceKind, GrievanceRaisedKind] = {
+    GrievanceKind.CORRECTION: EventKind.HOUSEHOLD_CORRECTION,
+    GrievanceKind.APPEAL: EventKind.HOUSEHOLD_APPEAL,
+    GrievanceKind.PERSON: EventKind.HOUSEHOLD_PERSON,
 }
 
 
@@ -108,24 +108,24 @@ def _resting_on(feed: str, operands: Sequence[Mapping[str, Any]]) -> Iterator[Ma
             yield {"label": operand["label"], "value": operand["value"], "unit": operand.get("unit")}
 
 
-def ask(notice: Notice, kind: str, text: str, about: str = "") -> Concern:
+def ask(notice: Notice, kind: str, text: str, about: str = "") -> Grievance:
     """What the household asks for, once at a time. Raises Refused for a fact that the notice does not tell."""
     fact = next((f for _s, facts in told_facts(notice) for f in facts if f.about == about), None)
-    if kind == ConcernKind.CORRECTION and fact is None:
+    if kind == GrievanceKind.CORRECTION and fact is None:
         raise Refused(_("Choose the fact that is wrong."))
     with change_case_of(notice.case_id) as (case, change):
-        if case.concerns.filter(kind=kind, about=about if fact else "", answered_at=None).exists():
+        if case.grievances.filter(kind=kind, about=about if fact else "", answered_at=None).exists():
             raise Refused(_("You have asked for this already. Somebody is working on it."))
-        concern = _new(case, kind, text, fact, change.at)
-        change.record(case, ConcernRaised(kind=ASKED[ConcernKind(kind)], concern=concern.reference))
-    return concern
+        grievance = _new(case, kind, text, fact, change.at)
+        change.record(case, GrievanceRaised(kind=ASKED[GrievanceKind(kind)], concern=grievance.reference))
+    return grievance
 
 
-def _new(case: Case, kind: str, text: str, fact: ToldFact | None, now: dt.datetime) -> Concern:
+def _new(case: Case, kind: str, text: str, fact: ToldFact | None, now: dt.datetime) -> Grievance:
     person = people(case.household_id)[0].person_id
-    fact = fact if kind == ConcernKind.CORRECTION else None
+    fact = fact if kind == GrievanceKind.CORRECTION else None
     department = fact.department if fact else ""
-    return Concern.objects.create(
+    return Grievance.objects.create(
         case=case,
         kind=kind,
         about=fact.about if fact else "",
@@ -147,63 +147,68 @@ def _kept(fact: ToldFact) -> dict[str, Any]:
     }
 
 
-def subjects(concern: Concern) -> list[Person]:
+def subjects(grievance: Grievance) -> list[Person]:
     """Whose record a correction is about, with name and number alone: enough for the department to find it."""
-    subject = concern.fact["person"]
-    found = [p for p in people(concern.case.household_id) if subject in {None, p.person_id}]
-    found += people(concern.other.household_id) if concern.other else []
+    subject = grievance.fact["person"]
+    found = [p for p in people(grievance.case.household_id) if subject in {None, p.person_id}]
+    found += people(grievance.other.household_id) if grievance.other else []
     return [replace(person, phone=None, address=None) for person in found]
 
 
-def said(concern: Concern) -> str:
+def said(grievance: Grievance) -> str:
     """The household's own words, in clear; whoever shows them must record it."""
-    sealed = None if concern.text is None else bytes(concern.text)
-    return opened_vault(str(settings.VAULT_KEY)).open(concern.person_id, TEXT, sealed) or ""
+    sealed = None if grievance.text is None else bytes(grievance.text)
+    return opened_vault(str(settings.VAULT_KEY)).open(grievance.person_id, TEXT, sealed) or ""
 
 
-def may_answer(by: User, concern: Concern) -> bool:
+def may_answer(by: User, grievance: Grievance) -> bool:
     """An appeal is decided by somebody else than those who acted on the case; notes are no acts."""
-    if concern.kind != ConcernKind.APPEAL:
+    if grievance.kind != GrievanceKind.APPEAL:
         return True
     return (
-        not CaseEvent.objects.filter(case_id=concern.case_id, actor_id=by.pk)
+        not CaseEvent.objects.filter(case_id=grievance.case_id, actor_id=by.pk)
         .exclude(kind=EventKind.NOTE)
         .exists()
     )
 
 
-def answer(by: User, reference: str, ending: str, note: str) -> Concern:
+def answer(by: User, reference: str, ending: str, note: str) -> Grievance:
     """A person's answer, which the household reads. Raises Http404 for a stranger, and Refused."""
-    found = concern_for(by, reference)
+    found = grievance_for(by, reference)
     with change_case_of(found.case_id, by=by) as (case, change):
-        concern = lock(case.concerns.all(), pk=found.pk)
-        if concern is None or concern.answered_at is not None:
+        grievance = lock(case.grievances.all(), pk=found.pk)
+        if grievance is None or grievance.answered_at is not None:
             raise Refused(_("This has been answered already."))
-        if ending not in ENDINGS[ConcernKind(concern.kind)]:
+        if ending not in ENDINGS[GrievanceKind(grievance.kind)]:
             raise Refused(_("Choose an answer."))
         if not note:
             raise Refused(_("Write what the household is to be told."))
-        if not may_answer(by, concern):
+        if not may_answer(by, grievance):
             raise Refused(_("You have acted on this case. Somebody else decides on the appeal."))
-        concern.ending, concern.note, concern.answered_at, concern.answered_by = ending, note, change.at, by
-        concern.save()
-        _follow(concern, case, change)
-    return concern
+        grievance.ending, grievance.note, grievance.answered_at, grievance.answered_by = (
+            ending,
+            note,
+            change.at,
+            by,
+        )
+        grievance.save()
+        _follow(grievance, case, change)
+    return grievance
 
 
-def _follow(concern: Concern, case: Case, change: CaseChange) -> None:
+def _follow(grievance: Grievance, case: Case, change: CaseChange) -> None:
     """An ended case whose decision is changed is looked at again, unless the household has a new one."""
     newer = Case.objects.filter(household_id=case.household_id, ended_at=None).exists()
-    reopens = concern.ending == Ending.CHANGED and not case.is_open and not newer
+    reopens = grievance.ending == Ending.CHANGED and not case.is_open and not newer
     before = case.state
     if reopens:
         case.state, case.ended_at, case.outcome, case.assignee = CaseState.VERIFYING, None, "", None
-        case.due_at = installed_clocks().due_by_term(change.at, TERMS[ConcernKind.APPEAL])
-    event: ConcernAnswered = {
-        "kind": EventKind.CONCERN_ANSWERED,
-        "concern": concern.reference,
-        "ending": concern.ending,
-        "note": concern.note,
+        case.due_at = installed_clocks().due_by_term(change.at, TERMS[GrievanceKind.APPEAL])
+    event: GrievanceAnswered = {
+        "kind": EventKind.GRIEVANCE_ANSWERED,
+        "concern": grievance.reference,
+        "ending": grievance.ending,
+        "note": grievance.note,
         "from": before,
         "to": case.state,
     }

@@ -118,7 +118,7 @@ def _right(notice: Notice, now: dt.datetime) -> Notice:
 
 
 def answer(notice: Notice, said: str) -> None:
-    """What the household says; it may say something else later. Nothing follows by itself: a person reads it."""
+    """Record the household's answer; it may change it later. Nothing follows by itself: a person reads it."""
     with change_case_of(notice.case_id) as (case, change):
         answered = NoticeAnswer(said)
         notice.answer, notice.answered_at = answered, change.at

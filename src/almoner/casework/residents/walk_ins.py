@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from almoner.casework.accounts.access import Right, may_or_404, request_for
+from almoner.casework.accounts.access import Right, may_or_404, walk_in_for
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
@@ -29,12 +29,12 @@ from almoner.casework.models import (
     AccessLog,
     Case,
     FeedState,
-    HelpRequest,
     HouseholdMember,
     Identity,
     Membership,
     ReferralState,
-    RequestEnding,
+    WalkIn,
+    WalkInEnding,
 )
 from almoner.casework.models.people import INDEXED
 from almoner.casework.residents.corrections import IDENTIFIED, register
@@ -63,7 +63,7 @@ def asked_for(found: FeedState) -> list[tuple[str, Mapping[str, str], Mapping[st
     ]
 
 
-def take(by: User, told: Mapping[str, Any]) -> HelpRequest:
+def take(by: User, told: Mapping[str, Any]) -> WalkIn:
     """Record a request. `told`: number, name, text, and a value for each field of `asked_for`. Raises
     Http404 for a stranger, and Refused."""
     membership = may_or_404(by, Right.CASES)
@@ -102,12 +102,12 @@ def _stored(
     told: Mapping[str, Any],
     chosen: Mapping[str, Any],
     now: dt.datetime,
-) -> HelpRequest:
+) -> WalkIn:
     vault = opened_vault(str(settings.VAULT_KEY))
     index, kept = vault.index(number), register()
     known = Identity.objects.filter(INDEXED, number_index=index).exists()
     area = next(iter(membership.areas), "")
-    request = HelpRequest(
+    request = WalkIn(
         number_index=index,
         known=known,
         area="" if area == "*" else area,
@@ -127,12 +127,12 @@ def _stored(
     return request
 
 
-def _seal(request: HelpRequest, field: str, text: str | None) -> bytes | None:
+def _seal(request: WalkIn, field: str, text: str | None) -> bytes | None:
     vault = opened_vault(str(settings.VAULT_KEY))
     return vault.seal_bytes(f"request-{field}:{request.reference}", text.encode()) if text else None
 
 
-def opened(request: HelpRequest, field: str) -> str:
+def opened(request: WalkIn, field: str) -> str:
     """One of `text`, `number` and `name` in clear; whoever shows it must record it (`saw`)."""
     sealed = getattr(request, field)
     vault = opened_vault(str(settings.VAULT_KEY))
@@ -140,7 +140,7 @@ def opened(request: HelpRequest, field: str) -> str:
 
 
 def _send(
-    request: HelpRequest, found: FeedState, number: str, chosen: Mapping[str, Any], now: dt.datetime
+    request: WalkIn, found: FeedState, number: str, chosen: Mapping[str, Any], now: dt.datetime
 ) -> None:
     row = {f["name"]: f["at_desk"] for f in found.fields if f.get("at_desk")} | dict(chosen)
     for field in found.fields:
@@ -161,29 +161,29 @@ def _send(
         ) from None
 
 
-def _households(request: HelpRequest) -> list[int]:
+def _households(request: WalkIn) -> list[int]:
     persons = Identity.objects.filter(INDEXED, number_index=bytes(request.number_index)).values("person_id")
     return list(HouseholdMember.objects.filter(person_id__in=persons).values_list("household_id", flat=True))
 
 
-def case_of(request: HelpRequest) -> Case | None:
+def case_of(request: WalkIn) -> Case | None:
     """The case of the person's household: the open one, else the one that ended last."""
     found = Case.objects.filter(household_id__in=_households(request)).order_by("-ended_at", "-opened_at")
     return found.filter(ended_at=None).first() or found.first()
 
 
-def of_household(household_id: int) -> list[HelpRequest]:
+def of_household(household_id: int) -> list[WalkIn]:
     """The requests of those who live there, newest first."""
     members = HouseholdMember.objects.filter(household_id=household_id).values_list("person_id", flat=True)
     indexes = [
         bytes(i)
         for i in Identity.objects.filter(person_id__in=list(members)).values_list("number_index", flat=True)
     ]
-    found = HelpRequest.objects.filter(number_index__in=indexes).select_related("taken_by", "answered_by")
+    found = WalkIn.objects.filter(number_index__in=indexes).select_related("taken_by", "answered_by")
     return list(found.order_by("-taken_at", "-pk"))
 
 
-def saw(by: User, request: HelpRequest) -> None:
+def saw(by: User, request: WalkIn) -> None:
     """Record that somebody read the request: as a look at its household, or in the trail where none is known."""
     now = dt.datetime.now()
     with transaction.atomic():
@@ -197,17 +197,17 @@ def saw(by: User, request: HelpRequest) -> None:
             append([NewEvent(None, event, by.pk)], now)
 
 
-def _record(request: HelpRequest, event: ResidentEvent, by: User, now: dt.datetime) -> None:
+def _record(request: WalkIn, event: ResidentEvent, by: User, now: dt.datetime) -> None:
     append([NewEvent(case_of(request), event, by.pk)], now)
 
 
-def endings(request: HelpRequest) -> tuple[RequestEnding, ...]:
+def endings(request: WalkIn) -> tuple[WalkInEnding, ...]:
     if not request.known:
-        return RequestEnding.REGISTERED, RequestEnding.NOT_REGISTERED
-    return RequestEnding.PROPOSED, RequestEnding.NOTHING
+        return WalkInEnding.REGISTERED, WalkInEnding.NOT_REGISTERED
+    return WalkInEnding.PROPOSED, WalkInEnding.NOTHING
 
 
-def may_answer(by: User, request: HelpRequest) -> bool:
+def may_answer(by: User, request: WalkIn) -> bool:
     """The register's department answers for whom it does not know, who works cases for all others; of an
     appeal somebody else."""
     may_or_404(by, Right.REFERRALS if request.department else Right.CASES)
@@ -215,11 +215,11 @@ def may_answer(by: User, request: HelpRequest) -> bool:
     return first is None or first.answered_by_id != by.pk
 
 
-def answer(by: User, reference: str, ending: str, note: str) -> HelpRequest:
+def answer(by: User, reference: str, ending: str, note: str) -> WalkIn:
     """A named person's answer with its reason. Raises Http404 for a stranger, and Refused."""
     now = dt.datetime.now()
     with transaction.atomic():
-        request = HelpRequest.objects.select_for_update().get(pk=request_for(by, reference).pk)
+        request = WalkIn.objects.select_for_update().get(pk=walk_in_for(by, reference).pk)
         if request.answered_at is not None:
             raise Refused(_("This has been answered already."))
         if not may_answer(by, request):
@@ -238,30 +238,30 @@ def answer(by: User, reference: str, ending: str, note: str) -> HelpRequest:
     return request
 
 
-def _fits(request: HelpRequest, ending: str) -> None:
+def _fits(request: WalkIn, ending: str) -> None:
     """What the answer says of the rules must be so."""
     case = case_of(request)
     offered = case is not None and case.referrals.filter(state__in=OFFERED).exists()
-    if ending == RequestEnding.PROPOSED and not offered:
+    if ending == WalkInEnding.PROPOSED and not offered:
         raise Refused(_("Nothing is proposed in the household's case. Say what the reason is."))
 
 
-def appeal(by: User, reference: str, text: str) -> HelpRequest:
+def appeal(by: User, reference: str, text: str) -> WalkIn:
     """The person does not agree with the answer: a new clock, and another person decides. Raises Http404
     for a stranger, and Refused."""
     now = dt.datetime.now()
     may_or_404(by, Right.CASES)
     with transaction.atomic():
-        first = HelpRequest.objects.select_for_update().get(pk=request_for(by, reference).pk)
+        first = WalkIn.objects.select_for_update().get(pk=walk_in_for(by, reference).pk)
         if (
             first.answered_at is None
             or first.appeal_of_id is not None
-            or HelpRequest.objects.filter(appeal_of=first).exists()
+            or WalkIn.objects.filter(appeal_of=first).exists()
         ):
             raise Refused(_("There is no answer to appeal against, or the appeal is made already."))
         if not text:
             raise Refused(_("Write why the person does not agree."))
-        request = HelpRequest(
+        request = WalkIn(
             number_index=bytes(first.number_index),
             known=True,
             area=first.area,

@@ -55,7 +55,9 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
             if not fresh:
                 continue
             keep_forms(
-                change.body.form for change in fresh if isinstance(change.body, Body) and change.body.form
+                change.body.template
+                for change in fresh
+                if isinstance(change.body, Body) and change.body.template
             )
             area_alerts.apply([change for change in fresh if change.kind == "area"], clocks)
             case_batch = _apply_batch([change for change in fresh if change.kind != "area"], clocks)
@@ -109,7 +111,7 @@ def _stored(held: SignalRow | ReferralRow) -> Any:
 def _incoming(change: Change) -> Any:
     """The body that a change brings, as it would be stored."""
     body = as_stored(change.body)
-    return {"form": body.form.digest if body.form else "", "answers": body.said}
+    return {"form": body.template.digest if body.template else "", "answers": body.stored}
 
 
 def _open_case(case_batch: CaseBatch, change: Change, due: dt.datetime, evidence: NewEvidence) -> CaseRow:
@@ -334,4 +336,4 @@ def _write_referral(referral: ReferralRow, change: Change) -> None:
 
 def _write_body(row: SignalRow | ReferralRow, change: Change) -> None:
     body = as_stored(change.body)
-    row.form, row.answers = body.form.digest if body.form else "", body.text
+    row.form, row.answers = body.template.digest if body.template else "", body.text

@@ -24,11 +24,11 @@ from almoner.casework.core.vault_rows import people
 from almoner.casework.figures.areas import Areas
 from almoner.casework.models import (
     Case,
-    Concern,
-    ConcernKind,
     DismissalReason,
     Ending,
     FalseAlarm,
+    Grievance,
+    GrievanceKind,
     Visit,
     VisitFinding,
 )
@@ -46,7 +46,7 @@ class OpenGrievance:
     """A concern as a worker sees it. `endings` are what may be answered here; a correction is its
     department's to answer."""
 
-    concern: Concern
+    grievance: Grievance
     said: str
     clock: ClockView
     endings: Sequence[Ending]
@@ -165,26 +165,26 @@ def _visits(found: Case) -> dict[str, Any]:
 
 def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str, Any]:
     """What the household was told, what it says and what it asks for, in its own words."""
-    asked = found.concerns.select_related("answered_by", "asked_by", "other").order_by(
+    asked = found.grievances.select_related("answered_by", "asked_by", "other").order_by(
         "-answered_at", "due_at"
     )
     return {
         "notice": found.notices.filter(ended_at=None).first(),
         "may_tell": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
-        "concerns": [
+        "grievances": [
             OpenGrievance(
-                concern=concern,
-                said=grievances.said(concern),
-                clock=clock_of(concern.due_at, now),
+                grievance=grievance,
+                said=grievances.said(grievance),
+                clock=clock_of(grievance.due_at, now),
                 endings=(
                     []
-                    if concern.answered_at or concern.kind in OF_DEPARTMENTS
-                    else ENDINGS[ConcernKind(concern.kind)]
+                    if grievance.answered_at or grievance.kind in OF_DEPARTMENTS
+                    else ENDINGS[GrievanceKind(grievance.kind)]
                 ),
-                mine=grievances.may_answer(request.user, concern),  # type: ignore[arg-type]
-                sentence=words.in_language(concern.fact.get("sentence")),
+                mine=grievances.may_answer(request.user, grievance),  # type: ignore[arg-type]
+                sentence=words.in_language(grievance.fact.get("sentence")),
             )
-            for concern in asked
+            for grievance in asked
         ],
     }
 

@@ -33,11 +33,11 @@ def report(request: HttpRequest, reference: str) -> HttpResponse:
 @require_POST
 def join(request: HttpRequest, reference: str) -> HttpResponse:
     found, form = case_for(request.user, reference), JoinForm(request.POST)
-    version, concern = (
-        (form.cleaned_data["version"], form.cleaned_data["concern"]) if form.is_valid() else (0, "")
+    version, grievance = (
+        (form.cleaned_data["version"], form.cleaned_data["grievance"]) if form.is_valid() else (0, "")
     )
     try:
-        kept = corrections.join(request.user, reference, version, concern)  # type: ignore[arg-type]
+        kept = corrections.join(request.user, reference, version, grievance)  # type: ignore[arg-type]
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)

@@ -27,7 +27,7 @@ from almoner.casework.models import Case, Notice, NoticeAnswer, ReferralState
 from almoner.casework.models.residents import OF_HOUSEHOLDS
 from almoner.casework.presentation.case_forms import SignForm
 from almoner.casework.presentation.evidence import Presenter, Proposal
-from almoner.casework.presentation.forms import ConcernForm, OpenForm
+from almoner.casework.presentation.forms import GrievanceForm, OpenForm
 from almoner.casework.residents import grievances, notices
 
 KEY, OPEN_FOR = "household", dt.timedelta(minutes=15)  # of the session; each page gives the time anew
@@ -104,7 +104,7 @@ def say(request: HttpRequest, answer: str) -> HttpResponse:
 @require_POST
 def ask(request: HttpRequest, kind: str) -> HttpResponse:
     notice = _mine(request)
-    form = ConcernForm(request.POST)
+    form = GrievanceForm(request.POST)
     if kind not in OF_HOUSEHOLDS:
         raise Http404
     if not form.is_valid():
@@ -234,11 +234,11 @@ def offers(case: Case, present: Presenter, *, own_page: bool = False) -> Sequenc
 def _asked(case: Case, now: dt.datetime) -> list[AskedGrievance]:
     return [
         AskedGrievance(
-            concern.get_kind_display(),
-            words.in_language(concern.fact.get("sentence")),
-            clock_of(concern.due_at, now),
-            concern.get_ending_display() if concern.ending else "",
-            concern.note,
+            grievance.get_kind_display(),
+            words.in_language(grievance.fact.get("sentence")),
+            clock_of(grievance.due_at, now),
+            grievance.get_ending_display() if grievance.ending else "",
+            grievance.note,
         )
-        for concern in case.concerns.filter(kind__in=OF_HOUSEHOLDS).order_by("-asked_at")
+        for grievance in case.grievances.filter(kind__in=OF_HOUSEHOLDS).order_by("-asked_at")
     ]

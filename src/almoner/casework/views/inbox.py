@@ -12,19 +12,19 @@ from django.views.decorators.http import require_GET, require_POST
 
 from almoner.casework.accounts.access import (
     Right,
-    concerns_of,
+    grievances_of,
     lines_of,
     may_or_404,
     referral_for,
     referrals_of,
-    requests_of,
+    walk_ins_of,
 )
 from almoner.casework.cases import workflow
 from almoner.casework.cases.status import RUNNING
 from almoner.casework.core import words
 from almoner.casework.core.audit import looked
 from almoner.casework.core.timing import clock, clock_of
-from almoner.casework.models import HelpRequest, Referral
+from almoner.casework.models import Referral, WalkIn
 from almoner.casework.presentation import minimal_data
 from almoner.casework.presentation.evidence import Presenter
 from almoner.casework.presentation.forms import ActForm
@@ -46,7 +46,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         (present.proposal(one, minimal_data.body_for(one, shows)), None if answered else clock(one, now))
         for one in page
     ]
-    facts = concerns_of(request.user).filter(answered_at=None).order_by("due_at", "id")[:PAGE]
+    facts = grievances_of(request.user).filter(answered_at=None).order_by("due_at", "id")[:PAGE]
     asked = [(fact, words.in_language(fact.fact["feed"]), clock_of(fact.due_at, now)) for fact in facts]
     context = {
         "page": page,
@@ -60,9 +60,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return render(request, "casework/inbox.html", context)
 
 
-def _unknown(request: HttpRequest) -> list[HelpRequest]:
+def _unknown(request: HttpRequest) -> list[WalkIn]:
     """Requests of people whom the department's register does not know."""
-    return list(requests_of(request.user).filter(answered_at=None).order_by("due_at", "pk")[:PAGE])
+    return list(walk_ins_of(request.user).filter(answered_at=None).order_by("due_at", "pk")[:PAGE])
 
 
 def _near(page: Page[Referral], answered: bool) -> dict[str, str]:

@@ -22,8 +22,8 @@ from almoner.casework.accounts.access import (
     may_or_404,
     of_cases,
     referrals_in_areas_of,
-    requests_of,
     visits_of,
+    walk_ins_of,
 )
 from almoner.casework.cases.lists import GIVEN, condition, given_since, records, start
 from almoner.casework.core import words
@@ -81,7 +81,7 @@ def today(request: HttpRequest) -> HttpResponse:
     now = dt.datetime.now()
     by_area = area_map.counted(request.user, now)
     counted = counts(request.user, now, by_area)
-    requests = requests_of(request.user).filter(answered_at=None)
+    requests = walk_ins_of(request.user).filter(answered_at=None)
     context = {
         "now": now,
         "groups": [(heading, [_figure(name, counted[name]) for name in names]) for heading, names in GROUPS],

@@ -13,11 +13,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from almoner.casework.accounts.access import Right, cases_of, may_or_404, request_for, requests_of
+from almoner.casework.accounts.access import Right, cases_of, may_or_404, walk_in_for, walk_ins_of
 from almoner.casework.core import words
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.timing import clock_of
-from almoner.casework.models import HelpRequest
+from almoner.casework.models import WalkIn
 from almoner.casework.presentation.case_forms import DeskForm, RequestForm
 from almoner.casework.residents import answered_walk_ins, walk_ins
 from almoner.casework.residents.answered_walk_ins import Stretch
@@ -29,7 +29,7 @@ PAGE = 25
 def requests(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
     answered = request.GET.get("list") == "answered"
-    mine, now = requests_of(request.user), dt.datetime.now()
+    mine, now = walk_ins_of(request.user), dt.datetime.now()
     stretch = (
         answered_walk_ins.stretch(answered_walk_ins.moment(request.GET.get("before"))) if answered else None
     )
@@ -50,13 +50,13 @@ def requests(request: HttpRequest) -> HttpResponse:
 
 
 def _listed(
-    request: HttpRequest, mine: QuerySet[HelpRequest], order: Sequence[str]
-) -> tuple[Page[int], Iterable[HelpRequest]]:
+    request: HttpRequest, mine: QuerySet[WalkIn], order: Sequence[str]
+) -> tuple[Page[int], Iterable[WalkIn]]:
     """Keys first: whose requests they are is looked up once, and not for the count and the page."""
     page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(
         request.GET.get("page")
     )
-    return page, HelpRequest.objects.filter(pk__in=list(page)).select_related("taken_by").order_by(*order)
+    return page, WalkIn.objects.filter(pk__in=list(page)).select_related("taken_by").order_by(*order)
 
 
 def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
@@ -107,13 +107,13 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_GET
 def show(request: HttpRequest, reference: str) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
-    return _page(request, request_for(request.user, reference))
+    return _page(request, walk_in_for(request.user, reference))
 
 
 @require_POST
 def answer(request: HttpRequest, reference: str) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
-    found = request_for(request.user, reference)
+    found = walk_in_for(request.user, reference)
     if found.department:
         raise Http404
     return _answered(request, found, "request")
@@ -122,7 +122,7 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
 @require_POST
 def appeal(request: HttpRequest, reference: str) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
-    found, form = request_for(request.user, reference), RequestForm(request.POST)
+    found, form = walk_in_for(request.user, reference), RequestForm(request.POST)
     try:
         text = form.cleaned_data["text"] if form.is_valid() else ""
         made = walk_ins.appeal(request.user, reference, text)  # type: ignore[arg-type]
@@ -137,11 +137,11 @@ def unknown(request: HttpRequest, reference: str) -> HttpResponse:
     """The register's department reads of somebody whom it does not know: number, name, and what was asked
     for."""
     may_or_404(request.user, Right.REFERRALS)
-    found = request_for(request.user, reference)
+    found = walk_in_for(request.user, reference)
     return _answered(request, found, "unknown") if request.method == "POST" else _page(request, found)
 
 
-def _answered(request: HttpRequest, found: HelpRequest, page: str) -> HttpResponse:
+def _answered(request: HttpRequest, found: WalkIn, page: str) -> HttpResponse:
     form = RequestForm(request.POST)
     told = form.cleaned_data if form.is_valid() else {}
     try:
@@ -152,7 +152,7 @@ def _answered(request: HttpRequest, found: HelpRequest, page: str) -> HttpRespon
     return redirect(page, reference=found.reference)
 
 
-def _page(request: HttpRequest, found: HelpRequest, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, found: WalkIn, status: int = 200) -> HttpResponse:
     walk_ins.saw(request.user, found)  # type: ignore[arg-type]
     case = walk_ins.case_of(found)
     return render(
@@ -166,7 +166,7 @@ def _page(request: HttpRequest, found: HelpRequest, status: int = 200) -> HttpRe
     )
 
 
-def _told(request: HttpRequest, found: HelpRequest) -> dict[str, Any]:
+def _told(request: HttpRequest, found: WalkIn) -> dict[str, Any]:
     feed = walk_ins.feed()
     values = {name: values for name, _label, values in (walk_ins.asked_for(feed) if feed else [])}
     return {
@@ -181,7 +181,7 @@ def _told(request: HttpRequest, found: HelpRequest) -> dict[str, Any]:
         "name": walk_ins.opened(found, "name"),
         "endings": walk_ins.endings(found),
         "may_answer": walk_ins.may_answer(request.user, found) if _is_mine(request, found) else False,  # type: ignore[arg-type]
-        "appealed": HelpRequest.objects.filter(appeal_of=found).first(),
+        "appealed": WalkIn.objects.filter(appeal_of=found).first(),
         "desk": not _is_department(request),
     }
 
@@ -191,5 +191,5 @@ def _is_department(request: HttpRequest) -> bool:
     return resolved is not None and resolved.url_name == "unknown"
 
 
-def _is_mine(request: HttpRequest, found: HelpRequest) -> bool:
+def _is_mine(request: HttpRequest, found: WalkIn) -> bool:
     return bool(found.department) == _is_department(request)

@@ -55,7 +55,8 @@ class Year:
         return _trailing(paid / self.heads, self.window)
 
     def ruined(self, cost: Floats, share: float) -> Bools:
-        """Whether resources suffice without the costs but not with them, at more than `share` of the income."""
+        """Whether resources suffice without the costs but not with them, at more than `share` of the
+        income."""
         enough = self.resources >= self.needed
         return self.judged & enough & (self.resources - cost < self.needed) & (cost > share * self.income)
 

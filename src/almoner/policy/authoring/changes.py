@@ -1,5 +1,4 @@
-"""What differs between two compiled packs, in words that a reviewer can read: one line for each thing that
-changed."""
+"""Compares two compiled packs, for reviewers: one line for each thing that changed."""
 
 from __future__ import annotations
 
@@ -46,7 +45,7 @@ class PackChange:
 
 
 def changes(old: Pack, new: Pack) -> list[PackChange]:
-    """Every difference of what the packs decide, rules before names and calendars. Empty when there is none."""
+    """Every difference in what the packs decide, rules before names and calendars; empty when there is none."""
     parts = [field.name for field in dataclasses.fields(Pack) if field.name not in _NOT_POLICY]
     ordered = sorted(parts, key=lambda part: _FIRST.index(part) if part in _FIRST else len(_FIRST))
     return [c for part in ordered for c in _part(part, getattr(old, part), getattr(new, part))]
@@ -83,8 +82,8 @@ def _flat(value: Any, path: str = "") -> dict[str, str]:
     if isinstance(value, Condition):
         return {path: " ".join(value.sql.split())}
     if isinstance(value, ParameterValue):
-        said = "ended" if value.value is None else _plain(value.value)
-        return {path: f"{said} ({value.reference})"}
+        shown = "ended" if value.value is None else _plain(value.value)
+        return {path: f"{shown} ({value.reference})"}
     if isinstance(value, TermValue):
         return {path: f"{in_brief(value.value)} ({value.reference})"}
     if dataclasses.is_dataclass(value):

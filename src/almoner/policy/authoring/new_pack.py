@@ -1,7 +1,7 @@
-"""A new pack that extends another: a small whole example that compiles and passes, to be changed by hand.
+"""Writes a new pack that extends another: a small example that compiles, to be changed by hand.
 
-The files lie in `starter/`; what they must say in the words of the extended pack (its currency, its
-register of people, its departments) is filled in here.
+Its files are templates in `starter/`. What depends on the extended pack, such as its currency, its population
+register and its departments, is filled in here.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ def create(name: str, parent: Pack, extends: str, folder: Path, today: dt.date) 
     if not _NAME.fullmatch(name):
         raise PackError(f"`{name}` cannot be the name of a pack. Use small letters, digits and underscores.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PackError(
-            f"{folder} holds something already. Nothing was written; choose another folder with --to."
-        )
+        raise PackError(f"{folder} is not empty. Nothing was written; choose another folder with --to.")
     if not parent.departments or not parent.purposes:
         raise PackError(
             f"The pack {parent.id} names no department or no purpose that a feed could be shared for."
@@ -85,7 +83,7 @@ def _values(name: str, parent: Pack, extends: str, today: dt.date) -> dict[str, 
         if resident and resident.identifier
         else ""
     )
-    words = {f"words_{key}": _said(parent, en, zh) for key, (en, zh) in _WORDS.items()}
+    words = {f"words_{key}": _translated(parent, en, zh) for key, (en, zh) in _WORDS.items()}
     months = {f"month_{back}": f"{_month(today, back):%Y-%m}" for back in range(1, 7)}
     return (
         words
@@ -94,7 +92,7 @@ def _values(name: str, parent: Pack, extends: str, today: dt.date) -> dict[str, 
             "name": name,
             "extends": extends,
             "currency": parent.currency,
-            "words_pack": _said(parent, name, name),
+            "words_pack": _translated(parent, name, name),
             "department": _department(parent),
             "purpose": _purpose(parent),
             "theme": _theme(parent),
@@ -108,12 +106,12 @@ def _values(name: str, parent: Pack, extends: str, today: dt.date) -> dict[str, 
     )
 
 
-def _said(parent: Pack, en: str, zh: str) -> str:
+def _translated(parent: Pack, en: str, zh: str) -> str:
     """The words in every language of the parent; English where a language is not ours."""
     short = dict.fromkeys(language.split("-")[0] for language in parent.languages)
-    said = {language: zh if language == "zh" else en for language in short}
+    texts = {language: zh if language == "zh" else en for language in short}
     return yaml.safe_dump(
-        said, allow_unicode=True, default_flow_style=True, width=1000, sort_keys=False
+        texts, allow_unicode=True, default_flow_style=True, width=1000, sort_keys=False
     ).strip()
 
 
@@ -124,14 +122,13 @@ def _month(day: dt.date, back: int) -> dt.date:
 
 
 def _department(parent: Pack) -> str:
-    """The one that confirms most of the parent's signals."""
+    """The department that confirms most of the parent's signals."""
     confirming = [s.department for s in parent.signals.values()]
     return max(parent.departments, key=confirming.count)
 
 
 def _purpose(parent: Pack) -> str:
-    """The register's own, so that whoever lives in a household may be looked at for it; the one most
-    signals have."""
+    """A purpose that the register is shared for; of several, the one that most signals have."""
     shared = [p for p in parent.membership_feed.purposes if p in parent.purposes] or list(parent.purposes)
     used = [s.purpose for s in parent.signals.values()]
     return max(shared, key=used.count)
@@ -142,8 +139,7 @@ def _theme(parent: Pack) -> str:
 
 
 def _defaults(register: Feed, today: dt.date) -> Iterator[str]:
-    """A line for each column that a row of the register needs here, besides the person's number: lives
-    somewhere, with somebody."""
+    """A line for each column that a row of the register needs, besides the person's number."""
     for column in register.properties:
         needed = column.required or column.role is Role.HOUSEHOLD
         if needed and column.role is not Role.RESIDENT_ID and column.role not in VAULT_ROLES:

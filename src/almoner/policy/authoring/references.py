@@ -1,7 +1,7 @@
-"""Where the numbers and rules of a pack come from, by how far the reference can be trusted.
+"""Lists the references of a pack's numbers and rules, by how far each can be trusted.
 
-The marks are words in the reference's own text (docs/packs.md, *References*), so that whoever reads the
-file sees them too.
+The marks are words in the reference's own text, so that readers of the file see them too; see *References* in
+docs/packs.md.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ def _parameters(pack: Pack) -> Iterator[Reference]:
             for dated in values:
                 where = f"{area + ', ' if area else ''}from {dated.since}"
                 unit = f" {parameter.unit}" if parameter.unit and parameter.unit != "1" else ""
-                said = "ended" if dated.value is None else f"{dated.value}{unit}"
+                value = "ended" if dated.value is None else f"{dated.value}{unit}"
                 yield Reference(
                     part="parameters",
                     item=parameter.id,
                     label=parameter.label,
                     where=where,
-                    value=said,
+                    value=value,
                     reference=dated.reference,
                     standing=standing(dated.reference),
                 )
@@ -70,14 +70,14 @@ def _parameters(pack: Pack) -> Iterator[Reference]:
 def _terms(pack: Pack) -> Iterator[Reference]:
     for term in pack.terms.values():
         for dated in term.values:
-            where, said = f"from {dated.since}", in_brief(dated.value)
+            where, value = f"from {dated.since}", in_brief(dated.value)
             mark = standing(dated.reference)
             yield Reference(
                 part="terms",
                 item=term.id,
                 label=term.label,
                 where=where,
-                value=said,
+                value=value,
                 reference=dated.reference,
                 standing=mark,
             )

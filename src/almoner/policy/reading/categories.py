@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from almoner.policy.document import Document
 from almoner.policy.model.support import Category, Exit, Guard, Review
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting, shapes
 from almoner.policy.reading.rules import Ground, RuleReader, term
 from almoner.policy.report import Report
 
@@ -26,7 +26,7 @@ class CategoryReader(RuleReader):
 
     def category(self) -> Category | None:
         before = len(self.report)
-        shape = shapes.fit(self.document, shapes.CategoryShape, self.report)
+        shape = fitting.fit(self.document, shapes.CategoryShape, self.report)
         self.check_purposes()
         self.one_of(("department",), self.ground.departments, "department")
         for n in range(len(self.document.items("signals"))):

@@ -15,8 +15,8 @@ from almoner.policy.model.terms import Condition
 from almoner.policy.reading import units
 from almoner.policy.reading.unit_check import UnitCheck
 from almoner.policy.report import Report, instead
-from almoner.policy.sql.lineage import Reads
 from almoner.policy.sql.placeholders import to_dollars
+from almoner.policy.sql.relation import Reads
 from almoner.policy.sql.words_of_sql import forbidden_functions, parse_advice
 
 _ALWAYS = frozenset({"as_of"})

@@ -12,7 +12,7 @@ from sqlglot import exp
 from almoner.policy import watermarks
 from almoner.policy.document import Document
 from almoner.policy.model.pack import Column, Feed, Indicator, Parameter
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting, shapes
 from almoner.policy.reading.conditions import KnownColumn
 from almoner.policy.report import Report, instead
 from almoner.policy.sql.lineage import Lineage
@@ -137,7 +137,7 @@ class IndicatorReader(StatementReader):
 
     def read(self) -> ReadIndicator:
         before = len(self._report)
-        shape = shapes.fit(self._document, shapes.IndicatorShape, self._report)
+        shape = fitting.fit(self._document, shapes.IndicatorShape, self._report)
         subject = self._document.get("subject")
         lineage = Lineage(self._sql, self._tables)
         relation = self._walk(lineage, self._sql.tree) if self._sql.tree is not None else OPAQUE
@@ -184,7 +184,7 @@ class IndicatorReader(StatementReader):
 
     def _column(self, name: str, subject: str, relation: Relation, lineage: Lineage) -> KnownColumn:
         unit = self._document.get("columns", name, "unit")
-        parsed = shapes.unit(self._document, ("columns", name, "unit"), unit, self._atoms, self._report)
+        parsed = fitting.unit(self._document, ("columns", name, "unit"), unit, self._atoms, self._report)
         reads = relation.columns.get(name, NOTHING) | relation.rows
         return KnownColumn(
             name=name,

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from almoner.policy.document import Document, Path
 from almoner.policy.model.legal_terms import WEEKDAYS, Colour, LegalTerm, LegalTerms, TermValue, Weekday
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting
 from almoner.policy.reading.shapes import Shape, Words
 from almoner.policy.report import Report, instead
 
@@ -81,8 +81,8 @@ class LegalTermsReader:
     def terms(self) -> LegalTerms | None:
         """The terms; None when something is wrong with one of them."""
         before = len(self._report)
-        shape: TermsShape | None = shapes.fit(self._document, TermsShape, self._report)
-        shapes.all_words(self._document, self._languages, self._report, ("label",))
+        shape: TermsShape | None = fitting.fit(self._document, TermsShape, self._report)
+        fitting.check_all_translations(self._document, self._languages, self._report, ("label",))
         for name in self._document.mapping():
             for day in self._document.mapping(name, "values"):
                 self._day((name, "values", day), day)

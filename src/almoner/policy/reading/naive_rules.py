@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from almoner.policy import watermarks
 from almoner.policy.model.pack import NaiveRule
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting, shapes
 from almoner.policy.reading.indicators import StatementReader
 from almoner.policy.sql.lineage import Lineage
 from almoner.policy.sql.relation import OPAQUE
@@ -31,7 +30,7 @@ class NaiveRuleReader(StatementReader):
 
     def read(self) -> ReadNaiveRule:
         before = len(self._report)
-        shape = shapes.fit(self._document, shapes.NaiveRuleShape, self._report)
+        shape = fitting.fit(self._document, shapes.NaiveRuleShape, self._report)
         if self._sql.tree is not None:
             relation = self._walk(Lineage(self._sql, self._tables), self._sql.tree)
             if relation is not OPAQUE:
@@ -48,8 +47,3 @@ class NaiveRuleReader(StatementReader):
             sql=watermarks.typed(self._sql.statement, watermarks.names(self._tables)),
             parameters=tuple(p for p in self._sql.parameters if p != "known_at"),
         )
-
-
-def good(found: Mapping[str, ReadNaiveRule]) -> dict[str, NaiveRule]:
-    """Those that could be read."""
-    return {name: read.rule for name, read in found.items() if read.rule is not None}

@@ -8,7 +8,7 @@ from typing import Any
 
 from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Parameter, ParameterValue
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting
 from almoner.policy.report import Report, instead
 
 _TOP = ("description", "documentation", "label", "metadata", "values")
@@ -59,7 +59,7 @@ class ParameterReader:
                 "Add label: {en: ..., zh: ...}.",
             )
             return
-        shapes.words(self._document, path, self._languages, self._report)
+        fitting.check_translations(self._document, path, self._languages, self._report)
 
     def _unit(self) -> None:
         metadata = self._document.mapping("metadata")
@@ -74,7 +74,7 @@ class ParameterReader:
                 "`unit` is missing in `metadata`.",
                 'Add unit:, for example CNY/month, or "1" for a plain number.',
             )
-        shapes.unit(self._document, ("metadata", "unit"), metadata.get("unit"), self._atoms, self._report)
+        fitting.unit(self._document, ("metadata", "unit"), metadata.get("unit"), self._atoms, self._report)
 
     def _written_unit(self) -> str | None:
         unit = self._document.get("metadata", "unit")

@@ -22,7 +22,7 @@ from almoner.policy.model.support import (
     SupportDuration,
 )
 from almoner.policy.model.terms import Condition
-from almoner.policy.reading import shapes, units
+from almoner.policy.reading import fitting, shapes, units
 from almoner.policy.reading.conditions import Parsed, parse
 from almoner.policy.reading.rules import Ground, RuleReader, term
 from almoner.policy.report import Report
@@ -72,7 +72,7 @@ class ProgrammeReader(RuleReader):
 
     def programme(self) -> Programme | None:
         before = len(self.report)
-        shape = shapes.fit(self.document, shapes.ProgrammeShape, self.report)
+        shape = fitting.fit(self.document, shapes.ProgrammeShape, self.report)
         self.check_purposes()
         self.one_of(("department",), self.ground.departments, "department")
         self._triggers()
@@ -113,7 +113,7 @@ class ProgrammeReader(RuleReader):
             if isinstance(name, str):
                 self._step_name(name, ("amount", n, "id"), known)
                 known[name] = last.unit if last else None
-        unit = shapes.unit(
+        unit = fitting.unit(
             self.document, ("unit",), self.document.get("unit"), self.ground.units, self.report
         )
         self._same_unit(last, unit, "The amount comes out", "the programme pays", "correct `unit`")

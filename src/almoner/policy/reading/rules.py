@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Feed, Level, Role, Signal
 from almoner.policy.model.terms import Condition, Term
-from almoner.policy.reading import shapes, units
+from almoner.policy.reading import fitting, shapes, units
 from almoner.policy.reading.conditions import ConditionReader, KnownColumn, Parsed, Vocabulary
 from almoner.policy.report import Report, instead
 
@@ -171,7 +171,7 @@ class SignalReader(RuleReader):
 
     def signal(self) -> Signal | None:
         before = len(self.report)
-        shape = shapes.fit(self.document, shapes.SignalShape, self.report)
+        shape = fitting.fit(self.document, shapes.SignalShape, self.report)
         self.one_of(("purpose",), self.ground.purposes, "purpose")
         self.one_of(("confirm", "department"), self.ground.departments, "department")
         if self.ground.themes:

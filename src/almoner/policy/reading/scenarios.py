@@ -11,7 +11,7 @@ from pydantic import Field
 from almoner.policy.document import Document, Path
 from almoner.policy.model.pack import Feed, Programme, Property, Role, ScenarioCase, Signal
 from almoner.policy.model.support import Category
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting, shapes
 from almoner.policy.report import Report, instead
 
 _MAX_ROWS = 5000
@@ -55,7 +55,7 @@ class ScenarioReader:
     ) -> tuple[ScenarioCase, ...]:
         """Every scenario of the file; those at fault are left out."""
         listed = isinstance(self._document.data, list)
-        shape = shapes.fit(self._document, list[Scenario] if listed else ScenarioFile, self._report)
+        shape = fitting.fit(self._document, list[Scenario] if listed else ScenarioFile, self._report)
         if shape is None:
             return ()
         root: Path = () if listed else ("scenarios",)

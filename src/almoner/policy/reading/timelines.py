@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from almoner.policy import watermarks
 from almoner.policy.model.pack import Feed, Role, Timeline
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting, shapes
 from almoner.policy.reading.indicators import StatementReader
 from almoner.policy.sql.lineage import Lineage
 from almoner.policy.sql.relation import OPAQUE, Reads, Relation
@@ -32,9 +32,9 @@ class TimelineReader(StatementReader):
 
     def read(self, feeds: Mapping[str, Feed | None]) -> ReadTimeline:
         before = len(self._report)
-        shape = shapes.fit(self._document, shapes.TimelineShape, self._report)
+        shape = fitting.fit(self._document, shapes.TimelineShape, self._report)
         unit = self._document.get("unit")
-        shapes.unit(self._document, ("unit",), unit, self._atoms, self._report)
+        fitting.unit(self._document, ("unit",), unit, self._atoms, self._report)
         relation = OPAQUE
         lineage = Lineage(self._sql, self._tables)
         if self._sql.tree is not None:

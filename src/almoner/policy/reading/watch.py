@@ -9,7 +9,7 @@ from almoner.policy.document import Document
 from almoner.policy.model.pack import Feed, Parameter, Role
 from almoner.policy.model.terms import Condition
 from almoner.policy.model.watch import Alarm, AreaLayer, ThemeLine, Watch, WatchGroup
-from almoner.policy.reading import shapes
+from almoner.policy.reading import fitting
 from almoner.policy.reading.rules import Ground, RuleReader, term
 from almoner.policy.reading.watch_shapes import AlarmShape, AreasShape, WatchShape
 from almoner.policy.report import Report, instead
@@ -46,7 +46,7 @@ class WatchReader:
 
     def watch(self) -> Watch | None:
         before = len(self._report)
-        shape: WatchShape | None = shapes.fit(self._document, WatchShape, self._report)
+        shape: WatchShape | None = fitting.fit(self._document, WatchShape, self._report)
         for reader in self._groups.values():
             reader.one_of(("purpose",), self._ground.purposes, "purpose")
             reader.condition("when")

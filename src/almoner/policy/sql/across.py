@@ -1,6 +1,6 @@
-"""What a pack computes about a household needs only that household's records (DESIGN section 6).
+"""Checks that a pack's SQL computes each household from that household's own records.
 
-So rows about persons are grouped, windowed and joined by person or household, never by anything else alone.
+Rows about persons must be grouped, windowed and joined by `person_id` or `household_id`; see docs/packs.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from almoner.policy.sql.relation import _aggregates, has_aggregate
+from almoner.policy.sql.relation import aggregates, has_aggregate
 
 if TYPE_CHECKING:
     from almoner.policy.sql.relation import Scope
@@ -20,7 +20,7 @@ _ADVICE = "Group, partition and join by `person_id` or `household_id`: each hous
 
 
 def check(select: exp.Select, scope: Scope, text: SqlText) -> None:
-    """Report what mixes the records of several households."""
+    """Report the groups, windows and joins of `select` that mix the records of several households."""
     _windows(select, scope, text)
     if not any(r.personal for r in scope.sources.values()):
         return
@@ -32,7 +32,7 @@ def _groups(select: exp.Select, scope: Scope, text: SqlText) -> None:
     group = select.args.get("group")
     if group is None and not has_aggregate(select):
         return
-    if any(_says_who(key, select, scope) for key in _keys(select, group)) or _correlated(select, scope):
+    if any(_is_id(key, select, scope) for key in _keys(select, group)) or _correlated(select, scope):
         return
     text.fault(
         group or select,
@@ -46,11 +46,11 @@ def _keys(select: exp.Select, group: exp.Group | None) -> list[exp.Expr]:
     if group is None:
         return []
     if group.args.get("all"):
-        return [p for p in select.expressions if not _aggregates(p)]
+        return [p for p in select.expressions if not aggregates(p)]
     return list(group.expressions)
 
 
-def _says_who(key: exp.Expr, select: exp.Select, scope: Scope) -> bool:
+def _is_id(key: exp.Expr, select: exp.Select, scope: Scope) -> bool:
     if isinstance(key, exp.Literal) and key.is_int and 0 < int(key.name) <= len(select.expressions):
         key = select.expressions[int(key.name) - 1]
     return scope.is_id(key.unalias())

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from almoner.policy.report import instead
 from almoner.policy.sql import across
-from almoner.policy.sql.relation import FEED_TABLE, NOTHING, OPAQUE, Reads, Relation, Scope
+from almoner.policy.sql.relation import NOTHING, OPAQUE, Reads, Relation, Scope
 from almoner.policy.sql.sql_text import SqlText
 from almoner.policy.sql.uniqueness import equal_columns, star_of, unique_columns
 
@@ -23,7 +23,10 @@ _SERIES = (exp.GenerateSeries, exp.GenerateDateArray, exp.GenerateTimestampArray
 
 
 class Lineage:
-    """Walks one statement. Faults go to `text`'s report; `sites` says where each field is read first."""
+    """Walks one statement. Faults go to the report of `text`.
+
+    `sites` gives by (feed, property) the line, from 1, on which the statement first reads the field.
+    """
 
     def __init__(self, text: SqlText, tables: Mapping[str, Relation]) -> None:
         self._text = text
@@ -113,7 +116,7 @@ class Lineage:
         on = self._using(using, join, scope) | self.reads(join.args.get("on"), scope)
         single = relation.unique is not None and relation.unique <= equal_columns(join, name, relation, using)
         if join.side == "LEFT" and single:
-            scope.sources[name] = relation.touched(relation.rows | on)
+            scope.sources[name] = relation.with_reads(relation.rows | on)
         else:
             scope.rows |= relation.rows | on
         if join.kind in {"SEMI", "ANTI"}:
@@ -242,11 +245,11 @@ class Lineage:
         return columns
 
     def _star(self, node: exp.Expr, star: exp.Star, scope: Scope, ids: set[str]) -> dict[str, Reads]:
-        wanted = node.table.lower() if isinstance(node, exp.Column) else ""
+        table = node.table.lower() if isinstance(node, exp.Column) else ""
         skipped = {e.name.lower() for e in star.args.get("except_") or []}
         columns: dict[str, Reads] = {}
         for name, relation in scope.sources.items():
-            if not wanted or wanted == name:
+            if not table or table == name:
                 columns.update(
                     {c: r for c, r in relation.columns.items() if c not in skipped and c not in columns}
                 )
@@ -311,7 +314,7 @@ class Lineage:
     def _unknown(self, column: exp.Column, name: str, sources: list[Relation]) -> Reads:
         hidden = next((s.hidden[name] for s in sources if name in s.hidden), None)
         if hidden is not None:
-            message = f"`{name}` is no column of the facts: it stays in the vault."
+            message = f"`{name}` is not a column of the facts: it stays in the vault."
             self._text.fault(column, "vault-column", message, hidden)
         else:
             known = [c for source in sources for c in source.columns]
@@ -351,6 +354,3 @@ def _joins(node: exp.Expr) -> list[exp.Join]:
 def _alias_columns(node: exp.Expr) -> list[str]:
     alias = node.args.get("alias")
     return [c.name.lower() for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
-
-
-__all__ = ["FEED_TABLE", "Lineage", "Reads", "Relation", "Scope"]

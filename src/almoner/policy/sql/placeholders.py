@@ -22,13 +22,15 @@ class Dollars:
     """`sql` differs from the text written only in `$` for `:`, so every position stays the same."""
 
     sql: str
-    names: tuple[str, ...]  # in order of appearance
-    lines: dict[str, int]  # of the first appearance, from 1
+    lines: dict[str, int]  # by name, in order of appearance: the line of the first one, from 1
     foreign: tuple[tuple[str, int], ...]  # signs of other notations (`?`, `$x`) with their lines
 
 
 def to_dollars(text: str) -> Dollars:
-    """Raises SQLGlot's TokenError when `text` has an open quote or comment."""
+    """The SQL in `text` with `$name` for `:name`.
+
+    Raises SQLGlot's TokenError when `text` has an open quote or comment.
+    """
     letters = list(text)
     lines: dict[str, int] = {}
     foreign: list[tuple[str, int]] = []
@@ -40,7 +42,7 @@ def to_dollars(text: str) -> Dollars:
         elif token.token_type is TokenType.COLON and n + 1 < len(tokens) and _opens(tokens, n):
             letters[token.start] = "$"
             lines.setdefault(tokens[n + 1].text, line)
-    return Dollars("".join(letters), tuple(lines), lines, tuple(foreign))
+    return Dollars("".join(letters), lines, tuple(foreign))
 
 
 def _opens(tokens: list[Token], n: int) -> bool:

@@ -1,4 +1,4 @@
-"""Relations as lineage sees them: which fields of feeds stand behind each column, and behind the rows."""
+"""Relations as lineage sees them: the fields of feeds that each column, and the set of rows, rests on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Relation:
         unique = None if self.unique is None else frozenset(new.get(c, c) for c in self.unique)
         return replace(self, columns=columns, ids=frozenset(new.get(c, c) for c in self.ids), unique=unique)
 
-    def touched(self, more: Reads) -> Relation:
+    def with_reads(self, more: Reads) -> Relation:
         """The same with `more` behind every column: what a left join adds to its right side."""
         return replace(self, columns={c: reads | more for c, reads in self.columns.items()}, rows=NOTHING)
 
@@ -56,7 +56,7 @@ def of_feed(feed: Feed) -> Relation:
         unique=key or None,
         personal=not feed.shared,
         refused=feed.sharing_class == "not-shared",
-        hidden={p.name: _instead(p) for p in feed.properties if p.fact_column != p.name},
+        hidden={p.name: _advice(p) for p in feed.properties if p.fact_column != p.name},
     )
 
 
@@ -73,13 +73,13 @@ def of_member(feed: Feed) -> Relation:
 
 
 def _existence(feed: Feed) -> Reads:
-    """That a record is there at all is a fact; it is charged to the field that says about whom."""
+    """The field that a record's mere presence counts as: the one that says whom the record is about."""
     who: Property | None = feed.with_role(Role.RESIDENT_ID) or feed.with_role(Role.HOUSEHOLD)
     chosen = [who] if who else [*feed.key, *feed.properties][:1]
     return frozenset((feed.id, p.name) for p in chosen)
 
 
-def _instead(prop: Property) -> str:
+def _advice(prop: Property) -> str:
     if prop.fact_column:
         return f"Write `{prop.fact_column}`, our own number for it."
     return "Names, numbers, phones and addresses do not exist as columns; leave it out."
@@ -99,6 +99,7 @@ class Scope:
     rows: Reads = NOTHING
 
     def chain(self) -> Iterator[Scope]:
+        """This scope and those around it, the innermost first."""
         scope: Scope | None = self
         while scope is not None:
             yield scope
@@ -122,10 +123,11 @@ class Scope:
 def has_aggregate(select: exp.Select) -> bool:
     """Whether the SELECT itself, not a subquery or a window in it, aggregates."""
     having = select.args.get("having")
-    return any(_aggregates(p) for p in [*select.expressions, *([having] if having else [])])
+    return any(aggregates(p) for p in [*select.expressions, *([having] if having else [])])
 
 
-def _aggregates(node: exp.Expr) -> bool:
+def aggregates(node: exp.Expr) -> bool:
+    """Whether the expression has an aggregate in it, subqueries and windows left out."""
     for part in node.walk(prune=lambda n: isinstance(n, (exp.Query, exp.Window))):
         if isinstance(part, exp.AggFunc):
             return True

@@ -1,4 +1,4 @@
-"""The SQL file of an indicator or a timeline: parsed once, with the line of every node, and its parameters."""
+"""The SQL file of an indicator, timeline or naive rule: parsed once, with the lines of its nodes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from almoner.policy.sql.words_of_sql import forbidden_functions, orderless_aggre
 
 
 class SqlText:
-    """One SQL file of `what` it is. `tree` is None when it does not parse as a single SELECT; the report
-    then says why."""
+    """One SQL file. `what` says in messages what the file is, such as `an indicator`.
+
+    `tree` is None when the file does not parse as a single SELECT; `report` then has the reason.
+    """
 
     def __init__(self, file: str, content: bytes, report: Report, what: str = "an indicator") -> None:
         self.file = file
@@ -88,7 +90,7 @@ class SqlText:
         return found[0]
 
     def _forbid(self, tree: exp.Query) -> None:
-        """What would make an answer differ from run to run, or look beyond the facts."""
+        """Report what can differ from run to run, or reads anything but the facts."""
         advice = "Use QUALIFY row_number() OVER (PARTITION BY ... ORDER BY ...) = 1."
         for node in tree.find_all(exp.Limit, exp.Offset, exp.Fetch):
             self.fault(node, "limit", "LIMIT makes the answer depend on who else is there.", advice)

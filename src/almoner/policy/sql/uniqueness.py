@@ -1,6 +1,6 @@
-"""Which columns of a SELECT no two rows share, as far as its text proves it.
+"""Finds columns of a SELECT that are unique together, as far as its text proves it.
 
-A join to rows that are unique on the join's columns repeats nothing.
+A join to rows that are unique on the join's columns repeats no row.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from almoner.policy.sql.relation import Relation
 
 
 def unique_columns(select: exp.Select, base: frozenset[tuple[str, str]] | None) -> frozenset[str] | None:
-    """Output columns that no two rows share."""
+    """Output columns that are unique together; None where nothing proves that there are such columns.
+
+    `base` are the (source, column) pairs that are unique after the joins.
+    """
     if any(p.find(exp.Explode, exp.Unnest) for p in select.expressions):
         return None
     group = select.args.get("group")
@@ -32,10 +35,10 @@ def unique_columns(select: exp.Select, base: frozenset[tuple[str, str]] | None) 
         return _output_names(select, partition)
     if base is None or any(star_of(p) is not None for p in select.expressions):
         return frozenset(c for _, c in base) if base is not None else None
-    return _kept(select, base)
+    return _unique_outputs(select, base)
 
 
-def _kept(select: exp.Select, base: frozenset[tuple[str, str]]) -> frozenset[str] | None:
+def _unique_outputs(select: exp.Select, base: frozenset[tuple[str, str]]) -> frozenset[str] | None:
     """The output names of the unique columns, when all of them are put out."""
     names: set[str] = set()
     for source, column in base:
@@ -96,14 +99,14 @@ def equal_columns(join: exp.Join, name: str, relation: Relation, using: list[str
     for part in on.flatten() if isinstance(on, exp.And) else [on]:
         if isinstance(part, exp.EQ):
             for side, other in ((part.this, part.expression), (part.expression, part.this)):
-                if _of(side, name, relation) and not any(
-                    _of(c, name, relation) for c in other.find_all(exp.Column)
+                if _belongs_to(side, name, relation) and not any(
+                    _belongs_to(c, name, relation) for c in other.find_all(exp.Column)
                 ):
                     found.add(side.name.lower())
     return frozenset(found)
 
 
-def _of(node: exp.Expr, name: str, relation: Relation) -> bool:
+def _belongs_to(node: exp.Expr, name: str, relation: Relation) -> bool:
     if not isinstance(node, exp.Column):
         return False
     return node.table.lower() == name if node.table else node.name.lower() in relation.columns

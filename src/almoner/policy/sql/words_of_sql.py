@@ -1,4 +1,4 @@
-"""Which SQL a pack may use: functions that would make an answer differ from day to day, or read elsewhere."""
+"""The functions that a pack's SQL may not call, since their result can change or they read other data."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
-_UNSTEADY_WORDS = """
+_CHANGING_WORDS = """
 random rand uuid gen_random_uuid uuidv4 uuidv7 now today current_date current_time
 current_timestamp get_current_timestamp get_current_time transaction_timestamp localtime
 localtimestamp current_localtime current_localtimestamp nextval currval setseed txid_current
 gen_random_uuid reservoir_quantile approx_quantile approx_top_k
 """
-_UNSTEADY = frozenset(_UNSTEADY_WORDS.split())
+_CHANGING = frozenset(_CHANGING_WORDS.split())
 _OUTSIDE_WORDS = """
 read_csv read_csv_auto read_parquet parquet_scan parquet_metadata parquet_schema read_json
 read_json_auto read_json_objects read_ndjson read_ndjson_auto read_ndjson_objects read_text
@@ -22,7 +22,7 @@ delta_scan arrow_scan query query_table getenv getvariable current_setting curre
 current_database current_schema current_query version load_aws_credentials which_secret
 """
 _OUTSIDE = frozenset(_OUTSIDE_WORDS.split())
-FORBIDDEN = _UNSTEADY | _OUTSIDE
+FORBIDDEN = _CHANGING | _OUTSIDE
 _KINDS: dict[type[exp.Expr], str] = {
     exp.Rand: "random",
     exp.Randn: "random",
@@ -74,7 +74,7 @@ def orderless_aggregates(tree: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
 
 
 def parse_advice(error: Exception) -> str:
-    """What SQLGlot says about text that does not parse, in one sentence."""
+    """SQLGlot's reason why a text does not parse, in one sentence."""
     if isinstance(error, ParseError) and error.errors:
         first = error.errors[0]
         near = str(first.get("highlight") or "").strip()

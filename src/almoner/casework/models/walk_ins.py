@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from almoner.casework.models.cases import new_reference
 
 
-class RequestEnding(models.TextChoices):
+class WalkInEnding(models.TextChoices):
     """How a request ended; which of them fit depends on whether the registers know the person."""
 
     PROPOSED = "proposed", _("Support is proposed or under way")
@@ -21,7 +21,7 @@ class RequestEnding(models.TextChoices):
     NOT_REGISTERED = "not_registered", _("The register cannot enter the person, for the reason that is told")
 
 
-class HelpRequest(models.Model):
+class WalkIn(models.Model):
     """One request, named by the `reference` on its receipt. Its person is found by the blind index of the
     number.
 
@@ -45,10 +45,11 @@ class HelpRequest(models.Model):
     appeal_of = models.OneToOneField("self", models.PROTECT, null=True, related_name="appeal")
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    ending = models.CharField(max_length=20, choices=RequestEnding, blank=True)
+    ending = models.CharField(max_length=20, choices=WalkInEnding, blank=True)
     note = models.CharField(max_length=400, blank=True)
 
     class Meta:
+        db_table = "casework_helprequest"
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(answered_at=None, ending="", note="")

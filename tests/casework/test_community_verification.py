@@ -16,7 +16,15 @@ from django.urls import reverse
 from almoner import casework
 from almoner.casework.cases import participation
 from almoner.casework.core.refusals import Refused, Stale
-from almoner.casework.models import AccessLog, Case, CaseEvent, Check, LocalCheck, Referral, ReferralState
+from almoner.casework.models import (
+    AccessLog,
+    Case,
+    CaseEvent,
+    Check,
+    CommunityVerification,
+    Referral,
+    ReferralState,
+)
 from almoner.casework.residents import community_verification
 from casework.conftest import NAME
 from casework.makers import Outbox, on_a_list
@@ -156,7 +164,7 @@ def test_who_reads_an_older_amount_is_told(line: Referral, clerk: User, signed_i
     )
     assert answer.status_code == 409
     assert "has changed since you opened it" in answer.content.decode()
-    assert not LocalCheck.objects.exists()
+    assert not CommunityVerification.objects.exists()
 
 
 def test_each_word_is_in_the_trail_and_can_not_be_changed(line: Referral, clerk: User) -> None:
@@ -164,8 +172,8 @@ def test_each_word_is_in_the_trail_and_can_not_be_changed(line: Referral, clerk:
     event = CaseEvent.objects.get(kind="list_doubted")
     assert (event.actor, WHY in event.data) == (clerk, True)
     for change in (
-        lambda: LocalCheck.objects.update(confirmed=True),
-        lambda: LocalCheck.objects.all().delete(),
+        lambda: CommunityVerification.objects.update(confirmed=True),
+        lambda: CommunityVerification.objects.all().delete(),
     ):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()

@@ -21,7 +21,7 @@ from django.utils.translation import override
 from almoner import casework, home
 from almoner.casework.core import inbox
 from almoner.casework.core.refusals import Refused
-from almoner.casework.models import AccessLog, Case, CaseEvent, FeedState, HelpRequest, ReferralState
+from almoner.casework.models import AccessLog, Case, CaseEvent, FeedState, ReferralState, WalkIn
 from almoner.casework.residents import walk_ins
 from almoner.casework.sync import pack_tables
 from almoner.policy.model.pack import Pack
@@ -97,7 +97,7 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
 ) -> None:
     client = signed_in(worker)
     taken = client.post(reverse("request-new"), told())
-    request = HelpRequest.objects.get()
+    request = WalkIn.objects.get()
     assert taken.headers["Location"] == reverse("request", args=[request.reference])
     assert waiting(desk) == [
         {
@@ -122,7 +122,7 @@ def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_
     request = walk_ins.take(worker, told())
     assert (request.known, request.number, request.name, request.department) == (True, None, None, "")
     assert b"roof" not in bytes(request.text or b"")
-    held = str([*HelpRequest.objects.values(), *CaseEvent.objects.values()])
+    held = str([*WalkIn.objects.values(), *CaseEvent.objects.values()])
     for secret in ("roof", NAME, NUMBER):
         assert secret not in held
     assert (desk / "inbox.sqlite3").read_bytes().count(NUMBER.encode()) == 0
@@ -156,7 +156,7 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_kept(
     answer = signed_in(worker).post(reverse("request-new"), sent)
     assert answer.status_code == 409
     assert (WORDS in answer.content.decode()) == bool(sent["text"])
-    assert (HelpRequest.objects.count(), waiting(desk)) == (0, [])
+    assert (WalkIn.objects.count(), waiting(desk)) == (0, [])
 
 
 def test_without_such_a_feed_or_an_inbox_that_takes_it_nothing_is_kept(
@@ -165,7 +165,7 @@ def test_without_such_a_feed_or_an_inbox_that_takes_it_nothing_is_kept(
     monkeypatch.setattr(inbox.inbox(), "_largest", 1)
     with pytest.raises(Refused, match="cannot take the request now"):
         walk_ins.take(worker, told())
-    assert not HelpRequest.objects.exists()
+    assert not WalkIn.objects.exists()
     assert not CaseEvent.objects.filter(kind="request_taken").exists()
     FeedState.objects.filter(pk="help_requests").delete()
     assert "has no feed for requests" in signed_in(worker).get(reverse("request-new")).content.decode()
@@ -224,7 +224,7 @@ def test_where_the_rules_find_nothing_a_person_answers_too(desk: Path, worker: U
 def test_the_database_itself_refuses_an_answer_without_a_reason(desk: Path, worker: User) -> None:
     walk_ins.take(worker, told())
     with pytest.raises(IntegrityError), transaction.atomic():
-        HelpRequest.objects.update(answered_at=dt.datetime.now(), answered_by=worker, ending="nothing")
+        WalkIn.objects.update(answered_at=dt.datetime.now(), answered_by=worker, ending="nothing")
 
 
 def test_a_request_and_its_appeal_have_the_packs_clocks(desk: Path, worker: User) -> None:
@@ -253,9 +253,9 @@ def test_an_appeal_has_its_own_clock_and_another_person_decides(
         client.post(reverse("request-appeal", args=[first.reference]), {"text": "it is not"}).status_code
         == 302
     )
-    appeal = HelpRequest.objects.get(appeal_of=first)
+    appeal = WalkIn.objects.get(appeal_of=first)
     assert appeal.due_at > first.due_at
-    assert "it is not" not in str(HelpRequest.objects.values())
+    assert "it is not" not in str(WalkIn.objects.values())
     with pytest.raises(Refused, match="made already"):
         walk_ins.appeal(worker, first.reference, "again")
     page = client.get(reverse("request", args=[appeal.reference])).content.decode()
@@ -273,7 +273,7 @@ def test_whom_no_register_knows_the_registers_department_is_asked_about(
 ) -> None:
     request = walk_ins.take(worker, told(number=UNKNOWN, name="Nobody Known"))
     assert (request.known, request.department) == (False, registrar.membership.department_id)
-    assert "Nobody Known" not in str(HelpRequest.objects.values())
+    assert "Nobody Known" not in str(WalkIn.objects.values())
     client = signed_in(registrar)
     assert request.reference in client.get(reverse("inbox")).content.decode()
     address = reverse("unknown", args=[request.reference])
@@ -320,7 +320,7 @@ def test_strangers_take_see_and_answer_nothing(
             walk_ins.take(stranger, told())
     with pytest.raises(Http404):
         walk_ins.answer(registrar, known.reference, "nothing", "no")
-    assert HelpRequest.objects.filter(answered_at=None).count() == 2
+    assert WalkIn.objects.filter(answered_at=None).count() == 2
 
 
 def test_who_works_the_area_of_the_household_sees_its_requests_wherever_they_were_taken(
