@@ -103,8 +103,8 @@ def heights(chart: Chart) -> list[float]:
     """Of the columns, as they stand in the drawing."""
     groups = [g for g in drawing(chart).iter(f"{SVG}g") if "mark-rect role-mark" in g.get("class", "")]
     bars = [path for group in groups for path in group.iter(f"{SVG}path")]
-    heights = (re.search(r"v(-?[\d.]+)", e.get("d", "")) for e in bars)
-    return [abs(float(height.group(1))) for height in heights if height]
+    found = [re.search(r"v(-?[\d.]+)", e.get("d", "")) for e in bars]
+    return [abs(float(height.group(1))) for height in found]  # type: ignore[union-attr]
 
 
 def test_columns_are_as_high_as_the_numbers_of_the_table() -> None:

@@ -1,9 +1,8 @@
-"""Walk-in applications: requests of people who come in person. Each is sent as an event of the pack's
-feed for requests, so that the usual rules open or extend a case. It has a receipt, a term, and an answer by a named
-person, even where the rules give nothing.
+"""Walk-in applications: requests of people who come in person.
 
-There is no search for people. A person is found by the whole identity number only, and each look is recorded
-by the request itself.
+Each is sent as an event of the pack's feed for requests, so that the usual rules open or extend a case. It
+has a receipt, a term, and an answer by a named person, even where the rules give nothing. There is no search
+for people: a person is found by the whole identity number only, and the request itself records that.
 """
 
 from __future__ import annotations
