@@ -36,7 +36,7 @@ _YEAR = dt.timedelta(days=366)
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedMonths:
     """Which months were counted now, for how many signals together, and how long it took."""
 
     months: tuple[dt.date, ...]
@@ -112,7 +112,7 @@ def count(
     as_of: dt.date,
     known_at: dt.datetime,
     months: int | None = None,
-) -> Counted:
+) -> CountedMonths:
     """Count the months that are complete and not counted yet, as far back as area signals compare.
 
     With `months`, so many months are counted anew, corrections of the past included; 0 counts none.
@@ -121,7 +121,7 @@ def count(
     months_due = due(engine, pack, as_of, known_at, months)
     count_due(engine, pack, months_due, known_at)
     signals = {signal for listed in months_due.values() for signal in listed}
-    return Counted(tuple(sorted(months_due)), len(signals), perf_counter() - started)
+    return CountedMonths(tuple(sorted(months_due)), len(signals), perf_counter() - started)
 
 
 def due(

@@ -38,7 +38,7 @@ class Pass:
 
 
 @dataclass(frozen=True)
-class Moved:
+class CompactedRows:
     """What one step did."""
 
     feed: str
@@ -80,7 +80,7 @@ class Compaction:
     def feeds_left(self) -> int:
         return len(self._left or ())
 
-    def step(self) -> Moved | None:
+    def step(self) -> CompactedRows | None:
         """Move one range; None when nothing is left of what `look` found."""
         if not self._left:
             return None
@@ -94,7 +94,7 @@ class Compaction:
             self.rows = min(MOST_ROWS, max(FEWEST_ROWS, fitting))
         else:
             self._left.pop(0)
-        return Moved(feed.id, rows, seconds, done)
+        return CompactedRows(feed.id, rows, seconds, done)
 
     def _wants(self, feed: Feed) -> bool:
         progress = _pass_of(self.engine, feed)
