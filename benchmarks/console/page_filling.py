@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef
 
 from almoner.casework.cases.participation import ONE
-from almoner.casework.cases.status import TOLD, around
+from almoner.casework.cases.status import NOTIFIED_FIRST, around
 from almoner.casework.core import vault_rows
 from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (
@@ -255,8 +255,10 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
 
 
 def _around() -> None:
-    """Set the columns of a case that `standing.refresh` computes, because bulk writes bypass it."""
-    proposed = Referral.objects.filter(case=OuterRef("pk"), state="proposed", participation__in=TOLD)
+    """Set the columns of a case that `status.refresh` computes, because bulk writes bypass it."""
+    proposed = Referral.objects.filter(
+        case=OuterRef("pk"), state="proposed", participation__in=NOTIFIED_FIRST
+    )
     notice = Notice.objects.filter(case=OuterRef("pk"), ended_at=None)
     Case.objects.update(untold=Exists(proposed) & ~Exists(notice))
     for some in _some(list(Case.objects.filter(OPEN).values_list("pk", flat=True))):

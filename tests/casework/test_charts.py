@@ -170,16 +170,16 @@ def test_what_waits_adds_up_to_the_lists(county: dt.datetime, worker: User, sign
     client = signed_in(worker)
     chart = show_today(client)["waiting"]
     counted = {name: int(count) for name, count in chart.rows}
-    told = {str(label): over for label, over in figures.LATENESS.values()}
+    counted_as = {str(label): over for label, over in figures.LATENESS.values()}
     count = {
         name: client.get(reverse("queue"), {"list": name}).context["page"].paginator.count
         for name in ("all", "overdue")
     }
     assert sum(counted.values()) == count["all"] == 28
-    assert sum(n for name, n in counted.items() if told[name]) == count["overdue"]
+    assert sum(n for name, n in counted.items() if counted_as[name]) == count["overdue"]
     assert counted["No clock runs"] == 1
     assert [text for text in texts(chart) if text.isdigit()] == [row[1] for row in chart.rows]
-    assert set(told) <= set(texts(chart))  # none is cut off
+    assert set(counted_as) <= set(texts(chart))  # none is cut off
     assert f"{count['overdue']} of {count['all']}" in chart.label
 
 

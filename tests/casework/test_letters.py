@@ -65,8 +65,8 @@ def named(person_id: int, name: str) -> None:
 
 def post(client: Client, case: Case, **more: str) -> HttpResponse:
     case.refresh_from_db()
-    told = {"version": str(case.version), "told": str(case.signals.get().pk), "form": "pdf", **more}
-    answer = client.post(reverse("notice", args=[case.reference]), told)
+    data = {"version": str(case.version), "signals": str(case.signals.get().pk), "form": "pdf", **more}
+    answer = client.post(reverse("notice", args=[case.reference]), data)
     assert isinstance(answer, HttpResponse)
     return answer
 
@@ -237,7 +237,7 @@ def test_nothing_is_fetched(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     with pytest.raises(ValueError, match="fetches nothing"):
         letters._nothing("file:///etc/passwd")
-    told = {
+    context = {
         "told": [
             (
                 '<img src="http://127.0.0.1:9/x.png">',
@@ -246,7 +246,7 @@ def test_nothing_is_fetched(
         ]
     }
     notice = Notice(made_at=dt.datetime.now(), answer_by=dt.datetime.now())
-    made = letters.pdf({**told, "notice": notice, "place": "http://x/", "code": "a"}, "en", large=False)
+    made = letters.pdf({**context, "notice": notice, "place": "http://x/", "code": "a"}, "en", large=False)
     assert "<imgsrc=" in text_of(PdfReader(io.BytesIO(made)))
 
 

@@ -63,11 +63,11 @@ class OwnProcess:
 
 def main(folder: str, number: str) -> None:
     """The other side: does what comes through the pipe until it is closed."""
-    for told_to_all in (
+    for number_of_signal in (
         signal.SIGINT,
         signal.SIGTERM,
     ):  # a terminal and a service manager tell both; who started this one closes the pipe
-        signal.signal(told_to_all, signal.SIG_IGN)
+        signal.signal(number_of_signal, signal.SIG_IGN)
     from almoner import casework, home
 
     casework.setup(home.load(Path(folder)))

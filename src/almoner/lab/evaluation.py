@@ -1,4 +1,4 @@
-"""How well signals find the needs of a fictional place, whose truth is known.
+"""Measures how well signals find the needs of a fictional place, whose truth is known.
 
 A signal says in its file which needs of a place it is to find; its theme, where it does not. It is right
 when the household (or the person, for a person's signal) truly is in such a need at some day of the 31

@@ -74,15 +74,15 @@ def build(script: str, empty: Path, folder: Path) -> None:
 def served(home: Path, log: Path, *, worker: bool = False) -> Iterator[str]:
     """The address of `almoner serve HOME`, as long as the block lasts."""
     port = _free_port()
-    with log.open("w") as told:
+    with log.open("w") as output:
         server = Process(
             "serve",
             home,
             "--port",
             port,
             "--worker" if worker else "--no-worker",
-            stdout=told,
-            stderr=told,
+            stdout=output,
+            stderr=output,
             env=outside(),
         )
         try:

@@ -31,8 +31,8 @@ def address(small_county: Path, tmp_path: Path) -> Iterator[str]:
     log = tmp_path / "log"
     with served(copied(small_county / "home", tmp_path / "home"), log) as found:
         yield found
-    told = log.read_text()
-    assert not any(secret in told for secret in (*NAMES, NUMBER))
+    output = log.read_text()
+    assert not any(secret in output for secret in (*NAMES, NUMBER))
 
 
 @pytest.fixture

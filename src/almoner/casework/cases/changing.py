@@ -57,7 +57,7 @@ class CaseChange:
     system: str | None
     at: dt.datetime
     _events: list[NewEvent] = field(default_factory=list)
-    _touched: dict[int, Case] = field(default_factory=dict)
+    _dirty: dict[int, Case] = field(default_factory=dict)
 
     def record(self, case: Case, event: TrailEvent) -> None:
         """Append an event of the case to the trail."""
@@ -66,14 +66,14 @@ class CaseChange:
     def touch(self, case: Case | None) -> None:
         """Set the case's clock anew, count its version up and save it. Nothing for None."""
         if case is not None:
-            self._touched[case.pk] = case
+            self._dirty[case.pk] = case
 
     def goes_on_in(self, case: Case) -> Case | None:
         """The locked case in which this one goes on, because both were of one household."""
         return None if case.joined_to_id is None else self.cases[case.joined_to_id]
 
     def write(self) -> None:
-        for case in self._touched.values():
+        for case in self._dirty.values():
             stand(case)
             case.version += 1
             case.save()

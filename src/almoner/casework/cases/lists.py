@@ -127,8 +127,8 @@ def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas, *, many: bo
     if chosen.get("area"):
         cases = cases.filter(area__in=areas.below(chosen["area"]))
     if chosen.get("signal"):
-        standing = CaseSignal.objects.filter(signal=chosen["signal"], cleared_on=None)
-        cases = cases.filter(**{f"{key}__in": standing.values("case_id")})
+        active = CaseSignal.objects.filter(signal=chosen["signal"], cleared_on=None)
+        cases = cases.filter(**{f"{key}__in": active.values("case_id")})
     if chosen.get("programme"):
         cases = cases.filter(**{f"{key}__in": _of_programme(name, chosen["programme"]).values("case_id")})
     return _in_layers(cases, chosen, key)
@@ -144,13 +144,13 @@ def _of_programme(list_name: str, programme: str) -> QuerySet[Referral]:
 
 def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str], key: str) -> QuerySet[Case]:
     """Cases with a standing signal of the theme, and with one whose subject is, or is not, on the watch list."""
-    standing = CaseSignal.objects.filter(cleared_on=None)
+    active = CaseSignal.objects.filter(cleared_on=None)
     if chosen.get("theme"):
-        cases = cases.filter(**{f"{key}__in": standing.filter(theme=chosen["theme"]).values("case_id")})
+        cases = cases.filter(**{f"{key}__in": active.filter(theme=chosen["theme"]).values("case_id")})
     group = chosen.get("watch")
     if group in {LISTED, UNLISTED}:
         return cases.filter(**{"listed" if group == LISTED else "unlisted": True})
     if group:
-        found = standing.filter(watched__gt="", watched__contains=f",{group},")  # first a range of an index
+        found = active.filter(watched__gt="", watched__contains=f",{group},")  # first a range of an index
         cases = cases.filter(**{f"{key}__in": found.values("case_id")})
     return cases

@@ -31,7 +31,7 @@ from almoner.casework.models.work import AHEAD, WAITING
 BEFORE_DECISION = (CaseState.DETECTED, CaseState.VERIFYING)
 DECIDED = (CaseState.CONFIRMED, CaseState.SUPPORTING)
 RUNNING = (ReferralState.SENT, ReferralState.ACCEPTED)
-TOLD = ("pre_notify", "push")  # ways to take part of which somebody must tell the household
+NOTIFIED_FIRST = ("pre_notify", "push")  # ways to take part of which somebody must tell the household
 
 
 @dataclass
@@ -39,12 +39,12 @@ class Around:
     """What there is about a case beside its signals and referrals.
 
     `asked`: the earliest time by which somebody has to answer: a second person, who was asked for
-    something, a family's authorisation, or a department in a case that was joined to this one. `told`: a
+    something, a family's authorisation, or a department in a case that was joined to this one. `notified`: a
     notice to the household stands. `silent_since`: as of `Case`.
     """
 
     asked: dt.datetime = NO_CLOCK
-    told: bool = False
+    notified: bool = False
     silent_since: dt.datetime | None = None
 
 
@@ -65,18 +65,20 @@ def refresh(
     clock and level, and so does a decided one with a proposal that was not sent: a person still has to
     decide.
     """
-    standing = [signal for signal in signals if signal.cleared_on is None]
-    case.listed, case.unlisted = any(s.watched for s in standing), any(not s.watched for s in standing)
-    if standing:
-        worst = min(standing, key=lambda signal: (signal.urgency_hours, -(signal.severity or 0)))
+    active = [signal for signal in signals if signal.cleared_on is None]
+    case.listed, case.unlisted = any(s.watched for s in active), any(not s.watched for s in active)
+    if active:
+        worst = min(active, key=lambda signal: (signal.urgency_hours, -(signal.severity or 0)))
         case.level, case.urgency_hours, case.severity = worst.level, worst.urgency_hours, worst.severity or 0
     listed = list(referrals)
     proposed = [referral for referral in listed if referral.state == ReferralState.PROPOSED]
-    case.untold = not beside.told and any(referral.participation in TOLD for referral in proposed)
+    case.untold = not beside.notified and any(
+        referral.participation in NOTIFIED_FIRST for referral in proposed
+    )
     case.silent_since = beside.silent_since
     checks = [referral.check_due_at for referral in proposed if referral.check_due_at]
     if case.state in BEFORE_DECISION:
-        due = _before_decision(case, standing, listed)
+        due = _before_decision(case, active, listed)
     else:
         counted = (*RUNNING, ReferralState.RETURNED) if case.state in DECIDED else RUNNING
         due = min(_due(listed, counted), beside.asked)
@@ -86,10 +88,10 @@ def refresh(
 
 
 def _before_decision(
-    case: Case | CaseRow, standing: list[CaseSignal | SignalRow], referrals: list[Referral | ReferralRow]
+    case: Case | CaseRow, active: list[CaseSignal | SignalRow], referrals: list[Referral | ReferralRow]
 ) -> dt.datetime:
-    if standing:
-        return min(signal.due_at for signal in standing)
+    if active:
+        return min(signal.due_at for signal in active)
     return _due(referrals, RUNNING) if case.due_at == NO_CLOCK else case.due_at
 
 
@@ -108,7 +110,7 @@ def around(cases: Collection[int]) -> dict[int, Around]:
         if case is not None and due is not None:
             found[case].asked = min(due, found[case].asked)
     for case in Notice.objects.filter(case__among=ids, ended_at=None).values_list("case_id", flat=True):
-        found[case].told = True
+        found[case].notified = True
     for case, over in _unanswered(ids):
         found[case].silent_since = min(over, found[case].silent_since or over)
     for case in Visit.objects.filter(AHEAD, case__among=ids).values_list("case_id", flat=True):

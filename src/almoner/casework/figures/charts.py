@@ -147,8 +147,8 @@ def _room(alt: Any, data: Sequence[dict[str, Any]]) -> Any:
     return alt.Scale(domain=[0, max(1.3 * max((row["count"] for row in data), default=0), 1)])
 
 
-def _picture(label: str, told: Any, draw: Callable[[Any], Any]) -> SafeString:
-    seen = json.dumps([get_language(), label, told], ensure_ascii=False, sort_keys=True)
+def _picture(label: str, content: Any, draw: Callable[[Any], Any]) -> SafeString:
+    seen = json.dumps([get_language(), label, content], ensure_ascii=False, sort_keys=True)
     key = f"chart:{hashlib.sha256(seen.encode()).hexdigest()}"
     svg: str | None = cache.get(key)
     if svg is None:

@@ -54,7 +54,7 @@ ASKED: Mapping[GrievanceKind, GrievanceRaisedKind] = {
 
 
 @dataclass(frozen=True)
-class ToldFact:
+class NoticedFact:
     """One fact that a notice tells: `about` names it in a form; one entry for each feed that it rests on.
 
     `values` are the operands that rest on the feed, with label, value and unit: what its department may
@@ -70,14 +70,14 @@ class ToldFact:
     person_id: int | None
 
 
-def told_facts(notice: Notice) -> list[tuple[CaseSignal, list[ToldFact]]]:
+def noticed_facts(notice: Notice) -> list[tuple[CaseSignal, list[NoticedFact]]]:
     """The signals of the notice that still belong to its case, each with what made it hold and whose data
     that was."""
     signals = notice.case.signals.filter(pk__in=notice.told).order_by("urgency_hours", "id")
     return [(signal, list(_facts(signal))) for signal in signals]
 
 
-def _facts(signal: CaseSignal) -> Iterator[ToldFact]:
+def _facts(signal: CaseSignal) -> Iterator[NoticedFact]:
     for number, condition in enumerate(signal.body["evidence"]):
         if condition["holds"] is not True:
             continue
@@ -85,7 +85,7 @@ def _facts(signal: CaseSignal) -> Iterator[ToldFact]:
             feed["feed"]: feed for operand in condition["operands"] for feed in operand.get("feeds") or ()
         }
         for position, feed in enumerate(feeds.values()):
-            yield ToldFact(
+            yield NoticedFact(
                 f"{signal.pk}-{number}-{position}",
                 condition["sentence"],
                 feed["label"],
@@ -96,7 +96,7 @@ def _facts(signal: CaseSignal) -> Iterator[ToldFact]:
             )
 
 
-def by_sentence(facts: Sequence[ToldFact]) -> list[tuple[Mapping[str, str], list[ToldFact]]]:
+def by_sentence(facts: Sequence[NoticedFact]) -> list[tuple[Mapping[str, str], list[NoticedFact]]]:
     """Each sentence once, with what it rests on."""
     groups = groupby(facts, lambda fact: fact.about.rpartition("-")[0])
     return [(rests[0].sentence, rests) for rests in (list(group) for _condition, group in groups)]
@@ -110,7 +110,7 @@ def _resting_on(feed: str, operands: Sequence[Mapping[str, Any]]) -> Iterator[Ma
 
 def ask(notice: Notice, kind: str, text: str, about: str = "") -> Grievance:
     """What the household asks for, once at a time. Raises Refused for a fact that the notice does not tell."""
-    fact = next((f for _s, facts in told_facts(notice) for f in facts if f.about == about), None)
+    fact = next((f for _s, facts in noticed_facts(notice) for f in facts if f.about == about), None)
     if kind == GrievanceKind.CORRECTION and fact is None:
         raise Refused(_("Choose the fact that is wrong."))
     with change_case_of(notice.case_id) as (case, change):
@@ -121,7 +121,7 @@ def ask(notice: Notice, kind: str, text: str, about: str = "") -> Grievance:
     return grievance
 
 
-def _new(case: Case, kind: str, text: str, fact: ToldFact | None, now: dt.datetime) -> Grievance:
+def _new(case: Case, kind: str, text: str, fact: NoticedFact | None, now: dt.datetime) -> Grievance:
     person = people(case.household_id)[0].person_id
     fact = fact if kind == GrievanceKind.CORRECTION else None
     department = fact.department if fact else ""
@@ -138,7 +138,7 @@ def _new(case: Case, kind: str, text: str, fact: ToldFact | None, now: dt.dateti
     )
 
 
-def _kept(fact: ToldFact) -> dict[str, Any]:
+def _kept(fact: NoticedFact) -> dict[str, Any]:
     return {
         "sentence": fact.sentence,
         "feed": fact.feed,

@@ -38,11 +38,11 @@ ANSWERED: Mapping[NoticeAnswer, NoticeKind] = {
 }
 
 
-def make(by: User, reference: str, version: int, told: Sequence[int]) -> tuple[Notice, str]:
+def make(by: User, reference: str, version: int, signal_ids: Sequence[int]) -> tuple[Notice, str]:
     """A new notice and its code, which is known now and never again. An older one can no longer be opened."""
     code = new_reference()
     with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
-        signals = list(case.signals.filter(pk__in=told).order_by("id").values_list("pk", flat=True))
+        signals = list(case.signals.filter(pk__in=signal_ids).order_by("id").values_list("pk", flat=True))
         if not signals:
             raise Refused(_("Choose what the household is to be told."))
         case.notices.filter(ended_at=None).update(ended_at=change.at)

@@ -63,21 +63,21 @@ def asked_for(found: FeedState) -> list[tuple[str, Mapping[str, str], Mapping[st
     ]
 
 
-def take(by: User, told: Mapping[str, Any]) -> WalkIn:
-    """Record a request. `told`: number, name, text, and a value for each field of `asked_for`. Raises
+def take(by: User, data: Mapping[str, Any]) -> WalkIn:
+    """Record a request. `data`: number, name, text, and a value for each field of `asked_for`. Raises
     Http404 for a stranger, and Refused."""
     membership = may_or_404(by, Right.CASES)
     found, now = feed(), dt.datetime.now()
     if found is None:
         raise Refused(_("The pack in use has no feed for requests at the desk."))
-    if not told.get("text"):
+    if not data.get("text"):
         raise Refused(_("Write what the person asks for."))
-    chosen = {name: told.get(name) for name, _label, values in asked_for(found)}
+    chosen = {name: data.get(name) for name, _label, values in asked_for(found)}
     if any(chosen[name] not in values for name, _label, values in asked_for(found)):
         raise Refused(_("Choose what it is about."))
-    number = _number(found, str(told.get("number") or ""))
+    number = _number(found, str(data.get("number") or ""))
     with transaction.atomic():
-        request = _stored(by, membership, number, told, chosen, now)
+        request = _stored(by, membership, number, data, chosen, now)
         _record(request, RequestCame(kind=EventKind.REQUEST_TAKEN, request=request.reference), by, now)
         _send(request, found, number, chosen, now)
     return request
@@ -99,7 +99,7 @@ def _stored(
     by: User,
     membership: Membership,
     number: str,
-    told: Mapping[str, Any],
+    data: Mapping[str, Any],
     chosen: Mapping[str, Any],
     now: dt.datetime,
 ) -> WalkIn:
@@ -117,11 +117,11 @@ def _stored(
         department="" if known or kept is None else kept.owner,
     )
     request.due_at = installed_clocks().due_by_term(now, "request", request.department)
-    request.text = _seal(request, "text", told["text"])
+    request.text = _seal(request, "text", data["text"])
     if not known:
         request.number, request.name = (
             _seal(request, "number", number),
-            _seal(request, "name", told.get("name")),
+            _seal(request, "name", data.get("name")),
         )
     request.save()
     return request

@@ -38,7 +38,7 @@ def part(proposal: Proposal, clock: ClockView | None, case: Case) -> ProposalPar
     referral, now = proposal.referral, dt.datetime.now()
     proposed = referral.state == ReferralState.PROPOSED and case.is_open
     needs = referral.participation == participation.ONE
-    found = authorisations.standing(referral) if needs else None
+    found = authorisations.active(referral) if needs else None
     return ProposalPart(
         proposal,
         clock,

@@ -108,7 +108,7 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
         messages.error(request, form.complaint())
         return show(request, found, status=400)
     try:
-        workflow.act(request.user, found.reference, action, form.cleaned_data["version"], form.told())  # type: ignore[arg-type]
+        workflow.act(request.user, found.reference, action, form.cleaned_data["version"], form.values())  # type: ignore[arg-type]
     except workflow.Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)

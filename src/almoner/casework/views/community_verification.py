@@ -35,10 +35,10 @@ def say(request: HttpRequest, reference: str) -> HttpResponse:
     if not lines_of(request.user).filter(reference=reference).exists():
         raise Http404
     form = LineForm(request.POST)
-    told = form.cleaned_data if form.is_valid() else {"version": 0, "confirmed": "no", "note": ""}
+    data = form.cleaned_data if form.is_valid() else {"version": 0, "confirmed": "no", "note": ""}
     try:
-        confirmed, note = told["confirmed"] == "yes", told["note"]
-        community_verification.say(request.user, reference, told["version"], confirmed, note)  # type: ignore[arg-type]
+        confirmed, note = data["confirmed"] == "yes", data["note"]
+        community_verification.say(request.user, reference, data["version"], confirmed, note)  # type: ignore[arg-type]
     except Refused as refusal:
         messages.error(request, str(refusal))
         return _page(request, status=409)
@@ -49,9 +49,9 @@ def say(request: HttpRequest, reference: str) -> HttpResponse:
 def again(request: HttpRequest, reference: str, about: str) -> HttpResponse:
     """Who works the case has cleared up what was not right, and asks on the spot once more."""
     found, form = case_for(request.user, reference), AgainForm(request.POST)
-    told = form.cleaned_data if form.is_valid() else {"version": 0, "note": ""}
+    data = form.cleaned_data if form.is_valid() else {"version": 0, "note": ""}
     try:
-        community_verification.ask_again(request.user, found.reference, told["version"], about, told["note"])  # type: ignore[arg-type]
+        community_verification.ask_again(request.user, found.reference, data["version"], about, data["note"])  # type: ignore[arg-type]
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)
