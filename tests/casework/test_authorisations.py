@@ -1,4 +1,4 @@
-"""One authorisation of all adults: who is asked, what each of them said on which text, and what waits for it."""
+"""One authorisation of all adults: who is asked, what each answered to which text, and what waits for it."""
 
 from __future__ import annotations
 

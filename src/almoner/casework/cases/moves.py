@@ -74,7 +74,7 @@ Does = Callable[[Act], list[MoveEvent]]
 
 @dataclass(frozen=True)
 class Move:
-    """One action on a case: what it does, from these states, to that one (None: stays), under these guards."""
+    """One action on a case: what it does, from which states to which (None: no change), and its guards."""
 
     does: Does
     sources: frozenset[CaseState]

@@ -35,8 +35,8 @@ def mark(households: Iterable[int] | None, evidence_lost: Iterable[int], at: dt.
     """Mark the open cases of these households, or of all (None), whose evidence is gone and that are not
     marked for it yet. Gives how many.
 
-    Of the `evidence_lost` signals stand that nobody can say to hold any more: what becomes unknown never closes
-    anything by itself.
+    Signals of `evidence_lost` cases cannot be evaluated any more: a condition that becomes unknown never
+    closes anything by itself.
     """
     marked, unknown = 0, set(evidence_lost)
     if households is None:

@@ -15,7 +15,7 @@ from almoner.casework.core.event_kinds import EventKind as K
 
 
 class Found(TypedDict):
-    """What every event of a cycle holds: the change's place in the outbox, its date, its key, the pack's hash."""
+    """Keys of every event of a cycle: the change's outbox position, date and key, and the pack's hash."""
 
     seq: int
     as_of: str

@@ -1,4 +1,4 @@
-"""The work queue: most urgent first, filters in words, no query per row; handing out, and the list as a file."""
+"""The work queue, most urgent first, with its filters; assignment of cases, and the queue as a CSV file."""
 
 from __future__ import annotations
 
