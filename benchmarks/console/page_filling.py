@@ -201,7 +201,7 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         for n, case in enumerate(asks)
     )
     doubts = (
-        Referral.objects.filter(state="sent", case__concerns=None)
+        Referral.objects.filter(state="sent", case__grievances=None)
         .annotate(rest=F("case__household_id") % 200)
         .filter(rest=24)
     )
