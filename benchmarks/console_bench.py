@@ -34,7 +34,7 @@ COUNTY = "710000"
 
 @dataclass(frozen=True)
 class Household:
-    """A household that something is said of. Of `past` ones the case is to be ended."""
+    """A household with findings. The cases of `past` ones are to be ended."""
 
     number: int
     past: bool
@@ -58,7 +58,7 @@ def areas() -> list[tuple[str, dict[str, str], str | None]]:
 def changes(
     pack: Pack, households: Sequence[Household], seed: int, after: int, now: dt.datetime
 ) -> Iterator[list[Change]]:
-    """What a cycle would tell of the households, some thousand at once, numbered from `after`."""
+    """Changes of a cycle over the households, in batches of some thousand, numbered from `after`."""
     teller = _Teller(pack, seed, after, now)
     for start in range(0, len(households), AT_ONCE):
         yield [change for household in households[start : start + AT_ONCE] for change in teller.of(household)]
@@ -102,8 +102,8 @@ class _Teller:
         back = chance.uniform(DAYS, YEAR) if household.past else chance.uniform(0, DAYS)
         known_at = (self._now - dt.timedelta(days=back)).replace(microsecond=0)
         area = chance.choice(self._villages)
-        wanted = 2 if chance.random() < SECOND else 1
-        for signal in chance.sample(self._signals, min(wanted, len(self._signals))):
+        count = 2 if chance.random() < SECOND else 1
+        for signal in chance.sample(self._signals, min(count, len(self._signals))):
             yield self._change("signal", signal.id, household.number, known_at, area, self._layers(signal))
         if self._programmes and chance.random() < PROPOSED:
             programme = chance.choice(self._programmes)

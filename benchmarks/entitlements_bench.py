@@ -66,7 +66,7 @@ class Comparison:
 
 
 def compare(pack: Pack, folder: Path, rows: pa.Table | None = None) -> Comparison:
-    """Take the panel of `pack`, which lies in `folder`, in once, then let both work it out in turn.
+    """Take in the panel of `pack`, which lies in `folder`, then compute it with both in turn.
 
     Raises AlmonerError when the pack has no panel or no rules for OpenFisca, or OpenFisca is not installed.
     """

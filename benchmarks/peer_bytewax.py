@@ -32,7 +32,7 @@ Alerts = set[tuple[str, str]]  # key and rule
 
 @dataclass(frozen=True)
 class Peer:
-    """What the peer found, and how fast; `equal` to our facts' own answer."""
+    """The peer's alerts and speed. `equal`: whether SQL on our facts gives the same alerts."""
 
     events: int
     seconds: float
@@ -41,7 +41,7 @@ class Peer:
 
 
 def compare(engine: Engine, first: int, meters_through: dt.date, month: dt.date) -> Peer:
-    """Run the peer over what came in deliveries after `first`, with the state that they found."""
+    """Run the peer over deliveries after `first`, with the state before them."""
     known: Known = {}
     for key, (_, day, by, value) in _rows(
         engine,
@@ -53,8 +53,8 @@ def compare(engine: Engine, first: int, meters_through: dt.date, month: dt.date)
     judge = {METER: _meter(meters_through), WAGE: _wages(month)}
     found, seconds = _run(rows, known, judge)
     touched = {key for key, _ in rows}
-    said = {alert for alert in _said(engine, meters_through, month) if alert[0] in touched}
-    return Peer(len(rows), seconds, len(found), found == said)
+    expected = {alert for alert in _alerts_in_sql(engine, meters_through, month) if alert[0] in touched}
+    return Peer(len(rows), seconds, len(found), found == expected)
 
 
 def _rows(engine: Engine, chosen: str) -> Iterable[Row]:
@@ -128,7 +128,7 @@ def _wages(month: dt.date) -> Judge:
     return judged
 
 
-def _said(engine: Engine, through: dt.date, month: dt.date) -> Alerts:
+def _alerts_in_sql(engine: Engine, through: dt.date, month: dt.date) -> Alerts:
     """The same two rules in SQL on our facts, as they are known now."""
     sql = f"""
         WITH days AS (

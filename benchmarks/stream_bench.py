@@ -1,5 +1,5 @@
-"""`python -m benchmarks stream`: events at a steady rate into the inbox, and for each how long it took to the
-case; figures and a picture."""
+"""Sends events at a steady rate into the inbox, and measures the time of each until its case; figures and a
+picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was seen of the worker at a moment, in seconds since the first event."""
+    """Figures of the worker at a moment, in seconds since the first event."""
 
     second: float
     memory_mib: float
@@ -53,8 +53,7 @@ class Point:
 
 
 def send(inbox: Inbox, events: Sequence[Event], rate: float, process: int) -> tuple[list[Sent], list[Sample]]:
-    """Send all, `rate` a second, as one sender does that does not wait for anybody. 0: as fast as the
-    inbox takes them."""
+    """Send all events at `rate` a second; 0: as fast as the inbox takes them."""
     sent: list[Sent] = []
     samples = [Sample(0.0, memory_mib(process), 0)]
     started = perf_counter()
@@ -177,7 +176,7 @@ def memory_mib(process: int, peak: bool = False) -> float:
 
 
 def started_by(process: int) -> list[int]:
-    """Processes that this one's threads started and that live."""
+    """Living child processes of this one's threads."""
     found: list[int] = []
     for listed in Path(f"/proc/{process}/task").glob("*/children"):
         with suppress(OSError):  # the thread has ended since

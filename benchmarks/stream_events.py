@@ -1,5 +1,4 @@
-"""A place's deliveries in two parts: files for the first load, and what came last as events, in a mixture
-that a seed decides."""
+"""Splits a place's deliveries: files for the first load, and the last rows as events, mixed by a seed."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def assessment_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.
 
 
 def indicator_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> dict[str, float]:
-    """What each indicator takes by itself, the dearest first. Best of three."""
+    """Seconds of each indicator by itself, the slowest first. Best of three."""
     with open_context(engine, pack, as_of, known_at) as context:
         taken = {
             indicator.id: min(_timed(partial(opening.compute, context, [indicator])) for _ in range(3))
@@ -49,7 +49,7 @@ def indicator_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.d
 
 
 def signal_seconds(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> float:
-    """What one more signal over indicators that are there already takes, on average. Best of three."""
+    """Seconds of one more signal over computed indicators, on average. Best of three."""
     with open_context(engine, pack, as_of, known_at) as context:
         return min(_timed(partial(signals.find, context)) for _ in range(3)) / max(1, len(pack.signals))
 

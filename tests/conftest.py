@@ -25,7 +25,7 @@ os.environ.setdefault(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Nobody waits in the end for one process that began something long last."""
+    """Begin the longest files first, so that no process is left with one of them at the end."""
     items.sort(
         key=lambda item: next(
             (n for n, file in enumerate(LONGEST) if item.path.as_posix().endswith(file)), len(LONGEST)

@@ -175,7 +175,7 @@ def _wages(chance: random.Random, book: Book, who: str) -> None:
 
 
 def _events(chance: random.Random, book: Book, who: str, home: int) -> None:
-    """What registers tell of a life that became harder, or better."""
+    """Records of events by which a life became harder, or better."""
     day = str(dt.date(2026, 9, 15) + dt.timedelta(days=chance.randint(0, 40)))
     rows: dict[str, dict[str, Any]] = {
         "registered_unemployment": {"registered_on": day, "reason": "dismissed"},

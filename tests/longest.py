@@ -1,4 +1,4 @@
-"""Files of tests that take long. Each goes to one process, so whoever is begun last is waited for alone."""
+"""The files of tests that take longest. Each goes to one process, so they must begin first."""
 
 LONGEST = (  # the longest first
     "stream/test_equal_to_sweep.py",

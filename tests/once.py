@@ -1,5 +1,5 @@
-"""What takes long to build is built once in a session of tests, however many processes run it; whoever
-changes it takes a copy."""
+"""Builds folders that take long once in a session of tests, in any of its processes. A test that changes one
+takes a copy."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ BASE64_BYTES = 6
 
 
 def shown_in(text: str, secrets: dict[str, bytes]) -> list[str]:
-    """What of the secrets a text shows: name, and how it is spelled there."""
+    """The secrets that a text shows: name, and spelling in the text."""
     small = text.lower()
     return [
         f"{name}: {part}"

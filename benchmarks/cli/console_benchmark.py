@@ -58,8 +58,8 @@ def console(
 
 @dataclass(kw_only=True)
 class _Console:
-    """The console that is filled: `seq` is the last change that was applied, `households` how many
-    something was said of."""
+    """The console that is filled. `seq` is the last change applied, `households` the number of households
+    with findings."""
 
     pack: Pack
     seed: int
@@ -69,7 +69,7 @@ class _Console:
     tally_seconds: float = 0.0
 
     def fill(self, cases: int, now: dt.datetime) -> None:
-        """So many open cases in all, and ended ones beside."""
+        """Fill the console up to a number of open cases, with ended ones beside them."""
         from benchmarks.console import page_filling
 
         numbers = range(self.households, cases)
@@ -137,7 +137,7 @@ def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> 
 
 
 def _people(township: str) -> dict[str, Any]:
-    """Somebody who sees all, somebody with one township, a colleague who has most cases, and an auditor."""
+    """Users: one who sees all areas, one with a township, a colleague who has most cases, and an auditor."""
     made = casework.create_user
     return {
         "everywhere": made("everywhere", None, role="lead", areas=["*"]),

@@ -139,7 +139,7 @@ class _Run:
     def _stream(
         self, box: Inbox, events: Sequence[Event], rate: float, day: dt.date
     ) -> tuple[list[Sent], list[stream_bench.Sample], list[dict[str, Any]], float]:
-        """With a worker in its own process that has done all that was left of the first load."""
+        """Stream the events to a worker in its own process, which has finished the first load."""
         home, log = self.folder / "home", self.folder / "worker.log"
         words = [sys.executable, "-m", "almoner", "work", str(home), "--as-of", str(day)]
         with log.open("w", encoding="utf-8") as written:
@@ -194,7 +194,7 @@ def _peer(
 
 
 def _until_idle(home: Path, box: Inbox, process: subprocess.Popen[bytes]) -> None:
-    """Until nothing waits, all who were touched were assessed, and the worker had a quiet moment."""
+    """Wait until the inbox is empty, no household is dirty and the worker is idle."""
     end = monotonic() + LONGEST_WAIT_SECONDS
     while True:
         found = status.read(home) or {}

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef
 
 from almoner.casework.cases.participation import ONE
-from almoner.casework.cases.status import TOLD, around
+from almoner.casework.cases.status import NOTIFIED_FIRST, around
 from almoner.casework.core import vault_rows
 from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (
@@ -55,8 +55,8 @@ def refuse_filled() -> None:
 
 
 def live(users: Mapping[str, User], first_past: int, now: dt.datetime) -> None:
-    """Let time pass over cases that a cycle has just opened: they are taken, decided, given something,
-    visited and ended.
+    """Let time pass over cases that a cycle has just opened: they are taken, decided, referred, visited and
+    ended.
 
     Households from `first_past` on have ended cases.
     """
@@ -115,7 +115,7 @@ def _sent(now: dt.datetime) -> None:
 
 
 def _cleared(now: dt.datetime) -> None:
-    """Of one case in a hundred nothing stands any more."""
+    """One case in a hundred has no active finding any more."""
     gone = Case.objects.filter(OPEN).annotate(rest=F("household_id") % 100).filter(rest=50)
     CaseSignal.objects.filter(cleared_on=None, case__in=gone).update(cleared_on=now.date() - DAY)
     gone.update(listed=False, unlisted=False)
@@ -161,8 +161,7 @@ def _some(found: Sequence[int]) -> Iterable[list[int]]:
 
 
 def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
-    """What waits for somebody: second persons, families, notices without an answer; and who looked, as
-    often as there are cases."""
+    """Pending checks, authorisations and notices, and as many views as there are cases."""
     found = (
         Case.objects.filter(OPEN, state="verifying", checks=None)
         .annotate(rest=F("household_id") % 40)
@@ -202,7 +201,7 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         for n, case in enumerate(asks)
     )
     doubts = (
-        Referral.objects.filter(state="sent", case__concerns=None)
+        Referral.objects.filter(state="sent", case__grievances=None)
         .annotate(rest=F("case__household_id") % 200)
         .filter(rest=24)
     )
@@ -256,8 +255,10 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
 
 
 def _around() -> None:
-    """What `standing.refresh` sets of a case by what is around it: people's work here went past it."""
-    proposed = Referral.objects.filter(case=OuterRef("pk"), state="proposed", participation__in=TOLD)
+    """Set the columns of a case that `status.refresh` computes, because bulk writes bypass it."""
+    proposed = Referral.objects.filter(
+        case=OuterRef("pk"), state="proposed", participation__in=NOTIFIED_FIRST
+    )
     notice = Notice.objects.filter(case=OuterRef("pk"), ended_at=None)
     Case.objects.update(untold=Exists(proposed) & ~Exists(notice))
     for some in _some(list(Case.objects.filter(OPEN).values_list("pk", flat=True))):
@@ -286,7 +287,7 @@ def _at_the_desk(taker: User, now: dt.datetime) -> None:
 
 
 def _requests(taker: User, index: bytes, n: int, now: dt.datetime) -> Iterator[WalkIn]:
-    """The last one of a household, and those before. No two are answered in the same moment."""
+    """The last request of a household, and earlier ones. No two are answered at the same moment."""
     if n % 10 == 0:
         taken = now - n % 20 * DAY
         yield WalkIn(number_index=index, known=True, taken_at=taken, taken_by=taker, due_at=taken + 15 * DAY)
@@ -325,8 +326,8 @@ def draw_map() -> None:
 
 
 def settle() -> None:
-    """What PostgreSQL does by itself within minutes of such a load; and a connection as a server opens it,
-    without the large cache of who fills."""
+    """Do what PostgreSQL does by itself minutes after such a load, and open a connection as a server does,
+    without the large cache for filling."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")

@@ -54,8 +54,8 @@ class Page:
 
 @dataclass
 class Took:
-    """What one page took: seconds from request to response, of this process's processor, and within
-    queries; each time it was asked for."""
+    """The times of one page, by request: seconds from request to response, seconds of processor time, and
+    seconds in queries."""
 
     wall: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Took:
 
 
 def pages(township: str, department: str) -> list[Page]:
-    """Every page that shows many cases, and one case, for somebody who sees all and for somebody with one
+    """Every page that shows many cases, and one case, for a user who sees all areas and for one with a
     township."""
     first = CaseSignal.objects.filter(cleared_on=None).exclude(watched="").order_by("pk")
     signal, theme = first.values_list("signal", "theme").first() or ("", "")
@@ -229,8 +229,8 @@ def _of_oversight() -> list[Page]:
 
 
 def _a_case() -> str:
-    """The open case with most to show: of those whose people came to the desk first, the one with most
-    lines over the months."""
+    """The open case with most to show: the one with most timelines, among those that came to the desk
+    first."""
     came = list(WalkIn.objects.order_by("pk").values_list("number_index", flat=True)[:SOME])
     persons = list(
         Identity.objects.filter(INDEXED, number_index__in=came).values_list("person_id", flat=True)
@@ -258,7 +258,7 @@ def _a_referral(department: str) -> str:
 
 
 def busiest_department() -> str:
-    """The one that most referrals went to."""
+    """The department with most referrals."""
     sent = Referral.objects.filter(state="sent").values_list("department", flat=True)
     found = list(sent)
     return max(sorted(set(found)), key=found.count, default="")

@@ -1,7 +1,7 @@
-"""One cycle: indicators, signals, entitlements, and what changed since the last one, written to the outbox.
+"""Run a cycle: from indicators to proposals, with the changes since the last cycle written to the outbox.
 
-A sweep looks at everybody; with `households` only at those. The cycle is one transaction. `replay`
-computes the same on what was known at an earlier time and writes nothing.
+A sweep covers everybody; with `households`, a cycle covers only these. A cycle is one transaction. `replay`
+computes the same on what was known at an earlier time, and writes nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from almoner.support.recognition import Recognised
 
 @dataclass(frozen=True)
 class _Stage:
-    """One kind of findings, and who puts them in words."""
+    """A kind of findings: its tables, and the functions that render and expire them."""
 
     kind: Kind
     findings: str
@@ -61,13 +61,13 @@ _STAGES = (
 
 
 def findings() -> dict[Kind, str]:
-    """By kind, the kept table of what an assessment found; its columns are the ledger's."""
+    """By kind, the materialized table of an assessment's findings, with the ledger's columns."""
     return {stage.kind: stage.findings for stage in _STAGES}
 
 
 @dataclass(frozen=True)
 class Proposed:
-    """What one programme would give: how many, and the sum in its unit."""
+    """What one programme would give: the number of proposals, and their sum in the programme's unit."""
 
     programme: str
     unit: str
@@ -77,8 +77,11 @@ class Proposed:
 
 @dataclass(kw_only=True)
 class CycleOutcome:
-    """What a cycle found and changed. `seconds` by phase. `watched`, `proposed`, `recognised` and `layers`
-    are counts of everybody: a cycle over some households has none."""
+    """What a cycle found and changed.
+
+    `seconds` are by phase. `watched`, `proposed`, `recognised` and `layers` are counts of everybody, and are
+    empty for a cycle over some households.
+    """
 
     cycle_id: int | None
     as_of: dt.date
@@ -91,9 +94,7 @@ class CycleOutcome:
     recognised: list[Recognised] = field(default_factory=list)
     jumps: list[Jump] = field(default_factory=list)  # areas whose rate jumped
     layers: Layers | None = None  # what holds, by layer of the watch; None where the pack has none
-    moved: dict[str, dict[str, int]] = field(
-        default_factory=dict
-    )  # by signal or programme: raised, changed, cleared
+    moved: dict[str, dict[str, int]] = field(default_factory=dict)  # by item: raised, changed, cleared
     areas_moved: dict[str, dict[str, int]] = field(default_factory=dict)  # of areas' alerts, by signal
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -106,8 +107,10 @@ def run(
     households: Sequence[int] | None = None,
     also: Callable[[int], None] | None = None,
 ) -> CycleOutcome:
-    """Assess the scope and write what changed. All or nothing: with it what `also`, which is handed the
-    cycle's number, writes in the end."""
+    """Assess the scope and write what changed, in one transaction.
+
+    `also` is called at its end with the number of the cycle.
+    """
     ledger.create(engine)
     with engine.transaction():
         with _opened(engine, pack, as_of, known_at, households) as (context, seconds):
@@ -124,15 +127,19 @@ def run(
 def sweep(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
 ) -> tuple[CycleOutcome, list[int]]:
-    """A cycle over everybody, and the households of which it leaves nothing known of what was said
-    (`evidence_lost`)."""
+    """Run a cycle over everybody. Gives its outcome, and the households with lost evidence
+    (`evidence_lost`).
+    """
     unsure: list[int] = []
     return run(engine, pack, as_of, known_at, also=lambda _: unsure.extend(evidence_lost(engine))), unsure
 
 
 def evidence_lost(engine: Engine, households: Sequence[int] | None = None) -> list[int]:
-    """Among those that a cycle just now looked at, within its transaction (None: everybody): with a closed
-    record, and open signals of which it found none to hold."""
+    """The households that still have open signals but none that this cycle found to hold.
+
+    Only households with a corrected or withdrawn record count, among `households` (None: all). To be called
+    within the cycle's transaction.
+    """
     if not dirty.any_closed(engine):
         return []
     holds = ledger.keyed("signal", findings()["signal"])
@@ -152,8 +159,10 @@ def evidence_lost(engine: Engine, households: Sequence[int] | None = None) -> li
 def warm_up(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime, households: Sequence[int]
 ) -> None:
-    """Go through a cycle over some households as if nothing had been said of them yet, and undo all of it:
-    an engine that keeps plans has them from then on."""
+    """Run a cycle over some households as if it were their first, and roll it back.
+
+    An engine that keeps plans has them ready from then on.
+    """
     ledger.create(engine)
     with engine.rolled_back():
         records.discard_open(engine, households)
@@ -164,7 +173,7 @@ def warm_up(
 
 
 def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> CycleOutcome:
-    """What the pack decides on the facts as known at `known_at`; nothing is written."""
+    """What the pack decides on the facts as known at `known_at`. Nothing is written."""
     ledger.create(engine)
     with _opened(engine, pack, as_of, known_at, None) as (context, seconds):
         return _assess(context, seconds)
@@ -174,11 +183,10 @@ def replay(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) ->
 def rehearse(
     engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime
 ) -> Iterator[tuple[AssessmentContext, CycleOutcome]]:
-    """What `run` would find with this pack, its findings open to reading within the block. The engine may
-    be read-only.
+    """What `run` would find with this pack; its findings can be read within the block.
 
-    Feeds and columns that the facts do not have, because the pack is new to them, are empty. Findings
-    carry no evidence, and `decided` is empty: a rehearsal is compared by what it finds.
+    The engine may be read-only. Feeds and columns that are new in this pack are empty. Findings have no
+    evidence and `decided` is empty: rehearsals are compared by their findings.
     """
     missing = absent(engine, pack.feeds)
     with _opened(engine, pack, as_of, known_at, None, missing, evidence=False) as (context, seconds):

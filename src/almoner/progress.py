@@ -1,4 +1,4 @@
-"""Progress of long work: bars on a terminal, plain lines elsewhere, always on standard error."""
+"""Shows the progress of long work on standard error: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _console = Console(stderr=True)
 
 
 def silence() -> None:
-    """Say nothing more: standard error belongs to a log."""
+    """Print nothing more, because standard error belongs to a log."""
     _console.quiet = True
 
 

@@ -86,7 +86,7 @@ def _cases_know_what_is_around_them(request: pytest.FixtureRequest) -> Iterator[
                 r.state == "proposed" and r.participation in {"push", "pre_notify"}
                 for r in case.referrals.all()
             )
-            assert (case.untold, case.silent_since) == (proposed and not it.told, it.silent_since), case
+            assert (case.untold, case.silent_since) == (proposed and not it.notified, it.silent_since), case
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def desk(
     inbox._inbox.cache_clear()
 
 
-def told(**more: Any) -> dict[str, Any]:
+def form_data(**more: Any) -> dict[str, Any]:
     return {"number": NUMBER, "text": WORDS, "matter": "housing", "name": NAME} | more
 
 

@@ -93,11 +93,11 @@ def test_a_red_case_is_dismissed_by_two(red: Case, worker: User, colleague: User
     assert (red.state, red.ended_at) == (CaseState.DETECTED, None)
     go(red, colleague, "agree")
     assert (red.state, red.outcome) == (CaseState.DISMISSED, "moved")
-    told = [
+    recorded = [
         (e.kind, e.actor, json.loads(e.data)["to"])
         for e in CaseEvent.objects.filter(case=red).order_by("-number")[:2]
     ]
-    assert told == [("agree_dismiss", colleague, "dismissed"), ("ask_dismiss", worker, "detected")]
+    assert recorded == [("agree_dismiss", colleague, "dismissed"), ("ask_dismiss", worker, "detected")]
 
 
 def test_a_red_case_is_closed_by_two_and_another_one_by_one(red: Case, worker: User, colleague: User) -> None:

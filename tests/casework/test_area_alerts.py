@@ -79,7 +79,7 @@ def test_the_page_says_why_with_its_months_and_its_neighbours(
     )
     client = signed_in(lead)
     text = client.get(reverse("areas")).content.decode()
-    for told in (
+    for expected in (
         "Willow: Income fell",
         "Village",
         "October 2026",
@@ -90,27 +90,27 @@ def test_the_page_says_why_with_its_months_and_its_neighbours(
         "Notice 12 of 2026",
         "<strong>1</strong> alert stands",
     ):
-        assert told in text, told
+        assert expected in text, expected
     assert reverse("areas") in client.get(reverse("queue")).content.decode()
     client.post(reverse("set_language"), {"language": "zh-hans", "next": reverse("areas")})
     text = client.get(reverse("areas")).content.decode()
-    for told in ("柳村：收入骤降", "2026年10月", "由救助办核查", "了解当地停产情况。"):
-        assert told in text, told
+    for expected in ("柳村：收入骤降", "2026年10月", "由救助办核查", "了解当地停产情况。"):
+        assert expected in text, expected
 
 
 def test_what_was_found_is_recorded_once(
     alert: AreaAlert, lead: User, clerk: User, signed_in: SignIn
 ) -> None:
-    page, told = (
+    page, data = (
         reverse("area-answer", args=[alert.reference]),
         {"version": 1, "cause": "event", "note": "The mill closed"},
     )
     assert signed_in(lead).post(page, {"version": 1, "note": "no cause"}).status_code == 400
-    assert signed_in(lead).post(page, told | {"version": 9}).status_code == 409
-    assert signed_in(lead).post(page, told).status_code == 302
+    assert signed_in(lead).post(page, data | {"version": 9}).status_code == 409
+    assert signed_in(lead).post(page, data).status_code == 302
     answered = AreaAlert.objects.get()
     assert (answered.cause, answered.answered_by, answered.note) == ("event", lead, "The mill closed")
-    assert "already" in signed_in(clerk).post(page, told | {"version": 2}).content.decode()
+    assert "already" in signed_in(clerk).post(page, data | {"version": 2}).content.decode()
     assert "The mill closed" in signed_in(clerk).get(reverse("areas")).content.decode()
 
 
@@ -159,10 +159,10 @@ def test_explain_tells_of_an_area_and_of_the_alerts_around_a_case(
     casework.apply([[outbox.signal(1, layers=layers(listed=True))]])
     case = Case.objects.get()
     assert "Income fell jumped in 520101, October 2026" in casework.explain("520101", "en")
-    told = casework.explain(case.reference, "zh")
-    assert "重点监测： 在册家庭" in told
-    assert "520101" in told
-    assert "新增激增" in told
+    text = casework.explain(case.reference, "zh")
+    assert "重点监测： 在册家庭" in text
+    assert "520101" in text
+    assert "新增激增" in text
     with pytest.raises(AlmonerError, match="no area of that code"):
         casework.explain("520199", "en")
 

@@ -70,12 +70,12 @@ def areas() -> None:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[object], Path]:
-    def written(told: object) -> Path:
+    def written(content: object) -> Path:
         file = tmp_path / "areas.geojson"
-        if isinstance(told, bytes):
-            file.write_bytes(told)
+        if isinstance(content, bytes):
+            file.write_bytes(content)
         else:
-            file.write_text(told if isinstance(told, str) else json.dumps(told), encoding="utf-8")
+            file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
         return file
 
     return written
@@ -89,7 +89,7 @@ def points(path: str) -> list[tuple[float, float]]:
 
 
 # --- Reading
-# ------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def test_outlines_lie_beside_each_other_with_north_above(areas: None, write: Write) -> None:
@@ -133,8 +133,8 @@ def test_the_map_is_replaced_as_a_whole(areas: None, write: Write) -> None:
 
 
 def test_a_mark_at_the_beginning_numbers_as_codes_and_other_names_are_read(areas: None, write: Write) -> None:
-    told = collection({**feature(None, [square()]), "properties": {"ADCODE": 520101, "name": "龙镇"}})
-    file = write(b"\xef\xbb\xbf" + json.dumps(told, ensure_ascii=False).encode())
+    outlines = collection({**feature(None, [square()]), "properties": {"ADCODE": 520101, "name": "龙镇"}})
+    file = write(b"\xef\xbb\xbf" + json.dumps(outlines, ensure_ascii=False).encode())
     assert load(file, "ADCODE").outlines == 1
     assert AreaOutline.objects.get().code == "520101"
 
@@ -210,14 +210,14 @@ WRONG: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "why"), WRONG)
+@pytest.mark.parametrize(("content", "why"), WRONG)
 def test_a_file_with_a_mistake_changes_nothing_and_says_what_is_wrong(
-    areas: None, write: Write, told: object, why: str
+    areas: None, write: Write, content: object, why: str
 ) -> None:
     load(write(TWO))
     before = list(AreaOutline.objects.values_list("code", "path"))
     with pytest.raises(AlmonerError) as refused:
-        load(write(told))
+        load(write(content))
     assert why in str(refused.value)
     assert list(AreaOutline.objects.values_list("code", "path")) == before
 
@@ -238,7 +238,7 @@ def test_names_of_wgs84_in_older_files_are_known(areas: None, write: Write) -> N
 
 
 # --- The command
-# --------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def test_the_command_refuses_with_one_message(areas: None, home: Path, write: Wr
 
 
 # --- On the page
-# --------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

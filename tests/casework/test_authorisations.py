@@ -1,4 +1,4 @@
-"""One authorisation of all adults: who is asked, what each of them said on which text, and what waits for it."""
+"""One authorisation of all adults: who is asked, what each answered to which text, and what waits for it."""
 
 from __future__ import annotations
 
@@ -232,8 +232,8 @@ def test_a_member_signs_on_the_own_page_with_the_whole_number(
     household: Client, asked: Authorisation
 ) -> None:
     page = household.get("/household/page/").content.decode()
-    for told in ("compare my records for: Checking assets", NAME, "Lao Fictional", "no answer yet"):
-        assert told in page, told
+    for expected in ("compare my records for: Checking assets", NAME, "Lao Fictional", "no answer yet"):
+        assert expected in page, expected
     assert "Xiao Fictional" not in page
     assert sign(household, asked, f" {NUMBER[:6]} {NUMBER[6:].lower()}").status_code == 302
     consent = Consent.objects.get()
@@ -315,16 +315,20 @@ def test_the_pages_of_a_worker_ask_record_and_print(
     assert client.post(address, said).status_code == 302
     assert client.post(address, said).status_code == 409
     text = client.get(page).content.decode()
-    for told in (
+    for expected in (
         "Authorised",
         "At a visit: identity card seen, signed on paper",
         "no answer yet",
         "All adults were asked to authorise: Monthly relief",
     ):
-        assert told in text, told
+        assert expected in text, expected
     sheet = markup(client.get(reverse("sheet", args=[case.reference])))
-    for told in ("Authorisation to sign", "compare my records for: Checking assets", "Identity card seen"):
-        assert told in sheet, told
+    for expected in (
+        "Authorisation to sign",
+        "compare my records for: Checking assets",
+        "Identity card seen",
+    ):
+        assert expected in sheet, expected
     assert sheet.count('<p class="govuk-body app-sign"><strong>') == 1
 
 

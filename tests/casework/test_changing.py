@@ -68,9 +68,9 @@ def at_once(base_home: Path, tmp_path_factory: pytest.TempPathFactory, database:
             for pair in outs:
                 for file in pair:
                     file.seek(0)
-            told = [(out.read().decode(), err.read().decode()) for out, err in outs]
-        assert ended == [0] * len(tasks), told
-        return [json.loads(out) for out, _err in told]
+            output = [(out.read().decode(), err.read().decode()) for out, err in outs]
+        assert ended == [0] * len(tasks), output
+        return [json.loads(out) for out, _err in output]
 
     work("- prepare")
     return work

@@ -103,7 +103,8 @@ def heights(chart: Chart) -> list[float]:
     """Of the columns, as they stand in the drawing."""
     groups = [g for g in drawing(chart).iter(f"{SVG}g") if "mark-rect role-mark" in g.get("class", "")]
     bars = [path for group in groups for path in group.iter(f"{SVG}path")]
-    return [abs(float(re.search(r"v(-?[\d.]+)", e.get("d", "")).group(1))) for e in bars]  # type: ignore[union-attr]
+    found = [re.search(r"v(-?[\d.]+)", e.get("d", "")) for e in bars]
+    return [abs(float(height.group(1))) for height in found]  # type: ignore[union-attr]
 
 
 def test_columns_are_as_high_as_the_numbers_of_the_table() -> None:
@@ -140,7 +141,7 @@ def test_the_same_figures_are_drawn_once_a_language(monkeypatch: pytest.MonkeyPa
 
 
 # --- On Today
-# -----------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def show_today(client: Client) -> Any:
@@ -170,16 +171,16 @@ def test_what_waits_adds_up_to_the_lists(county: dt.datetime, worker: User, sign
     client = signed_in(worker)
     chart = show_today(client)["waiting"]
     counted = {name: int(count) for name, count in chart.rows}
-    told = {str(label): over for label, over in figures.LATENESS.values()}
+    counted_as = {str(label): over for label, over in figures.LATENESS.values()}
     count = {
         name: client.get(reverse("queue"), {"list": name}).context["page"].paginator.count
         for name in ("all", "overdue")
     }
     assert sum(counted.values()) == count["all"] == 28
-    assert sum(n for name, n in counted.items() if told[name]) == count["overdue"]
+    assert sum(n for name, n in counted.items() if counted_as[name]) == count["overdue"]
     assert counted["No clock runs"] == 1
     assert [text for text in texts(chart) if text.isdigit()] == [row[1] for row in chart.rows]
-    assert set(told) <= set(texts(chart))  # none is cut off
+    assert set(counted_as) <= set(texts(chart))  # none is cut off
     assert f"{count['overdue']} of {count['all']}" in chart.label
 
 

@@ -54,8 +54,8 @@ def test_the_department_on_the_spot_sees_who_what_and_by_when(
     client = signed_in(clerk)
     assert "1 line of a list to confirm on the spot" in client.get(reverse("inbox")).content.decode()
     page = client.get(reverse("lists")).content.decode()
-    for told in (NAME, "Monthly relief: 1,702.50 CNY a month", "It is right"):
-        assert told in page, told
+    for expected in (NAME, "Monthly relief: 1,702.50 CNY a month", "It is right"):
+        assert expected in page, expected
     assert line.check_due_at is not None
     assert "Recent income" not in page
     assert AccessLog.objects.get().page == "list"
@@ -83,12 +83,12 @@ def test_what_is_not_right_needs_its_reason_and_a_person_looks_again(
     assert line.case.is_open
     go(line.case, worker, "take")
     page = signed_in(worker).get(reverse("case", args=[line.case.reference])).content.decode()
-    for told in (
+    for expected in (
         f"It was not confirmed on the spot: {WHY}",
         "Ask on the spot once more",
         "A person looks again.",
     ):
-        assert told in page, told
+        assert expected in page, expected
 
 
 def test_a_doubted_line_is_asked_once_more_by_who_works_the_case(

@@ -121,14 +121,14 @@ def test_a_worker_asks_the_register_and_types_nothing_in(mine: Case, worker: Use
     )
     assert b"neighbours" not in bytes(grievance.text or b"")
     page = client.get(reverse("case", args=[mine.reference])).content.decode()
-    for told in (
+    for expected in (
         "A person is said to live here no longer",
         "The neighbours say she moved.",
         "Asked by Wang Worker",
         "The department that keeps the register answers.",
         "Asked of the register",
     ):
-        assert told in page, told
+        assert expected in page, expected
     assert not any("neighbours" in data for data in CaseEvent.objects.values_list("data", flat=True))
 
 
@@ -138,11 +138,17 @@ def test_the_department_sees_who_it_is_about_and_nothing_of_the_case(
     grievance = corrections.report(worker, mine.reference, mine.version, said())
     client = signed_in(keeper)
     inbox = client.get(reverse("inbox")).content.decode()
-    for told in ("Population register", grievance.reference, "A person is said to live here no longer"):
-        assert told in inbox, told
+    for expected in ("Population register", grievance.reference, "A person is said to live here no longer"):
+        assert expected in inbox, expected
     page = client.get(reverse("fact", args=[grievance.reference])).content.decode()
-    for told in (NAME, NUMBER, "The case worker says:", "moved to her daughter", "Answer the case worker"):
-        assert told in page, told
+    for expected in (
+        NAME,
+        NUMBER,
+        "The case worker says:",
+        "moved to her daughter",
+        "Answer the case worker",
+    ):
+        assert expected in page, expected
     for withheld in (PHONE, mine.reference, "Monthly relief", "Income fell", "The household says"):
         assert withheld not in page, withheld
     assert AccessLog.objects.get().page == "fact"
@@ -163,7 +169,7 @@ def test_it_has_a_clock_that_is_the_cases_too_until_it_is_answered(
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("data", "why"),
     [
         ({"kind": "appeal"}, "Choose what is wrong"),
         ({"kind": "correction"}, "Choose what is wrong"),
@@ -176,10 +182,10 @@ def test_it_has_a_clock_that_is_the_cases_too_until_it_is_answered(
     ],
 )
 def test_what_cannot_be_asked_is_refused_and_changes_nothing(
-    mine: Case, worker: User, told: dict[str, Any], why: str
+    mine: Case, worker: User, data: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(Refused, match=why):
-        corrections.report(worker, mine.reference, mine.version, said() | told)
+        corrections.report(worker, mine.reference, mine.version, said() | data)
     assert not Grievance.objects.exists()
 
 

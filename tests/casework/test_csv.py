@@ -132,12 +132,12 @@ def test_it_holds_no_personal_data_and_nothing_of_others(
     county: None, worker: User, strangers: list[User], signed_in: SignIn
 ) -> None:
     rows = export(signed_in(worker), list="all")
-    told = " ".join(cell for row in rows for cell in row)
-    assert not [secret for secret in (NAME, NUMBER, PHONE, "812.5", "1,702.5") if secret in told]
+    text = " ".join(cell for row in rows for cell in row)
+    assert not [secret for secret in (NAME, NUMBER, PHONE, "812.5", "1,702.5") if secret in text]
     assert len(rows) == 3
     assert all(len(row) == len(rows[0]) == 7 for row in rows)
     other = Case.objects.get(area="5299")
-    assert other.reference not in told
+    assert other.reference not in text
     elsewhere, *rest = strangers
     assert [row[1] for row in export(signed_in(elsewhere), list="all")[1:]] == [other.reference]
     assert export(signed_in(rest[0]), list="all")[1:] == []

@@ -42,7 +42,7 @@ def test_what_is_safe_is_served(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "host", "told"),
+    ("said", "host", "reason"),
     [
         ({}, "0.0.0.0", "without TLS"),  # noqa: S104 - what must be refused
         ({}, "10.0.0.7", "without TLS"),
@@ -53,11 +53,11 @@ def test_what_is_safe_is_served(home: Home) -> None:
     ],
 )
 def test_what_is_not_safe_is_told_in_one_sentence(
-    home: Home, said: dict[str, str], host: str, told: str
+    home: Home, said: dict[str, str], host: str, reason: str
 ) -> None:
     found = problems(home, said, host)
     assert len(found) == 1
-    assert told in found[0]
+    assert reason in found[0]
 
 
 def test_debug_and_a_demonstration_are_not_for_others(home: Home, tmp_path: Path) -> None:
@@ -85,10 +85,10 @@ def test_a_key_that_is_missing_short_or_open_to_others_is_told(home: Home, name:
 
 def test_each_variable_is_read_in_one_place_and_documented() -> None:
     page = (DOCS / "deployment.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"ALMONER_[A-Z_]+", str(environment.__doc__)))
+    documented = set(re.findall(r"ALMONER_[A-Z_]+", str(environment.__doc__)))
     source = Path(str(environment.__file__)).read_text(encoding="utf-8")
-    assert set(re.findall(r'"(ALMONER_[A-Z_]+)"', source)) | {"ALMONER_DATABASE_URL"} == told
-    assert [name for name in sorted(told) if f"`{name}`" not in page] == []
+    assert set(re.findall(r'"(ALMONER_[A-Z_]+)"', source)) | {"ALMONER_DATABASE_URL"} == documented
+    assert [name for name in sorted(documented) if f"`{name}`" not in page] == []
 
 
 def test_tls_to_the_database_is_asked_for_in_its_address(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,10 +67,10 @@ def test_what_only_a_newer_version_knows_is_told_neutrally_on_every_page_that_sh
             page = signed_in(person).get(address, asked, headers={"accept-language": language})
             assert page.status_code == 200
             assert page.content.decode().count(sentence) == 1, (address, language)
-    told = [record.getMessage() for record in caplog.records if record.name.endswith(".history")]
-    assert len(told) == 6
-    assert all(str(CaseEvent.objects.latest("number").number) in line for line in told)
-    assert NAME not in "".join(told)
+    logged = [record.getMessage() for record in caplog.records if record.name.endswith(".history")]
+    assert len(logged) == 6
+    assert all(str(CaseEvent.objects.latest("number").number) in line for line in logged)
+    assert NAME not in "".join(logged)
 
 
 def test_what_is_known_is_told_as_before_and_nothing_is_logged(

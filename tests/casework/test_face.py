@@ -131,7 +131,7 @@ def test_a_day_that_a_person_edited_stays(pack: Pack) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reason"),
     [
         ({"role": "emperor"}, "Unknown role"),
         ({"username": "taken"}, "already"),
@@ -140,16 +140,16 @@ def test_a_day_that_a_person_edited_stays(pack: Pack) -> None:
         ({"department": "nowhere"}, "Unknown department"),
     ],
 )
-def test_a_user_that_cannot_be_made_is_refused_with_the_reason(given: dict[str, str], told: str) -> None:
+def test_a_user_that_cannot_be_made_is_refused_with_the_reason(given: dict[str, str], reason: str) -> None:
     casework.create_user("taken", PASSWORD)
-    with pytest.raises(AlmonerError, match=told):
+    with pytest.raises(AlmonerError, match=reason):
         casework.create_user(**{"username": "new", "password": PASSWORD} | given)
 
 
 def test_explaining_gives_each_reason_with_numbers_units_source_and_dates(case: Case, outbox: Outbox) -> None:
     casework.apply([[outbox.signal(1, signal="silent"), outbox.signal(1, "cleared", signal="silent")]])
     text = casework.explain(case.reference, "en")
-    for told in (
+    for expected in (
         "Income of the last months, 812.5 CNY a month",
         "Value: Recent income: 812.50 CNY a month",
         "Rule: Living line: 1,380 CNY a month (Notice 12 of 2026)",
@@ -159,18 +159,18 @@ def test_explaining_gives_each_reason_with_numbers_units_source_and_dates(case: 
         "No longer seen in the records since Nov. 6, 2026",
         "Not excluded by: Receives it already",
     ):
-        assert told in text, told
+        assert expected in text, expected
 
 
 def test_explaining_in_chinese_leaves_no_english_sentence(case: Case) -> None:
     text = casework.explain(case.reference, "zh")
-    for told in (
+    for expected in (
         "近几个月收入为每月 812.5 元",
         "来源：参保工资（劳动局），数据完整至 2026年10月31日",
         "由救助办办理",
         "黄色",
     ):
-        assert told in text, told
+        assert expected in text, expected
     assert not any(word in text for word in ("Source", "Rule:", "Value", "Due", "Opened"))
 
 

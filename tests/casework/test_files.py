@@ -1,4 +1,4 @@
-"""Photos and papers of a case: who may put them there, fetch them and take them away, and what is kept of it."""
+"""Photos and papers of a case: who may add, fetch and remove them, and what is kept of that."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_a_photo_is_kept_listed_and_fetched_without_its_place(
     assert send(client, mine, photo(), "Mei's house.JPG").status_code == 302
     file = CaseFile.objects.get()
     page = client.get(reverse("case", args=[mine.reference])).content.decode()
-    for told in ("Mei&#x27;s house.jpg", "From a visit", "The file was kept."):
-        assert told in page, told
+    for expected in ("Mei&#x27;s house.jpg", "From a visit", "The file was kept."):
+        assert expected in page, expected
     answer = client.get(address(file))
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
     assert b"Fictional Camera" not in answer.content
@@ -99,8 +99,8 @@ def test_each_step_is_in_the_trail_without_the_name_and_each_fetch_in_the_record
     assert not any("Mei" in data for data in CaseEvent.objects.values_list("data", flat=True))
     assert casework.verify_chain().intact
     page = client.get(reverse("case", args=[mine.reference])).content.decode()
-    for told in ("File kept: From a visit.", "File taken away.", "File of the case"):
-        assert told in page, told
+    for expected in ("File kept: From a visit.", "File taken away.", "File of the case"):
+        assert expected in page, expected
 
 
 def test_what_is_taken_away_is_deleted_with_a_reason_that_stays(

@@ -51,7 +51,7 @@ def household(notice: tuple[Notice, str]) -> Client:
 
 
 def fact_of(notice: Notice) -> str:
-    return grievances.told_facts(notice)[0][1][0].about
+    return grievances.noticed_facts(notice)[0][1][0].about
 
 
 def test_code_and_one_more_fact_open_the_page(notice: tuple[Notice, str]) -> None:
@@ -176,8 +176,8 @@ def test_what_rests_on_several_feeds_is_said_once_and_can_be_called_wrong_for_ea
     casework.apply([[outbox.signal(1, change="changed", evidence=[fact])]])
     go(case, worker, "take")
     case.refresh_from_db()
-    told = {"version": case.version, "told": [case.signals.get().pk]}
-    letter = signed_in(worker).post(reverse("notice", args=[case.reference]), told).content.decode()
+    data = {"version": case.version, "signals": [case.signals.get().pk]}
+    letter = signed_in(worker).post(reverse("notice", args=[case.reference]), data).content.decode()
     assert letter.count("Income of the last months, 1.5") == 1
     code = re.search(r"app-code--big[^>]*>([^<]+)<", letter)
     assert code is not None
@@ -194,14 +194,14 @@ def test_the_page_says_what_from_whom_what_is_offered_and_who_looked(
 ) -> None:
     signed_in(worker).get(reverse("case", args=[case.reference]))
     text = household.get(PAGE).content.decode()
-    for told in (
+    for expected in (
         "Insured wages",
         "Labour office",
         "Monthly relief: 1,702.50 CNY a month",
         "Wang Worker",
         "Case worker",
     ):
-        assert told in text, told
+        assert expected in text, expected
     assert NAME not in text
     assert NUMBER not in text
     assert case.reference not in text
@@ -246,8 +246,8 @@ def test_a_wrong_fact_goes_to_the_department_that_supplied_it(
     )
     assert grievance.reference in labour.get("/inbox/").content.decode()
     text = labour.get(f"/facts/{grievance.reference}/").content.decode()
-    for told in ("I have no work since May", "Recent income: <strong>812.50 CNY a month", NAME, NUMBER):
-        assert told in text, told
+    for expected in ("I have no work since May", "Recent income: <strong>812.50 CNY a month", NAME, NUMBER):
+        assert expected in text, expected
     for withheld in (PHONE, "below the line", case.reference, "Monthly relief"):
         assert withheld not in text, withheld
     assert AccessLog.objects.get().page == "fact"
@@ -311,14 +311,14 @@ def test_strangers_cannot_answer_and_corrections_are_not_the_workers(
 def test_the_letter_shows_the_code_once_and_is_recorded(case: Case, worker: User, signed_in: SignIn) -> None:
     go(case, worker, "take")
     client, address = signed_in(worker), reverse("notice", args=[case.reference])
-    told = {"version": case.version, "told": [case.signals.get().pk]}
-    text = client.post(address, told).content.decode()
+    data = {"version": case.version, "signals": [case.signals.get().pk]}
+    text = client.post(address, data).content.decode()
     found = re.search(r"([a-z0-9]{5}-[a-z0-9]{5})</strong>", text)
     assert found is not None
     assert Client().post(ENTER, {"code": found[1], "fact": FACT}).status_code == 302
     assert AccessLog.objects.filter(page="letter").count() == 1
     assert found[1] not in client.get(reverse("case", args=[case.reference])).content.decode()
-    assert client.post(address, told).status_code == 409
+    assert client.post(address, data).status_code == 409
     case.refresh_from_db()
     assert client.post(address, {"version": case.version}).status_code == 409
 
@@ -329,8 +329,8 @@ def test_the_workers_page_shows_what_the_household_says(
     household.post("/household/ask/appeal/", {"text": "<b>we live here</b>"})
     household.post("/household/answer/accepted/")
     text = signed_in(colleague).get(reverse("case", args=[case.reference])).content.decode()
-    for told in ("&lt;b&gt;we live here", "The household accepts", "Answer the household"):
-        assert told in text, told
+    for expected in ("&lt;b&gt;we live here", "The household accepts", "Answer the household"):
+        assert expected in text, expected
     assert (
         "Answer the household"
         not in signed_in(worker).get(reverse("case", args=[case.reference])).content.decode()

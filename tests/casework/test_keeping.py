@@ -61,8 +61,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory, databases: list[str]) -> tupl
     first = databases[0] if databases else None
     run("init", folder / "home", database=first)
     run("user", folder / "home", "ada", "--role", "administrator", "--link", database=first)
-    told = run("backup", folder / "home", folder / "file", database=first)
-    assert "keep a copy" in told
+    output = run("backup", folder / "home", folder / "file", database=first)
+    assert "keep a copy" in output
     return folder / "home", folder / "file", first
 
 
@@ -89,9 +89,9 @@ def test_a_database_that_does_not_answer_is_told_in_one_sentence_and_leaves_no_h
     tmp_path: Path,
 ) -> None:
     nobody = "postgresql://almoner:secret@127.0.0.1:1/absent"
-    told = run("init", tmp_path / "home", database=nobody, code=1)
-    assert "cannot be reached" in told
-    assert "secret" not in told
+    output = run("init", tmp_path / "home", database=nobody, code=1)
+    assert "cannot be reached" in output
+    assert "secret" not in output
     assert not (tmp_path / "home").exists()
 
 
@@ -110,8 +110,8 @@ def test_a_backup_that_is_damaged_or_not_whole_is_refused_and_leaves_nothing(
     damaged = {"cut": data[: len(data) // 2], "end": data[:-20_000], "other": b"no backup"}.get(harm, data)
     if harm != "absent":
         (tmp_path / "file").write_bytes(damaged)
-    told = "There is no file" if harm == "absent" else "damaged or not whole"
-    with pytest.raises(AlmonerError, match=told):
+    reason = "There is no file" if harm == "absent" else "damaged or not whole"
+    with pytest.raises(AlmonerError, match=reason):
         backup.restore(tmp_path / "file", tmp_path / "home")
     assert [p.name for p in tmp_path.iterdir() if p.name != "file"] == []
 

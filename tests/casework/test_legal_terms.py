@@ -54,7 +54,7 @@ def test_a_notice_is_to_be_answered_in_the_packs_time(notice: Notice) -> None:
 
 @pytest.mark.parametrize(("kind", "allowed"), [("correction", 100), ("appeal", 101), ("person", 102)])
 def test_what_a_household_asks_for_has_the_packs_clock(notice: Notice, kind: str, allowed: int) -> None:
-    about = grievances.told_facts(notice)[0][1][0].about
+    about = grievances.noticed_facts(notice)[0][1][0].about
     grievance = grievances.ask(notice, kind, "this is not right", about)
     assert hours(grievance.asked_at, grievance.due_at) == allowed
 

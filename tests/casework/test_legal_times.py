@@ -25,7 +25,7 @@ from almoner.casework.models import CalendarDay, Case, Check, FeedState, Grievan
 from almoner.casework.residents import corrections, grievances, notices, walk_ins
 from casework.makers import Outbox, authorised_by_all
 from casework.moves import go
-from casework.test_walk_ins import UNKNOWN, desk, told
+from casework.test_walk_ins import UNKNOWN, desk, form_data
 
 __all__ = ["desk"]  # a fixture
 
@@ -59,7 +59,7 @@ def notice(mine: Case, worker: User) -> Notice:
 
 
 def asked(notice: Notice, kind: str) -> Grievance:
-    fact = grievances.told_facts(notice)[0][1][0]
+    fact = grievances.noticed_facts(notice)[0][1][0]
     return grievances.ask(notice, kind, "it is not so", fact.about)
 
 
@@ -143,7 +143,7 @@ def test_a_request_at_the_desk_is_answered_within_10_working_days_and_its_appeal
     desk: Path, worker: User
 ) -> None:
     """docs/desk.md, "Requests at the desk"; 重庆市渝中区: an application is decided within 10 working days."""
-    first = walk_ins.take(worker, told())
+    first = walk_ins.take(worker, form_data())
     assert first.due_at == DAY_10
     walk_ins.answer(worker, first.reference, "nothing", "the income is above the line")
     assert walk_ins.appeal(worker, first.reference, "it is not").due_at == DAY_15
@@ -151,6 +151,6 @@ def test_a_request_at_the_desk_is_answered_within_10_working_days_and_its_appeal
 
 def test_a_request_of_somebody_unknown_is_answered_within_10_working_days(desk: Path, worker: User) -> None:
     """The same time, by the hours of the department that keeps the register."""
-    request = walk_ins.take(worker, told(number=UNKNOWN))
+    request = walk_ins.take(worker, form_data(number=UNKNOWN))
     assert not request.known
     assert request.due_at.date() == DAY_10.date()

@@ -65,8 +65,8 @@ def named(person_id: int, name: str) -> None:
 
 def post(client: Client, case: Case, **more: str) -> HttpResponse:
     case.refresh_from_db()
-    told = {"version": str(case.version), "told": str(case.signals.get().pk), "form": "pdf", **more}
-    answer = client.post(reverse("notice", args=[case.reference]), told)
+    data = {"version": str(case.version), "signals": str(case.signals.get().pk), "form": "pdf", **more}
+    answer = client.post(reverse("notice", args=[case.reference]), data)
     assert isinstance(answer, HttpResponse)
     return answer
 
@@ -132,7 +132,8 @@ def test_its_text_can_be_read_out(at_home: Case, worker: User, signed_in: SignIn
 
 def test_every_sign_has_a_font_that_came_along(at_home: Case, worker: User, signed_in: SignIn) -> None:
     reader = pdf(signed_in(worker), at_home, language="zh-hans")
-    fonts = [font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].values()]  # type: ignore[index]
+    used = [page["/Resources"]["/Font"] for page in reader.pages]  # type: ignore[index]
+    fonts = [font.get_object() for of_page in used for font in of_page.values()]
     assert fonts
     for font in fonts:
         descriptor = font["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()
@@ -237,7 +238,7 @@ def test_nothing_is_fetched(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     with pytest.raises(ValueError, match="fetches nothing"):
         letters._nothing("file:///etc/passwd")
-    told = {
+    context = {
         "told": [
             (
                 '<img src="http://127.0.0.1:9/x.png">',
@@ -246,7 +247,7 @@ def test_nothing_is_fetched(
         ]
     }
     notice = Notice(made_at=dt.datetime.now(), answer_by=dt.datetime.now())
-    made = letters.pdf({**told, "notice": notice, "place": "http://x/", "code": "a"}, "en", large=False)
+    made = letters.pdf({**context, "notice": notice, "place": "http://x/", "code": "a"}, "en", large=False)
     assert "<imgsrc=" in text_of(PdfReader(io.BytesIO(made)))
 
 

@@ -62,19 +62,19 @@ def rules(pack: Pack) -> Rules:
 
 def about(pack: Pack, name: str) -> dict[str, Any]:
     """A condition on one column that quotes a value of its own."""
-    told = f"<{name}>"
+    value = f"<{name}>"
     return {
         "sql": f"{name} > 0",
         "holds": True,
         "left": 1,
         "right": 0,
-        "sentence": words(told, told),
+        "sentence": words(value, value),
         "operands": [
             {
                 "kind": "indicator",
                 "name": name,
-                "label": words(told, told),
-                "value": told,
+                "label": words(value, value),
+                "value": value,
                 "unit": None,
                 "feeds": [],
             }

@@ -99,7 +99,7 @@ def test_a_changed_signal_keeps_its_old_evidence_in_the_trail(outbox: Outbox) ->
     casework.apply([[outbox.signal(1, "changed", level="orange", severity=0.7)]])
     signal, event = CaseSignal.objects.get(), CaseEvent.objects.get(kind="signal_changed")
     assert (signal.level, signal.severity) == ("orange", 0.7)
-    assert json.loads(event.data)["body_before"] == {"form": "", "answers": old.said}
+    assert json.loads(event.data)["body_before"] == {"form": "", "answers": old.stored}
 
 
 def test_a_clock_is_never_moved_out_by_evidence(outbox: Outbox) -> None:
@@ -170,8 +170,8 @@ def test_a_new_raise_after_a_clear_opens_a_new_case_that_names_the_new_evidence(
     end(first, CaseState.DISMISSED)
     casework.apply([[outbox.signal(1, "cleared")], [outbox.signal(1)]])
     second = Case.objects.exclude(pk=first.pk).get()
-    told = json.loads(CaseEvent.objects.get(case=second, kind="opened").data)
-    assert (told["earlier_case"], told["new_evidence"]["what"]) == (first.reference, "again")
+    data = json.loads(CaseEvent.objects.get(case=second, kind="opened").data)
+    assert (data["earlier_case"], data["new_evidence"]["what"]) == (first.reference, "again")
 
 
 def test_a_more_urgent_level_opens_a_new_case_after_a_dismissal(outbox: Outbox) -> None:
@@ -180,8 +180,8 @@ def test_a_more_urgent_level_opens_a_new_case_after_a_dismissal(outbox: Outbox) 
     end(first, CaseState.DISMISSED)
     casework.apply([[outbox.signal(1, "changed", level="red", working_days=1)]])
     second = Case.objects.exclude(pk=first.pk).get()
-    told = json.loads(CaseEvent.objects.get(case=second, kind="opened").data)
-    assert told["new_evidence"] == {"what": "more_urgent", "level_before": "yellow", "level": "red"}
+    data = json.loads(CaseEvent.objects.get(case=second, kind="opened").data)
+    assert data["new_evidence"] == {"what": "more_urgent", "level_before": "yellow", "level": "red"}
     casework.apply([[outbox.signal(1, "cleared")]])
     assert CaseSignal.objects.get(case=second).cleared_on is not None
 

@@ -125,7 +125,7 @@ def test_the_case_page_says_why_first_with_source_date_value_and_rule(
     case: Case, worker: User, signed_in: SignIn
 ) -> None:
     text = signed_in(worker).get(reverse("case", args=[case.reference])).content.decode()
-    for told in (
+    for expected in (
         NAME,
         NUMBER,
         "Income of the last months, 812.5 CNY a month",
@@ -139,7 +139,7 @@ def test_the_case_page_says_why_first_with_source_date_value_and_rule(
         "567.50 × 3 = 1,702.50",
         "1,702.50 CNY a month",
     ):
-        assert told in text, told
+        assert expected in text, expected
     headings = re.findall(r"<h2[^>]*>([^<]+)<", text)
     assert headings[0] == "Why it is here"
 
@@ -254,8 +254,14 @@ def test_the_language_is_chosen_in_the_footer_and_kept(case: Case, worker: User,
     client = signed_in(worker)
     client.post(reverse("set_language"), {"language": "zh-hans", "next": reverse("queue")})
     text = client.get(reverse("case", args=[case.reference])).content.decode()
-    for told in ("立案原因", "近几个月收入为每月 812.5 元", "劳动局", "2026年10月15日", "1,702.50 CNY/月"):
-        assert told in text
+    for expected in (
+        "立案原因",
+        "近几个月收入为每月 812.5 元",
+        "劳动局",
+        "2026年10月15日",
+        "1,702.50 CNY/月",
+    ):
+        assert expected in text
 
 
 def test_an_administrator_edits_the_calendar_and_sees_no_case(

@@ -1,4 +1,4 @@
-"""Who may sign in, kept by an administrator: each change is in the trail, and nobody gives themselves more."""
+"""Users, kept by an administrator: each change is in the trail, and nobody gives themselves more rights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SignIn = Callable[[User], Client]
 AUDITOR = {"full_name": "", "role": "auditor", "areas": "", "department": "", "outside_name": ""}
 
 
-def told() -> list[tuple[str, Any]]:
+def recorded() -> list[tuple[str, Any]]:
     return [(e.kind, e.actor_id) for e in CaseEvent.objects.filter(case=None).order_by("number")]
 
 
@@ -42,7 +42,7 @@ def test_an_administrator_adds_somebody_who_begins_by_a_link(administrator: User
     assert not anna.has_usable_password()
     shown = client.post(reverse("person-action", args=[anna.pk, "link"])).content.decode()
     assert "http://testserver/begin/" in shown
-    assert told()[-2:] == [("user_made", administrator.pk), ("user_link", administrator.pk)]
+    assert recorded()[-2:] == [("user_made", administrator.pk), ("user_link", administrator.pk)]
     assert casework.verify_chain().intact
 
 
@@ -108,7 +108,7 @@ def test_who_is_switched_off_is_out_at_once_and_may_come_back(
     mine.post(reverse("person-action", args=[worker.pk, "on"]))
     assert theirs.get(reverse("queue")).status_code == 302
     assert Client().post(reverse("sign-in"), sign_in).status_code == 302
-    assert told()[-2:] == [("user_off", administrator.pk), ("user_on", administrator.pk)]
+    assert recorded()[-2:] == [("user_off", administrator.pk), ("user_on", administrator.pk)]
 
 
 def test_a_second_factor_is_taken_away_with_its_codes(
@@ -120,7 +120,7 @@ def test_a_second_factor_is_taken_away_with_its_codes(
     signed_in(administrator).post(reverse("person-action", args=[worker.pk, "second-factor"]))
     assert not Authenticator.objects.exists()
     assert theirs.get(reverse("queue")).status_code == 302
-    assert told()[-1] == ("user_second_factor_reset", administrator.pk)
+    assert recorded()[-1] == ("user_second_factor_reset", administrator.pk)
 
 
 @pytest.mark.parametrize("role", ["worker", "lead", "auditor"])
@@ -128,13 +128,17 @@ def test_an_administrator_cannot_give_themselves_rights(
     administrator: User, signed_in: SignIn, role: str
 ) -> None:
     client, own = signed_in(administrator), reverse("person", args=[administrator.pk])
-    before = told()
+    before = recorded()
     page = client.post(own, AUDITOR | {"role": role, "areas": "*"})
     assert "Nobody changes their own rights" in page.content.decode()
     for action in ("off", "second-factor", "link"):
         client.post(reverse("person-action", args=[administrator.pk, action]))
     administrator.refresh_from_db()
-    assert (administrator.membership.role, administrator.is_active, told()) == ("administrator", True, before)
+    assert (administrator.membership.role, administrator.is_active, recorded()) == (
+        "administrator",
+        True,
+        before,
+    )
     assert administrator.check_password(PASSWORD)
     client.post(
         own,
@@ -169,7 +173,7 @@ def test_the_command_line_shares_the_code_and_the_trail(departments: None) -> No
     assert Client().get(address, follow=True).status_code == 200
     assert casework.link_for("ada", "worker", ["*"], None) != address
     assert (ada.membership.role, Authenticator.objects.count()) == ("administrator", 0)
-    assert told() == [
+    assert recorded() == [
         ("user_made", None),
         ("user_link", None),
         ("user_second_factor_reset", None),

@@ -86,7 +86,7 @@ def test_the_feeds_page_says_who_terms_rhythm_and_what_was_held_back(
     casework.sync_freshness([(feed.id, long_ago, dt.datetime(2026, 11, 2, 8), 12_345, 67)])
     client = signed_in(officer)
     text = client.get(reverse("sharing")).content.decode()
-    for told in (
+    for expected in (
         feed.label["en"],
         "12,345",
         "67 held back",
@@ -94,7 +94,7 @@ def test_the_feeds_page_says_who_terms_rhythm_and_what_was_held_back(
         "Late:",
         "<strong>1</strong> late",
     ):
-        assert told in text, told
+        assert expected in text, expected
     one = client.get(reverse("feed", args=[feed.id])).content.decode()
     assert feed.legal_basis.split()[0] in one
 

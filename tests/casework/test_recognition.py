@@ -111,9 +111,9 @@ def test_history_and_explanation_put_the_question(outbox: Outbox, departments: N
     casework.apply([[asked(outbox)]])
     case = Case.objects.get()
     assert history(case)[0].text == f"Put before a person: {QUESTION['en']}"
-    told = explain(case.reference, "zh")
-    assert f"{QUESTION['zh']}，由Relief office" in told.replace("救助办", "Relief office")
-    assert "认定满六个月" in told
+    text = explain(case.reference, "zh")
+    assert f"{QUESTION['zh']}，由Relief office" in text.replace("救助办", "Relief office")
+    assert "认定满六个月" in text
 
 
 def test_a_recognition_says_how_long_it_would_hold(outbox: Outbox, departments: None) -> None:

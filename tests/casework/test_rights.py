@@ -200,7 +200,7 @@ def county(case: Case, alert: AreaAlert, worker: User, outbox: Outbox) -> dict[s
     notice, _code = notices.make(worker, case.reference, case_now(case).version, [case.signals.get().pk])
     Case.objects.filter(pk=case.pk).update(assignee=None)
     appeal = grievances.ask(notice, "appeal", "")
-    fact = grievances.ask(notice, "correction", "", grievances.told_facts(notice)[0][1][0].about)
+    fact = grievances.ask(notice, "correction", "", grievances.noticed_facts(notice)[0][1][0].about)
     Grievance.objects.filter(pk=fact.pk).update(department="relief")
     of = {
         "file": [[case.reference, file.reference]],

@@ -63,7 +63,7 @@ class Place:
     def evidence(self) -> Iterable[Any]:
         chance = self.chance
         for household in chance.sample(range(HOUSEHOLDS), HOUSEHOLDS // 2):
-            told = {"known_at": NOW - chance.randint(0, 40) * DAY, "area": self.area[household]}
+            common = {"known_at": NOW - chance.randint(0, 40) * DAY, "area": self.area[household]}
             for signal in chance.sample(SIGNALS, chance.randint(0, 3)):
                 groups = [
                     {"id": g, "label": words(g, g)}
@@ -76,7 +76,7 @@ class Place:
                     signal=signal,
                     layers=layers,
                     theme=chance.choice("ab"),
-                    **told,
+                    **common,
                 )
             for programme in chance.sample(["one", "two"], chance.randint(0, 2)):
                 part = chance.choice(["push", "pre_notify", "automatic"])
@@ -85,7 +85,7 @@ class Place:
                     chance.choice(["raised", "raised", "cleared"]),
                     programme=programme,
                     participation=part,
-                    **told,
+                    **common,
                 )
 
     def happens(self, case: Case) -> None:
@@ -206,10 +206,10 @@ class Once_more:  # noqa: N801 - reads as what it is
         return Grievance.objects.filter(case=case, answered_at=None, kind__in=["appeal", "person"]).exists()
 
     def is_telling(self, case: Case) -> bool:
-        told = Notice.objects.filter(case=case, ended_at=None).exists()
+        notified = Notice.objects.filter(case=case, ended_at=None).exists()
         return (
             case.ended_at is None
-            and not told
+            and not notified
             and self._has(case, lambda r: r.state == "proposed" and r.participation in {"push", "pre_notify"})
         )
 
@@ -317,7 +317,7 @@ def test_the_watch_list_by_cases_is_the_watch_list_by_signals(place: Place, many
         **{g: lambda watched, g=g: f",{g}," in watched for g in GROUPS},
     }
     for chosen, holds in conditions.items():
-        told = {
+        expected = {
             case.pk
             for case in plain.cases
             if case.ended_at is None and any(holds(s.watched) for s in plain.signals[case.pk])
@@ -325,8 +325,8 @@ def test_the_watch_list_by_cases_is_the_watch_list_by_signals(place: Place, many
         found = filtered(user, {"list": "all", "watch": chosen}, areas, many=many).values_list(
             "pk", flat=True
         )
-        assert told
-        assert sorted(found) == sorted(told)
+        assert expected
+        assert sorted(found) == sorted(expected)
 
 
 def test_ended_cases_say_it_too(place: Place) -> None:

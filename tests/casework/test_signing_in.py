@@ -114,8 +114,8 @@ def test_guessing_codes_is_stopped(asked: None, worker: User, client: Client) ->
     by_password(again, "worker")
     for _ in range(5):
         again.post(reverse("mfa_authenticate"), {"code": "000000"})
-    told = again.post(reverse("mfa_authenticate"), {"code": code_of(secret, 1)}).content.decode()
-    assert "Too many tries" in told
+    page = again.post(reverse("mfa_authenticate"), {"code": code_of(secret, 1)}).content.decode()
+    assert "Too many tries" in page
 
 
 @pytest.mark.parametrize(
@@ -219,9 +219,9 @@ def test_pages_of_ones_own_account_open_for_each_role_in_both_languages(
 def test_guessing_the_password_again_is_stopped_on_a_page_of_ours(worker: User, client: Client) -> None:
     by_password(client, "worker")
     for _ in range(11):
-        told = client.post(reverse("account_reauthenticate"), {"password": "wrong"})
-    assert told.status_code == 429
-    assert "Wait a minute" in told.content.decode()
+        response = client.post(reverse("account_reauthenticate"), {"password": "wrong"})
+    assert response.status_code == 429
+    assert "Wait a minute" in response.content.decode()
 
 
 def test_what_is_delicate_asks_for_the_password_again_after_a_while(

@@ -36,7 +36,7 @@ def test_a_visit_is_planned_moved_and_recorded(case: Case, worker: User) -> None
 
 
 @pytest.mark.parametrize(
-    "told",
+    "data",
     [
         {},
         {"found": "bad feeling"},
@@ -45,11 +45,11 @@ def test_a_visit_is_planned_moved_and_recorded(case: Case, worker: User) -> None
         {"found": "need", "day": TODAY + DAY},
     ],
 )
-def test_what_was_seen_is_structured(case: Case, worker: User, told: dict[str, object]) -> None:
+def test_what_was_seen_is_structured(case: Case, worker: User, data: dict[str, object]) -> None:
     go(case, worker, "take")
     go(case, worker, "plan", day=TODAY)
     with pytest.raises(Refused):
-        go(case, worker, "seen", **{"day": TODAY} | told)
+        go(case, worker, "seen", **{"day": TODAY} | data)
     go(case, worker, "seen", day=TODAY, found="false_alarm", reason="records_late")
     assert Visit.objects.get().reason == "records_late"
 
@@ -101,7 +101,7 @@ def test_the_sheet_has_what_a_visitor_needs_and_its_print_is_recorded(
     case: Case, worker: User, signed_in: SignIn
 ) -> None:
     text = signed_in(worker).get(reverse("sheet", args=[case.reference])).content.decode()
-    for told in (
+    for expected in (
         NAME,
         PHONE,
         "Ask who still earns",
@@ -109,7 +109,7 @@ def test_the_sheet_has_what_a_visitor_needs_and_its_print_is_recorded(
         "The records are late",
         "Monthly relief",
     ):
-        assert told in text, told
+        assert expected in text, expected
     assert AccessLog.objects.get().page == "sheet"
 
 
@@ -122,8 +122,14 @@ def test_the_case_page_shows_visits_notes_and_who_looked(
     go(case, colleague, "note", note="asked the village")
     signed_in(colleague).get(reverse("case", args=[case.reference]))
     text = signed_in(worker).get(reverse("case", args=[case.reference])).content.decode()
-    for told in ("Already helped", "asked the village", "Wang Worker", "colleague", "Household&#x27;s page"):
-        assert told in text, told
+    for expected in (
+        "Already helped",
+        "asked the village",
+        "Wang Worker",
+        "colleague",
+        "Household&#x27;s page",
+    ):
+        assert expected in text, expected
     assert 'value="already_helped" checked' in text
 
 

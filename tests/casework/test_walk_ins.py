@@ -72,7 +72,7 @@ def registrar(desk: Path) -> User:
     return casework.create_user("registrar", PASSWORD, role="department", areas=[], department=owner)
 
 
-def told(**more: Any) -> dict[str, Any]:
+def form_data(**more: Any) -> dict[str, Any]:
     return {"number": NUMBER, "text": WORDS, "matter": "housing", "name": NAME} | more
 
 
@@ -96,7 +96,7 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
     desk: Path, worker: User, signed_in: SignIn
 ) -> None:
     client = signed_in(worker)
-    taken = client.post(reverse("request-new"), told())
+    taken = client.post(reverse("request-new"), form_data())
     request = WalkIn.objects.get()
     assert taken.headers["Location"] == reverse("request", args=[request.reference])
     assert waiting(desk) == [
@@ -119,7 +119,7 @@ def test_a_request_is_an_event_of_the_feed_and_its_page_is_the_receipt(
 def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_kept(
     desk: Path, worker: User
 ) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     assert (request.known, request.number, request.name, request.department) == (True, None, None, "")
     assert b"roof" not in bytes(request.text or b"")
     held = str([*WalkIn.objects.values(), *CaseEvent.objects.values()])
@@ -130,7 +130,7 @@ def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_
 
 
 def test_the_number_is_taken_in_its_one_spelling(desk: Path, worker: User) -> None:
-    request = walk_ins.take(worker, told(number=f" {NUMBER.lower()} "))
+    request = walk_ins.take(worker, form_data(number=f" {NUMBER.lower()} "))
     assert (request.known, waiting(desk)[0]["resident_no"]) == (True, NUMBER)
 
 
@@ -151,8 +151,8 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_kept(
     desk: Path, worker: User, signed_in: SignIn, wrong: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(Refused, match=why):
-        walk_ins.take(worker, told() | wrong)
-    sent = {name: value or "" for name, value in (told() | wrong).items()}
+        walk_ins.take(worker, form_data() | wrong)
+    sent = {name: value or "" for name, value in (form_data() | wrong).items()}
     answer = signed_in(worker).post(reverse("request-new"), sent)
     assert answer.status_code == 409
     assert (WORDS in answer.content.decode()) == bool(sent["text"])
@@ -164,19 +164,19 @@ def test_without_such_a_feed_or_an_inbox_that_takes_it_nothing_is_kept(
 ) -> None:
     monkeypatch.setattr(inbox.inbox(), "_largest", 1)
     with pytest.raises(Refused, match="cannot take the request now"):
-        walk_ins.take(worker, told())
+        walk_ins.take(worker, form_data())
     assert not WalkIn.objects.exists()
     assert not CaseEvent.objects.filter(kind="request_taken").exists()
     FeedState.objects.filter(pk="help_requests").delete()
     assert "has no feed for requests" in signed_in(worker).get(reverse("request-new")).content.decode()
     with pytest.raises(Refused, match="has no feed"):
-        walk_ins.take(worker, told())
+        walk_ins.take(worker, form_data())
 
 
 def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(
     case: Case, worker: User, signed_in: SignIn
 ) -> None:
-    request, client = walk_ins.take(worker, told()), signed_in(worker)
+    request, client = walk_ins.take(worker, form_data()), signed_in(worker)
     assert request.reference in client.get(reverse("case", args=[case.reference])).content.decode()
     assert case.reference in client.get(reverse("request", args=[request.reference])).content.decode()
     assert list(AccessLog.objects.values_list("page", "household_id")) == [("case", 1), ("request", 1)]
@@ -187,7 +187,7 @@ def test_the_page_of_the_case_shows_the_request_and_the_request_its_case(
 def test_an_answer_says_what_the_rules_say_and_why(
     case: Case, worker: User, colleague: User, signed_in: SignIn
 ) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     for ending, note, why in (
         ("", "x", "Choose an answer"),
         ("registered", "x", "Choose an answer"),
@@ -214,7 +214,7 @@ def test_an_answer_says_what_the_rules_say_and_why(
 
 
 def test_where_the_rules_find_nothing_a_person_answers_too(desk: Path, worker: User) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     assert walk_ins.case_of(request) is None
     walk_ins.answer(worker, request.reference, "nothing", "income is above the line")
     assert CaseEvent.objects.filter(case=None, kind="request_answered").count() == 1
@@ -222,7 +222,7 @@ def test_where_the_rules_find_nothing_a_person_answers_too(desk: Path, worker: U
 
 
 def test_the_database_itself_refuses_an_answer_without_a_reason(desk: Path, worker: User) -> None:
-    walk_ins.take(worker, told())
+    walk_ins.take(worker, form_data())
     with pytest.raises(IntegrityError), transaction.atomic():
         WalkIn.objects.update(answered_at=dt.datetime.now(), answered_by=worker, ending="nothing")
 
@@ -232,7 +232,7 @@ def test_a_request_and_its_appeal_have_the_packs_clocks(desk: Path, worker: User
         request={"2025-01-01": {"amount": 7, "unit": "hours"}},
         appeal={"2025-01-01": {"amount": 8, "unit": "hours"}},
     )
-    first = walk_ins.take(worker, told())
+    first = walk_ins.take(worker, form_data())
     assert first.due_at - first.taken_at == dt.timedelta(hours=7)
     walk_ins.answer(worker, first.reference, "nothing", "income is above the line")
     appeal = walk_ins.appeal(worker, first.reference, "it is not")
@@ -242,7 +242,7 @@ def test_a_request_and_its_appeal_have_the_packs_clocks(desk: Path, worker: User
 def test_an_appeal_has_its_own_clock_and_another_person_decides(
     desk: Path, worker: User, colleague: User, lead: User, signed_in: SignIn
 ) -> None:
-    first = walk_ins.take(worker, told())
+    first = walk_ins.take(worker, form_data())
     with pytest.raises(Refused, match="no answer to appeal"):
         walk_ins.appeal(worker, first.reference, "no")
     walk_ins.answer(worker, first.reference, "nothing", "income is above the line")
@@ -271,7 +271,7 @@ def test_an_appeal_has_its_own_clock_and_another_person_decides(
 def test_whom_no_register_knows_the_registers_department_is_asked_about(
     desk: Path, worker: User, registrar: User, clerk: User, signed_in: SignIn
 ) -> None:
-    request = walk_ins.take(worker, told(number=UNKNOWN, name="Nobody Known"))
+    request = walk_ins.take(worker, form_data(number=UNKNOWN, name="Nobody Known"))
     assert (request.known, request.department) == (False, registrar.membership.department_id)
     assert "Nobody Known" not in str(WalkIn.objects.values())
     client = signed_in(registrar)
@@ -297,14 +297,14 @@ def test_whom_no_register_knows_the_registers_department_is_asked_about(
 
 def test_a_second_request_of_the_same_person_is_another_event(desk: Path, worker: User) -> None:
     for _ in range(2):
-        walk_ins.take(worker, told())
+        walk_ins.take(worker, form_data())
     assert len({row["request_no"] for row in waiting(desk)}) == 2
 
 
 def test_strangers_take_see_and_answer_nothing(
     case: Case, worker: User, registrar: User, strangers: list[User], signed_in: SignIn
 ) -> None:
-    known, unknown = walk_ins.take(worker, told()), walk_ins.take(worker, told(number=UNKNOWN))
+    known, unknown = walk_ins.take(worker, form_data()), walk_ins.take(worker, form_data(number=UNKNOWN))
     for stranger in strangers:
         client = signed_in(stranger)
         for request in (known, unknown):
@@ -317,7 +317,7 @@ def test_strangers_take_see_and_answer_nothing(
             assert request.reference not in client.get(reverse("requests")).content.decode()
     for stranger in strangers[2:]:
         with pytest.raises(Http404):
-            walk_ins.take(stranger, told())
+            walk_ins.take(stranger, form_data())
     with pytest.raises(Http404):
         walk_ins.answer(registrar, known.reference, "nothing", "no")
     assert WalkIn.objects.filter(answered_at=None).count() == 2
@@ -327,14 +327,14 @@ def test_who_works_the_area_of_the_household_sees_its_requests_wherever_they_wer
     case: Case, strangers: list[User], colleague: User
 ) -> None:
     elsewhere = next(one for one in strangers if one.username == "elsewhere")
-    request = walk_ins.take(elsewhere, told())
+    request = walk_ins.take(elsewhere, form_data())
     assert walk_ins.answer(colleague, request.reference, "proposed", "relief").answered_by == colleague
     assert list(walk_ins.of_household(1)) == [request]
     assert list(walk_ins.of_household(2)) == []
 
 
 def test_a_case_that_ended_is_still_the_requests_case(case: Case, worker: User) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     go(case, worker, "take", "dismiss", outcome="moved")
     assert walk_ins.case_of(request) == case
 
@@ -344,15 +344,15 @@ def test_no_log_line_and_no_address_holds_a_number_a_name_or_a_word(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     client = signed_in(worker)
-    taken = client.post(reverse("request-new"), told(number=UNKNOWN))
+    taken = client.post(reverse("request-new"), form_data(number=UNKNOWN))
     client.get(taken.headers["Location"])
-    client.post(reverse("request-new"), told(number=UNKNOWN[:-1] + "1"))
+    client.post(reverse("request-new"), form_data(number=UNKNOWN[:-1] + "1"))
     for secret in (UNKNOWN, NAME, "roof"):
         assert secret not in caplog.text + taken.headers["Location"]
 
 
 def test_the_matter_is_said_in_the_readers_language(desk: Path, worker: User, signed_in: SignIn) -> None:
-    request = walk_ins.take(worker, told())
+    request = walk_ins.take(worker, form_data())
     client = signed_in(worker)
     client.cookies["django_language"] = "zh-hans"
     with override("zh-hans"):

@@ -140,10 +140,10 @@ def test_evidence_that_goes_and_comes_back_is_told_while_the_department_works_on
     go(case, worker, "take-back", referral=referral.reference, note="asked by mistake")
     casework.apply([[outbox.proposal(1, "raised")]])
     sending.deliver()
-    told = sorted(got.event["type"].rpartition(".")[2] for got in receiver.got)
-    assert told == ["evidence_stands", "evidence_withdrawn", "evidence_withdrawn", "sent", "taken_back"]
+    kinds = sorted(got.event["type"].rpartition(".")[2] for got in receiver.got)
+    assert kinds == ["evidence_stands", "evidence_withdrawn", "evidence_withdrawn", "sent", "taken_back"]
     assert len({got.id for got in receiver.got}) == 5
-    assert set(told) <= set(KINDS)
+    assert set(kinds) <= set(KINDS)
 
 
 def test_what_comes_back_is_proposed_anew_and_sent_again(
@@ -168,9 +168,9 @@ def test_only_a_running_referral_is_taken_back_by_a_named_person_with_a_reason(
     referral = confirmed(case, worker)
 
     def refused(name: str, **data: object) -> str:
-        with pytest.raises(workflow.Refused) as told:
+        with pytest.raises(workflow.Refused) as refusal:
             go(case, worker, name, **data)
-        return str(told.value)
+        return str(refusal.value)
 
     assert refused("take-back", referral=referral.reference) == "Write a note."
     assert (

@@ -51,9 +51,9 @@ def test_a_dismissal_needs_a_structured_reason(case: Case, worker: User) -> None
         with pytest.raises(Refused):
             go(case, worker, "dismiss", **outcome)
     go(case, worker, "dismiss", outcome="already_helped", note="seen at the visit")
-    told = json.loads(CaseEvent.objects.get(kind="dismiss").data)
+    data = json.loads(CaseEvent.objects.get(kind="dismiss").data)
     assert (case.state, case.outcome) == (CaseState.DISMISSED, "already_helped")
-    assert (told["outcome"], told["note"]) == ("already_helped", "seen at the visit")
+    assert (data["outcome"], data["note"]) == ("already_helped", "seen at the visit")
 
 
 def test_only_who_has_the_case_or_leads_decides_on_it(

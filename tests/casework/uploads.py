@@ -17,11 +17,11 @@ def png(width: int = 40, height: int = 30) -> bytes:
 def photo(width: int = 40, height: int = 30, *, turned: bool = False) -> bytes:
     """A JPEG that says which camera took it, where, and how it is to be turned."""
     image = Image.new("RGB", (width, height), "orange")
-    told = image.getexif()
-    told[0x010F] = "Fictional Camera"
-    told[0x0112] = 6 if turned else 1
-    told.get_ifd(GPS).update({1: "N", 2: (26.0, 35.0, 12.0), 3: "E", 4: (106.0, 42.0, 7.0)})
-    return _saved(image, "JPEG", exif=told)
+    exif = image.getexif()
+    exif[0x010F] = "Fictional Camera"
+    exif[0x0112] = 6 if turned else 1
+    exif.get_ifd(GPS).update({1: "N", 2: (26.0, 35.0, 12.0), 3: "E", 4: (106.0, 42.0, 7.0)})
+    return _saved(image, "JPEG", exif=exif)
 
 
 def paper(body: bytes = b"", after: bytes = b"") -> bytes:

@@ -12,7 +12,7 @@ from once import once
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `almoner demo` leaves in `demo`, and what it said in `printed.json`. Take a copy of it
+    """The folder `demo` of `almoner demo`, and its output in `printed.json`. Take a copy of it
     (`once.copied`)."""
     return once(tmp_path_factory, "demo", _demonstrated)
 

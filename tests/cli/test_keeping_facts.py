@@ -1,5 +1,4 @@
-"""What was decided is decided again in a restored installation; and the console is not served where that
-is not safe."""
+"""A restored installation decides the same again; and the console is not served where that is not safe."""
 
 from __future__ import annotations
 

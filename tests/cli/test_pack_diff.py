@@ -1,5 +1,4 @@
-"""`almoner pack diff` on an installation: what it prints, what it lists, and that it leaves every file as
-it was."""
+"""`almoner pack diff` prints and lists differences, and leaves every file of the installation as it was."""
 
 from __future__ import annotations
 

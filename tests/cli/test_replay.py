@@ -80,7 +80,7 @@ def take_out(kept: Path) -> None:
 
 
 def touch(kept: Path) -> None:
-    """A comment alone, which decides nothing: what was kept is not what is there."""
+    """A comment that decides nothing was added: the pack differs from the archived one."""
     with (kept / BAR).open("a", encoding="utf-8") as file:
         file.write("# seen\n")
 

@@ -1,5 +1,4 @@
-"""What a command loads before it does anything: what it needs, and no more. All of Almoner takes seconds
-to load."""
+"""A command loads only the modules that it needs: all of Almoner takes seconds to load."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""docs/tutorial.md is run as it stands: its files are written, its commands run, and what it promises is
-what they print.
+"""Runs docs/tutorial.md as it is written: its files, its commands, and the output that it promises.
 
 That a feed, a signal, a programme and a threshold come without a line of code is shown on the way: the
 tutorial writes policy files only.

@@ -51,7 +51,7 @@ def texts_of_the_process() -> str:
     return "\n".join(found)
 
 
-def told(error: BaseException) -> str:
+def log_text(error: BaseException) -> str:
     """All that a log could print of an error: chain, notes, SQL and the values of local variables."""
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     return "".join([*shown.format(), str(error), repr(error), str(vars(error))])
@@ -131,7 +131,7 @@ def test_an_error_shows_neither_key_nor_record(engine: Engine, sql: str) -> None
     for ask in (engine.rows, partial(engine.materialize, "kept")) * TIMES:
         with engine.small_batch(), engine.register("numbers", NUMBERS), pytest.raises(EngineError) as error:
             ask(sql, pads(VAULT))
-        assert not shown_in(told(error.value), SECRETS)
+        assert not shown_in(log_text(error.value), SECRETS)
         for value in (NUMBER, NUMBER[:9], "Mei", "Fictional"):
             assert value not in str(error.value) + repr(error.value)
             assert value not in "".join(traceback.format_exception(error.value))
@@ -143,7 +143,7 @@ def test_an_error_about_a_row_that_is_there_already_does_not_name_it(engine: Eng
         engine.execute("INSERT INTO person FROM numbers")
         with pytest.raises(EngineError, match=r"^Constraint Error: ") as error:
             engine.execute("INSERT INTO person FROM numbers")
-    shown = told(error.value)
+    shown = log_text(error.value)
     assert NUMBER not in shown
     assert "Mei" not in shown
 

@@ -1,4 +1,4 @@
-"""Signals of areas against what truly happened: right, wrong and missed are told apart."""
+"""Signals of areas against the truth: right, wrong and missed alerts are counted apart."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Our amounts and OpenFisca's for the same rules on real tax units: the same to the cent, and a difference
-is seen.
+"""Our amounts and OpenFisca's for the same rules on real tax units agree to the cent, and a difference is
+found.
 
 `data/cps_sample.csv` is every 140th tax unit, with the columns that the pack reads, of `cps.csv.gz` in the
 Python package taxcalc 6.8 (CC0 1.0, public domain).
@@ -105,7 +105,7 @@ def test_the_file_is_found_in_its_package_which_is_not_imported(
     assert rows["row_no"].to_pylist() == list(range(1, 2001))
 
 
-def test_a_file_that_is_no_table_is_told(cps: Pack, tmp_path: Path) -> None:
+def test_a_file_that_is_no_table_is_refused(cps: Pack, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"a,b\n1\n")
     assert cps.panel is not None
     with pytest.raises(AlmonerError, match=r"x\.csv cannot be read"):

@@ -1,4 +1,4 @@
-"""A real panel: the same engine, told by the pack alone how to read it."""
+"""A real panel is read by the same engine, by its pack alone."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What the offices write of the county's lives agrees with the lives, and simple rules on it are rarely
-right."""
+"""The offices' records agree with the lives of the county, and simple rules on them are rarely right."""
 
 from __future__ import annotations
 

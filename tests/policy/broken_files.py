@@ -171,7 +171,7 @@ NAMES = [
         "CNY/person/month",
         "RMB/person/month",
         "unit",
-        "`RMB` is no unit",
+        "`RMB` is not a unit",
     ),
     Broken(
         "unknown-column",

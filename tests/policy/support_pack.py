@@ -1,4 +1,4 @@
-"""The small pack with categories and with programmes that stand in an order, for tests to break and to run."""
+"""The small pack with categories and ordered programmes, for tests to break and to run."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ FILES: Mapping[str, str] = {
     "contracts/listed.yaml": contract("listed", LISTED, "[relief]"),
     "indicators/listing.sql": dedent("""\
         -- Which lists the household stands on.
-        SELECT m.household_id, bool_or(l.kind = 'low') AS on_list, bool_or(l.kind = 'lowest') AS on_lowest_list,
-          datesub('month', min(l.listed_on), :as_of) AS months_on_list, sum(l.measures) AS measures, sum(l.paid) AS paid
+        SELECT
+          m.household_id,
+          bool_or(l.kind = 'low') AS on_list,
+          bool_or(l.kind = 'lowest') AS on_lowest_list,
+          datesub('month', min(l.listed_on), :as_of) AS months_on_list,
+          sum(l.measures) AS measures,
+          sum(l.paid) AS paid
         FROM listed AS l
         JOIN member AS m ON m.person_id = l.person_id
         GROUP BY m.household_id
@@ -105,7 +110,9 @@ FILES: Mapping[str, str] = {
             label: {en: Half, zh: 一半}
             value: granted_grant / 2
         addons:
-          - {id: by_members, label: {en: By members, zh: 按人数}, value: members * 10 * :line / :line * income / income}
+          - id: by_members
+            label: {en: By members, zh: 按人数}
+            value: members * 10 * :line / :line * income / income
         cap: {label: {en: Cap, zh: 封顶}, value: ":line * members"}
         total: {en: Total, zh: 合计}
         gradual_exit:

@@ -40,7 +40,7 @@ CATEGORIES = [
     ),
     Broken("review-without-since", LOW, "since: months_on_list\n", "", "review", "Add `since:`"),
     Broken("not-a-question", LOW, '"Is it over?"', '"It is over."', 'question: {en: "It', "question mark"),
-    Broken("not-a-question", LOW, "是否继续？", "到期。", "到期", "nothing here is decided by a machine"),
+    Broken("not-a-question", LOW, "是否继续？", "到期。", "到期", "a machine decides nothing here"),
     Broken("missing-translation", LOW, ", zh: 是否已走出困难？}", "}", "Is it over", "zh"),
     Broken("unknown-column", LOW, "measures >= 1", "measure >= 1", "measure >=", "`measures`"),
     Broken("unit-mismatch", LOW, "months_on_list >= 6", "months_on_list >= :line", ">= :line", "month"),
@@ -95,7 +95,7 @@ PROGRAMMES = [
         "eligible: granted_grant > 0",
         "eligible: granted_grand > 0",
         "granted_grand",
-        "no column",
+        "is not a column",
     ),
     Broken(
         "unit-mismatch",
@@ -115,7 +115,7 @@ PROGRAMMES = [
     ),
     Broken("unit-mismatch", EXTRA, '":line * members"}', '":line"}', "cap:", "The cap is in"),
     Broken("missing-key", EXTRA, "total: {en: Total, zh: 合计}\n", "", "label: {en: Extra", "Add `total:`"),
-    Broken("ambiguous-name", EXTRA, "id: by_members", "id: half", "id: half, label", "another id"),
+    Broken("ambiguous-name", EXTRA, "id: by_members", "id: half  # again", "# again", "another id"),
     Broken("ambiguous-name", EXTRA, "id: half", "id: granted_grant", "id: granted_grant", "Almoner's own"),
     Broken(
         "cause-not-looked-at",
@@ -220,10 +220,10 @@ def test_a_fault_is_found_at_its_line_with_advice(case: Broken, tmp_path: Path) 
     text = FILES[case.file].replace(case.old, case.new, 1)
     pack, findings = check(tmp_path, {**FILES, case.file: text, **SMALL_PROGRAMME, **COST})
     assert pack is None
-    told = "\n".join(map(str, findings))
-    assert {f.rule for f in findings} == {case.rule}, told
-    assert (case.file, line_with(text, case.at)) in [(f.file, f.line) for f in findings], told
-    assert any(case.says in f"{f.message} {f.advice}" for f in findings), told
+    listed = "\n".join(map(str, findings))
+    assert {f.rule for f in findings} == {case.rule}, listed
+    assert (case.file, line_with(text, case.at)) in [(f.file, f.line) for f in findings], listed
+    assert any(case.says in f"{f.message} {f.advice}" for f in findings), listed
 
 
 SMALL_PROGRAMME = {

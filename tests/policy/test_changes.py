@@ -1,4 +1,4 @@
-"""What differs between two packs, said by its place: one line for each thing, nothing for what is the same."""
+"""The differences between two packs: one line for each thing that changed, by its place."""
 
 from __future__ import annotations
 

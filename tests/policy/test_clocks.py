@@ -1,4 +1,4 @@
-"""A time allowed can name a parameter: a place changes its clock by a dated value, not by a copy of the rule."""
+"""A term can be a parameter: a place changes it by a dated value, not by a copy of the rule."""
 
 from __future__ import annotations
 

@@ -117,8 +117,8 @@ def test_a_fault_is_found_at_its_line_with_advice(
 @pytest.mark.parametrize(
     ("columns", "says"),
     [
-        (COLUMNS + "    officer string needed\n", "nobody can say officer at the desk"),
-        (COLUMNS.replace("asked_no string", "asked_no integer"), "nobody can say asked_no at the desk"),
+        (COLUMNS + "    officer string needed\n", "a clerk cannot know officer"),
+        (COLUMNS.replace("asked_no string", "asked_no integer"), "a clerk cannot know asked_no"),
         (COLUMNS.replace("role=resident_id", "role=household"), "resident_no"),
     ],
 )

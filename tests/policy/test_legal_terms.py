@@ -1,4 +1,4 @@
-"""terms.yaml: what it holds on which day, how `extends` changes it, and every fault at its line with advice."""
+"""terms.yaml: what holds on which day, how `extends` changes it, and each fault with line and advice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from almoner.policy.model.terms import Term
 from policy.small_pack import DAY, FILES, check, compiled, write
 
 TERMS = FILES["terms.yaml"]
-LAST = '  values:\n    2025-01-01:\n      value: 33.6\n      reference: "Setting of this pack: the 168 hours of a week over its five working days"\n'
+REFERENCE = '"Setting of this pack: the 168 hours of a week over its five working days"'
+LAST = f"  values:\n    2025-01-01:\n      value: 33.6\n      reference: {REFERENCE}\n"
 
 
 def child(tmp_path: Path, terms: str | None) -> Path:
@@ -125,7 +126,7 @@ def test_a_signals_levels_are_those_of_the_day(tmp_path: Path) -> None:
         ('opens: "09:00"', 'opens: "19:00"', "19:00", "time", "closes before it opens"),
         ("value: 33.6", "value: long", "value: long", "wrong-type", "Write a number."),
         (
-            '33.6\n      reference: "Setting of this pack: the 168 hours of a week over its five working days"',
+            f"33.6\n      reference: {REFERENCE}",
             "33.6",
             "2025-01-01:",
             "missing-key",

@@ -78,9 +78,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_the_command_writes_and_says_what_comes_next(tmp_path: Path) -> None:
     words = ["pack", "new", "mine", "--extends", "gsoep", "--to", str(tmp_path / "mine")]
-    told = CliRunner().invoke(app, words)
-    assert told.exit_code == 0
-    assert "README.md" in told.stdout.splitlines()[-1]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0
+    assert "README.md" in result.stdout.splitlines()[-1]
     assert (tmp_path / "mine" / "README.md").read_text("utf-8").startswith("# mine")
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 1
@@ -94,8 +94,8 @@ def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
 
 def test_scenarios_can_be_chosen_by_file_or_sentence(tmp_path: Path) -> None:
     folder = str(made(tmp_path, "gsoep", dt.date.today()))
-    told = CliRunner().invoke(app, ["pack", "test", folder, "--only", EXAMPLE]).stdout
-    assert told == "4 of 4 scenarios pass.\n"
-    told = CliRunner().invoke(app, ["pack", "test", folder, "--only", "at the bar"]).stdout
-    assert told == "1 of 1 scenarios pass.\n"
+    result = CliRunner().invoke(app, ["pack", "test", folder, "--only", EXAMPLE]).stdout
+    assert result == "4 of 4 scenarios pass.\n"
+    result = CliRunner().invoke(app, ["pack", "test", folder, "--only", "at the bar"]).stdout
+    assert result == "1 of 1 scenarios pass.\n"
     assert CliRunner().invoke(app, ["pack", "test", folder, "--only", "no such"]).exit_code == 1

@@ -1,4 +1,4 @@
-"""Whoever knows OpenFisca can read our parameters: its own reader opens every file and finds the same values."""
+"""OpenFisca's own reader opens every parameter file of ours and finds the same values."""
 
 from __future__ import annotations
 

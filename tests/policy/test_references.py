@@ -62,9 +62,9 @@ def test_every_value_programme_and_contract_is_listed_the_weakest_first(tmp_path
 def test_the_command_prints_them_by_kind(tmp_path: Path) -> None:
     folder = write(tmp_path, MARKED)
     words = ["pack", "check", str(folder), "--as-of", "2026-11-01", "--references"]
-    told = CliRunner().invoke(app, words).stdout
-    assert told.index("General knowledge") < told.index("Example values") < told.index("Documents")
-    assert "parameters/share: 5201, from 2025-01-01, 0.6" in told
+    shown = CliRunner().invoke(app, words).stdout
+    assert shown.index("General knowledge") < shown.index("Example values") < shown.index("Documents")
+    assert "parameters/share: 5201, from 2025-01-01, 0.6" in shown
     whole = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     known = [r["item"] for r in whole["references"] if r["standing"] == "general knowledge"]
     assert sorted(known) == ["correction", "grant", "weekend"]

@@ -91,7 +91,7 @@ BROKEN = [
         1,
         "`subject: village` is not one of the values there are.",
     ),
-    (AT_YAML, "unit: CNY/month", "unit: CNX/month", AT_YAML, 3, "`CNX` is no unit."),
+    (AT_YAML, "unit: CNY/month", "unit: CNX/month", AT_YAML, 3, "`CNX` is not a unit."),
     (AT_YAML, "unit:", "units:", AT_YAML, 3, "`units` is not a key here."),
     (AT_YAML, ", zh: 工资", "", AT_YAML, 2, "`label` has no words in: zh."),
     (AT_YAML, ", zh: 全体成员", "", AT_YAML, 4, "`meaning` has no words in: zh."),

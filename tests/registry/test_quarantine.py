@@ -63,13 +63,13 @@ def test_an_export_cannot_run_a_formula_and_shows_no_number(place: Place) -> Non
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", " =", "  @"])
-@pytest.mark.parametrize("told", ["feed", "file", "column", "value"])
-def test_no_cell_of_an_export_begins_a_formula(start: str, told: str) -> None:
+@pytest.mark.parametrize("column", ["feed", "file", "column", "value"])
+def test_no_cell_of_an_export_begins_a_formula(start: str, column: str) -> None:
     """A department's file says what its columns, its values and the file itself are called."""
     fault = RowFault(feed="wages", file="w.csv", line=3, column="wage", value="5", rule="formula")
-    evil = replace(fault, **{told: f"{start}SUM(1+1)"})
+    evil = replace(fault, **{column: f"{start}SUM(1+1)"})
     (row,) = csv.DictReader(io.StringIO(export_csv([Entry(1, 1, "open", None, (evil,))]), newline=""))
-    assert row[told] == f"'{start}SUM(1+1)"
+    assert row[column] == f"'{start}SUM(1+1)"
     assert [cell for cell in row.values() if cell.lstrip(" ")[:1] in set("=+-@\t\r\n＝＋－＠")] == []
 
 

@@ -1,5 +1,5 @@
-"""A few households whose records change all the time, as events, and what an installation holds in the
-end, free of its own ids."""
+"""Makes a burst of events about a few households, and reads what an installation holds in the end, without
+its own ids."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def registers() -> list[Event]:
 
 
 def burst(count: int, seed: int = 1) -> list[Event]:
-    """So many events: wages, costs and lists of everybody, with corrections, withdrawals, broken rows and
-    repetitions among them."""
+    """`count` events: wages, costs and lists, with corrections, withdrawals, broken rows and repetitions
+    among them."""
     chance = random.Random(seed)
     found = registers()
     while len(found) < count:
@@ -70,7 +70,7 @@ def _one(chance: random.Random, n: int) -> Event:
 
 
 def held(home: Path) -> dict[str, Any]:
-    """Open facts, what stands, and quarantine, with blind indexes in place of ids."""
+    """Current facts, active findings and quarantine, with blind indexes in place of ids."""
     with open_engine(home / "facts.duckdb") as engine:
         found: dict[str, Any] = {
             feed: sorted(

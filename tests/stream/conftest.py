@@ -1,4 +1,4 @@
-"""An inbox beside facts, vault and identities in one folder: all real."""
+"""A real inbox, facts, vault and identities in one folder."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def inbox_of(folder: Path) -> Inbox:
 
 @dataclass
 class Workers:
-    """Starts workers; none outlives the test that started it."""
+    """Starts workers, and ends them with the test."""
 
     started: list[Process] = field(default_factory=list)
 
@@ -67,7 +67,7 @@ def log_of(folder: Path) -> Path:
 
 
 def log_lines(folder: Path) -> list[dict[str, Any]]:
-    """All that workers of this installation said."""
+    """All lines of the log that workers of this installation wrote."""
     lines = log_of(folder).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -78,8 +78,7 @@ def stop(process: Process, number: int = signal.SIGTERM) -> int:
 
 
 def is_done(folder: Path, process: Process) -> bool:
-    """Whether the inbox is empty, all who were touched were assessed, and this worker had a quiet moment
-    since."""
+    """Whether the inbox is empty, no household is dirty, and this worker was idle since."""
     with sqlite3.connect(folder / "inbox.sqlite3", timeout=30) as database:
         waits = database.execute("SELECT 1 FROM waiting LIMIT 1").fetchone()
     database.close()
@@ -125,8 +124,8 @@ def wait_until_done(folder: Path, process: Process, seconds: float = 120) -> Non
 
 
 def events_of(book: Book, parts: Iterable[int] = (0, 1, 2)) -> list[Event]:
-    """A book's records as events, in the order of its parts; the last of each feed and part says how far
-    it is complete."""
+    """A book's records as events, in the order of its parts. The last of each feed and part has the
+    watermark."""
     found: list[Event] = []
     for part in parts:
         for (feed, of), rows in sorted(book.rows.items()):

@@ -1,5 +1,5 @@
-"""A sender of its own: ``python sending.py FOLDER SENDER`` puts 40 events of its own and 40 that others
-send too."""
+"""A sender in its own process: ``python sending.py FOLDER SENDER`` puts 40 events of its own and 40 that
+others send too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events about two people, and what stands of them."""
+"""Events about two people, and their active findings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def scopes(stream: Stream) -> list[str]:
 
 
 def settled(stream: Stream, clock: Clock) -> None:
-    """Two households are known and everybody was looked at once."""
+    """Two households are known, and everybody was assessed once."""
     stream.put(person("1", WHO, "A"), person("2", OTHER, "B"), wage("3", WHO, 9000), wage("4", OTHER, 9000))
     with working(stream, clock) as worker:
         worker.drain()

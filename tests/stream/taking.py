@@ -1,5 +1,5 @@
-"""What the tests of streams share: an installation's inbox, facts and vault in one folder, and events made
-of rows."""
+"""Shared by the tests of the stream: an installation's inbox, facts and vault in one folder, and events of
+rows."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def event(feed: str, n: object, withdrawn: bool = False, through: dt.date | None
 
 
 class Stream:
-    """Opens what lies in `folder`, as a process does that starts (again); of an `engine` that is open
-    already, the facts are used."""
+    """Opens the installation in `folder`, as a process that starts does. With an `engine`, the facts are
+    those of the engine."""
 
     def __init__(
         self, folder: Path, pack: Pack, pace: Pace | None = None, engine: Engine | None = None
@@ -92,7 +92,7 @@ class Stream:
 
 @dataclass
 class Reader:
-    """Stands where casework does and only reads on: what was applied is what it has read."""
+    """In place of casework: it reads the outbox, and counts what it has read as applied."""
 
     engine: Engine
     seq: int = 0
@@ -104,7 +104,7 @@ class Reader:
         return self.seq
 
     def show_feeds(self) -> None:
-        """Nobody looks."""
+        """There is no console."""
 
     def tally(self) -> bool:
         return False
@@ -132,7 +132,7 @@ class Reader:
         yield lambda: self
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to release."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Departments send events over HTTP: who may, what is kept, what is refused and how that is said."""
+"""Departments send events over HTTP: permissions, what is stored, and the answers to what is refused."""
 
 from __future__ import annotations
 

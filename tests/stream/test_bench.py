@@ -22,7 +22,7 @@ def later(seconds: float) -> dt.datetime:
     return AT + dt.timedelta(seconds=seconds)
 
 
-def test_an_event_waited_until_the_round_that_took_it_was_told() -> None:
+def test_an_event_waited_until_the_round_that_took_it_was_logged() -> None:
     sent = [Sent("a", 1, AT), Sent("b", 2, AT), Sent("a", 3, later(1)), Sent("a", 4, later(2))]
     log = [
         {"event": "round", "at": later(3).isoformat(), "through": {"a": 3}},

@@ -1,5 +1,4 @@
-"""Facts are moved together by household: nothing but their place changes, whatever comes in or goes wrong
-meanwhile."""
+"""Facts are clustered by household: only their place changes, whatever comes in or goes wrong meanwhile."""
 
 from __future__ import annotations
 

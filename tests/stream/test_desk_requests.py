@@ -1,5 +1,4 @@
-"""Somebody comes to the desk: the whole way over the real server and worker, from the form to the page of
-the case."""
+"""A request at the desk over the real server and worker, from the form to the page of the case."""
 
 from __future__ import annotations
 

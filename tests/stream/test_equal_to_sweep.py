@@ -1,6 +1,5 @@
-"""What the stream has open in the end is what one sweep finds on the same facts, evidence and all:
-whatever came, in whatever order, late, twice, corrected, withdrawn, in slices of any size, over days
-without events.
+"""After any stream, the open findings and their evidence are those of one sweep over the same facts. Events
+may come in any order, late, twice, corrected or withdrawn, in slices of any size, over days without events.
 
 ALMONER_EXAMPLES tries another number than 200 on the small pack, and a two-hundredth of it on the base
 pack, each of which takes a minute.
@@ -99,8 +98,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 
 class Facts:
-    """One database for all examples, which is emptied for each. But after a restart, its engine has the
-    plans of one that has worked for long: to make them anew would take most of an example's time."""
+    """One database for all examples, emptied for each. Its engine keeps its cached plans, which would take
+    most of the time of an example."""
 
     def __init__(self, folder: Path, pack: Pack) -> None:
         self._file, self._swept = folder / "facts.duckdb", dict[str, pa.Table]()
@@ -114,7 +113,7 @@ class Facts:
                 self._swept[table] = rows
 
     def empty(self, *, swept: bool) -> Engine:
-        """Without a record: a new one, or one in which a sweep found that nobody is there."""
+        """Without a record: a new installation, or one with a sweep over nobody."""
         for table in self._tables():
             self.engine.execute(f"DELETE FROM {table}")
         for table, rows in self._swept.items() if swept else ():
@@ -140,7 +139,7 @@ def facts(small: Pack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fac
 
 
 def said(engine: Engine, without: set[str]) -> dict[str, Any]:
-    """The last word on each key, without the days of these names."""
+    """The last row of each key, without the days of these names."""
     last = {c.key: c for batch in changes_after(engine, 0) for c in batch}
     return {key: _without(dict(c.body), without) for key, c in last.items() if c.change != "cleared"}
 
@@ -159,8 +158,8 @@ def standing(engine: Engine) -> dict[str, Any]:
 
 
 def hold_together(stream: Stream, clock: Clock, *, one_day: bool) -> None:
-    """A sweep has nothing to add to what the stream said, and a sweep that knows of no stream says the
-    same: the terms too where all of it was said on `one_day`."""
+    """A sweep after the stream changes nothing, and a sweep without the stream finds the same; on `one_day`
+    the terms agree too."""
     without = SOURCES if one_day else SOURCES | TERMS
     streamed, words = standing(stream.engine), said(stream.engine, without)
     day, at = clock().date(), clock() + dt.timedelta(days=1)

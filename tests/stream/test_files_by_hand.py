@@ -1,4 +1,4 @@
-"""Files taken in by hand (`almoner intake`) say whom they concern as events do: to the next sweep, and to
+"""Files taken in by hand (`almoner intake`) mark households as dirty, as events do, for the next sweep and
 the next worker."""
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def sweep(home: Path) -> None:
 
 
 def waiting(home: Path) -> tuple[list[int], bool]:
-    """Who waits to be assessed, and whether everybody does."""
+    """The households that wait to be assessed, and whether everybody does."""
     with open_engine(home / "facts.duckdb") as engine:
         return dirty.dirty_households(engine, 100), dirty.all_are_dirty(engine)
 
 
-def test_a_sweep_marks_cases_whose_evidence_is_gone_or_in_doubt(home: Path) -> None:
-    """A wage was wrong, and is corrected; of a cost it is no longer known how much it was. Both cases stay
-    open, and say so once."""
+def test_a_sweep_marks_cases_whose_evidence_was_corrected_or_withdrawn(home: Path) -> None:
+    """A wage is corrected, and the amount of a cost is withdrawn. Both cases stay open, and record it
+    once."""
     deliver(home, "wages", {**WAGE, "wage": 300})
     deliver(home, "clinic", {**COST, "cost": 5000})
     sweep(home)
@@ -66,7 +66,7 @@ def test_a_sweep_marks_cases_whose_evidence_is_gone_or_in_doubt(home: Path) -> N
     assert history(home, "closed") == []
 
 
-def test_who_was_not_swept_is_found_by_the_worker(home: Path, worker: Workers) -> None:
+def test_households_that_were_not_swept_are_assessed_by_the_worker(home: Path, worker: Workers) -> None:
     sweep(home)
     assert waiting(home) == ([], False)
     deliver(home, "wages", {**WAGE, "wage": 300})
@@ -78,7 +78,7 @@ def test_who_was_not_swept_is_found_by_the_worker(home: Path, worker: Workers) -
     assert next(line["households"] for line in log_lines(home) if line["event"] == "cycle") == 1
 
 
-def test_so_is_who_came_out_of_quarantine(home: Path) -> None:
+def test_so_are_households_whose_rows_came_out_of_quarantine(home: Path) -> None:
     sweep(home)
     deliver(
         home, "wages", {**WAGE, "wage": 300}, received_at="2026-10-15T08:00:00"
@@ -88,7 +88,7 @@ def test_so_is_who_came_out_of_quarantine(home: Path) -> None:
     assert waiting(home) == ([1], False)
 
 
-def test_a_file_of_many_rows_leaves_everybody_to_a_sweep_and_still_says_who_is_in_doubt(home: Path) -> None:
+def test_a_file_of_many_rows_leaves_everybody_to_a_sweep_and_still_notes_lost_evidence(home: Path) -> None:
     deliver(home, "clinic", {**COST, "cost": 5000})
     sweep(home)
     days = [dt.date(2024, 1, 1) + dt.timedelta(days=n) for n in range(dirty.MOST_DIRTY // len(PEOPLE) + 1)]

@@ -1,5 +1,5 @@
-"""Casework follows beside the next round: nothing waits for it that need not, nothing of it is lost or out
-of order, and its troubles are its own."""
+"""Casework follows beside the next round: nothing waits for it without need, nothing is lost or out of
+order, and its errors are not taken for errors of a slice."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def following(slow: Slow) -> Iterator[Following]:
     made.close()
 
 
-def test_who_begins_goes_on_while_casework_works(following: Following, slow: Slow) -> None:
+def test_the_worker_goes_on_while_casework_follows(following: Following, slow: Slow) -> None:
     begin(following, slow)
     following.look()  # it has not ended, so there is nothing to say
     assert (following.busy, slow.done) == (True, [])
@@ -140,7 +140,7 @@ def test_identities_are_written_when_casework_has_ended(
 
 
 class Unused:
-    """Nobody may come as far as this."""
+    """This must not be reached."""
 
 
 @pytest.fixture(scope="module")
@@ -196,9 +196,11 @@ def wage(n: int, amount: float, **more: Any) -> Any:
     return event("wages", n, resident_no=WHO, month="2026-11-01", wage=amount, **more)
 
 
-def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pack, tmp_path: Path) -> None:
-    """It dies after the cycle and before casework: the facts still say of whom, and of whom nothing is
-    known any more."""
+def test_pending_households_and_lost_evidence_are_left_to_the_next_process(
+    small: Pack, tmp_path: Path
+) -> None:
+    """The process dies after the cycle and before casework: the facts still hold the pending households, and
+    which lost evidence."""
     stream, clock, slow, worker = settled(tmp_path / "home", small)
     stream.put(wage(3, 300))
     clock.forward(seconds=1)
@@ -223,7 +225,7 @@ def test_who_was_not_told_is_told_by_the_next_process_with_all_doubts(small: Pac
     stream.close()
 
 
-def test_a_round_is_told_when_casework_has_it_and_not_before(small: Pack, tmp_path: Path) -> None:
+def test_a_round_is_logged_when_casework_has_it_and_not_before(small: Pack, tmp_path: Path) -> None:
     stream, clock, slow, worker = settled(tmp_path / "home", small)
     slow.may.clear()
     before = sum(worker.status.waited)
@@ -240,8 +242,7 @@ def test_a_round_is_told_when_casework_has_it_and_not_before(small: Pack, tmp_pa
 
 
 def test_the_process_beside_may_be_killed(small_home: Path, tmp_path: Path, worker: Workers) -> None:
-    """As where memory runs out. The worker opens everything anew, and in the end all is as if nothing had
-    been."""
+    """As when memory runs out. The worker opens everything anew, and in the end nothing is different."""
     killed, calm = copied(small_home, tmp_path / "killed"), copied(small_home, tmp_path / "calm")
     events = burst(600)
     send(calm, events)
@@ -287,7 +288,7 @@ def lives(process: int) -> bool:
         return False
 
 
-def test_the_process_beside_ends_with_whoever_started_it(small_home: Path, tmp_path: Path) -> None:
+def test_the_process_beside_ends_with_the_process_that_started_it(small_home: Path, tmp_path: Path) -> None:
     home = copied(small_home, tmp_path / "home")
     starts = f"""import sys, time; from pathlib import Path
 from almoner.casework.own_process import OwnProcess
@@ -312,8 +313,8 @@ def test_errors_come_through_the_pipe_as_they_are(small_home: Path, tmp_path: Pa
 
 
 def test_to_its_end_a_worker_says_json_and_nothing_else(small_home: Path, tmp_path: Path) -> None:
-    """What a practice froze is let go: else DuckDB's library lists on standard error, as the process ends,
-    what is still held."""
+    """What the warm-up froze is released: otherwise DuckDB's library lists it on standard error as the
+    process ends."""
     home, log = copied(small_home, tmp_path / "home"), tmp_path / "log"
     send(home, burst(100))
     with (

@@ -1,4 +1,4 @@
-"""The inbox keeps every event once, in order, sealed, until the facts hold it."""
+"""The inbox stores every event once, in order and sealed, until the facts have it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Topics of a Kafka cluster end in the same inbox: real protocol, real consumer.
+"""Events of Kafka topics reach the inbox, over the real protocol with a real consumer.
 
 The cluster is librdkafka's own mock, or a real one to try on (the worker reads as the group of all
 workers): ALMONER_KAFKA=host:port. There the topics have names of their own and are deleted in the end.
@@ -68,8 +68,8 @@ class Cluster:
                 gone.result(20)
 
     def configuration(self, group: str) -> dict[str, str]:
-        """Of a reader in a group of its own; the mock cluster waits for a session to end before it lets
-        another one in."""
+        """The settings of a reader in its own group: the mock cluster lets another one in only after the
+        session ends."""
         return {
             "bootstrap.servers": self.address,
             "group.id": group,
@@ -115,7 +115,7 @@ def an_event(n: int, feed: str = "insured_wages") -> dict[str, Any]:
 
 @contextmanager
 def reader(topics: Topics) -> Iterator[Topics]:
-    """Reads beside the block."""
+    """Read topics in a thread while the block lasts."""
     end = threading.Event()
     thread = threading.Thread(target=topics.run, args=(end,))
     thread.start()
@@ -160,7 +160,7 @@ def test_each_message_is_kept_once_and_in_order(cluster: Cluster, inbox: Inbox) 
     assert inbox.totals() == {"accepted": 311, "repeated": 1}
 
 
-def test_what_is_no_event_is_told_and_passed_over(
+def test_what_is_no_event_is_logged_and_skipped(
     cluster: Cluster, inbox: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     prefix = cluster.topics()
@@ -274,7 +274,7 @@ def test_two_readers_of_a_group_share_out_what_comes(cluster: Cluster, inbox: In
     other.close()
 
 
-def test_a_broker_that_is_away_is_told_now_and_then(
+def test_a_broker_that_is_away_is_logged_now_and_then(
     inbox: Inbox, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = {"bootstrap.servers": "127.0.0.1:1"}

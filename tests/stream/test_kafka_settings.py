@@ -1,4 +1,4 @@
-"""How brokers are reached: settings and what is refused of them."""
+"""The settings by which brokers are reached, and those that are refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_settings_say_how_brokers_are_reached(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["sasl.password hunter2", "enable.auto.commit=true"])
-def test_settings_that_are_none_are_told_by_line_without_what_they_say(tmp_path: Path, line: str) -> None:
+def test_a_wrong_line_of_settings_is_named_by_number_and_not_quoted(tmp_path: Path, line: str) -> None:
     file = tmp_path / "kafka.properties"
     file.write_text(f"group.id=county-7\n{line}\n", encoding="utf-8")
     with pytest.raises(AlmonerError, match="line 2") as refused:
@@ -49,7 +49,7 @@ def test_settings_that_are_none_are_told_by_line_without_what_they_say(tmp_path:
         settings_in(tmp_path / "none")
 
 
-def test_a_setting_that_nobody_knows_is_refused_before_anything_is_read(inbox: Inbox) -> None:
+def test_an_unknown_setting_is_refused_before_anything_is_read(inbox: Inbox) -> None:
     with pytest.raises(AlmonerError, match=r"No such configuration property.*sasl\.pasword"):
         Topics(
             {"bootstrap.servers": "127.0.0.1:1", "sasl.pasword": "hunter2"}, FEEDS, inbox

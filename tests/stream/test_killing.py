@@ -1,5 +1,5 @@
-"""Exactly once: the worker is killed at random moments and started again; in the end everything is as if
-it had never been.
+"""Exactly once: the worker is killed at random moments and started again, and the result is that of a worker
+never killed.
 
 By default 10 kills over 1,500 events. ALMONER_KILLS=100 ALMONER_KILL_EVENTS=50000 is the long form.
 """
@@ -83,18 +83,20 @@ def test_killed_anywhere_it_ends_as_if_it_had_never_been(
     assert at_work > KILLS // 4, "the worker was killed when it had nothing to do"
 
 
-def test_it_ends_cleanly_when_told_to(homes: tuple[Path, Path], worker: Workers) -> None:
+def test_it_ends_cleanly_on_a_signal(homes: tuple[Path, Path], worker: Workers) -> None:
     process = worker(homes[1])
     wait_until_done(homes[1], process)
     assert stop(process, signal.SIGTERM) == 0
     assert log_lines(homes[1])[-1]["event"] == "stopped"
 
 
-def test_a_second_worker_is_refused_and_told_by_whom(homes: tuple[Path, Path], worker: Workers) -> None:
+def test_a_second_worker_is_refused_and_learns_by_which_process(
+    homes: tuple[Path, Path], worker: Workers
+) -> None:
     first = worker(homes[1])
     wait_until_done(homes[1], first)
-    said = almoner("work", homes[1], code=1)
-    assert f"has a worker already (process {first.pid}, since" in said
-    assert "Only one may write" in said
+    message = almoner("work", homes[1], code=1)
+    assert f"has a worker already (process {first.pid}, since" in message
+    assert "Only one may write" in message
     assert first.poll() is None
     stop(first)

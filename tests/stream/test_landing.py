@@ -1,5 +1,5 @@
-"""Landing folders: a complete file is taken in, touches its households, and moves to done/ or to refused/
-with the reason."""
+"""Landing folders: a complete file is taken in, makes its households dirty, and moves to done/, or to
+refused/ with the reason."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A worker counts past months, which signals of areas compare with, while nothing else waits; the sweep
-that judges them comes after the last."""
+"""A worker counts the past months that signals of areas compare with while nothing else waits, and then
+sweeps."""
 
 from __future__ import annotations
 
@@ -108,11 +108,11 @@ def test_no_sweep_follows_where_no_month_was_counted(swept: Stream, few: Pack) -
     assert not state.mark(swept.engine, MONTHS)
 
 
-def test_where_something_always_waits_months_hold_nobody_up_twice(
+def test_where_events_always_wait_months_delay_them_only_once(
     swept: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After ten minutes without a quiet moment one month is counted; whom the events touched is assessed
-    by the next step."""
+    """After ten minutes without a quiet moment one month is counted; the next step assesses the dirty
+    households."""
     look, clock, numbers = months._look, Clock(KNOWN_AT), count(1)
 
     def came() -> None:

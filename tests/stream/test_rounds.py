@@ -1,5 +1,5 @@
-"""Slices of events go the way of files: checks, quarantine, identities, corrections; and the facts know
-how far they were taken."""
+"""Slices of events take the path of files: checks, quarantine, identities and corrections. The facts hold
+the offsets."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_in_one_slice_the_last_word_on_a_key_holds(stream: Stream) -> None:
 
 
 def test_whose_numbers_a_round_brings_is_the_same_as_for_one_feed_after_the_other(stream: Stream) -> None:
-    """Somebody who is known, somebody who comes with the register in the same round, an odd spelling of
-    both, a wrong number, and nobody."""
+    """A known person, one who comes with the register in the same round, an odd spelling of both, a wrong
+    number, and none."""
     new, odd = number(3, dt.date(1999, 5, 5)), f"{WHO[:6]} {WHO[6:14]} {WHO[14:]}"
     stream.put(person(1, WHO))
     stream.drain()
@@ -252,7 +252,7 @@ def test_that_nothing_happened_can_be_said_without_a_row(stream: Stream) -> None
     assert dirty.watermark(stream.engine, "elderly_meters") == dt.date(2026, 11, 8)
 
 
-def test_touched_are_the_households_that_a_row_is_about_before_and_after(stream: Stream) -> None:
+def test_dirty_are_the_households_of_a_row_before_and_after(stream: Stream) -> None:
     stream.put(person(1, WHO, "H1"), person(2, OTHER, "H2"))
     stream.drain()
     assert dirty.dirty_households(stream.engine, 9) == [1, 2]
@@ -271,13 +271,13 @@ def test_touched_are_the_households_that_a_row_is_about_before_and_after(stream:
     assert dirty.dirty_households(stream.engine, 9) == []
 
 
-def test_a_shared_feed_touches_everybody(stream: Stream) -> None:
+def test_a_shared_feed_makes_everybody_dirty(stream: Stream) -> None:
     stream.put(event("areas", 1, area_code="1", name_en="A", name_zh="A", level="village"))
     stream.drain()
     assert dirty.all_are_dirty(stream.engine)
 
 
-def test_one_event_that_nobody_can_work_on_is_set_aside_and_the_next_goes_in(stream: Stream) -> None:
+def test_one_event_that_always_fails_is_set_aside_and_the_next_goes_in(stream: Stream) -> None:
     stream.put(wage(1), wage(2, month="2026-08"))
     assert stream.rounds.set_aside(AT)
     stream.drain()

@@ -1,4 +1,4 @@
-"""What a worker says, keeps and fails with shows neither the vault's key nor what a record holds."""
+"""The worker's log, files and errors show neither the vault's key nor values of a record."""
 
 from __future__ import annotations
 

@@ -57,8 +57,7 @@ def cases(home: Path) -> int:
 
 
 def log_is_moved(home: Path) -> bool:
-    """Whether all of SQLite's log is in the database file too, as its index says: of how many frames, and
-    how many were moved."""
+    """Whether all frames of SQLite's log have been moved to the database file, as its index says."""
     index = (home / "casework.sqlite3-shm").read_bytes()
     frames, moved = (int.from_bytes(index[at : at + 4], sys.byteorder) for at in (16, 96))
     return 0 < frames == moved

@@ -1,4 +1,5 @@
-"""Trouble around the worker: a full disk, casework away. It waits, says so, and loses and doubles nothing."""
+"""Trouble outside the worker: a full disk, or casework away. It logs that, waits, and neither loses nor
+repeats anything."""
 
 from __future__ import annotations
 
@@ -93,7 +94,7 @@ def test_an_inbox_on_a_full_disk_keeps_what_it_gave_a_receipt_for_and_nothing_el
 
 
 def test_casework_may_be_away_for_a_while(homes: tuple[Path, Path], worker: Workers) -> None:
-    """Its database is held by another for longer than anybody waits for it; the events wait in the inbox."""
+    """Another process locks the database for longer than the timeout; the events wait in the inbox."""
     troubled, calm = homes
     events = burst(800)
     calm_end(worker, calm, events)
@@ -114,8 +115,8 @@ def test_casework_may_be_away_for_a_while(homes: tuple[Path, Path], worker: Work
 
 
 def test_a_case_whose_evidence_is_gone_is_marked_and_stays(homes: tuple[Path, Path], worker: Workers) -> None:
-    """A wage was wrong, and is corrected; a cost is withdrawn. Both cases stay open, and say so in their
-    history, once."""
+    """A wage is corrected, and a cost is withdrawn. Both cases stay open, and record it in their history
+    once."""
     home, _ = homes
     wage, cost = (
         {"resident_no": PEOPLE[0], "month": "2026-11-01"},
@@ -141,7 +142,7 @@ def test_a_case_whose_evidence_is_gone_is_marked_and_stays(homes: tuple[Path, Pa
 
 
 def history(home: Path, kind: str) -> list[int]:
-    """The cases of which something of this kind is told."""
+    """The cases whose history has an event of this kind."""
     with closing(sqlite3.connect(home / "casework.sqlite3", timeout=30)) as database:
         return [
             case
@@ -192,8 +193,8 @@ def test_postgresql_may_be_stopped_and_started_again(
 
 
 def in_the_end(home: Path, server: Server) -> tuple[int, int]:
-    """Households of which something was ever said, and households with an open case: as many, unless
-    something was lost."""
+    """The numbers of households that ever had a finding, and with an open case; equal unless something was
+    lost."""
     with open_engine(home / "facts.duckdb", read_only=True) as engine:
         ever = engine.value(
             "SELECT count(DISTINCT household_id) FROM assessment.change WHERE household_id IS NOT NULL"

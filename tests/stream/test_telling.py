@@ -1,5 +1,5 @@
-"""`almoner work` tells departments' systems; the commands show, change and repeat what it does; the
-receiver of the docs works."""
+"""`almoner work` notifies departments' systems; commands list, change and repeat webhooks; the receiver in
+docs/ works."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def home(installed: Path, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, script: str) -> str:
-    """A script beside the installation, in a process of its own."""
+    """Run a script beside the installation in its own process."""
     done = command.run(folder, program=script, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -92,7 +92,7 @@ def listens(home: Path, url: str) -> str:
     return str(as_json("webhook", "set", home, "relief", "--url", url, "--private-network")["secret"])
 
 
-def test_the_worker_tells_what_waits_and_stops_cleanly(
+def test_the_worker_sends_what_waits_and_stops_cleanly(
     home: Path, receiver: Receiver, worker: Workers
 ) -> None:
     receiver.answers = [500]
@@ -111,7 +111,7 @@ def test_the_worker_tells_what_waits_and_stops_cleanly(
     assert (got.event["subject"], is_signed(got, secret, time.time())) == (reference, True)
 
 
-def test_a_worker_that_is_killed_while_it_tells_tells_again(
+def test_a_worker_that_is_killed_while_it_sends_sends_again(
     home: Path, receiver: Receiver, worker: Workers
 ) -> None:
     receiver.answers = ["silent"]

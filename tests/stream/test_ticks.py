@@ -1,4 +1,4 @@
-"""What is due by time alone: which signals a day can change, and the households that are assessed for it."""
+"""Due by time alone: the signals that a day can change, and the households assessed for them."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_parameter_that_comes_into_force_clears_without_any_event(tmp_path: Pa
     place.close()
 
 
-def test_only_those_who_can_be_due_are_looked_at(place: Stream) -> None:
+def test_only_households_that_can_be_due_are_assessed(place: Stream) -> None:
     clock = Clock()
     settled(place, clock)
     assert ticks.due(place.engine, place.pack, {"poor"}, clock().date(), clock()) == []

@@ -1,5 +1,5 @@
-"""Timelines beside the stream: never in a slice, for whom something changed, and for everybody when a
-month has ended; a kill loses nobody."""
+"""Timelines beside the stream: for households that changed, and for everybody when a month has ended. A kill
+loses none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OCTOBER = dt.date(2026, 10, 31)
 
 
 class Killed(Exception):  # noqa: N818 - what happened
-    """The process is gone."""
+    """The process was killed."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Place:
         )
 
     def swept(self) -> dict[int, list[TimelineSeries]]:
-        """What one sweep says now."""
+        """The timelines that one sweep computes now."""
         wanted = dict.fromkeys(self.stream.pack.timelines, self.cases.open)
         found: dict[int, list[TimelineSeries]] = {h: [] for h in self.cases.open}
         for line in lines(self.stream.engine, self.stream.pack, self.clock().date(), self.clock(), wanted):
@@ -177,7 +177,7 @@ def test_a_correction_and_a_withdrawal_reach_the_lines_after_the_slice_and_not_i
     assert (values(place, 1), values(place, 2)) == ([(dt.date(2026, 8, 1), 1000)], [])
 
 
-def test_beside_work_nobody_is_told_before_they_have_waited_long(place: Place) -> None:
+def test_beside_work_timelines_wait_for_long(place: Place) -> None:
     back = place.worker()._upkeep.timelines
     back._looked = float("-inf")
     before = len(place.cases.calls)
@@ -189,7 +189,7 @@ def test_beside_work_nobody_is_told_before_they_have_waited_long(place: Place) -
     assert place.cases.calls[before:] == [[1]]
 
 
-def test_when_a_month_has_ended_for_a_feed_all_open_cases_are_told(place: Place) -> None:
+def test_when_a_month_has_ended_for_a_feed_all_open_cases_get_timelines(place: Place) -> None:
     worker = place.worker()
     a_minute_later(worker)
     place.stream.put(wage(8, OTHER, 500, "2026-09-01", through=OCTOBER))  # the record is there already
@@ -222,7 +222,7 @@ def test_a_case_that_was_opened_again_is_found_without_a_new_record(place: Place
     assert place.cases.calls[-1] == [2]
 
 
-def test_many_are_told_in_pieces_with_other_work_between(
+def test_many_timelines_are_computed_in_batches_with_other_work_between(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timelines_due, "AT_ONCE", 1)

@@ -1,4 +1,4 @@
-"""Which feeds cannot wait: times in different units are compared by the pack's hours of a working day."""
+"""Urgent feeds: terms in different units are compared by the pack's hours of a working day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker: who is touched is assessed, time alone makes some due, and trouble around it loses nothing."""
+"""The worker assesses dirty households and those due by time, and loses nothing in trouble."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_event_that_comes_late_counts_where_it_belongs(place: Stream) -> None
     assert len(place.rows("wages", "month")) == 4
 
 
-def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
+def test_households_due_by_time_delay_no_event_and_are_assessed_beside_events(
     place: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A day concerns hundreds of thousands among millions: they go in small cycles, and some with each
@@ -107,8 +107,7 @@ def test_whom_time_concerns_holds_no_event_up_and_is_looked_at_beside_events(
 
 
 def test_a_feed_that_stops_raises_no_alarm(base: Pack, tmp_path: Path) -> None:
-    """A meter's silence is counted up to the day that the feed is complete for: without one, nothing is
-    known and nothing is said."""
+    """The silence of a meter counts up to the watermark of the feed: without one, the signal is unknown."""
     from county import draw
     from stream.installation import events_of
 
@@ -123,7 +122,7 @@ def test_a_feed_that_stops_raises_no_alarm(base: Pack, tmp_path: Path) -> None:
     stream.close()
 
 
-def test_touched_households_of_a_process_that_died_are_assessed_by_the_next(place: Stream) -> None:
+def test_dirty_households_of_a_process_that_died_are_assessed_by_the_next(place: Stream) -> None:
     clock = Clock()
     settled(place, clock)
     place.put(wage("5", WHO, 300))
@@ -147,7 +146,7 @@ def test_a_burst_of_bulk_is_assessed_in_bounded_cycles(place: Stream) -> None:
     assert len([k for k in standing(place) if "poor" in k]) == 30
 
 
-def test_a_new_pack_makes_everybody_be_looked_at(place: Stream) -> None:
+def test_a_new_pack_makes_everybody_be_assessed(place: Stream) -> None:
     clock = Clock()
     settled(place, clock)
     swept = scopes(place).count("everybody")

@@ -39,7 +39,7 @@ def place(small: Pack, tmp_path: Path) -> Any:
 def test_one_record_that_breaks_the_intake_is_found_and_set_aside(
     place: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever a record does to us: it alone goes to quarantine, and all others go in."""
+    """A record that makes the engine fail goes to quarantine alone, and all others go in."""
     clock, stop, real = Clock(), Flag(), Objects.read
     settled(place, clock)
     place.put(*(wage(f"n{n}", WHO, n, f"{2000 + n}-01-01") for n in range(20)))
@@ -79,7 +79,7 @@ def ending(worker: Worker, stop: Flag) -> Any:
     return stepped
 
 
-def test_trouble_around_it_is_waited_out_and_told_without_values(
+def test_trouble_around_it_is_waited_out_and_logged_without_values(
     place: Stream, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, stop, tries = Clock(), Flag(), []
@@ -108,7 +108,7 @@ def test_trouble_around_it_is_waited_out_and_told_without_values(
     assert WHO not in caplog.text
 
 
-def test_a_worker_that_has_nobody_to_practise_on_does_not_look_again_in_each_quiet_moment(
+def test_a_worker_without_households_to_warm_up_with_does_not_look_for_them_again(
     place: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
@@ -120,7 +120,7 @@ def test_a_worker_that_has_nobody_to_practise_on_does_not_look_again_in_each_qui
         worker.warm_up(Flag())
 
 
-def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(
+def test_a_worker_that_had_to_sweep_first_warms_up_when_it_is_quiet(
     place: Stream, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, stop, steps = Clock(), Flag(), list[bool]()
@@ -153,7 +153,7 @@ def test_a_worker_that_had_to_sweep_first_practises_when_it_is_quiet(
     assert '"event": "practised"' in caplog.text
 
 
-def test_a_worker_practises_before_it_works_and_says_nothing_of_it(
+def test_a_worker_warms_up_before_it_works_and_leaves_no_trace_in_the_facts(
     place: Stream, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, stop = Clock(), Flag()

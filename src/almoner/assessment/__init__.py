@@ -1,6 +1,6 @@
-"""Indicators, then signals: which household or person needs what, with the evidence.
+"""Find out which household or person needs what, with the evidence.
 
-The way: `context` opens the views of a scope and computes indicators into one wide table a subject;
-`signals` decides in three values; `evidence` says why; `ledger` compares with what is open and writes down
-what was raised, changed or cleared.
+`context` holds the open views of a scope, and `opening` computes the indicators into feature tables.
+`signals` decides in three values, `evidence` says why, and `ledger` records what was raised, changed or
+cleared.
 """

@@ -1,9 +1,7 @@
-"""Area signals: an area whose rate of newly noticed households jumps against its own past and against its
-neighbours.
+"""Area alerts: areas where the rate of newly noticed households is far above its past and its neighbours.
 
-A second, small stage over the counts of `almoner.assessment.months`. Every sweep judges the latest
-complete month of each signal; the tests are those of `almoner.assessment.jumps`, corrected over all areas
-and signals of a level.
+A second stage over the counts of `almoner.assessment.months`. Each sweep tests the latest complete month of
+every signal, with the tests of `almoner.assessment.jumps`, corrected over all areas and signals of a level.
 """
 
 from __future__ import annotations
@@ -12,179 +10,56 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from almoner.assessment import months
+from almoner.assessment.area_rollup import ROLLED, Thresholds, roll, thresholds, tree
 from almoner.assessment.area_words import evidence
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Comparison, Counts, Jump, stand_out
 from almoner.assessment.ledger import CHANGE_COLUMNS, EMPTY_FINDINGS, RenderedChange, moved_table
-from almoner.engines import quote
-from almoner.policy.model.pack import Pack, Role
-from almoner.policy.model.watch import Alarm, AreaLayer
+from almoner.policy.model.pack import Pack
+from almoner.policy.model.watch import AreaLayer
 from almoner.registry.deliveries import watermarks
 
 FINDINGS, DISPROVED = "area_findings", "area_refuted"
-_ROLLED, _DETAILS, _BODIES = "area_rolled", "area_details", "area_bodies"
+_DETAILS, _BODIES = "area_details", "area_bodies"
 _MOST_NEIGHBOURS = 40
 NOBODY = 0  # the household of a change that is about no household
 SUBJECT = "area"
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """The pack's values in force: see `almoner.policy.model.watch.Alarm`."""
-
-    chance: float
-    least: float
-    ratio: float
-    months: int
-    fewest_months: int
-
-
 def find(context: AssessmentContext) -> list[Jump]:
-    """Keep the areas that jumped (`area_findings`), and which standing ones are known not to
-    (`area_refuted`).
+    """Find the areas that jumped, and materialize `area_findings` and `area_refuted`.
 
-    Where only some households are in view nothing is said of areas.
+    `area_refuted` holds the keys of active alerts whose signal was tested again. A cycle over some households
+    tests no area: it finds nothing and disproves nothing.
     """
     layer = context.pack.watch.areas if context.pack.watch else None
     counted = not context.scoped and months.are_kept(context.engine)
-    limits = _thresholds(context, layer.alarm) if layer and layer.alarm and counted else None
+    limits = thresholds(context, layer.alarm) if layer and layer.alarm and counted else None
     jumps: list[Jump] = []
     compared_signals: list[str] = []
     if layer and layer.alarm and limits:
-        _roll(context, layer, layer.alarm, limits)
+        roll(context, layer, layer.alarm, limits)
         compared_signals = [
-            item for (item,) in context.engine.rows(f"SELECT DISTINCT item FROM {_ROLLED} ORDER BY 1")
+            item for (item,) in context.engine.rows(f"SELECT DISTINCT item FROM {ROLLED} ORDER BY 1")
         ]
         jumps = [jump for level in layer.alarm.levels for jump in _jumps(context, level, limits)]
     _materialize_findings(context, jumps, compared_signals, limits)
     _materialize_details(context, layer, jumps)
-    context.engine.drop(_ROLLED)
+    context.engine.drop(ROLLED)
     return jumps
 
 
-def _thresholds(context: AssessmentContext, alarm: Alarm) -> Thresholds | None:
-    listed = (alarm.chance, alarm.least, alarm.ratio, alarm.months, alarm.fewest_months)
-    values = [months.threshold(context.engine, context.pack, c, context.as_of) for c in listed]
-    known = [v for v in values if v is not None]
-    if len(known) < len(listed):
-        return None
-    chance, least, ratio, back, fewest = known
-    return Thresholds(chance, least, ratio, int(back), int(fewest))
-
-
-def _roll(context: AssessmentContext, layer: AreaLayer, alarm: Alarm, limits: Thresholds) -> None:
-    """Sum the counts by signal, level and area: the latest month beside the months before it, and the same
-    of neighbours."""
-    signals = context.pack.signals.values()
-    rules = pa.table(
-        {
-            "item": pa.array([s.id for s in signals], pa.string()),
-            "rule": pa.array([months.rule_of(context.pack, s) for s in signals], pa.string()),
-        }
-    )
-    levels = ", ".join(f"'{level}'" for level in alarm.levels)
-    parameters = {
-        "as_of": context.as_of,
-        "at": context.known_at,
-        "back": limits.months,
-        "fewest": limits.fewest_months,
-        "oldest": context.as_of - dt.timedelta(days=alarm.expires_days),
-    }
-    with context.engine.register("area_rule", rules):
-        context.engine.materialize(
-            _ROLLED,
-            f"""
-            WITH RECURSIVE {_tree(context, layer)},
-            counted AS (
-              SELECT m.item, m.month, m.area, m.started, m.at_risk
-              FROM {months.TABLE} AS m
-              JOIN area_rule AS r ON r.item = m.item AND r.rule = m.rule
-              WHERE m.month <= $as_of AND m.known_from <= $at AND m.known_to > $at
-            ),
-            latest AS (
-              SELECT item, max(month) AS month FROM counted GROUP BY item HAVING max(month) >= $oldest
-            ),
-            span AS (
-              SELECT l.item, l.month, count(DISTINCT c.month) AS past_months
-              FROM latest AS l
-              JOIN counted AS c
-                ON c.item = l.item AND datediff('month', c.month, l.month) BETWEEN 1 AND $back
-              GROUP BY ALL
-              HAVING count(DISTINCT c.month) >= $fewest
-            ),
-            summed AS (
-              SELECT
-                c.item,
-                t.level,
-                t.code AS area,
-                t.parent,
-                s.month,
-                s.past_months,
-                coalesce(sum(c.started) FILTER (c.month = s.month), 0)::BIGINT AS x,
-                coalesce(sum(c.at_risk) FILTER (c.month = s.month), 0)::BIGINT AS n,
-                coalesce(sum(c.started) FILTER (c.month < s.month), 0)::BIGINT AS x0,
-                coalesce(sum(c.at_risk) FILTER (c.month < s.month), 0)::BIGINT AS n0
-              FROM counted AS c
-              JOIN span AS s ON s.item = c.item AND datediff('month', c.month, s.month) BETWEEN 0 AND $back
-              JOIN tree AS t ON t.low = c.area
-              WHERE t.level IN ({levels})
-              GROUP BY ALL
-            ),
-            beside AS (
-              SELECT *, {_others("sibling", "item, level, parent")}, {_others("other", "item, level")}
-              FROM summed
-              WHERE n > 0
-            )
-            SELECT *, parent IS NOT NULL AND sibling_n >= n AS siblings
-            FROM beside
-            """,
-            parameters,
-        )
-
-
-def _tree(context: AssessmentContext, layer: AreaLayer) -> str:
-    """`tree(low, code, parent, level)`: every area with itself and all areas around it. UNION ends at a
-    circle."""
-    feed = context.pack.feeds[layer.feed]
-    code, parent = feed.with_role(Role.AREA), feed.with_role(Role.PARENT_AREA)
-    own = quote(code.name) if code else "NULL"
-    above = quote(parent.name) if parent else "NULL"
-    area = f"""
-        SELECT DISTINCT {own} AS code, {above} AS parent, {quote(layer.column)} AS level
-        FROM {quote(feed.id)}
-        """
-    return f"""
-        area AS ({area}),
-        tree AS (
-          SELECT code AS low, code, parent, level
-          FROM area
-          UNION
-          SELECT t.low, a.code, a.parent, a.level
-          FROM tree AS t
-          JOIN area AS a ON a.code = t.parent
-        )
-        """
-
-
-def _others(name: str, partition: str) -> str:
-    """The sums of all others in a group: the group's less the area's own."""
-    window = f"OVER (PARTITION BY {partition})"
-    sums = (f"(sum({c}) {window} - {c})::BIGINT AS {name}_{c}" for c in ("x", "n", "x0", "n0"))
-    return ", ".join([*sums, f"count(*) {window} - 1 AS {name}_areas"])
-
-
 def _jumps(context: AssessmentContext, level: str, limits: Thresholds) -> list[Jump]:
-    """What stands out of all areas and signals of one level. Rates that cannot pass count as comparisons
-    all the same."""
+    """The areas of one level that stand out. Areas that cannot pass still count as comparisons."""
     comparisons = context.engine.value(
-        f"SELECT count(*) FROM {_ROLLED} WHERE level = $level", {"level": level}
+        f"SELECT count(*) FROM {ROLLED} WHERE level = $level", {"level": level}
     )
     near = ", ".join(
         f"CASE WHEN siblings THEN sibling_{c} ELSE other_{c} END AS near_{c}"
@@ -193,7 +68,7 @@ def _jumps(context: AssessmentContext, level: str, limits: Thresholds) -> list[J
     rows = context.engine.table(
         f"""
         SELECT *
-        FROM (SELECT *, {near} FROM {_ROLLED} WHERE level = $level AND x >= $least)
+        FROM (SELECT *, {near} FROM {ROLLED} WHERE level = $level AND x >= $least)
         WHERE near_areas > 0 AND x * n0 >= $ratio * x0 * n AND x * near_n >= $ratio * near_x * n
         ORDER BY item, area
         """,
@@ -205,30 +80,39 @@ def _jumps(context: AssessmentContext, level: str, limits: Thresholds) -> list[J
 
 
 def doubled(context: AssessmentContext, month: dt.date, least: int) -> list[str]:
-    """The bare rule, to compare with: areas where some signal's rate is at least twice that of the months
-    before, and `least` households. After `find` on the same scene it would say the same of the latest
-    month."""
+    """The areas where a signal's rate is at least twice that of the months before, with `least` households.
+
+    A naive rule for comparison with `find`. `month` is the last day of the month that is tested.
+    """
     layer = context.pack.watch.areas if context.pack.watch else None
-    limits = _thresholds(context, layer.alarm) if layer and layer.alarm else None
+    limits = thresholds(context, layer.alarm) if layer and layer.alarm else None
     if layer is None or layer.alarm is None or limits is None:
         return []
-    _roll(context, layer, layer.alarm, limits)
+    roll(context, layer, layer.alarm, limits)
     rows = context.engine.rows(
         f"""
         SELECT DISTINCT area
-        FROM {_ROLLED}
+        FROM {ROLLED}
         WHERE month = $month AND x >= $least AND x * n0 >= 2 * x0 * n
         ORDER BY area
         """,
         {"month": month, "least": least},
     )
-    context.engine.drop(_ROLLED)
+    context.engine.drop(ROLLED)
     return [area for (area,) in rows]
 
 
 def _counts(row: Mapping[str, Any]) -> Counts:
-    columns = ("x", "n", "x0", "n0", "near_x", "near_n", "near_x0", "near_n0")
-    return Counts(**{f.name: int(row[column]) for f, column in zip(fields(Counts), columns, strict=True)})
+    return Counts(
+        started=int(row["x"]),
+        at_risk=int(row["n"]),
+        past_started=int(row["x0"]),
+        past_at_risk=int(row["n0"]),
+        near_started=int(row["near_x"]),
+        near_at_risk=int(row["near_n"]),
+        near_past_started=int(row["near_x0"]),
+        near_past_at_risk=int(row["near_n0"]),
+    )
 
 
 def _jump(
@@ -306,7 +190,7 @@ _FOUND = pa.schema(
 
 
 def area_number(area: str) -> int:
-    """A number for an area's code, which may be any text: the ledger counts subjects by numbers."""
+    """A number for an area's code, because the ledger identifies subjects by numbers and a code is text."""
     return int.from_bytes(hashlib.sha256(area.encode()).digest()[:7])
 
 
@@ -316,14 +200,16 @@ def _digest(jump: Jump, limits: Thresholds | None) -> str:
 
 
 def expiry(pack: Pack) -> dict[str, int]:
-    """By signal, the days after which an alert is let go whose signal can no longer be judged."""
+    """By signal, the days after which an alert that can no longer be tested is cleared."""
     alarm = pack.watch.areas.alarm if pack.watch and pack.watch.areas else None
     return dict.fromkeys(pack.signals, alarm.expires_days) if alarm else {}
 
 
 def render(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
-    """What the outbox tells of the area alerts that moved. They are few, and each says much of its own:
-    their bodies are whole."""
+    """The rendered changes of the area alerts that moved.
+
+    Alerts are few and each has much text of its own, so their bodies are whole objects without a template.
+    """
     del sources
     details = {
         (item, area): json.loads(text)
@@ -358,7 +244,7 @@ class _Moved(NamedTuple):
 
 
 def _common(context: AssessmentContext, m: _Moved) -> dict[str, Any]:
-    """What is said of a cleared one too. A pack that no longer has the signal or the layer says little."""
+    """What the body of every alert has, cleared ones too. Short where the pack has dropped the signal."""
     signal = context.pack.signals.get(m.item)
     watch = context.pack.watch
     alarm = watch.areas.alarm if watch and watch.areas else None
@@ -385,7 +271,7 @@ def _common(context: AssessmentContext, m: _Moved) -> dict[str, Any]:
 
 
 def _materialize_details(context: AssessmentContext, layer: AreaLayer | None, jumps: Sequence[Jump]) -> None:
-    """What the bodies tell beyond the finding, as JSON; with it the single months and the single neighbours."""
+    """Keep what a body has beyond the finding, as JSON: evidence, single months and single neighbours."""
     through = watermarks(context.engine, context.known_at) if jumps else {}
     texts = [json.dumps(_details(context, layer, jump, through)) for jump in jumps if layer]
     rows = pa.table(
@@ -418,10 +304,10 @@ def _details(
 
 
 def _months(context: AssessmentContext, layer: AreaLayer, jump: Jump) -> list[dict[str, Any]]:
-    """The area's own counts month by month, the oldest first; the last one is the jump."""
+    """The area's own counts by month, oldest first; the last one is the month of the jump."""
     rows = context.engine.rows(
         f"""
-        WITH RECURSIVE {_tree(context, layer)}
+        WITH RECURSIVE {tree(context, layer)}
         SELECT m.month, sum(m.started)::BIGINT, sum(m.at_risk)::BIGINT
         FROM {months.TABLE} AS m
         JOIN tree AS t ON t.low = m.area
@@ -448,11 +334,11 @@ def _months(context: AssessmentContext, layer: AreaLayer, jump: Jump) -> list[di
 
 
 def _neighbours(context: AssessmentContext, jump: Jump) -> list[dict[str, Any]]:
-    """The areas around it under the same parent, as counted this month."""
+    """The areas under the same parent with their counts of the month, at most `_MOST_NEIGHBOURS`."""
     rows = context.engine.rows(
         f"""
         SELECT area, x, n
-        FROM {_ROLLED}
+        FROM {ROLLED}
         WHERE item = $item
           AND level = $level
           AND area <> $area

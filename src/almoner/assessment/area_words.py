@@ -1,5 +1,4 @@
-"""Why an area was noticed, in words: the counts, what its past and its neighbours let expect, and the
-chance of so many."""
+"""The evidence of an area alert in words: the counts, what was expected, and the probability of so many."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ _LABELS: Mapping[str, Words] = {
 def evidence(
     pack: Pack, as_of: dt.date, jump: Jump, through: Mapping[str, dt.date | None]
 ) -> list[dict[str, Any]]:
-    """Four conditions, as `almoner.support.changes` describes them."""
+    """Four conditions, in the shape that `almoner.support.changes` describes."""
     alarm = pack.watch.areas.alarm if pack.watch and pack.watch.areas else None
     if alarm is None:
         return []
@@ -152,7 +151,7 @@ def _chance(pack: Pack, language: str, jump: Jump) -> str:
 
 
 def chance(value: float) -> str:
-    """A probability as people read it; very small ones as a bound."""
+    """A probability as text: at most four decimals, and "< 0.0001" for smaller ones."""
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}".rstrip("0").rstrip(".")
 
 
@@ -161,7 +160,7 @@ def _per_thousand(part: int, whole: int) -> str:
 
 
 def _finite(value: float) -> float | None:
-    """None where nothing at all was expected."""
+    """The value, or None where nothing was expected at all."""
     return None if value == float("inf") else round(value, 4)
 
 

@@ -1,7 +1,6 @@
-"""What a cycle looks at: the facts of a scope as known at a time, and every indicator computed on them.
+"""The context of an assessment: the facts of a scope as known at a time, with indicators and parameters.
 
-A sweep, a slice of a stream and a replay differ only in the views that are opened here; the pack's SQL is
-the same text.
+A sweep, a slice of a stream and a replay differ only in the views that are open. They run the same SQL.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Condition
 from almoner.registry.scope import within
 
-ACTIVE = "standing_here"  # of some households, what stands already
+ACTIVE = "standing_here"  # the active findings of some households
 
 
 @dataclass(frozen=True, kw_only=True)
 class AssessmentContext:
-    """An open scope: `wide_household` and `wide_person` have a row a subject (`almoner.assessment.feature_table`)."""
+    """An open scope, with feature tables that have one row a subject (`almoner.assessment.feature_table`)."""
 
     engine: Engine
     pack: Pack
@@ -33,13 +32,11 @@ class AssessmentContext:
     values: ParameterValues
     scoped: bool  # whether only some households are in view
     views: Mapping[str, str]  # that are open, by name
-    evidence: bool = (
-        True  # whether findings carry the digest by which a later cycle sees that something changed
-    )
-    bound: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # what `sql` gave before
+    evidence: bool = True  # whether findings have a digest, by which a later cycle sees a change
+    bound: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # results of `sql`
 
     def sql(self, condition: Condition | str) -> str:
-        """A condition as SQL over the wide tables."""
+        """A condition as SQL over the feature tables, with its parameters filled in."""
         text = condition if isinstance(condition, str) else condition.sql
         if text not in self.bound:
             self.bound[text] = f"({bind(text, self.values.plain, self.values.by_area)})"
@@ -47,7 +44,7 @@ class AssessmentContext:
 
     @property
     def circumstances(self) -> tuple[Any, ...]:
-        """What the SQL of a pack differs by from one scene to the next."""
+        """What the pack's SQL depends on beside the facts: a key for plans that are kept between contexts."""
         return (
             self.as_of,
             tuple(self.values.plain.items()),
@@ -57,9 +54,9 @@ class AssessmentContext:
 
     @property
     def active_findings(self) -> str:
-        """The table of what stands already, of the households in view."""
+        """The table of findings that are active before this cycle, of the households in view."""
         return ACTIVE if self.scoped else "assessment.standing"
 
     def narrowed(self, households: str) -> AbstractContextManager[None]:
-        """Within the block only those households are in view that are in the kept table `households`."""
+        """Within the block only the households in the materialized table `households` are in view."""
         return self.engine.views(within(self.views, self.pack.feeds, households))

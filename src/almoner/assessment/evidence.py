@@ -1,8 +1,8 @@
-"""Why: every atomic condition with its value, operands, units, source feed and latest event time.
+"""Evidence: each atomic condition with its value, operands, units, source feed and latest event.
 
-An item (a signal, a programme) is planned once: what is said alike of everybody goes into its form, and
-what differs becomes a blank with the SQL that answers it. The engine then writes the answers of all
-households at once.
+An item (a signal, a category or a programme) is planned once. What is the same for everybody goes into its
+template. What differs becomes a placeholder with the SQL that gives its value, and the engine then computes
+the values of all households at once.
 """
 
 from __future__ import annotations
@@ -25,15 +25,13 @@ from almoner.engines import quote
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Condition, Subject, Words
 
-_LATEST = (  # the kept table of `materialize_latest` in between: feed (its number), person_id, household_id, latest
-    "latest"
-)
-PRESENT = "seen"  # the blank that says whether the subject is still there to be judged
+_LATEST = "latest"  # a table within `materialize_latest`: feed (its number), person_id, household_id, latest
+PRESENT = "seen"  # the placeholder that says whether the subject still has a row
 Part = dict[str, Any]
 
 
 class EvidenceSources:
-    """Where values come from: how far each feed is complete, and the latest event of the persons concerned."""
+    """What evidence says of feeds: how far each is complete, and whether its latest events are known."""
 
     def __init__(self, context: AssessmentContext) -> None:
         self._through = dict(context.engine.rows("SELECT feed, complete_through FROM feed"))
@@ -41,23 +39,29 @@ class EvidenceSources:
         self.circumstances = tuple(sorted(self._through.items()))
 
     def through(self, feed: str) -> dt.date | None:
+        """The last day that the feed is complete for; None when nothing was delivered."""
         return self._through.get(feed)
 
     def has_time(self, feed: str) -> bool:
-        """Whether `latest_of` says when something last happened; no for a feed that is about nobody or has
-        no time."""
+        """Whether `latest_of` has a column for the feed. Shared feeds and feeds without an event time have
+        none.
+        """
         return feed in self._timed
 
 
 def latest_of(whose: Subject) -> str:
-    """The kept table (`household_id` or `person_id`, and a column a feed) of the latest events up to today
-    of those households that `ledger.CONCERNED` lists, and of their members."""
+    """The materialized table of latest events by subject, with a date column for each feed.
+
+    Its key is `household_id` or `person_id`. It holds the households of `ledger.CONCERNED` and their members.
+    """
     return f"latest_of_{whose}"
 
 
 def materialize_latest(context: AssessmentContext) -> None:
-    """Keep `latest_of` each subject, all feeds side by side: to join a table for each feed takes longer
-    than all else that is told."""
+    """Materialize `latest_of` for each kind of subject, with all feeds in one table.
+
+    Joining one table a feed would take longer than all the rest of the rendering.
+    """
     timed = _timed(context.pack)
     if not timed:
         return
@@ -92,12 +96,12 @@ def materialize_latest(context: AssessmentContext) -> None:
 
 
 def drop_latest(context: AssessmentContext) -> None:
-    """Let go of what `materialize_latest` kept."""
+    """Drop the tables of `materialize_latest`."""
     context.engine.drop(*(latest_of(whose) for whose in SUBJECTS))
 
 
 def _timed(pack: Pack) -> dict[str, str]:
-    """Feeds of persons that indicators read, with the column that says when something happened."""
+    """Feeds about persons that indicators read, with the column of their event time."""
     read = {feed for i in pack.indicators.values() for c in i.columns for feed in c.feeds}
     return {
         f.id: f.event_time.name for f in pack.feeds.values() if f.id in read and f.event_time and not f.shared
@@ -121,8 +125,11 @@ def planned(
     item: str,
     plan: Callable[[], RenderedChange],
 ) -> RenderedChange:
-    """What `plan` gives for an item of the scene's pack: planned once for a pack, a day and what is
-    complete, for a stream asks every second."""
+    """The rendered change of an item, from `plan` or from the cache.
+
+    A stream asks for the same items every second. The plan depends on the pack, the day and how far feeds are
+    complete, and is kept under those.
+    """
     key = (kind, item, context.scoped, id(context.pack), *context.circumstances, *sources.circumstances)
     known = _PLANNED.get(key)
     if known is None:
@@ -133,9 +140,9 @@ def planned(
 
 
 class Explainer:
-    """Plans the body of one item over the wide table of its subject, and asks the engine for the answers.
+    """Builds the template of one item's body, and the SQL that gives the values of its placeholders.
 
-    `steps` are columns that the source has beside the pack's, with their labels.
+    `steps` are columns of the source other than the pack's own, with their labels.
     """
 
     def __init__(
@@ -153,31 +160,33 @@ class Explainer:
         self._wordings = {
             lang: Wording(context.pack, lang, constants, self._steps) for lang in context.pack.languages
         }
-        self._subject_bindings: dict[str, str] = {}  # blanks and their SQL over the wide table
+        self._subject_bindings: dict[str, str] = {}  # placeholders and their SQL over the feature table
         self._change_bindings: dict[str, str] = {
             PRESENT: "w.subject IS NOT NULL"
-        }  # and over what moved, as `m`
+        }  # and over moved findings, `m`
         self._joins: dict[str, None] = {}
 
     def bind(self, placeholder: str, sql: str, join: str = "") -> Part:
-        """A blank answered over the moved findings (`m`), the subject's row (`w`, with the answers of its
-        blanks) and a join."""
+        """Add a placeholder whose value is `sql`, and give the part that stands for it.
+
+        `sql` may read the moved finding (`m`), the subject's row (`w`) and the table of `join`.
+        """
         self._change_bindings[placeholder] = sql
         if join:
             self._joins[join] = None
         return {"$": placeholder}
 
     def condition(self, condition: Condition, slot: str) -> list[Part]:
-        """Every atomic condition of a condition."""
+        """The evidence of every atomic condition within a condition."""
         return [self._atom(node, f"{slot}{index}") for index, node in enumerate(atoms(condition.sql))]
 
     def truth(self, condition: Condition, slot: str) -> Part:
-        """A whole condition as true, false or unknown; or an expression's value."""
+        """The value of a whole condition (true, false or null), or of an expression."""
         self._subject_bindings[slot] = self._context.sql(condition)
         return {"$": slot}
 
     def sentence(self, condition: Condition, slot: str) -> Part:
-        """An expression in words, in each language."""
+        """An expression in words, by language."""
         node = parse(condition.sql)
         self._bind_operands(node, slot)
         return self._sentences(node, slot)
@@ -188,9 +197,10 @@ class Explainer:
         return {"$": name}
 
     def render(self, kind: Kind, item: str, body: Part, source: str | None = None) -> RenderedChange:
-        """The form of `body` and the query that answers it for each moved finding of the item.
+        """The template of `body`, with the query that computes its bindings for each moved finding of the
+        item.
 
-        `source` is a SELECT over the wide table where steps must be computed first.
+        `source` is a SELECT over the feature table, for items whose steps must be computed first.
         """
         key = subject_key(self._subject)
         moved = moved_table(kind)
@@ -258,8 +268,9 @@ class Explainer:
         }
 
     def _feed(self, feed_id: str, subject: Subject) -> Part:
-        """A source: id, label, owner, how far it is complete and its latest event of the persons concerned
-        (ISO dates)."""
+        """A source: id, label, owner, how far it is complete, and its latest event of the subject (ISO
+        dates).
+        """
         feed = self._context.pack.feeds[feed_id]
         whose: Subject = "person" if subject == self._subject == "person" else "household"
         through = self.bind(f"complete through: {feed_id}", literal(self._sources.through(feed_id)))

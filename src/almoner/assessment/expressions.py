@@ -1,4 +1,4 @@
-"""A pack's conditions as SQL for the engine: parameters become values, area-scoped ones become columns."""
+"""A pack's conditions as SQL: parameters become values, or columns where they depend on the area."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def _parsed(sql: str) -> exp.Expr:
 
 
 def parse(sql: str) -> exp.Expr:
-    """The expression of a condition that has passed the compiler; a copy that may be changed."""
+    """The expression of a condition that has passed the compiler, as a copy that may be changed."""
     return _parsed(sql).copy()
 
 
 def area_column(parameter: str) -> str:
-    """The wide table's column that holds an area-scoped parameter's value."""
+    """The column of the feature table with the value of an area-scoped parameter."""
     return f"parameter:{parameter}"
 
 
 def literal(value: Value) -> str:
-    """A value as SQL."""
+    """A value as an SQL literal."""
     if isinstance(value, dt.date):
         return f"DATE '{value.isoformat()}'"
     return exp.convert(value).sql(dialect=DIALECT)
@@ -40,8 +40,8 @@ def literal(value: Value) -> str:
 def bind(sql: str, values: Mapping[str, Value], by_area: frozenset[str] = frozenset()) -> str:
     """`sql` with each `:name` replaced by its value, or by its column when it is scoped by area.
 
-    The engine's `greatest` and `least` pass over what is unknown; in a condition an unknown operand makes
-    the result unknown, as everywhere else.
+    The engine's `greatest` and `least` skip nulls. Here an unknown operand makes the result unknown, as in
+    every other expression.
     """
     used = _parameters(sql)
     bound = tuple((name, literal(values[name])) for name in used if name not in by_area)
@@ -75,7 +75,7 @@ def _bound(sql: str, values: tuple[tuple[str, str], ...], by_area: frozenset[str
 
 
 def _strict(node: exp.Expr) -> exp.Expr:
-    """Innermost first, so that nested ones are strict already."""
+    """The same call, but null where any operand is null. Inner calls must be replaced first."""
     unknown = exp.or_(
         *(exp.Is(this=exp.paren(m.copy()), expression=exp.null()) for m in (node.this, *node.expressions))
     )
@@ -83,7 +83,7 @@ def _strict(node: exp.Expr) -> exp.Expr:
 
 
 def atoms(sql: str) -> Iterator[exp.Expr]:
-    """The atomic conditions of a condition, in order: what stands between AND, OR and NOT."""
+    """The atomic conditions of a condition, in order: the parts between AND, OR and NOT."""
     yield from _atoms(parse(sql))
 
 
@@ -97,14 +97,14 @@ def _atoms(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _inside(node: exp.Expr) -> exp.Expr:
-    """What stands in brackets, behind NOT, or in `coalesce(..., false)`."""
+    """The expression within brackets, NOT, or `coalesce(..., false)`."""
     while isinstance(node, exp.Not | exp.Paren) or takes_for_granted(node):
         node = node.this
     return node
 
 
 def takes_for_granted(node: exp.Expr) -> bool:
-    """Whether `node` is a condition that counts as true, or as false, where it is unknown."""
+    """Whether `node` is `coalesce(condition, true)` or `coalesce(condition, false)`."""
     return isinstance(node, exp.Coalesce) and [type(e) for e in node.expressions] == [exp.Boolean]
 
 

@@ -1,8 +1,8 @@
-"""One wide table a subject: a row with its indicators side by side, and what every signal says of it.
+"""Feature tables: one row a subject, with its indicators and the value of every signal.
 
-The tables of everybody hold only what must be worked out for everybody
-(`almoner.assessment.rules.population_conditions`); `rows` gives all columns for those who are looked at. That
-of persons is a view: most of its rows and columns are empty, and whoever reads it reads few of them.
+The tables of everybody hold only what has to be computed for everybody
+(`almoner.assessment.rules.population_conditions`). `rows` gives all columns, for the support candidates. The
+table of persons is a view in a sweep, because most of its cells are empty and readers need few columns.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ if TYPE_CHECKING:
     from almoner.assessment.context import AssessmentContext
 
 SUBJECTS: tuple[Subject, ...] = ("household", "person")
-COVERED = "spoken_of"  # the kept table of persons whom some indicator speaks of, with their households
+COVERED = "spoken_of"  # the materialized table of `covered` persons
 
 
 def feature_table(subject: Subject) -> str:
-    """The kept table of every household; the view of every person."""
+    """The name of the table of all households, or of the view of all persons."""
     return f"wide_{subject}"
 
 
 def subject_key(subject: Subject) -> str:
+    """The column that identifies a subject."""
     return "household_id" if subject == "household" else "person_id"
 
 
 def indicator_table(indicator: str) -> str:
-    """The name under which an indicator's rows are kept."""
+    """The name of the table with an indicator's rows."""
     return f"indicator:{indicator}"
 
 
@@ -49,13 +50,13 @@ def has(indicator: str) -> str:
 
 
 def holds(signal: str) -> str:
-    """The column that says whether a signal holds, in three values."""
+    """The column with a signal's value: true, false or null."""
     return f"holds:{signal}"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A row a subject: `spine` gives the subjects, and kept `tables` stand beside them."""
+    """A row for each subject of the SELECT `spine`, joined with materialized `tables`."""
 
     spine: str
     tables: tuple[Join, ...]
@@ -66,7 +67,7 @@ class Rows:
 
 
 def everybody(context: AssessmentContext, subject: Subject) -> Rows:
-    """Everybody, with what the rules for everybody read."""
+    """All subjects, with the columns that population-wide conditions read."""
     population_columns = _population_columns(context.pack)
     return (
         rows(context, "household", population_columns)
@@ -76,13 +77,15 @@ def everybody(context: AssessmentContext, subject: Subject) -> Rows:
 
 
 def signal_columns(context: AssessmentContext, signals: Iterable[Signal]) -> dict[str, str]:
-    """By column, what each of `signals` comes to."""
+    """By column name, the SQL of each signal's value."""
     return {holds(s.id): context.sql(s.when) for s in signals}
 
 
 def covered(context: AssessmentContext) -> str:
-    """A SELECT of the persons whom an indicator that is asked of everybody speaks of, with their
-    households: nobody else can be the subject of a rule."""
+    """A SELECT of the persons for whom a population-wide indicator has a row, with their households.
+
+    Nobody else can be the subject of a signal about persons.
+    """
     return _covered(_indicators_read(context.pack, "person", _population_columns(context.pack)))
 
 
@@ -95,9 +98,9 @@ def rows(
 ) -> Rows:
     """A row a subject: its household, its area and its indicators' `columns` (None: all).
 
-    `among` is a kept table, to which the scene is narrowed; then only the households in it, and persons
-    see the household's columns in the kept table `among_household`. Persons are those whom some indicator
-    speaks of.
+    With `among`, a materialized table to which the context is narrowed, only the households in it. Persons
+    then take the household's columns from the materialized table `among_household`. Persons are those with a
+    row of some indicator.
     """
     if subject == "household":
         return _households(context, columns, among)
@@ -131,8 +134,10 @@ def _households(context: AssessmentContext, columns: Collection[str] | None, amo
 def person_rows(
     context: AssessmentContext, columns: Collection[str] | None, persons: str, around: str = ""
 ) -> Rows:
-    """As `rows`, for `persons`, a SELECT of person_id and household_id. The household's columns are in the
-    kept table `around`."""
+    """As `rows`, for `persons`, a SELECT of person_id and household_id.
+
+    The household's columns come from the materialized table `around`, or from the feature table.
+    """
     spine = f"""
         SELECT s.person_id, {_of_household(context, columns)}
         FROM ({persons}) AS s
@@ -142,7 +147,7 @@ def person_rows(
 
 
 def placeholder(context: AssessmentContext, columns: Collection[str]) -> str:
-    """A row a household, as for a person of whom no indicator says anything."""
+    """A row a household, as a person would have it for whom no indicator has a row."""
     tables = [
         (quote(indicator_table(i.id)), _columns_of(i, columns))
         for i in _indicators_read(context.pack, "person", columns)
@@ -188,7 +193,7 @@ def _columns_of(indicator: Indicator, columns: Collection[str] | None) -> list[s
 
 
 def _of_household(context: AssessmentContext, columns: Collection[str] | None) -> str:
-    """What persons' rules read of their household; the rest would only be copied."""
+    """The household's columns that rules about persons read. Others need not be copied."""
     rules = _rules_of_persons(context.pack)
     read = {c for r in rules for c in r.columns if _subject_of(context.pack, c) == "household"}
     read = {c for c in read if columns is None or c in columns}

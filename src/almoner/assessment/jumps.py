@@ -24,8 +24,11 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Households that newly came under a signal, out of those at risk: this month and in the months before
-    it, in an area and in its neighbours. `past_at_risk` and `near_past_at_risk` are household-months."""
+    """Counts of one area and signal: households newly under the signal, and households at risk.
+
+    In the month, and in the months before it; of the area and of its neighbours. `past_at_risk` and
+    `near_past_at_risk` are household-months.
+    """
 
     started: int
     at_risk: int
@@ -39,9 +42,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`rise`: by how much the neighbours' own rate rose, at least 1. `expected_past` and `expected_near`
-    are households this month, at the own past rate (times `rise`) and at the neighbours' rate of this
-    month. `chance_past` and `chance_near` are the probabilities of so many or more."""
+    """Both tests of one area.
+
+    `rise` is the factor by which the neighbours' own rate rose, at least 1. `expected_past` and
+    `expected_near` are households in the month: at the area's past rate times `rise`, and at the neighbours'
+    present rate. `chance_past` and `chance_near` are the probabilities of so many or more.
+    """
 
     rise: float
     expected_past: float
@@ -57,11 +63,11 @@ class Comparison:
 def stand_out(
     counts: Sequence[Counts], comparisons: int, *, chance: float, least: float, ratio: float
 ) -> list[tuple[int, Comparison, float]]:
-    """Which of `counts` jumped: their index, both tests, and the larger chance corrected for `comparisons`.
+    """The `counts` that jumped: index, both tests, and the larger probability corrected for `comparisons`.
 
-    One jumps when at least `least` households started, at least `ratio` times what its past and what its
-    neighbours let expect, and the corrected chance is at most `chance`. `comparisons` is how many were
-    looked at in all: those that are not among `counts` because they cannot pass are counted too.
+    A count jumps when at least `least` households started, at least `ratio` times both expectations, and the
+    corrected probability is at most `chance`. `comparisons` is the number of comparisons in all. It includes
+    those that were left out of `counts` because they could not pass.
     """
     able = [i for i, c in enumerate(counts) if c.started >= least and c.near_at_risk > 0]
     compared = zip(able, compare([counts[i] for i in able], least), strict=True)
@@ -75,10 +81,10 @@ def _times_enough(started: int, found: Comparison, ratio: float) -> bool:
 
 
 def compare(counts: Sequence[Counts], weight: float) -> list[Comparison]:
-    """Both tests of each of `counts`, in their order; each has somebody at risk.
+    """Both tests of each of `counts`, in their order; each must have households at risk.
 
-    `weight` holds the neighbours' rise back where they are few: as if so many more had been seen and
-    expected.
+    `weight` shrinks the neighbours' rise towards 1 where they are few: as many households are added to what
+    was seen and to what was expected.
     """
     if not counts:
         return []
@@ -107,8 +113,7 @@ def _comparison(c: Counts, rise: float, chance_past: float, chance_near: float) 
 
 
 def _rise(c: Counts, weight: float) -> float:
-    """What all rose by is no jump of one: the neighbours' rise is expected of the area as well. Never
-    below 1."""
+    """The neighbours' rise, at least 1: a rise everywhere is expected here too, and is no jump."""
     if not c.near_past_at_risk:
         return 1.0
     expected = c.near_past_started * c.near_at_risk / c.near_past_at_risk
@@ -116,13 +121,15 @@ def _rise(c: Counts, weight: float) -> float:
 
 
 def times(observed: float, expected: float) -> float:
-    """The ratio of what was seen to what was expected; infinite where nothing was."""
+    """The ratio of observed to expected; infinite where nothing was expected."""
     return observed / expected if expected else inf
 
 
 def holm(chances: Sequence[float], comparisons: int) -> list[float]:
-    """Each chance, corrected for `comparisons` made in all, in the order given. Those that are not listed
-    count as 1."""
+    """Holm's correction of probabilities out of `comparisons` tests in all, in the order given.
+
+    Tests that are not listed count with probability 1.
+    """
     if not chances:
         return []
     from statsmodels.stats.multitest import multipletests
@@ -137,8 +144,10 @@ def holm(chances: Sequence[float], comparisons: int) -> list[float]:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """statsmodels collects garbage after each correction. In a process as large as a sweep's that takes
-    longer than all of the tests, so there is nothing for it to look through meanwhile."""
+    """Hold off garbage collection, which statsmodels starts after each correction.
+
+    In a process as large as a sweep's it would take longer than all of the tests.
+    """
     if gc.get_freeze_count():  # as in a worker; to thaw what others froze would slow it down from then on
         yield
         return
@@ -151,8 +160,10 @@ def _without_collection() -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Jump:
-    """One area whose rate of one signal jumped in `month` (its last day). `corrected`: the chance after
-    `comparisons`."""
+    """An area whose rate of one signal jumped in `month` (its last day).
+
+    `corrected` is the probability after correction for `comparisons`.
+    """
 
     signal: str
     area: str
@@ -169,5 +180,5 @@ class Jump:
 
     @property
     def excess(self) -> float:
-        """Households more than the larger of what its past and what its neighbours let expect."""
+        """Households above the larger of both expectations."""
         return self.counts.started - max(self.comparison.expected_past, self.comparison.expected_near)

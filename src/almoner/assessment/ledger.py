@@ -1,12 +1,12 @@
-"""What is open, and the record of every change: nothing here is ever overwritten but the present state.
+"""The ledger: active findings, and a record of every change that is never overwritten.
 
-A *finding* is a signal or something proposed that holds for a subject now. Findings come in a table
+A *finding* is a signal, an alert or a proposal that holds for a subject now. Findings come in a table
 
     item, subject, subject_id, household_id, person_id, area, level, severity, digest
 
-and are compared with what is open in the scope: not open before means raised, another digest means
-changed, open before and now known to be false means cleared. What has become unknown stays open until it
-expires.
+and are compared with the active findings of the scope. A finding is raised when it was not active, changed
+when its digest differs, and cleared when it was active and is known to be false. A finding that has become
+unknown stays active until it expires.
 """
 
 from __future__ import annotations
@@ -24,14 +24,8 @@ from almoner.assessment.templates import Template
 from almoner.engines import Engine, quote
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
-CHANGE_COLUMNS = (
-    "key",
-    "change",
-    "household_id",
-    "person_id",
-    "area",
-)  # of what moved, all that a change in the outbox repeats
-CONCERNED = "concerned"  # the kept table of the households about which something moved
+CHANGE_COLUMNS = ("key", "change", "household_id", "person_id", "area")  # that the outbox has of a finding
+CONCERNED = "concerned"  # the materialized table of households with a finding that moved
 
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS assessment;
@@ -87,17 +81,8 @@ CREATE TABLE IF NOT EXISTS assessment.area_month (
 """
 
 FINDING_COLUMNS = "item, subject, subject_id, household_id, person_id, area, level, severity, digest"
-_REPLACED, _DIFFERENT = (
-    "standing_over",
-    "standing_different",
-)  # kept tables, while the state is brought up to date
-_UPDATED = (
-    "level",
-    "severity",
-    "digest",
-    "area",
-    "household_id",
-)  # of what stands, all that later findings may change
+_REPLACED, _DIFFERENT = "standing_over", "standing_different"  # materialized tables of `reconcile`
+_UPDATED = ("level", "severity", "digest", "area", "household_id")  # that may differ in a later finding
 EMPTY_FINDINGS = """
 SELECT
   NULL::VARCHAR AS item,
@@ -116,8 +101,11 @@ NONE_DISPROVED = "SELECT NULL::VARCHAR AS key LIMIT 0"
 
 @dataclass(frozen=True)
 class RenderedChange:
-    """What is told of some moved findings: `select` gives the columns `CHANGE_COLUMNS` and `body` (JSON); with a
-    `template`, a body is a list of answers."""
+    """The changes of some moved findings, ready for the outbox.
+
+    `select` gives the columns `CHANGE_COLUMNS` and `body` (JSON). With a `template`, a body is the list of
+    its bindings.
+    """
 
     select: str
     template: Template | None = None
@@ -126,25 +114,26 @@ class RenderedChange:
 
 @dataclass(frozen=True)
 class OutboxBatch:
-    """A kept table of changes for the outbox, with the form of their bodies."""
+    """A materialized table of changes for the outbox, with the template of their bodies."""
 
     table: str
     template: Template | None
 
 
 def moved_table(kind: Kind) -> str:
-    """The kept table of the findings of a kind that moved: `key, change`, and the columns of a finding."""
+    """The materialized table of a kind's findings that moved: `key, change`, and the columns of a finding."""
     return f"moved_{kind}"
 
 
 def create(engine: Engine) -> None:
-    """Make the ledger's tables where they are missing."""
+    """Create the ledger's tables that are missing."""
     for statement in SCHEMA.split(";"):
         if statement.strip():
             engine.execute(statement)
 
 
 def keyed(kind: Kind, findings: str) -> str:
+    """A SELECT of findings with their key and kind."""
     return f"""
         SELECT
           '{kind}:' || item || ':' || subject || ':' || subject_id AS key,
@@ -156,8 +145,11 @@ def keyed(kind: Kind, findings: str) -> str:
 
 @dataclass(frozen=True)
 class Compared:
-    """Findings of a kind that are compared with what stands: the kept tables of findings and of keys known
-    to be false, and, by item, the days after which an unknown finding is let go."""
+    """Findings of a kind, to be compared with the active ones.
+
+    `findings` and `disproved` are materialized tables of findings and of keys known to be false. `expiry`
+    gives by item the days after which an unknown finding is cleared.
+    """
 
     kind: Kind
     findings: str
@@ -168,9 +160,9 @@ class Compared:
 def find_moves(
     engine: Engine, compared: Sequence[Compared], active: str, as_of: dt.date, *, scoped: bool
 ) -> dict[Kind, dict[str, dict[str, int]]]:
-    """Compare what was found with the table `active`, and keep a `moved_table` of each kind.
+    """Compare findings with the table `active`, and materialize the `moved_table` of each kind.
 
-    `scoped`: only the households in view are looked at. Gives, by kind and item, how many were raised,
+    With `scoped`, only households in view are compared. Gives, by kind and item, how many were raised,
     changed and cleared.
     """
     engine.materialize_each((moved_table(c.kind), _moves(c, active, as_of, scoped), None) for c in compared)
@@ -234,21 +226,25 @@ def _moves(compared: Compared, active: str, as_of: dt.date, scoped: bool) -> str
 
 
 def moved_items(engine: Engine, kind: Kind) -> list[str]:
-    """The items of a kind of which something moved."""
+    """The items of a kind with a finding that moved."""
     return [item for (item,) in engine.rows(f"SELECT DISTINCT item FROM {moved_table(kind)} ORDER BY item")]
 
 
 def removed(kind: Kind, item: str, named: Mapping[str, str]) -> RenderedChange:
-    """What is told where the pack no longer has an item: what stood is let go by its expiry."""
+    """The rendered changes of an item that the pack has dropped: its findings are cleared by expiry."""
     parameters = {"body": json.dumps({**named, "reason": "removed"}), "item": item}
-    return RenderedChange(
-        f"SELECT {', '.join(CHANGE_COLUMNS)}, $body::JSON AS body FROM {moved_table(kind)} WHERE item = $item",
-        parameters=parameters,
-    )
+    select = f"""
+        SELECT
+          {", ".join(CHANGE_COLUMNS)},
+          $body::JSON AS body
+        FROM {moved_table(kind)}
+        WHERE item = $item
+        """
+    return RenderedChange(select, parameters=parameters)
 
 
 def materialize_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
-    """Keep the households about which something of `kinds` moved."""
+    """Materialize `CONCERNED`: the households with a finding of `kinds` that moved."""
     union = " UNION ".join(f"SELECT household_id FROM {moved_table(kind)}" for kind in kinds)
     engine.materialize(CONCERNED, union)
 
@@ -256,9 +252,11 @@ def materialize_concerned(engine: Engine, kinds: Iterable[Kind]) -> None:
 def reconcile(
     engine: Engine, findings: Mapping[Kind, str], active: str, as_of: dt.date, *, scoped: bool
 ) -> None:
-    """Bring what stands up to date with this cycle's findings, whose kept tables are given by kind.
-    `active`: what stood in the scope before (`active_findings_of`, where it is `scoped`); of most of it nothing
-    is different, and is left as it is."""
+    """Bring the active findings up to date with this cycle's, whose tables are given by kind.
+
+    `active` is the table of findings that were active in the scope; with `scoped` it is one of
+    `active_findings_of`. Rows without a difference are not rewritten.
+    """
     row = "s.row" if scoped else "s.rowid"
     cleared = " UNION ALL ".join(
         f"SELECT key FROM {moved_table(kind)} WHERE change = 'cleared'" for kind in findings
@@ -296,12 +294,12 @@ def reconcile(
 
 
 def active_findings_of(condition: str) -> str:
-    """A SELECT of what stands and fulfils the condition, with the place of each row."""
+    """A SELECT of the active findings that fulfil `condition`, with the rowid of each as `row`."""
     return f"SELECT *, rowid AS row FROM assessment.standing WHERE {condition}"
 
 
 def decided(engine: Engine, *findings: tuple[Kind, str]) -> str:
-    """A hash over all that holds now: what a replay must arrive at, bit for bit."""
+    """A hash over all findings that hold now. A replay must arrive at the same."""
     union = " UNION ALL ".join(keyed(kind, table) for kind, table in findings)
     digest = hashlib.sha256()
     for batch in engine.batches(f"SELECT key, level, digest FROM ({union}) ORDER BY key"):
@@ -311,7 +309,7 @@ def decided(engine: Engine, *findings: tuple[Kind, str]) -> str:
 
 
 def write_cycle(engine: Engine, cycle: Mapping[str, Any]) -> None:
-    """Write down that a cycle was run: when, on what, by which pack, and the hash of what it decided."""
+    """Record that a cycle ran: its day, scope and pack, and the hash of what it decided."""
     engine.execute(
         "INSERT INTO assessment.cycle VALUES ($cycle_id, $as_of, $known_at, $scope, $pack_hash, $decided)",
         cycle,
@@ -319,13 +317,23 @@ def write_cycle(engine: Engine, cycle: Mapping[str, Any]) -> None:
 
 
 def emit(engine: Engine, changes: Iterable[tuple[Kind, RenderedChange]]) -> list[OutboxBatch]:
-    """Keep what `write_changes` will write, a table for each item that moved; the engine makes the bodies."""
+    """Materialize the rendered changes, one table for each item that moved; the engine computes the bodies.
+
+    `write_changes` puts them into the outbox.
+    """
     batches: list[OutboxBatch] = []
     selects: list[tuple[str, str, Mapping[str, Any] | None]] = []
     for kind, change in changes:
         table = f"changes:{change.template.digest if change.template else f'{kind}:{len(batches)}'}"
         template = f"'{change.template.digest}'" if change.template else "NULL"
-        select = f"SELECT '{kind}' AS kind, {', '.join(CHANGE_COLUMNS)}, {template}::VARCHAR AS form, body FROM ({change.select})"
+        select = f"""
+            SELECT
+              '{kind}' AS kind,
+              {", ".join(CHANGE_COLUMNS)},
+              {template}::VARCHAR AS form,
+              body
+            FROM ({change.select})
+            """
         selects.append((table, select, change.parameters))
         batches.append(OutboxBatch(table, change.template))
     engine.materialize_each(selects)
@@ -333,8 +341,10 @@ def emit(engine: Engine, changes: Iterable[tuple[Kind, RenderedChange]]) -> list
 
 
 def write_changes(engine: Engine, cycle_id: int, batches: Sequence[OutboxBatch]) -> None:
-    """Write what was told to the outbox: all of a household together, its signals first, so that casework
-    reads each case once."""
+    """Append the batches to the outbox, and drop the tables of the cycle.
+
+    All changes of a household are together, its signals first, so that casework reads each case once.
+    """
     if batches:
         _write_templates(engine, [batch.template for batch in batches if batch.template])
         seq = int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
@@ -377,5 +387,10 @@ def _write_templates(engine: Engine, templates: Sequence[Template]) -> None:
     )
     with engine.register("cycle_templates", rows):
         engine.execute(
-            "INSERT INTO assessment.form SELECT DISTINCT digest, text FROM cycle_templates ON CONFLICT DO NOTHING"
+            """
+            INSERT INTO assessment.form
+            SELECT DISTINCT digest, text
+            FROM cycle_templates
+            ON CONFLICT DO NOTHING
+            """
         )

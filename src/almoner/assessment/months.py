@@ -1,13 +1,12 @@
-"""How many households newly came under each signal, by month and area: what area signals compare.
+"""Count by month and area how many households newly came under each signal, for area alerts to compare.
 
-A household *started* in a month when the signal holds for it, or for one of its members, on what happened
-up to the month's last day, and did not hold on what happened up to the last day of the month before. *At
-risk* were all households for which it did not hold then. Both days are looked at with what is known now,
-so the count of a month depends on the day that it is made on only through corrections; and a month is
-counted only when the feeds that the signal reads are complete for it, so a late feed is a missing month
-and not a fall with a jump behind it.
+A household *started* in a month when the signal holds for it, or for one of its members, at the end of the
+month and did not hold at the end of the month before. *At risk* are all households for which it did not hold
+then. Both days are seen with what is known now, so a count changes later only through corrections.
 
-Counts are kept with two clocks, and with a hash of the rule: another rule counts anew.
+A month is counted when the feeds that the signal reads are complete for it. A late feed thus leaves a missing
+month, not a fall with a jump behind it. Counts have two clocks, and a hash of the rule: when the rule
+changes, months are counted again.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ _YEAR = dt.timedelta(days=366)
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Which months were counted now, for how many signals together, and how long it took."""
+class CountedMonths:
+    """The months that were counted, for how many signals together, and the seconds it took."""
 
     months: tuple[dt.date, ...]
     signals: int
@@ -45,7 +44,9 @@ class Counted:
 
 
 def are_kept(engine: Engine) -> bool:
-    """False in a database that was made before counts were kept and has not been opened for writing since."""
+    """Whether the table of counts exists. It is missing in older databases that were only opened
+    for reading.
+    """
     sql = """
         SELECT count(*)
         FROM information_schema.tables
@@ -55,13 +56,13 @@ def are_kept(engine: Engine) -> bool:
 
 
 def month_end(day: dt.date) -> dt.date:
-    """The last day of the latest month that has ended by `day`; `day` itself may be it."""
+    """The last day of the latest month that has ended by `day`, which may itself be that day."""
     after = day + dt.timedelta(days=1)
     return after.replace(day=1) - dt.timedelta(days=1)
 
 
 def months_before(last: dt.date, count: int) -> list[dt.date]:
-    """`last`, a month's end, and the ends of the `count` months before it; the oldest first."""
+    """The end of month `last` and of the `count` months before it, oldest first."""
     ends = [last]
     for _ in range(count):
         ends.append(ends[-1].replace(day=1) - dt.timedelta(days=1))
@@ -69,7 +70,7 @@ def months_before(last: dt.date, count: int) -> list[dt.date]:
 
 
 def rule_of(pack: Pack, signal: Signal) -> str:
-    """A hash of what decides whether the signal holds, without the values of parameters: those are dated."""
+    """A hash of the signal's rule. Values of parameters are left out, because they are dated."""
     texts = [signal.subject, signal.when.sql, *(pack.indicators[i].sql for i in _indicators(pack, signal))]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
@@ -88,9 +89,10 @@ def feeds_of(pack: Pack, signal: Signal) -> list[Feed]:
 def last_month(
     pack: Pack, signal: Signal, through: Mapping[str, dt.date | None], as_of: dt.date
 ) -> dt.date | None:
-    """The end of the latest month that all feeds of the signal are complete for; None where no feed says so.
+    """The end of the latest month that all feeds of the signal are complete for; None when none was
+    delivered.
 
-    A feed that was never delivered is not waited for. A yearly one is complete for the year that follows.
+    Feeds that were never delivered are left out. A yearly feed counts as complete for the year that follows.
     """
     ends = [
         done + _YEAR if feed.cadence == "yearly" else done
@@ -101,7 +103,7 @@ def last_month(
 
 
 def threshold(engine: Engine, pack: Pack, condition: Condition, as_of: dt.date) -> float | None:
-    """What a threshold of the area signals is worth on `as_of`; None where a parameter in it has ended."""
+    """The value of a threshold of the area alarm on `as_of`; None when one of its parameters has ended."""
     value = engine.value(f"SELECT ({bind(condition.sql, values_at(pack, as_of).plain)})::DOUBLE")
     return None if value is None else float(value)
 
@@ -112,16 +114,16 @@ def count(
     as_of: dt.date,
     known_at: dt.datetime,
     months: int | None = None,
-) -> Counted:
-    """Count the months that are complete and not counted yet, as far back as area signals compare.
+) -> CountedMonths:
+    """Count the complete months that are not counted yet, as far back as area alerts compare.
 
-    With `months`, so many months are counted anew, corrections of the past included; 0 counts none.
+    With `months`, that many months are counted again, with corrections of the past; 0 counts none.
     """
     started = perf_counter()
     months_due = due(engine, pack, as_of, known_at, months)
     count_due(engine, pack, months_due, known_at)
     signals = {signal for listed in months_due.values() for signal in listed}
-    return Counted(tuple(sorted(months_due)), len(signals), perf_counter() - started)
+    return CountedMonths(tuple(sorted(months_due)), len(signals), perf_counter() - started)
 
 
 def due(
@@ -151,10 +153,11 @@ def count_due(
     known_at: dt.datetime,
     until: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Count what `due` gave, each month in a transaction, the oldest first, `until` something else must be
-    done; gives how many months went.
+    """Count what `due` gave, oldest month first, each in a transaction of its own. Gives the number of
+    months.
 
-    Looked at are the end of each month and of the one before it; neighbours share their looks.
+    Counting stops between two months when `until` is true. The state at the end of a month is computed once
+    and serves the month after it.
     """
     before: dt.date | None = None
     counted = 0
@@ -189,14 +192,14 @@ def _signals_on(due: Mapping[dt.date, list[str]], *months: dt.date) -> list[str]
 def _evaluate(
     engine: Engine, pack: Pack, signals: Iterable[str], day: dt.date, known_at: dt.datetime
 ) -> None:
-    """Keep, for each household, which of the signals hold for it on `day`."""
+    """Materialize, for each household, which of the signals hold on `day`."""
     lesser = _with_only(pack, [pack.signals[name] for name in signals])
     with open_context(engine, lesser, day, known_at, closed=True) as context:
         engine.materialize(_STATE, _state(context))
 
 
 def _with_only(pack: Pack, signals: list[Signal]) -> Pack:
-    """The pack with what is needed to tell whether these signals hold, and no more."""
+    """The pack reduced to what these signals need."""
     needed = {name for signal in signals for name in _indicators(pack, signal)}
     bare = {s.id: replace(s, severity=None, levels=(replace(s.levels[-1], when=None),)) for s in signals}
     indicators = {name: i for name, i in pack.indicators.items() if name in needed}

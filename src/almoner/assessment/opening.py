@@ -1,4 +1,4 @@
-"""Open a scope for assessment: views, parameters and indicators."""
+"""Open a scope for assessment: its views, parameters, indicators and feature tables."""
 
 from __future__ import annotations
 
@@ -41,11 +41,10 @@ def open_context(
     closed: bool = False,
     evidence: bool = True,
 ) -> Iterator[AssessmentContext]:
-    """Open the views of a scope (all households when None) and compute what is asked of everybody. For
-    `absent` see `scope_views`.
+    """Open the views of a scope (all households when None) and compute what is needed of everybody.
 
-    `closed`: `as_of` is an earlier day, and nothing that happened after it is in view. Without `evidence`
-    nothing can be recorded.
+    `absent` is described at `scope_views`. With `closed`, `as_of` is an earlier day and later events are not
+    in view. Without `evidence`, findings have no digest and cannot be recorded.
     """
     pack = clocks.on(pack, as_of)
     with ExitStack() as stack:
@@ -77,7 +76,7 @@ def open_context(
 
 
 def register_scope(engine: Engine, households: Sequence[int]) -> AbstractContextManager[None]:
-    """Within the block the table of households that `scope_views` asks for."""
+    """Within the block, the table of households that `scope_views` needs exists."""
     return engine.register(
         SCOPE_TABLE, pa.table({"household_id": pa.array(sorted(set(households)), pa.int64())})
     )
@@ -86,8 +85,10 @@ def register_scope(engine: Engine, households: Sequence[int]) -> AbstractContext
 def _materialized_views(
     engine: Engine, stack: ExitStack, pack: Pack, views: Mapping[str, str]
 ) -> dict[str, str]:
-    """The same for some households: their records are looked up once, and everything else reads the few
-    that were found."""
+    """The same views of some households, over tables in memory.
+
+    Their records are read once, and every statement after that reads only these few rows.
+    """
     read = {feed for i in pack.indicators.values() for c in i.columns for feed in c.feeds}
     views_read = {
         "member",
@@ -100,22 +101,25 @@ def _materialized_views(
     stack.callback(engine.drop, ACTIVE, *tables.values())
     here = "household_id IN (SELECT household_id FROM scope_household)"
     engine.materialize(tables["member"], views["member"])
-    moved_here = f"subject = 'person' AND subject_id IN (SELECT person_id FROM {quote(tables['member'])}) AND NOT {here}"
-    engine.materialize(
-        ACTIVE, " UNION ALL ".join(active_findings_of(those) for those in (here, moved_here))
-    )  # a practice deleted some: not committed
+    moved_here = f"""
+        subject = 'person'
+        AND subject_id IN (SELECT person_id FROM {quote(tables["member"])})
+        AND NOT {here}
+        """
+    # not with the others below: a warm-up has deleted some findings and has not committed
+    engine.materialize(ACTIVE, " UNION ALL ".join(active_findings_of(c) for c in (here, moved_here)))
     with engine.views({"member": f"SELECT * FROM {quote(tables['member'])}"}):
         engine.materialize_each((tables[name], views[name], None) for name in tables.keys() - {"member"})
     return {name: f"SELECT * FROM {quote(table)}" for name, table in tables.items()}
 
 
 def complete_through(engine: Engine) -> dict[str, dt.date | None]:
-    """How far each feed of the open views is complete."""
+    """The last complete day of each feed in the open views."""
     return dict(engine.rows("SELECT feed, complete_through FROM feed"))
 
 
 def early(pack: Pack) -> list[Indicator]:
-    """Indicators that rules for everybody read."""
+    """The indicators that population-wide conditions read."""
     if pack.panel:
         return list(pack.indicators.values())
     columns = {c for condition in population_conditions(pack) for c in condition.columns}
@@ -123,20 +127,20 @@ def early(pack: Pack) -> list[Indicator]:
 
 
 def late(pack: Pack) -> list[Indicator]:
-    """Indicators that are needed of those only who are looked at."""
+    """The indicators that are needed for support candidates only."""
     first = {i.id for i in early(pack)}
     return [i for i in pack.indicators.values() if i.id not in first]
 
 
 def compute(context: AssessmentContext, indicators: Iterable[Indicator]) -> None:
-    """Compute indicators over the open scope."""
+    """Materialize indicators over the open scope."""
     context.engine.materialize_each(
         (indicator_table(i.id), i.sql, parameters(context.values, i)) for i in indicators
     )
 
 
 def parameters(values: ParameterValues, read: Indicator | Timeline) -> Parameters:
-    """What the SQL of one is run with."""
+    """The parameters that the SQL of an indicator or a timeline is run with."""
     return values.among([*read.parameters, *(["as_of"] if "$as_of" in read.sql else [])])
 
 

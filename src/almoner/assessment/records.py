@@ -1,7 +1,7 @@
-"""What earlier cycles wrote down: cycles, findings that are open, and changes. Read here for the stages above.
+"""Read what earlier cycles recorded: cycles, active findings and changes.
 
-The tables are the ledger's (`almoner.assessment.ledger`). Functions that return text return a SELECT, for
-statements that join it.
+The tables belong to `almoner.assessment.ledger`. Functions that return text return a SELECT, for statements
+that join it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ OPEN_HOUSEHOLDS = "SELECT household_id FROM assessment.standing WHERE kind <> 'a
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """A cycle over everybody: `decided` is the hash of all that held then."""
+class SweepRecord:
+    """A cycle over everybody; `decided` is the hash of all findings that held."""
 
     as_of: dt.date
     known_at: dt.datetime
@@ -29,14 +29,14 @@ class Sweep:
 
 
 def next_cycle_id(engine: Engine) -> int:
-    """The number of the next cycle; the first is 1."""
+    """The number of the next cycle, from 1."""
     return 1 + int(engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle"))
 
 
 def last_sweep(
     engine: Engine, as_of: dt.date | None = None, known_at: dt.datetime | None = None
-) -> Sweep | None:
-    """The latest cycle over everybody: of all, or for the day `as_of` and by `known_at`."""
+) -> SweepRecord | None:
+    """The latest sweep; with `as_of` for that day, with `known_at` by that time."""
     given = {"as_of": as_of, "known_at": known_at}
     limits = {"as_of": "as_of = $as_of", "known_at": "known_at <= $known_at"}
     limits_given = {name: value for name, value in given.items() if value is not None}
@@ -51,17 +51,17 @@ def last_sweep(
         """,
         limits_given,
     )
-    return Sweep(*rows[0]) if rows else None
+    return SweepRecord(*rows[0]) if rows else None
 
 
 def open_signals(signal: str | None, columns: str) -> str:
-    """A SELECT of the open findings of one signal, or of all signals."""
+    """A SELECT of the active findings of one signal, or of all signals."""
     only = "" if signal is None else f" AND item = '{signal}'"
     return f"SELECT {columns} FROM assessment.standing WHERE kind = 'signal'{only}"
 
 
 def some_households(engine: Engine, most: int) -> list[int]:
-    """At most `most` households with an open finding, chosen by a hash: the same ones each time."""
+    """At most `most` households with an active finding, always the same ones (ordered by a hash)."""
     rows = engine.rows(
         f"""
         SELECT household_id
@@ -75,24 +75,19 @@ def some_households(engine: Engine, most: int) -> list[int]:
 
 
 def discard_open(engine: Engine, households: Sequence[int]) -> None:
-    """Delete the open findings of `households`; for a transaction that is rolled back."""
+    """Delete the active findings of `households`; for a transaction that is rolled back."""
     listed = ", ".join(str(int(household)) for household in households)
     engine.execute(f"DELETE FROM assessment.standing WHERE household_id IN ({listed})")
 
 
 def changed_households(among: str | None = None) -> str:
-    """A SELECT of the households of which anything was ever found, among those of a table or of all."""
+    """A SELECT of the households with any finding ever, from a table of households or from all."""
     only = "" if among is None else f" WHERE household_id IN (SELECT household_id FROM {among})"
     return f"SELECT household_id FROM assessment.change{only}"
 
 
-def last_change(engine: Engine) -> int:
-    """The number of the latest change; 0 before the first."""
-    return int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
-
-
 def changes_after(engine: Engine, columns: Sequence[str], seq: int, rows: int) -> list[tuple[Any, ...]]:
-    """At most `rows` changes with a larger `seq`, oldest first: `columns`, then template digest and payload."""
+    """At most `rows` changes with a larger `seq`, oldest first: `columns`, template digest and payload."""
     return engine.rows(
         f"""
         SELECT {", ".join(columns)}, form, body
@@ -106,7 +101,7 @@ def changes_after(engine: Engine, columns: Sequence[str], seq: int, rows: int) -
 
 
 def template_texts(engine: Engine, digests: Iterable[str]) -> dict[str, str]:
-    """By digest, the text of each template that a payload was made from."""
+    """By digest, the text of the templates of payloads."""
     wanted_digests = pa.table({"digest": pa.array(sorted(digests), pa.string())})
     with engine.register("wanted_template", wanted_digests):
         return dict(

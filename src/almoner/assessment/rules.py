@@ -1,4 +1,4 @@
-"""Every condition that a rule of the pack reads."""
+"""The conditions that the rules of a pack read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def category_conditions(category: Category) -> list[Condition]:
 
 
 def population_conditions(pack: Pack) -> list[Condition]:
-    """What must be worked out for every subject. All else is worked out for those on whom something rests."""
+    """The conditions to be computed for every subject. All others concern support candidates only."""
     found = [c for s in pack.signals.values() for c in signal_conditions(s)]
     found += [c.held for c in pack.categories.values()]
     found += [g.when for g in pack.watch.groups.values()] if pack.watch else []
@@ -39,5 +39,5 @@ def population_conditions(pack: Pack) -> list[Condition]:
 
 
 def lists_everybody(programme: Programme) -> bool:
-    """Nothing has to happen first: the programme makes its own list."""
+    """Whether the programme makes its own list: no signal and no category has to come first."""
     return not programme.signals and not programme.terms.categories and programme.participation in EVERYBODY

@@ -1,8 +1,7 @@
-"""Signals are judged field by field: those about persons that share an indicator of persons, and those
-about households.
+"""Signal groups: signals that one feature table serves.
 
-Few persons are spoken of in more than one field: the elderly, pupils and patients are not the same people.
-So each field is worked out for its own persons, with its own columns, and not all fields for everybody.
+All signals about households are one group. Signals about persons share a group when they share an indicator
+of persons. Few persons are in more than one group, so each group is computed for its own persons and columns.
 """
 
 from __future__ import annotations
@@ -31,8 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SignalGroup:
-    """Signals of one kind of subject, and the kept table that says of each subject whether they hold;
-    `held` has the rows where one does."""
+    """Signals about one kind of subject.
+
+    `table` has the value of each signal for each subject; `held` has the rows in which one of them is true.
+    """
 
     table: str
     subject: Subject
@@ -45,7 +46,7 @@ class SignalGroup:
 
 
 def signal_groups(pack: Pack) -> list[SignalGroup]:
-    """The fields that cover all signals of the pack."""
+    """The groups that cover all signals of the pack."""
     signals = pack.signals.values()
     households = tuple(s for s in signals if s.subject == "household")
     found = (
@@ -69,14 +70,13 @@ def _with(found: Sequence[SignalGroup], group: SignalGroup) -> list[SignalGroup]
 
 
 def own_indicators(pack: Pack, signal: Signal) -> list[Indicator]:
-    """The indicators of persons by which a person is a subject of the signal."""
+    """The indicators of persons by which a person becomes a subject of the signal."""
     used = (pack.column(name)[0] for name in signal.when.columns)
     return list({i.id: i for i in used if i.subject == "person"}.values())
 
 
 def evaluate(context: AssessmentContext, group: SignalGroup) -> None:
-    """Keep the field's tables: what its signals read of each subject, and whether they hold. That of
-    households is kept already."""
+    """Materialize the group's tables. That of households exists already, as the feature table."""
     if group.subject == "person":
         columns = {c for s in group.signals for condition in signal_conditions(s) for c in condition.columns}
         persons = person_rows(context, columns, _concerned(context, group))
@@ -88,12 +88,12 @@ def evaluate(context: AssessmentContext, group: SignalGroup) -> None:
 
 
 def drop_groups(context: AssessmentContext, found: Sequence[SignalGroup]) -> None:
-    """Let go of what `evaluate` kept."""
+    """Drop the tables of `evaluate`."""
     context.engine.drop(*(f.held for f in found), *(f.table for f in found if f.subject == "person"))
 
 
 def _concerned(context: AssessmentContext, group: SignalGroup) -> str:
-    """A SELECT of the persons for whom a signal of the field can hold, be refuted or be unknown."""
+    """A SELECT of the persons for whom a signal of the group can be true, false or unknown."""
     if _may_hold_for_anybody(context, group):
         return f"SELECT person_id, household_id FROM {COVERED}"
     covered = [f"SELECT person_id FROM {quote(indicator_table(name))}" for name in sorted(group.indicators)]
@@ -106,8 +106,10 @@ def _concerned(context: AssessmentContext, group: SignalGroup) -> str:
 
 
 def _may_hold_for_anybody(context: AssessmentContext, group: SignalGroup) -> bool:
-    """Whether a signal of the field holds in some household for a person of whom its indicators say
-    nothing, as `coalesce(visits, 0) < 2` does."""
+    """Whether a signal of the group can be true for a person without a row in its indicators.
+
+    `coalesce(visits, 0) < 2` is such a condition.
+    """
     whens = signal_columns(context, group.signals)
     columns = {c for s in group.signals for c in s.when.columns}
     found = ", ".join(f"bool_or({quote(name)})" for name in whens)

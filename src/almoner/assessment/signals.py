@@ -1,4 +1,4 @@
-"""Signals in three values: true raises, false clears, unknown does neither and is counted as a blind spot."""
+"""Decide signals in three values: true raises, false clears, unknown does neither and is a blind spot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ FINDINGS, DISPROVED = "signal_findings", "signal_refuted"
 
 @dataclass(frozen=True)
 class Watched:
-    """How one signal stands in the scope: subjects it could speak of, and of how many it cannot say."""
+    """How one signal came out: covered subjects, those for whom it holds, and those for whom it
+    is unknown.
+    """
 
     signal: str
     subjects: int
@@ -33,8 +35,10 @@ class Watched:
 
 
 def find(context: AssessmentContext) -> list[Watched]:
-    """Keep what holds (`signal_findings`) and which standing signals are known to be false
-    (`signal_refuted`). Counts only everybody."""
+    """Materialize `signal_findings`, and `signal_refuted`: the active signals known to be false.
+
+    Gives the counts of each signal in a sweep; a cycle over some households gives none.
+    """
     found = signal_groups(context.pack)
     context.engine.run_parallel([partial(_evaluate, context, group) for group in found])
     holding = (
@@ -53,8 +57,7 @@ def _evaluate(context: AssessmentContext, group: SignalGroup, engine: Engine) ->
 
 
 def digest(context: AssessmentContext, conditions: Sequence[Condition]) -> str:
-    """SQL for a digest over the operands of conditions and the rule itself: another digest is another
-    evidence."""
+    """SQL of a digest over a rule and its operands: evidence has changed when the digest differs."""
     if not context.evidence:
         return "NULL::VARCHAR"
     present = [c for c in conditions if c is not None]
@@ -92,8 +95,7 @@ def _level(context: AssessmentContext, signal: Signal) -> str:
 
 
 def _disproved(context: AssessmentContext, group: SignalGroup) -> str:
-    """All signals of a field in one join: most of what stands is of a few subjects, and a field has many
-    columns."""
+    """The disproved signals of a group in one join, because a group's table has many columns."""
     is_false = " ".join(f"WHEN '{s.id}' THEN NOT w.{quote(holds(s.id))}" for s in group.signals)
     listed = ", ".join(f"'{s.id}'" for s in group.signals)
     return f"""
@@ -105,7 +107,7 @@ def _disproved(context: AssessmentContext, group: SignalGroup) -> str:
 
 
 def _watched(context: AssessmentContext, group: SignalGroup) -> list[Watched]:
-    """All signals of a field in one scan."""
+    """The counts of all signals of a group in one scan."""
     counts = ", ".join(
         f"{_times(spoken)}, {_times(held)}, {_times(f'{held} IS NULL AND {spoken}')}"
         for spoken, held in ((_covered(context, s), quote(holds(s.id))) for s in group.signals)
@@ -115,24 +117,26 @@ def _watched(context: AssessmentContext, group: SignalGroup) -> list[Watched]:
 
 
 def _times(condition: str) -> str:
-    """How often a condition holds; `count_if` alone is unknown where it never is known."""
+    """SQL that counts how often a condition is true; `count_if` alone is null where it is never known."""
     return f"coalesce(count_if({condition}), 0)::BIGINT"
 
 
 def _covered(context: AssessmentContext, signal: Signal) -> str:
-    """Persons count only where an indicator of the signal says something of them: a child is no blind spot
-    of the elderly."""
+    """SQL for whether the signal covers a person: one of its indicators has a row.
+
+    A child is no blind spot of a signal about the elderly.
+    """
     own = own_indicators(context.pack, signal) if signal.subject == "person" else []
     return f"({' OR '.join(quote(has(indicator.id)) for indicator in own)})" if own else "true"
 
 
 def expiry(pack: Pack) -> dict[str, int]:
-    """By signal, the days after which what has become unknown is let go."""
+    """By signal, the days after which an unknown finding is cleared."""
     return {signal.id: signal.expires_days for signal in pack.signals.values()}
 
 
 def render(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
-    """What the outbox tells of the signals that moved."""
+    """The rendered changes of the signals that moved."""
     watch.materialize_layers(context)
     for signal_id in moved_items(context.engine, "signal"):
         signal = context.pack.signals.get(signal_id)

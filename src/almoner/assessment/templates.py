@@ -1,17 +1,17 @@
-"""Forms: what is said alike of everybody, once, with blanks for what differs from one household to the next.
+"""Templates: what a body says to everybody alike, with placeholders for what differs between households.
 
-A body of the outbox is a form and its answers. The form is JSON with every word, label, unit and reference
-as the pack said it at that time; it is kept once under the hash of its text. The answers are a JSON list,
-one value a blank, which the engine writes by itself for all households at once. `fill` puts both together
-to the body that `almoner.support.changes` describes.
+A body of the outbox is a template and its bindings. The template is JSON with every word, label, unit and
+reference as the pack had it at that time; it is stored once, under the hash of its text. The bindings are a
+JSON list with one value a placeholder, which the engine computes for all households at once. `fill` puts both
+together to the body that `almoner.support.changes` describes.
 
-A blank is an object with one of these members:
+A placeholder is an object with one of these members:
 
-    {"$": blank}                                   the answer itself {"$choose": blank, "of": {answer:
-    part}}       the part for the answer (as text; null where there is none) {"$among": blank, "of":
-    [[[key], part]]}       a list: each part of which some key is in the answer, which is a list {"$say":
-    [piece]}                              text: pieces are text, or numbers and facts with their words
-    (`almoner.assessment.wording`)
+    {"$": name}                              the value itself
+    {"$choose": name, "of": {value: part}}   the part for the value (as text); null where there is none
+    {"$among": name, "of": [[[key], part]]}  a list: each part of which some key is in the value, a list
+    {"$say": [piece]}                        text; pieces are text, or values with their words
+                                             (`almoner.assessment.wording`)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Bindings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Template:
-    """`placeholders` names the answers in their order; `body` is an object in which they are used."""
+    """`placeholders` names the bindings in their order; `body` is an object that uses them."""
 
     placeholders: tuple[str, ...]
     body: dict[str, Any]
@@ -45,28 +45,28 @@ class Template:
 
     @classmethod
     def of(cls, text: str) -> Template:
-        """The form that `text` says. It keeps that text: the same form has the same digest for ever."""
+        """The template with this text. The text is kept as it is, so its digest never changes."""
         stored = json.loads(text)
         template = cls(tuple(stored["blanks"]), stored["body"])
         template.__dict__["text"] = text
         return template
 
     def __reduce__(self) -> tuple[Callable[[str], Template], tuple[str]]:
-        """As text to another process."""
+        """Pickle as text."""
         return Template.of, (self.text,)
 
     @cached_property
     def constants(self) -> dict[str, Any]:
-        """The members of the body that are the same for everybody."""
+        """The members of the body without placeholders."""
         return {name: part for name, part in self.body.items() if not has_placeholders(part)}
 
     def bindings(self, values: Sequence[Any]) -> dict[str, Any]:
-        """A stored list of answers, by blank."""
+        """A stored list of values, by placeholder."""
         return dict(zip(self.placeholders, values, strict=True))
 
 
 def fill(part: Any, bindings: Bindings) -> Any:
-    """A part of a form with its blanks filled in."""
+    """A part of a template with its placeholders filled in."""
     if isinstance(part, dict):
         return _filled(part, bindings)
     if isinstance(part, list | tuple):
@@ -75,7 +75,7 @@ def fill(part: Any, bindings: Bindings) -> Any:
 
 
 def has_placeholders(part: Any) -> bool:
-    """Whether anything in a part of a form is left to be answered."""
+    """Whether a part of a template contains a placeholder."""
     if isinstance(part, dict):
         return any(name.startswith("$") or has_placeholders(inner) for name, inner in part.items())
     return isinstance(part, list | tuple) and any(map(has_placeholders, part))
@@ -99,7 +99,7 @@ def _as_key(value: Any) -> str:
 
 
 def say(pieces: Sequence[Any], bindings: Bindings) -> str:
-    """Pieces of a sentence, put together."""
+    """The text of a sentence's pieces."""
     return "".join(piece if isinstance(piece, str) else _render_piece(piece, bindings) for piece in pieces)
 
 
@@ -116,7 +116,7 @@ def _render_piece(piece: Mapping[str, Any], bindings: Bindings) -> str:
 
 
 def number(value: Any) -> str:
-    """A value as people write it: thousands apart, at most two decimals, four below one."""
+    """A value as text: thousands separated, at most two decimals, or four below one."""
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, dt.date | str):

@@ -1,5 +1,7 @@
-"""What happened to households over months: the pack's timelines, for people who work on a case. Nothing is
-decided by them."""
+"""Compute the pack's timelines: values of households by month, for people who work on a case.
+
+Nothing is decided by them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ _HOUSEHOLDS = "timeline_wanted"
 
 @dataclass(frozen=True)
 class TimelineSeries:
-    """One timeline of a household, or of a person in it: the months that have a value, the oldest first."""
+    """One timeline of a household, or of a person in it: the months that have a value, oldest first."""
 
     household_id: int
     person_id: int | None
@@ -39,8 +41,10 @@ def lines(
     known_at: dt.datetime,
     households_of: Mapping[str, Sequence[int]],
 ) -> Iterator[TimelineSeries]:
-    """For each timeline the lines of the households that it is `households_of` for, by one statement. Only their
-    records are in view."""
+    """The series of each timeline for the households listed under its id, with one statement a timeline.
+
+    Only the records of these households are in view.
+    """
     pack = clocks.on(pack, as_of)
     households = sorted({household for chosen in households_of.values() for household in chosen})
     if not households:
@@ -61,8 +65,7 @@ def lines(
 
 
 def circumstances(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> str:
-    """A hash of everything but facts of households that the lines depend on: the pack, and how far the
-    feeds that they read are complete."""
+    """A hash of what the series depend on beside facts: the pack, and how far their feeds are complete."""
     with engine.views(scope_views(pack.feeds, known_at, None)):
         through = watermarks.values(complete_through(engine), as_of)
     read = sorted({name for timeline in pack.timelines.values() for name in timeline.parameters})
@@ -71,7 +74,7 @@ def circumstances(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datet
 
 
 def _since(as_of: dt.date) -> dt.date:
-    """The first of the last `MONTHS` months, the present one included."""
+    """The first day of the last `MONTHS` months, the present one included."""
     months = as_of.year * 12 + as_of.month - MONTHS
     return dt.date(months // 12, months % 12 + 1, 1)
 

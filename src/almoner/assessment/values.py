@@ -1,4 +1,4 @@
-"""The pack's parameters in force on a day: plain values, and a table by area for those that an area changes."""
+"""The pack's parameters in force on a day: values, and a table by area for those that depend on it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from almoner.policy.model.pack import Feed, Pack, Parameter, Role
 
 @dataclass(frozen=True)
 class ParameterValues:
-    """`plain` by name, `as_of` among them; `by_area` names those that come as a column instead."""
+    """`plain` values by name, `as_of` among them; `by_area` names the parameters that come as a column."""
 
     as_of: dt.date
     plain: Mapping[str, Value]
     by_area: frozenset[str]
 
     def with_watermarks(self, complete_through: Mapping[str, dt.date | None]) -> ParameterValues:
-        """With how far each feed is complete (`almoner.policy.watermarks`)."""
+        """The same with the last complete month or day of each feed (`almoner.policy.watermarks`)."""
         return replace(self, plain={**self.plain, **watermarks.values(complete_through, self.as_of)})
 
     def among(self, names: Iterable[str]) -> dict[str, Value]:
-        """The values of `names`, for the engine's named parameters."""
+        """The values of `names`, to be bound to a statement."""
         return {name: self.plain[name] for name in names}
 
 
 def values_at(pack: Pack, as_of: dt.date) -> ParameterValues:
-    """What every parameter of the pack is worth on `as_of`; an ended one is unknown (None)."""
+    """The value of every parameter of the pack on `as_of`; None for one that has ended."""
     plain: dict[str, Value] = {"as_of": as_of}
     for parameter in pack.parameters.values():
         found = parameter.at(as_of)
@@ -42,8 +42,10 @@ def values_at(pack: Pack, as_of: dt.date) -> ParameterValues:
 
 
 def area_table(engine: Engine, pack: Pack, values: ParameterValues) -> pa.Table:
-    """One row an area: `area` and a column for each area-scoped parameter, from the nearest area above
-    that sets it."""
+    """One row an area: `area`, and a column for each area-scoped parameter.
+
+    A value comes from the area itself or from the nearest one above it that sets the parameter.
+    """
     parents = _parents(engine, pack)
     scoped = [pack.parameters[name] for name in sorted(values.by_area)]
     columns = {

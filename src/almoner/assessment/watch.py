@@ -1,8 +1,8 @@
-"""The four layers of the watch: which of them each signal of a household belongs to.
+"""The four layers of the watch, and to which of them each signal of a household belongs.
 
-Points: its subject is in a group of the watch list; a household is, when it or one of its members is.
-Lines: its theme. Areas: the household's area and all around it, by level. Surface: found in the whole
-population, outside the watch list.
+Points: its subject is in a group of the watch list; a household is when one of its members is. Lines: the
+theme of the signal. Areas: the household's area and those above it, by level. Surface: found in the
+population outside the watch list.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ _NOBODY = "SELECT NULL::VARCHAR AS grp, NULL::BIGINT AS household_id, NULL::BIGI
 
 @dataclass(frozen=True)
 class Layers:
-    """Signals that hold now, by layer. `signals` gives for each signal how many are on the list and how
-    many are not."""
+    """Counts of signals that hold now, by layer.
+
+    `areas` counts areas of a level with at least one signal. `signals` gives for each signal the number on
+    the watch list and the number outside it.
+    """
 
     points: Mapping[str, int] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
@@ -40,8 +43,11 @@ class Layers:
 
 
 def find(context: AssessmentContext, findings: str) -> None:
-    """Keep the watch list (`watch_listed`); who joins or leaves it changes the evidence of a signal in
-    `findings`."""
+    """Materialize the watch list (`watch_listed`).
+
+    The digest of each finding then covers its groups: joining or leaving the list changes a signal's
+    evidence.
+    """
     groups = context.pack.watch.groups.values() if context.pack.watch else ()
     context.engine.materialize(LISTED, " UNION ALL ".join(_members(context, g) for g in groups) or _NOBODY)
     if groups:
@@ -70,7 +76,7 @@ def _members(context: AssessmentContext, group: WatchGroup) -> str:
 
 
 def _on_list(subjects: str) -> str:
-    """Each of `subjects` (a table as of findings) with each group that it is in."""
+    """The rows of `subjects` (a table of findings) with each group that they are in."""
     return f"""
         SELECT DISTINCT f.item, f.subject, f.subject_id, f.household_id, l.grp
         FROM {subjects} AS f
@@ -130,7 +136,7 @@ def _areas_with_signals(context: AssessmentContext, findings: str) -> dict[str, 
 
 
 class Above:
-    """The areas that an area lies in, itself included, by level; read once."""
+    """The areas above an area, itself included, by level; read once."""
 
     def __init__(self, context: AssessmentContext) -> None:
         self._parents: dict[str, str | None] = {}
@@ -150,7 +156,7 @@ class Above:
         self._known = frozenset(layer.levels)
 
     def of(self, area: str | None) -> dict[str, str]:
-        """Code by level, the smallest first."""
+        """The code by level, smallest level first."""
         found: dict[str, str] = {}
         while area is not None and area in self._levels and area not in found.values():
             if self._levels[area] in self._known:
@@ -160,8 +166,7 @@ class Above:
 
 
 def materialize_layers(context: AssessmentContext) -> None:
-    """Keep, of the signals that moved, the groups that their subjects are in and the areas that theirs
-    lies in."""
+    """Materialize the groups and the areas of the signals that moved."""
     if context.pack.watch is None:
         return
     moved = moved_table("signal")
@@ -196,7 +201,7 @@ def materialize_layers(context: AssessmentContext) -> None:
 
 
 def layers(context: AssessmentContext, signal: Signal, explainer: Explainer) -> dict[str, Any] | None:
-    """What the body of a signal says of its layers; None where the pack has no watch. After `materialize_layers`."""
+    """The layers in a signal's body, after `materialize_layers`; None where the pack has no watch."""
     watch = context.pack.watch
     if watch is None:
         return None

@@ -1,10 +1,10 @@
-"""Conditions and arithmetic in words: a sentence with blanks for the numbers, in each of a pack's languages.
+"""Put conditions and arithmetic into words, in each language of a pack, with placeholders for numbers.
 
-Pieces of a sentence are made once from the expression; `almoner.assessment.templates.say` puts a household's
-answers in. A piece is text, or
+Pieces of a sentence are made once from the expression; `almoner.assessment.templates.say` fills in a
+household's values. A piece is text, or one of
 
-    {"$": blank, "one": unit, "many": unit, "yes": word, "no": word, "unknown": word} {"$branch": blank,
-    "of": [[piece]], "unknown": word}          the branch of a CASE that was taken, by its number
+    {"$": name, "one": unit, "many": unit, "yes": word, "no": word, "unknown": word}
+    {"$branch": name, "of": [[piece]], "unknown": word}   the branch of a CASE, by its number
 """
 
 from __future__ import annotations
@@ -72,9 +72,8 @@ COMPARISONS = (exp.LT, exp.GT, exp.LTE, exp.GTE, exp.EQ, exp.NEQ)
 class Wording:
     """Renders the expressions of one pack in one language.
 
-    A blank is named as the operand, or as `slots` of an expression says: the values of both sides of a
-    comparison and the branch that a CASE took. `constants` are values of parameters that are the same for
-    everybody; others are blanks.
+    A placeholder is named after its operand, or as `slots` names an expression. `constants` are values of
+    parameters that are the same for everybody; other parameters become placeholders.
     """
 
     def __init__(
@@ -87,12 +86,14 @@ class Wording:
         self._steps = steps or {}
 
     def sentence(self, node: exp.Expr, slot: str) -> list[Piece]:
-        """The pieces of the sentence for `node`, whose extra values are named by `slot`."""
+        """The pieces of the sentence for `node`; `slot` begins the names of its further placeholders."""
         return _merged(self._render(node, slot))
 
     def unit(self, unit: str | None, count: int = 2) -> str:
-        """A unit in words, such as 元/人/月 or CNY a person a month; a lone English one in the plural, but
-        for one."""
+        """A unit in words: 元/人/月, or CNY a person a month.
+
+        A single English word is in the plural unless `count` is 1.
+        """
         if not unit or unit == "1":
             return ""
         per = ["·".join(self._unit_word(atom) for atom in part.split("*")) for part in unit.split("/")]
@@ -186,8 +187,7 @@ class Wording:
         return self._named(label, self._value(name, unit), alone=alone)
 
     def _named(self, label: str, value: Piece, *, alone: bool = False) -> list[Piece]:
-        """A label with its value: `Age (81 years)` in an English comparison, `Lives alone: yes` for a
-        fact, and 年龄：81 岁."""
+        """A label with its value: `Age (81 years)` in a comparison, `Lives alone: yes` alone, and 年龄：81 岁."""
         if self._language != "en":
             return [label, "：", value]
         return [label, ": ", value] if alone else [label, " (", value, ")"]
@@ -215,18 +215,17 @@ def _is_single(node: exp.Expr) -> bool:
 
 
 def _is_alone(node: exp.Expr) -> bool:
-    """Whether `node` is a condition by itself, and no part of a comparison or a sum."""
+    """Whether `node` is a whole condition, not part of a comparison or a sum."""
     return node.parent is None or isinstance(node.parent, _LOGIC) or takes_for_granted(node.parent)
 
 
 def case_key(node: exp.Case) -> str:
-    """The name of the slot that says which branch of a CASE was taken."""
+    """The name of the placeholder with the number of the branch that a CASE took."""
     return "case " + node.sql()
 
 
 def slots(node: exp.Expr) -> dict[str, exp.Expr]:
-    """What a row must carry besides the operands so that `node` can be put in words, as expressions to be
-    computed."""
+    """The expressions, other than operands, whose values a sentence about `node` needs, by name."""
     found: dict[str, exp.Expr] = {}
     if isinstance(node, exp.Binary) and isinstance(node, COMPARISONS):
         found |= {"left": node.left.copy(), "right": node.right.copy()}

@@ -36,7 +36,7 @@ class OwnProcess:
         here, there = Pipe()
         with there:
             words = [sys.executable, "-m", __name__, str(folder), str(there.fileno())]
-            self._process = Popen(words, stdin=DEVNULL, pass_fds=[there.fileno()])  # noqa: S603 - our own module
+            self._process = Popen(words, stdin=DEVNULL, pass_fds=[there.fileno()])  # noqa: S603 - our own
         self._connection = here
         self.process = self._process.pid
 
@@ -63,11 +63,11 @@ class OwnProcess:
 
 def main(folder: str, number: str) -> None:
     """The other side: does what comes through the pipe until it is closed."""
-    for told_to_all in (
+    for number_of_signal in (
         signal.SIGINT,
         signal.SIGTERM,
     ):  # a terminal and a service manager tell both; who started this one closes the pipe
-        signal.signal(told_to_all, signal.SIG_IGN)
+        signal.signal(number_of_signal, signal.SIG_IGN)
     from almoner import casework, home
 
     casework.setup(home.load(Path(folder)))

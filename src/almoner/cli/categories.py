@@ -12,7 +12,7 @@ from almoner.policy.model.terms import say
 
 
 def categories_json(outcome: CycleOutcome) -> dict[str, Any]:
-    """By category; `unknown_guards` counts by guard, in the order of the file, why an exit cannot be said."""
+    """By category. `unknown_guards` counts the undecided exits by guard, in the order of the file."""
     return {
         r.category: {
             "looked_at": r.subjects,

@@ -299,7 +299,7 @@ def _show_change(change: PackChange) -> None:
 
 
 def _around(before: str | None, after: str | None) -> tuple[str | None, str | None]:
-    """Of two long texts the part that differs, with some of what stands around it."""
+    """The part of two long texts that differs, with some text around it."""
     if before is None or after is None or max(len(before), len(after)) <= _LONG:
         return before, after
     same = _shared(before, after)

@@ -70,9 +70,9 @@ def show(outcome: CycleOutcome, pack: Pack, language: str) -> None:
 
 
 def _rows(
-    layer: Words, labels: Mapping[str, Words], counts: Mapping[str, int], of: str, language: str
+    layer: Words, labels: Mapping[str, Words], counts: Mapping[str, int], unit: str, language: str
 ) -> list[tuple[object, ...]]:
-    return [(say(layer, language), say(labels[name], language), counts.get(name, 0), of) for name in labels]
+    return [(say(layer, language), say(labels[name], language), counts.get(name, 0), unit) for name in labels]
 
 
 def _show_areas(outcome: CycleOutcome, pack: Pack, language: str) -> None:

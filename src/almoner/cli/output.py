@@ -1,4 +1,4 @@
-"""Results go to standard output: words for people, or one JSON object with --json. Logs and progress go to
+"""Prints results to standard output, as text or (with --json) as one JSON object. Logs and progress go to
 standard error."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`almoner status`: how real time goes. Asked often, so it loads no engine."""
+"""`almoner status`: shows the state of the worker. It is called often, so it loads no engine."""
 
 from __future__ import annotations
 

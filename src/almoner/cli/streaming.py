@@ -1,4 +1,4 @@
-"""`almoner work` and `token`: real time."""
+"""`almoner work` and `token`: the commands of real time."""
 
 from __future__ import annotations
 

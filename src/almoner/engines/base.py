@@ -26,11 +26,11 @@ def quote(name: str) -> str:
 
 @dataclass(frozen=True)
 class Join:
-    """A kept table to stand beside other rows: its row (there is at most one) whose column `key` has the
-    value of their column `on`.
+    """A materialized table to be left-joined to other rows.
 
-    `columns` gives the name beside them of each of its columns; `found` names one more, which says whether
-    there is a row.
+    A row of theirs takes the row, at most one, whose column `key` equals their column `on`. `columns` maps
+    its columns to the names that they get. `present` names a further column, which says whether there is a
+    row.
     """
 
     table: str
@@ -41,8 +41,7 @@ class Join:
 
 
 def join_select(select: str, tables: Sequence[Join]) -> str:
-    """A SELECT of the rows of `select` with the columns of `tables` beside them; empty where a table has
-    no row."""
+    """The SELECT of a left join of `select` with `tables`."""
     listed, joins = "", ""
     for n, t in enumerate(tables):
         listed += "".join(f", t{n}.{quote(column)} AS {quote(name)}" for column, name in t.columns.items())
@@ -52,7 +51,7 @@ def join_select(select: str, tables: Sequence[Join]) -> str:
 
 
 def with_columns(select: str, more: Mapping[str, str]) -> str:
-    """A SELECT with columns, by name SQL over the others, beside all others."""
+    """The SELECT of all columns and of further ones, given as SQL by name."""
     columns = "".join(f", {sql} AS {quote(name)}" for name, sql in more.items())
     return f"SELECT *{columns} FROM ({select})" if columns else select
 
@@ -95,56 +94,64 @@ class Engine(ABC):
 
     @abstractmethod
     def views(self, definitions: Mapping[str, str]) -> AbstractContextManager[None]:
-        """Within the block, bare table names mean the views of `definitions` (name to SELECT); nobody else
-        sees them. Blocks may be nested; the inner one's hide the outer one's."""
+        """Within the block, bare table names mean the views of `definitions` (name to SELECT).
+
+        Blocks may be nested: inner views hide outer ones.
+        """
 
     @abstractmethod
     def materialize(self, name: str, select: str, parameters: Parameters | None = None) -> int:
-        """Compute `select` once and keep it as a table called `name` until the engine is closed or it is
-        kept anew; it may read what was kept under that name before. Gives how many rows it has."""
+        """Compute `select` and keep it as the table `name`, until it is dropped or the engine is closed.
+
+        It may read an earlier table of that name. Gives the number of rows.
+        """
 
     @abstractmethod
     def append_rows(self, name: str, select: str) -> int:
-        """Add the rows of `select`, which has the same columns in the same order, to a kept table. Gives
-        how many it added."""
+        """Append the rows of `select` to a materialized table with the same columns. Gives their number."""
 
     @abstractmethod
     def delete_rows(self, name: str, condition: str) -> None:
-        """Take the rows out of a kept table for which `condition` holds."""
+        """Delete the rows of a materialized table for which `condition` is true."""
 
     def materialize_each(self, selects: Iterable[tuple[str, str, Parameters | None]]) -> None:
-        """As `materialize` for each name, SELECT and parameters, in any order or at once: none reads another, or
-        what is not committed."""
+        """As `materialize` for each name, SELECT and parameters, in any order or in parallel.
+
+        None may read another, or anything that is not committed.
+        """
         for name, select, parameters in selects:
             self.materialize(name, select, parameters)
 
     def run_parallel(self, tasks: Sequence[Callable[[Engine], T]]) -> list[T]:
-        """What each task gives, in their order; they are done in any order or at once. Each is handed the
-        engine that it is to ask. They keep and offer tables of their own names, and read none but those,
-        what was kept before, and what is committed.
+        """The results of the tasks, in their order; tasks run in any order or in parallel.
+
+        Each gets the engine to use. A task may materialize and register tables under names of its own. It may
+        read these, tables from before, and what is committed.
         """
         return [task(self) for task in tasks]
 
     def materialize_join(
         self, name: str, select: str, tables: Sequence[Join], more: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        """As `materialize` of `join_select(select, tables)`; with `more`, columns (by name) that are SQL over all of
-        these."""
+        """As `materialize` of `join_select(select, tables)`.
+
+        `more` adds columns, given by name as SQL over all of these.
+        """
         self.materialize(name, with_columns(join_select(select, tables), more))
 
     @abstractmethod
     def drop(self, *names: str) -> None:
-        """Let go of what `materialize` kept."""
+        """Drop tables that were materialized."""
 
     def small_batch(self) -> AbstractContextManager[None]:
-        """Within the block statements are about few rows: what it costs to begin one counts, not how it is
-        spread over processors."""
+        """Within the block statements are about few rows, so that their overhead counts more than their
+        speed.
+        """
         return nullcontext()
 
     @abstractmethod
     def cache_plans(self) -> None:
-        """From now on the same is asked of few rows again and again: what it costs to begin may be spent
-        at once."""
+        """From now on the same statements about few rows are repeated, so that preparing them pays."""
 
     @abstractmethod
     def close(self) -> None: ...

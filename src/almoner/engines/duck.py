@@ -72,10 +72,10 @@ class DuckEngine(Engine):
         self._second: tuple[Plans, duckdb.DuckDBPyConnection, ThreadPoolExecutor] | None = (
             None  # of another processor
         )
-        self._temp_tables: set[str] = set()  # names of temporary tables
+        self._temp_tables: set[str] = set()
         self._small_batch = False  # whether statements are about few rows now, and plans are kept
         self._passes_as_tables = passes_as_tables
-        self._threads: int | None = None  # how many there are for many rows, while they rest
+        self._threads: int | None = None  # the number to give back after small-batch mode
         self._attached = path is not None
         if path:
             self._attach(path, read_only)
@@ -137,7 +137,7 @@ class DuckEngine(Engine):
         try:
             yield
         except BaseException:
-            with suppress(duckdb.Error):  # in a transaction that has failed it is gone already
+            with suppress(duckdb.Error):  # a failed transaction has removed it
                 self._connection.unregister(name)
             raise
         self._connection.unregister(name)
@@ -150,7 +150,7 @@ class DuckEngine(Engine):
             yield
         except BaseException:
             self._connection.rollback()
-            self._temp_tables = tables  # those that were made are gone, those that were dropped are back
+            self._temp_tables = tables  # the rollback has restored these
             self._cache.clear()
             self._plans.lost()
             raise
@@ -163,7 +163,7 @@ class DuckEngine(Engine):
         try:
             yield
         except BaseException:
-            with suppress(EngineError):  # in a transaction that has failed they are gone already
+            with suppress(EngineError):  # a failed transaction has removed them
                 self._restore(outer, definitions)
             raise
         self._restore(outer, definitions)
@@ -298,7 +298,7 @@ class DuckEngine(Engine):
     def _wake(self) -> None:
         """Give back the threads that small-batch mode left idle."""
         if self._threads is not None:
-            with suppress(EngineError):  # in a transaction that has failed nothing can be set
+            with suppress(EngineError):  # a failed transaction allows no SET
                 self.execute(f"SET threads = {self._threads}")
                 self._threads = None
 
@@ -311,7 +311,7 @@ class DuckEngine(Engine):
             self._second[2].shutdown()
         self._connection.close()
         if self._spill:
-            with suppress(OSError):  # another process still works there
+            with suppress(OSError):  # another process still uses it
                 self._spill.rmdir()
 
 
@@ -347,7 +347,7 @@ def _spilling(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
     leaves behind, not a secret for years.
     """
     if not folder.exists():
-        with suppress(OSError):  # a folder that cannot be written to is read only
+        with suppress(OSError):  # the database is read-only in a folder without write access
             folder.mkdir(mode=0o700)
     return {"temp_directory": str(folder), "temp_file_encryption": True, "force_mbedtls_unsafe": True}
 

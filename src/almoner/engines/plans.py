@@ -75,10 +75,10 @@ class PlanCache:
     """What the plans of all connections to one database read: buffers by name, and the open views."""
 
     buffers: dict[str, Buffer] = field(default_factory=dict)
-    exchanged: int = 0  # how often a slot was given other columns: plans from before do not fit any more
-    made: int = 0  # how many slots were made
+    exchanged: int = 0  # how often a buffer got other columns, which makes older plans useless
+    made: int = 0  # number of buffers that were made
     views: Mapping[str, str] = field(default_factory=dict)
-    view_set: int = 0  # stands for the views that are open
+    view_set: int = 0  # the number of the open view set
     repeats: bool = False  # whether statements are expected to be run again
     _seen: OrderedDict[Key, None] = field(default_factory=OrderedDict)
     _view_sets: OrderedDict[frozenset[tuple[str, str]], int] = field(default_factory=OrderedDict)
@@ -90,7 +90,7 @@ class PlanCache:
         self.views = dict(views)
         names = frozenset(views.items())
         if names not in self._view_sets:
-            self._opened += 1  # no number stands for two sets of views, also when one was forgotten
+            self._opened += 1  # a number is never used again, even when its set was dropped
             self._view_sets[names] = self._opened
             if len(self._view_sets) > MOST_VIEW_SETS:
                 self._view_sets.popitem(last=False)
@@ -99,12 +99,12 @@ class PlanCache:
 
     def put(self, name: str, rows: pa.Table, types: Callable[[], Mapping[str, str]]) -> None:
         """Let `name` stand for `rows`; `types` gives DuckDB's types by column, and is asked for once."""
-        with self._lock:  # two connections put
+        with self._lock:  # both connections put
             buffer = self.buffers.get(name)
             if buffer is None or buffer.schema != rows.schema:
                 self.exchanged += buffer is not None
                 buffer = self.buffers[name] = Buffer(rows.schema, types())
-                self.made += 1  # after the slot: whoever sees the number finds it
+                self.made += 1  # after the buffer, so that a reader of the number finds it
             buffer.rows = rows
 
     def clear(self) -> None:
@@ -130,9 +130,9 @@ class Plans:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, cache: PlanCache) -> None:
         self._connection, self._cache = connection, cache
-        self._defined: dict[str, str | Buffer] = {}  # views as they are in the catalogue, open or not
-        self._possibly_defined: set[str] = set()  # views that may be there still
-        self._view_set: int | None = None  # the set of views for which the catalogue is right, if any
+        self._defined: dict[str, str | Buffer] = {}  # views in the catalogue, open or not
+        self._possibly_defined: set[str] = set()  # views that a rollback may have left
+        self._view_set: int | None = None  # the set that the catalogue has now, if any
         self._buffers_seen = (
             -1
         )  # how many slots had been made when it was last looked which of them are not in the catalogue

@@ -1,1 +1,1 @@
-"""Reads a delivery against its contract: good rows in, bad rows out with the reason."""
+"""Read a delivery against its contract: good rows to the stage, bad rows out with their faults."""

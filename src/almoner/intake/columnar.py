@@ -1,4 +1,4 @@
-"""Parquet: typed columns stay typed all the way."""
+"""Read Parquet files; typed columns keep their types."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from almoner.intake import headers
 from almoner.intake.slices import COLUMN_ROWS, LINE, Reading, Slice
 from almoner.policy.model.pack import Feed, Property
 
-PART_ROWS = 122_880  # an engine hands parts of a table to its threads
+PART_ROWS = 122_880  # rows; the engine's threads take a part each
 
 
 def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a Parquet file. Raises DeliveryRefused when it is not one, or a column has the wrong kind
-    of type."""
+    """Open a Parquet file. Raises DeliveryRefused for another kind of file, or a column of a wrong type."""
     try:
         file = pq.ParquetFile(stream)
         schema = file.schema_arrow
@@ -50,7 +49,7 @@ def _slices(
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Dictionaries and other kinds of text become plain text."""
+    """Dictionaries and other text types as plain text."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     return column.cast(pa.string()) if _is_text(kind) and column.type != pa.string() else column
 

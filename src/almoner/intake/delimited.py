@@ -1,4 +1,4 @@
-"""Delimited text (.csv): every row keeps its true line number, and a broken row costs only itself."""
+"""Read delimited text (.csv): rows keep their line numbers, and a broken row affects no other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ LONGEST_LINE = (
 
 
 class Lines:
-    """Physical lines with their numbers. Lines that a broken record swallowed can be put back."""
+    """Physical lines with their numbers.
+
+    Lines that a broken record has consumed can be put back.
+    """
 
     def __init__(self, text: IO[str]) -> None:
         self._text = text
@@ -45,12 +48,12 @@ class Lines:
         return line
 
     def begin(self) -> None:
-        """Forget the last record."""
+        """Begin a new record."""
         self.record = []
         self.fault = None
 
     def put_back(self) -> None:
-        """Keep only the record's first line; the others will be read again."""
+        """Keep the record's first line only; the others will be read again."""
         self._back.extendleft(reversed(self.record[1:]))
         del self.record[1:]
 
@@ -66,7 +69,7 @@ class Lines:
 
 
 def read(path: Path, text: IO[str], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a delimited delivery. `advance` is told how many rows each slice had."""
+    """Open a delimited delivery. `advance` is called with the number of rows of each slice."""
     lines = Lines(text)
     delimiter, header = _header(path, lines, feed)
     return Reading(path, _slices(lines, delimiter, header, advance), list(header.unknown))
@@ -109,7 +112,7 @@ def _fill(
     rows: list[list[str]],
     broken: list[Broken],
 ) -> bool:
-    """Take rows for one slice; True when there are no more."""
+    """Take rows for one slice. True when there are no more."""
     for record in records:
         if isinstance(record, Broken):
             broken.append(record)
@@ -122,7 +125,7 @@ def _fill(
 
 
 def _records(lines: Lines, delimiter: str, width: int) -> Iterator[tuple[int, list[str]] | Broken]:
-    """Records in order, blank lines left out."""
+    """Records in order, without blank lines."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.begin()
@@ -140,7 +143,7 @@ def _records(lines: Lines, delimiter: str, width: int) -> Iterator[tuple[int, li
 
 
 def _broken(lines: Lines, rule: str) -> Broken:
-    """The first line of a record that does not fit. What it swallowed is read again, as rows of their own."""
+    """The first line of a record that does not fit. Lines that it has consumed are read again."""
     if len(lines.record) > 1:
         lines.put_back()
         rule = "quoting" if rule == "cells" else rule

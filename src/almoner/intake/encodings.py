@@ -1,4 +1,4 @@
-"""Which encoding a text file has: UTF-8 with or without mark, or GB18030."""
+"""Detect the encoding of a text file: UTF-8, with or without a byte order mark, or GB18030."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ MARK = b"\xef\xbb\xbf"
 
 
 def detect(stream: IO[bytes]) -> str:
-    """The encoding of a seekable stream, read to the first byte that is not UTF-8. Rewinds."""
+    """The encoding of a seekable stream, which is rewound.
+
+    It is read up to the first byte that is not UTF-8.
+    """
     marked = stream.read(len(MARK)) == MARK
     stream.seek(0)
     if marked:
@@ -21,7 +24,7 @@ def detect(stream: IO[bytes]) -> str:
 
 
 def _first_undecodable(stream: IO[bytes]) -> bytes:
-    """The first chunk that is not UTF-8, with the one after it; empty when all of it is."""
+    """The first chunk that is not UTF-8, with the next one; empty when all is UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     while chunk := stream.read(_CHUNK_BYTES):
         try:
@@ -32,7 +35,7 @@ def _first_undecodable(stream: IO[bytes]) -> bytes:
 
 
 def _more_likely(data: bytes) -> str:
-    """Text in GB18030 is hardly ever right as UTF-8; UTF-8 with damaged rows is mostly right."""
+    """Which encoding fits better: GB18030 text is rarely valid UTF-8, damaged UTF-8 mostly is."""
     as_utf8, as_gb = data.decode("utf-8", "replace"), data.decode("gb18030", "replace")
     wrong, right = _counts(as_utf8)
     return "utf-8" if right > wrong or as_gb.count("\ufffd") > wrong else "gb18030"

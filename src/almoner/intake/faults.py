@@ -1,4 +1,4 @@
-"""What is wrong with a row: where, by which rule, and what to do about it."""
+"""Faults of a row: where it is wrong, by which rule, and what to do about it."""
 
 from __future__ import annotations
 
@@ -118,8 +118,10 @@ ADVICE: Mapping[str, Words] = {
 
 @dataclass(frozen=True, kw_only=True)
 class RowFault:
-    """One fault of one row. `line` is the file's own (first line 1); `value` is masked; `rule` is a
-    stable id."""
+    """One fault of one row.
+
+    `line` is the line of the file, from 1; `value` is masked; `rule` is a stable id.
+    """
 
     feed: str
     file: str
@@ -136,7 +138,10 @@ class RowFault:
 
 @dataclass(frozen=True)
 class Broken:
-    """A row that could not be read into cells. `raw` is the whole row: personal data, for the vault only."""
+    """A row that could not be split into cells.
+
+    `raw` is the whole row: personal data, for the vault only.
+    """
 
     line: int
     rule: str
@@ -147,8 +152,10 @@ class Broken:
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row for quarantine: its faults as (column, masked value, rule), and the whole row as JSON for
-    the vault."""
+    """A row for quarantine.
+
+    `faults` are (column, masked value, rule); `raw` is the whole row as JSON, for the vault only.
+    """
 
     line: int
     raw: str = field(repr=False)
@@ -156,7 +163,7 @@ class BadRow:
 
 
 def mask(value: object, role: Role | None) -> str:
-    """What may be shown of a value: the ends only of an identity, else the first 40 characters."""
+    """What may be shown of a value: the ends of an identity, or the first 40 characters of anything else."""
     text = "" if value is None else "".join(c if c.isprintable() else "·" for c in str(value))
     if role in IDENTITY_ROLES or LONG_DIGITS.search(text):
         return _ends(text)
@@ -168,7 +175,7 @@ def masked(value: object, prop: Property | None) -> str:
 
 
 def _ends(text: str) -> str:
-    """At most the first 2 and the last 1 characters, and never more than a third of them."""
+    """At most the first 2 characters and the last one, and never more than a third."""
     third = len(text) // 3
     first, last = min(2, third), min(1, max(third - 2, 0))
     return text[:first] + "***" + (text[-last:] if last else "")

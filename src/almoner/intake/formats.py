@@ -1,4 +1,4 @@
-"""Date formats of contracts (letters of ODCS, as in Java) in the letters of strptime."""
+"""Translate date formats of contracts (letters of ODCS, as in Java) into those of strptime."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"yyyy|MM|M|dd|d|HH|mm|ss|'[^']*'|.", re.DOTALL)
 
 @dataclass(frozen=True)
 class DateFormat:
-    """`strptime` reads what `regex` (whole text) lets through. `monthly`: it names no day."""
+    """`strptime` reads what `regex` matches as a whole. `monthly`: the format has no day."""
 
     strptime: str
     regex: str
@@ -28,7 +28,7 @@ class DateFormat:
 
 
 def date_format(odcs: str) -> DateFormat:
-    """`yyyy-MM` becomes `%Y-%m`."""
+    """The format for an ODCS pattern: `yyyy-MM` gives `%Y-%m`."""
     tokens = _TOKEN.findall(odcs)
     pairs = [_LETTERS.get(token) or _literal(token) for token in tokens]
     monthly = any(t in ("MM", "M") for t in tokens) and not any(t in ("dd", "d") for t in tokens)

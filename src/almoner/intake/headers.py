@@ -1,4 +1,4 @@
-"""Which column of a file is which property of the contract."""
+"""Match the columns of a file with the properties of a contract."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True)
 class Header:
-    """`columns` gives (position in the file, property); `unknown` the names of columns that nobody
-    agreed on."""
+    """A matched header.
+
+    `columns` are (position in the file, property); `unknown` are names of columns that the contract does not
+    have.
+    """
 
     columns: tuple[tuple[int, Property], ...]
     unknown: tuple[str, ...]
@@ -27,14 +30,16 @@ class Header:
 
 
 def lookup(feed: Feed) -> dict[str, Property]:
-    """Properties by name and by the label of every language."""
+    """Properties by name, and by their label in every language."""
     found = {_folded(text): p for p in feed.properties for text in p.label.values()}
     return found | {_folded(p.name): p for p in feed.properties}
 
 
 def match(feed: Feed, cells: Sequence[str]) -> Header:
-    """Match a header. Raises DeliveryRefused for a missing or doubled column; never quotes cells that
-    may be data."""
+    """Match a header with the contract. Raises DeliveryRefused for a missing or repeated column.
+
+    Messages never quote cells, which may be data.
+    """
     known = lookup(feed)
     found = [
         (position, known[_folded(cell)]) for position, cell in enumerate(cells) if _folded(cell) in known

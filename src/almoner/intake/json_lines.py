@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line. A property that an object leaves out is empty."""
+"""Read JSON Lines: one object a line; a property that an object does not have is empty."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
 from almoner.policy.model.pack import Feed, Property
 
 _Cells = dict[str, str | None]
-MOST_KEYS = 1_000  # ways to write a contract's properties that are remembered
+MOST_KEYS = 1_000  # spellings of property names that are cached
 
 
 class _DuplicateKey(ValueError):  # noqa: N818 - says what was found
-    """An object names a key twice."""
+    """An object has a key twice."""
 
 
 def read(path: Path, text: IO[str], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a delivery in JSON Lines. Refused when no line of the first slice is an object with the
-    contract's keys."""
+    """Open a delivery in JSON Lines.
+
+    Raises DeliveryRefused when no line of the first slice is an object with the contract's keys.
+    """
     lines = Lines(text)
     reading = Reading(path, iter(()))
     slices = _Slices(lines, feed, reading)
@@ -46,7 +48,7 @@ def _all(first: Slice, slices: _Slices, advance: Callable[[int], None]) -> Itera
 
 
 class Objects:
-    """Reads one JSON object after the other against a contract. `unknown` gathers keys that nobody agreed on."""
+    """Reads JSON objects against a contract. `unknown` collects keys that the contract does not have."""
 
     def __init__(self, feed: Feed, unknown: list[str]) -> None:
         self._known, self._unknown = headers.lookup(feed), unknown
@@ -111,7 +113,7 @@ class _Slices:
         self._lines, self._reader = lines, Objects(feed, reading.unknown_columns)
 
     def take(self) -> Slice | None:
-        """The next slice; None when there is no more line."""
+        """The next slice; None at the end."""
         found = self._reader.slice(islice(self._objects(), TEXT_ROWS))
         return found if found.rows else None
 

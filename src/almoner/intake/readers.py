@@ -1,4 +1,4 @@
-"""Opens a delivery of any kind as slices."""
+"""Open a delivery of any kind as slices."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ _BINARY_READERS = {"xlsx": sheets.read, "parquet": columnar.read}
 
 @contextmanager
 def open_delivery(path: Path, feed: Feed, advance: Advance = lambda _: None) -> Iterator[Reading]:
-    """The delivery in `path`, to be read while the block lasts; `advance` is told the rows of each
-    slice used.
+    """The delivery in `path`, to be read within the block; `advance` is called with the rows of each slice.
 
-    Raises DeliveryRefused, also half way, when the file as a whole cannot be taken in.
+    Raises DeliveryRefused, also midway, when the file as a whole cannot be taken in.
     """
     kind = source.kind(path)
     with source.opened(path) as stream:
@@ -35,5 +34,5 @@ def open_delivery(path: Path, feed: Feed, advance: Advance = lambda _: None) -> 
 
 
 def _text(stream: IO[bytes]) -> IO[str]:
-    """Bytes that are no text become marks, so that only their rows are lost."""
+    """The stream as text. Undecodable bytes become surrogates, so that only their rows are refused."""
     return io.TextIOWrapper(stream, encodings.detect(stream), "surrogateescape", newline="")

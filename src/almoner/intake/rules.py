@@ -1,7 +1,7 @@
 """The checks of one property, as SQL over its cell.
 
-In the SQL, `raw` is the column as delivered, `cell` its trimmed text (NULL when empty) and `value` what
-it means.
+In the SQL, `raw` is the column as delivered, `cell` its trimmed text (null when empty) and `value` its typed
+value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SQL_TYPES = {
     "timestamp": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
-RECEIVED = "_received_at"  # the column of a slice that says when its rows came
+RECEIVED = "_received_at"  # the column of a slice with the time of receipt
 LONGEST_CELL = 131_072  # characters
 LARGEST_NUMBER = 1e14  # facts keep 18 digits, 4 of them behind the point
 _BLANK = "' \u3000\u00a0\ufeff' || chr(9) || chr(10) || chr(13)"
@@ -44,7 +44,7 @@ _WIDE, _NARROW = "０１２３４５６７８９Ｘｘ", "0123456789XX"
 
 @dataclass(frozen=True)
 class CellCheck:
-    """`value` is the SQL of the typed value; each rule is (id, condition that a broken cell meets)."""
+    """The checks of one column: `value` is SQL of the typed value; a rule is (id, condition of a fault)."""
 
     prop: Property
     cell: str
@@ -53,8 +53,11 @@ class CellCheck:
 
 
 def check(prop: Property, kind: pa.DataType, place: int) -> CellCheck:
-    """The check of a column of type `kind`; `place` names its intermediate columns `c<place>` and
-    `v<place>`. When the row came is in the column `RECEIVED`."""
+    """The checks of a column of type `kind`.
+
+    `place` numbers its intermediate columns `c<place>` and `v<place>`. The column `RECEIVED` has the time of
+    receipt.
+    """
     raw, cell, value = quote(prop.name), f"c{place}", f"v{place}"
     textual = is_text(kind) or prop.type == "string"
     as_cell = _trimmed(f"{raw}::VARCHAR") if textual else raw
@@ -68,14 +71,16 @@ def check(prop: Property, kind: pa.DataType, place: int) -> CellCheck:
 
 
 def number_sql(cell: str) -> str:
-    """A number of a person or household in one spelling: no blanks, no leading apostrophe, half-width,
-    upper case."""
+    """SQL of a number of a person or household in one spelling.
+
+    Without blanks or a leading apostrophe, in half width and upper case.
+    """
     spelled = f"upper(translate(ltrim({cell}, ''''), '{_WIDE}' || {_BLANK}, '{_NARROW}'))"
     return f"nullif(CASE WHEN regexp_full_match({cell}, '[0-9A-Z]+') THEN {cell} ELSE {spelled} END, '')"
 
 
 def _trimmed(text: str) -> str:
-    """The first test spares almost every cell the slow one."""
+    """The cell without blanks. The first test is fast and suffices for almost every cell."""
     return f"""
         CASE WHEN regexp_full_match({text}, {_TRIM}) THEN {text} ELSE nullif(trim({text}, {_BLANK}), '') END
         """
@@ -154,7 +159,7 @@ def _from_typed(prop: Property, kind: pa.DataType, cell: str) -> str:
 def _kind_rules(
     prop: Property, kind: pa.DataType, textual: bool, cell: str, value: str
 ) -> Iterator[tuple[str, str]]:
-    """Rules that ask whether the cell means a value of its type at all."""
+    """Rules for whether the cell has a value of its type."""
     if needed(prop):
         yield "required", f"{value if prop.type == 'string' else cell} IS NULL"
     if textual:
@@ -193,7 +198,7 @@ def _number_rules(
 
 
 def _agreed(prop: Property, cell: str, value: str) -> Iterator[tuple[str, str]]:
-    """Rules that the contract adds."""
+    """Rules of the contract: limits, length, pattern and valid values."""
     if prop.minimum is not None:
         yield "minimum", f"{value} < {prop.minimum!r}"
     if prop.maximum is not None:

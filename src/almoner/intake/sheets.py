@@ -1,6 +1,4 @@
-"""Workbooks (.xlsx): the first sheet that is visible. Cells become text, as a department would have written
-them.
-"""
+"""Read workbooks (.xlsx): the first visible sheet, with cells as text as a department would write it."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ DAMAGED = (zipfile.BadZipFile, KeyError, ValueError, OSError, ParseError, TypeEr
 
 
 def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
-    """Open a workbook. Raises DeliveryRefused when it is not one."""
+    """Open a workbook. Raises DeliveryRefused for another kind of file."""
     rows = _rows(path, stream)
     first = next((cells for _, cells in rows if any(_filled(c) for c in cells)), None)
     if first is None:
@@ -33,7 +31,9 @@ def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], Non
 
 
 def _rows(path: Path, stream: IO[bytes]) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Rows of cells with their numbers. What openpyxl cannot read is refused, also half way."""
+    """Rows of cells with their numbers. Raises DeliveryRefused, also midway, for what openpyxl
+    cannot read.
+    """
     import openpyxl  # takes long to load, and few deliveries are workbooks
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -88,14 +88,14 @@ def _take(
 
 
 def _fault(number: int, cells: Sequence[Any], header: headers.Header) -> Broken | None:
-    """What a workbook can have wrong that text cannot."""
+    """A fault that only a workbook can have, if any."""
     if any(_filled(c) for c in cells[header.width :]):
         return Broken(number, "cells", _raw(cells))
     for position, prop in header.columns:
         cell = cells[position] if position < len(cells) else None
         rule = _cell_rule(cell, prop) if cell is not None else None
-        if rule:
-            return Broken(number, rule, _raw(cells), prop.name, masked(_text(cell.value), prop))  # type: ignore[union-attr]
+        if cell is not None and rule:
+            return Broken(number, rule, _raw(cells), prop.name, masked(_text(cell.value), prop))
     return None
 
 

@@ -1,4 +1,4 @@
-"""What every reader yields: slices of a delivery, still as delivered."""
+"""Slices of a delivery, as every reader yields them: cells are still as delivered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMN_ROWS = 1_000_000
 
 @dataclass(frozen=True)
 class Slice:
-    """Some rows. `table` has the column `_line` and one column per property that the file has."""
+    """Some rows. `table` has the column `_line` and a column for each property in the file."""
 
     table: pa.Table
     broken: tuple[Broken, ...] = ()
@@ -29,7 +29,7 @@ class Slice:
 
 @dataclass
 class Reading:
-    """An opened delivery. `unknown_columns` are in the file but not in the contract; they are not read."""
+    """An opened delivery. `unknown_columns` are in the file but not in the contract, and are not read."""
 
     file: Path
     slices: Iterator[Slice]

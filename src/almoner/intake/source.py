@@ -1,4 +1,4 @@
-"""A file as bytes: its fingerprint, its kind, and a stream of what is inside."""
+"""Open a file as bytes: its fingerprint, its kind, and the stream of its content."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fingerprint(path: Path) -> str:
 
 
 def kind(path: Path) -> str:
-    """csv, xlsx, parquet or jsonl, by the file's name; `.gz` may follow."""
+    """csv, xlsx, parquet or jsonl, by the file's name, which may end in `.gz`."""
     name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     found = KINDS.get(name.suffix.lower())
     if found is None:
@@ -55,7 +55,7 @@ def kind(path: Path) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes inside, unpacked where the name ends in `.gz`. What cannot be unpacked is refused."""
+    """The content, unpacked where the name ends in `.gz`. Raises DeliveryRefused for a damaged archive."""
     packed = path.suffix.lower() == ".gz"
     try:
         with gzip.open(path, "rb") if packed else path.open("rb") as file:
@@ -67,7 +67,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def in_memory(path: Path, stream: IO[bytes]) -> IO[bytes]:
-    """A stream with random access, without writing what is inside to another file."""
+    """A stream with random access, without a copy of the content on disk."""
     if path.suffix.lower() != ".gz":
         return stream
     data = stream.read(LARGEST_IN_MEMORY_BYTES + 1)
@@ -79,7 +79,7 @@ def in_memory(path: Path, stream: IO[bytes]) -> IO[bytes]:
 
 
 def refuse_disguise(path: Path, stream: IO[bytes], expected: str) -> None:
-    """Refuse an empty file, or one whose first bytes are of another kind than its name says. Rewinds."""
+    """Refuse an empty file, and one whose first bytes belong to another kind than its name. Rewinds."""
     start = stream.read(4)
     stream.seek(0)
     if not start:

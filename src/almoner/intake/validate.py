@@ -1,4 +1,4 @@
-"""Checks a slice against its contract: good rows to the stage, bad rows out with every fault."""
+"""Check a slice against its contract: good rows to the stage, bad rows out with every fault."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ from almoner.intake.rules import RECEIVED, SQL_TYPES, CellCheck, check
 from almoner.intake.slices import LINE, Slice
 from almoner.policy.model.pack import Feed
 
-AS_IT_WAS = "_raw"  # the key of a quarantined row that never became cells
+AS_IT_WAS = "_raw"  # the key of a quarantined row that could not be split into cells
 BAD_ROWS_AT_ONCE = 50_000
 
 
 def name_of(what: str, feed: Feed) -> str:
-    """The name of a table of a feed's delivery under way. Each feed has its own, so that an engine may
-    keep the plans of what reads it; and so has a feed of which the key alone is told."""
+    """The name of a table of a feed's delivery in progress.
+
+    Each feed has its own, so that an engine can keep the plans of statements that read it. So has a feed that
+    is reduced to its key.
+    """
     return f"{what} {feed.id} {len(feed.properties)}"
 
 
 def stage_of(feed: Feed) -> str:
-    """The name of the table of a delivery's good rows: `_line` and every property, typed."""
+    """The table of a delivery's good rows: `_line` and every property, typed."""
     return name_of("staged", feed)
 
 
 def empty_stage(engine: Engine, feed: Feed) -> None:
-    """Begin a stage without rows."""
+    """Create an empty stage."""
     columns = ", ".join(f"NULL::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties)
     engine.materialize(stage_of(feed), f"SELECT NULL::BIGINT AS {LINE}, {columns} LIMIT 0")
 
@@ -40,8 +43,10 @@ def empty_stage(engine: Engine, feed: Feed) -> None:
 def stage(
     engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime, *, first: bool
 ) -> Iterator[BadRow]:
-    """Put the good rows of a slice on the stage: on a new one when it is the `first`. Gives the bad rows
-    with all their faults."""
+    """Put the good rows of a slice on the stage, a new one for the `first` slice.
+
+    Gives the bad rows with all their faults.
+    """
     table = part.table.append_column(
         RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows)
     )
@@ -91,7 +96,7 @@ def _left_behind(engine: Engine, feed: Feed, table: pa.Table) -> pa.Table:
 
 
 def _bad_rows(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Table) -> Iterator[BadRow]:
-    """In portions, so that a delivery that is bad throughout needs no more memory than another."""
+    """Bad rows, in portions, so that a delivery without a good row needs no more memory than others."""
     conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
     raws = [f"{quote(c.prop.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
     sql = f"""
@@ -107,7 +112,7 @@ def _bad_rows(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Tab
 
 
 def _named(feed: Feed, table: pa.Table) -> str:
-    """A name for all of a feed's tables of the same columns: an engine may keep the plans of what reads them."""
+    """The name for all tables of a feed with the same columns, so that an engine can keep plans."""
     return f"rows {feed.id} {hashlib.sha256(str(table.schema).encode()).hexdigest()[:16]}"
 
 
@@ -121,13 +126,15 @@ def _bad_row(checks: list[CellCheck], row: tuple[Any, ...]) -> BadRow:
 
 
 def raw_row(cells: dict[str, Any]) -> str:
-    """A row as it is sealed for quarantine, so that it can be retried."""
+    """A row as JSON, as it is sealed for quarantine and can be retried."""
     return json.dumps(cells, ensure_ascii=False, default=str)
 
 
 def _from_broken(row: Broken) -> BadRow:
-    """What never became cells is kept as it was; it cannot be retried. Bytes that are no text stay as
-    escapes."""
+    """A row without cells for quarantine. It cannot be retried.
+
+    Undecodable bytes stay as escapes.
+    """
     return BadRow(row.line, json.dumps({AS_IT_WAS: row.raw}), ((row.column, row.value, row.rule),))
 
 

@@ -1,1 +1,1 @@
-"""Fictional places with known truth, back-tests on real panels, benchmarks."""
+"""Fictional places with known truth, and back-tests on real panels."""

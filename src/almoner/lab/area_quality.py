@@ -1,4 +1,4 @@
-"""How well the signals of areas find what truly happened there, beside the rule "the rate has doubled".
+"""Measures how well the signals of areas find true events, beside the rule "the rate has doubled".
 
 The place knows its events: a flood, a landslide, an illness that spreads, a factory that closed. Every
 month is judged as a sweep soon after its end would have judged it. An alert is right when something
@@ -30,7 +30,7 @@ MONTHS_COUNTED = 22
 
 @dataclass(frozen=True)
 class AreaShock:
-    """What struck an area, from which day on, and how many households."""
+    """An event in an area: its kind, first day and number of households."""
 
     area: str
     started_on: dt.date

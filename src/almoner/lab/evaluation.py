@@ -1,4 +1,4 @@
-"""How well signals find the needs of a fictional place, whose truth is known.
+"""Measures how well signals find the needs of a fictional place, whose truth is known.
 
 A signal says in its file which needs of a place it is to find; its theme, where it does not. It is right
 when the household (or the person, for a person's signal) truly is in such a need at some day of the 31
@@ -76,13 +76,13 @@ def _needs(truth: Path) -> pa.Table:
     needs = pq.read_table(
         truth / "needs.parquet", columns=["need", "household_no", "resident_no", "started_on", "ended_on"]
     )
-    better = truth / "recoveries.parquet"
-    if not better.is_file():
+    recoveries_file = truth / "recoveries.parquet"
+    if not recoveries_file.is_file():
         return needs
-    found = pq.read_table(better, columns=["household_no", "started_on"])
-    found = found.append_column("need", pa.array([RECOVERY] * len(found), pa.string()))
+    recoveries = pq.read_table(recoveries_file, columns=["household_no", "started_on"])
+    recoveries = recoveries.append_column("need", pa.array([RECOVERY] * len(recoveries), pa.string()))
     return pa.concat_tables(
-        [needs, found.cast(_part(needs.schema, found.column_names))], promote_options="default"
+        [needs, recoveries.cast(_part(needs.schema, recoveries.column_names))], promote_options="default"
     )
 
 
@@ -91,21 +91,23 @@ def _part(schema: pa.Schema, names: list[str]) -> pa.Schema:
 
 
 def signal_quality(engine: Engine, pack: Pack) -> list[Quality]:
-    """Every signal of the pack that stands now, against `true_need`."""
-    return [_one(engine, s.id, s.needs or (s.theme,), s.subject) for s in pack.signals.values()]
+    """Quality of every signal of the pack, by its findings now against the table `true_need`."""
+    return [_signal_quality(engine, s.id, s.needs or (s.theme,), s.subject) for s in pack.signals.values()]
 
 
-def _one(engine: Engine, signal: str, needs: Sequence[str], subject: str) -> Quality:
+def _signal_quality(engine: Engine, signal: str, needs: Sequence[str], subject: str) -> Quality:
     person = "person_id" if subject == "person" else "NULL::BIGINT"
-    found = records.open_signals(signal, f"household_id, {person} AS person_id")
-    return _against(engine, signal, needs, found, {})
+    findings = records.open_signals(signal, f"household_id, {person} AS person_id")
+    return _measure(engine, signal, needs, findings, {})
 
 
-def _against(
+def _measure(
     engine: Engine, name: str, needs: Sequence[str], rule: str, values: Mapping[str, Any]
 ) -> Quality:
-    """`rule` gives household_id and person_id. A person is right about a need of its own or of the whole
-    household, a household about any."""
+    """Quality of `rule`, SQL that gives household_id and person_id.
+
+    A person is right about a need of its own or of the whole household, a household about any need.
+    """
     engine.materialize("raised_by_rule", f"SELECT DISTINCT household_id, person_id FROM ({rule})", values)
     same = (
         "n.household_id = r.household_id AND (r.person_id IS NULL OR n.person_id IS NULL OR n.person_id ="
@@ -113,9 +115,10 @@ def _against(
     )
     sql = f"""
         WITH needed AS (
-          SELECT DISTINCT need, household_id, person_id FROM true_need WHERE list_contains($needs, need)
-        ),
-        met AS (
+          SELECT DISTINCT need, household_id, person_id
+          FROM true_need
+          WHERE list_contains($needs, need)
+        ), met AS (
           SELECT r.household_id, r.person_id, n.household_id AS home, n.person_id AS who, n.need
           FROM raised_by_rule AS r
           JOIN needed AS n ON {same}
@@ -135,14 +138,14 @@ def naive_rules(engine: Engine, pack: Pack, as_of: dt.date) -> list[Quality]:
     known_at = max(now, last_received(engine) or now)
     with engine.views(scope_views(pack.feeds, known_at, None)):
         values = values_at(pack, as_of).with_watermarks(complete_through(engine))
-        return [_naive(engine, rule, values) for rule in pack.naive_rules.values()]
+        return [_naive_quality(engine, rule, values) for rule in pack.naive_rules.values()]
 
 
-def _naive(engine: Engine, rule: NaiveRule, values: ParameterValues) -> Quality:
+def _naive_quality(engine: Engine, rule: NaiveRule, values: ParameterValues) -> Quality:
     if rule.subject == "household":
         found = f"SELECT household_id, NULL::BIGINT AS person_id FROM ({rule.sql})"
     else:
         found = (
             f"SELECT m.household_id, r.person_id FROM ({rule.sql}) AS r JOIN member AS m USING (person_id)"
         )
-    return _against(engine, rule.label["en"], (rule.need,), found, values.among(rule.parameters))
+    return _measure(engine, rule.label["en"], (rule.need,), found, values.among(rule.parameters))

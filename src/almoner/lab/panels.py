@@ -1,4 +1,4 @@
-"""Real panels: a data set that a package ships, told as deliveries of a pack's feeds, wave by wave.
+"""Real panels: a data set of a package becomes deliveries of a pack's feeds, wave by wave.
 
 The pack's `panel` section says which data set, and how each property of each feed is read off its columns.
 There is no code here for any one panel.
@@ -61,7 +61,7 @@ class PanelQuality:
 
 
 class Unkept:
-    """A panel holds numbers only, of nobody who could be looked up: their seals are not kept."""
+    """An identity store that stores nothing: a panel has only numbers, and identifies nobody."""
 
     def expecting(self, persons: int) -> AbstractContextManager[None]:
         del persons

@@ -36,7 +36,7 @@ class Report:
         return tuple(sorted(self._findings))
 
     def __len__(self) -> int:
-        """How often a finding was added. It grows during a check that finds a fault, repeated ones included."""
+        """How often a finding was added. It grows in a check that finds a fault, even a repeated one."""
         return self._added
 
 

@@ -1,1 +1,1 @@
-"""Who is who, who lives with whom; facts with two clocks."""
+"""Identify persons and households, and keep facts with two clocks."""

@@ -1,9 +1,9 @@
-"""Keeps facts clustered by household: rows that arrived one after the other are moved, a range of
-households at a time, so that those of one household lie together and the engine skips all others. What
-came since lies behind, in the order of arrival.
+"""Keep facts clustered by household, so that the engine reads few blocks for one household.
 
-Nothing but the place of a row changes. One step moves one range in one transaction, together with how far
-the pass has come: it can be left off, killed and taken up again anywhere, between any two pieces of work.
+Rows arrive in the order of deliveries. A pass moves them, a range of households at a time, so that those of
+one household lie together; later rows lie behind them, in order of arrival. Nothing but the place of a row
+changes. A step moves one range in one transaction, together with the progress of the pass, so it can be
+interrupted at any time.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ from almoner.registry.schema import fact_table
 STEP_ROWS = 250_000  # at first; then as many as STEP_SECONDS allow
 FEWEST_ROWS, MOST_ROWS = 20_000, 2_000_000
 STEP_SECONDS = 0.3
-FEWEST_BEHIND = 122_880  # rows, the engine's row group: fewer are read as fast wherever they lie
-SHARE_BEHIND = 0.1  # of a feed's rows, before a pass is worth moving all of them
+FEWEST_BEHIND = 122_880  # rows of one row group: fewer cost the same wherever they lie
+SHARE_BEHIND = 0.1  # of a feed's rows: fewer are not worth a pass
 _TABLE = "feed VARCHAR, through INTEGER, target INTEGER, next_key BIGINT"
 _MOVING = "rows_to_move"
 
 
 @dataclass(frozen=True)
 class Pass:
-    """How far a feed is clustered: all rows of deliveries up to `through` are. Under way (`next_key` is
-    set): those up to `target` with a smaller key are."""
+    """The progress of a feed: rows of deliveries up to `through` are clustered.
+
+    While a pass runs, `next_key` is set, and rows of deliveries up to `target` with a smaller key are
+    clustered too.
+    """
 
     through: int = 0
     target: int = 0
@@ -38,22 +41,21 @@ class Pass:
 
 
 @dataclass(frozen=True)
-class Moved:
+class CompactedRows:
     """What one step did."""
 
     feed: str
     rows: int
     seconds: float
-    done: bool  # the feed's pass has come to its end
+    done: bool  # the feed's pass has ended
 
 
 @dataclass(kw_only=True)
 class Compaction:
-    """Takes the feeds of one installation through their passes, step by step. Steps grow and shrink to
-    take `seconds` each.
+    """Takes the feeds of one installation through their passes, step by step.
 
-    A pass begins when more than `share` of a feed's rows, and at least `fewest`, lie behind its clustered
-    part.
+    Steps grow and shrink to take `seconds` each. A pass begins when more than `share` of a feed's rows, and
+    at least `fewest`, lie behind its clustered part.
     """
 
     engine: Engine
@@ -68,7 +70,7 @@ class Compaction:
         self.engine.execute(f"CREATE TABLE IF NOT EXISTS registry.clustered ({_TABLE})")
 
     def look(self) -> bool:
-        """Find the feeds that want a pass, or are in one. False when none does."""
+        """Find the feeds that need a pass or are in one. False when there is none."""
         self._left = [feed.id for feed in self.feeds.values() if _may_move(feed) and self._wants(feed)]
         return bool(self._left)
 
@@ -80,8 +82,8 @@ class Compaction:
     def feeds_left(self) -> int:
         return len(self._left or ())
 
-    def step(self) -> Moved | None:
-        """Move one range; None when nothing is left of what `look` found."""
+    def step(self) -> CompactedRows | None:
+        """Move one range; None when no feed of `look` is left."""
         if not self._left:
             return None
         feed = self.feeds[self._left[0]]
@@ -94,7 +96,7 @@ class Compaction:
             self.rows = min(MOST_ROWS, max(FEWEST_ROWS, fitting))
         else:
             self._left.pop(0)
-        return Moved(feed.id, rows, seconds, done)
+        return CompactedRows(feed.id, rows, seconds, done)
 
     def _wants(self, feed: Feed) -> bool:
         progress = _pass_of(self.engine, feed)
@@ -108,7 +110,7 @@ class Compaction:
 
 
 def digest(engine: Engine, feeds: Iterable[Feed]) -> str:
-    """One value for all facts with both their clocks, whatever their order."""
+    """One value for all facts with both clocks, whatever their order."""
     lines = []
     for feed in sorted(feeds, key=lambda f: f.id):
         counted = engine.rows(
@@ -122,7 +124,7 @@ def digest(engine: Engine, feeds: Iterable[Feed]) -> str:
 
 
 def checkpoint(engine: Engine) -> None:
-    """Write what the log holds into the file, and give back the space of what was moved."""
+    """Write the log into the file, and free the space of rows that were moved."""
     engine.execute("CHECKPOINT")
 
 
@@ -131,7 +133,7 @@ def _may_move(feed: Feed) -> bool:
 
 
 def _key(feed: Feed) -> str | None:
-    """What its rows are clustered by first; None where they belong to no household or person."""
+    """The first column of the clustering; None where rows belong to no household or person."""
     first = cluster_columns(feed)[0]
     return first if first in ("household_id", "person_id") else None
 

@@ -1,5 +1,7 @@
-"""Takes in one delivery: all of it in one transaction, or nothing. A file and a slice of a stream go the
-same way."""
+"""Take in one delivery, completely and in one transaction or not at all.
+
+A file and a slice of a stream take the same way.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,10 @@ from almoner.registry.writing import Work, WritingOutcome, clean_up
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file of a feed. `complete_through`: the last day the department vouches for; None: as far as
-    the rows go."""
+    """A file of a feed.
+
+    `complete_through` is the last day for which the department says it is complete; None: the latest event.
+    """
 
     file: Path
     feed: str
@@ -39,8 +43,10 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryReceipt:
-    """What became of a delivery. rows_read is the sum of new, corrected, unchanged, duplicate and
-    quarantined rows."""
+    """What became of a delivery.
+
+    `rows_read` is the sum of new, corrected, unchanged, duplicate and quarantined rows.
+    """
 
     delivery_id: int
     feed: str
@@ -56,16 +62,18 @@ class DeliveryReceipt:
     rows_quarantined: int
     faults: int
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
-    unknown_columns: tuple[str, ...] = ()  # in the file but not agreed on: not read, not kept
+    unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
     new_persons: int = 0
     already_taken_in: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryHead:
-    """What is known of a delivery before its rows are read. `ordered`: rows came one after the other, so
-    the last word on a key holds. `withdraws`: the rows name keys of facts that no longer hold. `expected`:
-    whose numbers they name was looked up before, with those of other deliveries (`identity.expect`).
+    """What is known of a delivery before its rows are read.
+
+    `ordered`: rows came one after the other, so the last of several rows with one key is kept. `withdraws`:
+    the rows name keys of facts that no longer hold. `expected`: the persons of its numbers were looked up
+    before, together with those of other deliveries (`identity.expect`).
     """
 
     feed: Feed
@@ -73,14 +81,14 @@ class DeliveryHead:
     sha256: str
     received_at: dt.datetime
     complete_through: dt.date | None = None
-    moves_watermark: bool = True  # without a stated `complete_through` the latest event counts for one
+    moves_watermark: bool = True  # to the latest event, where `complete_through` is None
     ordered: bool = False
     withdraws: bool = False
     expected: bool = False
 
     @property
     def row_feed(self) -> Feed:
-        """The feed as its rows tell it: of what is withdrawn, the key alone."""
+        """The feed as its rows have it: when they withdraw facts, they have the key only."""
         return keys_only(self.feed) if self.withdraws else self.feed
 
 
@@ -92,8 +100,7 @@ _COUNTS = _STORED[6:]
 
 
 class DeliveryLog:
-    """Numbers deliveries, and writes their rows all at once at the end (`write`), within the caller's
-    transaction."""
+    """Numbers deliveries, and records them together (`write`), within the caller's transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -101,7 +108,7 @@ class DeliveryLog:
         self._entered: list[DeliveryReceipt] = []
 
     def number(self) -> int:
-        """The next delivery's."""
+        """The number of the next delivery."""
         self._last += 1
         return self._last
 
@@ -141,11 +148,11 @@ def take_in(
     advance: Advance | None = None,
     note: Noted | None = None,
 ) -> DeliveryReceipt:
-    """Read, validate, identify and write one delivery. The same file for the same feed again changes
-    nothing, except that it may vouch for later days (empty files of two months are the same file).
+    """Read, validate, identify and write one delivery.
 
-    `note` is called within the transaction. Raises DeliveryRefused when the file as a whole cannot be
-    taken in; then nothing has changed.
+    The same file for the same feed again changes nothing, unless it is stated to be complete for later days:
+    empty files of two months are the same file. `note` is called within the transaction. Raises
+    DeliveryRefused when the file as a whole cannot be taken in; then nothing has changed.
     """
     feed = feed_to_fill(pack_feeds, delivery.feed)
     digest = fingerprint(delivery.file)
@@ -188,9 +195,10 @@ def take_rows(
     note: Noted | None = None,
     staged: StagedDelivery | None = None,
 ) -> DeliveryReceipt:
-    """Take in rows that were read already, within the caller's transaction: the one way that every record
-    goes. The caller writes the `log` and cleans up after one or several (`writing.clean_up`). `staged`:
-    what `looking.stage_ahead` gave of them.
+    """Take in rows that have been read, within the caller's transaction. Files and streams both come here.
+
+    The caller writes the `log` and cleans up after one or several deliveries (`writing.clean_up`). `staged`
+    is the result of `staging.stage_ahead`, if it was called.
     """
     delivery_id, feed = log.number(), head.row_feed
     sink = Sink(
@@ -244,7 +252,7 @@ def last_received(engine: Engine, feed: str | None = None) -> dt.datetime | None
 
 
 def watermarks(engine: Engine, known_at: dt.datetime) -> dict[str, dt.date | None]:
-    """By feed, the last day that it was complete for as known at `known_at`."""
+    """By feed, the last day that it was complete for, as known at `known_at`."""
     return dict(
         engine.rows(
             """
@@ -256,7 +264,7 @@ def watermarks(engine: Engine, known_at: dt.datetime) -> dict[str, dt.date | Non
 
 
 def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
-    """By feed: the last complete day, the latest delivery, and how many rows were read and held back."""
+    """By feed: the last complete day, the latest delivery, and the rows read and quarantined."""
     rows = engine.rows(
         """
         SELECT
@@ -274,7 +282,7 @@ def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | N
 
 
 def set_watermark(engine: Engine, feed: str, received_at: dt.datetime, through: dt.date) -> None:
-    """Record a delivery without rows that makes `feed` complete through a day; for scenarios of a pack."""
+    """Record a delivery without rows that completes `feed` through a day; for scenarios of a pack."""
     engine.execute(
         """
         INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through)
@@ -309,7 +317,7 @@ def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
 
 
 def feed_to_fill(pack_feeds: Mapping[str, Feed], name: str) -> Feed:
-    """The feed of that name. Raises DeliveryRefused when the pack has none, or its agreement shares nothing."""
+    """The feed of that name. Raises DeliveryRefused when it is unknown or not shared."""
     feed = pack_feeds.get(name)
     if feed is None:
         known = ", ".join(sorted(pack_feeds))
@@ -344,7 +352,7 @@ def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:
 
 
 def move_watermark_only(log: DeliveryLog, head: DeliveryHead) -> DeliveryReceipt:
-    """Enter a delivery that brings no row, only a later watermark."""
+    """Record a delivery without rows that moves the watermark."""
     counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
     receipt = DeliveryReceipt(**_head(log.number(), head, None), **counts)
     log.enter(receipt)

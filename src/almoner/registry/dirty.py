@@ -1,4 +1,4 @@
-"""Households whose facts have changed since they were last assessed, and watermarks that have moved."""
+"""Note which households have changed facts since they were last assessed, and which watermarks moved."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from almoner.registry.writing import WritingOutcome
 
 EVERYBODY = 0  # no household has this id
 HOUSEHOLDS = "SELECT household_id FROM registry.touched"
-CLOSED = f"{HOUSEHOLDS} WHERE closed"  # those of which a row was corrected or withdrawn
+CLOSED = f"{HOUSEHOLDS} WHERE closed"  # with a row that was corrected or withdrawn
 _TABLES = {
-    "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row of theirs was corrected or withdrawn
+    "touched": "household_id BIGINT, closed BOOLEAN",  # closed: a row was corrected or withdrawn
     "moved_watermark": "feed VARCHAR",
 }
 
@@ -30,7 +30,7 @@ def ensure(engine: Engine) -> None:
 
 
 def any_closed(engine: Engine) -> bool:
-    """Whether a row of a household that waits was corrected or withdrawn."""
+    """Whether a waiting household had a row corrected or withdrawn."""
     return bool(engine.rows(f"{CLOSED} LIMIT 1"))
 
 
@@ -47,24 +47,26 @@ def first_households(engine: Engine, table: str, most: int) -> list[int]:
 
 
 def clear(engine: Engine, relation: str) -> None:
-    """Forget the households of `relation` (a table or registered rows with `household_id`): they were assessed."""
+    """Delete the households of `relation` (a table or registered rows with `household_id`), once assessed."""
     engine.execute(
         f"DELETE FROM registry.touched WHERE household_id IN (SELECT household_id FROM {relation})"
     )
 
 
 def forget_all(engine: Engine) -> None:
-    """Forget all households and watermarks: everybody was assessed."""
+    """Delete all households and watermarks, once everybody was assessed."""
     for name in _TABLES:
         engine.execute(f"DELETE FROM registry.{name}")
 
 
-MOST_DIRTY = 50_000  # rows of a file; from so many on everybody is looked at instead
+MOST_DIRTY = 50_000  # rows of a file; when there are more, everybody is assessed
 
 
 class DirtyHouseholds:
-    """Whom rows concern that are being written: gathered delivery by delivery (`add`), noted at once
-    (`write`), in one transaction."""
+    """Collects the households of rows that are being written.
+
+    They are collected for each delivery (`add`) and written together (`write`), in one transaction.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -74,9 +76,10 @@ class DirtyHouseholds:
     def add(
         self, feed: Feed, matched: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False
     ) -> None:
-        """Those of the rows of a feed that were just written, or `withdrawn`, of which the table `matched`
-        says what was known before. `corrected`: some took the place of others. `everybody`: they are so
-        many that everybody is looked at; whose rows were closed is noted still.
+        """Add the households of a feed's rows that were written or `withdrawn`.
+
+        The table `matched` says what was known before. `corrected`: some rows replaced others. `everybody`:
+        the rows are so many that everybody is assessed; only households with closed rows are then collected.
         """
         self._everybody |= everybody or feed.shared
         columns = fact_columns(feed)
@@ -105,7 +108,7 @@ class DirtyHouseholds:
         self._found[column] += [self._engine.table(sql) for sql, wanted in selects if wanted]
 
     def write(self, register: Feed) -> None:
-        """Note the households, those too in which the persons live."""
+        """Write the households, also those in which the persons live."""
         if self._everybody:
             mark_all(self._engine)
         parts = [self._subjects(column) for column in self._found]
@@ -136,8 +139,10 @@ _SUBJECTS = pa.schema([("subject", pa.int64()), ("closed", pa.bool_())])
 
 
 def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
-    """Notes, in the transaction that takes in a file of the feed, whom its rows concern, and that its
-    watermark moved."""
+    """A note for a file of the feed: it marks the households of its rows, and that the watermark moved.
+
+    It is called in the transaction that takes in the file.
+    """
     before = watermark(engine, feed.id)
 
     def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
@@ -166,20 +171,20 @@ def all_are_dirty(engine: Engine) -> bool:
 
 
 def dirty_households(engine: Engine, most: int) -> list[int]:
-    """At most so many households that wait to be assessed, in the order of their ids."""
+    """At most `most` households that wait to be assessed, in the order of their ids."""
     return first_households(engine, "touched", most)
 
 
 @dataclass(frozen=True)
 class FeedProgress:
-    """Of a feed: when its latest delivery came, and the last day that it is complete for."""
+    """When a feed's latest delivery came, and the last day that the feed is complete for."""
 
     received_at: dt.datetime | None = None
     complete_through: dt.date | None = None
 
 
 def feed_states(engine: Engine) -> dict[str, FeedProgress]:
-    """By feed, how it stands; feeds of which nothing ever came are left out."""
+    """By feed, its progress; feeds without a delivery are left out."""
     sql = "SELECT feed, max(received_at), max(complete_through) FROM registry.delivery GROUP BY feed"
     return {feed: FeedProgress(received_at, through) for feed, received_at, through in engine.rows(sql)}
 
@@ -190,12 +195,12 @@ def watermark(engine: Engine, feed: str) -> dt.date | None:
 
 
 def note_moved(engine: Engine, feed: str) -> None:
-    """Write down that a feed's watermark moved."""
+    """Record that a feed's watermark moved."""
     engine.execute("INSERT INTO registry.moved_watermark VALUES ($feed)", {"feed": feed})
 
 
 def moved(engine: Engine) -> list[str]:
-    """Feeds whose watermark has moved since somebody looked."""
+    """Feeds whose watermark moved and which nobody has handled yet."""
     return [f for (f,) in engine.rows("SELECT DISTINCT feed FROM registry.moved_watermark ORDER BY 1")]
 
 

@@ -1,7 +1,7 @@
-"""Facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
+"""Keep facts with two clocks: a correction closes the old row and adds a new one; nothing is overwritten.
 
-Of a delivery under way, `identified` holds the good rows with `person_id` and `household_id`; `matched` adds
-what is known already.
+While a delivery is taken in, the table `identified` has its good rows with `person_id` and `household_id`,
+and `matched` adds what is known already.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from almoner.policy.model.pack import VAULT_ROLES, Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
 from almoner.registry.schema import NUMBER, fact_columns, fact_table
 
-FEW = 5_000  # rows that are compared with what is known without asking first whether anything is
+FEW = 5_000  # rows; more are compared only if any fact can have one of their keys
 
 
-KEPT = ("staged", "identified", "duplicate_key", "matched")  # of a delivery, by feed (`name_of`)
+KEPT = ("staged", "identified", "duplicate_key", "matched")  # tables of a delivery (`name_of`)
 
 
 @dataclass(frozen=True)
 class Span:
-    """Rows that are placed, and the first and last of their event times; None without rows, or where the
-    feed has none."""
+    """The number of identified rows and their first and last event time; None without rows or event time."""
 
     rows: int
     first: dt.date | dt.datetime | None
@@ -44,7 +43,7 @@ class Written:
 
 
 def identify_rows(engine: Engine, feed: Feed) -> None:
-    """Fill `identified` from the stage, with ids for numbers."""
+    """Fill `identified` from the stage, with ids in place of numbers."""
     person, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
     joins = (
         f" LEFT JOIN {quote(name_of('person_seen', feed))} p ON p.number = s.{quote(person.name)}"
@@ -63,8 +62,10 @@ def identify_rows(engine: Engine, feed: Feed) -> None:
 
 
 def find_duplicate_keys(engine: Engine, feed: Feed) -> bool:
-    """Whether rows share a key. If so fill `twin` with them: `kinds` different ones, `first_line` the one
-    to keep if it is 1."""
+    """Whether rows share a key. If so, fill the table of `duplicate_keys`.
+
+    `kinds` is the number of different rows with the key, and `first_line` the row to keep when it is 1.
+    """
     key, vaulted, identified = (
         _key(feed),
         [p.name for p in feed.properties if p.role in VAULT_ROLES],
@@ -107,7 +108,7 @@ def drop_duplicates(engine: Engine, feed: Feed) -> int:
 
 
 def keep_last(engine: Engine, feed: Feed) -> int:
-    """Of several rows with one key keep the last. Gives how many were dropped."""
+    """Keep the last of several rows with one key. Gives how many were dropped."""
     key, identified = _list(_key(feed), "p"), quote(name_of("identified", feed))
     earlier = f"""
         SELECT {LINE}
@@ -125,13 +126,13 @@ def keep_last(engine: Engine, feed: Feed) -> int:
 
 
 def drop_lines(engine: Engine, feed: Feed, lines: str) -> None:
-    """Take rows off the stage; `lines` is a SELECT of their `_line`, or a list of them."""
+    """Delete rows from the stage; `lines` is a SELECT of their `_line`, or a list of them."""
     for table in (name_of("identified", feed), stage_of(feed)):
         engine.delete_rows(table, f"{LINE} IN ({lines})")
 
 
 def span(engine: Engine, feed: Feed) -> Span:
-    """How many rows are placed, and of what time."""
+    """The number of identified rows and their span of time."""
     time = quote(feed.event_time.name) if feed.event_time else "NULL::DATE"
     return Span(
         *engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {quote(name_of('identified', feed))}")[
@@ -141,8 +142,11 @@ def span(engine: Engine, feed: Feed) -> Span:
 
 
 def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None) -> str:
-    """What is known of the rows that are placed, as a table to read: `old` is the open row with the same
-    key, if any; `same` whether its values are equal. `holders` find few rows sooner."""
+    """Compare the identified rows with the facts. Gives a table to read from.
+
+    `old` is the rowid of the open fact with the same key, or null; `same` says whether its values are equal.
+    `holders` find the facts of few rows faster.
+    """
     columns, key, identified = fact_columns(feed), _key(feed), quote(name_of("identified", feed))
     known = f"""
         SELECT rowid AS old, delivery_id AS old_delivery_id, {_list(columns)}
@@ -150,7 +154,8 @@ def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None 
         WHERE {_open(feed, rows)}
         """
     if rows.rows > FEW and not engine.rows(f"SELECT 1 FROM ({known}) LIMIT 1"):
-        return f"(SELECT *, NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same FROM {identified})"
+        unknown = "NULL::BIGINT AS old, NULL::INTEGER AS old_delivery_id, false AS same"
+        return f"(SELECT *, {unknown} FROM {identified})"
     matched = name_of("matched", feed)
     with _whose(engine, feed, rows, holders) as whose:
         engine.materialize(
@@ -165,7 +170,7 @@ def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None 
 
 
 def write(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime, delivery_id: int) -> Written:
-    """Close what the `matched` rows correct and add what is new, clustered by household and person."""
+    """Close the facts that `matched` rows correct, and add what is new, clustered by household and person."""
     counts = engine.rows(
         f"""
         SELECT
@@ -203,8 +208,10 @@ def write(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime, de
 
 
 def close(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime) -> Written:
-    """Close the open rows of the `matched` ones. `corrected` counts them, `unchanged` the keys that nobody
-    knows."""
+    """Close the facts of the `matched` rows.
+
+    `corrected` counts those that were closed, `unchanged` the keys without an open fact.
+    """
     found, unknown = engine.rows(
         f"SELECT count(*) FILTER (old IS NOT NULL), count(*) FILTER (old IS NULL) FROM {matched}"
     )[0]
@@ -221,7 +228,7 @@ def close(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime) ->
 
 
 def keys_only(feed: Feed) -> Feed:
-    """The feed as somebody names its rows: the key alone; all that facts keep where the contract names none."""
+    """The feed with its key columns only; with all its fact columns where the contract has no key."""
     named = feed.key or tuple(p for p in feed.properties if p.fact_column)
     return replace(feed, properties=named)
 
@@ -239,7 +246,7 @@ def _identified(prop: Property) -> str:
 
 
 def _open(feed: Feed, rows: Span) -> str:
-    """Open rows that can have a key of these: only their span of time, where time is part of the key."""
+    """SQL for open facts that can have one of these keys: within their span, if time is part of the key."""
     time = feed.event_time
     if time is None or not time.key:
         return "known_to = 'infinity'"
@@ -253,8 +260,11 @@ def _open(feed: Feed, rows: Span) -> str:
 
 @contextmanager
 def _whose(engine: Engine, feed: Feed, rows: Span, holders: Holders | None) -> Iterator[str]:
-    """Within the block, a further condition on those rows where no time says where they lie: facts lie by
-    person. Key columns are never empty."""
+    """Within the block, a condition that narrows facts to the persons of few rows; else `true`.
+
+    Facts lie clustered by person, so without a time in the key this saves reading all of them. Key columns
+    are never empty.
+    """
     identified = name_of("identified", feed)
     if not feed.key or rows.rows > FEW or (feed.event_time and feed.event_time.key):
         yield "true"
@@ -268,13 +278,12 @@ def _whose(engine: Engine, feed: Feed, rows: Span, holders: Holders | None) -> I
 
 
 def _key(feed: Feed) -> list[str]:
-    """The key's columns in the facts; every column where the contract names none."""
+    """The columns of the key in the facts; all columns where the contract has no key."""
     return [p.fact_column for p in feed.key if p.fact_column] or list(fact_columns(feed))
 
 
 def cluster_columns(feed: Feed) -> list[str]:
-    """The columns by which a feed's facts are put in order: the household's, the person's and the event's,
-    those that it has."""
+    """The columns that order a feed's facts: household, person and event time, if it has them."""
     columns = fact_columns(feed)
     time = [feed.event_time.name] if feed.event_time else []
     return [c for c in ("household_id", "person_id", *time) if c in columns] or list(columns)

@@ -1,10 +1,10 @@
-"""Who holds a key, found in memory: a key without a time says nothing of where its row lies, and to look
-at every row of a large table for the few keys of a slice takes longer than all else that is done with
-them.
+"""Find in memory the persons who may hold a key.
 
-Only a hint, and in one direction: whoever holds a key is among those that are found, and others may be
-too. What is known of a table is brought up to it before each look, by a number that only grows with its
-rows. So a look must not see rows that may still be undone.
+A key without a time does not say where its row lies, and reading a large table for the few keys of a slice
+would take longer than all the rest.
+
+The result may have too many persons, never too few. Before each search the index takes up new rows of its
+table, by a number that only grows. Rows that may still be rolled back must not be visible then.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from almoner.engines.base import Engine, quote
 from almoner.policy.model.pack import Feed, Role
 from almoner.registry.schema import fact_columns, fact_table
 
-MERGED = 2  # a sorted piece is merged with the one before while that has at most so many times its rows
+MERGED = 2  # a piece is merged with the one before it, while that has at most twice its rows
 
 
 class _Index:
-    """Persons by the hash of what they hold, in sorted pieces that grow like the digits of a number."""
+    """Persons by the hash of what they hold, in sorted pieces. New rows become a piece; small pieces are
+    merged.
+    """
 
     def __init__(self, rows: str, key: str, number: str) -> None:
         self._rows = f"""
@@ -37,7 +39,7 @@ class _Index:
         self._usable = True
 
     def catch_up(self, engine: Engine) -> bool:
-        """Take up the rows that have come. False where they cannot be found by persons: some belong to none."""
+        """Take up new rows. False where the index cannot be used, because some rows belong to no person."""
         rows = engine.table(self._rows, {"through": self._through}) if self._usable else pa.table({})
         if rows.num_rows:
             self._usable = rows.column("person_id").null_count == 0
@@ -65,16 +67,17 @@ class _Index:
 
 
 class Holders:
-    """Who holds the keys of the feeds' facts and the numbers of the register, of one installation that one
-    process writes."""
+    """The indexes of one installation: keys of each feed's facts, and numbers of the register.
+
+    One process writes the installation.
+    """
 
     def __init__(self) -> None:
         self._facts: dict[str, _Index] = {}
         self._numbers = _Index("registry.person", "number_index", "person_id")
 
     def of_facts(self, engine: Engine, feed: Feed, rows: str) -> pa.Table | None:
-        """`person_id` of all who may have facts with a key of the kept table `rows`. None: they cannot be
-        found so."""
+        """`person_id` of all who may have facts with a key of the table `rows`; None if no index can tell."""
         if feed.with_role(Role.RESIDENT_ID) is None:
             return None
         columns = fact_columns(feed)
@@ -85,15 +88,16 @@ class Holders:
         return _found(engine, index, ", ".join(f"CAST({quote(c)} AS {kind})" for c, kind in key), rows)
 
     def of_numbers(self, engine: Engine, rows: str) -> pa.Table | None:
-        """`person_id` of all who may have a `number_index` of the kept table `rows`. None: they cannot be
-        found so."""
+        """`person_id` of all who may have a `number_index` of the table `rows`; None if no index can tell."""
         return _found(engine, self._numbers, "number_index", rows)
 
 
 @contextmanager
 def held_by(engine: Engine, name: str, persons: pa.Table | None) -> Iterator[str]:
-    """Within the block, a condition on rows: that they are of the `persons` whom `Holders` found, who are
-    offered as `name`; none where it found out nothing."""
+    """Within the block, a condition that rows belong to `persons`, which are registered as `name`.
+
+    It is `true` when `persons` is None.
+    """
     if persons is None:
         yield "true"
         return

@@ -1,9 +1,9 @@
-"""Who is who: numbers of a delivery become `person_id` and `household_id` by their blind indexes.
+"""Identify persons and households: numbers become `person_id` and `household_id` by their blind indexes.
 
-Tables that are kept for one delivery: `number_seen` (number, canonical, number_index, and person_id and
-checked_as of those who are known), `person_seen` (number, canonical, number_index, person_id, is_new),
-`household_seen` (household_no, key_index, household_id, is_new), `bad_number` where there is one.
-`person_expected` is for several deliveries at once (`expect`).
+Materialized tables of one delivery: `number_seen` (number, canonical, number_index; for known persons
+person_id and checked_as), `person_seen` (number, canonical, number_index, person_id, is_new),
+`household_seen` (household_no, key_index, household_id, is_new), and `bad_number` if there is one.
+`person_expected` serves several deliveries (`expect`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from almoner.registry.holders import Holders, held_by
 from almoner.registry.numbers import NumberVerdict, check_numbers
 from almoner.registry.vault import Secret, Vault
 
-HOUSEHOLD_PREFIX = "household\x1f"  # no number of a person can begin so: control characters are refused
+HOUSEHOLD_PREFIX = "household\x1f"  # no person's number begins so: control characters are refused
 _BLOCK_BYTES = 64
 _EXPECTED, _INDEXED = "person_expected", "number_indexed"
 KEPT = (
@@ -45,17 +45,17 @@ def pads(vault: Vault) -> dict[str, Secret]:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is known of a delivery's numbers at first sight: whether any may be of somebody `new`, and
-    whether any is `bad`."""
+    """Whether any number of a delivery may be of somebody `new`, and whether any is `bad`."""
 
     new: bool = False
     bad: bool = False
 
 
 def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], holders: Holders) -> None:
-    """Find at once whose numbers, as they were delivered, these are, before anything is written: to look
-    at everybody for each of several small deliveries takes longer than all else that is done with them.
-    Only a hint: whoever is not found is looked for again.
+    """Look up the persons of several small deliveries' numbers at once, before anything is written.
+
+    Searching the register once for each delivery would take longer than all the rest. The result is a hint:
+    numbers without a person are looked up again.
     """
     with engine.register(
         "numbers_expected",
@@ -72,7 +72,7 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
     with held_by(engine, "persons_holding", holders.of_numbers(engine, _INDEXED)) as whose:
         engine.materialize(
             _EXPECTED,
-            # materialised: else every index is compared
+            # MATERIALIZED, or DuckDB would compare every index
             f"""
             WITH held AS MATERIALIZED (
               SELECT number_index, person_id, checked_as FROM registry.person WHERE {whose}
@@ -91,9 +91,11 @@ def forget_expected(engine: Engine) -> None:
 def see_numbers(
     engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False, ahead: bool = False
 ) -> Numbers:
-    """Fill `number_seen`, and `bad_number` where one is. Only numbers that nobody has checked before are
-    checked. A feed without numbers fills neither. `expected`: whose they may be was found before; `ahead`:
-    and nobody else is looked for, so where one may be `new` nothing is filled."""
+    """Fill `number_seen`, and `bad_number` if a number is wrong; nothing for a feed without numbers.
+
+    Only numbers that were never checked before are checked. `expected`: persons were looked up by `expect`.
+    `ahead`: nobody else is looked up, and nothing is filled when somebody may be new.
+    """
     prop = feed.with_role(Role.RESIDENT_ID)
     if prop is None:
         return Numbers()
@@ -117,12 +119,12 @@ def see_numbers(
 
 
 def _others(numbers: Sequence[str], verdicts: Sequence[NumberVerdict]) -> bool:
-    """Whether there are numbers that nothing is wrong with."""
+    """Whether some of the numbers are valid."""
     return len(numbers) > sum(v.rule is not None for v in verdicts)
 
 
 def _see(engine: Engine, vault: Vault, feed: Feed, prop: Property) -> list[str]:
-    """Fill `number_seen`. Gives the numbers that were never checked as the feed says."""
+    """Fill `number_seen`. Gives the numbers that were never checked by the feed's identifier."""
     engine.materialize(
         name_of("number_seen", feed),
         f"""
@@ -136,7 +138,7 @@ def _see(engine: Engine, vault: Vault, feed: Feed, prop: Property) -> list[str]:
 
 
 def _see_expected(engine: Engine, feed: Feed, prop: Property) -> list[str]:
-    """As `_see`, among those who were expected; of others the index is not found out."""
+    """As `_see`, among expected persons; other numbers have no index."""
     engine.materialize(
         name_of("number_seen", feed),
         f"""
@@ -162,12 +164,15 @@ def _unchecked(engine: Engine, feed: Feed, prop: Property) -> list[str]:
     unchecked = (
         f"SELECT number FROM {_table('number_seen', feed)} WHERE checked_as IS DISTINCT FROM $identifier"
     )
-    return engine.table(unchecked, {"identifier": prop.identifier or ""}).column(0).to_pylist()  # type: ignore[no-any-return]
+    numbers: list[str] = engine.table(unchecked, {"identifier": prop.identifier or ""}).column(0).to_pylist()
+    return numbers
 
 
 def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
-    """Fill `household_seen`; new households get the next ids in the order of their numbers. A feed without
-    households fills nothing."""
+    """Fill `household_seen`; nothing for a feed without households.
+
+    New households get the next ids in the order of their numbers.
+    """
     prop = feed.with_role(Role.HOUSEHOLD)
     if prop is None:
         return
@@ -200,8 +205,10 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
 
 
 def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
-    """Fill `person_seen`, and tell whether anybody is new; new persons get the next ids, so that a
-    household's members lie together. A feed without numbers fills nothing."""
+    """Fill `person_seen`, and say whether anybody is new; nothing for a feed without numbers.
+
+    New persons get the next ids, ordered so that members of a household lie together.
+    """
     if feed.with_role(Role.RESIDENT_ID) is None:
         return False
     seen, good = (
@@ -245,8 +252,7 @@ def see_persons(engine: Engine, feed: Feed, numbers: Numbers) -> bool:
 
 
 def insert_new(engine: Engine, feed: Feed) -> int:
-    """Enter the new households and persons that facts of this delivery rest on. Gives the number of
-    new persons."""
+    """Add new households and persons that have facts in this delivery. Gives the number of new persons."""
     columns, identified = {p.fact_column for p in feed.properties}, _table("identified", feed)
     if "household_id" in columns:
         engine.execute(
@@ -295,7 +301,7 @@ def _homes(feed: Feed) -> str:
 
 
 def _respell(engine: Engine, vault: Vault, feed: Feed, odd: list[NumberVerdict]) -> None:
-    """Numbers with separators mean the same person as those without."""
+    """Give numbers with separators the canonical spelling, so that they mean the same person."""
     if not odd:
         return
     data = {"number": [v.number for v in odd], "canonical": [v.canonical for v in odd]}

@@ -12,8 +12,8 @@ def materialize_with_ids(
 ) -> int:
     """Keep the rows of `select` as the table `name`, with `household_id` and `person_id`.
 
-    `select` gives `household_no` and `resident_no` (both text, in the spelling of intake); they are left out of
-    the table. An id is NULL where nobody has the number. Gives how many rows the table has.
+    `select` gives `household_no` and `resident_no`, both text in the spelling of intake; the table does not
+    have them. An id is null where nobody has the number. Gives the number of rows.
     """
     return engine.materialize(
         name,

@@ -1,4 +1,4 @@
-"""Checks identity numbers with the modules of python-stdnum that contracts name."""
+"""Check identity numbers with the modules of python-stdnum that contracts name."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class NumberVerdict(NamedTuple):
 
 
 def check_numbers(identifier: str | None, numbers: Sequence[str]) -> list[NumberVerdict]:
-    """Verdicts on the numbers that are wrong or not in their one spelling; all others are valid.
+    """Verdicts on numbers that are wrong or not in their canonical spelling; all others are valid.
 
-    Without an identifier every number is. Raises PackError for an unknown one.
+    Without an identifier all numbers are valid. Raises PackError for an unknown identifier.
     """
     if identifier is None:
         return []
@@ -53,7 +53,7 @@ def _verdicts(validate: Callable[[str], str], numbers: Sequence[str]) -> Iterato
             canonical = validate(number)
         except ValidationError as error:
             yield NumberVerdict(number, number, _RULES.get(type(error), "identifier_invalid"))
-        except (ValueError, LookupError):  # some modules let Python's own errors out for odd input
+        except (ValueError, LookupError):  # some modules raise these for odd input
             yield NumberVerdict(number, number, "identifier_invalid")
         else:
             if canonical != number:
@@ -74,7 +74,7 @@ def _module(identifier: str) -> Any:
 
 @contextmanager
 def _quick(module: Any) -> Iterator[None]:
-    """python-stdnum reads its list of places anew for every number (41 us), and cleans each several times."""
+    """Cache what python-stdnum repeats for every number: its list of places (41 us) and cleaned spellings."""
     originals = {name: found for name, found in vars(module).items() if _is_helper(module, found)}
     clean, places = getattr(module, "clean", None), numdb.NumDB.info
     replaced: dict[str, Any] = {n: functools.lru_cache(_CALLS_KEPT)(f) for n, f in originals.items()}
@@ -90,7 +90,7 @@ def _quick(module: Any) -> Iterator[None]:
 
 
 def _is_helper(module: Any, found: object) -> bool:
-    """The module's own functions, which ask each other for the same of one number."""
+    """Whether it is a function of the module that validation calls several times for one number."""
     own = inspect.isfunction(found) and found.__module__ == module.__name__
     return own and found is not module.validate
 

@@ -1,6 +1,4 @@
-"""Rows that could not go in: the whole row sealed, its faults in clear and masked, until somebody settles
-it.
-"""
+"""Keep rows that break their contract: the row sealed, its faults masked, until somebody settles it."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ STATES = ("open", "retried", "dismissed")
 
 @dataclass(frozen=True)
 class Entry:
-    """One row in quarantine. Values of its faults are masked."""
+    """One row in quarantine. Values in its faults are masked."""
 
     quarantine_id: int
     delivery_id: int
@@ -42,7 +40,7 @@ class Entry:
 
 @dataclass(kw_only=True)
 class Sink:
-    """Where a delivery's bad rows go. `rules` counts faults by rule."""
+    """Collects a delivery's bad rows and writes them. `rules` counts faults by rule."""
 
     engine: Engine
     vault: Vault
@@ -61,7 +59,7 @@ class Sink:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the collected rows."""
         if not self._waiting:
             return
         first = int(self.engine.value("SELECT coalesce(max(quarantine_id), 0) + 1 FROM registry.quarantine"))
@@ -122,7 +120,7 @@ def insert_faults(
 
 
 def count_open(engine: Engine) -> int:
-    """How many rows are held back and neither taken in later nor dismissed."""
+    """The number of rows that are neither taken in since nor dismissed."""
     return int(engine.value("SELECT count(*) FROM registry.quarantine WHERE state = 'open'"))
 
 
@@ -169,8 +167,11 @@ _FILTERS = {
 
 
 def export_csv(found: Iterable[Entry]) -> str:
-    """Faults as CSV, one a line, for the department that delivered: masked values, advice in English
-    and Chinese."""
+    """Faults as CSV, one a line, for the department that delivered.
+
+    Values are masked, advice is in English and Chinese, and text that a spreadsheet would run is made
+    harmless.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(
@@ -194,7 +195,7 @@ def export_csv(found: Iterable[Entry]) -> str:
 
 
 def dismiss(engine: Engine, quarantine_ids: Sequence[int], reason: str, at: dt.datetime) -> int:
-    """Settle open rows by a reason. Gives how many were open. Raises AlmonerError without a reason."""
+    """Dismiss open rows for a reason. Gives how many were open. Raises AlmonerError without a reason."""
     if not reason.strip():
         raise AlmonerError("Give a reason for dismissing a row: somebody will ask.")
     chosen = (

@@ -1,4 +1,4 @@
-"""Retries rows in quarantine against the present contract; those that pass are a delivery of their own."""
+"""Retry quarantined rows against the present contract; those that pass are a delivery of their own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _NothingPassed(Exception):  # noqa: N818 - ends the transaction, is no err
 
 @dataclass
 class _Again:
-    """Rows that fail again keep their place in quarantine. Their `line` is the quarantine id."""
+    """Collects rows that fail again; they stay in quarantine. Their `line` is the quarantine id."""
 
     rows: dict[int, BadRow] = field(default_factory=dict)
 
@@ -48,8 +48,11 @@ def retry(
     quarantine_ids: Sequence[int] | None = None,
     noting: Callable[[Feed], Noted] | None = None,
 ) -> list[DeliveryReceipt]:
-    """Retry open rows (all, or those given); one receipt per feed of which rows went in. Again changes
-    nothing. What `noting` gives for a feed is called in the transaction of its rows."""
+    """Retry open rows, all or those given. Gives a receipt for each feed of which rows were taken in.
+
+    A further retry changes nothing. The note that `noting` gives for a feed is called in the transaction of
+    its rows.
+    """
     schema.ensure(engine, pack_feeds)
     sealing.discard_orphans(engine, store)
     receipts = (
@@ -136,7 +139,10 @@ def _write(
 def _open_rows(
     engine: Engine, vault: Vault, feed: Feed, chosen: Sequence[int] | None
 ) -> dict[int, dict[str, Any]]:
-    """Open rows of a feed by quarantine id, unsealed; rows that never became cells cannot be retried."""
+    """Open rows of a feed by quarantine id, unsealed.
+
+    Rows that were never split into cells cannot be retried and are left out.
+    """
     only = (
         ""
         if chosen is None

@@ -46,7 +46,7 @@ def current_facts(feed: Feed) -> str:
 
 
 def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
-    """Create what is missing."""
+    """Create the tables and columns that are missing."""
     engine.execute("CREATE SCHEMA IF NOT EXISTS facts")
     engine.execute("CREATE SCHEMA IF NOT EXISTS registry")
     for name, columns in _TABLES.items():
@@ -57,8 +57,7 @@ def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
 
 
 def absent(engine: Engine, feeds: Mapping[str, Feed]) -> dict[str, frozenset[str]]:
-    """By feed, the columns that the facts do not have yet: all of them where the pack's feed is new to
-    this database."""
+    """By feed, the columns that the facts do not have yet; all of them for a feed that is new."""
     existing = _existing(engine)
     found = {
         feed.id: frozenset((fact_columns(feed) | CLOCKS).keys() - existing.get(feed.id, set()))

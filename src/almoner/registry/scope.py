@@ -1,6 +1,4 @@
-"""What assessment sees: views of the facts as they were known at a time, for everybody or for some
-households.
-"""
+"""Views of the facts as they were known at a time, for everybody or for some households."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from almoner.registry.schema import fact_columns, fact_table
 Absent = Mapping[str, frozenset[str]]  # by feed, the columns that the facts do not have
 
 SCOPE_TABLE = "scope_household"
-_INLINE_HOUSEHOLDS = 50  # so few are written into the views, where the engine can skip by them
+_INLINE_HOUSEHOLDS = 50  # at most so many ids are literals in the views, by which the engine skips blocks
 
 
 def scope_views(
@@ -24,12 +22,12 @@ def scope_views(
     households: Sequence[int] | None,
     absent: Absent = MappingProxyType({}),
 ) -> dict[str, str]:
-    """SELECTs by view name: `member`, which those of some households read, every feed, and `feed`.
+    """SELECTs by view name: `member`, every feed, and `feed` with the watermarks.
 
-    With `households`, feeds of persons and households hold only theirs; then the caller offers the table
-    `scope_household(household_id BIGINT)` with the same ids while the views are in use. Shared feeds stay
-    whole. Columns that are `absent` from the facts (`schema.absent`) are empty, and so is a feed without a
-    table.
+    With `households`, feeds of persons and households have only their rows, and shared feeds stay whole. The
+    caller then registers the table `scope_household(household_id BIGINT)` with the same ids while the views
+    are in use. Columns that are `absent` from the facts (`schema.absent`) are null, and a feed without a
+    table is empty.
     """
     chosen = _chosen(households)
     members = {"member": _members(feeds, known_at, chosen, absent)}
@@ -38,9 +36,9 @@ def scope_views(
 
 
 def up_to(views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date) -> dict[str, str]:
-    """`views` as of the end of an earlier `day`: no event after it, no feed complete beyond it.
+    """`views` as of the end of an earlier `day`: without later events, and with watermarks at most that day.
 
-    Who lives where is left as it is known: a register tells the present, not the day of each move.
+    Membership of households stays as it is known: the register has the present, not the day of each move.
     """
     limited = {
         feed.id: f"SELECT * FROM ({views[feed.id]}) WHERE {quote(feed.event_time.name)} <= DATE '{day}'"
@@ -54,8 +52,7 @@ def up_to(views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date) -> 
 
 
 def within(views: Mapping[str, str], feeds: Mapping[str, Feed], households: str) -> dict[str, str]:
-    """`views` of those households only that are in the table `households`; shared feeds stay whole, and
-    who is not in view stays out."""
+    """`views` with only those households that are in the table `households`; shared feeds stay whole."""
     chosen = f"household_id IN (SELECT household_id FROM {households})"
     persons = "person_id IN (SELECT person_id FROM member)"
     narrowed = {"member": f"SELECT * FROM ({views['member']}) WHERE {chosen}"}
@@ -69,7 +66,7 @@ def within(views: Mapping[str, str], feeds: Mapping[str, Feed], households: str)
 
 
 def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_at: dt.datetime) -> int:
-    """Blind spot: persons with facts whom the membership feed does not place in a household."""
+    """The number of persons with facts whom the register places in no household: a blind spot."""
     known = [
         f"SELECT person_id FROM ({_facts(f, known_at, None)})"
         for f in feeds.values()

@@ -1,4 +1,4 @@
-"""Moves numbers, names, phones and addresses of a delivery into the vault, before the facts are committed."""
+"""Move numbers, names, phones and addresses of a delivery into the vault, before facts are committed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _IDENTITY_PREFIX = "identity\x1f"
 
 
 def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None:
-    """Write to the vault who is new or has changed. Needs `person_seen` and the new rows of
-    `registry.person`."""
+    """Write new and changed identities to the vault. Needs `person_seen` and the new rows of
+    `registry.person`.
+    """
     with store.expecting(_see_identities(engine, vault, feed)):
         for batch in engine.batches(f"FROM {KEPT} ORDER BY person_id", rows=PERSONS_AT_ONCE):
             store.write(_sealed(vault, batch))
@@ -33,13 +34,15 @@ def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None
 
 
 def discard_orphans(engine: Engine, store: IdentityStore) -> None:
-    """Forget identities of a delivery that never committed."""
+    """Delete identities of a delivery that was never committed."""
     store.discard_above(int(engine.value("SELECT coalesce(max(person_id), 0) FROM registry.person")))
 
 
 def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
-    """Fill `to_seal`, one row a person; gives how many. Where the register has spoken, what another feed
-    says of a name does not count."""
+    """Fill `to_seal`, one row a person. Gives the number of rows.
+
+    Where the register has given a name, names in other feeds are ignored.
+    """
     is_new_to_vault = (
         "i.identity_hash IS DISTINCT FROM r.identity_hash"
         if feed.membership
@@ -106,7 +109,7 @@ def _identities(feed: Feed) -> str:
 
 
 def holds_names(feed: Feed) -> bool:
-    """Whether the feed tells names, phones or addresses."""
+    """Whether the feed has names, phones or addresses."""
     return any(feed.with_role(role) for role in _ROLES)
 
 
@@ -127,5 +130,5 @@ def _sealed(vault: Vault, batch: pa.RecordBatch) -> list[SealedIdentity]:
 
 
 def spelled(name: str) -> str:
-    """A name as it is looked up: without blanks, in one case."""
+    """A name as it is indexed: without blanks, in one case."""
     return "".join(name.split()).casefold()

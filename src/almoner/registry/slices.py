@@ -19,12 +19,11 @@ _SUMMED = (
 
 
 def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
-    """Make one delivery a feed and day of the slices that came under `name`, once at least `fewest` are
-    too many. Gives how many went.
+    """Merge the slices that came under `name` into one delivery a feed and day, once `fewest` can go.
 
-    A slice that moved its feed's watermark stays, so every watermark is known as of every moment as
-    before. Of the others the last stays, with the sums of all, so that the largest number of a delivery
-    never falls (`holders` and `compacting` count on it).
+    Gives how many went. A slice that moved its feed's watermark stays, so that watermarks of past moments
+    stay the same. Of the others the last stays, with the sums of all, so that the largest delivery number
+    never falls: `holders` and `compacting` rely on it.
     """
     sums = ", ".join(f"sum({c})::BIGINT AS {c}" for c in _SUMMED)
     before = (

@@ -1,5 +1,7 @@
-"""Looks at the rows of one delivery before anything is written: validated, identified, told apart, judged
-against what is known."""
+"""Check the rows of one delivery before any is written.
+
+They are validated, identified, freed of duplicates, and compared with what is known.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +22,18 @@ from almoner.registry.vault import Vault
 
 
 class RefusedRows(Protocol):
-    """Takes the rows that cannot go in."""
+    """Takes the rows that are refused."""
 
     def add(self, rows: Iterable[BadRow]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class StagedDelivery:
-    """What was found out of a delivery's rows: how many were `read` and how many of them were duplicates,
-    whether `anybody` may be new, the good `rows`, and as `matched` the table of these and of what is known
-    of them, to be read until `clean_up`. `bad` ones that nobody took yet.
+    """The result of staging a delivery.
+
+    `read` counts its rows and `duplicates` those that were dropped; `anybody` says whether somebody may be
+    new. `rows` is the span of the good ones. `matched` is the table of these with what is known of them,
+    until `clean_up`. `bad` are refused rows that were not handed on yet.
     """
 
     read: int
@@ -42,10 +46,11 @@ class StagedDelivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Staging:
-    """A look at one delivery. `from_quarantine` rows come from quarantine: they do not replace what came later.
-    `ordered` rows came one after the other: of several with one key the last holds. `expected`: whose
-    numbers they may be was found before (`identity.expect`). `holders` may be given while nothing is
-    written in the transaction.
+    """Checks one delivery.
+
+    `from_quarantine`: rows are retried, and do not replace what came later. `ordered`: rows came one after
+    the other, so the last of several rows with one key is kept. `expected`: the persons of its numbers were
+    looked up before (`identity.expect`). `holders` may be given while nothing is written in the transaction.
     """
 
     engine: Engine
@@ -59,15 +64,18 @@ class Staging:
     holders: Holders | None = None
 
     def run(self, slices: Iterable[Slice]) -> StagedDelivery:
-        """All stages."""
+        """Run all checks."""
         read = self._stage(slices)
         return self._matched(
             read, identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected)
         )
 
     def run_ahead(self, slices: Iterable[Slice]) -> StagedDelivery | None:
-        """As `run`, of rows whose numbers are expected, asking nothing that an `Engine.run_parallel` may not. None
-        where it must be done in its turn: somebody may be new, who came with other rows perhaps."""
+        """As `run`, for rows with expected numbers, and only with queries that `Engine.run_parallel` allows.
+
+        None where the rows must wait for their turn, because somebody may be new who also came with other
+        rows.
+        """
         if self.feed.with_role(Role.HOUSEHOLD):
             return None
         read = self._stage(slices)
@@ -107,7 +115,10 @@ class Staging:
         return identity.see_persons(self.engine, self.feed, numbers)
 
     def _resolve_duplicates(self) -> int:
-        """Rows that share a key: equal ones are one, different ones are nobody's guess."""
+        """Drop rows that share a key: of equal rows one stays; different ones are all refused.
+
+        Gives how many were dropped. Of ordered rows the last stays.
+        """
         facts.identify_rows(self.engine, self.feed)
         if not facts.find_duplicate_keys(self.engine, self.feed):
             return 0
@@ -121,7 +132,7 @@ class Staging:
         return facts.drop_duplicates(self.engine, self.feed)
 
     def _refuse_superseded(self, matched: str) -> bool:
-        """Whether there were any."""
+        """Refuse rows that a later delivery has replaced. Gives whether there were any."""
         lines = f"""
             SELECT {LINE}, 'superseded' AS rule
             FROM {matched} j
@@ -138,7 +149,7 @@ class Staging:
         self.refused.add(self._bad_rows(lines, column))
 
     def _bad_rows(self, lines: str, column: str | None) -> Iterator[BadRow]:
-        """Rows on the stage that a later check refuses; `lines` selects their `_line` and the rule."""
+        """Staged rows that a later check refuses; `lines` selects their `_line` and the rule."""
         names = [p.name for p in self.feed.properties]
         shown = ", ".join(f"s.{quote(name)}::VARCHAR" for name in names)
         rows = self.engine.rows(
@@ -157,7 +168,7 @@ class Staging:
 
 @dataclass
 class _HeldRows:
-    """Keeps rows that cannot go in for whoever writes them."""
+    """Collects refused rows until they are written."""
 
     rows: list[BadRow] = field(default_factory=list)
 
@@ -173,7 +184,7 @@ def stage_ahead(
     slices: Iterable[Slice],
     holders: Holders,
 ) -> StagedDelivery | None:
-    """`Staging.run_ahead` of rows that came one after the other; what cannot go in is in what it gives."""
+    """`Staging.run_ahead` of ordered rows; refused rows are in the result."""
     held = _HeldRows()
     found = Staging(
         engine=engine,

@@ -1,9 +1,9 @@
-"""Names, identity numbers, phones and addresses: sealed before they are written anywhere.
+"""Seal names, identity numbers, phones and addresses before they are written anywhere.
 
-Each field is sealed by AES-256-GCM with the person's id and the field's name as associated data, so that
-a sealed value cannot be moved to another person or column. Look-up goes through a blind index:
-HMAC-SHA256 under a key derived from the vault's key. Where the sealed rows are stored is the casework
-database's affair (`IdentityStore`); the key lies outside it.
+Each field is sealed by AES-256-GCM, with the person's id and the field's name as associated data, so that a
+sealed value cannot be moved to another person or column. Look-up goes through a blind index: HMAC-SHA256
+under a key derived from the vault's key. The sealed rows are in the casework database (`IdentityStore`), the
+key is outside it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from almoner.errors import VaultError
 
 FIELDS = ("number", "name", "phone", "address")
 NONCE_BYTES = 12
-_PLACE = b"\x1f"  # no field's name begins so
+_PLACE = b"\x1f"  # begins no field's name
 _OTHER_KEY = "This record was not sealed with the vault's present key. Restore the right key file."
 
 
@@ -46,13 +46,13 @@ class IdentityStore(Protocol):
     """Where sealed identities are kept."""
 
     def expecting(self, persons: int) -> AbstractContextManager[None]:
-        """Around the writes of one delivery, of so many persons."""
+        """A block around the writes of one delivery, with its number of persons."""
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         """Insert or update by `person_id`, in one transaction."""
 
     def discard_above(self, person_id: int) -> None:
-        """Forget persons with a larger id: left behind by a delivery that never committed."""
+        """Delete persons with a larger id: a delivery left them that was never committed."""
 
 
 class Secret(bytes):
@@ -65,7 +65,7 @@ class Secret(bytes):
 
 
 class Vault:
-    """Seals, opens and indexes under one key of 32 bytes. Raises VaultError for a wrong key."""
+    """Seals, opens and indexes with a key of 32 bytes. Raises VaultError for a wrong key."""
 
     def __init__(self, key: bytes) -> None:
         key = Secret(key)
@@ -100,7 +100,7 @@ class Vault:
         return plain.decode()
 
     def seal_bytes(self, place: str, data: bytes) -> bytes:
-        """What is no field of a person, a file for instance; it opens under the name of its `place` only."""
+        """Seal data that is no field of a person, such as a file. It opens only under the same `place`."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, data, _PLACE + place.encode())
 
@@ -117,7 +117,7 @@ class Vault:
 
 
 def _nonces(count: int) -> list[bytes]:
-    """Asked of the system once: a call for each nonce costs as much as the sealing."""
+    """Random nonces from one system call: one call for each would cost as much as the sealing."""
     random = os.urandom(NONCE_BYTES * count)
     return [random[start : start + NONCE_BYTES] for start in range(0, len(random), NONCE_BYTES)]
 

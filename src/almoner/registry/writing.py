@@ -1,5 +1,4 @@
-"""Writes the rows of one delivery that were looked at (`almoner.registry.staging`). Runs inside a
-transaction."""
+"""Write the rows of a delivery that was staged (`almoner.registry.staging`), within a transaction."""
 
 from __future__ import annotations
 
@@ -19,8 +18,10 @@ from almoner.registry.vault import IdentityStore, Vault
 
 @dataclass(frozen=True)
 class WritingOutcome:
-    """What became of a delivery's rows that were `staged` at. `last_event` is the largest event time of
-    the good ones."""
+    """What became of a delivery's rows that were `staged`.
+
+    `last_event` is the largest event time of the good ones.
+    """
 
     staged: StagedDelivery
     written: Written
@@ -29,7 +30,7 @@ class WritingOutcome:
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
-    """Let go of what holds names and numbers of a delivery."""
+    """Drop the tables that hold names and numbers of a delivery."""
     names = (
         name_of(what, f) for f in (feed, facts.keys_only(feed)) for what in (*facts.KEPT, *identity.KEPT)
     )
@@ -38,7 +39,7 @@ def clean_up(engine: Engine, feed: Feed) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One delivery under way, in the caller's transaction."""
+    """The writing of one delivery, in the caller's transaction."""
 
     engine: Engine
     vault: Vault
@@ -48,7 +49,7 @@ class Work:
     delivery_id: int
 
     def write(self, staged: StagedDelivery) -> WritingOutcome:
-        """Add what is new, close what it corrects."""
+        """Add new facts, and close those that they correct."""
         new_persons = (
             identity.insert_new(self.engine, self.feed)
             if staged.anybody or self.feed.with_role(Role.HOUSEHOLD)
@@ -60,7 +61,7 @@ class Work:
         return WritingOutcome(staged, written, new_persons, self._last_event(staged.rows))
 
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
-        """Close the facts whose keys the rows name; nothing is added. `feed` is one of `keys_only`."""
+        """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
         return WritingOutcome(staged, facts.close(self.engine, self.feed, staged.matched, self.received_at))
 
     def _last_event(self, rows: facts.Span) -> dt.date | None:

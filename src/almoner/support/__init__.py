@@ -1,1 +1,1 @@
-"""Programmes, then entitlements, then proposals."""
+"""Work out categories and programmes for support candidates, and propose them."""

@@ -1,9 +1,7 @@
-"""Who is looked at: households with an open signal, a recognition, or something that already stands on
-their case.
+"""Choose the support candidates: households with an open signal, a recognition or an active proposal.
 
-All others have nothing that support could answer, so rules over many columns are worked out for few rows.
-What is open and what is recognised stands beside each of these rows once, as lists: a subquery in every
-rule takes longer than the rows.
+No category or programme can apply to anybody else, so rules with many columns are computed for few rows. Each
+row also has its open signals and its recognitions as lists, which is faster than a subquery in every rule.
 """
 
 from __future__ import annotations
@@ -20,24 +18,19 @@ from almoner.assessment.signals import FINDINGS as SIGNAL_FINDINGS
 from almoner.engines import Join, quote
 from almoner.policy.model.terms import Subject
 
-OPEN, HELD = (
-    "open_signals",
-    "recognitions",
-)  # kept tables: item, household_id, person_id (none where it is about the household)
-OPEN_HERE, HELD_HERE = (
-    "open here",
-    "held here",
-)  # columns of `candidate_table`: lists of signals, and of categories
-CONCERNED = "looked"  # the kept table of their households
+# Materialized tables: item, household_id, person_id (null where the item is about the household).
+OPEN, HELD = "open_signals", "recognitions"
+OPEN_HERE, HELD_HERE = "open here", "held here"  # columns of `candidate_table`: lists of items
+CONCERNED = "looked"  # the materialized table of candidate households
 
 
 def candidate_table(subject: Subject) -> str:
-    """The kept table with a row for each household or person that is looked at, all its columns beside it."""
+    """The materialized table with a row for each candidate household or person, with all columns."""
     return f"{CONCERNED}_{subject}"
 
 
 def find(context: AssessmentContext) -> None:
-    """Keep `open_signals`, `recognitions` and the rows that are looked at."""
+    """Materialize `open_signals`, `recognitions` and the tables of candidates."""
     engine = context.engine
     recognised = " UNION ALL ".join(_recognitions(context, subject) for subject in SUBJECTS)
     engine.materialize_each([(OPEN, _open_signals(context), None), (HELD, recognised, None)])
@@ -59,7 +52,7 @@ def find(context: AssessmentContext) -> None:
 
 
 def _of(subject: Subject, about: str) -> str:
-    """The kept table of `_here`."""
+    """The materialized table of `_here`."""
     return f"{about} of {subject}"
 
 
@@ -75,7 +68,7 @@ def _open_signals(context: AssessmentContext) -> str:
 
 
 def _recognitions(context: AssessmentContext, subject: Subject) -> str:
-    """One pass over the wide table for all categories of a subject."""
+    """The recognitions of all categories of a subject, in one pass over the feature table."""
     held = {c.id: context.sql(c.held) for c in context.pack.categories.values() if c.subject == subject}
     items = ", ".join(f"CASE WHEN {sql} THEN '{category}' END" for category, sql in held.items())
     person = "person_id" if subject == "person" else "NULL::BIGINT AS person_id"
@@ -102,8 +95,10 @@ def _concerned(context: AssessmentContext) -> str:
 
 
 def _here(subject: Subject, about: str) -> str:
-    """A SELECT of the items of `OPEN` or `HELD` that are there for each subject: its own, and of a
-    household those of its members, of a person those of the household around it."""
+    """A SELECT of the items of `OPEN` or `HELD` for each subject.
+
+    A household also has those of its members, and a person those of the household.
+    """
     key, own = subject_key(subject), f"SELECT item, household_id, person_id FROM {about}"
     if subject == "person":
         own = f"""
@@ -119,7 +114,7 @@ def _here(subject: Subject, about: str) -> str:
 
 
 def open_among(explainer: Explainer, signals: Iterable[str], placeholder: str = "signals") -> dict[str, Any]:
-    """Of `signals`, those that are open in the household: a part of a form."""
+    """Of `signals`, those that are open in the household, as a part of a template."""
     join = (
         f"LEFT JOIN {quote(_of('household', OPEN))} AS open_here ON open_here.household_id = m.household_id"
     )
@@ -128,14 +123,14 @@ def open_among(explainer: Explainer, signals: Iterable[str], placeholder: str = 
 
 
 def opened(signals: Iterable[str]) -> str:
-    """SQL over `candidate_table`, true or false: one of `signals` is open for the subject, or for the household
-    around it."""
+    """SQL over `candidate_table`: whether one of `signals` is open for the subject or its household."""
     return _has_any(OPEN_HERE, signals)
 
 
 def holding(categories: Iterable[str]) -> str:
-    """SQL over `candidate_table`, true or false: the subject, or the household around it, is recognised in one of
-    `categories`."""
+    """SQL over `candidate_table`: whether the subject or its household is recognised in one of
+    `categories`.
+    """
     return _has_any(HELD_HERE, categories)
 
 

@@ -1,11 +1,10 @@
-"""What one cycle changed, as casework reads it: an outbox in the facts database.
+"""What casework reads from a cycle: the changes of the outbox in the facts database.
 
-A cycle writes its changes in the same transaction as the state they come from. Casework applies them in
-order and stores the last `seq` that it applied in its own transaction, so a crash between the two loses
-and doubles nothing.
+A cycle writes its changes in the same transaction as its findings. Casework applies them in order and stores
+the last `seq` in its own transaction, so a crash between the two neither loses nor repeats a change.
 
-The body of a change carries all that a page or a letter shows, in every language, as the pack said it at
-that time.
+The body of a change has all that a page or a letter shows, in every language, as the pack had it at that
+time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Entitlements: for those who are looked at, what each programme would give, with its arithmetic.
+"""Work out for support candidates what each programme would give, with its arithmetic.
 
-Programmes are worked out in their order, so that a later one can use what earlier ones would give. Nothing
-here refuses: who is not found eligible, or of whom it is unknown, is simply not proposed, and the case
-stays.
+Programmes are computed in order, so that a later one can use the amounts of earlier ones. Nothing is refused
+here. Where eligibility is false or unknown, nothing is proposed and the case stays as it is.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ KEEPS = "keeps"  # the level of a proposal that goes on with aid while a househo
 
 
 def find(context: AssessmentContext) -> None:
-    """Keep what is proposed (`proposal_findings`) and which standing proposals are known not to fit
-    (`proposal_refuted`)."""
+    """Materialize `proposal_findings`, and `proposal_refuted`: active proposals known not to fit."""
     programmes = ordered(context.pack)
     before = {given(p.id): map(given, (*p.terms.uses, *_given_instead(context.pack, p))) for p in programmes}
     materialize_in_order(context.engine, {given(p.id): _given(context, p) for p in programmes}, before)
@@ -40,18 +38,20 @@ def find(context: AssessmentContext) -> None:
 
 
 def ordered(pack: Pack) -> list[Programme]:
-    """The programmes in the order in which they are worked out."""
+    """The programmes in the order in which they are computed."""
     return sorted(pack.programmes.values(), key=lambda p: (p.terms.order, p.id))
 
 
 def given(programme: str) -> str:
-    """The kept table of what a programme says of each subject that is looked at."""
+    """The materialized table of a programme's result for each candidate."""
     return f"given:{programme}"
 
 
 def _given(context: AssessmentContext, programme: Programme) -> str:
-    """`fits`, `keeps`, `amount` and `digest` a subject. Of a list, which looks at everybody, only those
-    whom it speaks of."""
+    """A SELECT of `fits`, `keeps`, `amount` and `digest` for each subject.
+
+    A programme that lists everybody gives only rows that fit, are active, or are needed by another programme.
+    """
     person = "person_id" if programme.subject == "person" else "NULL::BIGINT AS person_id"
     evaluated = f"""
         SELECT
@@ -78,7 +78,7 @@ def _given(context: AssessmentContext, programme: Programme) -> str:
 
 
 def _evidence(context: AssessmentContext, programme: Programme) -> str:
-    """Only of what is proposed: to write numbers as text takes longer than all the rest."""
+    """The digest of proposed rows only, because writing numbers as text is slow."""
     evidence = _digest(context, programme)
     kept = (
         f" WHEN {_KEEPS} THEN md5(concat_ws('|', {evidence}, '{KEEPS}'))"
@@ -92,14 +92,20 @@ def _covered(context: AssessmentContext, programme: Programme) -> str:
     if not lists_everybody(programme):
         return ""
     used = any(programme.id in p.terms.uses for p in context.pack.programmes.values())
-    active = f"SELECT subject_id FROM {context.active_findings} WHERE kind = 'proposal' AND item = '{programme.id}'"
+    active = f"""
+        SELECT subject_id
+        FROM {context.active_findings}
+        WHERE kind = 'proposal' AND item = '{programme.id}'
+        """
     key = subject_key(programme.subject)
     return f" WHERE {_FITS} OR {_KEEPS} OR {key} IN ({active})" + (f" OR {_FITS} IS NULL" if used else "")
 
 
 def with_steps(context: AssessmentContext, programme: Programme) -> str:
-    """A SELECT with all columns of a subject, what earlier programmes would give, and a column for each
-    step of the arithmetic."""
+    """A SELECT with the columns that a programme reads, and a column for each step of its arithmetic.
+
+    It also has the amounts of earlier programmes that this one uses.
+    """
     source = (
         feature_table(programme.subject) if lists_everybody(programme) else candidate_table(programme.subject)
     )
@@ -119,8 +125,7 @@ def with_steps(context: AssessmentContext, programme: Programme) -> str:
 
 
 def _read(context: AssessmentContext, programme: Programme) -> list[str]:
-    """The columns of the wide table that a programme needs: binding hundreds at every step takes longer
-    than the rows."""
+    """The columns that a programme reads. Binding hundreds at every step would take longer than the rows."""
     conditions = programme_conditions(programme)
     own = ["household_id", "area", *(["person_id"] if programme.subject == "person" else [])]
     held_columns = [] if lists_everybody(programme) else [OPEN_HERE, HELD_HERE]
@@ -134,8 +139,9 @@ def _shared_key(earlier: Programme, later: Programme) -> str:
 
 
 def _granted(earlier: Programme, later: Programme) -> str:
-    """What the earlier programme gives to the later one's subject: nothing where it does not fit, unknown
-    where that is unknown."""
+    """What the earlier programme gives to the subject: 0 where it does not fit, null where that
+    is unknown.
+    """
     granted = "CASE WHEN fits OR keeps THEN amount WHEN NOT (fits OR keeps) THEN 0 END"
     table = quote(given(earlier.id))
     if earlier.subject == later.subject:
@@ -145,8 +151,7 @@ def _granted(earlier: Programme, later: Programme) -> str:
 
 
 def fits(context: AssessmentContext, programme: Programme) -> str:
-    """SQL in three values, over `with_steps`: whether the programme is proposed, whatever may be given
-    beside it."""
+    """SQL in three values over `with_steps`: whether the programme applies, other programmes left aside."""
     conditions = [
         _triggered(programme),
         context.sql(programme.eligible),
@@ -165,7 +170,7 @@ def _triggered(programme: Programme) -> str:
 
 
 def _first_time(context: AssessmentContext, programme: Programme) -> list[str]:
-    """There is a cause for which no help was given yet."""
+    """Conditions: there is a cause for which no help was given yet."""
     if programme.terms.once is None:
         return []
     causes = (f"({opened(c.signals)} AND NOT {context.sql(c.helped)})" for c in programme.terms.once.causes)
@@ -173,7 +178,9 @@ def _first_time(context: AssessmentContext, programme: Programme) -> list[str]:
 
 
 def _not_replaced(pack: Pack, programme: Programme) -> list[str]:
-    """No programme that is given instead is known to fit; an unknown one stands in nobody's way."""
+    """Conditions: no programme that takes this one's place is known to fit. An unknown one does
+    not block it.
+    """
     found = []
     for name in _given_instead(pack, programme):
         same = pack.programmes[name].subject == programme.subject
@@ -203,7 +210,7 @@ def _kept_amount(context: AssessmentContext, programme: Programme) -> str:
 
 
 def _digest(context: AssessmentContext, programme: Programme) -> str:
-    """Over indicators, the rule, what earlier programmes would give, and the causes that are there."""
+    """SQL of a digest over indicators, the rule, amounts of earlier programmes, and causes."""
     more = [f"coalesce({quote(GRANTED + other)}::VARCHAR, '?')" for other in programme.terms.uses]
     if programme.terms.once is not None:
         causes = programme.terms.once.causes
@@ -213,7 +220,7 @@ def _digest(context: AssessmentContext, programme: Programme) -> str:
 
 
 def _gives_way(programmes: Sequence[Programme]) -> str:
-    """Of two that are not given together, the one with the smaller amount; of equal ones the later."""
+    """Of two programmes that exclude each other, the one with the smaller amount; if equal, the later one."""
     pairs = [
         (p, q)
         for n, p in enumerate(programmes)
@@ -233,7 +240,7 @@ def _gives_way(programmes: Sequence[Programme]) -> str:
 
 
 def _holding(programmes: Sequence[Programme]) -> str:
-    """What fits or goes on, without what stands back."""
+    """Proposals that fit or continue, without those that give way."""
     held = " UNION ALL ".join(
         f"""
         SELECT
@@ -259,7 +266,7 @@ def _holding(programmes: Sequence[Programme]) -> str:
 
 
 def _disproved(context: AssessmentContext, programmes: Sequence[Programme]) -> str:
-    """What stands and is known not to fit, or stands back."""
+    """Active proposals that are known not to fit, or that give way."""
     evaluated = " UNION ALL ".join(
         f"SELECT '{p.id}' AS item, subject_id, fits OR keeps AS stands FROM {quote(given(p.id))}"
         for p in programmes
@@ -276,6 +283,6 @@ def _disproved(context: AssessmentContext, programmes: Sequence[Programme]) -> s
 
 
 def expiry(pack: Pack) -> dict[str, int]:
-    """None: a proposal stands as long as it is not known to be wrong."""
+    """Empty: a proposal is active until it is known not to fit."""
     del pack
     return {}

@@ -1,4 +1,4 @@
-"""Tables of which some read others."""
+"""Materialize tables that read one another, in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from almoner.engines import Engine
 def materialize_in_order(
     engine: Engine, selects: Mapping[str, str], reads: Mapping[str, Iterable[str]]
 ) -> None:
-    """Keep each SELECT under its name: those at once that read none of the others, then those that read
-    only these, and so on. `reads` gives by name which of the others a SELECT reads. Raises
-    graphlib.CycleError where one is to be read before it can be kept.
+    """Materialize each SELECT under its name, after those that it reads, and otherwise in parallel.
+
+    `reads` gives by name which of the others a SELECT reads. Raises graphlib.CycleError for a cycle.
     """
     order = TopologicalSorter(
         {name: [other for other in reads.get(name, ()) if other in selects] for name in selects}

@@ -1,4 +1,4 @@
-"""Reading the outbox: changes in order, in slices, for casework to apply."""
+"""Read the outbox: changes in order, in slices, for casework to apply."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""Bodies of changes as they are stored: a form and its answers, or the whole object, put together as far
-as somebody asks.
+"""Bodies of changes as they are stored: a template with its bindings, or a whole object.
 
-Applying a change needs its first few members; what is shown on a page is stored again as the same answers
-to the same form.
+Members are filled in when they are read: applying a change needs few of them.
 """
 
 from __future__ import annotations
@@ -15,8 +13,10 @@ from almoner.assessment.templates import Template, fill
 
 
 class Body(Mapping[str, Any]):
-    """The object that `template` says with the answers of `text` (a JSON list in the order of its blanks);
-    without a form what `text` says."""
+    """The object that `template` gives with the bindings in `text`, a JSON list.
+
+    Without a template, `text` is the whole object.
+    """
 
     def __init__(self, text: str, template: Template | None = None) -> None:
         self.text = text
@@ -26,17 +26,17 @@ class Body(Mapping[str, Any]):
         self._filled = dict(template.constants) if template else {}
 
     def __reduce__(self) -> tuple[type[Body], tuple[str, Template | None]]:
-        """What is stored goes to another process, and nothing that was put together of it."""
+        """Pickle what is stored, without members that were filled in."""
         return Body, (self.text, self.template)
 
     @classmethod
     def holding(cls, stored: Any, template: Template | None = None) -> Body:
-        """The body of which `stored` is stored."""
+        """The body with these bindings, or with this object when there is no template."""
         return cls(json.dumps(stored, ensure_ascii=False, separators=(",", ":")), template)
 
     @property
     def stored(self) -> Any:
-        """What is stored: the list of answers, or the object."""
+        """What is stored: the list of bindings, or the object."""
         if self._stored is None:
             self._stored = json.loads(self.text)
         return self._stored
@@ -57,7 +57,7 @@ class Body(Mapping[str, Any]):
 
 
 def of(body: Mapping[str, Any]) -> Body:
-    """`body` as it is stored; one that was read from the outbox stays as it is."""
+    """`body` as a `Body`."""
     if isinstance(body, Body):
         return body
     return Body.holding(dict(body))

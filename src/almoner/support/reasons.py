@@ -1,5 +1,4 @@
-"""What a case shows of a proposal: the steps of its amount, the conditions with their values, and the
-terms it is given on."""
+"""Explain a proposal: the steps of its amount, the conditions with their values, and its terms."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ _WHOLE, _GONE = "whole", "gone"
 
 
 def render(context: AssessmentContext, sources: EvidenceSources) -> Iterator[RenderedChange]:
-    """What the outbox tells of the proposals that moved."""
+    """The rendered changes of the proposals that moved."""
     for item in moved_items(context.engine, "proposal"):
         programme = context.pack.programmes.get(item)
         yield (
@@ -38,7 +37,7 @@ def _render_item(
 
 
 class _Arithmetic:
-    """Plans the bodies of one programme's proposals."""
+    """Builds the template of one programme's proposals."""
 
     def __init__(self, context: AssessmentContext, sources: EvidenceSources, programme: Programme) -> None:
         self._context, self._programme = context, programme
@@ -132,7 +131,7 @@ class _Arithmetic:
         return [list(cause.signals), rendered]
 
     def _goes_on(self) -> Part | None:
-        """Why aid goes on although the household has come over the line."""
+        """Why aid continues although the household is above the threshold."""
         leaving: GradualExit | None = self._programme.terms.gradual_exit
         if leaving is None:
             return None
@@ -146,13 +145,13 @@ class _Arithmetic:
 
 
 def _read_by(condition: Condition) -> list[str]:
-    """What an expression reads: columns, earlier steps, and what earlier programmes would give."""
+    """What an expression reads: columns, earlier steps, and amounts of earlier programmes."""
     columns, _parameters = names(parse(condition.sql))
     return list(columns)
 
 
 def _of_whole(part: Sequence[Any] | Part) -> Part:
-    """What is said where the programme fits as a whole."""
+    """A part that is shown only where the programme fits as a whole."""
     return {"$choose": "state", "of": {_WHOLE: part, KEEPS: [], _GONE: []}}
 
 

@@ -1,10 +1,9 @@
-"""Categories: recognition is proposed, and of a recognition it is asked whether it still fits. A person
-answers.
+"""Propose recognition in a category, and ask whether a recognition still fits. A person decides.
 
-Three kinds of findings: `recognition` (the rule holds, and no register has it yet), `exit` (recognised,
-the condition of leaving and every guard are known to hold) and `review` (recognised so long ago that a
-person looks again). None of them ends, stops or reduces anything; what is unknown proposes nothing and is
-counted as a blind spot.
+There are three kinds of findings. `recognition`: the rule holds and no register has the recognition yet.
+`exit`: recognised, while the exit condition and every guard are known to hold. `review`: recognised so long
+ago that a person should look again. None of them ends, stops or reduces anything. An unknown rule proposes
+nothing and is counted as a blind spot.
 """
 
 from __future__ import annotations
@@ -39,11 +38,10 @@ KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
 
 @dataclass(frozen=True, kw_only=True)
 class Recognised:
-    """How one category stands: whom it was looked at for, who holds it, what is proposed, and what cannot
-    be said.
+    """How one category came out: subjects checked, holders, proposals and unknowns.
 
-    `unknown`: subjects of whom recognition cannot be said. `exit_unknown`: holders of whom the exit cannot
-    be said, and by guard (its number) how often that guard is why.
+    `unknown` counts subjects whose recognition is unknown. `exit_unknown` counts holders whose exit is
+    unknown, and `unknown_guards` how often each guard is the reason, in the order of the guards.
     """
 
     category: str
@@ -58,23 +56,25 @@ class Recognised:
 
 
 def findings(kind: Kind) -> str:
-    """The kept table of a kind's findings."""
+    """The materialized table of a kind's findings."""
     return f"{kind}_findings"
 
 
 def disproved(kind: Kind) -> str:
-    """The kept table of standing keys of a kind that are known not to hold."""
+    """The materialized table of active keys of a kind that are known not to hold."""
     return f"{kind}_refuted"
 
 
 def category_table(category: str) -> str:
-    """The kept table of what a category says of each subject that is looked at."""
+    """The materialized table of a category's result for each candidate."""
     return f"category:{category}"
 
 
 def find(context: AssessmentContext) -> list[Recognised]:
-    """Judge every category, the deepest first, and keep findings and refuted keys of each kind. Counts
-    only everybody."""
+    """Evaluate every category, deepest tier first, and materialize findings and disproved keys of each kind.
+
+    Gives the counts of each category in a sweep; a cycle over some households gives none.
+    """
     ordered = sorted(context.pack.categories.values(), key=lambda c: (c.tier, c.id))
     selects = {category_table(c.id): _evaluated(context, c) for c in ordered}
     materialize_in_order(
@@ -90,7 +90,7 @@ def find(context: AssessmentContext) -> list[Recognised]:
 
 
 def _evaluated(context: AssessmentContext, category: Category) -> str:
-    """`looked_at`, `held`, and three truth values (`recognition`, `exit`, `review`) a subject."""
+    """A SELECT of `looked_at`, `held`, and the values of `recognition`, `exit` and `review` by subject."""
     person = "person_id" if category.subject == "person" else "NULL::BIGINT AS person_id"
     guards = "".join(
         f", {context.sql(g.when)} AS {quote(f'guard:{n}')}" for n, g in enumerate(_guards(category))
@@ -151,7 +151,7 @@ def _conditions(category: Category) -> dict[Kind, list[Condition]]:
 
 
 def _blocked(context: AssessmentContext, category: Category) -> str:
-    """True where a deeper category is held or proposed; what is unknown there stands in nobody's way."""
+    """SQL that is true where a deeper category is held or proposed. An unknown one does not block."""
     parts = []
     for name in category.unless:
         about = context.pack.categories[name].subject
@@ -222,13 +222,13 @@ def _counted(context: AssessmentContext, category: Category) -> Recognised:
 
 
 def expiry(pack: Pack) -> dict[str, int]:
-    """None: what is proposed stands as long as it is not known to be wrong."""
+    """Empty: what is proposed is active until it is known not to hold."""
     del pack
     return {}
 
 
 def renderer(kind: Kind) -> Callable[[AssessmentContext, EvidenceSources], Iterator[RenderedChange]]:
-    """The function that tells the outbox of findings of `kind` that moved."""
+    """The function that renders the changes of findings of `kind`."""
     return partial(_render, kind)
 
 
@@ -250,12 +250,12 @@ def _render_item(
 
 
 def named(kind: Kind, category: str) -> str:
-    """The name under which a case keeps what is proposed of a category."""
+    """The name under which a case stores what is proposed of a category."""
     return category if kind == "recognition" else f"{category}:{kind}"
 
 
 class _Reasons:
-    """Fills the bodies of what one category proposes."""
+    """Builds the template of what one category proposes."""
 
     def __init__(
         self, context: AssessmentContext, sources: EvidenceSources, kind: Kind, category: Category
@@ -311,7 +311,7 @@ class _Reasons:
         ]
 
     def _shown(self) -> list[Condition]:
-        """The conditions of this kind, without the guards, which have words of their own."""
+        """The conditions of this kind. The guards of an exit have labels of their own and are left out."""
         found = _conditions(self._category)[self._kind]
         return found[:1] if self._kind == "exit" else found
 
@@ -324,7 +324,7 @@ class _Reasons:
         return c.label, c.check, c.department, c.within
 
     def _days(self) -> dict[str, Any]:
-        """Until when a recognition of today would hold, and when a person would look again."""
+        """Until when a recognition of today would be valid, and when it would be reviewed."""
         c, recognises = self._category, self._kind == "recognition"
         valid = _later(self._context.as_of, c.valid_months) if recognises and c.valid_months else None
         review = _later(self._context.as_of, c.review.months) if recognises and c.review else None
@@ -335,7 +335,7 @@ class _Reasons:
 
 
 def _later(day: dt.date, months: int) -> dt.date:
-    """The same day `months` later; the last of the month where that month is shorter."""
+    """The same day `months` later, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     first_of_next = dt.date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
     return min(

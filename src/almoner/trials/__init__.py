@@ -1,1 +1,1 @@
-"""A pack before it goes live: scenarios, effects on a place, and areas concerned."""
+"""Try a pack before it goes live: its scenarios, and its effects on the people of an installation."""

@@ -1,8 +1,8 @@
-"""Which groups of people another pack would affect most: counts of persons, small ones withheld.
+"""Find the groups of people that another pack would affect most: counts of persons, small ones withheld.
 
-A count under 10 is withheld, and with it the next smallest of its column, so that no difference to a total
-gives it away (complementary suppression, as statistical offices do). Columns that are kept for audits only
-(`audit_only`) appear here and nowhere else, and only as such counts.
+A count under 10 is withheld. Where it is the only one of its column, the next smallest is withheld too, so
+that no difference to a total reveals it (complementary suppression, as in official statistics). Columns that
+are kept for audits only (`audit_only`) appear nowhere but in these counts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 from almoner.assessment.context import AssessmentContext
 from almoner.engines import Engine, quote
@@ -24,8 +23,10 @@ COUNTED = ("newly_noticed", "no_longer_noticed", "gains", "loses")
 
 @dataclass(frozen=True, kw_only=True)
 class AffectedGroup:
-    """Persons of one group. None is a withheld count. `gains`: some support is new or more; `loses`: it is
-    gone or less."""
+    """Counts of persons in one group; None is a withheld count.
+
+    `gains`: some support is new or larger; `loses`: some is gone or smaller.
+    """
 
     attribute: str
     value: str
@@ -37,11 +38,10 @@ class AffectedGroup:
 
 
 def find(context: AssessmentContext, moved: str) -> tuple[AffectedGroup, ...]:
-    """Groups by every listed or audit-only column of the population register, by age, size of household
-    and area.
+    """The groups by age, household size, area, and each listed or audit-only column of the register.
 
-    `moved` is the kept table of `pack_effects`; `effects_area` must be offered. The most affected group
-    comes first.
+    `moved` is the materialized table of `pack_effects`, and the table `effects_area` must be registered. The
+    most affected group comes first.
     """
     attributes = _people(context, moved)
     groups = [group for name in attributes for group in withheld(_count(context.engine, name))]
@@ -51,13 +51,13 @@ def find(context: AssessmentContext, moved: str) -> tuple[AffectedGroup, ...]:
 
 
 def _weight(group: AffectedGroup) -> tuple[float, str, str]:
-    """The largest share of the group that is affected; what is withheld counts for nothing."""
+    """Sort by the largest share of the group that is affected. Withheld counts are 0."""
     largest = max(getattr(group, name) or 0 for name in COUNTED)
     return -largest / (group.persons or 1) if group.persons else 0.0, group.attribute, group.value
 
 
 def _people(context: AssessmentContext, moved: str) -> list[str]:
-    """Keep a row a person with attributes and with what changes for the person; gives the attributes' names."""
+    """Materialize a row a person with attributes and changes. Gives the names of the attributes."""
     register = context.pack.membership_feed
     columns = _attributes(context, register)
     listed = ", ".join(f"{sql} AS {quote(name)}" for name, sql in columns.items())
@@ -124,10 +124,8 @@ def _count(engine: Engine, attribute: str) -> list[AffectedGroup]:
 
 
 def withheld(groups: Sequence[AffectedGroup]) -> list[AffectedGroup]:
-    """The groups of one attribute with every small count, and its complement, taken out."""
-    columns: dict[str, list[Any]] = {
-        column: _withheld([getattr(g, column) for g in groups]) for column in ("persons", *COUNTED)
-    }
+    """The groups of one attribute, without small counts and those that would reveal them."""
+    columns = {column: _withheld([getattr(g, column) for g in groups]) for column in ("persons", *COUNTED)}
     return [
         replace(group, **{column: counts[place] for column, counts in columns.items()})
         for place, group in enumerate(groups)

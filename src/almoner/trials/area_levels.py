@@ -1,4 +1,4 @@
-"""The areas of a pack by level: which area of a chosen level each area lies in."""
+"""Find for each area of a pack the area of a chosen level above it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from almoner.policy.model.pack import Feed, Property, Role
 
 @dataclass(frozen=True)
 class Levels:
-    """`above` gives, for each area, the area of the chosen level that it lies in. `labels` are the areas'
-    names."""
+    """The areas of a chosen level.
+
+    `above` gives for each area the one of the level in which it lies. `labels` are the names of areas.
+    """
 
     name: str | None
     above: Mapping[str, str]
@@ -24,11 +26,10 @@ class Levels:
 
 
 def levels(context: AssessmentContext, level: str | None, language: str) -> Levels:
-    """The areas at `level`, which is a value of a listed column of the areas' feed; else those below the
-    topmost.
+    """The areas at `level`, a value of a listed column of the feed of areas; None: those below the topmost.
 
-    Without a feed that says which area belongs to which, every area stands for itself. Raises AlmonerError
-    for a level that the feed does not have.
+    Without a feed with parents of areas, each area stands for itself. Raises AlmonerError for an unknown
+    level.
     """
     feed = next((f for f in context.pack.feeds.values() if f.shared and f.with_role(Role.PARENT_AREA)), None)
     if feed is None:
@@ -47,7 +48,7 @@ def levels(context: AssessmentContext, level: str | None, language: str) -> Leve
 
 
 def level_table(context: AssessmentContext, chosen: Levels) -> pa.Table:
-    """`area` and `above`, for every area that somebody lives in or that the feed names."""
+    """`area` and `above`, for every area that has households or that the feed names."""
     lived = [
         area
         for (area,) in context.engine.rows("SELECT DISTINCT area FROM wide_household WHERE area IS NOT NULL")

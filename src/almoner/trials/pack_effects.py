@@ -1,7 +1,7 @@
-"""What another pack would change for the people of an installation: both packs on the same facts and day,
-nothing written.
+"""Find what another pack would change for the people of an installation.
 
-A person is *affected* by what is said of the person, and by what is said of the person's household.
+Both packs run on the same facts and day, and nothing is written. A person is *affected* by findings about the
+person and by those about the person's household.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NO_AREA = "?"
 
 @dataclass(frozen=True, kw_only=True)
 class SignalEffect:
-    """Subjects of one signal. A count is None where the pack does not have the signal."""
+    """Counts of one signal's subjects; None where a pack does not have the signal."""
 
     signal: str
     before: int | None
@@ -41,7 +41,7 @@ class SignalEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class RecognitionEffect:
-    """Subjects of whom a person is asked about a category; `kind` is what is asked."""
+    """Counts of subjects for whom a question about a category is put; `kind` is the question."""
 
     kind: str
     category: str
@@ -53,7 +53,7 @@ class RecognitionEffect:
 
 @dataclass(frozen=True)
 class Paid:
-    """How many, and the sum in the programme's unit."""
+    """The number of proposals, and their sum in the programme's unit."""
 
     count: int
     total: float
@@ -80,8 +80,7 @@ class ProgrammeEffect:
 
 @dataclass(frozen=True, kw_only=True)
 class Effects:
-    """The difference that `new` makes. `without_facts` names, by pack, the feeds of which nothing was
-    delivered yet."""
+    """The difference that `new` makes. `without_facts` names, by pack, the feeds without any delivery."""
 
     as_of: dt.date
     known_at: dt.datetime
@@ -108,10 +107,10 @@ def compare(
     level: str | None = None,
     language: str = "en",
 ) -> Effects:
-    """Rehearse both packs and compare. `level` is a level of the areas' feed; else the one below the
-    topmost. Areas are named in `language`.
+    """Rehearse both packs on the same day and compare their findings.
 
-    The engine may be read-only. Kept tables `effects_moved` and others stay for `listed`.
+    `level` is a level of the feed of areas; None: the one below the topmost. Areas are named in `language`.
+    The engine may be read-only. Tables such as `effects_moved` remain for `listed`.
     """
     with cycle.rehearse(engine, old, as_of, known_at) as (context, first):
         _materialize_findings(context, BEFORE)
@@ -143,9 +142,10 @@ def compare(
 
 
 def listed(engine: Engine) -> list[tuple[object, ...]]:
-    """After `compare`: each finding that came, went or changed. Ids and figures only.
+    """After `compare`, each finding that came, went or changed; ids and figures only.
 
-    kind, item, change, household_id, person_id, area, level before and after, amount before and after.
+    Rows are kind, item, change, household_id, person_id, area, level before and after, amount before and
+    after.
     """
     return engine.rows(f"""
         SELECT
@@ -177,7 +177,10 @@ def _without_facts(context: AssessmentContext) -> list[str]:
 
 
 def _materialize_moved(engine: Engine) -> None:
-    """`came`, `went`, `changed` (of a signal the level, of a proposal the amount by half a cent) or `same`."""
+    """Materialize the findings of both packs with how they differ.
+
+    `came`, `went`, `changed` (a signal's level, or a proposal's amount by half a cent or more) or `same`.
+    """
     engine.materialize(
         MOVED,
         f"""

@@ -1,7 +1,6 @@
-"""Scenarios: a pack's promises in sentences, tried on the real engine.
+"""Run a pack's scenarios, its promises in sentences, on the real engine.
 
-The cases of one day and one set of watermarks are laid side by side as separate households and assessed in
-one cycle.
+The cases of one day and one set of watermarks are separate households of one cycle.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ CENT = 0.005
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """How one scenario ended; `wrong` says in words what differs, and is empty when it passed."""
+    """The result of one scenario; `wrong` says in words what differs, and is empty when it passed."""
 
     case: ScenarioCase
     wrong: tuple[str, ...]
@@ -41,7 +40,7 @@ class ScenarioResult:
 
 @dataclass
 class _Cast:
-    """The ids of one run: each scenario has persons and households of its own."""
+    """The ids of one run. Each scenario has persons and households of its own."""
 
     persons: dict[tuple[str, str], int] = field(default_factory=dict)
     households: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -54,7 +53,7 @@ class _Cast:
 
 
 def run(pack: Pack, cases: Sequence[ScenarioCase] | None = None) -> list[ScenarioResult]:
-    """Try every scenario of the pack (or those given), in the pack's order."""
+    """Run the scenarios of the pack, or those given, in their order."""
     chosen = list(pack.scenarios if cases is None else cases)
     verdicts = {
         _id(case): verdict for group in _together(chosen) for case, verdict in _run_group(pack, group)
@@ -103,7 +102,7 @@ def _fill(engine: Engine, feed: Feed, cases: Sequence[ScenarioCase], cast: _Cast
 
 
 def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], delivery: int) -> None:
-    """Add rows as a delivery would: open ones with the same key are closed."""
+    """Add rows as a delivery would: open rows with the same key are closed."""
     if not rows:
         return
     columns = schema.fact_columns(feed)
@@ -154,7 +153,7 @@ def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.dateti
 
 
 class _Results:
-    """What the pack answered, by item and subject."""
+    """What the pack found, by item and subject."""
 
     def __init__(self, context: AssessmentContext) -> None:
         self._context = context
@@ -180,7 +179,7 @@ class _Results:
         return self._amounts.get((programme_id, subject))
 
     def is_unknown(self, programme_id: str, subject: int) -> bool:
-        """Nothing is proposed because something is not known."""
+        """Whether nothing is proposed because something is not known."""
         programme = self._context.pack.programmes[programme_id]
         sql = f"""
             SELECT ({entitlements.fits(self._context, programme)}) IS NULL
@@ -190,8 +189,7 @@ class _Results:
         return bool(self._context.engine.value(sql, {"subject": subject}))
 
     def category_states(self, category_id: str, subject: int) -> frozenset[str]:
-        """All that a category comes to: recognise, held, exit, review, unknown; false when it is none of
-        them."""
+        """All states of a category: recognise, held, exit, review, unknown; `false` when there is none."""
         names = {"recognition": "recognise", "held": "held", "exit": "exit", "review": "review"}
         asked = ", ".join(f"coalesce({quote(n)}, false), {quote(n)} IS NULL" for n in names)
         table = quote(recognition.category_table(category_id))

@@ -32,7 +32,8 @@ ARGUMENTS = [
 ]
 AXE_SCRIPT = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
 AXE = """axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'], selectors: false,
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'],
+    resultTypes: ['violations'], selectors: false,
 })"""  # the last two: what is in order is not written down, nor where each element stands
 LANGUAGES = ("en", "zh-hans")
 WIDTHS = (1280, 375)
@@ -74,15 +75,15 @@ def build(script: str, empty: Path, folder: Path) -> None:
 def served(home: Path, log: Path, *, worker: bool = False) -> Iterator[str]:
     """The address of `almoner serve HOME`, as long as the block lasts."""
     port = _free_port()
-    with log.open("w") as told:
+    with log.open("w") as output:
         server = Process(
             "serve",
             home,
             "--port",
             port,
             "--worker" if worker else "--no-worker",
-            stdout=told,
-            stderr=told,
+            stdout=output,
+            stderr=output,
             env=outside(),
         )
         try:

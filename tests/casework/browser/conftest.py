@@ -31,13 +31,13 @@ def address(small_county: Path, tmp_path: Path) -> Iterator[str]:
     log = tmp_path / "log"
     with served(copied(small_county / "home", tmp_path / "home"), log) as found:
         yield found
-    told = log.read_text()
-    assert not any(secret in told for secret in (*NAMES, NUMBER))
+    output = log.read_text()
+    assert not any(secret in output for secret in (*NAMES, NUMBER))
 
 
 @pytest.fixture
 def signed_in(browser: Browser, address: str) -> Iterator[SignIn]:
-    """Somebody at the console, in a language and at a width; what the browser complained of fails the test."""
+    """Somebody at the console, in a language and at a width; errors in the browser fail the test."""
     opened: list[Watched] = []
 
     def sign_in(who: str, language: str, width: int) -> Watched:

@@ -77,16 +77,16 @@ def _residents(key: Path) -> None:
 
 def _fact(**more: Any) -> dict[str, Any]:
     """A condition in which all that has a name is long."""
-    told = condition(123_456_789_012.34, 987_654_321_098.76) | {
+    evidence = condition(123_456_789_012.34, 987_654_321_098.76) | {
         "sql": f"{UNBROKEN.lower()} < :{UNBROKEN.lower()}",
         "sentence": LONG,
     }
-    for operand in told["operands"]:
+    for operand in evidence["operands"]:
         operand |= {"label": LONG, "unit": f"{UNBROKEN}/month"}
         if operand["reference"]:
             operand["reference"] = LONG["en"]
         operand["feeds"] = [feed | {"label": LONG} for feed in operand["feeds"]]
-    return told | more
+    return evidence | more
 
 
 def _cases() -> None:
@@ -95,7 +95,7 @@ def _cases() -> None:
         "points": [{"id": f"group{n}", "label": LONG} for n in range(3)],
         "line": {"id": "line", "label": LONG, "department": "relief"},
     }
-    told = {
+    common = {
         "label": LONG,
         "check": LONG,
         "why": LONG,
@@ -103,10 +103,12 @@ def _cases() -> None:
         "layers": layers,
     }
     changes = [
-        outbox.signal(h, area="520101201", known_at=NOW - dt.timedelta(days=40), level=UNBROKEN[:40], **told)
+        outbox.signal(
+            h, area="520101201", known_at=NOW - dt.timedelta(days=40), level=UNBROKEN[:40], **common
+        )
         for h in range(1, 14)
     ]
-    changes += [outbox.signal(1, signal=(UNBROKEN * 2)[:80], area="520101", known_at=NOW, **told)]
+    changes += [outbox.signal(1, signal=(UNBROKEN * 2)[:80], area="520101", known_at=NOW, **common)]
     proposal = outbox.proposal(1, known_at=NOW, area="520101201", amount=123_456_789_012.34)
     proposal.body.update(  # type: ignore[attr-defined]
         label=LONG,

@@ -99,18 +99,18 @@ def _delivered(folder: Path, today: dt.date, feeds: Iterable[Feed]) -> list[Deli
     """What departments have sent up to yesterday: of most feeds, that nothing happened."""
     folder.mkdir()
     yesterday, found = today - dt.timedelta(days=1), []
-    told = _told(today)
+    rows = _rows_of(today)
     for feed in feeds:
         file = folder / f"{feed.id}.csv"
         with file.open("w", encoding="utf-8", newline="") as out:
             writer = csv.DictWriter(out, [p.name for p in feed.properties])
             writer.writeheader()
-            writer.writerows(told.get(feed.id, []))
+            writer.writerows(rows.get(feed.id, []))
         found.append(Delivery(file, feed.id, now(), yesterday))
     return found
 
 
-def _told(today: dt.date) -> dict[str, Rows]:
+def _rows_of(today: dt.date) -> dict[str, Rows]:
     above = [
         (COUNTY, "Fictional County", "虚构县", "", "county"),
         (TOWNSHIP, "Long Township", "龙镇", COUNTY, "township"),

@@ -68,9 +68,9 @@ def installation(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     token = command.run("token", home, "emergency_management", env=outside()).stdout.strip()
     with served(home, log, worker=True) as url:
         yield Installation(home, url, token)
-    told = log.read_text()
-    assert '"event": "stopped"' in told
-    assert not [secret for secret in SECRETS if secret in told]
+    output = log.read_text()
+    assert '"event": "stopped"' in output
+    assert not [secret for secret in SECRETS if secret in output]
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Story:
         return WORDS[self.language]
 
     def open(self, path: str) -> Hands:
-        """Somebody's own browser, which would rather have the other language, at an address that was typed."""
+        """Somebody's own browser, which prefers the other language, at an address that was typed."""
         watched = watched_in(self.browser, self.place.url, self.width, self.language)
         self.opened.append(watched)
         watched.page.goto(self.place.url + path)
@@ -130,7 +130,7 @@ def test_from_an_event_to_a_chain_that_fits(story: Story) -> None:
     _the_department_reports_a_flood(story)
     worker, case = _the_worker_finds_it_in_the_queue_and_takes_it(story)
     _visits_and_confirms(story, worker)
-    lead = _a_second_person_agrees(story, case)
+    lead = _a_colleague_agrees(story, case)
     clerk = _the_department_accepts_and_delivers(story)
     code = _the_worker_tells_the_household(story, worker)
     resident = _the_household_reads_and_appeals(story, code)
@@ -172,7 +172,8 @@ def _the_department_reports_a_flood(story: Story) -> None:
         "completethrough": today,
     }
     headers = {"Authorization": f"Bearer {story.place.token}", "Content-Type": "application/cloudevents+json"}
-    asked = urllib.request.Request(f"{story.place.url}/api/events", json.dumps(event).encode(), headers)  # noqa: S310 - our own server
+    url = f"{story.place.url}/api/events"
+    asked = urllib.request.Request(url, json.dumps(event).encode(), headers)  # noqa: S310 - our own server
     with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
         assert answer.status == 202
     until(lambda: _cases(story), 120)
@@ -231,7 +232,7 @@ def _visits_and_confirms(story: Story, worker: Hands) -> None:
     assert page.locator(".app-actions form[action$='/agree/']").count() == 0
 
 
-def _a_second_person_agrees(story: Story, case: str) -> Hands:
+def _a_colleague_agrees(story: Story, case: str) -> Hands:
     lead = story.sign_in("lead")
     story.look(lead, "today")
     lead.press(lead.page.locator("main a[href*='list=second']"))
@@ -279,9 +280,9 @@ def _the_household_reads_and_appeals(story: Story, code: str) -> Hands:
     resident.write(page.locator("#code"), code)
     resident.write(page.locator("#fact"), story.family.head[-4:])
     resident.press(page.locator("main button"))
-    told = page.locator("main").inner_text()
-    assert story.words["struck"] in told
-    assert story.words["done"] in told
+    text = page.locator("main").inner_text()
+    assert story.words["struck"] in text
+    assert story.words["done"] in text
     story.look(resident, "household")
     words = page.locator("#appeal-text")
     resident.unfold(words)
@@ -297,10 +298,10 @@ def _nobody_who_acted_is_offered_the_appeal(story: Story, acted: list[Hands]) ->
         one.press(one.page.locator("nav a[href='/queue/']"))
         _show_list(one, "asked")
         one.press(_row(story, one.page).locator("a").first)
-        told = one.page.locator("main")
-        assert SAID in told.inner_text()
-        assert story.words["not yours"] in told.inner_text()
-        assert told.locator("[name=ending]").count() == 0
+        main = one.page.locator("main")
+        assert SAID in main.inner_text()
+        assert story.words["not yours"] in main.inner_text()
+        assert main.locator("[name=ending]").count() == 0
         story.look(one, f"appeal-not-{'theirs' if one is acted[0] else 'the-second-persons'}")
 
 
@@ -327,9 +328,9 @@ def _somebody_else_decides(story: Story, case: str) -> None:
 
 def _the_household_reads_the_answer(story: Story, resident: Hands) -> None:
     resident.page.reload()
-    told = resident.page.locator("main").inner_text()
-    assert ANSWERED in told
-    assert STAFF["colleague"][1] in told  # who has looked
+    text = resident.page.locator("main").inner_text()
+    assert ANSWERED in text
+    assert STAFF["colleague"][1] in text  # who has looked
     story.look(resident, "household-answered")
     resident.press(resident.page.locator("form[action$='/leave/'] button"))
 
@@ -344,8 +345,8 @@ def _the_auditor_verifies_the_chain_and_finds_the_case(story: Story, case: str) 
     auditor.press(page.locator("form[method=get] button"))
     rows = page.locator("table tbody tr")
     assert {rows.nth(n).locator("a").inner_text() for n in range(rows.count())} == {case}
-    told = rows.all_inner_texts()
+    lines = rows.all_inner_texts()
     for name in [STAFF[who][1] for who in ("worker", "lead", "clerk", "colleague")]:
-        assert [line for line in told if name in line], name
+        assert [line for line in lines if name in line], name
     assert not [name for name in story.family.names if name in page.content()]
     story.look(auditor, "trail")

@@ -50,13 +50,13 @@ def know_all(request: HttpRequest, known: set[str]) -> None:
 
 def refused(errors: Iterable[Mapping[str, Any]], root: str) -> Problem:
     """What does not fit a schema: where, and what is expected there."""
-    told = [("/".join([root, *map(_part, error["loc"])]), str(error["msg"])) for error in errors]
+    details = [("/".join([root, *map(_part, error["loc"])]), str(error["msg"])) for error in errors]
     return Problem(
         422,
         "not-valid",
         "Not valid",
         "The request does not fit its description in /api/openapi.json.",
-        told[:20],
+        details[:20],
     )
 
 

@@ -70,7 +70,7 @@ _BODY = {
 
 
 class Receipt(Schema):
-    """The events are on the disk. `repeated` came before and were left out; `position` is the inbox's last."""
+    """The events are on disk. `repeated` came before and were left out; `position` is the inbox's last."""
 
     accepted: int
     repeated: int
@@ -177,9 +177,9 @@ def answer_referral(
 ) -> dict[str, Any]:
     """The answer is a line of the audit trail, in the name of the department's system."""
     payloads.know_all(request, set())
-    told = payloads.read(request, shapes.Answer)
+    body = payloads.read(request, shapes.Answer)
     return referrals.answer(
-        caller(request).department, reference, answer, told.version, told.note, idempotency_key
+        caller(request).department, reference, answer, body.version, body.note, idempotency_key
     )
 
 
@@ -260,9 +260,9 @@ def _in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
         if response.status_code != 405:
             return response
         allowed = response.headers["Allow"]
-        told = answer(request, Problem(405, "method", "No such method", f"Here one can {allowed}."))
-        told["Allow"] = allowed
-        return told
+        problem = answer(request, Problem(405, "method", "No such method", f"Here one can {allowed}."))
+        problem["Allow"] = allowed
+        return problem
 
     respond.csrf_exempt = True  # type: ignore[attr-defined]
     respond.login_required = False  # type: ignore[attr-defined]

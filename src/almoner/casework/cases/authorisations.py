@@ -60,7 +60,7 @@ class Word:
     last: Consent | None
 
 
-def standing(referral: Referral) -> Authorisation | None:
+def active(referral: Referral) -> Authorisation | None:
     return referral.authorisations.filter(ended_at=None).first()
 
 
@@ -85,7 +85,7 @@ def is_complete(authorisation: Authorisation) -> bool:
 
 def taken_back(referral: Referral) -> Consent | None:
     """The last word of somebody who has taken the authorisation back."""
-    found = standing(referral)
+    found = active(referral)
     last = [c for c in last_words(found).values() if c.said == Said.REVOKED] if found else []
     return max(last, key=lambda consent: consent.pk, default=None)
 
@@ -131,7 +131,7 @@ def _text(referral: Referral) -> dict[str, str]:
 def _versions(referral: Referral) -> Iterator[tuple[str, str]]:
     for language in LANGUAGES:
         with override(language):
-            told = {
+            values = {
                 "purposes": _(", ").join(words.in_language(p) for p in referral.body["authorises"]),
                 "programme": words.in_language(referral.body["label"]),
             }
@@ -143,7 +143,7 @@ def _versions(referral: Referral) -> Iterator[tuple[str, str]]:
                         " deciding on: %(programme)s. I may refuse, and I may take this back at any time; a"
                         " person then talks with me, and nothing is refused because of it alone."
                     )
-                    % told
+                    % values
                 ),
             )
 

@@ -48,8 +48,8 @@ class Versioned(Protocol):
 class CaseChange:
     """Locked cases while they are changed: by a person, by a department's own `system`, or by neither.
 
-    `cases` are by primary key; `at` is the time of the change, in local time. What was recorded and touched
-    is written when the `with` ends.
+    `cases` are by primary key; `at` is the time of the change, in local time. Events that were recorded and
+    cases that were touched are written when the `with` ends.
     """
 
     cases: Mapping[int, Case]
@@ -57,7 +57,7 @@ class CaseChange:
     system: str | None
     at: dt.datetime
     _events: list[NewEvent] = field(default_factory=list)
-    _touched: dict[int, Case] = field(default_factory=dict)
+    _dirty: dict[int, Case] = field(default_factory=dict)
 
     def record(self, case: Case, event: TrailEvent) -> None:
         """Append an event of the case to the trail."""
@@ -66,14 +66,14 @@ class CaseChange:
     def touch(self, case: Case | None) -> None:
         """Set the case's clock anew, count its version up and save it. Nothing for None."""
         if case is not None:
-            self._touched[case.pk] = case
+            self._dirty[case.pk] = case
 
     def goes_on_in(self, case: Case) -> Case | None:
         """The locked case in which this one goes on, because both were of one household."""
         return None if case.joined_to_id is None else self.cases[case.joined_to_id]
 
     def write(self) -> None:
-        for case in self._touched.values():
+        for case in self._dirty.values():
             stand(case)
             case.version += 1
             case.save()
@@ -99,8 +99,8 @@ def change_case_of(
 ) -> Iterator[tuple[Case, CaseChange]]:
     """Change the case with this key, for a household, a department or nobody. The caller checks the right.
 
-    `touch`: the change sets the clock and the version anew. Without, only the trail tells of it, and forms
-    that others have opened stay good.
+    `touch`: set the clock and count the version up. Without it the change is recorded in the trail only, and
+    forms that others have open stay valid.
     """
     with change_cases([case], by=by, system=system) as change:
         locked = change.cases[case]

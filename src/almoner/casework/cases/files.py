@@ -41,8 +41,8 @@ def add(by: User, reference: str, about: str, name: str, data: bytes, size: int)
     if not size:
         raise Refused(_("Choose a file."))
     if size > most:
-        told = {"most": f"{most / 1024**2:g}"}
-        raise Refused(_("The file is larger than %(most)s MiB. Make it smaller.") % told)
+        values = {"most": f"{most / 1024**2:g}"}
+        raise Refused(_("The file is larger than %(most)s MiB. Make it smaller.") % values)
     try:
         medium = fit(data, settings.FILE_PIXELS)
     except Unfit as unfit:
@@ -79,8 +79,8 @@ def _may_add(case: Case, by: User) -> None:
         raise Refused(_("This cannot be done in the case's present state."))
     refuse_unless(case, by, is_my_visit_or_case)
     if case.files.filter(removed_at=None).count() >= settings.FILES_A_CASE:
-        told = {"most": settings.FILES_A_CASE}
-        raise Refused(_("The case has %(most)s files already. Take one away first.") % told)
+        values = {"most": settings.FILES_A_CASE}
+        raise Refused(_("The case has %(most)s files already. Take one away first.") % values)
 
 
 def of(case: Case) -> list[Listed]:

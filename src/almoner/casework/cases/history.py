@@ -67,14 +67,14 @@ def lines(events: list[CaseEvent]) -> list[HistoryEntry]:
 
 def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
     """Events with what they tell; who was given the case by name, read at once."""
-    told: list[tuple[CaseEvent, dict[str, Any]]] = [(event, json.loads(event.data)) for event in events]
-    given = {data.get("assignee") for event, data in told if event.kind == EventKind.ASSIGN} - {None}
+    entries: list[tuple[CaseEvent, dict[str, Any]]] = [(event, json.loads(event.data)) for event in events]
+    given = {data.get("assignee") for event, data in entries if event.kind == EventKind.ASSIGN} - {None}
     users = User.objects.in_bulk(given) if given else {}
-    for event, data in told:
+    for event, data in entries:
         user = users.get(data.get("assignee")) if event.kind == EventKind.ASSIGN else None
         if user is not None:
             data["person"] = user.get_full_name() or user.get_username()
-    return told
+    return entries
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ def _line(
     levels: Mapping[str, LevelName],
     systems: Mapping[str, Words],
 ) -> HistoryEntry:
-    event, told = pair
-    data = {**told, "units": units, "levels": levels}
+    event, content = pair
+    data = {**content, "units": units, "levels": levels}
     for kind in ("signal", "programme"):
         if kind in data:
             data["name"] = names.get((kind, data[kind]), data[kind])
@@ -193,8 +193,8 @@ def _changed(data: Data) -> str:
     if data["level"] == data["level_before"]:
         return _("New evidence for the signal: %(name)s.") % data
     now, before = (words.level(data[key], data["levels"]) for key in ("level", "level_before"))
-    told = {"name": data["name"], "to": now, "from": before}
-    return _("Signal changed: %(name)s, from %(from)s to %(to)s.") % told
+    values = {"name": data["name"], "to": now, "from": before}
+    return _("Signal changed: %(name)s, from %(from)s to %(to)s.") % values
 
 
 def _amount(data: Data, key: str) -> str:
@@ -213,15 +213,15 @@ def _proposed(data: Data) -> str:
 def _amended(data: Data) -> str:
     if data["amount"] is None:
         return _("New evidence: %(name)s") % data
-    told = {"name": data["name"], "to": _amount(data, "amount"), "from": _amount(data, "amount_before")}
-    return _("Proposal changed: %(name)s, from %(from)s to %(to)s.") % told
+    values = {"name": data["name"], "to": _amount(data, "amount"), "from": _amount(data, "amount_before")}
+    return _("Proposal changed: %(name)s, from %(from)s to %(to)s.") % values
 
 
 def _differs(data: Data) -> str:
     if data["amount"] is None:
         return _("New evidence: %(name)s") % data
-    told = {"name": data["name"], "to": _amount(data, "amount"), "from": _amount(data, "amount_before")}
-    return _("The records now give %(to)s for %(name)s; what was sent stays at %(from)s.") % told
+    values = {"name": data["name"], "to": _amount(data, "amount"), "from": _amount(data, "amount_before")}
+    return _("The records now give %(to)s for %(name)s; what was sent stays at %(from)s.") % values
 
 
 def _withdrawn(data: Data) -> str:
@@ -239,18 +239,18 @@ def _outcome(data: Data) -> dict[str, Any]:
 
 
 def _seen(data: Data) -> str:
-    told = {"date": words.day(data["day"]), "found": VisitFinding(data["found"]).label}
+    values = {"date": words.day(data["day"]), "found": VisitFinding(data["found"]).label}
     if data["found"] == VisitFinding.FALSE_ALARM:
-        told["reason"] = FalseAlarm(data["reason"]).label
-        return _("Visited on %(date)s: %(found)s (%(reason)s).") % told
-    return _("Visited on %(date)s: %(found)s.") % told
+        values["reason"] = FalseAlarm(data["reason"]).label
+        return _("Visited on %(date)s: %(found)s (%(reason)s).") % values
+    return _("Visited on %(date)s: %(found)s.") % values
 
 
 def _consent(said: Said, data: Data) -> str:
-    told = {"said": said.label, "how": How(data["how"]).label}
+    values = {"said": said.label, "how": How(data["how"]).label}
     if data["complete"]:
-        return _("An adult's word: %(said)s (%(how)s). All have authorised.") % told
-    return _("An adult's word: %(said)s (%(how)s).") % told
+        return _("An adult's word: %(said)s (%(how)s). All have authorised.") % values
+    return _("An adult's word: %(said)s (%(how)s).") % values
 
 
 SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {

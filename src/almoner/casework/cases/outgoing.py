@@ -53,17 +53,17 @@ class NotifiedReferral(Protocol):
 def tell(referrals: Iterable[NotifiedReferral], kind: str, now: dt.datetime, occasion: str = "") -> None:
     """Queue an event of each referral whose department listens. `occasion` names what happened, where the
     version does not."""
-    tell_all([(referral, kind, occasion) for referral in referrals], now)
+    queue_events([(referral, kind, occasion) for referral in referrals], now)
 
 
-def tell_all(told: Sequence[tuple[NotifiedReferral, str, str]], now: dt.datetime) -> None:
+def queue_events(messages: Sequence[tuple[NotifiedReferral, str, str]], now: dt.datetime) -> None:
     """Queue an event of each (referral, kind, occasion). Must be called inside the transaction of what it
     tells about."""
-    departments = {referral.department for referral, _kind, _occasion in told}
+    departments = {referral.department for referral, _kind, _occasion in messages}
     if not departments:
         return
     listening = set(Endpoint.objects.filter(department__in=departments).values_list("pk", flat=True))
-    rows = [_row(one, kind, now, occasion) for one, kind, occasion in told if one.department in listening]
+    rows = [_row(one, kind, now, occasion) for one, kind, occasion in messages if one.department in listening]
     OutgoingEvent.objects.bulk_create(rows, ignore_conflicts=True)
 
 

@@ -26,7 +26,7 @@ def missing(referral: Referral) -> str | None:
     declined = _declined(referral)
     if declined:
         return declined
-    asked = {LIST: _not_confirmed, AHEAD_OF_TIME: _not_told, ONE: _not_authorised, VISIT: _not_visited}
+    asked = {LIST: _not_confirmed, AHEAD_OF_TIME: _not_notified, ONE: _not_authorised, VISIT: _not_visited}
     look = asked.get(referral.participation)
     return look(referral) if look else None
 
@@ -53,7 +53,7 @@ def amount_of(referral: Referral) -> str:
     return f"{referral.amount} {referral.unit}" if referral.amount is not None else ""
 
 
-def _not_told(referral: Referral) -> str | None:
+def _not_notified(referral: Referral) -> str | None:
     notice = referral.case.notices.filter(made_at__gte=referral.case.opened_at).order_by("made_at").first()
     if notice is None:
         return _("The household has to be told first. Make a notice.")
@@ -81,9 +81,7 @@ def _visited(referral: Referral, since: dt.date) -> bool:
 
 
 def _not_authorised(referral: Referral) -> str | None:
-    standing = authorisations.standing(referral)
-    if standing is None:
+    active = authorisations.active(referral)
+    if active is None:
         return _("All adults of the household have to authorise the check first.")
-    return (
-        None if authorisations.is_complete(standing) else _("Not all adults have authorised the check yet.")
-    )
+    return None if authorisations.is_complete(active) else _("Not all adults have authorised the check yet.")

@@ -165,7 +165,7 @@ class Table(Generic[R]):
         self._changing = _values(self._changes)
 
     def read(self, found: QuerySet[Any, Any]) -> Iterator[tuple[Any, ...]]:
-        """What the rows are made of, in the order of their fields, without answers; `case` is the case's id."""
+        """The values of the rows in the order of their fields, without `answers`; `case` is the case's id."""
         columns = [_column(name) for name in self._names if name != "answers"]
         return found.values_list(*columns).iterator(READ_AT_ONCE)
 

@@ -31,20 +31,19 @@ from almoner.casework.models.work import AHEAD, WAITING
 BEFORE_DECISION = (CaseState.DETECTED, CaseState.VERIFYING)
 DECIDED = (CaseState.CONFIRMED, CaseState.SUPPORTING)
 RUNNING = (ReferralState.SENT, ReferralState.ACCEPTED)
-TOLD = ("pre_notify", "push")  # ways to take part of which somebody must tell the household
+NOTIFIED_FIRST = ("pre_notify", "push")  # ways to take part of which somebody must tell the household
 
 
 @dataclass
 class Around:
-    """What there is about a case beside its signals and referrals.
+    """What bears on a case's status besides its signals and referrals.
 
-    `asked`: the earliest time by which somebody has to answer: a second person, who was asked for
-    something, a family's authorisation, or a department in a case that was joined to this one. `told`: a
-    notice to the household stands. `silent_since`: as of `Case`.
+    `asked`: the earliest due time of approvals, grievances, authorisations, and of referrals in a case that
+    was joined to this one. `notified`: the household has a notice. `silent_since`: see `Case`.
     """
 
     asked: dt.datetime = NO_CLOCK
-    told: bool = False
+    notified: bool = False
     silent_since: dt.datetime | None = None
 
 
@@ -55,7 +54,7 @@ def refresh(
     case: Case | CaseRow,
     signals: Iterable[CaseSignal | SignalRow],
     referrals: Iterable[Referral | ReferralRow],
-    beside: Around = NOTHING,
+    around_case: Around = NOTHING,
 ) -> None:
     """Set level, urgency, severity and due time, the nearest thing that somebody must do, and which lists
     the case is in.
@@ -65,31 +64,33 @@ def refresh(
     clock and level, and so does a decided one with a proposal that was not sent: a person still has to
     decide.
     """
-    standing = [signal for signal in signals if signal.cleared_on is None]
-    case.listed, case.unlisted = any(s.watched for s in standing), any(not s.watched for s in standing)
-    if standing:
-        worst = min(standing, key=lambda signal: (signal.urgency_hours, -(signal.severity or 0)))
+    active = [signal for signal in signals if signal.cleared_on is None]
+    case.listed, case.unlisted = any(s.watched for s in active), any(not s.watched for s in active)
+    if active:
+        worst = min(active, key=lambda signal: (signal.urgency_hours, -(signal.severity or 0)))
         case.level, case.urgency_hours, case.severity = worst.level, worst.urgency_hours, worst.severity or 0
     listed = list(referrals)
     proposed = [referral for referral in listed if referral.state == ReferralState.PROPOSED]
-    case.untold = not beside.told and any(referral.participation in TOLD for referral in proposed)
-    case.silent_since = beside.silent_since
+    case.untold = not around_case.notified and any(
+        referral.participation in NOTIFIED_FIRST for referral in proposed
+    )
+    case.silent_since = around_case.silent_since
     checks = [referral.check_due_at for referral in proposed if referral.check_due_at]
     if case.state in BEFORE_DECISION:
-        due = _before_decision(case, standing, listed)
+        due = _before_decision(case, active, listed)
     else:
         counted = (*RUNNING, ReferralState.RETURNED) if case.state in DECIDED else RUNNING
-        due = min(_due(listed, counted), beside.asked)
+        due = min(_due(listed, counted), around_case.asked)
         if due == NO_CLOCK and proposed and case.state in DECIDED:
             due = case.due_at
-    case.due_at = min([due, beside.asked, *checks])
+    case.due_at = min([due, around_case.asked, *checks])
 
 
 def _before_decision(
-    case: Case | CaseRow, standing: list[CaseSignal | SignalRow], referrals: list[Referral | ReferralRow]
+    case: Case | CaseRow, active: list[CaseSignal | SignalRow], referrals: list[Referral | ReferralRow]
 ) -> dt.datetime:
-    if standing:
-        return min(signal.due_at for signal in standing)
+    if active:
+        return min(signal.due_at for signal in active)
     return _due(referrals, RUNNING) if case.due_at == NO_CLOCK else case.due_at
 
 
@@ -101,14 +102,14 @@ def _due(referrals: Iterable[Referral | ReferralRow], states: Collection[str]) -
 
 
 def around(cases: Collection[int]) -> dict[int, Around]:
-    """What there is about each of these cases; one that is missing has nothing."""
+    """`Around` by case id; a case without any of it is missing."""
     found: defaultdict[int, Around] = defaultdict(Around)
     ids = IdSet(cases)
     for case, due in _asked(ids):
         if case is not None and due is not None:
             found[case].asked = min(due, found[case].asked)
     for case in Notice.objects.filter(case__among=ids, ended_at=None).values_list("case_id", flat=True):
-        found[case].told = True
+        found[case].notified = True
     for case, over in _unanswered(ids):
         found[case].silent_since = min(over, found[case].silent_since or over)
     for case in Visit.objects.filter(AHEAD, case__among=ids).values_list("case_id", flat=True):
@@ -130,8 +131,7 @@ def _asked(ids: IdSet) -> Iterable[tuple[int | None, dt.datetime | None]]:
 
 
 def _unanswered(ids: IdSet) -> Iterable[tuple[int, dt.datetime]]:
-    """When the time is over for an answer that has not come. No answer is not a no, so somebody visits; a
-    visit that is planned is enough."""
+    """Case ids with the due times of missing answers. No answer is not a refusal: somebody visits."""
     return chain(
         Notice.objects.filter(case__among=ids, ended_at=None, answered_at=None).values_list(
             "case_id", "answer_by"
@@ -143,7 +143,7 @@ def _unanswered(ids: IdSet) -> Iterable[tuple[int, dt.datetime]]:
 
 
 def stand(case: Case) -> None:
-    """`refresh` on what is stored of the case now. The caller saves it."""
+    """`refresh` from what is stored of the case now. The caller saves it."""
     found = around([case.pk]).get(case.pk, NOTHING) if case.is_open else NOTHING
     refresh(case, case.signals.all(), case.referrals.all(), found)
 

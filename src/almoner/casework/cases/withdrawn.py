@@ -35,8 +35,8 @@ def mark(households: Iterable[int] | None, evidence_lost: Iterable[int], at: dt.
     """Mark the open cases of these households, or of all (None), whose evidence is gone and that are not
     marked for it yet. Gives how many.
 
-    Of the `evidence_lost` signals stand that nobody can say to hold any more: what becomes unknown never closes
-    anything by itself.
+    Signals of `evidence_lost` cases cannot be evaluated any more: a condition that becomes unknown never
+    closes anything by itself.
     """
     marked, unknown = 0, set(evidence_lost)
     if households is None:
@@ -59,6 +59,6 @@ def mark(households: Iterable[int] | None, evidence_lost: Iterable[int], at: dt.
 def _marked(cases: Collection[int]) -> set[int]:
     """Those of the cases that were marked after their last signal was raised."""
     kinds = (EventKind.SIGNAL_RAISED, EventKind.EVIDENCE_WITHDRAWN)
-    told = CaseEvent.objects.filter(case__among=IdSet(cases), kind__in=kinds).order_by("case_id", "number")
-    last = dict(told.values_list("case_id", "kind"))
+    events = CaseEvent.objects.filter(case__among=IdSet(cases), kind__in=kinds).order_by("case_id", "number")
+    last = dict(events.values_list("case_id", "kind"))
     return {case for case, kind in last.items() if kind == EventKind.EVIDENCE_WITHDRAWN}

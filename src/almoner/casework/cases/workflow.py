@@ -90,8 +90,8 @@ def _send(act: Act) -> list[MoveEvent]:
     sent, asked = _send_proposals(act)
     if not sent and not asked:
         raise Refused(_("Nothing can be sent yet: what is missing stands under each proposal."))
-    told = act.moved(EventKind.SEND) if sent else []
-    return told + (act.asked_for(EventKind.ASK_SEND, asked) if asked else [])
+    events = act.moved(EventKind.SEND) if sent else []
+    return events + (act.asked_for(EventKind.ASK_SEND, asked) if asked else [])
 
 
 def _send_proposals(act: Act) -> tuple[list[Referral], dict[str, str]]:
@@ -250,7 +250,7 @@ MOVES: Mapping[str, Move] = {
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnswerMove:
     """A department's answer: from these states to that one, and the kind of its event."""
 
     sources: frozenset[ReferralState]
@@ -258,10 +258,10 @@ class Answered:
     kind: AnswerKind
 
 
-ANSWERS: Mapping[str, Answered] = {
-    "accept": Answered(frozenset({ReferralState.SENT}), ReferralState.ACCEPTED, EventKind.REFERRAL_ACCEPT),
-    "done": Answered(frozenset({ReferralState.ACCEPTED}), ReferralState.DONE, EventKind.REFERRAL_DONE),
-    "return": Answered(
+ANSWERS: Mapping[str, AnswerMove] = {
+    "accept": AnswerMove(frozenset({ReferralState.SENT}), ReferralState.ACCEPTED, EventKind.REFERRAL_ACCEPT),
+    "done": AnswerMove(frozenset({ReferralState.ACCEPTED}), ReferralState.DONE, EventKind.REFERRAL_DONE),
+    "return": AnswerMove(
         frozenset({ReferralState.SENT, ReferralState.ACCEPTED}),
         ReferralState.RETURNED,
         EventKind.REFERRAL_RETURN,
@@ -294,10 +294,10 @@ def act(by: User, reference: str, name: str, version: int, data: Data) -> Case:
 def _made(act: Act, move: Move) -> list[MoveEvent]:
     if move.target is not None:
         act.case.state = move.target
-    told = move.does(act)
+    events = move.does(act)
     if act.case.decided_at is None and act.case.state not in UNDECIDED:
         act.case.decided_at = act.now
-    return told
+    return events
 
 
 def answer(by: User, reference: str, name: str, version: int, note: str) -> Referral:

@@ -79,8 +79,8 @@ def _run(program: str, *words: str) -> None:
         [_found(program), *words], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        told = done.stderr.strip().splitlines()
-        raise AlmonerError(f"{program} failed: {told[-1] if told else done.returncode}")
+        lines = done.stderr.strip().splitlines()
+        raise AlmonerError(f"{program} failed: {lines[-1] if lines else done.returncode}")
 
 
 def _found(program: str) -> str:

@@ -82,8 +82,8 @@ def read(said: Mapping[str, str]) -> Environment:
 
 def second_factor_of(home: Home | None, said: Mapping[str, str] | None = None) -> str:
     """Who must have a second factor: what the environment says, else nobody in a demonstration."""
-    told = (os.environ if said is None else said).get("ALMONER_SECOND_FACTOR", "").strip()
-    return told or ("none" if home is None or home.settings.demo else "personal")
+    setting = (os.environ if said is None else said).get("ALMONER_SECOND_FACTOR", "").strip()
+    return setting or ("none" if home is None or home.settings.demo else "personal")
 
 
 def unsafe(said: Environment, home: Home, host: str, debug: bool) -> Iterator[str]:

@@ -93,8 +93,8 @@ def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
     head.save()
 
 
-def _link(previous: str, *told: object) -> str:
-    number, case, at, actor, system, kind, data = told
+def _link(previous: str, *fields: object) -> str:
+    number, case, at, actor, system, kind, data = fields
     content = {"number": number, "case": case, "at": str(at), "actor": actor, "kind": kind, "data": data}
     if system is not None:  # older links were made without it
         content["system"] = system
@@ -105,9 +105,9 @@ def verify_chain() -> ChainCheck:
     """Recompute every link from the first on."""
     previous, number = FIRST, 0
     rows = CaseEvent.objects.order_by("number").values_list(*LINK, "previous_hash", "hash")
-    for *told, before, held in rows.iterator(READ_AT_ONCE):
+    for *fields, before, held in rows.iterator(READ_AT_ONCE):
         number += 1
-        if told[0] != number or before != previous or held != _link(previous, *told):
+        if fields[0] != number or before != previous or held != _link(previous, *fields):
             return ChainCheck(number, number)
         previous = held
     head = ChainHead.objects.filter(pk=1).first()

@@ -15,7 +15,7 @@ from almoner.casework.core.event_kinds import EventKind as K
 
 
 class Found(TypedDict):
-    """What every event of a cycle holds: the change's place in the outbox, date and key, and the pack's hash."""
+    """Keys of every event of a cycle: the change's outbox position, date and key, and the pack's hash."""
 
     seq: int
     as_of: str
@@ -106,7 +106,7 @@ class ProposalCleared(Found):
 FromTo = TypedDict("FromTo", {"from": str, "to": str})
 
 
-class Step(FromTo):
+class StepData(FromTo):
     """What every move of a person holds: the states, who has the case after it, and a note."""
 
     assignee: int | None
@@ -135,49 +135,49 @@ ReferralMoveKind = Literal[K.REFERRAL_TAKEN_BACK, K.REFERRAL_AGAIN]
 AnswerKind = Literal[K.REFERRAL_ACCEPT, K.REFERRAL_DONE, K.REFERRAL_RETURN]
 
 
-class Moved(Step):
+class MovedData(StepData):
     kind: MoveKind
 
 
-class GivenTogether(Step):
+class GivenTogether(StepData):
     """One of several cases (`together`) that were given to one person at once."""
 
     kind: Literal[K.TAKE, K.ASSIGN]
     together: int
 
 
-class EndDecided(Step):
+class EndDecided(StepData):
     """A case's end, asked for or decided, with the reason of a dismissal."""
 
     kind: OutcomeKind
     outcome: str
 
 
-class Held(Step):
+class Held(StepData):
     kind: Literal[K.HOLD]
     until: str
 
 
-class VisitPlanned(Step):
+class VisitPlanned(StepData):
     kind: Literal[K.PLAN]
     day: str
 
 
-class VisitMade(Step):
+class VisitMade(StepData):
     kind: Literal[K.SEEN]
     day: str
     found: str
     reason: str
 
 
-class MoneyAsked(Step):
+class MoneyAsked(StepData):
     """`asked`: amount and unit by the reference of each referral."""
 
     kind: MoneyKind
     asked: Mapping[str, str]
 
 
-class ReferralMoved(Step):
+class ReferralMoved(StepData):
     kind: ReferralMoveKind
     referral: str
     key: str
@@ -368,7 +368,15 @@ CycleEvent = (
     | EvidenceChanged
 )
 MoveEvent = (
-    Moved | GivenTogether | EndDecided | Held | VisitPlanned | VisitMade | MoneyAsked | ReferralMoved | Joined
+    MovedData
+    | GivenTogether
+    | EndDecided
+    | Held
+    | VisitPlanned
+    | VisitMade
+    | MoneyAsked
+    | ReferralMoved
+    | Joined
 )
 ResidentEvent = (
     NoticeMade

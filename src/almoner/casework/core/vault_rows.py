@@ -119,18 +119,18 @@ def _open(vault: Vault, row: Identity, fields: Collection[str] = CLEAR) -> Perso
 def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
     """Replace the members of each household named in `rows` of (household_id, person_id, as_of). Where
     nobody came, left or was told of anew, nothing is written."""
-    told: dict[int, set[tuple[int, dt.date]]] = {}
+    delivered: dict[int, set[tuple[int, dt.date]]] = {}
     for household, person, as_of in rows:
-        told.setdefault(household, set()).add((person, as_of))
+        delivered.setdefault(household, set()).add((person, as_of))
     insert = (
         f"INSERT INTO {HouseholdMember._meta.db_table} (household_id, person_id, as_of) VALUES (%s, %s, %s)"
     )
     with transaction.atomic(), connection.cursor() as cursor:
-        for some in batched(told, 5_000):
+        for some in batched(delivered, 5_000):
             known: dict[int, set[tuple[int, dt.date]]] = {}
             members = HouseholdMember.objects.filter(household_id__among=IdSet(some))
             for household, person, as_of in members.values_list("household_id", "person_id", "as_of"):
                 known.setdefault(household, set()).add((person, as_of))
-            changed = [household for household in some if known.get(household) != told[household]]
+            changed = [household for household in some if known.get(household) != delivered[household]]
             HouseholdMember.objects.filter(household_id__among=IdSet(changed)).delete()
-            cursor.executemany(insert, [(h, *member) for h in changed for member in sorted(told[h])])
+            cursor.executemany(insert, [(h, *member) for h in changed for member in sorted(delivered[h])])

@@ -42,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Map:
-    """`box` is the view of the drawing (left, top, width, height); empty where no area shown has an outline."""
+    """`box` is the view box (left, top, width, height); empty where no area on the map has an outline."""
 
     places: list[Place]
     box: str
@@ -59,7 +59,7 @@ class Map:
 
 
 def shown(membership: Membership, by_area: ByArea) -> Map | None:
-    """The areas that have outlines (else those under the whole), and cases elsewhere as places without one."""
+    """The areas that have outlines (else those of the top level), and the other areas with cases."""
     areas = Areas()
     outlines = AreaOutline.objects.in_bulk()
     found = _in_units(by_area, areas, outlines.keys() or areas.tops())

@@ -47,7 +47,7 @@ class Chart:
 def columns(
     label: str, of: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[int]]], unit: str
 ) -> Chart:
-    """Columns side by side over time: each row has its time and a count for each of `names` (at most four)."""
+    """Grouped columns over time: each row has its time and a count for each of `names` (at most four)."""
     data = [
         {"at": at, "name": name, "count": count}
         for at, counts in rows
@@ -147,14 +147,15 @@ def _room(alt: Any, data: Sequence[dict[str, Any]]) -> Any:
     return alt.Scale(domain=[0, max(1.3 * max((row["count"] for row in data), default=0), 1)])
 
 
-def _picture(label: str, told: Any, draw: Callable[[Any], Any]) -> SafeString:
-    seen = json.dumps([get_language(), label, told], ensure_ascii=False, sort_keys=True)
+def _picture(label: str, content: Any, draw: Callable[[Any], Any]) -> SafeString:
+    seen = json.dumps([get_language(), label, content], ensure_ascii=False, sort_keys=True)
     key = f"chart:{hashlib.sha256(seen.encode()).hexdigest()}"
     svg: str | None = cache.get(key)
     if svg is None:
         svg = _drawn(draw)
         cache.set(key, svg, KEPT)
-    return mark_safe(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))  # noqa: S308 - Vega escapes what it writes
+    labelled = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
+    return mark_safe(labelled)  # noqa: S308 - Vega escapes what it writes
 
 
 def _drawn(draw: Callable[[Any], Any]) -> str:

@@ -2,7 +2,7 @@
 took.
 
 Shares have Wilson's interval (Journal of the American Statistical Association 22, 1927). Small numbers are
-not shown by group: see `told`.
+not shown by group: see `suppress_small_groups`.
 """
 
 from __future__ import annotations
@@ -140,15 +140,15 @@ def kept(by: str, now: dt.datetime) -> tuple[dt.datetime, dict[Any, Tally]]:
     held = Tallied.objects.filter(by=by, at__gt=now - FRESH).first()
     if held is None:
         return now, BY[by](now)
-    return held.at, {key: _from_stored(told) for key, told in held.groups}
+    return held.at, {key: _from_stored(stored) for key, stored in held.groups}
 
 
 def _as_stored(tally: Tally) -> dict[str, Any]:
     return {name: getattr(tally, name) for name in COUNTS} | {"days": sorted(tally.days.items())}
 
 
-def _from_stored(told: Mapping[str, Any]) -> Tally:
-    return Tally(**{name: told[name] for name in COUNTS}, days=Counter(dict(told["days"])))
+def _from_stored(stored: Mapping[str, Any]) -> Tally:
+    return Tally(**{name: stored[name] for name in COUNTS}, days=Counter(dict(stored["days"])))
 
 
 def by_signal(now: dt.datetime) -> dict[str, Tally]:
@@ -227,7 +227,7 @@ def together(tallies: Iterable[Tally]) -> Tally:
     return whole
 
 
-def told(tallies: Mapping[Any, Tally]) -> dict[Any, Tally | None]:
+def suppress_small_groups(tallies: Mapping[Any, Tally]) -> dict[Any, Tally | None]:
     """Groups with fewer than `SMALLEST` cases are none, and with them the next smallest until the hidden
     ones are two or more that have as many cases together: so nobody finds one as what is missing to the
     whole."""

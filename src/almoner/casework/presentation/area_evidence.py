@@ -89,12 +89,12 @@ def month(last_day: dt.date) -> str:
 def lines(alert: AreaAlert) -> Iterator[str]:
     """The alert in sentences, for a terminal."""
     shown = AreaPresenter().alert(alert, dt.datetime.now())
-    told = {"signal": shown.signal, "area": shown.area, "month": shown.month}
-    yield _("%(signal)s jumped in %(area)s, %(month)s") % told
+    values = {"signal": shown.signal, "area": shown.area, "month": shown.month}
+    yield _("%(signal)s jumped in %(area)s, %(month)s") % values
     yield from (f"  - {fact.sentence}" for fact in shown.facts)
     for rule in (rule for fact in shown.facts for rule in fact.rules):
-        told = {"label": rule.label, "value": rule.value, "reference": rule.reference}
-        yield "    " + _("Rule: %(label)s: %(value)s (%(reference)s)") % told
+        values = {"label": rule.label, "value": rule.value, "reference": rule.reference}
+        yield "    " + _("Rule: %(label)s: %(value)s (%(reference)s)") % values
     yield "  " + _("It goes to %(department)s.") % {"department": shown.department}
     if shown.alert.cause:
         yield "  " + _("Found there: %(cause)s") % {"cause": shown.alert.get_cause_display()}

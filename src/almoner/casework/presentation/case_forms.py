@@ -28,7 +28,7 @@ class ReportForm(forms.Form):
     other = forms.CharField(max_length=16, required=False)
     text = forms.CharField(max_length=1000, required=False)
 
-    def told(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         kind, _dash, person = str(self.cleaned_data["subject"]).partition("-")
         other = str(self.cleaned_data["other"]).strip().lower()
         return {

@@ -72,8 +72,8 @@ def _around(case: Case) -> list[AreaAlert]:
 
 
 def _reason(reason: Reason) -> Iterator[str]:
-    told = {"label": reason.label, "level": reason.level, "date": words.day(reason.signal.raised_on)}
-    yield _("%(label)s (%(level)s), noticed %(date)s") % told
+    values = {"label": reason.label, "level": reason.level, "date": words.day(reason.signal.raised_on)}
+    yield _("%(label)s (%(level)s), noticed %(date)s") % values
     if reason.signal.cleared_on:
         yield "  " + _("No longer seen in the records since %(date)s") % {
             "date": words.day(reason.signal.cleared_on)
@@ -91,20 +91,20 @@ def _fact(fact: FactView) -> Iterator[str]:
     for value in fact.values:
         yield "    " + _("Value: %(label)s: %(value)s") % {"label": value.label, "value": value.value}
     for rule in fact.rules:
-        told = {"label": rule.label, "value": rule.value, "reference": rule.reference}
-        yield "    " + _("Rule: %(label)s: %(value)s (%(reference)s)") % told
+        values = {"label": rule.label, "value": rule.value, "reference": rule.reference}
+        yield "    " + _("Rule: %(label)s: %(value)s (%(reference)s)") % values
     for source in fact.sources:
-        told = {"feed": source.feed, "owner": source.owner, "date": source.complete_through or _("unknown")}
+        values = {"feed": source.feed, "owner": source.owner, "date": source.complete_through or _("unknown")}
         latest = _(", latest record %(date)s") % {"date": source.latest} if source.latest else ""
-        yield "    " + _("Source: %(feed)s (%(owner)s), complete through %(date)s") % told + latest
+        yield "    " + _("Source: %(feed)s (%(owner)s), complete through %(date)s") % values + latest
 
 
 def _proposal(proposal: Proposal) -> Iterator[str]:
-    told = {"label": proposal.label, "amount": proposal.amount, "department": proposal.department}
+    values = {"label": proposal.label, "amount": proposal.amount, "department": proposal.department}
     state = proposal.referral.get_state_display()
     asked = proposal.referral.amount is None
     line = _("%(label)s, by %(department)s") if asked else _("%(label)s: %(amount)s, by %(department)s")
-    yield "  " + line % told + f" [{state}]"
+    yield "  " + line % values + f" [{state}]"
     for step in proposal.steps:
         yield f"    {step.label}: {step.sentence}"
     for fact in proposal.eligible:

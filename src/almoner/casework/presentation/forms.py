@@ -74,7 +74,7 @@ class ActForm(forms.Form):
     referral = forms.CharField(max_length=16, required=False, label=_("Referral"))
     note = forms.CharField(max_length=400, required=False, label=_("Note"))
 
-    def told(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """What was filled in, without the version."""
         given = self.cleaned_data.items()
         return {name: value for name, value in given if name != "version" and value not in {None, ""}}
@@ -82,7 +82,7 @@ class ActForm(forms.Form):
     def complaint(self) -> str:
         """What is wrong, in a sentence for each field."""
         return " ".join(
-            f"{self.fields[name].label}: {' '.join(map(str, told))}" for name, told in self.errors.items()
+            f"{self.fields[name].label}: {' '.join(map(str, errors))}" for name, errors in self.errors.items()
         )
 
 
@@ -169,14 +169,14 @@ class NoticeForm(forms.Form):
     and size."""
 
     version = forms.IntegerField()
-    told = forms.TypedMultipleChoiceField(coerce=int, required=False)
+    signals = forms.TypedMultipleChoiceField(coerce=int, required=False)
     form = forms.ChoiceField(choices=[("page", "page"), ("pdf", "pdf")], required=False)
     language = forms.ChoiceField(choices=settings.LANGUAGES, required=False)
     large = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, signals: Sequence[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["told"]
+        field = self.fields["signals"]
         if isinstance(field, forms.TypedMultipleChoiceField):
             field.choices = [(signal, signal) for signal in signals]
 

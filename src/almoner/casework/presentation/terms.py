@@ -17,7 +17,7 @@ def terms(body: Body, department: Callable[[str], str]) -> Iterator[str]:
     """Sentences for a proposal's body; `department` names one by its id. A body without such terms gives
     none."""
     yield from _paid(body)
-    yield from _taking_part(body, department)
+    yield from _participation(body, department)
     if body.get("lasts"):
         yield _("It is given for %(time)s.") % {"time": _span(body["lasts"])}
     if body.get("valid_until"):
@@ -28,14 +28,14 @@ def terms(body: Body, department: Callable[[str], str]) -> Iterator[str]:
 
 def _paid(body: Body) -> Iterator[str]:
     if body.get("pays_first"):
-        told = {"time": words.within(body["verify_within"])}
-        yield _("It is paid first; forms and verification follow within %(time)s.") % told
+        values = {"time": words.within(body["verify_within"])}
+        yield _("It is paid first; forms and verification follow within %(time)s.") % values
     if body.get("goes_on"):
-        told = {
+        values = {
             "label": words.in_language(body["goes_on"]["label"]),
             "months": words.number(body["goes_on"]["months"]),
         }
-        yield _("Aid goes on: %(label)s (month %(months)s).") % told
+        yield _("Aid goes on: %(label)s (month %(months)s).") % values
     for cause in body.get("causes") or ():
         if cause["holds"] is False:
             yield _("Not helped for this cause yet: %(label)s.") % {
@@ -43,7 +43,7 @@ def _paid(body: Body) -> Iterator[str]:
             }
 
 
-def _taking_part(body: Body, department: Callable[[str], str]) -> Iterator[str]:
+def _participation(body: Body, department: Callable[[str], str]) -> Iterator[str]:
     known = {
         "automatic": _("The family need do nothing."),
         "confirm": _("The family is told and says yes or no; no answer is not a no."),
@@ -62,8 +62,8 @@ def _taking_part(body: Body, department: Callable[[str], str]) -> Iterator[str]:
         }
     if body.get("local_check"):
         check = body["local_check"]
-        told = {"department": department(check["department"]), "time": words.within(check["within"])}
-        yield _("%(department)s confirms the list within %(time)s.") % told
+        values = {"department": department(check["department"]), "time": words.within(check["within"])}
+        yield _("%(department)s confirms the list within %(time)s.") % values
     if body.get("authorises"):
         listed = _(", ").join(words.in_language(purpose) for purpose in body["authorises"])
         yield _("The authorisation covers: %(purposes)s.") % {"purposes": listed}

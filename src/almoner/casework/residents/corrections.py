@@ -1,9 +1,8 @@
-"""What workers say of a household itself: that two cases are one household, that somebody has left, that a
-record is of another person.
+"""Corrections that case workers ask for: two cases are one household, somebody has left, or a record is of
+another person.
 
-Nobody types in what a register holds. It is a question to the department that keeps it, with a clock; what
-it corrects comes back with its next delivery. Where it says that two households are one, a person lets one
-of their cases go on in the other.
+Casework does not edit registers. It asks the department that keeps the register, with a term, and what the
+department corrects comes with its next delivery. A case worker joins the cases of households that are one.
 """
 
 from __future__ import annotations
@@ -50,37 +49,37 @@ def register() -> FeedState | None:
     return next(marked, found[0] if found else None)
 
 
-def report(by: User, reference: str, version: int, told: Mapping[str, Any]) -> Grievance:
-    """Ask the register's department. `told`: kind, text, and person_id, or `other`, the reference of the
+def report(by: User, reference: str, version: int, data: Mapping[str, Any]) -> Grievance:
+    """Ask the register's department. `data`: kind, text, and person_id, or `other`, the reference of the
     second case.
 
     Raises Http404 for a stranger, Stale, and Refused.
     """
-    kind = told.get("kind")
+    kind = data.get("kind")
     with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         if kind not in OF_THE_REGISTER:
             raise Refused(_("Choose what is wrong."))
-        if not told.get("text"):
+        if not data.get("text"):
             raise Refused(_("Write what you saw."))
-        grievance = _asked(case, by, GrievanceKind(str(kind)), told, change.at)
+        grievance = _asked(case, by, GrievanceKind(str(kind)), data, change.at)
         reported = REPORTED[GrievanceKind(grievance.kind)]
         change.record(case, GrievanceRaised(kind=reported, concern=grievance.reference))
     return grievance
 
 
-def _asked(case: Case, by: User, kind: GrievanceKind, told: Mapping[str, Any], now: dt.datetime) -> Grievance:
+def _asked(case: Case, by: User, kind: GrievanceKind, data: Mapping[str, Any], now: dt.datetime) -> Grievance:
     feed, members = register(), people(case.household_id)
     if feed is None or not members:
         raise Refused(_("It is not known which register this household comes from."))
     other, person = None, None
     if kind == GrievanceKind.TOGETHER:
         other = (
-            cases_of(by).filter(reference=told.get("other") or "", ended_at=None).exclude(pk=case.pk).first()
+            cases_of(by).filter(reference=data.get("other") or "", ended_at=None).exclude(pk=case.pk).first()
         )
         if other is None:
             raise Refused(_("No other open case has this reference, among those that you may see."))
     else:
-        person = next((p.person_id for p in members if p.person_id == told.get("person")), None)
+        person = next((p.person_id for p in members if p.person_id == data.get("person")), None)
         if person is None:
             raise Refused(_("Choose the person."))
     about = f"{other.pk if other else person}"
@@ -98,12 +97,12 @@ def _asked(case: Case, by: User, kind: GrievanceKind, told: Mapping[str, Any], n
         person_id=members[0].person_id,
         asked_at=now,
         due_at=installed_clocks().due_by_term(now, "correction", feed.owner),
-        text=opened_vault(str(settings.VAULT_KEY)).seal(members[0].person_id, TEXT, str(told["text"])),
+        text=opened_vault(str(settings.VAULT_KEY)).seal(members[0].person_id, TEXT, str(data["text"])),
     )
 
 
 def stays(one: Case, another: Case) -> Case:
-    """Which of two cases goes on: the more urgent one; of equally urgent ones that which was opened first."""
+    """Which of two cases goes on: the more urgent one, or of equally urgent ones the older."""
 
     def rank(case: Case) -> tuple[float, dt.datetime, int]:
         return (float("inf") if case.urgency_hours is None else case.urgency_hours, case.opened_at, case.pk)
@@ -112,7 +111,7 @@ def stays(one: Case, another: Case) -> Case:
 
 
 def to_join(case: Case) -> list[Grievance]:
-    """Corrections by which this case and another open one are of one household."""
+    """Agreed corrections which say that this case and another open one are of one household."""
     agreed = Grievance.objects.filter(kind=GrievanceKind.TOGETHER, ending=Ending.CORRECTED)
     here = agreed.filter(case=case, other__ended_at=None) | agreed.filter(other=case, case__ended_at=None)
     return list(here.select_related("case", "other").order_by("id")) if case.is_open else []

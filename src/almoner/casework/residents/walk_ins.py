@@ -1,9 +1,8 @@
-"""Somebody comes to the desk. The request goes the way of all data: as an event of the pack's feed for
-requests, by which the same rules open or extend a case. It has its own receipt and clock, and an answer by
-a named person, also where the rules find nothing.
+"""Walk-in applications: requests of people who come in person.
 
-Nobody looks for people: who is meant is found by the whole identity number only, and taking the request is
-the record of it.
+Each is sent as an event of the pack's feed for requests, so that the usual rules open or extend a case. It
+has a receipt, a term, and an answer by a named person, even where the rules give nothing. There is no search
+for people: a person is found by the whole identity number only, and the request itself records that.
 """
 
 from __future__ import annotations
@@ -52,32 +51,32 @@ LONGEST = 40  # characters of a number
 
 
 def feed() -> FeedState | None:
-    """The feed into which requests at the desk go, as the pack in use marks it."""
+    """The feed of walk-in applications, as the pack in use marks it; None without one."""
     return next((f for f in FeedState.objects.all() if any(field.get("at_desk") for field in f.fields)), None)
 
 
 def asked_for(found: FeedState) -> list[tuple[str, Mapping[str, str], Mapping[str, Mapping[str, str]]]]:
-    """What the desk chooses: name, label and values of each field that has named values."""
+    """The fields with a choice at the desk: name, label and values of each."""
     return [
         (f["name"], f["label"], f["values"]) for f in found.fields if f.get("values") and not f.get("at_desk")
     ]
 
 
-def take(by: User, told: Mapping[str, Any]) -> WalkIn:
-    """Record a request. `told`: number, name, text, and a value for each field of `asked_for`. Raises
+def take(by: User, data: Mapping[str, Any]) -> WalkIn:
+    """Record a request. `data`: number, name, text, and a value for each field of `asked_for`. Raises
     Http404 for a stranger, and Refused."""
     membership = may_or_404(by, Right.CASES)
     found, now = feed(), dt.datetime.now()
     if found is None:
         raise Refused(_("The pack in use has no feed for requests at the desk."))
-    if not told.get("text"):
+    if not data.get("text"):
         raise Refused(_("Write what the person asks for."))
-    chosen = {name: told.get(name) for name, _label, values in asked_for(found)}
+    chosen = {name: data.get(name) for name, _label, values in asked_for(found)}
     if any(chosen[name] not in values for name, _label, values in asked_for(found)):
         raise Refused(_("Choose what it is about."))
-    number = _number(found, str(told.get("number") or ""))
+    number = _number(found, str(data.get("number") or ""))
     with transaction.atomic():
-        request = _stored(by, membership, number, told, chosen, now)
+        request = _stored(by, membership, number, data, chosen, now)
         _record(request, RequestCame(kind=EventKind.REQUEST_TAKEN, request=request.reference), by, now)
         _send(request, found, number, chosen, now)
     return request
@@ -99,7 +98,7 @@ def _stored(
     by: User,
     membership: Membership,
     number: str,
-    told: Mapping[str, Any],
+    data: Mapping[str, Any],
     chosen: Mapping[str, Any],
     now: dt.datetime,
 ) -> WalkIn:
@@ -117,11 +116,11 @@ def _stored(
         department="" if known or kept is None else kept.owner,
     )
     request.due_at = installed_clocks().due_by_term(now, "request", request.department)
-    request.text = _seal(request, "text", told["text"])
+    request.text = _seal(request, "text", data["text"])
     if not known:
         request.number, request.name = (
             _seal(request, "number", number),
-            _seal(request, "name", told.get("name")),
+            _seal(request, "name", data.get("name")),
         )
     request.save()
     return request
@@ -184,7 +183,7 @@ def of_household(household_id: int) -> list[WalkIn]:
 
 
 def saw(by: User, request: WalkIn) -> None:
-    """Record that somebody read the request: as a look at its household, or in the trail where none is known."""
+    """Record that somebody read the request: in the access log of its household, else in the audit trail."""
     now = dt.datetime.now()
     with transaction.atomic():
         looks = [
@@ -239,7 +238,7 @@ def answer(by: User, reference: str, ending: str, note: str) -> WalkIn:
 
 
 def _fits(request: WalkIn, ending: str) -> None:
-    """What the answer says of the rules must be so."""
+    """Raise Refused when the answer contradicts what the rules found."""
     case = case_of(request)
     offered = case is not None and case.referrals.filter(state__in=OFFERED).exists()
     if ending == WalkInEnding.PROPOSED and not offered:
@@ -247,7 +246,7 @@ def _fits(request: WalkIn, ending: str) -> None:
 
 
 def appeal(by: User, reference: str, text: str) -> WalkIn:
-    """The person does not agree with the answer: a new clock, and another person decides. Raises Http404
+    """Appeal against the answer: a new term begins, and another person decides. Raises Http404
     for a stranger, and Refused."""
     now = dt.datetime.now()
     may_or_404(by, Right.CASES)

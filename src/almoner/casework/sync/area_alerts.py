@@ -28,19 +28,19 @@ def apply(changes: Sequence[Change], clocks: Clocks) -> None:
     undoes an answer."""
     if not changes:
         return
-    standing = {
+    active = {
         alert.key: alert
         for alert in AreaAlert.objects.select_for_update().filter(
             key__in={change.key for change in changes}, cleared_on=None
         )
     }
     for change in changes:
-        held = standing.get(change.key)
+        held = active.get(change.key)
         if change.change == "cleared":
             if held is not None:
-                _clear(standing.pop(change.key), change)
+                _clear(active.pop(change.key), change)
         elif change.body.get("month"):
-            standing[change.key] = _write(held or _raised(change, clocks), change)
+            active[change.key] = _write(held or _raised(change, clocks), change)
 
 
 def _clear(held: AreaAlert, change: Change) -> None:

@@ -47,8 +47,8 @@ class CaseBatch:
         self.opened: list[CaseRow] = []
         self.changed: dict[int, CaseRow] = {}
         self.events: list[NewEvent] = []
-        self.told: list[tuple[ReferralRow, str, str]] = []
-        self._touched: dict[int, SignalRow | ReferralRow] = {}
+        self.messages: list[tuple[ReferralRow, str, str]] = []
+        self._dirty: dict[int, SignalRow | ReferralRow] = {}
         self._labels: dict[tuple[str, str], Mapping[str, str]] = {}
         self._referrals_of: dict[int, list[ReferralRow]] = defaultdict(list)
         self._signals_of: dict[int, list[SignalRow]] = defaultdict(list)
@@ -89,7 +89,7 @@ class CaseBatch:
 
     def touch(self, row: SignalRow | ReferralRow) -> None:
         """`row` is new or has changed, and so has its case."""
-        self._touched[id(row)] = row
+        self._dirty[id(row)] = row
         if row.case.id is not None:
             self.changed[row.case.id] = row.case
 
@@ -109,7 +109,7 @@ class CaseBatch:
 
     def message_department(self, row: ReferralRow, kind: str, occasion: str) -> None:
         """What the department of a stored referral is to be told (`almoner.casework.cases.outgoing`)."""
-        self.told.append((row, kind, occasion))
+        self.messages.append((row, kind, occasion))
 
     def name(self, kind: str, key: str, words: Mapping[str, str]) -> None:
         self._labels[kind, key] = words
@@ -120,14 +120,14 @@ class CaseBatch:
         CASES.insert(self.opened)
         self._number_opened()
         CASES.update(self.changed.values())
-        signals = [row for row in self._touched.values() if isinstance(row, SignalRow)]
-        referrals = [row for row in self._touched.values() if isinstance(row, ReferralRow)]
+        signals = [row for row in self._dirty.values() if isinstance(row, SignalRow)]
+        referrals = [row for row in self._dirty.values() if isinstance(row, ReferralRow)]
         SIGNALS.insert(row for row in signals if row.id is None)
         SIGNALS.update(row for row in signals if row.id is not None)
         REFERRALS.insert(row for row in referrals if row.id is None)
         REFERRALS.update(row for row in referrals if row.id is not None)
         append(self.events, at)
-        outgoing.tell_all(self.told, at)
+        outgoing.queue_events(self.messages, at)
         self._write_labels()
 
     def _refresh_cases(self) -> None:

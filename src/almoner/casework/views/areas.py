@@ -31,9 +31,15 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, form.complaint())
         return _page(request, status=400)
-    told = form.cleaned_data
+    data = form.cleaned_data
     try:
-        area_alerts.answer(request.user, found.reference, told["version"], told["cause"], told["note"])  # type: ignore[arg-type]
+        area_alerts.answer(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            data["version"],
+            data["cause"],
+            data["note"],
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return _page(request, status=409)

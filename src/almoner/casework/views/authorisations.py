@@ -23,9 +23,15 @@ def ask(request: HttpRequest, reference: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose the adults of the household."))
         return show(request, found, status=400)
-    told = form.cleaned_data
+    data = form.cleaned_data
     try:
-        authorisations.ask(request.user, reference, told["version"], told["about"], told["adult"])  # type: ignore[arg-type]
+        authorisations.ask(
+            request.user,  # type: ignore[arg-type]
+            reference,
+            data["version"],
+            data["about"],
+            data["adult"],
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)
@@ -38,16 +44,16 @@ def record(request: HttpRequest, reference: str, about: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose what the person said, and how the person was identified."))
         return show(request, found, status=400)
-    told = form.cleaned_data
+    data = form.cleaned_data
     try:
         authorisations.record(
             request.user,  # type: ignore[arg-type]
             reference,
-            told["version"],
+            data["version"],
             about,
-            told["person"],
-            told["said"],
-            told["how"],
+            data["person"],
+            data["said"],
+            data["how"],
         )
     except Refused as refusal:
         messages.error(request, str(refusal))

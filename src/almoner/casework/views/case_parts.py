@@ -38,7 +38,7 @@ def part(proposal: Proposal, clock: ClockView | None, case: Case) -> ProposalPar
     referral, now = proposal.referral, dt.datetime.now()
     proposed = referral.state == ReferralState.PROPOSED and case.is_open
     needs = referral.participation == participation.ONE
-    found = authorisations.standing(referral) if needs else None
+    found = authorisations.active(referral) if needs else None
     return ProposalPart(
         proposal=proposal,
         clock=clock,
@@ -63,7 +63,13 @@ def more(found: Case, request: HttpRequest, members: list[Person]) -> dict[str, 
         "files": files.of(found),
         "file_abouts": FileAbout.choices,
         "file_mib": f"{settings.FILE_BYTES / 1024**2:g}",
-        "may_add": found.is_open and guards.is_my_visit_or_case(found, request.user, {}) is None,  # type: ignore[arg-type]
+        "may_add": found.is_open
+        and guards.is_my_visit_or_case(
+            found,
+            request.user,  # type: ignore[arg-type]
+            {},
+        )
+        is None,
         "may_correct": found.is_open and mine,
         "members": members,
         "to_join": to_join,

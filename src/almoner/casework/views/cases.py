@@ -43,7 +43,7 @@ from almoner.casework.views.case_parts import more, part
 
 @dataclass(frozen=True, kw_only=True)
 class OpenGrievance:
-    """A concern as a worker sees it. `endings` are what may be answered here; a correction is its
+    """A grievance as a worker sees it. `endings` are what may be answered here; a correction is its
     department's to answer."""
 
     grievance: Grievance
@@ -108,7 +108,13 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
         messages.error(request, form.complaint())
         return show(request, found, status=400)
     try:
-        workflow.act(request.user, found.reference, action, form.cleaned_data["version"], form.told())  # type: ignore[arg-type]
+        workflow.act(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            action,
+            form.cleaned_data["version"],
+            form.values(),
+        )
     except workflow.Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)

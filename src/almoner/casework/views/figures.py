@@ -1,4 +1,4 @@
-"""Oversight in figures: how good the signals are, whether groups are treated alike, and what nobody can see."""
+"""Oversight in figures: quality of the signals, fairness between groups, and blind spots."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def _group(title: str, of: str, found: Mapping[Any, Tally], names: Mapping[Any, 
     """A table of groups with all together, and its chart; what differs from all is marked."""
     whole = tallies.together(found.values())
     rows: list[Named] = sorted(
-        ((names[key], tally) for key, tally in tallies.told(found).items()), key=lambda row: row[0]
+        ((names[key], tally) for key, tally in tallies.suppress_small_groups(found).items()),
+        key=lambda row: row[0],
     )
     compared = [(name, tally, _differs(tally, whole)) for name, tally in rows]
     return {"title": title, "of": of, "rows": compared, "whole": whole, "chart": _chart(of, rows, whole)}

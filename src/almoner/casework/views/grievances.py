@@ -60,9 +60,14 @@ def fact(request: HttpRequest, reference: str) -> HttpResponse:
 
 def _answered(request: HttpRequest, found: Grievance) -> bool:
     form = EndingForm(request.POST)
-    told = form.cleaned_data if form.is_valid() else {}
+    data = form.cleaned_data if form.is_valid() else {}
     try:
-        grievances.answer(request.user, found.reference, told.get("ending", ""), told.get("note", ""))  # type: ignore[arg-type]
+        grievances.answer(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            data.get("ending", ""),
+            data.get("note", ""),
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return False

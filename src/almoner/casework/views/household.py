@@ -123,10 +123,10 @@ def ask(request: HttpRequest, kind: str) -> HttpResponse:
 @require_POST
 def authorise(request: HttpRequest, about: str) -> HttpResponse:
     notice, form = _mine(request), SignForm(request.POST)
-    told = form.cleaned_data if form.is_valid() else {}
+    data = form.cleaned_data if form.is_valid() else {}
     try:
         notices.must_be_unlocked(notice)
-        authorisations.sign(notice, about, told.get("number", ""), told.get("said", ""))
+        authorisations.sign(notice, about, data.get("number", ""), data.get("said", ""))
     except Refused as refusal:
         if isinstance(refusal, authorisations.WrongNumber):
             notices.count_wrong(notice, address_of(request))
@@ -165,7 +165,7 @@ def _show(request: HttpRequest, notice: Notice, status: int = 200) -> HttpRespon
     context = {
         "notice": notice,
         "case": notice.case,
-        "told": _told(notice, present),
+        "told": _noticed(notice, present),
         "offers": offers(notice.case, present, own_page=True),
         "asked": _asked(notice.case, now),
         "authorisations": _authorisations(notice.case, now),
@@ -174,7 +174,7 @@ def _show(request: HttpRequest, notice: Notice, status: int = 200) -> HttpRespon
     return render(request, "casework/household.html", context, status=status)
 
 
-def _told(notice: Notice, present: Presenter) -> list[NoticedItem]:
+def _noticed(notice: Notice, present: Presenter) -> list[NoticedItem]:
     return [
         NoticedItem(
             words.in_language(signal.body["label"]),
@@ -194,7 +194,7 @@ def _told(notice: Notice, present: Presenter) -> list[NoticedItem]:
                 for sentence, rests in grievances.by_sentence(facts)
             ],
         )
-        for signal, facts in grievances.told_facts(notice)
+        for signal, facts in grievances.noticed_facts(notice)
     ]
 
 

@@ -89,9 +89,15 @@ def answer(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, form.complaint())
         return _show(request, found, status=400)
-    told = form.cleaned_data
+    data = form.cleaned_data
     try:
-        workflow.answer(request.user, found.reference, action, told["version"], told["note"])  # type: ignore[arg-type]
+        workflow.answer(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            action,
+            data["version"],
+            data["note"],
+        )
     except workflow.Refused as refusal:
         messages.error(request, str(refusal))
         return _show(request, referral_for(request.user, reference), status=409)

@@ -1,4 +1,4 @@
-"""Making a notice: the letter is shown once, with the code, as a page to print or as a PDF; it is not kept."""
+"""Making a notice: its letter with the code is shown once, as a page to print or a PDF, and not stored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make(request: HttpRequest, reference: str) -> HttpResponse:
                 request.user,  # type: ignore[arg-type]
                 found.reference,
                 asked.get("version", 0),
-                asked.get("told", []),
+                asked.get("signals", []),
             )
             looked(request.user, found, "letter")  # type: ignore[arg-type]
             with override(language):
@@ -60,7 +60,7 @@ def _refused(request: HttpRequest, case: Case, why: str) -> HttpResponse:
 
 def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict[str, Any]:
     """What the letter says, in the language that is active."""
-    facts = grievances.told_facts(notice)
+    facts = grievances.noticed_facts(notice)
     members = people(case.household_id)
     first = members[0] if members else None
     owner = Department.objects.filter(pk=facts[0][0].department).first() if facts else None
@@ -76,9 +76,9 @@ def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict
         "told": [
             (
                 words.in_language(signal.body["label"]),
-                [words.in_language(sentence) for sentence, _rests in grievances.by_sentence(told)],
+                [words.in_language(sentence) for sentence, _rests in grievances.by_sentence(noticed)],
             )
-            for signal, told in facts
+            for signal, noticed in facts
         ],
         "offers": offers(case, Presenter()),
     }

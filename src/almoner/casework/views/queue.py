@@ -1,4 +1,4 @@
-"""The work queue: most urgent first, filters in words, no query per row; handing out, and the list as a file."""
+"""The work queue, most urgent first, with its filters; assignment of cases, and the queue as a CSV file."""
 
 from __future__ import annotations
 
@@ -143,10 +143,10 @@ def assign(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("Choose cases, and somebody to give them to."))
         return redirect(back)
     done = assign_cases(request.user, form.chosen(), form.cleaned_data["assignee"])  # type: ignore[arg-type]
-    told = ngettext("%(count)s case was given.", "%(count)s cases were given.", done.given) % {
+    message = ngettext("%(count)s case was given.", "%(count)s cases were given.", done.given) % {
         "count": done.given
     }
-    messages.success(request, told)
+    messages.success(request, message)
     if done.changed:
         left = ngettext(
             "%(count)s case had changed since the list was shown and was left alone.",

@@ -82,10 +82,10 @@ def new(request: HttpRequest) -> HttpResponse:
     feed, form = walk_ins.feed(), DeskForm(request.POST or None)
     asked = walk_ins.asked_for(feed) if feed else []
     if request.method == "POST":
-        told = form.cleaned_data if form.is_valid() else {}
+        data = form.cleaned_data if form.is_valid() else {}
         chosen = {name: request.POST.get(name, "") for name, _label, _values in asked}
         try:
-            taken = walk_ins.take(request.user, {**told, **chosen})  # type: ignore[arg-type]
+            taken = walk_ins.take(request.user, {**data, **chosen})  # type: ignore[arg-type]
             return redirect("request", reference=taken.reference)
         except Refused as refusal:
             messages.error(request, str(refusal))
@@ -143,9 +143,14 @@ def unknown(request: HttpRequest, reference: str) -> HttpResponse:
 
 def _answered(request: HttpRequest, found: WalkIn, page: str) -> HttpResponse:
     form = RequestForm(request.POST)
-    told = form.cleaned_data if form.is_valid() else {}
+    data = form.cleaned_data if form.is_valid() else {}
     try:
-        walk_ins.answer(request.user, found.reference, told.get("ending", ""), told.get("note", ""))  # type: ignore[arg-type]
+        walk_ins.answer(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            data.get("ending", ""),
+            data.get("note", ""),
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return _page(request, found, status=409)
@@ -158,7 +163,7 @@ def _page(request: HttpRequest, found: WalkIn, status: int = 200) -> HttpRespons
     return render(
         request,
         "casework/request.html",
-        _told(request, found)
+        _shown(request, found)
         | {
             "case": case if case and cases_of(request.user).filter(pk=case.pk).exists() else None,
         },
@@ -166,7 +171,7 @@ def _page(request: HttpRequest, found: WalkIn, status: int = 200) -> HttpRespons
     )
 
 
-def _told(request: HttpRequest, found: WalkIn) -> dict[str, Any]:
+def _shown(request: HttpRequest, found: WalkIn) -> dict[str, Any]:
     feed = walk_ins.feed()
     values = {name: values for name, _label, values in (walk_ins.asked_for(feed) if feed else [])}
     return {
@@ -180,7 +185,12 @@ def _told(request: HttpRequest, found: WalkIn) -> dict[str, Any]:
         "number": walk_ins.opened(found, "number"),
         "name": walk_ins.opened(found, "name"),
         "endings": walk_ins.endings(found),
-        "may_answer": walk_ins.may_answer(request.user, found) if _is_mine(request, found) else False,  # type: ignore[arg-type]
+        "may_answer": walk_ins.may_answer(
+            request.user,  # type: ignore[arg-type]
+            found,
+        )
+        if _is_mine(request, found)
+        else False,
         "appealed": WalkIn.objects.filter(appeal_of=found).first(),
         "desk": not _is_department(request),
     }

@@ -42,9 +42,9 @@ def _lead(day: dt.date) -> dt.timedelta:
 
 
 def _without_message(referrals: QuerySet[Referral], what: str) -> list[int]:
-    told = DueNotice.objects.filter(referral=OuterRef("pk"), what=what, due_at=OuterRef("due_at"))
+    reminded = DueNotice.objects.filter(referral=OuterRef("pk"), what=what, due_at=OuterRef("due_at"))
     return list(
-        referrals.filter(~Exists(told)).order_by("due_at", "id").values_list("pk", flat=True)[:AT_ONCE]
+        referrals.filter(~Exists(reminded)).order_by("due_at", "id").values_list("pk", flat=True)[:AT_ONCE]
     )
 
 

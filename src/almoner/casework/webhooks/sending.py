@@ -78,8 +78,8 @@ def run(stop: Flag, idle_seconds: float = IDLE_SECONDS) -> None:
         try:
             now = dt.datetime.now()
             if now >= looks_at:
-                told = overdue.look(now)
-                looks_at = now if told else now + LOOK  # where some were left for the next time, at once
+                reminded = overdue.look(now)
+                looks_at = now if reminded else now + LOOK  # where some were left for the next time, at once
             sent = deliver(stop=stop)
             if sent.delivered or sent.failed:
                 log_line("webhooks", delivered=sent.delivered, failed=sent.failed, given_up=sent.given_up)

@@ -1,4 +1,4 @@
-"""A fictional county: people, lives, shocks, and what the departments write down of them.
+"""Builds a fictional county: people, lives, shocks, and the records that departments make of them.
 
 The way of the folder: `land` and `people` (who is there); `work`, `shocks`, `clusters` and `mishaps` (what
 happens to them); `wages`, `pensions`, `income`, `aid`, `health`, `school` and `elders` (how they live

@@ -65,7 +65,7 @@ def grant(
     clock: Clock,
     rng: Rng,
 ) -> Allowances:
-    """Each list reaches its people with a share of its own; the rest nobody told."""
+    """Each list reaches its own share of its people; the rest never heard of it."""
     aided = np.zeros(people.count, bool)
     aided[recipients.person] = True
     parts = [

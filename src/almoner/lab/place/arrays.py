@@ -1,4 +1,4 @@
-"""The shapes of numbers that a place is made of, and where its chance comes from."""
+"""Array types of a place, and its streams of random numbers."""
 
 from __future__ import annotations
 

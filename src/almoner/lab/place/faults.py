@@ -34,7 +34,7 @@ NO_FAULTS = Faults(mistyped=0.0, missing=0.0, twice=0.0)
 
 
 def misstate(table: pa.Table, column: str, rng: Rng) -> tuple[pa.Table, pa.Table]:
-    """Lose a digit of the amount in one row of 200; the rows as they should be come back beside."""
+    """Lose a digit of the amount in one row of 200. Gives all rows, and the wrong ones as they should be."""
     wrong = rng.random(len(table)) < 0.005
     values = table[column].to_numpy()
     lost = pa.array(np.where(wrong, np.round(values / 10, 2), values))

@@ -92,17 +92,21 @@ class Feed:
     late_after_days: int | None = None  # after its last complete day; None: never late
 
     def property_named(self, name: str) -> Property | None:
+        """The property with this name; None when there is none."""
         return next((p for p in self.properties if p.name == name), None)
 
     def with_role(self, role: Role) -> Property | None:
+        """The first property with this role; None when there is none."""
         return next((p for p in self.properties if p.role is role), None)
 
     @property
     def key(self) -> tuple[Property, ...]:
+        """The properties that identify a row."""
         return tuple(p for p in self.properties if p.key)
 
     @property
     def event_time(self) -> Property | None:
+        """The property that says when a row was true; None when there is none."""
         return self.with_role(Role.EVENT_TIME)
 
 
@@ -132,10 +136,9 @@ class Indicator:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """A SELECT of what people look back on: at most one `value` a subject and `month`. Nothing is decided
-    by it.
+    """A SELECT for case workers: at most one `value` a subject and `month`. No rule reads it.
 
-    `purposes` are those that all it reads is shared for; a case sees it only where it is about one of them.
+    `purposes` are those that all its fields are shared for; a case shows it only for one of these purposes.
     """
 
     id: str
@@ -167,6 +170,8 @@ class NaiveRule:
 
 @dataclass(frozen=True)
 class ParameterValue:
+    """A value of a parameter from the day `since` on."""
+
     since: dt.date
     value: float | int | str | bool | None  # None: ended
     reference: str
@@ -188,11 +193,14 @@ class Parameter:
 
     @property
     def by_area(self) -> bool:
+        """Whether some area has values of its own."""
         return any(area is not None for area in self.areas)
 
 
 @dataclass(frozen=True)
 class Level:
+    """A level of a signal: when it holds, and within what time it is confirmed."""
+
     id: str
     when: Condition | None  # None: the level that is left
     within: Term
@@ -228,6 +236,8 @@ class AmountStep:
 
 @dataclass(frozen=True)
 class Exclusion:
+    """A condition under which a programme is not given."""
+
     label: Words
     when: Condition
 
@@ -241,7 +251,7 @@ class Programme:
     subject: Subject
     kind: Literal["cash", "service"]
     purposes: tuple[str, ...]
-    signals: tuple[str, ...]  # an open signal of these makes the programme be looked at
+    signals: tuple[str, ...]  # an open one of these makes the programme be considered
     eligible: Condition
     exclusions: tuple[Exclusion, ...]
     steps: tuple[AmountStep, ...]  # the last one is the amount
@@ -271,7 +281,7 @@ class PackDepartment:
 
 @dataclass(frozen=True, kw_only=True)
 class ScenarioCase:
-    """One household with its records, and what the pack must answer."""
+    """One household with its records, and the results that the pack must give."""
 
     name: str
     file: str
@@ -335,6 +345,7 @@ class Pack:
 
     @property
     def membership_feed(self) -> Feed:
+        """The population register, which says who lives with whom."""
         return next(f for f in self.feeds.values() if f.membership)
 
     @cached_property

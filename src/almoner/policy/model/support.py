@@ -1,4 +1,4 @@
-"""What a pack says of recognition and of support beyond its amount: categories, and a programme's terms.
+"""Categories, and the parts of a programme besides eligibility and amount.
 
 Like `almoner.policy.model.pack` it is immutable and holds no file positions.
 """
@@ -15,7 +15,7 @@ GRANTED = "granted_"  # before the name of an earlier programme: what it would g
 
 EVERYBODY = frozenset(
     {"list", "pre_notify", "hidden"}
-)  # ways of taking part that can look at all who live there
+)  # ways of participation that can consider all residents
 
 Participation = Literal[
     "automatic", "confirm", "visit", "list", "pre_notify", "push", "one_authorisation", "hidden"
@@ -26,7 +26,7 @@ WAYS = frozenset(get_args(Participation))
 
 @dataclass(frozen=True)
 class Guard:
-    """One thing that must hold, and be known to hold, before an exit is even asked about."""
+    """A condition that must be known to hold before an exit question is asked."""
 
     label: Words
     when: Condition
@@ -55,15 +55,14 @@ class Review:
 
 @dataclass(frozen=True, kw_only=True)
 class Category:
-    """A tier of people whom the law recognises: who is proposed for it, who holds it, when it is looked at
-    again."""
+    """A tier of people whom the law recognises: who is proposed, who holds it, and when it is reviewed."""
 
     id: str
     label: Words
     subject: Subject
     tier: int  # smaller is deeper
     purposes: tuple[str, ...]
-    signals: tuple[str, ...]  # an open signal of these makes recognition be looked at
+    signals: tuple[str, ...]  # an open one of these makes recognition be considered
     when: Condition  # proposes recognition
     held: Condition  # already recognised, from a register
     unless: tuple[str, ...]  # deeper categories: one that is held or proposed makes this one needless
@@ -97,7 +96,7 @@ class Once:
 
 @dataclass(frozen=True)
 class GradualExit:
-    """Aid that goes on for some months after the household has come over the line by its own work."""
+    """Aid that goes on for some months after the household's own income has passed the threshold."""
 
     label: Words
     when: Condition
@@ -128,7 +127,7 @@ class ProgrammeTerms:
 
     order: int = 100  # programmes with a smaller one are worked out first
     uses: tuple[str, ...] = ()  # earlier programmes whose amount (`granted_<id>`) the rules read
-    categories: tuple[str, ...] = ()  # holding one of these makes the programme be looked at
+    categories: tuple[str, ...] = ()  # holding one of these makes the programme be considered
     instead_of: tuple[str, ...] = ()  # where this is given, those are not
     not_with: tuple[str, ...] = ()  # of these and this the larger is given
     once: Once | None = None
@@ -136,7 +135,7 @@ class ProgrammeTerms:
     pays_first: bool = False  # paid before forms, then verified
     verify_within: Term | None = None
     lasts: SupportDuration | None = None
-    notice: Term | None = None  # told so long before
+    notice: Term | None = None  # how long before the household is notified
     local_check: LocalCheck | None = None
     authorises: tuple[str, ...] = ()  # purposes that one authorisation of all members covers
 

@@ -1,23 +1,17 @@
-"""Words in several languages, terms of a rule, and conditions."""
+"""What the parts of a pack are made of: translated texts, terms and conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Literal
 
 Words = Mapping[str, str]
-
-
 Subject = Literal["person", "household"]
 
 
 def say(words: Words, language: str) -> str:
-    """The text in `language` (`en`, `zh`, or longer tags such as `zh-hans`), else in any language there is."""
+    """The text in `language` (a tag such as `en` or `zh-hans`), else in English, else in any language."""
     short = language.split("-")[0]
     return words.get(short) or words.get("en") or next(iter(words.values()), "")
 

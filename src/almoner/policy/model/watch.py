@@ -1,5 +1,4 @@
-"""What a pack says of its watch: the watch list (points), themes (lines), levels of areas, and the whole
-population (surface).
+"""The watch of a pack: its watch list (points), themes (lines), levels of areas, and population (surface).
 
 Like `almoner.policy.model.pack` it is immutable and holds no file positions.
 """
@@ -42,8 +41,8 @@ class Alarm:
     least: Condition  # households that newly came under the signal
     ratio: Condition  # times the own past, and times the neighbours
     months: Condition  # of the past that are compared with, at most
-    fewest_months: Condition  # below which nothing is said
-    department: str  # acts where the theme's line names nobody
+    fewest_months: Condition  # with fewer, areas are not compared
+    department: str  # acts where the theme's line has no department
     within: Term
     check: Words
     why: Words

@@ -1,4 +1,4 @@
-"""Categories: whom the law recognises, how long, and when a person is asked whether it still fits."""
+"""Reads categories: whom the law recognises, for how long, and when that is reviewed."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class CategoryReader(RuleReader):
         self._documents = documents
 
     def category(self) -> Category | None:
+        """The category; None when it has a fault."""
         before = len(self.report)
         shape = fitting.fit(self.document, shapes.CategoryShape, self.report)
         self.check_purposes()
@@ -39,7 +40,7 @@ class CategoryReader(RuleReader):
         return self._made(shape) if shape and len(self.report) == before else None
 
     def _unless(self) -> None:
-        """A category gives way only to deeper ones, about the same subject or the household around a person."""
+        """Check that the categories of `unless` are deeper, and about households where this one is."""
         self.names_of(("unless",), self._documents, "category")
         mine = (self.document.get("tier"), self.document.get("subject"))
         for n, name in enumerate(self.document.items("unless")):
@@ -73,13 +74,13 @@ class CategoryReader(RuleReader):
         self._question("exit")
 
     def _question(self, key: str) -> None:
-        """What is proposed there is a question to a person, and reads as one in every language."""
+        """Check that the proposal is put as a question, in every language."""
         for language, text in self.document.mapping(key, "question").items():
             if isinstance(text, str) and not text.strip().endswith(_ASKS):
                 self.fault(
                     (key, "question", language),
                     "not-a-question",
-                    f"`{text}` is not a question, and nothing here is decided by a machine.",
+                    f"`{text}` is not a question; a machine decides nothing here.",
                     "Ask a person, and end with a question mark.",
                 )
 

@@ -1,4 +1,4 @@
-"""Conditions and amounts: SQL expressions over indicator columns (bare names) and parameters (`:name`)."""
+"""Reads conditions and amounts: SQL expressions over indicator columns (`name`) and parameters (`:name`)."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def parse(text: Any) -> exp.Expr:
     """The expression in `text`. Raises ValueError with a reason in words, or SQLGlot's error."""
     if isinstance(text, bool):
         return exp.true() if text else exp.false()
-    found = sqlglot.parse(f"SELECT ({to_dollars(str(text)).sql}\n)", dialect="duckdb")
-    if len(found) != 1 or not isinstance(found[0], exp.Select):
+    statements = sqlglot.parse(f"SELECT ({to_dollars(str(text)).sql}\n)", dialect="duckdb")
+    if len(statements) != 1 or not isinstance(statements[0], exp.Select):
         raise ValueError("it is more than one expression")
-    select = found[0]
+    select = statements[0]
     inner = select.expressions[0] if len(select.expressions) == 1 else None
     if {k for k, v in select.args.items() if v and k not in {"expressions", "kind"}} or not isinstance(
         inner, (exp.Paren, exp.Subquery)
@@ -166,7 +166,7 @@ class ConditionReader:
             else instead(name, known)
         )
         self._report.near(
-            self._document, path, name, "unknown-column", f"`{name}` is no column of an indicator.", advice
+            self._document, path, name, "unknown-column", f"`{name}` is not a column of an indicator.", advice
         )
 
     def _parameters(self, tree: exp.Expr, path: Path) -> Iterator[str]:

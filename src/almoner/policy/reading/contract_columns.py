@@ -26,7 +26,7 @@ class ColumnsReader(ContractPart):
 
     def properties(self, schema: SchemaObject) -> tuple[Property, ...]:
         """The columns without faults, in the order of the contract."""
-        found: list[Property] = []
+        columns: list[Property] = []
         for n, prop in enumerate(schema.properties or []):
             path: Path = ("schema", 0, "properties", n)
             name = prop.name or ""
@@ -37,25 +37,25 @@ class ColumnsReader(ContractPart):
                     f"`{name}` cannot be a column's name.",
                     f"Use small letters, digits and underscores, and none of {', '.join(sorted(_RESERVED))}.",
                 )
-            if any(p.name == name for p in found):
+            if any(p.name == name for p in columns):
                 self.fault(
                     (*path, "name"),
                     "duplicate-key",
                     f"The column `{name}` is given twice.",
                     "Keep one of the two.",
                 )
-            made = self._property(prop, path)
+            made = self._column(prop, path)
             if made is not None:
-                found.append(made)
-        return tuple(found)
+                columns.append(made)
+        return tuple(columns)
 
-    def _property(self, prop: SchemaProperty, path: Path) -> Property | None:
+    def _column(self, prop: SchemaProperty, path: Path) -> Property | None:
         before = len(self.report)
         extras = self.extras(path, PROPERTY_EXTRAS)
-        self.required(extras, path, ("label",))
-        self.label(extras)
-        self.one_of(extras, "role", tuple(Role))
-        self.purposes(extras)
+        self.require(extras, path, ("label",))
+        self.check_label(extras)
+        self.check_one_of(extras, "role", tuple(Role))
+        self.check_purposes(extras)
         self._unit(extras)
         self._identifier(extras)
         self._at_desk(extras, _valid_values(prop))
@@ -96,14 +96,14 @@ class ColumnsReader(ContractPart):
 
     def _options(self, prop: SchemaProperty, path: Path) -> None:
         options = prop.logicalTypeOptions or {}
-        at: Path = (*path, "logicalTypeOptions")
+        place: Path = (*path, "logicalTypeOptions")
         pattern, low, high = options.get("pattern"), options.get("minimum"), options.get("maximum")
         if pattern is not None:
             try:
                 re.compile(str(pattern))
             except re.error as error:
                 self.fault(
-                    (*at, "pattern"),
+                    (*place, "pattern"),
                     "pattern",
                     f"`{pattern}` is not a regular expression: {error}.",
                     "Close every bracket; write a backslash before a sign that is meant as itself.",
@@ -112,19 +112,19 @@ class ColumnsReader(ContractPart):
             value = options.get(name)
             if value is not None and (not isinstance(value, (int, float)) or isinstance(value, bool)):
                 self.fault(
-                    (*at, name), "wrong-type", f"`{name}: {value}` is not a number.", "Write a number."
+                    (*place, name), "wrong-type", f"`{name}: {value}` is not a number.", "Write a number."
                 )
                 return
         if low is not None and high is not None and low > high:
             self.fault(
-                (*at, "maximum"),
+                (*place, "maximum"),
                 "range",
                 f"The maximum {high} is below the minimum {low}.",
                 "Swap or correct them.",
             )
 
     def _at_desk(self, extras: Extras, values: Sequence[str]) -> None:
-        """`words` name each valid value for people; `atDesk` is the one that a request taken at the desk has."""
+        """`words` are labels of the valid values; `atDesk` is the value that a walk-in application has."""
         named, path = extras.get("words", ({}, ()))
         if not isinstance(named, dict) or (named and {str(value) for value in named} != set(values)):
             listed = ", ".join(values)
@@ -137,7 +137,7 @@ class ColumnsReader(ContractPart):
         elif named:
             for value in named:
                 fitting.check_translations(self.document, (*path, value), self.context.languages, self.report)
-        self.one_of(extras, "atDesk", values)
+        self.check_one_of(extras, "atDesk", values)
 
 
 def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:

@@ -34,7 +34,7 @@ class ContractReader(ContractPart):
         if contract is None:
             return None
         extras = self.extras((), _FEED_EXTRAS)
-        self.required(extras, (), ("label", "owner", "sharingClass", "purposes", "legalBasis"))
+        self.require(extras, (), ("label", "owner", "sharingClass", "purposes", "legalBasis"))
         self._check_terms(extras)
         schema = self._schema(contract)
         properties = (
@@ -88,8 +88,8 @@ class ContractReader(ContractPart):
             self.fault((*path, key), "unknown-key", f"`{key}` is not a key here.", instead(key, known))
 
     def _check_terms(self, extras: Extras) -> None:
-        self.label(extras)
-        self.one_of(extras, "sharingClass", _CLASSES)
+        self.check_label(extras)
+        self.check_one_of(extras, "sharingClass", _CLASSES)
         owner, path = extras.get("owner", (None, ()))
         if owner is not None and str(owner) not in self.context.departments:
             self.fault(
@@ -98,7 +98,7 @@ class ContractReader(ContractPart):
                 f"There is no department `{owner}`.",
                 instead(str(owner), self.context.departments),
             )
-        self.purposes(extras)
+        self.check_purposes(extras)
         for name in ("shared", "membership"):
             value, path = extras.get(name, (False, ()))
             if not isinstance(value, bool):

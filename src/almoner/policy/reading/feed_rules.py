@@ -1,4 +1,4 @@
-"""What a feed must be as a whole, once each part of its contract is well formed."""
+"""Checks a feed as a whole, once each part of its contract is well formed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ _ONCE = (Role.RESIDENT_ID, Role.HOUSEHOLD, Role.EVENT_TIME, Role.BIRTH_DATE)
 
 
 class FeedRules:
-    """Judges one feed. `where` tells where an addition of a column, by its place and name, is written;
-    faults go to `report`."""
+    """Checks one feed. Findings go to `report`.
+
+    `where` gives the path of an addition, by the column's position and the addition's name.
+    """
 
     def __init__(
         self, document: Document, feed: Feed, where: Callable[[int, str], Path], report: Report
@@ -25,7 +27,7 @@ class FeedRules:
         """Report all that is wrong."""
         self._keyed()
         if self._feed.shared:
-            self._nobody()
+            self._no_persons()
             return
         self._timed()
         self._about_somebody()
@@ -64,7 +66,7 @@ class FeedRules:
             self._fault(
                 _COLUMNS,
                 "no-event-time",
-                f"The event time `{feed.event_time.name}` is no date.",
+                f"The event time `{feed.event_time.name}` is not a date.",
                 "Set its logicalType to date or timestamp.",
             )
 
@@ -88,7 +90,7 @@ class FeedRules:
             )
 
     def _for_desk(self) -> None:
-        """A request that is taken at the desk must be able to be a row of its feed."""
+        """A walk-in application must be able to be a row of its feed."""
         feed = self._feed
         marked = [n for n, prop in enumerate(feed.properties) if prop.at_desk]
         for n in marked:
@@ -102,20 +104,18 @@ class FeedRules:
                     "Keep it at the one that says how people ask.",
                 )
             elif lacking or feed.with_role(Role.RESIDENT_ID) is None:
-                told = (
-                    f"nobody can say {', '.join(lacking)} at the desk"
-                    if lacking
-                    else "it does not say who asks"
+                reason = (
+                    f"a clerk cannot know {', '.join(lacking)}" if lacking else "it does not say who asks"
                 )
                 self._fault(
                     path,
                     "desk",
-                    f"Requests cannot be taken into `{feed.id}`: {told}.",
+                    f"Requests cannot be taken into `{feed.id}`: {reason}.",
                     "Let each required column be who asks, the time, a text key, or one whose values have"
                     " `words`.",
                 )
 
-    def _nobody(self) -> None:
+    def _no_persons(self) -> None:
         feed = self._feed
         if any(p.role in IDENTITY_ROLES for p in feed.properties):
             self._fault(

@@ -133,7 +133,7 @@ def _bare(shape: Any) -> Any:
 
 
 def check_translations(document: Document, path: Path, languages: Iterable[str], report: Report) -> None:
-    """Report the languages that the text at `path` lacks or leaves empty, and those that the pack does not have."""
+    """Report the languages in which the text at `path` is missing, and those that the pack does not have."""
     texts = document.get(*path)
     short = [language.split("-")[0] for language in languages]
     if not isinstance(texts, Mapping) or not short:
@@ -185,7 +185,7 @@ def unit(document: Document, path: Path, value: Any, atoms: Iterable[str], repor
             document,
             path,
             "unknown-unit",
-            f"`{word}` is no unit.",
+            f"`{word}` is not a unit.",
             f"{advice} New ones go under `units` in pack.yaml.",
         )
         return units.UNKNOWN

@@ -1,5 +1,4 @@
-"""Indicators: one SELECT and the meaning of its columns. What any statement of a pack is checked for is
-`StatementReader`."""
+"""Reads indicators: one SELECT each, and the meaning of its columns."""
 
 from __future__ import annotations
 
@@ -32,14 +31,14 @@ class ReadIndicator:
 
 
 def tables(feeds: Mapping[str, Feed | None]) -> dict[str, Relation]:
-    """What an indicator's SQL may read. A feed whose contract is at fault is opaque."""
+    """The tables that an indicator's SQL may read, by name. A feed whose contract has a fault is opaque."""
     found = {name: of_feed(feed) if feed else OPAQUE for name, feed in feeds.items()}
     membership = next((f for f in feeds.values() if f is not None and f.membership), None)
     return found | {"member": of_member(membership) if membership else OPAQUE, "feed": FEED_TABLE}
 
 
 class StatementReader:
-    """A YAML file with its SELECT: what an indicator and a timeline have in common. Faults go to `report`."""
+    """The checks that all kinds of statement (a YAML file with a SELECT) share. Findings go to `report`."""
 
     what = "an indicator"
     by_area_advice = "Put out the column and compare it in a signal or programme."
@@ -101,7 +100,7 @@ class StatementReader:
             )
 
     def _feed_names(self, tree: exp.Expr) -> None:
-        """`feed = 'x'`: x must be a feed, else the window never has an end."""
+        """In `feed = 'x'` x must be a feed, else the window would never end."""
         feeds = self._tables.keys() - {"member", "feed"}
         for node in tree.find_all(exp.EQ, exp.In):
             sides = [node.this, *([node.expression] if isinstance(node, exp.EQ) else node.expressions)]
@@ -114,14 +113,14 @@ class StatementReader:
                     )
 
     def _subject_first(self, names: list[str], subject: str) -> None:
-        wanted = f"{subject}_id"
-        if subject in {"person", "household"} and (not names or names[0] != wanted):
+        expected = f"{subject}_id"
+        if subject in {"person", "household"} and (not names or names[0] != expected):
             first = names[0] if names else "nothing"
             self._sql.fault(
                 self._sql.tree,
                 "first-column",
                 f"The first column is `{first}`.",
-                f"Put out `{wanted}` first: the subject is a {subject}.",
+                f"Put out `{expected}` first: the subject is a {subject}.",
             )
 
     def _projection(self, name: str) -> Any:
@@ -136,6 +135,7 @@ class IndicatorReader(StatementReader):
     """Reads one indicator."""
 
     def read(self) -> ReadIndicator:
+        """The indicator as far as it can be read."""
         before = len(self._report)
         shape = fitting.fit(self._document, shapes.IndicatorShape, self._report)
         subject = self._document.get("subject")

@@ -54,7 +54,7 @@ class EntryShape(Shape, Generic[T]):
 
 
 class TermsShape(Shape):
-    """The whole file; every term must be there, for each of them is asked for."""
+    """The whole file. Every term must be given."""
 
     correction: EntryShape[TimeShape]
     appeal: EntryShape[TimeShape]
@@ -105,7 +105,7 @@ class LegalTermsReader:
             self._fault(path, "date", f"`{day}` is not a date.", "Write it as 2026-01-31.")
 
     def _levels(self) -> None:
-        """Names of levels can be such, each is given once, and those that need approval are among them."""
+        """Check the names of levels, that each is given once, and that those with approval are known."""
         named: set[str] = set()
         for day in self._document.mapping("levels", "values"):
             path: Path = ("levels", "values", day, "value")

@@ -1,4 +1,4 @@
-"""Naive rules: single thresholds that `almoner evaluate` sets beside a pack's signals. Nothing is decided by them."""
+"""Reads naive rules: single thresholds that `almoner evaluate` compares a pack's signals with."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class NaiveRuleReader(StatementReader):
     by_area_advice = "Use a parameter without areas."
 
     def read(self) -> ReadNaiveRule:
+        """The naive rule as far as it can be read."""
         before = len(self._report)
         shape = fitting.fit(self._document, shapes.NaiveRuleShape, self._report)
         if self._sql.tree is not None:

@@ -1,4 +1,4 @@
-"""Parameters: dated values, by area, each with unit and legal reference, in OpenFisca's shape."""
+"""Reads parameters: dated values by area, with unit and legal reference, in the layout of OpenFisca."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class ParameterReader:
         return None if unit is None else str(unit)
 
     def _areas(self) -> dict[str | None, tuple[ParameterValue, ...]]:
-        """By area code; None holds where no area says otherwise."""
+        """The dated values by area code; those of None hold where an area has none of its own."""
         children = [k for k in self._document.mapping() if k not in _TOP]
         if "values" in self._document.mapping():
             for key in children:

@@ -1,4 +1,4 @@
-"""Programmes: who is eligible, how much, in what order, with what else, and how the family takes part."""
+"""Reads programmes: eligibility, amounts, order, relations to other programmes, and participation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TOTAL = "total_amount"
 
 @dataclass(frozen=True)
 class ProgrammeHead:
-    """What other programmes must know of one: read from its file before any is checked."""
+    """What the checks of other programmes need of one; read from all files before any is checked."""
 
     subject: str | None
     order: int
@@ -41,7 +41,7 @@ class ProgrammeHead:
 
 
 def head(document: Document) -> ProgrammeHead:
-    """The head of a programme's file; what is at fault there is told when the file itself is checked."""
+    """The head of a programme's file. Its faults are reported when the file itself is checked."""
     order, subject, unit = document.get("order"), document.get("subject"), document.get("unit")
     return ProgrammeHead(
         subject if isinstance(subject, str) else None,
@@ -71,6 +71,7 @@ class ProgrammeReader(RuleReader):
         super().__init__(name, document, ground, report, more)
 
     def programme(self) -> Programme | None:
+        """The programme; None when it has a fault."""
         before = len(self.report)
         shape = fitting.fit(self.document, shapes.ProgrammeShape, self.report)
         self.check_purposes()
@@ -81,7 +82,7 @@ class ProgrammeReader(RuleReader):
             self.condition("exclusions", n, "when")
         self._amount()
         self._once()
-        self._beside()
+        self._related_programmes()
         self._participation()
         uses = self._uses()
         return self._made(shape, uses) if shape and len(self.report) == before else None
@@ -90,14 +91,14 @@ class ProgrammeReader(RuleReader):
         for n in range(len(self.document.items("signals"))):
             self.one_of(("signals", n), self.ground.signals, "signal")
         self.names_of(("categories",), self._categories, "category")
-        looked_at = self.document.items("signals") or self.document.items("categories")
+        triggers = self.document.items("signals") or self.document.items("categories")
         way = self.document.get("participation")
-        if not looked_at and way in WAYS and way not in EVERYBODY:
+        if not triggers and way in WAYS and way not in EVERYBODY:
             self.fault(
                 ("signals",) if "signals" in self.document.mapping() else (),
                 "never-looked-at",
-                f"Nothing makes `{self.name}` be looked at.",
-                "Add `signals:` or `categories:`; `list`, `pre_notify` and `hidden` look at everybody"
+                f"Nothing makes `{self.name}` be considered.",
+                "Add `signals:` or `categories:`; `list`, `pre_notify` and `hidden` consider everybody"
                 " without.",
             )
 
@@ -130,13 +131,13 @@ class ProgrammeReader(RuleReader):
             or parsed.unit == unit
         ):
             return
-        found, wanted = units.write(parsed.unit), units.write(unit or {})
-        message = f"{what} in {found}, but {wants} in {wanted}."
+        actual, expected = units.write(parsed.unit), units.write(unit or {})
+        message = f"{what} in {actual}, but {wants} in {expected}."
         advice = f"Multiply or divide in the last step, or {or_else}."
         self.fault(parsed.path, "unit-mismatch", message, advice)
 
     def _addons(self, steps: Mapping[str, units.Unit | None], unit: units.Unit | None) -> None:
-        """Add-ons and a cap are in the programme's unit; with them somebody must name the total."""
+        """Add-ons and a cap are in the programme's unit; with them the total needs a label."""
         known = dict(steps)
         for n, addon in enumerate(self.document.items("addons")):
             self._extra(("addons", n, "value"), steps, unit, "The add-on is")
@@ -174,7 +175,7 @@ class ProgrammeReader(RuleReader):
         for key in ("when", "since", "months", "amount"):
             self.condition("gradual_exit", key)
         if self.document.mapping("gradual_exit") and not self.document.items("categories"):
-            message = "Nothing makes those who receive the aid be looked at."
+            message = "Nothing makes those who receive the aid be considered."
             self.fault(
                 ("gradual_exit",), "gradual-exit", message, "Add `categories:` with the one that they hold."
             )
@@ -190,13 +191,13 @@ class ProgrammeReader(RuleReader):
                 path = ("once", "causes", n, "signals", k)
                 self.one_of(path, self.ground.signals, "signal")
                 if signal in self.ground.signals and signal not in own:
-                    message = f"The cause's signal `{signal}` does not make `{self.name}` be looked at."
+                    message = f"The cause's signal `{signal}` does not make `{self.name}` be considered."
                     self.fault(
                         path, "cause-not-looked-at", message, "Add it to `signals:` of the programme too."
                     )
 
-    def _beside(self) -> None:
-        """What is named beside this programme is there, comes later, or can be compared with it."""
+    def _related_programmes(self) -> None:
+        """Programmes of `instead_of` exist and come later; those of `not_with` exist and can be compared."""
         mine = self._heads[self.name]
         for key in ("instead_of", "not_with"):
             self.names_of((key,), self._heads, "programme")
@@ -216,7 +217,9 @@ class ProgrammeReader(RuleReader):
             there = self._heads.get(other)
             if there is None or (there.subject, there.unit) == (mine.subject, mine.unit):
                 continue
-            message = f"The larger of `{other}` and `{self.name}` cannot be told: subject or unit differ."
+            message = (
+                f"The larger of `{other}` and `{self.name}` cannot be determined: subject or unit differ."
+            )
             self.fault(
                 ("not_with", n), "not-comparable", message, "Use `instead_of` to say which one is given."
             )

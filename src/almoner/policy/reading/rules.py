@@ -1,4 +1,4 @@
-"""What every rule of a pack has in common, and signals: conditions, and whether they may read what they read."""
+"""Reads signals, and what all rules share: conditions, and whether they may read their columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from almoner.policy.report import Report, instead
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What signals, categories and programmes stand on."""
+    """What the rules of a pack may refer to."""
 
     vocabulary: Vocabulary
     feeds: Mapping[str, Feed | None]
@@ -28,7 +28,7 @@ class Ground:
 
 
 class RuleReader:
-    """What signals, categories and programmes have in common.
+    """Reads the conditions of a signal, category, programme or watch group. Findings go to `report`.
 
     `more` are names, with their units, that conditions can use besides the columns of indicators.
     """
@@ -61,6 +61,7 @@ class RuleReader:
             self.keep(parsed)
 
     def keep(self, parsed: Parsed) -> None:
+        """Add a condition to `read`, and check that the rule may use its columns."""
         self.read[parsed.path] = parsed
         for name in parsed.condition.columns:
             column = self.ground.vocabulary.columns[name]
@@ -68,19 +69,21 @@ class RuleReader:
             self._lawful(column, parsed.path)
 
     def compiled(self, *path: str | int) -> Condition:
+        """The condition that was read at `path`. KeyError where there is none."""
         return self.read[path].condition
 
     def optional(self, *path: str | int) -> Condition | None:
+        """The condition that was read at `path`; None where there is none."""
         return self.read[path].condition if path in self.read else None
 
     def one_of(self, path: Path, known: Iterable[str], what: str) -> None:
+        """Report the text at `path` where it is not one of the `known` names of a `what`."""
         value = self.document.get(*path)
         if isinstance(value, str) and value not in known:
             self.fault(path, f"unknown-{what}", f"There is no {what} `{value}`.", instead(value, known))
 
     def names_of(self, path: Path, known: Iterable[str], what: str) -> None:
-        """Check every name in the list at `path`; one that is listed twice or is the file's own is at
-        fault too."""
+        """Report every name in the list at `path` that is unknown or the file's own."""
         listed = self.document.items(*path)
         for n in range(len(listed)):
             self.one_of((*path, n), known, what)
@@ -125,7 +128,7 @@ class RuleReader:
             self.report.near(self.document, path, column.name, "subject-mismatch", message, advice)
 
     def _lawful(self, column: KnownColumn, path: Path) -> None:
-        """Whether every field behind a column may be read for this purpose."""
+        """Report the fields behind a column that may not be read for the rule's purposes."""
         refused: dict[str, list[str]] = {}
         for feed_id, name in sorted(column.reads):
             feed = self.ground.feeds.get(feed_id)
@@ -153,7 +156,7 @@ class RuleReader:
             line,
             "audit-only",
             message,
-            "Compute the indicator without it: nobody is treated differently for it.",
+            "Compute the indicator without it: it must not affect how anybody is treated.",
         )
 
     def _refuse(self, column: KnownColumn, feed: str, names: list[str], path: Path) -> None:
@@ -170,6 +173,7 @@ class SignalReader(RuleReader):
     """Reads one signal."""
 
     def signal(self) -> Signal | None:
+        """The signal; None when it has a fault."""
         before = len(self.report)
         shape = fitting.fit(self.document, shapes.SignalShape, self.report)
         self.one_of(("purpose",), self.ground.purposes, "purpose")

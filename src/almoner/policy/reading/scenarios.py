@@ -1,4 +1,4 @@
-"""Scenarios: one household with its records, and what the pack must answer."""
+"""Reads scenarios: one household with its records, and the results that the pack must give."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ class ScenarioReader:
             self._fault(
                 path,
                 "unknown-person",
-                f"Nobody in the records is called `{person}`.",
+                f"There is no person `{person}` in the records.",
                 instead(person, people),
             )
         return name
@@ -258,7 +258,7 @@ class ScenarioReader:
                 self._fault(
                     (*path, key),
                     "wrong-value",
-                    f"`{value}` is nothing that a category can come to.",
+                    f"`{value}` is not a result of a category.",
                     f"Write one of: {', '.join([*STANDINGS, 'false', _UNKNOWN])}.",
                 )
 

@@ -1,4 +1,4 @@
-"""The files of a pack: where they lie, what `extends` brings, their hash, and copies that stand alone."""
+"""Finds the files of a pack, merges those of packs that it extends, and hashes and archives them."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def pack_hash(files: Mapping[str, bytes]) -> str:
 
 
 def archive(pack_folder: Path | str, target: Path) -> Path:
-    """Keep a copy of the pack, standing alone, in `target/<hash>`; gives that folder. Twice is no harm."""
+    """Copy the pack, with all that it extends, to `target/<hash>` where it is not yet; gives that folder."""
     files = pack_files(pack_folder)
     place = target / pack_hash(files)
     if place.is_dir():
@@ -269,27 +269,28 @@ def archive(pack_folder: Path | str, target: Path) -> Path:
     return place
 
 
-def archived(target: Path, wanted: str) -> Path:
-    """The folder in the archive `target` of the pack whose hash is `wanted`, as `archive` kept it.
+def archived(target: Path, hash_: str) -> Path:
+    """The folder in the archive `target` of the pack whose hash is `hash_`, as `archive` stored it.
 
-    Raises PackError where it is missing, or where its files are no longer those that were kept.
+    Raises PackError where it is missing, or where its files have changed since.
     """
-    place = target / wanted
+    place = target / hash_
     if not place.is_dir():
         raise PackError(
-            f"The pack {wanted[:12]} is not in {target} any more. Bring it back from a backup: another pack"
+            f"The pack {hash_[:12]} is not in {target} any more. Bring it back from a backup: another pack"
             " cannot show what this one decided."
         )
-    found = pack_hash(contents(read_sources(place, Report())))
-    if found != wanted:
+    actual = pack_hash(contents(read_sources(place, Report())))
+    if actual != hash_:
         raise PackError(
-            f"The pack in {place} was changed after it decided: its files now have the hash {found[:12]}."
+            f"The pack in {place} was changed after it decided: its files now have the hash {actual[:12]}."
             " Bring it back from a backup."
         )
     return place
 
 
 def missing_pack(folder: Path) -> Finding:
+    """The finding for a folder without pack.yaml."""
     return Finding(
         PACK,
         1,

@@ -1,4 +1,4 @@
-"""Timelines: one SELECT with a value by month, for the people who work on a case. No rule reads them."""
+"""Reads timelines: one SELECT with values by month, for case workers. No rule reads them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REST = ("month", "value")
 
 @dataclass(frozen=True)
 class ReadTimeline:
-    """A timeline as far as it could be read, and where it was."""
+    """A timeline as far as it could be read, and where its SQL is."""
 
     timeline: Timeline | None
     sql_file: str
@@ -31,6 +31,7 @@ class TimelineReader(StatementReader):
     by_area_advice = "Leave it out: a timeline shows what was, and compares with nothing."
 
     def read(self, feeds: Mapping[str, Feed | None]) -> ReadTimeline:
+        """The timeline as far as it can be read; `feeds` give the purposes that its fields are shared for."""
         before = len(self._report)
         shape = fitting.fit(self._document, shapes.TimelineShape, self._report)
         unit = self._document.get("unit")
@@ -48,20 +49,22 @@ class TimelineReader(StatementReader):
         return ReadTimeline(made, self._sql.file)
 
     def _outputs(self, relation: Relation, subject: str) -> None:
-        """Exactly three columns, in their order; and no month of a subject twice."""
+        """Check that there are exactly three columns, in order, and that no subject has a month twice."""
         names = list(relation.columns)
         self._subject_first(names, subject)
-        wanted = (f"{subject}_id", *_REST)
+        expected = (f"{subject}_id", *_REST)
         if names[1:] != list(_REST):
             given = ", ".join(f"`{n}`" for n in names) or "nothing"
-            listed = ", ".join(f"`{n}`" for n in wanted)
+            listed = ", ".join(f"`{n}`" for n in expected)
             self._sql.fault(
                 self._sql.tree,
                 "timeline-columns",
                 f"The SELECT gives {given}.",
                 f"A timeline gives exactly {listed}.",
             )
-        elif names[0] == wanted[0] and (relation.unique is None or not relation.unique <= set(wanted[:2])):
+        elif names[0] == expected[0] and (
+            relation.unique is None or not relation.unique <= set(expected[:2])
+        ):
             self._sql.fault(
                 self._sql.tree,
                 "timeline-months",
@@ -72,7 +75,7 @@ class TimelineReader(StatementReader):
     def _purposes(
         self, reads: Reads, feeds: Mapping[str, Feed | None], sites: Mapping[tuple[str, str], int]
     ) -> tuple[str, ...]:
-        """What all fields are shared for together."""
+        """The purposes that all fields are shared for, sorted."""
         shared: set[str] | None = None
         for feed_id, name in sorted(reads):
             feed = feeds.get(feed_id)
@@ -81,7 +84,7 @@ class TimelineReader(StatementReader):
                 continue
             if prop.role is Role.AUDIT_ONLY:
                 message = f"`{name}` of `{feed_id}` is for audits only."
-                advice = "Leave it out: nobody is treated differently for it."
+                advice = "Leave it out: it must not affect how anybody is treated."
                 self._report.add(self._sql.file, sites.get((feed_id, name), 1), "audit-only", message, advice)
             own = set(feed.purposes if prop.purposes is None else prop.purposes)
             shared = own if shared is None else shared & own

@@ -1,6 +1,6 @@
-"""Units of SQL expressions: what may be added to and compared with what.
+"""Checks the units of SQL expressions: what is added or compared must be in the same unit.
 
-A bare literal fits anything (written None here); multiplication and division combine units.
+A bare literal fits any unit, which is None here. Multiplication and division combine units.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COMPARE = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, e
 
 @dataclass(frozen=True)
 class Clash:
-    """Two things put together whose units differ."""
+    """Two parts of an expression whose units differ, as text."""
 
     left: str
     left_unit: Unit
@@ -78,7 +78,7 @@ class UnitCheck:
         return self._truth(node)
 
     def _truth(self, node: exp.Expr | None) -> Unit | None:
-        """Comparisons, and everything else: check inside, promise nothing."""
+        """Check the parts of a comparison, or of any other expression; it has no unit of its own."""
         if isinstance(node, _COMPARE):
             self._agree([node.this, node.expression])
         elif isinstance(node, exp.Between):
@@ -135,12 +135,12 @@ class UnitCheck:
 
     def _agreed(self, pairs: list[tuple[exp.Expr, Unit | None]]) -> Unit | None:
         """The one unit of all; a clash for the first that differs."""
-        said = [(node, unit) for node, unit in pairs if unit is not None]
-        for node, unit in said[1:]:
-            if dict(unit) != dict(said[0][1] or {}):
-                self.clashes.append(_clash(said[0], (node, unit)))
+        known = [(node, unit) for node, unit in pairs if unit is not None]
+        for node, unit in known[1:]:
+            if dict(unit) != dict(known[0][1] or {}):
+                self.clashes.append(_clash(known[0], (node, unit)))
                 return None
-        return said[0][1] if said else None
+        return known[0][1] if known else None
 
 
 def _clash(left: tuple[exp.Expr, Unit | None], right: tuple[exp.Expr, Unit | None]) -> Clash:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 Unit = Mapping[str, int]
 
 NUMBER: Unit = {}
-UNKNOWN: Unit = {"?": 1}  # its declaration is at fault, so nothing can be said
+UNKNOWN: Unit = {"?": 1}  # its declaration is at fault, so it cannot be compared
 _ATOMS_WORDS = """
 second minute hour day week month year working_day date person household visit call course case
 item room class L m3 m2 m km kg g kWh MB
@@ -21,7 +21,7 @@ _PLURALS = {f"{a}s": a for a in ATOMS} | {"people": "person", "persons": "person
 
 
 def parse(text: str | None, atoms: Iterable[str]) -> Unit:
-    """The unit that `text` writes. Raises ValueError with the word that is no unit."""
+    """The unit that `text` stands for. Raises ValueError with the word that is not a unit."""
     if text is None or text.strip() in {"", "1", "%"}:
         return NUMBER
     known = ATOMS | set(atoms)
@@ -44,10 +44,12 @@ def closest(word: str, atoms: Iterable[str]) -> str | None:
 
 
 def times(a: Unit, b: Unit) -> Unit:
+    """The unit of a product."""
     return _clean({atom: a.get(atom, 0) + b.get(atom, 0) for atom in (*a, *b)})
 
 
 def per(a: Unit, b: Unit) -> Unit:
+    """The unit of a quotient."""
     return _clean({atom: a.get(atom, 0) - b.get(atom, 0) for atom in (*a, *b)})
 
 

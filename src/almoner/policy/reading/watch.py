@@ -20,7 +20,7 @@ _NOTHING: dict[str, str] = {}
 
 
 def themes(document: Document | None) -> frozenset[str]:
-    """The themes that signals may have; none given: any."""
+    """The themes that signals may have; empty where the pack lists none, and then any will do."""
     return frozenset(document.mapping("lines", "themes")) if document else frozenset()
 
 
@@ -31,7 +31,10 @@ class _AlarmReader(RuleReader):
 
 
 class WatchReader:
-    """Reads the file. `readers` hold the conditions that the engine tries and whose parameters need a value."""
+    """Reads watch.yaml. Findings go to `report`.
+
+    `readers` hold its conditions, which the engine tries and whose parameters need a value.
+    """
 
     def __init__(
         self, document: Document, ground: Ground, parameters: Mapping[str, Parameter | None], report: Report
@@ -45,6 +48,7 @@ class WatchReader:
         self.readers = [*self._groups.values(), self._alarm]
 
     def watch(self) -> Watch | None:
+        """The watch; None when the file has a fault."""
         before = len(self._report)
         shape: WatchShape | None = fitting.fit(self._document, WatchShape, self._report)
         for reader in self._groups.values():
@@ -73,8 +77,7 @@ class WatchReader:
             self._fault(path, "unknown-department", f"There is no department `{value}`.", advice)
 
     def _areas(self) -> Feed | None:
-        """The feed of areas; whether its level column has the levels, and whether the thresholds are
-        numbers of the pack."""
+        """The feed of areas; checks its level column and the thresholds of the alarm."""
         if not self._document.mapping("areas"):
             return None
         feed = next(
@@ -115,13 +118,13 @@ class WatchReader:
         for name in THRESHOLDS:
             path = ("alarm", name)
             self._alarm.condition(*path)
-            found = self._alarm.optional(*path)
-            if found is None:
+            threshold = self._alarm.optional(*path)
+            if threshold is None:
                 continue
-            if found.columns:
-                message = f"`{name}` reads `{found.columns[0]}`, and holds for all areas alike."
+            if threshold.columns:
+                message = f"`{name}` reads `{threshold.columns[0]}`, and holds for all areas alike."
                 self._alarm.fault(path, "column-in-threshold", message, "Use parameters only.")
-            for parameter in found.parameters:
+            for parameter in threshold.parameters:
                 known = self._parameters.get(parameter)
                 if known is not None and known.by_area:
                     message = f"`:{parameter}` differs by area, and areas are compared with one another."
