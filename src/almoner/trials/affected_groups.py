@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from almoner.assessment.context import AssessmentContext
 from almoner.engines import Engine, quote
@@ -125,7 +126,9 @@ def _count(engine: Engine, attribute: str) -> list[AffectedGroup]:
 
 def withheld(groups: Sequence[AffectedGroup]) -> list[AffectedGroup]:
     """The groups of one attribute, without small counts and those that would reveal them."""
-    columns = {column: _withheld([getattr(g, column) for g in groups]) for column in ("persons", *COUNTED)}
+    columns: dict[str, list[Any]] = {
+        column: _withheld([getattr(g, column) for g in groups]) for column in ("persons", *COUNTED)
+    }
     return [
         replace(group, **{column: counts[place] for column, counts in columns.items()})
         for place, group in enumerate(groups)
