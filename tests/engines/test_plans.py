@@ -316,6 +316,44 @@ def test_where_repetition_is_expected_the_first_time_is_planned_for_good(engine:
         assert engine.value("SELECT count(*) FROM duckdb_prepared_statements()") == plans
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT sum(n)::BIGINT FROM numbers",
+        "SELECT sum(numbers.n)::BIGINT FROM shown AS numbers",
+        "-- why\nWITH own AS (SELECT n FROM shown) SELECT sum(n)::BIGINT FROM own",
+        "WITH RECURSIVE own AS (SELECT n FROM shown UNION SELECT n FROM own) SELECT sum(n)::BIGINT FROM own",
+        "SELECT (SELECT sum(n)::BIGINT FROM shown WHERE n > 0) FROM (SELECT 1) -- the end",
+        "SELECT sum(n)::BIGINT FROM twice WHERE n < 100",
+    ],
+)
+def test_a_kept_plan_asks_the_catalogue_nothing(engine: DuckEngine, sql: str) -> None:
+    """From 2.0.1 on DuckDB binds anew at each run what reads a view there, which takes as long as to plan."""
+    engine.cache_plans()
+    views = {
+        "shown": "SELECT n FROM numbers -- all",
+        "twice": "SELECT 100 * n AS n FROM shown UNION ALL FROM shown",
+    }
+    for values in ((1, 2), (3,), ()):
+        with engine.small_batch(), engine.register("numbers", numbers(*values)), engine.views(views):
+            assert engine.rows(sql) == [(sum(values) if values else None,)]
+            for name in ("numbers", "shown", "twice"):
+                engine._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT 99 AS n")
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["numbers AS (SELECT 7 AS n)", '"numbers" AS MATERIALIZED (SELECT 7 AS n)', "numbers(n) AS (SELECT 7)"],
+)
+def test_a_query_of_a_statement_goes_before_a_kept_table_of_its_name(engine: Engine, own: str) -> None:
+    for count in range(TIMES):
+        with engine.small_batch(), engine.register("numbers", numbers(*range(count))):
+            engine.materialize("kept", "SELECT count(*) AS n FROM numbers")
+            assert engine.rows(f"WITH {own} SELECT numbers.n, kept.n FROM numbers, kept") == [(7, count)]
+            nested = f"SELECT (WITH {own} SELECT n FROM numbers), count(*) FROM numbers"
+            assert engine.rows(nested) == [(7, count)]
+
+
 @pytest.mark.parametrize("sql", [EVERY_TYPE, "SELECT n, 'a' AS letter FROM numbers WHERE n > 9"])
 def test_rows_are_the_same_whichever_way_duckdb_is_asked_for_them(sql: str) -> None:
     with duckdb.connect() as connection:
