@@ -86,11 +86,6 @@ def changed_households(among: str | None = None) -> str:
     return f"SELECT household_id FROM assessment.change{only}"
 
 
-def last_change(engine: Engine) -> int:
-    """The number of the latest change; 0 before the first."""
-    return int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
-
-
 def changes_after(engine: Engine, columns: Sequence[str], seq: int, rows: int) -> list[tuple[Any, ...]]:
     """At most `rows` changes with a larger `seq`, oldest first: `columns`, template digest and payload."""
     return engine.rows(
