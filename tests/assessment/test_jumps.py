@@ -264,7 +264,8 @@ def test_below_the_least_count_nothing_is_said_however_rare() -> None:
 
 
 def simulated(chance: np.random.Generator, monthly: float) -> list[Counts]:
-    """Villages of unlike size and rate under townships, nothing happening: this month and a year before it."""
+    """Villages of unlike size and rate under townships, nothing happening: this month and a year before
+    it."""
     sizes = chance.integers(60, 400, (SIGNALS, TOWNSHIPS, VILLAGES))
     rates = monthly * chance.gamma(4.0, 1 / 4.0, sizes.shape)
     now, past = chance.poisson(rates * sizes), chance.poisson(rates * sizes * MONTHS)

@@ -60,8 +60,8 @@ def said(sql: str, row: Mapping[str, Any], language: str = "en", slot: str = "s"
             {"wages": 200, "farm": None, "s:left": 200},
             [
                 (
-                    "Wages (200 CNY a person a month) + (Farm income (unknown) or, if unknown, 0) (= 200) is less"
-                    " than Line (630 CNY a person a month)"
+                    "Wages (200 CNY a person a month) + (Farm income (unknown) or, if unknown, 0) (= 200)"
+                    " is less than Line (630 CNY a person a month)"
                 )
             ],
         ),

@@ -5,8 +5,8 @@ statements for each slice. So intermediate results are held in memory, as Arrow 
 (`Buffer`), and a statement that reads nothing else is prepared once and executed from then on. A statement
 that reads a database table is run as it is, because DuckDB binds it anew each time.
 
-DuckDB since 2.0.1 binds prepared statements over Arrow data anew too, so a plan saves little there; what is
-left of the gain is that results stay in memory (docs/decisions/0004-plans-are-kept.md).
+DuckDB since 2.0.1 binds anew what reads its catalogue's views too, so a kept statement reads none: see
+`almoner.engines.statements` and docs/decisions/0004-plans-are-kept.md.
 
 A plan belongs to one connection and is kept until the connection is closed. It is used for as long as its
 text with its literals, the open views and the columns of all buffers stay the same. It reads the rows that
@@ -21,7 +21,6 @@ The memory of buffers is given back as `DuckEngine.drop` empties them; only thei
 
 from __future__ import annotations
 
-import functools
 import re
 import warnings
 from collections import OrderedDict
@@ -29,12 +28,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
 from almoner.engines.base import Join, Parameters, quote
+from almoner.engines.statements import clash, names_read, seeing, unlisted, with_queries
 from almoner.engines.values import Literals
 
 ROWS_AT_ONCE = 1_000_000  # of an Arrow table's batch
@@ -70,7 +70,14 @@ class Buffer:
         return self.rows.__arrow_c_stream__(requested_schema)
 
 
-@dataclass(kw_only=True)
+class Prepared(NamedTuple):
+    """What to run, and the buffers that it reads by a name that the catalogue does not know."""
+
+    statement: str
+    tables: Mapping[str, Buffer]
+
+
+@dataclass
 class PlanCache:
     """What the plans of all connections to one database read: buffers by name, and the open views."""
 
@@ -137,11 +144,13 @@ class Plans:
             -1
         )  # how many slots had been made when it was last looked which of them are not in the catalogue
         self._undefined: set[str] = set()  # those; the name of one without rows may be a table's
-        self._prepared: OrderedDict[Key, str] = OrderedDict()
+        self._rows_of: dict[str, str] = {}  # by buffer, a query for its rows in the engine's own types
+        self._prepared: OrderedDict[Key, Prepared] = OrderedDict()
         self._not_cacheable: OrderedDict[Key, None] = OrderedDict()
         self._made = 0
         self._literals = Literals(connection)
         self._bytes: dict[str, Buffer] = {}
+        self._registered: set[str] = set()  # names of those that are in the catalogue
 
     def define(self) -> None:
         """Define in the catalogue the buffers and views that were added or changed."""
@@ -179,21 +188,22 @@ class Plans:
         not known, so all are defined anew when they are needed."""
         self._possibly_defined |= self._defined.keys()
         self._defined.clear()
-        self._bytes.clear()
+        self._registered.clear()
         self._view_set, self._buffers_seen = None, -1
 
     def rows(self, sql: str, parameters: Parameters | None) -> list[tuple[Any, ...]]:
         """The rows of a query as tuples."""
-        with self._ready(sql, parameters) as statement:
-            return self._connection.execute(statement).fetchall()
+        with self._ready(sql, parameters) as (statement, tables):
+            rows: list[tuple[Any, ...]] = seeing(_fetch, tables)(self._connection, statement)
+            return rows
 
     def arrow(self, sql: str, parameters: Parameters | None) -> pa.Table:
         """The rows of a query as an Arrow table."""
-        with self._ready(sql, parameters) as statement:
-            return as_arrow(self._connection, statement)
+        with self._ready(sql, parameters) as (statement, tables):
+            return seeing(as_arrow, tables)(self._connection, statement)
 
     @contextmanager
-    def _ready(self, sql: str, parameters: Parameters | None) -> Iterator[str]:
+    def _ready(self, sql: str, parameters: Parameters | None) -> Iterator[Prepared]:
         """Gives the statement to run for `sql`; within the block the bytes that it reads are in place."""
         written, tables = self._literals.written(sql, parameters)
         for name, value in tables.items():
@@ -206,24 +216,25 @@ class Plans:
 
     def _put_bytes(self, name: str, value: bytes) -> None:
         """Let `name` stand for these bytes, in this connection only."""
-        buffer = self._bytes.get(name)
-        if buffer is None:
-            buffer = self._bytes[name] = Buffer(_OF_BYTES, {})
+        buffer = self._bytes.setdefault(name, Buffer(_OF_BYTES, {}))
+        if name not in self._registered:
             self._connection.register(name, buffer)
+            self._registered.add(name)
         buffer.rows = pa.table([[value]], _OF_BYTES)
 
-    def _planned(self, written: str) -> str:
+    def _planned(self, written: str) -> Prepared:
         """The statement itself, or the EXECUTE of its plan. A plan is made when the statement is run for
         the second time, or for the first time where repetition is expected."""
         key = (written, self._cache.view_set, self._cache.exchanged)
-        self.define()
         plan = self._prepared.get(key)
+        if plan is None or not plan.tables:
+            self.define()
         if plan is None:
             if not (self._cache.repeats or self._cache.was_seen(key)) or not self._is_cacheable(key):
-                return key[0]
+                return Prepared(key[0], {})
             plan = self._prepare(key)
         self._prepared.move_to_end(key)
-        return f"EXECUTE {plan}"
+        return plan
 
     def materialize(self, name: str, sql: str, parameters: Parameters | None) -> int:
         """Compute `sql` and let `name` stand for its rows. Gives their number."""
@@ -279,6 +290,7 @@ class Plans:
         self._connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS SELECT {listed} FROM {quote(bare)}"
         )
+        self._rows_of[name] = f"SELECT {listed} FROM {quote(unlisted(name))}"
         self._defined[name] = buffer
         self._view_set = None
 
@@ -300,7 +312,7 @@ class Plans:
         if _OF_A_SCHEMA.search(sql):
             return False
         try:
-            names = {_unquoted(name) for name in _parser().get_table_names(sql, qualified=True)}
+            names = names_read(sql)
         except duckdb.Error:  # it binds joins with USING to tables without columns
             return False
         views, buffers = self._cache.views, self._cache.buffers
@@ -309,28 +321,40 @@ class Plans:
             for n in names
         )
 
-    def _prepare(self, key: Key) -> str:
+    def _prepare(self, key: Key) -> Prepared:
+        """DuckDB binds anew at each run what reads a view of the catalogue, from 2.0.1 on. So views become
+        queries of the statement itself, and buffers are found beside the catalogue."""
         self._made += 1
-        plan = f"plan_{self._made}"
-        self._connection.execute(f"PREPARE {plan} AS {key[0]}")
-        self._prepared[key] = plan
+        name, sql, tables = f"plan_{self._made}", key[0], dict[str, Buffer]()
+        queries = self._queries(sql)
+        if not clash(queries, [sql, *queries.values()]):
+            sql = with_queries(sql, queries)
+            buffers = self._cache.buffers
+            own = {n for n in queries if n not in self._cache.views}
+            tables = {unlisted(n): self._bytes[n] if n in self._bytes else buffers[n] for n in own}
+        seeing(_fetch, tables)(self._connection, f"PREPARE {name} AS {sql}")
+        plan = self._prepared[key] = Prepared(f"EXECUTE {name}", tables)
         if len(self._prepared) > MOST_PLANS:
             _, old = self._prepared.popitem(last=False)
-            self._connection.execute(f"DEALLOCATE {old}")
+            self._connection.execute(old.statement.replace("EXECUTE", "DEALLOCATE", 1))
         return plan
 
+    def _queries(self, sql: str) -> dict[str, str]:
+        """What the views and buffers stand for that `sql` reads, each after those that it reads itself."""
+        found: dict[str, str] = {}
+        for name in sorted(names_read(sql)):
+            view = self._cache.views.get(name)
+            if view is not None:
+                found |= {**self._queries(view), name: view}
+            elif name in self._bytes:
+                found[name] = f"SELECT * FROM {quote(unlisted(name))}"
+            elif name in self._rows_of:
+                found[name] = self._rows_of[name]
+        return found
 
-@functools.cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    """A connection that only parses: in the engine's own, an error would end the open transaction."""
-    return duckdb.connect(":memory:")
 
-
-def _unquoted(name: str) -> str:
-    """The plain name of a table as `get_table_names` gives it: quoted if need be, and with its alias."""
-    if name.startswith('"'):
-        return name[1:].partition('"')[0]
-    return name.partition(" AS ")[0]
+def _fetch(connection: duckdb.DuckDBPyConnection, statement: str) -> list[tuple[Any, ...]]:
+    return connection.execute(statement).fetchall()
 
 
 def as_arrow(connection: duckdb.DuckDBPyConnection, statement: str, *, directly: bool = True) -> pa.Table:

@@ -1,7 +1,7 @@
-"""What may be put with a case: JPEG, PNG and PDF, told by their content and never by their name.
+"""Files of a case: JPEG, PNG and PDF, recognised by their content and never by their name.
 
-Pictures are made anew from their pixels, so that nothing else of the file remains: no place, no camera, no
-second file behind it. A paper is kept as it is, and refused when it can do anything but be read.
+Pictures are encoded anew from their pixels, so that no metadata remains: no place, no camera, no appended
+file. A PDF is stored as it is, and refused when it has active content.
 """
 
 from __future__ import annotations

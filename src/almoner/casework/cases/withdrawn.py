@@ -1,7 +1,6 @@
-"""Cases whose evidence is gone: a record was corrected or withdrawn, and nothing that the case rests on
-stands any more.
+"""Cases whose evidence is gone: a record was corrected or withdrawn, and no signal of the case is active.
 
-Such a case is not closed and not deleted: it is marked in its history, once each time, and a person decides.
+Such a case is neither closed nor deleted. Its history says so, once each time, and a person decides.
 """
 
 from __future__ import annotations

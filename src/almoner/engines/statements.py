@@ -1,0 +1,72 @@
+"""Statements whose plans do not depend on DuckDB's catalogue.
+
+From 2.0.1 on DuckDB binds a prepared statement anew at each run when it reads a view or a registered table.
+That takes as long as to plan it. So what a statement reads becomes a query of its own (WITH), and the Arrow
+tables beneath are found as names of the calling function's module, which DuckDB looks through after its
+catalogue.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FunctionType
+from typing import Any
+
+import duckdb
+
+from almoner.engines.base import quote
+
+_WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*WITH\s+(RECURSIVE\s+)?", re.IGNORECASE | re.DOTALL)
+_AS_A_QUERY = r"\s*(?:\([^()]*\)\s*)?\bAS\s+(?:NOT\s+)?(?:MATERIALIZED\s*)?\("
+
+
+def names_read(sql: str) -> set[str]:
+    """The names of tables that a statement reads. Raises duckdb.Error where DuckDB cannot say."""
+    return {_unquoted(name) for name in _parser().get_table_names(sql, qualified=True)}
+
+
+def unlisted(name: str) -> str:
+    """The name of a buffer's rows that only the namespace of a call knows."""
+    return f"rows of {name}"
+
+
+def clash(names: Iterable[str], statements: Sequence[str]) -> bool:
+    """Whether a statement gives one of these names to a query of its own."""
+    listed = "|".join(re.escape(name) for name in names)
+    own = re.compile(rf'(?<!\w)"?(?:{listed})"?{_AS_A_QUERY}', re.IGNORECASE)
+    return any(own.search(sql) for sql in statements)
+
+
+def with_queries(sql: str, queries: Mapping[str, str]) -> str:
+    """`sql` with `queries` before its own ones."""
+    if not queries:
+        return sql
+    own = _WITH.match(sql)
+    listed = ", ".join(f"{quote(name)} AS NOT MATERIALIZED ({query}\n)" for name, query in queries.items())
+    if own is None:
+        return f"WITH {listed} {sql}"
+    return f"WITH {own[1] or ''}{listed}, {sql[own.end() :]}"
+
+
+def seeing(function: Callable[..., Any], tables: Mapping[str, object]) -> Callable[..., Any]:
+    """`function` as if its module had `tables`: there DuckDB looks for what its catalogue does not have."""
+    if not tables:
+        return function
+    seen = FunctionType(function.__code__, {**function.__globals__, **tables}, function.__name__)
+    seen.__kwdefaults__ = function.__kwdefaults__
+    return seen
+
+
+@functools.cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """Where statements are only looked at: an error would end a transaction that is under way."""
+    return duckdb.connect(":memory:")
+
+
+def _unquoted(name: str) -> str:
+    """A table's name as `get_table_names` gives it: quoted where it must be, and with its alias."""
+    if name.startswith('"'):
+        return name[1:].partition('"')[0]
+    return name.partition(" AS ")[0]
