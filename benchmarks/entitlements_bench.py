@@ -52,7 +52,7 @@ class Timed:
         return sum(self.seconds.values())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """`differences` counts amounts that differ by half a cent or more; `paid` the households by programme."""
 
@@ -86,13 +86,13 @@ def compare(pack: Pack, folder: Path, rows: pa.Table | None = None) -> Compariso
     ours, theirs = (min(side, key=lambda t: t.total) for side in zip(*rounds, strict=True))
     gaps = [np.abs(ours.amounts[p] - theirs.amounts[p]) for p in pack.programmes]
     return Comparison(
-        len(households),
-        intake,
-        ours,
-        theirs,
-        {p: int((ours.amounts[p] > 0).sum()) for p in pack.programmes},
-        int(sum((gap >= CENT).sum() for gap in gaps)),
-        float(max(gap.max() for gap in gaps)),
+        units=len(households),
+        intake_seconds=intake,
+        ours=ours,
+        theirs=theirs,
+        paid={p: int((ours.amounts[p] > 0).sum()) for p in pack.programmes},
+        differences=int(sum((gap >= CENT).sum() for gap in gaps)),
+        largest_difference=float(max(gap.max() for gap in gaps)),
     )
 
 

@@ -38,7 +38,7 @@ class Sample:
     waiting: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Point:
     """Some seconds of the run: events that arrived in them, how long they took, and what the worker held."""
 
@@ -113,14 +113,14 @@ def points(sent: Sequence[Sent], seconds: Sequence[float], samples: Sequence[Sam
         part = [took for at, took in arrived if low <= at < high]
         found.append(
             Point(
-                round(sample.second, 1),
-                len(part),
-                share(part, 0.5),
-                share(part, 0.95),
-                share(part, 0.99),
-                share(part, 1.0),
-                round(sample.memory_mib, 1),
-                sample.waiting,
+                second=round(sample.second, 1),
+                events=len(part),
+                p50_seconds=share(part, 0.5),
+                p95_seconds=share(part, 0.95),
+                p99_seconds=share(part, 0.99),
+                max_seconds=share(part, 1.0),
+                memory_mib=round(sample.memory_mib, 1),
+                waiting=sample.waiting,
             )
         )
         low = high

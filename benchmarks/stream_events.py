@@ -55,7 +55,10 @@ def split(folder: Path, feeds: Mapping[str, Feed], until: dt.date, wanted: int, 
             data = _as_sent(row, feeds[delivery["feed"]])
             name = f"{delivery['file']}-{sent[n]}"
             placed.append(
-                ((n + chance.random()) / max(share, 1), Event(SOURCE, name, delivery["feed"], data))
+                (
+                    (n + chance.random()) / max(share, 1),
+                    Event(source=SOURCE, id=name, feed=delivery["feed"], data=data),
+                )
             )
         pq.write_table(table.take(pa.array(kept, pa.int64())), folder / Path(delivery["file"]).name)
     return [event for _, event in sorted(placed, key=lambda each: each[0])]

@@ -35,7 +35,13 @@ def with_check_digit(body: str) -> str:
 def _resident(*, key: bool = True) -> Property:
     label = {"en": "Resident number", "zh": "公民身份号码"}
     return Property(
-        "resident_no", "string", Role.RESIDENT_ID, required=True, key=key, identifier="cn.ric", label=label
+        name="resident_no",
+        type="string",
+        role=Role.RESIDENT_ID,
+        required=True,
+        key=key,
+        identifier="cn.ric",
+        label=label,
     )
 
 
@@ -58,52 +64,80 @@ def _feed(id_: str, *properties: Property, shared: bool = False, membership: boo
 REGISTER = _feed(
     "register",
     _resident(),
-    Property("name", "string", Role.NAME, required=True, max_length=80, label={"en": "Name", "zh": "姓名"}),
-    Property("birth_date", "date", Role.BIRTH_DATE, required=True, label={"zh": "出生日期"}),
-    Property("household_no", "string", Role.HOUSEHOLD, required=True, max_length=32, label={"zh": "户号"}),
-    Property("sex", "string", required=True, valid_values=("male", "female"), label={"zh": "性别"}),
-    Property("address", "string", Role.ADDRESS, max_length=200, label={"zh": "住址"}),
-    Property("phone", "string", Role.PHONE, max_length=30, label={"zh": "电话"}),
-    Property("updated_on", "date", Role.EVENT_TIME, required=True, label={"zh": "更新日期"}),
+    Property(
+        name="name",
+        type="string",
+        role=Role.NAME,
+        required=True,
+        max_length=80,
+        label={"en": "Name", "zh": "姓名"},
+    ),
+    Property(name="birth_date", type="date", role=Role.BIRTH_DATE, required=True, label={"zh": "出生日期"}),
+    Property(
+        name="household_no",
+        type="string",
+        role=Role.HOUSEHOLD,
+        required=True,
+        max_length=32,
+        label={"zh": "户号"},
+    ),
+    Property(name="sex", type="string", required=True, valid_values=("male", "female"), label={"zh": "性别"}),
+    Property(name="address", type="string", role=Role.ADDRESS, max_length=200, label={"zh": "住址"}),
+    Property(name="phone", type="string", role=Role.PHONE, max_length=30, label={"zh": "电话"}),
+    Property(name="updated_on", type="date", role=Role.EVENT_TIME, required=True, label={"zh": "更新日期"}),
     membership=True,
 )
 WAGES = _feed(
     "wages",
     _resident(),
     Property(
-        "month", "date", Role.EVENT_TIME, required=True, key=True, format="yyyy-MM", label={"zh": "月份"}
+        name="month",
+        type="date",
+        role=Role.EVENT_TIME,
+        required=True,
+        key=True,
+        format="yyyy-MM",
+        label={"zh": "月份"},
     ),
-    Property("employer_code", "string", required=True, key=True, max_length=32, label={"zh": "单位代码"}),
     Property(
-        "wage", "number", required=True, minimum=0, maximum=1_000_000, unit="CNY/month", label={"zh": "工资"}
+        name="employer_code", type="string", required=True, key=True, max_length=32, label={"zh": "单位代码"}
+    ),
+    Property(
+        name="wage",
+        type="number",
+        required=True,
+        minimum=0,
+        maximum=1_000_000,
+        unit="CNY/month",
+        label={"zh": "工资"},
     ),
 )
 SCHOOL = _feed(
     "school",
     _resident(),
-    Property("day", "date", Role.EVENT_TIME, required=True, key=True, label={"zh": "日期"}),
-    Property("grade", "integer", required=True, minimum=1, maximum=12, label={"zh": "年级"}),
-    Property("boarding", "boolean", label={"zh": "寄宿"}),
-    Property("code", "string", pattern="^[A-Z]{2}[0-9]{3}$", label={"zh": "代码"}),
-    Property("seen_at", "timestamp", label={"zh": "时间"}),
+    Property(name="day", type="date", role=Role.EVENT_TIME, required=True, key=True, label={"zh": "日期"}),
+    Property(name="grade", type="integer", required=True, minimum=1, maximum=12, label={"zh": "年级"}),
+    Property(name="boarding", type="boolean", label={"zh": "寄宿"}),
+    Property(name="code", type="string", pattern="^[A-Z]{2}[0-9]{3}$", label={"zh": "代码"}),
+    Property(name="seen_at", type="timestamp", label={"zh": "时间"}),
 )
 CARE = _feed(
     "care",
-    Property("care_no", "string", required=True, key=True, max_length=40),
+    Property(name="care_no", type="string", required=True, key=True, max_length=40),
     _resident(key=False),
-    Property("settled_on", "date", Role.EVENT_TIME, required=True),
-    Property("self_paid", "number", required=True, minimum=0),
+    Property(name="settled_on", type="date", role=Role.EVENT_TIME, required=True),
+    Property(name="self_paid", type="number", required=True, minimum=0),
 )
 METERS = _feed(
     "meters",
-    Property("household_no", "string", Role.HOUSEHOLD, required=True, key=True),
-    Property("day", "date", Role.EVENT_TIME, required=True, key=True),
-    Property("litres", "number", required=True, minimum=0),
+    Property(name="household_no", type="string", role=Role.HOUSEHOLD, required=True, key=True),
+    Property(name="day", type="date", role=Role.EVENT_TIME, required=True, key=True),
+    Property(name="litres", type="number", required=True, minimum=0),
 )
 AREAS = _feed(
     "areas",
-    Property("area_code", "string", Role.AREA, required=True, key=True),
-    Property("area_name", "string"),
+    Property(name="area_code", type="string", role=Role.AREA, required=True, key=True),
+    Property(name="area_name", type="string"),
     shared=True,
 )
 FEEDS: Mapping[str, Feed] = {f.id: f for f in (REGISTER, WAGES, SCHOOL, CARE, METERS, AREAS)}

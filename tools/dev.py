@@ -1,7 +1,9 @@
-"""The console on a small fictional county, for work on pages: code, templates and styles are read anew when they change.
+"""The console on a small fictional county, for work on pages: code, templates and styles are read anew
+when they change.
 
-`make dev` runs it and prints where it is and how to sign in. The county lies in `build/dev`; delete that folder to have it made
-anew. No worker runs beside it: `almoner work build/dev/home` in a second terminal starts one.
+`make dev` runs it and prints where it is and how to sign in. The county lies in `build/dev`; delete that
+folder to have it made anew. No worker runs beside it: `almoner work build/dev/home` in a second terminal
+starts one.
 """
 
 from __future__ import annotations

@@ -21,7 +21,10 @@ import polib
 CASEWORK = Path(__file__).parents[1] / "src" / "almoner" / "casework"
 CATALOGUE = CASEWORK / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 PENDING = CASEWORK / "locale" / "pending.txt"
-HEAD = "# Sentences of the console that have no Chinese yet, one a line (`make messages PENDING=1` lists them).\n"
+HEAD = (
+    "# Sentences of the console that have no Chinese yet, one a line (`make messages PENDING=1` lists"
+    " them).\n"
+)
 
 
 def main() -> int:

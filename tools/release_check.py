@@ -1,4 +1,5 @@
-"""What the tests allow and a release does not: sentences of the console without Chinese. `make release-check`"""
+"""What the tests allow and a release does not: sentences of the console without Chinese. `make
+release-check`"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def console(
     )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Console:
     """The console that is filled. `seq` is the last change applied, `households` the number of households
     with findings."""
@@ -98,7 +98,7 @@ def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> 
 
     page_filling.refuse_filled()
     casework.sync_areas(console_bench.areas())
-    now, made = dt.datetime.now(), _Console(compiled, seed)
+    now, made = dt.datetime.now(), _Console(pack=compiled, seed=seed)
     township = f"{console_bench.COUNTY}101"
     made.users = _people(township)
     casework.sync_sweep(now.date(), cases, 0, [(signal, cases, 10, 10) for signal in compiled.signals])

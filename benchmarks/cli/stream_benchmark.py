@@ -169,7 +169,10 @@ def _load(inst: Installation, place: Path, summary: PlaceSummary) -> int:
 def _naive(inst: Installation, box: Inbox, spare: Sequence[Event], size: int, day: dt.date) -> float:
     """Events a second when each slice, as large as the stream's were, is followed by a sweep of everybody.
     Best of two."""
-    rounds, best = Rounds(inst.engine, inst.pack, inst.vault, casework.identities(), box), float("inf")
+    rounds, best = (
+        Rounds(engine=inst.engine, pack=inst.pack, vault=inst.vault, store=casework.identities(), inbox=box),
+        float("inf"),
+    )
     with progress("Sweeps"):
         for n in range(NAIVE_SLICES):
             box.put(spare[n * size : (n + 1) * size], dt.datetime.now())

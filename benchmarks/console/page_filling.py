@@ -149,7 +149,7 @@ def _residents(now: dt.datetime) -> None:
             for field, text in (("number", NUMBER), ("name", "Bench Resident"))
         ]
         rows = (
-            SealedIdentity(key, vault.index(f"bench {key}"), number, name)
+            SealedIdentity(person_id=key, number_index=vault.index(f"bench {key}"), number=number, name=name)
             for key, number, name in zip(some, *sealed, strict=True)
         )
         vault_rows.DjangoIdentityStore().write(list(rows))
@@ -201,7 +201,7 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         for n, case in enumerate(asks)
     )
     doubts = (
-        Referral.objects.filter(state="sent", case__concerns=None)
+        Referral.objects.filter(state="sent", case__grievances=None)
         .annotate(rest=F("case__household_id") % 200)
         .filter(rest=24)
     )

@@ -75,7 +75,7 @@ class Proposed:
     total: float
 
 
-@dataclass
+@dataclass(kw_only=True)
 class CycleOutcome:
     """What a cycle found and changed.
 
@@ -229,17 +229,17 @@ def _assess(context: AssessmentContext, seconds: dict[str, float]) -> CycleOutco
     stages = ((stage.kind, stage.findings) for stage in _STAGES)
     decided = ledger.decided(context.engine, *stages) if context.evidence else ""
     return CycleOutcome(
-        None,
-        context.as_of,
-        context.known_at,
-        decided,
-        households,
-        persons,
-        watched,
-        [] if context.scoped else _proposed(context),
-        recognised,
-        jumps,
-        None if context.scoped else watch.count(context, signals.FINDINGS),
+        cycle_id=None,
+        as_of=context.as_of,
+        known_at=context.known_at,
+        decided=decided,
+        households=households,
+        persons=persons,
+        watched=watched,
+        proposed=[] if context.scoped else _proposed(context),
+        recognised=recognised,
+        jumps=jumps,
+        layers=None if context.scoped else watch.count(context, signals.FINDINGS),
         seconds=seconds,
     )
 

@@ -13,7 +13,7 @@ SETTINGS = "almoner.json"
 VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HomeSettings:
     """`pack` is the name of a pack that comes with Almoner, or a folder (relative to the home)."""
 

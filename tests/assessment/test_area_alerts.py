@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -56,7 +57,16 @@ def test_a_village_that_jumps_is_found_and_its_neighbours_are_not(pack: Pack, si
         LAST,
         12,
     )
-    assert jump.counts == Counts(12, 200, 24, 2400, 4, 800, 96, 9600)
+    assert jump.counts == Counts(
+        started=12,
+        at_risk=200,
+        past_started=24,
+        past_at_risk=2400,
+        near_started=4,
+        near_at_risk=800,
+        near_past_started=96,
+        near_past_at_risk=9600,
+    )
     assert (jump.near_areas, jump.siblings, jump.comparisons) == (4, True, TOWNSHIPS * VILLAGES)
     assert jump.corrected <= 0.05
 
@@ -138,7 +148,8 @@ def _counted(name: str, code: str, level: str, book: Book) -> Counts:
     whole = [summed(parent, now, which) for now in (True, False) for which in (0, 1)]
     if whole[1] - own[1] < own[1]:
         whole = [summed(COUNTY, now, which) for now in (True, False) for which in (0, 1)]
-    return Counts(*own, *(all_ - mine for all_, mine in zip(whole, own, strict=True)))
+    near = [all_ - mine for all_, mine in zip(whole, own, strict=True)]
+    return Counts(**{f.name: n for f, n in zip(fields(Counts), own + near, strict=True)})
 
 
 def test_the_order_in_which_areas_are_written_changes_nothing(pack: Pack, signal: str) -> None:

@@ -86,8 +86,9 @@ def test_a_standing_signal_is_refuted_also_where_its_indicators_say_nothing_any_
 def let_stand(engine: Engine, signal: Signal) -> None:
     """The signal stands for everybody who is spoken of."""
     engine.execute(
-        f"""INSERT INTO assessment.standing SELECT person_id::VARCHAR, 'signal', '{signal.id}', 'person', person_id, household_id,
-            person_id, area, '{signal.levels[0].id}', 0, '', $day, $day FROM wide_person""",
+        f"""INSERT INTO assessment.standing
+            SELECT person_id::VARCHAR, 'signal', '{signal.id}', 'person', person_id,
+              household_id, person_id, area, '{signal.levels[0].id}', 0, '', $day, $day FROM wide_person""",
         {"day": AS_OF},
     )
 

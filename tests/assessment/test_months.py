@@ -40,7 +40,8 @@ def kept(engine: Engine) -> dict[tuple[str, dt.date], tuple[int, int]]:
 
 
 def test_counting_by_hand_comes_to_the_same(engine: Engine, few: Pack) -> None:
-    """Who holds at the end of each month, signal by signal, from an assessment of its own, compared as sets."""
+    """Who holds at the end of each month, signal by signal, from an assessment of its own, compared as
+    sets."""
     months.count(engine, few, AS_OF, KNOWN_AT, BACK)
     counted = kept(engine)
     assert {item for item, _ in counted} == set(few.signals)
@@ -73,7 +74,8 @@ def test_counting_again_changes_nothing(engine: Engine, few: Pack) -> None:
 
 
 def test_the_day_of_the_count_does_not_matter(engine: Engine, few: Pack) -> None:
-    """A month counted soon after its end and one counted long after have the same numbers, on the same facts."""
+    """A month counted soon after its end and one counted long after have the same numbers, on the same
+    facts."""
     months.count(engine, few, AS_OF, KNOWN_AT, BACK)
     soon = kept(engine)
     months.count(engine, few, AS_OF + dt.timedelta(days=20), KNOWN_AT + dt.timedelta(days=20), BACK)

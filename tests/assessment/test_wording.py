@@ -14,12 +14,12 @@ from almoner.assessment.wording import Wording
 from almoner.policy.model.pack import Column, Pack, Parameter
 
 COLUMNS = {
-    "alone": Column("alone", {"en": "Lives alone", "zh": "独居"}, None),
-    "age": Column("age", {"en": "Age", "zh": "年龄"}, "year"),
-    "farm": Column("farm", {"en": "Farm income", "zh": "务农收入"}, "CNY/person/month"),
-    "wages": Column("wages", {"en": "Wages", "zh": "工资"}, "CNY/person/month"),
-    "days": Column("days", {"en": "Silent days", "zh": "静默天数"}, "day"),
-    "visits": Column("visits", {"en": "Visits", "zh": "探访"}, "visit"),
+    "alone": Column(name="alone", label={"en": "Lives alone", "zh": "独居"}, unit=None),
+    "age": Column(name="age", label={"en": "Age", "zh": "年龄"}, unit="year"),
+    "farm": Column(name="farm", label={"en": "Farm income", "zh": "务农收入"}, unit="CNY/person/month"),
+    "wages": Column(name="wages", label={"en": "Wages", "zh": "工资"}, unit="CNY/person/month"),
+    "days": Column(name="days", label={"en": "Silent days", "zh": "静默天数"}, unit="day"),
+    "visits": Column(name="visits", label={"en": "Visits", "zh": "探访"}, unit="visit"),
 }
 UNITS = {
     "CNY": {"en": "CNY", "zh": "元"},
@@ -60,8 +60,8 @@ def said(sql: str, row: Mapping[str, Any], language: str = "en", slot: str = "s"
             {"wages": 200, "farm": None, "s:left": 200},
             [
                 (
-                    "Wages (200 CNY a person a month) + (Farm income (unknown) or, if unknown, 0) (= 200) is less"
-                    " than Line (630 CNY a person a month)"
+                    "Wages (200 CNY a person a month) + (Farm income (unknown) or, if unknown, 0) (= 200)"
+                    " is less than Line (630 CNY a person a month)"
                 )
             ],
         ),

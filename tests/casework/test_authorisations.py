@@ -1,4 +1,4 @@
-"""One authorisation of all adults: who is asked, what each of them said on which text, and what waits for it."""
+"""One authorisation of all adults: who is asked, what each answered to which text, and what waits for it."""
 
 from __future__ import annotations
 
@@ -347,7 +347,13 @@ def test_two_who_have_the_same_number_in_the_records_sign_nothing(
     household: Client, asked: Authorisation, settings: Any
 ) -> None:
     vault = opened_vault(str(settings.VAULT_KEY))
-    casework.identities().write([SealedIdentity(12, vault.index("12"), vault.seal(12, "number", NUMBER))])
+    casework.identities().write(
+        [
+            SealedIdentity(
+                person_id=12, number_index=vault.index("12"), number=vault.seal(12, "number", NUMBER)
+            )
+        ]
+    )
     assert sign(household, asked, NUMBER).status_code == 409
     assert not Consent.objects.exists()
 

@@ -103,7 +103,8 @@ def heights(chart: Chart) -> list[float]:
     """Of the columns, as they stand in the drawing."""
     groups = [g for g in drawing(chart).iter(f"{SVG}g") if "mark-rect role-mark" in g.get("class", "")]
     bars = [path for group in groups for path in group.iter(f"{SVG}path")]
-    return [abs(float(re.search(r"v(-?[\d.]+)", e.get("d", "")).group(1))) for e in bars]  # type: ignore[union-attr]
+    found = [re.search(r"v(-?[\d.]+)", e.get("d", "")) for e in bars]
+    return [abs(float(height.group(1))) for height in found]  # type: ignore[union-attr]
 
 
 def test_columns_are_as_high_as_the_numbers_of_the_table() -> None:
@@ -140,7 +141,7 @@ def test_the_same_figures_are_drawn_once_a_language(monkeypatch: pytest.MonkeyPa
 
 
 # --- On Today
-# -----------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def show_today(client: Client) -> Any:

@@ -24,7 +24,9 @@ from casework.makers import Outbox, base_terms
 
 @pytest.fixture
 def pack() -> Pack:
-    departments = {"relief": PackDepartment("relief", {"en": "Relief", "zh": "救助"}, closes=dt.time(18))}
+    departments = {
+        "relief": PackDepartment(id="relief", label={"en": "Relief", "zh": "救助"}, closes=dt.time(18))
+    }
     return Pack(
         id="fictional",
         version="1",

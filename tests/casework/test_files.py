@@ -1,4 +1,4 @@
-"""Photos and papers of a case: who may put them there, fetch them and take them away, and what is kept of it."""
+"""Photos and papers of a case: who may add, fetch and remove them, and what is kept of that."""
 
 from __future__ import annotations
 

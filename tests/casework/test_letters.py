@@ -132,7 +132,8 @@ def test_its_text_can_be_read_out(at_home: Case, worker: User, signed_in: SignIn
 
 def test_every_sign_has_a_font_that_came_along(at_home: Case, worker: User, signed_in: SignIn) -> None:
     reader = pdf(signed_in(worker), at_home, language="zh-hans")
-    fonts = [font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].values()]  # type: ignore[index]
+    used = [page["/Resources"]["/Font"] for page in reader.pages]  # type: ignore[index]
+    fonts = [font.get_object() for of_page in used for font in of_page.values()]
     assert fonts
     for font in fonts:
         descriptor = font["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()

@@ -50,7 +50,7 @@ def test_the_trail_is_searched_by_case_person_and_day(
     tomorrow = dt.date.today() + dt.timedelta(days=1)
 
     def found(**asked: object) -> list[str]:
-        return [record.kind for _number, record, _told in auditor.get(PAGE, asked).context["rows"]]
+        return [record.kind for _number, record, _shown in auditor.get(PAGE, asked).context["rows"]]
 
     assert len(found()) == CaseEvent.objects.count()
     assert found(case=case.reference)[:2] == ["note", "take"]

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks console` fills its console with: enough that each page it times has something to show."""
+"""The data of `python -m benchmarks console`: each page that it times has something to show."""
 
 from __future__ import annotations
 

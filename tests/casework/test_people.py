@@ -1,4 +1,4 @@
-"""Who may sign in, kept by an administrator: each change is in the trail, and nobody gives themselves more."""
+"""Users, kept by an administrator: each change is in the trail, and nobody gives themselves more rights."""
 
 from __future__ import annotations
 

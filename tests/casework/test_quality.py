@@ -119,10 +119,37 @@ def test_no_more_is_hidden_than_must_be() -> None:
 
 def test_together_is_the_sum() -> None:
     one, other = (
-        Tally(5, 1, 2, 1, 1, 1, 1, Counter({2: 3, 9: 1})),
-        Tally(7, 2, 0, 3, 0, 4, 2, Counter({2: 3})),
+        Tally(
+            cases=5,
+            visited=1,
+            confirmed=2,
+            false_alarms=1,
+            other=1,
+            waiting=1,
+            overdue=1,
+            days=Counter({2: 3, 9: 1}),
+        ),
+        Tally(
+            cases=7,
+            visited=2,
+            confirmed=0,
+            false_alarms=3,
+            other=0,
+            waiting=4,
+            overdue=2,
+            days=Counter({2: 3}),
+        ),
     )
-    assert together([one, other]) == Tally(12, 3, 2, 4, 1, 5, 3, Counter({2: 6, 9: 1}))
+    assert together([one, other]) == Tally(
+        cases=12,
+        visited=3,
+        confirmed=2,
+        false_alarms=4,
+        other=1,
+        waiting=5,
+        overdue=3,
+        days=Counter({2: 6, 9: 1}),
+    )
     assert together([]) == Tally()
 
 

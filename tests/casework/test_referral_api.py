@@ -90,7 +90,7 @@ def test_the_family_and_the_auditor_see_that_the_system_looked(
 
     def found(who: str) -> list[str]:
         page = auditor.get(reverse("oversight"), {"trail": "looks", "who": who})
-        return [record.who for _number, record, _told in page.context["rows"]]
+        return [record.who for _number, record, _shown in page.context["rows"]]
 
     assert found("system:relief") == ["System of Relief office"]
     assert found("system:labour") == found("relief") == []

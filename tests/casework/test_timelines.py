@@ -35,7 +35,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 MONTHS = [dt.date(2026, month, 1) for month in range(5, 11)]
 WAGES = """\
 SELECT m.household_id, w.month, sum(w.wage) AS value
-FROM wages AS w JOIN member AS m ON m.person_id = w.person_id WHERE w.month <= :wages_month GROUP BY m.household_id, w.month
+FROM wages AS w JOIN member AS m ON m.person_id = w.person_id WHERE w.month <= :wages_month
+GROUP BY m.household_id, w.month
 """
 CLINIC = "SELECT person_id, day::DATE AS month, sum(cost) AS value FROM clinic GROUP BY person_id, day::DATE"
 FILES = {

@@ -40,7 +40,7 @@ def secret(case: Case, receiver: Receiver) -> str:
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """The name hook.example has these addresses, one answer after the other; gives the list of its look-ups."""
+    """Resolve hook.example to these addresses, one answer after the other. Gives the list of look-ups."""
     real, asked = socket.getaddrinfo, list[str]()
 
     def resolve(host: Any, port: Any, *rest: Any, **more: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from almoner import casework, home
 from almoner.casework.core.event_kinds import EventKind
-from almoner.casework.core.events import Held, Moved
+from almoner.casework.core.events import Held, MovedData
 
 FIRST_DAY = dt.date(2030, 1, 1)
 CASES = 20
@@ -140,7 +140,7 @@ def held(case: Any) -> Held:
     return {"kind": EventKind.HOLD, "from": case.state, "to": case.state, "assignee": None, "until": until}
 
 
-def noted(case: Any) -> Moved:
+def noted(case: Any) -> MovedData:
     """The event of a note."""
     step = {"from": case.state, "to": case.state, "assignee": None, "note": "seen"}
     return {"kind": EventKind.NOTE, **step}  # type: ignore[typeddict-item]

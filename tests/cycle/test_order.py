@@ -1,4 +1,5 @@
-"""The order in which departments deliver, and deliveries that come twice, change nothing of what is decided."""
+"""The order in which departments deliver, and deliveries that come twice, change nothing of what is
+decided."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def orders(draw_: st.DrawFn, wanted: Sequence[Delivery]) -> list[Delivery]:
 def said(engine: Engine) -> list[Any]:
     """The outbox with the registry's own ids replaced by blind indexes, which do not depend on the order."""
     rows = engine.rows(
-        """SELECT c.kind, c.change, c.key, h.key_index, p.number_index, c.area, coalesce(c.form, ''), c.body FROM assessment.change AS c
+        """SELECT c.kind, c.change, c.key, h.key_index, p.number_index, c.area, coalesce(c.form, ''), c.body
+           FROM assessment.change AS c
            JOIN registry.household AS h ON h.household_id = c.household_id
            LEFT JOIN registry.person AS p ON p.person_id = c.person_id"""
     )

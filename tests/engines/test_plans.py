@@ -12,14 +12,15 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from almoner.engines import Engine, Join, join_select, open_engine, with_columns
+from almoner.engines import Engine, Join, join_select, with_columns
 from almoner.engines.duck import DuckEngine
 from almoner.engines.plans import MOST_VIEW_SETS, as_arrow
 from almoner.errors import EngineError
 
 TIMES = 4  # planned, prepared, and run by the plan
-EVERY_TYPE = """SELECT sum(n)::HUGEINT AS huge, '{"a": [1, null]}'::JSON AS text, max(n)::DECIMAL(18, 4) AS number, 'infinity'::TIMESTAMP AS ever,
-    'infinity'::DATE AS last, [1, NULL] AS list, {'a': 1, 'b': 'x'} AS pair, map {'k': 1.5} AS named, NULL::VARCHAR AS nothing,
+EVERY_TYPE = """SELECT sum(n)::HUGEINT AS huge, '{"a": [1, null]}'::JSON AS text,
+    max(n)::DECIMAL(18, 4) AS number, 'infinity'::TIMESTAMP AS ever, 'infinity'::DATE AS last,
+    [1, NULL] AS list, {'a': 1, 'b': 'x'} AS pair, map {'k': 1.5} AS named, NULL::VARCHAR AS nothing,
     max(n) > 1 AS more, 'é' AS letter, '6d3f0b1e-0000-4000-8000-000000000000'::UUID AS id FROM numbers"""
 
 
@@ -245,7 +246,8 @@ def test_side_by_side_with_what_was_let_go_is_refused(engine: Engine) -> None:
 
 
 def test_a_join_by_common_names_ends_no_transaction(tmp_path: Path) -> None:
-    """DuckDB cannot say which tables such a statement reads; to ask it within the transaction would end that."""
+    """DuckDB cannot say which tables such a statement reads; to ask it within the transaction would end
+    that."""
     with DuckEngine(tmp_path / "facts.duckdb", passes_as_tables=0) as engine:
         for _ in range(TIMES):
             with engine.transaction(), engine.small_batch():
@@ -366,41 +368,3 @@ def test_rows_are_the_same_whichever_way_duckdb_is_asked_for_them(sql: str) -> N
         for directly in (True, False):
             with pytest.raises(duckdb.Error):
                 as_arrow(connection, "EXECUTE none", directly=directly)
-
-
-def test_threads_that_rest_over_few_rows_are_there_for_many(engine: Engine) -> None:
-    asked = "SELECT current_setting('threads')::INTEGER"
-    engine.execute("SET threads = 3")
-    with engine.small_batch():
-        assert engine.value(asked) == 1
-    assert engine.value(asked) == 3
-    engine.cache_plans()
-    for _ in range(2):
-        with engine.small_batch():
-            assert engine.value(asked) == 1
-        assert engine.value(asked) == 1
-    engine.materialize("kept", "SELECT n FROM base")
-    assert engine.value(asked) == 3
-    with suppress(ZeroDivisionError), engine.small_batch(), engine.transaction():
-        raise ZeroDivisionError
-    assert list(engine.batches("SELECT * FROM base"))
-    assert engine.value(asked) == 3
-
-
-def test_where_repetition_is_expected_the_log_goes_into_the_file_little_by_little(tmp_path: Path) -> None:
-    """So that no single commit takes long for it."""
-    file, log = tmp_path / "facts.duckdb", tmp_path / "facts.duckdb.wal"
-    longest = {}
-    for expected in (False, True):
-        with open_engine(file) as engine:
-            if expected:
-                engine.cache_plans()
-            engine.execute("CREATE OR REPLACE TABLE written (n HUGEINT)")
-            sizes = [log.stat().st_size]
-            for _ in range(12):
-                engine.execute(
-                    "INSERT INTO written SELECT hash(range) * 1000000007::HUGEINT FROM range(30000)"
-                )
-                sizes.append(log.stat().st_size if log.exists() else 0)
-            longest[expected] = max(sizes)
-    assert longest[True] < 5_000_000 < longest[False]

@@ -65,7 +65,9 @@ def test_the_base_packs_requests_are_taken_at_the_desk(base: Pack) -> None:
         prop.name: prop.at_desk for feed in base.feeds.values() for prop in feed.properties if prop.at_desk
     }
     assert marked == {"channel": "visit"}
-    assert base.feeds["help_requests"].property_named("channel").at_desk == "visit"  # type: ignore[union-attr]
+    channel = base.feeds["help_requests"].property_named("channel")
+    assert channel is not None
+    assert channel.at_desk == "visit"
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def test_every_rule_of_the_compiler_is_documented() -> None:
     )
     rules = set(
         re.findall(
-            r"(?:_fault|fault|\.at|\.add|near)\(\s*(?:[^\"()]|\([^()]*\)|\"[^\"]*\"\]?)*?\"([a-z]+(?:-[a-z]+)+)\"",
+            r"(?:_fault|fault|\.at|\.add|near)\(\s*"
+            r"(?:[^\"()]|\([^()]*\)|\"[^\"]*\"\]?)*?\"([a-z]+(?:-[a-z]+)+)\"",
             source,
         )
     )

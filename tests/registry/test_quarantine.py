@@ -66,7 +66,7 @@ def test_an_export_cannot_run_a_formula_and_shows_no_number(place: Place) -> Non
 @pytest.mark.parametrize("column", ["feed", "file", "column", "value"])
 def test_no_cell_of_an_export_begins_a_formula(start: str, column: str) -> None:
     """A department's file says what its columns, its values and the file itself are called."""
-    fault = RowFault("wages", "w.csv", 3, "wage", "5", "formula")
+    fault = RowFault(feed="wages", file="w.csv", line=3, column="wage", value="5", rule="formula")
     evil = replace(fault, **{column: f"{start}SUM(1+1)"})
     (row,) = csv.DictReader(io.StringIO(export_csv([Entry(1, 1, "open", None, (evil,))]), newline=""))
     assert row[column] == f"'{start}SUM(1+1)"
@@ -75,7 +75,13 @@ def test_no_cell_of_an_export_begins_a_formula(start: str, column: str) -> None:
 
 @pytest.mark.parametrize("value", ["5", "2026-13", "E-1", "x@y", "a=1", "柳树村", " ", ""])
 def test_what_is_no_formula_is_exported_as_it_is(value: str) -> None:
-    entry = Entry(1, 1, "open", None, (RowFault("wages", "w.csv", 3, "wage", value, "formula"),))
+    entry = Entry(
+        1,
+        1,
+        "open",
+        None,
+        (RowFault(feed="wages", file="w.csv", line=3, column="wage", value=value, rule="formula"),),
+    )
     (row,) = csv.DictReader(io.StringIO(export_csv([entry])))
     assert (row["value"], row["line"]) == (value, "3")
 

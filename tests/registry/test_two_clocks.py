@@ -140,7 +140,9 @@ def test_a_pack_that_gains_a_column_keeps_the_old_facts(place: Place) -> None:
     from almoner.policy.model.pack import Property
 
     place.take(wages(place, "2026-11-01", (1, "2026-09", 10)), "wages", "2026-11-01")
-    more = replace(FEEDS["wages"], properties=(*FEEDS["wages"].properties, Property("bonus", "number")))
+    more = replace(
+        FEEDS["wages"], properties=(*FEEDS["wages"].properties, Property(name="bonus", type="number"))
+    )
     place.feeds = {**FEEDS, "wages": more}
     place.take(
         write_csv(place.folder / "b.csv", [*NAMES, "bonus"], [[number(2), "2026-09", "E", 1, 5]]),

@@ -34,7 +34,9 @@ def registers() -> list[Event]:
         }
         for n, who in enumerate(PEOPLE)
     ]
-    return [Event("register", str(n), "people", json.dumps(row)) for n, row in enumerate(rows)]
+    return [
+        Event(source="register", id=str(n), feed="people", data=json.dumps(row)) for n, row in enumerate(rows)
+    ]
 
 
 def burst(count: int, seed: int = 1) -> list[Event]:
@@ -62,7 +64,9 @@ def _one(chance: random.Random, n: int) -> Event:
             key | {"listed_on": "2026-01-01"},
             {"kind": chance.choice(["low", "lowest", "other"]), "measures": 1},
         )
-    return Event("office", str(n), feed, json.dumps(row if gone else row | value), gone)
+    return Event(
+        source="office", id=str(n), feed=feed, data=json.dumps(row if gone else row | value), withdrawn=gone
+    )
 
 
 def held(home: Path) -> dict[str, Any]:

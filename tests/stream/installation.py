@@ -140,7 +140,12 @@ def events_of(book: Book, parts: Iterable[int] = (0, 1, 2)) -> list[Event]:
                 last = through if n == len(rows) - 1 else None
                 found.append(
                     Event(
-                        "county", f"{part}-{feed}-{n}", feed, json.dumps(row, ensure_ascii=False), False, last
+                        source="county",
+                        id=f"{part}-{feed}-{n}",
+                        feed=feed,
+                        data=json.dumps(row, ensure_ascii=False),
+                        withdrawn=False,
+                        complete_through=last,
                     )
                 )
     return found

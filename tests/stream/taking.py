@@ -32,7 +32,14 @@ AT = dt.datetime(2026, 11, 9, 8)
 
 
 def event(feed: str, n: object, withdrawn: bool = False, through: dt.date | None = None, **row: Any) -> Event:
-    return Event("office", str(n), feed, json.dumps(row) if row else None, withdrawn, through)
+    return Event(
+        source="office",
+        id=str(n),
+        feed=feed,
+        data=json.dumps(row) if row else None,
+        withdrawn=withdrawn,
+        complete_through=through,
+    )
 
 
 class Stream:
@@ -50,7 +57,14 @@ class Stream:
         ledger.create(self.engine)
         self.store = SqliteIdentities(folder / "casework.sqlite3")
         self.inbox = Inbox(folder, self.vault)
-        self.rounds = Rounds(self.engine, pack, self.vault, self.store, self.inbox, pace or Pace())
+        self.rounds = Rounds(
+            engine=self.engine,
+            pack=pack,
+            vault=self.vault,
+            store=self.store,
+            inbox=self.inbox,
+            pace=pace or Pace(),
+        )
 
     def put(self, *events: Event) -> Any:
         return self.inbox.put(events, AT)
@@ -135,21 +149,26 @@ class Clock:
 @contextmanager
 def working(stream: Stream, clock: Clock, **options: Any) -> Iterator[Worker]:
     landing = Landing(
-        stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0
+        home=stream.folder,
+        engine=stream.engine,
+        pack=stream.pack,
+        vault=stream.vault,
+        store=stream.store,
+        settled_seconds=0,
     )
-    status = Status(stream.folder, clock())
+    status = Status(home=stream.folder, started_at=clock())
     cases = Following(Reader(stream.engine))
     yield Worker(
-        stream.engine,
-        stream.pack,
-        stream.vault,
-        cases.in_turn(stream.store),
-        stream.inbox,
-        landing,
-        cases,
-        status,
-        stream.rounds.pace,
-        clock,
+        engine=stream.engine,
+        pack=stream.pack,
+        vault=stream.vault,
+        store=cases.in_turn(stream.store),
+        inbox=stream.inbox,
+        landing=landing,
+        casework=cases,
+        status=status,
+        pace=stream.rounds.pace,
+        clock=clock,
         **options,
     )
     cases.close()

@@ -63,7 +63,7 @@ def facts(base: Pack, tmp_path: Path) -> Any:
 
 def compacted(engine: Engine, pack: Pack, rows: int = 50_000, most_steps: int = 10_000) -> int:
     """Gives the number of steps."""
-    compaction, steps = Compaction(engine, pack.feeds, fewest=1, share=0, seconds=1e-9), 0
+    compaction, steps = Compaction(engine=engine, feeds=pack.feeds, fewest=1, share=0, seconds=1e-9), 0
     compaction.rows = rows
     compaction.look()
     while steps < most_steps and compaction.step():
@@ -96,7 +96,7 @@ def test_new_rows_lie_behind_and_a_pass_that_was_left_off_is_taken_up(facts: Eng
         99
     ) > PERSONS
     assert order(facts) != sorted(order(facts))
-    later = Compaction(facts, base.feeds)
+    later = Compaction(engine=facts, feeds=base.feeds)
     assert not later.look()  # so few are read as fast where they lie
     compacted(facts, base)
     assert order(facts) == sorted(order(facts))

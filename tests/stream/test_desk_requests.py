@@ -66,7 +66,10 @@ def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "updated_on": "2025-01-01",
     }
     inbox = inbox_of(home)
-    inbox.put([Event("register", "1", "population_register", json.dumps(register))], dt.datetime.now())
+    inbox.put(
+        [Event(source="register", id="1", feed="population_register", data=json.dumps(register))],
+        dt.datetime.now(),
+    )
     inbox.close()
     user = [sys.executable, "-m", "almoner", "user", str(home), "wang", "--role", "worker", "--areas", "71"]
     subprocess.run(

@@ -151,20 +151,25 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 def worker_of(stream: Stream, slow: Slow, clock: Clock) -> Worker:
     cases = Following(slow)
     landing = Landing(
-        stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0
+        home=stream.folder,
+        engine=stream.engine,
+        pack=stream.pack,
+        vault=stream.vault,
+        store=stream.store,
+        settled_seconds=0,
     )
-    status = Status(stream.folder, clock())
+    status = Status(home=stream.folder, started_at=clock())
     return Worker(
-        stream.engine,
-        stream.pack,
-        stream.vault,
-        cases.in_turn(stream.store),
-        stream.inbox,
-        landing,
-        cases,
-        status,
-        Pace(),
-        clock,
+        engine=stream.engine,
+        pack=stream.pack,
+        vault=stream.vault,
+        store=cases.in_turn(stream.store),
+        inbox=stream.inbox,
+        landing=landing,
+        casework=cases,
+        status=status,
+        pace=Pace(),
+        clock=clock,
     )
 
 

@@ -34,7 +34,14 @@ PERSON = {
 
 @pytest.fixture
 def landing(stream: Stream) -> Landing:
-    made = Landing(stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0)
+    made = Landing(
+        home=stream.folder,
+        engine=stream.engine,
+        pack=stream.pack,
+        vault=stream.vault,
+        store=stream.store,
+        settled_seconds=0,
+    )
     made.make_folders()
     return made
 

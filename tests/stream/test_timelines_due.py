@@ -74,20 +74,25 @@ class Place:
         """A process that starts (again)."""
         stream = self.stream
         landing = Landing(
-            stream.folder, stream.engine, stream.pack, stream.vault, stream.store, settled_seconds=0
+            home=stream.folder,
+            engine=stream.engine,
+            pack=stream.pack,
+            vault=stream.vault,
+            store=stream.store,
+            settled_seconds=0,
         )
-        status = Status(stream.folder, self.clock())
+        status = Status(home=stream.folder, started_at=self.clock())
         return Worker(
-            stream.engine,
-            stream.pack,
-            stream.vault,
-            stream.store,
-            stream.inbox,
-            landing,
-            Following(self.cases),
-            status,
-            stream.rounds.pace,
-            self.clock,
+            engine=stream.engine,
+            pack=stream.pack,
+            vault=stream.vault,
+            store=stream.store,
+            inbox=stream.inbox,
+            landing=landing,
+            casework=Following(self.cases),
+            status=status,
+            pace=stream.rounds.pace,
+            clock=self.clock,
         )
 
     def swept(self) -> dict[int, list[TimelineSeries]]:

@@ -57,7 +57,12 @@ def test_one_record_that_breaks_the_intake_is_found_and_set_aside(
             yield worker
 
     monkeypatch.setattr(Objects, "read", read)
-    Supervisor(opened, Status(place.folder, clock()), place.rounds.pace, clock).run(stop)
+    Supervisor(
+        opened=opened,
+        status=Status(home=place.folder, started_at=clock()),
+        pace=place.rounds.pace,
+        clock=clock,
+    ).run(stop)
     assert len(place.rows("wages", "month")) == 2 + 19
     assert [e.faults[0].rule for e in entries(place.engine)] == ["engine"]
 
@@ -92,7 +97,12 @@ def test_trouble_around_it_is_waited_out_and_logged_without_values(
         raise EngineError(f"IO Error: No space left for {WHO}", "INSERT")
 
     with caplog.at_level("INFO", "almoner.stream"):
-        Supervisor(opened, Status(place.folder, clock()), clock=clock, first_seconds=0.01).run(stop)
+        Supervisor(
+            opened=opened,
+            status=Status(home=place.folder, started_at=clock()),
+            clock=clock,
+            first_seconds=0.01,
+        ).run(stop)
     assert len(tries) == 4
     assert caplog.text.count('"error": "EngineError", "about": "IO Error"') == 3
     assert WHO not in caplog.text
@@ -138,7 +148,7 @@ def test_a_worker_that_had_to_sweep_first_warms_up_when_it_is_quiet(
             yield worker
 
     with caplog.at_level("INFO", "almoner.stream"):
-        Supervisor(opened, Status(place.folder, clock()), clock=clock).run(stop)
+        Supervisor(opened=opened, status=Status(home=place.folder, started_at=clock()), clock=clock).run(stop)
     assert steps[0]  # a sweep
     assert '"event": "practised"' in caplog.text
 
@@ -171,7 +181,7 @@ def test_a_worker_warms_up_before_it_works_and_leaves_no_trace_in_the_facts(
         return False
 
     with caplog.at_level("INFO", "almoner.stream"):
-        Supervisor(opened, Status(place.folder, clock()), clock=clock).run(stop)
+        Supervisor(opened=opened, status=Status(home=place.folder, started_at=clock()), clock=clock).run(stop)
     assert everything(place) == before
     assert before["registry.delivery"]
 
@@ -195,4 +205,4 @@ def test_what_goes_wrong_at_the_very_start_is_raised() -> None:
         yield
 
     with pytest.raises(EngineError):
-        Supervisor(opened, Status(Path(), Clock()())).run(Flag())
+        Supervisor(opened=opened, status=Status(home=Path(), started_at=Clock()())).run(Flag())

@@ -99,10 +99,12 @@ def test_of_two_equal_amounts_the_one_with_the_smaller_order_is_given_then_the_f
 
 def test_of_more_than_two_equal_amounts_one_is_given(tmp_path: Path) -> None:
     rivals = {
-        f"programmes/{name}.yaml": FILES["programmes/rival.yaml"]
-        .replace("/ 5", "/ 10")
-        .replace("rival_amount", f"{name}_amount")
-        .replace("subject: household\n", f"subject: household\nnot_with: [{others}]\n")
+        f"programmes/{name}.yaml": (
+            FILES["programmes/rival.yaml"]
+            .replace("/ 5", "/ 10")
+            .replace("rival_amount", f"{name}_amount")
+            .replace("subject: household\n", f"subject: household\nnot_with: [{others}]\n")
+        )
         for name, others in (("one", "last, two"), ("two", "last, one"))
     }
     last = FILES["programmes/last.yaml"].replace("[rival]", "[one, two]")

@@ -146,7 +146,8 @@ def village(household_no: str) -> str:
 
 
 def october(records: county.Book) -> dict[str, float]:
-    """The October wage of every household, by plain counting: the last word on a month is the correction's."""
+    """The October wage of every household, by plain counting: the last word on a month is the
+    correction's."""
     home = {r["resident_no"]: r["household_no"] for r in records.rows["population_register", 0]}
     last: dict[str, float] = {}
     for part in (0, 1, 2):

@@ -140,7 +140,12 @@ def test_a_small_group_is_withheld_with_its_complement(higher: Effects, records:
     ],
 )
 def test_no_small_count_can_be_had_by_subtraction(counts: list[int], shown: list[int | None]) -> None:
-    groups = [AffectedGroup("sex", str(i), n, 0, 0, 0, 0) for i, n in enumerate(counts)]
+    groups = [
+        AffectedGroup(
+            attribute="sex", value=str(i), persons=n, newly_noticed=0, no_longer_noticed=0, gains=0, loses=0
+        )
+        for i, n in enumerate(counts)
+    ]
     assert [g.persons for g in affected_groups.withheld(groups)] == shown
 
 

@@ -103,8 +103,16 @@ def doubled(context: AssessmentContext, month: dt.date, least: int) -> list[str]
 
 
 def _counts(row: Mapping[str, Any]) -> Counts:
-    names = ("x", "n", "x0", "n0", "near_x", "near_n", "near_x0", "near_n0")
-    return Counts(*(int(row[name]) for name in names))
+    return Counts(
+        started=int(row["x"]),
+        at_risk=int(row["n"]),
+        past_started=int(row["x0"]),
+        past_at_risk=int(row["n0"]),
+        near_started=int(row["near_x"]),
+        near_at_risk=int(row["near_n"]),
+        near_past_started=int(row["near_x0"]),
+        near_past_at_risk=int(row["near_n0"]),
+    )
 
 
 def _jump(
@@ -116,18 +124,18 @@ def _jump(
     corrected: float,
 ) -> Jump:
     return Jump(
-        row["item"],
-        row["area"],
-        level,
-        row["parent"],
-        row["month"],
-        row["past_months"],
-        row["siblings"],
-        row["near_areas"],
-        counts,
-        comparison,
-        comparisons,
-        corrected,
+        signal=row["item"],
+        area=row["area"],
+        level=level,
+        parent=row["parent"],
+        month=row["month"],
+        past_months=row["past_months"],
+        siblings=row["siblings"],
+        near_areas=row["near_areas"],
+        counts=counts,
+        comparison=comparison,
+        comparisons=comparisons,
+        corrected=corrected,
     )
 
 

@@ -21,7 +21,7 @@ from almoner.registry.scope import within
 ACTIVE = "standing_here"  # the active findings of some households
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AssessmentContext:
     """An open scope, with feature tables that have one row a subject (`almoner.assessment.feature_table`)."""
 

@@ -22,7 +22,7 @@ from math import inf
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """Counts of one area and signal: households newly under the signal, and households at risk.
 
@@ -158,7 +158,7 @@ def _without_collection() -> Iterator[None]:
         gc.unfreeze()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Jump:
     """An area whose rate of one signal jumped in `month` (its last day).
 

@@ -35,7 +35,7 @@ _YEAR = dt.timedelta(days=366)
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedMonths:
     """The months that were counted, for how many signals together, and the seconds it took."""
 
     months: tuple[dt.date, ...]
@@ -114,7 +114,7 @@ def count(
     as_of: dt.date,
     known_at: dt.datetime,
     months: int | None = None,
-) -> Counted:
+) -> CountedMonths:
     """Count the complete months that are not counted yet, as far back as area alerts compare.
 
     With `months`, that many months are counted again, with corrections of the past; 0 counts none.
@@ -123,7 +123,7 @@ def count(
     months_due = due(engine, pack, as_of, known_at, months)
     count_due(engine, pack, months_due, known_at)
     signals = {signal for listed in months_due.values() for signal in listed}
-    return Counted(tuple(sorted(months_due)), len(signals), perf_counter() - started)
+    return CountedMonths(tuple(sorted(months_due)), len(signals), perf_counter() - started)
 
 
 def due(

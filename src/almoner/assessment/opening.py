@@ -59,7 +59,14 @@ def open_context(
         stack.enter_context(engine.views(views))
         values = values_at(pack, as_of).with_watermarks(complete_through(engine))
         context = AssessmentContext(
-            engine, pack, as_of, known_at, values, households is not None, views, evidence
+            engine=engine,
+            pack=pack,
+            as_of=as_of,
+            known_at=known_at,
+            values=values,
+            scoped=households is not None,
+            views=views,
+            evidence=evidence,
         )
         indicators = (indicator_table(i.id) for i in pack.indicators.values())
         stack.callback(engine.drop, *indicators, *map(feature_table, SUBJECTS), COVERED)

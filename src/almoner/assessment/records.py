@@ -19,7 +19,7 @@ OPEN_HOUSEHOLDS = "SELECT household_id FROM assessment.standing WHERE kind <> 'a
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepRecord:
     """A cycle over everybody; `decided` is the hash of all findings that held."""
 
     as_of: dt.date
@@ -35,7 +35,7 @@ def next_cycle_id(engine: Engine) -> int:
 
 def last_sweep(
     engine: Engine, as_of: dt.date | None = None, known_at: dt.datetime | None = None
-) -> Sweep | None:
+) -> SweepRecord | None:
     """The latest sweep; with `as_of` for that day, with `known_at` by that time."""
     given = {"as_of": as_of, "known_at": known_at}
     limits = {"as_of": "as_of = $as_of", "known_at": "known_at <= $known_at"}
@@ -51,7 +51,7 @@ def last_sweep(
         """,
         limits_given,
     )
-    return Sweep(*rows[0]) if rows else None
+    return SweepRecord(*rows[0]) if rows else None
 
 
 def open_signals(signal: str | None, columns: str) -> str:
@@ -84,11 +84,6 @@ def changed_households(among: str | None = None) -> str:
     """A SELECT of the households with any finding ever, from a table of households or from all."""
     only = "" if among is None else f" WHERE household_id IN (SELECT household_id FROM {among})"
     return f"SELECT household_id FROM assessment.change{only}"
-
-
-def last_change(engine: Engine) -> int:
-    """The number of the latest change; 0 before the first."""
-    return int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change"))
 
 
 def changes_after(engine: Engine, columns: Sequence[str], seq: int, rows: int) -> list[tuple[Any, ...]]:

@@ -52,7 +52,7 @@ def migrate() -> list[str]:
 
 
 def refuse_other_version(home: Home) -> None:
-    """Raises HomeError when the tables are not those of this version: `almoner upgrade` brings older ones up."""
+    """Raise HomeError when the tables are not those of this version; `almoner upgrade` migrates older."""
     from almoner.casework.conf import upgrading
 
     upgrading.refuse_other_version(home.folder)

@@ -36,7 +36,7 @@ class OwnProcess:
         here, there = Pipe()
         with there:
             words = [sys.executable, "-m", __name__, str(folder), str(there.fileno())]
-            self._process = Popen(words, stdin=DEVNULL, pass_fds=[there.fileno()])  # noqa: S603 - our own module
+            self._process = Popen(words, stdin=DEVNULL, pass_fds=[there.fileno()])  # noqa: S603 - our own
         self._connection = here
         self.process = self._process.pid
 

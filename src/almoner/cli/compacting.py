@@ -11,7 +11,7 @@ from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.installation import opening
 from almoner.progress import progress
-from almoner.registry.compacting import Compaction, Moved, checkpoint, digest
+from almoner.registry.compacting import CompactedRows, Compaction, checkpoint, digest
 from almoner.stream.lock import sole_worker
 
 
@@ -35,9 +35,9 @@ def _compact(inst: opening.Installation) -> dict[str, Any]:
     before, file = digest(inst.engine, inst.pack.feeds.values()), inst.home.facts
     checkpoint(inst.engine)
     size, started = _size(file), perf_counter()
-    compaction = Compaction(inst.engine, inst.pack.feeds, fewest=1, share=0.0)
+    compaction = Compaction(engine=inst.engine, feeds=inst.pack.feeds, fewest=1, share=0.0)
     compaction.look()
-    moved: list[Moved] = []
+    moved: list[CompactedRows] = []
     with progress("Feeds", compaction.feeds_left) as advance:
         while step := compaction.step():
             moved.append(step)

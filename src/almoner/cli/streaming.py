@@ -51,10 +51,11 @@ def work(
         settings = _kafka_settings(kafka, kafka_settings)
         with sole_worker(folder):
             day = as_of.date() if as_of else None
-            status_of = Status(folder, now())
+            status_of = Status(home=folder, started_at=now())
             log.log_line("started", process=os.getpid())
             supervisor = Supervisor(
-                lambda pace, status: open_worker(folder, day, settled_seconds, pace, status), status_of
+                opened=lambda pace, status: open_worker(folder, day, settled_seconds, pace, status),
+                status=status_of,
             )
             with (
                 kafka_topics(folder, day, settings, kafka_prefix, stop, status_of),

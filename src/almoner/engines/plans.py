@@ -77,7 +77,7 @@ class Prepared(NamedTuple):
     tables: Mapping[str, Buffer]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PlanCache:
     """What the plans of all connections to one database read: buffers by name, and the open views."""
 

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from almoner import casework, cycle, home
 from almoner.assessment import ledger, months, records
-from almoner.assessment.months import Counted
+from almoner.assessment.months import CountedMonths
 from almoner.casework.sync.results import Applied
 from almoner.cycle import CycleOutcome
 from almoner.engines import open_engine
@@ -35,7 +35,7 @@ class CycleResult:
     applied: Applied
     persons_without_household: int  # a blind spot: they have facts, but no household to be assessed in
     seconds: float  # without those of `counted`
-    counted: Counted  # past months that area signals compare with
+    counted: CountedMonths  # past months that area signals compare with
 
 
 def run_cycle(

@@ -92,11 +92,28 @@ def open_worker(
         with closing(Inbox(folder, inst.vault)) as inbox, closing(Following(Cases(inst))) as cases:
             store = cases.in_turn(_Reachable(casework.identities()))
             kept_days = inst.home.settings.landing_kept_days
-            landing = Landing(folder, inst.engine, inst.pack, inst.vault, store, settled_seconds, kept_days)
+            landing = Landing(
+                home=folder,
+                engine=inst.engine,
+                pack=inst.pack,
+                vault=inst.vault,
+                store=store,
+                settled_seconds=settled_seconds,
+                kept_days=kept_days,
+            )
             sync_feeds(inst.pack)
             try:
                 yield Worker(
-                    inst.engine, inst.pack, inst.vault, store, inbox, landing, cases, status, pace, day=day
+                    engine=inst.engine,
+                    pack=inst.pack,
+                    vault=inst.vault,
+                    store=store,
+                    inbox=inbox,
+                    landing=landing,
+                    casework=cases,
+                    status=status,
+                    pace=pace,
+                    day=day,
                 )
             finally:
                 gc.unfreeze()  # undoes the freeze of `Worker.warm_up`

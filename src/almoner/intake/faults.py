@@ -116,7 +116,7 @@ ADVICE: Mapping[str, Words] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RowFault:
     """One fault of one row.
 

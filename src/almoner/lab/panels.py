@@ -45,7 +45,7 @@ class Ordering:
     exclusion_error: float  # share of the poor outside the budget's top
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PanelQuality:
     """`last_known_list` and `assessment_now` are measured on the same person-years; `assessment_now_all`
     on all that have a next year."""
@@ -205,7 +205,14 @@ def _compared(
                 old.append((before, becomes_poor, period))
     how_often = {s: {"fired": count, "per_person_year": count / rows} for s, count in fired.items()}
     return PanelQuality(
-        pack.id, persons, rows, how_often, BUDGET, _ordering(old), _ordering(now), _ordering(now_all)
+        pack=pack.id,
+        persons=persons,
+        person_years=rows,
+        signals=how_often,
+        budget_share=BUDGET,
+        last_known_list=_ordering(old),
+        assessment_now=_ordering(now),
+        assessment_now_all=_ordering(now_all),
     )
 
 

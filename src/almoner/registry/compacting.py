@@ -41,7 +41,7 @@ class Pass:
 
 
 @dataclass(frozen=True)
-class Moved:
+class CompactedRows:
     """What one step did."""
 
     feed: str
@@ -50,7 +50,7 @@ class Moved:
     done: bool  # the feed's pass has ended
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Compaction:
     """Takes the feeds of one installation through their passes, step by step.
 
@@ -82,7 +82,7 @@ class Compaction:
     def feeds_left(self) -> int:
         return len(self._left or ())
 
-    def step(self) -> Moved | None:
+    def step(self) -> CompactedRows | None:
         """Move one range; None when no feed of `look` is left."""
         if not self._left:
             return None
@@ -96,7 +96,7 @@ class Compaction:
             self.rows = min(MOST_ROWS, max(FEWEST_ROWS, fitting))
         else:
             self._left.pop(0)
-        return Moved(feed.id, rows, seconds, done)
+        return CompactedRows(feed.id, rows, seconds, done)
 
     def _wants(self, feed: Feed) -> bool:
         progress = _pass_of(self.engine, feed)

@@ -41,7 +41,7 @@ class Delivery:
     complete_through: dt.date | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeliveryReceipt:
     """What became of a delivery.
 
@@ -67,7 +67,7 @@ class DeliveryReceipt:
     already_taken_in: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeliveryHead:
     """What is known of a delivery before its rows are read.
 
@@ -161,7 +161,13 @@ def take_in(
     if taken and not _completes_later_days(delivery, taken):
         return taken
     _refuse_out_of_order(engine, delivery)
-    head = DeliveryHead(feed, delivery.file.name, digest, delivery.received_at, delivery.complete_through)
+    head = DeliveryHead(
+        feed=feed,
+        name=delivery.file.name,
+        sha256=digest,
+        received_at=delivery.received_at,
+        complete_through=delivery.complete_through,
+    )
     if taken:
         with engine.transaction():
             log = DeliveryLog(engine)
@@ -195,14 +201,34 @@ def take_rows(
     is the result of `staging.stage_ahead`, if it was called.
     """
     delivery_id, feed = log.number(), head.row_feed
-    sink = Sink(engine, vault, head.feed.id, head.name, delivery_id, head.received_at)
+    sink = Sink(
+        engine=engine,
+        vault=vault,
+        feed=head.feed.id,
+        file=head.name,
+        delivery_id=delivery_id,
+        received_at=head.received_at,
+    )
     if staged:
         sink.add(staged.bad)
     else:
         staged = Staging(
-            engine, vault, feed, head.received_at, sink, ordered=head.ordered, expected=head.expected
+            engine=engine,
+            vault=vault,
+            feed=feed,
+            received_at=head.received_at,
+            refused=sink,
+            ordered=head.ordered,
+            expected=head.expected,
         ).run(slices)
-    work = Work(engine, vault, store, feed, head.received_at, delivery_id)
+    work = Work(
+        engine=engine,
+        vault=vault,
+        store=store,
+        feed=feed,
+        received_at=head.received_at,
+        delivery_id=delivery_id,
+    )
     outcome = work.withdraw(staged) if head.withdraws else work.write(staged)
     sink.flush()
     receipt = DeliveryReceipt(

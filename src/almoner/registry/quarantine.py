@@ -38,7 +38,7 @@ class Entry:
         return self.faults[0].feed
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Sink:
     """Collects a delivery's bad rows and writes them. `rules` counts faults by rule."""
 
@@ -218,7 +218,7 @@ def _grouped(rows: list[tuple[Any, ...]]) -> list[Entry]:
     found: dict[int, tuple[int, str, str | None, list[RowFault]]] = {}
     for id_, delivery_id, state, reason, feed, file, line, column, value, rule in rows:
         faults = found.setdefault(id_, (delivery_id, state, reason, []))[3]
-        faults.append(RowFault(feed, file, line, column, value, rule))
+        faults.append(RowFault(feed=feed, file=file, line=line, column=column, value=value, rule=rule))
     return [
         Entry(id_, origin, state, reason, tuple(faults))
         for id_, (origin, state, reason, faults) in found.items()

@@ -95,8 +95,12 @@ def _write(
 ) -> DeliveryReceipt:
     log, again = DeliveryLog(engine), _Again()
     delivery_id = log.number()
-    staged = Staging(engine, vault, feed, received_at, again, from_quarantine=True).run(_slices(feed, rows))
-    outcome = Work(engine, vault, store, feed, received_at, delivery_id).write(staged)
+    staged = Staging(
+        engine=engine, vault=vault, feed=feed, received_at=received_at, refused=again, from_quarantine=True
+    ).run(_slices(feed, rows))
+    outcome = Work(
+        engine=engine, vault=vault, store=store, feed=feed, received_at=received_at, delivery_id=delivery_id
+    ).write(staged)
     passed = [id_ for id_ in rows if id_ not in again.rows]
     if not passed:
         raise _NothingPassed
@@ -108,9 +112,9 @@ def _write(
     )
     digest = hashlib.sha256(f"retry {feed.id} {passed}".encode()).hexdigest()
     receipt = DeliveryReceipt(
-        delivery_id,
-        feed.id,
-        digest,
+        delivery_id=delivery_id,
+        feed=feed.id,
+        sha256=digest,
         file="quarantine",
         received_at=received_at,
         complete_through=None,

@@ -27,7 +27,7 @@ class RefusedRows(Protocol):
     def add(self, rows: Iterable[BadRow]) -> None: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StagedDelivery:
     """The result of staging a delivery.
 
@@ -44,7 +44,7 @@ class StagedDelivery:
     bad: tuple[BadRow, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Staging:
     """Checks one delivery.
 
@@ -90,7 +90,7 @@ class Staging:
         if self.from_quarantine and self._refuse_superseded(matched):
             rows = facts.span(self.engine, self.feed)
             matched = facts.match_known(self.engine, self.feed, rows, self.holders)
-        return StagedDelivery(read, duplicates, anybody, rows, matched)
+        return StagedDelivery(read=read, duplicates=duplicates, anybody=anybody, rows=rows, matched=matched)
 
     def _stage(self, slices: Iterable[Slice]) -> int:
         read, first = 0, True
@@ -187,6 +187,13 @@ def stage_ahead(
     """`Staging.run_ahead` of ordered rows; refused rows are in the result."""
     held = _HeldRows()
     found = Staging(
-        engine, vault, feed, received_at, held, ordered=True, expected=True, holders=holders
+        engine=engine,
+        vault=vault,
+        feed=feed,
+        received_at=received_at,
+        refused=held,
+        ordered=True,
+        expected=True,
+        holders=holders,
     ).run_ahead(slices)
     return found and replace(found, bad=tuple(held.rows))

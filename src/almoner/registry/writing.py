@@ -37,7 +37,7 @@ def clean_up(engine: Engine, feed: Feed) -> None:
     engine.drop(*names, sealing.KEPT)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """The writing of one delivery, in the caller's transaction."""
 

@@ -28,7 +28,7 @@ class EventRefused(AlmonerError):  # noqa: N818 - it is a refusal, not a fault o
         self.attribute = attribute
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """One record on its way into the facts. `source` and `id` together identify it; `data` is personal data
     as JSON."""
@@ -57,13 +57,13 @@ def read(attributes: Mapping[str, Any], today: dt.date) -> Event:
     if data is None and (withdrawn or through is None):
         raise EventRefused("data", "Send `data`: one row of the contract as a JSON object.")
     return Event(
-        _required(attributes, "source"),
-        _required(attributes, "id"),
-        named.removesuffix(WITHDRAWN),
-        data,
-        withdrawn,
-        through,
-        _time(attributes),
+        source=_required(attributes, "source"),
+        id=_required(attributes, "id"),
+        feed=named.removesuffix(WITHDRAWN),
+        data=data,
+        withdrawn=withdrawn,
+        complete_through=through,
+        time=_time(attributes),
     )
 
 

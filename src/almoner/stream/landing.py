@@ -42,7 +42,7 @@ class Landed:
     reason: str | None = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Landing:
     """The landing folders of one installation."""
 

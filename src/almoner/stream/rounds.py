@@ -103,7 +103,7 @@ class _Run:
         return [table.column(number.name) for table in tables if number.name in table.column_names]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Taken:
     """What a round took in. `oldest` is when its first event came."""
 
@@ -115,7 +115,7 @@ class Taken:
     through: dict[str, int]  # by feed, the position of its last event
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Rounds:
     """Takes slices out of an inbox into the facts."""
 
@@ -165,7 +165,9 @@ class Rounds:
         self.pace.fit(taken=events, urgent=urgent, left=left, seconds=began - (self._began or began))
         self._began = began if left else None
         oldest = min(part.events[0].received_at for part in parts)
-        return Taken(events, receipts, oldest, urgent, left, through)
+        return Taken(
+            events=events, receipts=receipts, oldest=oldest, urgent=urgent, left=left, through=through
+        )
 
     def warm_up(self, at: dt.datetime) -> None:
         """Run a round of every feed without a row, and roll it back, so that the engine has cached the
@@ -294,7 +296,12 @@ def _stage(vault: Vault, holders: Holders, run: _Run, engine: Engine) -> StagedD
 
 def _head(feed: Feed, received: dt.datetime, name: str) -> DeliveryHead:
     return DeliveryHead(
-        feed, NAME, hashlib.sha256(name.encode()).hexdigest(), received, moves_watermark=False, ordered=True
+        feed=feed,
+        name=NAME,
+        sha256=hashlib.sha256(name.encode()).hexdigest(),
+        received_at=received,
+        moves_watermark=False,
+        ordered=True,
     )
 
 

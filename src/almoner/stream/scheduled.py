@@ -35,7 +35,7 @@ def pack_is_new(engine: Engine, pack: Pack) -> bool:
     return sweep is None or sweep.pack_hash != pack.hash
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ScheduledWork:
     """The scheduled work of one open installation.
 

@@ -23,7 +23,7 @@ STALE = dt.timedelta(seconds=60)  # without a beat; a long cycle is announced by
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 300.0)  # seconds from arrival to case
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Status:
     """Counts since the worker started, in any of its threads. `seconds` by kind of work."""
 

@@ -28,7 +28,7 @@ class CaseworkAway(AlmonerError):  # noqa: N818 - a state, no fault of ours
 Opened = Callable[[Pace, Status], AbstractContextManager[Worker]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Supervisor:
     """Opens the installation, works, and opens it again after an error.
 

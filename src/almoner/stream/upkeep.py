@@ -24,7 +24,7 @@ TALLY_SECONDS = 3600.0  # between two looks at whether a day has passed since fi
 BUSY_SECONDS = 30.0  # between two steps while there is no quiet moment
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Upkeep:
     """The upkeep of one open installation."""
 
@@ -39,7 +39,7 @@ class Upkeep:
     _tallied: float = field(default=float("-inf"), init=False)
 
     def __post_init__(self) -> None:
-        self.compaction = Compaction(self.engine, self.pack.feeds)
+        self.compaction = Compaction(engine=self.engine, feeds=self.pack.feeds)
 
     def step(self, *, busy: bool) -> None:
         """Do one step, if there is one: at once when it is quiet, seldom while there is other work."""

@@ -46,7 +46,7 @@ DUE_BESIDE = 1_000  # the same, in a cycle for others: an event waits for no mor
 WARM_UPS, WARM_UP_HOUSEHOLDS = 3, 400  # as many as it takes until every plan is kept
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Worker:
     """Works on one open installation. `day`: decide for this day in place of today."""
 
@@ -65,7 +65,14 @@ class Worker:
 
     def __post_init__(self) -> None:
         self.engine.cache_plans()
-        self._rounds = Rounds(self.engine, self.pack, self.vault, self.store, self.inbox, self.pace)
+        self._rounds = Rounds(
+            engine=self.engine,
+            pack=self.pack,
+            vault=self.vault,
+            store=self.store,
+            inbox=self.inbox,
+            pace=self.pace,
+        )
         self._looked_at_landing = self._looked_at_time = self._beat = float("-inf")
         self._progress = ProgressLog(self.status, self.clock)
         self._upkeep = self._make_upkeep()

@@ -36,7 +36,7 @@ from almoner.support.in_turn import materialize_in_order
 KINDS: tuple[Kind, ...] = ("recognition", "exit", "review")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recognised:
     """How one category came out: subjects checked, holders, proposals and unknowns.
 
@@ -209,7 +209,15 @@ def _counted(context: AssessmentContext, category: Category) -> Recognised:
         f"SELECT {', '.join(counts)} FROM {quote(category_table(category.id))}"
     )[0]
     return Recognised(
-        category.id, subjects, holds, proposed, unknown, exits, unknown_exits, tuple(by_guard), reviews
+        category=category.id,
+        subjects=subjects,
+        holds=holds,
+        proposed=proposed,
+        unknown=unknown,
+        exits=exits,
+        exit_unknown=unknown_exits,
+        unknown_guards=tuple(by_guard),
+        reviews=reviews,
     )
 
 

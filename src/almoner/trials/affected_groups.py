@@ -8,8 +8,9 @@ are kept for audits only (`audit_only`) appear nowhere but in these counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from almoner.assessment.context import AssessmentContext
 from almoner.engines import Engine, quote
@@ -21,7 +22,7 @@ PEOPLE = "effects_people"
 COUNTED = ("newly_noticed", "no_longer_noticed", "gains", "loses")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AffectedGroup:
     """Counts of persons in one group; None is a withheld count.
 
@@ -119,15 +120,18 @@ def _band(age: str) -> str:
 def _count(engine: Engine, attribute: str) -> list[AffectedGroup]:
     counts = ", ".join(f"count(*) FILTER ({name})" for name in COUNTED)
     rows = engine.rows(f"SELECT {quote(attribute)}, count(*), {counts} FROM {PEOPLE} GROUP BY 1 ORDER BY 1")
-    return [AffectedGroup(attribute, *row) for row in rows]
+    names = ("value", "persons", *COUNTED)
+    return [AffectedGroup(attribute=attribute, **dict(zip(names, row, strict=True))) for row in rows]
 
 
 def withheld(groups: Sequence[AffectedGroup]) -> list[AffectedGroup]:
     """The groups of one attribute, without small counts and those that would reveal them."""
-    columns = {column: _withheld([getattr(g, column) for g in groups]) for column in ("persons", *COUNTED)}
+    columns: dict[str, list[Any]] = {
+        column: _withheld([getattr(g, column) for g in groups]) for column in ("persons", *COUNTED)
+    }
     return [
-        AffectedGroup(g.attribute, g.value, *(columns[f.name][i] for f in fields(AffectedGroup)[2:]))
-        for i, g in enumerate(groups)
+        replace(group, **{column: counts[place] for column, counts in columns.items()})
+        for place, group in enumerate(groups)
     ]
 
 

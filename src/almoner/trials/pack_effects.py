@@ -25,7 +25,7 @@ BEFORE, AFTER, MOVED = "effects_before", "effects_after", "effects_moved"
 NO_AREA = "?"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SignalEffect:
     """Counts of one signal's subjects; None where a pack does not have the signal."""
 
@@ -39,7 +39,7 @@ class SignalEffect:
     unknown_after: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecognitionEffect:
     """Counts of subjects for whom a question about a category is put; `kind` is the question."""
 
@@ -67,7 +67,7 @@ class AreaEffect:
     after: Paid
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProgrammeEffect:
     programme: str
     unit: str
@@ -78,7 +78,7 @@ class ProgrammeEffect:
     areas: tuple[AreaEffect, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Effects:
     """The difference that `new` makes. `without_facts` names, by pack, the feeds without any delivery."""
 
@@ -124,20 +124,20 @@ def compare(
             money = _programmes(engine, old, new, chosen)
             groups = affected_groups.find(context, MOVED)
     return Effects(
-        as_of,
-        known_at,
-        old,
-        new,
-        second.households,
-        second.persons,
-        silent,
-        chosen.name,
-        _signals(engine, first, second),
-        _recognitions(engine),
-        money,
-        groups,
-        tuple(changes(old, new)),
-        {"old": round(sum(first.seconds.values()), 3), "new": round(sum(second.seconds.values()), 3)},
+        as_of=as_of,
+        known_at=known_at,
+        old=old,
+        new=new,
+        households=second.households,
+        persons=second.persons,
+        without_facts=silent,
+        area_level=chosen.name,
+        signals=_signals(engine, first, second),
+        recognitions=_recognitions(engine),
+        programmes=money,
+        groups=groups,
+        text=tuple(changes(old, new)),
+        seconds={"old": round(sum(first.seconds.values()), 3), "new": round(sum(second.seconds.values()), 3)},
     )
 
 
@@ -214,14 +214,14 @@ def _signals(engine: Engine, first: CycleOutcome, second: CycleOutcome) -> tuple
     counted = {(i, c): n for i, c, n in _counts(engine, "signal")}
     return tuple(
         SignalEffect(
-            name,
-            old[name].holds if name in old else None,
-            new[name].holds if name in new else None,
-            counted.get((name, "came"), 0),
-            counted.get((name, "went"), 0),
-            counted.get((name, "changed"), 0),
-            old[name].unknown if name in old else None,
-            new[name].unknown if name in new else None,
+            signal=name,
+            before=old[name].holds if name in old else None,
+            after=new[name].holds if name in new else None,
+            newly=counted.get((name, "came"), 0),
+            no_longer=counted.get((name, "went"), 0),
+            other_level=counted.get((name, "changed"), 0),
+            unknown_before=old[name].unknown if name in old else None,
+            unknown_after=new[name].unknown if name in new else None,
         )
         for name in dict.fromkeys([*old, *new])
     )
@@ -249,7 +249,8 @@ def _recognitions(engine: Engine) -> tuple[RecognitionEffect, ...]:
         ORDER BY kind, item
         """
     )
-    return tuple(RecognitionEffect(*row) for row in rows)
+    names = ("kind", "category", "before", "after", "newly", "no_longer")
+    return tuple(RecognitionEffect(**dict(zip(names, row, strict=True))) for row in rows)
 
 
 def _programmes(engine: Engine, old: Pack, new: Pack, chosen: Levels) -> tuple[ProgrammeEffect, ...]:
@@ -282,7 +283,13 @@ def _programme(name: str, old: Pack, new: Pack, areas: Sequence[AreaEffect]) -> 
     unit = (new.programmes.get(name) or old.programmes[name]).unit
     before, after = (_sum([getattr(a, when) for a in areas]) for when in ("before", "after"))
     return ProgrammeEffect(
-        name, unit, name in old.programmes, name in new.programmes, before, after, tuple(areas)
+        programme=name,
+        unit=unit,
+        in_old=name in old.programmes,
+        in_new=name in new.programmes,
+        before=before,
+        after=after,
+        areas=tuple(areas),
     )
 
 

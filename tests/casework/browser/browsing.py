@@ -32,7 +32,8 @@ ARGUMENTS = [
 ]
 AXE_SCRIPT = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
 AXE = """axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'], selectors: false,
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'],
+    resultTypes: ['violations'], selectors: false,
 })"""  # the last two: what is in order is not written down, nor where each element stands
 LANGUAGES = ("en", "zh-hans")
 WIDTHS = (1280, 375)

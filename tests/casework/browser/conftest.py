@@ -37,7 +37,7 @@ def address(small_county: Path, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def signed_in(browser: Browser, address: str) -> Iterator[SignIn]:
-    """Somebody at the console, in a language and at a width; what the browser complained of fails the test."""
+    """Somebody at the console, in a language and at a width; errors in the browser fail the test."""
     opened: list[Watched] = []
 
     def sign_in(who: str, language: str, width: int) -> Watched:

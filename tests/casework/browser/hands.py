@@ -15,10 +15,16 @@ TABS = 150  # so many to the wanted control are more than anybody would make
 FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary"
 # How the focused element looks against how it looked before. The mark may be drawn by what stands for it:
 # radios and checkboxes are drawn by their label, a part of a map by its outline.
-LOOK = """e => [e, ...e.querySelectorAll('path'), ...(e.labels || [])].flatMap(one => [null, '::before', '::after'].map(part => {
+LOOK = """e => [e, ...e.querySelectorAll('path'), ...(e.labels || [])].flatMap(
+    one => [null, '::before', '::after'].map(part => {
     const s = getComputedStyle(one, part)
-    const outline = s.outlineStyle === 'none' || parseFloat(s.outlineWidth) === 0 ? '' : s.outlineStyle + s.outlineWidth + s.outlineColor
-    return [outline.includes('rgba(0, 0, 0, 0)') ? '' : outline, s.boxShadow === 'none' ? '' : s.boxShadow, s.stroke + s.strokeWidth].join('|')
+    const outline = s.outlineStyle === 'none' || parseFloat(s.outlineWidth) === 0
+        ? '' : s.outlineStyle + s.outlineWidth + s.outlineColor
+    return [
+        outline.includes('rgba(0, 0, 0, 0)') ? '' : outline,
+        s.boxShadow === 'none' ? '' : s.boxShadow,
+        s.stroke + s.strokeWidth,
+    ].join('|')
 })).join('\\n')"""
 REMEMBER = f"""() => {{
     const look = {LOOK}
@@ -29,19 +35,23 @@ REMEMBER = f"""() => {{
 FAULTS = f"""e => {{
     const look = {LOOK}, faults = []
     if (look(e) === window.unfocused.get(e)) faults.push('its focus is not to be seen')
-    const shown = [e, ...(e.labels || [])].filter(one => one.checkVisibility({{opacityProperty: true, visibilityProperty: true}}))
-    const boxes = shown.flatMap(one => [...one.getClientRects()]).filter(box => box.width > 1 && box.height > 1)
+    const shown = [e, ...(e.labels || [])].filter(
+        one => one.checkVisibility({{opacityProperty: true, visibilityProperty: true}}))
+    const boxes = shown.flatMap(one => [...one.getClientRects()])
+        .filter(box => box.width > 1 && box.height > 1)
     if (!boxes.length) faults.push('it is not to be seen')
     const hit = boxes.some(box => {{
         const found = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)
-        return found && (found === e || e.contains(found) || [...(e.labels || [])].some(label => label.contains(found)))
+        return found && (found === e || e.contains(found)
+            || [...(e.labels || [])].some(label => label.contains(found)))
     }})
     if (boxes.length && !hit) faults.push('it is covered or outside of the window')
     return faults.map(fault => fault + ': ' + e.outerHTML.slice(0, 200))
 }}"""
 WHERE = """e => {
     const now = document.activeElement
-    if (now === e || e.type === 'radio' && now.type === 'radio' && now.name === e.name && now.form === e.form) return 'here'
+    if (now === e || e.type === 'radio' && now.type === 'radio' && now.name === e.name && now.form === e.form)
+        return 'here'
     return now.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_PRECEDING ? 'before' : 'after'
 }"""
 

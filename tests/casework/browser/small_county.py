@@ -1,4 +1,4 @@
-"""A small installation with cases: ``python small_county.py FOLDER`` makes it of FOLDER/home, which is empty."""
+"""A small installation with cases: ``python small_county.py FOLDER`` fills the empty FOLDER/home."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ WIDTHS = (390, 1280)
 SCREENSHOTS = os.environ.get("ALMONER_SCREENSHOTS")
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
 TOO_WIDE = """[...document.querySelectorAll('main *, header *, footer *')]
-    .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.govuk-visually-hidden, svg'))
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1
+        && !e.closest('.govuk-visually-hidden, svg'))
     .slice(0, 3).map(e => e.outerHTML.slice(0, 160))"""
 SEEN = {  # pages that the crawl must have come to
     "today",

@@ -90,7 +90,7 @@ class Story:
         return WORDS[self.language]
 
     def open(self, path: str) -> Hands:
-        """Somebody's own browser, which would rather have the other language, at an address that was typed."""
+        """Somebody's own browser, which prefers the other language, at an address that was typed."""
         watched = watched_in(self.browser, self.place.url, self.width, self.language)
         self.opened.append(watched)
         watched.page.goto(self.place.url + path)
@@ -172,7 +172,8 @@ def _the_department_reports_a_flood(story: Story) -> None:
         "completethrough": today,
     }
     headers = {"Authorization": f"Bearer {story.place.token}", "Content-Type": "application/cloudevents+json"}
-    asked = urllib.request.Request(f"{story.place.url}/api/events", json.dumps(event).encode(), headers)  # noqa: S310 - our own server
+    url = f"{story.place.url}/api/events"
+    asked = urllib.request.Request(url, json.dumps(event).encode(), headers)  # noqa: S310 - our own server
     with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
         assert answer.status == 202
     until(lambda: _cases(story), 120)

@@ -18,7 +18,6 @@ from django.http import Http404
 from almoner.casework.models import (
     AreaAlert,
     Case,
-    Check,
     Grievance,
     HouseholdMember,
     Identity,
@@ -32,7 +31,7 @@ from almoner.casework.models import (
 )
 from almoner.casework.models.people import INDEXED
 from almoner.casework.models.residents import OF_DEPARTMENTS
-from almoner.casework.models.work import AHEAD, WAITING
+from almoner.casework.models.work import AHEAD
 
 Record = TypeVar("Record", bound=Model)
 
@@ -154,11 +153,6 @@ def _in_areas_of(user: Someone, records: QuerySet[Record], area: str) -> QuerySe
 def visits_of(user: Someone) -> QuerySet[Visit]:
     """The user's own visits that are to be made, of cases that are still the user's to see."""
     return of_cases(user, Visit.objects.filter(AHEAD, visitor_id=user.pk))
-
-
-def checks_of(user: Someone) -> QuerySet[Check]:
-    """Decisions in the user's areas that wait for a second person."""
-    return of_cases(user, Check.objects.filter(WAITING))
 
 
 def colleagues_for(areas: Iterable[str]) -> list[Membership]:

@@ -19,9 +19,9 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from almoner.casework.core.account_events import Granted, UserChanged, UserEvent, UserKind, UserMade
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.event_kinds import EventKind
-from almoner.casework.core.events import Granted, UserChanged, UserEvent, UserKind, UserMade
 from almoner.casework.models import Department, Membership, RoleOf
 from almoner.errors import AlmonerError
 

@@ -43,7 +43,7 @@ class AcceptedFeed(models.Model):
 
 
 class AnswerKept(models.Model):
-    """What a request with an Idempotency-Key was answered, for when it comes again. Holds no personal data."""
+    """The answer to a request with an Idempotency-Key, for when it is repeated. No personal data."""
 
     department = models.CharField(max_length=80)
     key = models.CharField(max_length=200)

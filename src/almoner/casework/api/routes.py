@@ -70,7 +70,7 @@ _BODY = {
 
 
 class Receipt(Schema):
-    """The events are on the disk. `repeated` came before and were left out; `position` is the inbox's last."""
+    """The events are on disk. `repeated` came before and were left out; `position` is the inbox's last."""
 
     accepted: int
     repeated: int

@@ -108,7 +108,7 @@ class Resident(Schema):
 
 
 class ReferralDetail(Item):
-    """One referral with whom it is about, and the facts that its programme reads. Each reading is recorded."""
+    """One referral, its persons, and the facts that its programme reads. Each reading is recorded."""
 
     within: Within
     people: list[Resident]

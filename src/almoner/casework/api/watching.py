@@ -45,7 +45,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format 0.0.4; 503 when what is counted cannot be read."""
     del request
     registry = CollectorRegistry()
-    registry.register(Counted())
+    registry.register(InstallationMetrics())
     try:
         text = generate_latest(registry)
     except (AlmonerError, Error):
@@ -53,7 +53,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-class Counted(Collector):
+class InstallationMetrics(Collector):
     """All metrics of the installation, read anew from its files and databases when they are collected.
 
     Raises AlmonerError or Django's database Error where these cannot be read.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def needing_approval(referrals: Iterable[Referral], day: dt.date) -> list[Referral]:
-    """Those that go out only when a second person approves: money from the amount on that is in force on `day`."""
+    """The referrals that a second person must approve: money at or above the threshold in force on `day`."""
     proposed = list(referrals)
     money = [one for one in proposed if one.amount is not None and words.is_money(one.unit)]
     least = installed_terms().approval_amount(day) if money else 0

@@ -1,5 +1,4 @@
-"""Giving many cases to one person at once, under the same guards as one by one, with as many queries for
-one as for a hundred."""
+"""Assignment of many cases to one person, under the same guards as of one, with constantly many queries."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class Versioned(Protocol):
 class CaseChange:
     """Locked cases while they are changed: by a person, by a department's own `system`, or by neither.
 
-    `cases` are by primary key; `at` is the time of the change, in local time. What was recorded and touched
-    is written when the `with` ends.
+    `cases` are by primary key; `at` is the time of the change, in local time. Events that were recorded and
+    cases that were touched are written when the `with` ends.
     """
 
     cases: Mapping[int, Case]
@@ -97,10 +97,10 @@ def change_cases(
 def change_case_of(
     case: int, *, by: User | None = None, system: str | None = None, touch: bool = True
 ) -> Iterator[tuple[Case, CaseChange]]:
-    """Change the case with this key, for a household, a department or nobody; the caller has checked the right.
+    """Change the case with this key, for a household, a department or nobody. The caller checks the right.
 
-    `touch`: the change sets the clock and the version anew. Without, only the trail tells of it, and forms
-    that others have opened stay good.
+    `touch`: set the clock and count the version up. Without it the change is recorded in the trail only, and
+    forms that others have open stay valid.
     """
     with change_cases([case], by=by, system=system) as change:
         locked = change.cases[case]

@@ -114,9 +114,10 @@ def listed(user: Someone) -> QuerySet[Case]:
 
 
 def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas, *, many: bool = False) -> QuerySet[Case]:
-    """The cases of the chosen list that the chosen filters leave. Where that is `many`, the database had
-    better go through the cases in their order and leave out others, for a page of the first few: it is not
-    told that what is asked for is the key.
+    """The cases of the chosen list that match the chosen filters.
+
+    `many`: a hint to the database that most cases match. It then scans the cases in their order for the
+    first page, because the condition is on an expression (`same`) and not on the primary key.
     """
     key = "same" if many else "pk"
     name = chosen.get("list") or "open"
@@ -135,7 +136,8 @@ def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas, *, many: bo
 
 
 def _of_programme(list_name: str, programme: str) -> QuerySet[Referral]:
-    """In the list of what was given, what was given of the programme; elsewhere whatever is proposed or runs."""
+    """Referrals of the programme: in the list of delivered support the delivered ones, elsewhere all others
+    that were not withdrawn."""
     if list_name == "given":
         return Referral.objects.filter(given_since(start(dt.datetime.now(), GIVEN)), programme=programme)
     states = [state for state in ReferralState if state != ReferralState.WITHDRAWN]
@@ -143,7 +145,7 @@ def _of_programme(list_name: str, programme: str) -> QuerySet[Referral]:
 
 
 def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str], key: str) -> QuerySet[Case]:
-    """Cases with a standing signal of the theme, and with one whose subject is, or is not, on the watch list."""
+    """Cases with an active signal of the chosen theme, whose subject is, or is not, on the watch list."""
     active = CaseSignal.objects.filter(cleared_on=None)
     if chosen.get("theme"):
         cases = cases.filter(**{f"{key}__in": active.filter(theme=chosen["theme"]).values("case_id")})

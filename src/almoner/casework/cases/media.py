@@ -1,7 +1,7 @@
-"""What may be put with a case: JPEG, PNG and PDF, told by their content and never by their name.
+"""Files of a case: JPEG, PNG and PDF, recognised by their content and never by their name.
 
-Pictures are made anew from their pixels, so that nothing else of the file remains: no place, no camera, no
-second file behind it. A paper is kept as it is, and refused when it can do anything but be read.
+Pictures are encoded anew from their pixels, so that no metadata remains: no place, no camera, no appended
+file. A PDF is stored as it is, and refused when it has active content.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ LONGEST_NAME = 80
 LARGEST_UNPACKED = 32 * 1024 * 1024  # bytes of a paper's object streams
 DAMAGED = (OSError, SyntaxError, ValueError, KeyError, IndexError, EOFError, struct.error, zlib.error)
 ACTIVE = re.compile(
-    rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|SubmitForm|ImportData|GoToE|XFA|Encrypt)(?![A-Za-z0-9])"
+    rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|SubmitForm|ImportData|GoToE|XFA|Encrypt)"
+    rb"(?![A-Za-z0-9])"
 )
 STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.DOTALL)
 ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")

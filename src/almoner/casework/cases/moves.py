@@ -11,13 +11,13 @@ from almoner.casework.core.events import (
     EndDecided,
     MoneyAsked,
     MoneyKind,
-    Moved,
+    MovedData,
     MoveEvent,
     MoveKind,
     OutcomeKind,
     ReferralMoved,
     ReferralMoveKind,
-    Step,
+    StepData,
 )
 from almoner.casework.models import Case, CaseState, Referral
 
@@ -40,15 +40,15 @@ class Act:
     now: dt.datetime
 
     @property
-    def step(self) -> Step:
+    def step(self) -> StepData:
         """What the event of every move holds."""
-        step: Step = {"from": self.before, "to": self.case.state, "assignee": self.case.assignee_id}
+        step: StepData = {"from": self.before, "to": self.case.state, "assignee": self.case.assignee_id}
         if self.data.get("note"):
             step["note"] = self.data["note"]
         return step
 
     def moved(self, kind: MoveKind) -> list[MoveEvent]:
-        return [Moved({"kind": kind, **self.step})]
+        return [MovedData({"kind": kind, **self.step})]
 
     def decided(self, kind: OutcomeKind, outcome: str) -> list[MoveEvent]:
         return [EndDecided({"kind": kind, **self.step, "outcome": outcome})]
@@ -74,7 +74,7 @@ Does = Callable[[Act], list[MoveEvent]]
 
 @dataclass(frozen=True)
 class Move:
-    """One action on a case: what it does, from these states, to that one (None: stays), under these guards."""
+    """One action on a case: what it does, from which states to which (None: no change), and its guards."""
 
     does: Does
     sources: frozenset[CaseState]

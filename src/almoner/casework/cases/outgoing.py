@@ -1,6 +1,6 @@
-"""What departments' systems are to be told, written in the transaction of what it tells about. No personal
-data is pushed: an event says which referral, and where it stands; the rest is fetched over the API, where
-each look is recorded.
+"""Events for departments' systems, written in the transaction of the change that they report. They hold no
+personal data: an event names a referral and its state; the rest is fetched over the API, where each access
+is recorded.
 """
 
 from __future__ import annotations

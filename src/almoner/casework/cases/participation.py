@@ -1,7 +1,6 @@
-"""How families take part, as the programme says: what must have happened before something is sent to its
-department.
+"""Participation of families: what must have happened before a proposal is sent to its department.
 
-Nothing here refuses anything: what is missing is said, and what is proposed waits for a person.
+Nothing is refused here. Guards name what is missing, and the proposal waits for a person.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 longer than all else that is done with it.
 
 `CHANGES` of a row names the columns that evidence may change once the row is there; all others stay as
-written. `stored` is what these were when it was read.
+written. `stored` is what these were when it was read. They are made by position, from columns in the order of
+the fields, which a keyword for each would slow down.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ class Table(Generic[R]):
         self._changing = _values(self._changes)
 
     def read(self, found: QuerySet[Any, Any]) -> Iterator[tuple[Any, ...]]:
-        """What the rows are made of, in the order of their fields, without answers; `case` is the case's id."""
+        """The values of the rows in the order of their fields, without `answers`; `case` is the case's id."""
         columns = [_column(name) for name in self._names if name != "answers"]
         return found.values_list(*columns).iterator(READ_AT_ONCE)
 

@@ -36,11 +36,10 @@ NOTIFIED_FIRST = ("pre_notify", "push")  # ways to take part of which somebody m
 
 @dataclass
 class Around:
-    """What there is about a case beside its signals and referrals.
+    """What bears on a case's status besides its signals and referrals.
 
-    `asked`: the earliest time by which somebody has to answer: a second person, who was asked for
-    something, a family's authorisation, or a department in a case that was joined to this one. `notified`: a
-    notice to the household stands. `silent_since`: as of `Case`.
+    `asked`: the earliest due time of approvals, grievances, authorisations, and of referrals in a case that
+    was joined to this one. `notified`: the household has a notice. `silent_since`: see `Case`.
     """
 
     asked: dt.datetime = NO_CLOCK
@@ -55,7 +54,7 @@ def refresh(
     case: Case | CaseRow,
     signals: Iterable[CaseSignal | SignalRow],
     referrals: Iterable[Referral | ReferralRow],
-    beside: Around = NOTHING,
+    around_case: Around = NOTHING,
 ) -> None:
     """Set level, urgency, severity and due time, the nearest thing that somebody must do, and which lists
     the case is in.
@@ -72,19 +71,19 @@ def refresh(
         case.level, case.urgency_hours, case.severity = worst.level, worst.urgency_hours, worst.severity or 0
     listed = list(referrals)
     proposed = [referral for referral in listed if referral.state == ReferralState.PROPOSED]
-    case.untold = not beside.notified and any(
+    case.untold = not around_case.notified and any(
         referral.participation in NOTIFIED_FIRST for referral in proposed
     )
-    case.silent_since = beside.silent_since
+    case.silent_since = around_case.silent_since
     checks = [referral.check_due_at for referral in proposed if referral.check_due_at]
     if case.state in BEFORE_DECISION:
         due = _before_decision(case, active, listed)
     else:
         counted = (*RUNNING, ReferralState.RETURNED) if case.state in DECIDED else RUNNING
-        due = min(_due(listed, counted), beside.asked)
+        due = min(_due(listed, counted), around_case.asked)
         if due == NO_CLOCK and proposed and case.state in DECIDED:
             due = case.due_at
-    case.due_at = min([due, beside.asked, *checks])
+    case.due_at = min([due, around_case.asked, *checks])
 
 
 def _before_decision(
@@ -103,7 +102,7 @@ def _due(referrals: Iterable[Referral | ReferralRow], states: Collection[str]) -
 
 
 def around(cases: Collection[int]) -> dict[int, Around]:
-    """What there is about each of these cases; one that is missing has nothing."""
+    """`Around` by case id; a case without any of it is missing."""
     found: defaultdict[int, Around] = defaultdict(Around)
     ids = IdSet(cases)
     for case, due in _asked(ids):
@@ -132,8 +131,7 @@ def _asked(ids: IdSet) -> Iterable[tuple[int | None, dt.datetime | None]]:
 
 
 def _unanswered(ids: IdSet) -> Iterable[tuple[int, dt.datetime]]:
-    """When the time is over for an answer that has not come. No answer is not a no, so somebody visits; a
-    visit that is planned is enough."""
+    """Case ids with the due times of missing answers. No answer is not a refusal: somebody visits."""
     return chain(
         Notice.objects.filter(case__among=ids, ended_at=None, answered_at=None).values_list(
             "case_id", "answer_by"
@@ -145,7 +143,7 @@ def _unanswered(ids: IdSet) -> Iterable[tuple[int, dt.datetime]]:
 
 
 def stand(case: Case) -> None:
-    """`refresh` on what is stored of the case now. The caller saves it."""
+    """`refresh` from what is stored of the case now. The caller saves it."""
     found = around([case.pk]).get(case.pk, NOTHING) if case.is_open else NOTHING
     refresh(case, case.signals.all(), case.referrals.all(), found)
 

@@ -55,7 +55,7 @@ def sync(
 
 
 def without() -> list[int]:
-    """Households with an open case of which nothing was computed yet: the case is new, or was opened again."""
+    """Households with an open case and no timelines yet: the case is new, or was opened again."""
     known = HouseholdTimelines.objects.filter(household_id=OuterRef("household_id"))
     return list(Case.objects.filter(OPEN, ~Exists(known)).values_list("household_id", flat=True))
 

@@ -1,7 +1,6 @@
-"""Cases whose evidence is gone: a record was corrected or withdrawn, and nothing that the case rests on
-stands any more.
+"""Cases whose evidence is gone: a record was corrected or withdrawn, and no signal of the case is active.
 
-Such a case is not closed and not deleted: it is marked in its history, once each time, and a person decides.
+Such a case is neither closed nor deleted. Its history says so, once each time, and a person decides.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ def mark(households: Iterable[int] | None, evidence_lost: Iterable[int], at: dt.
     """Mark the open cases of these households, or of all (None), whose evidence is gone and that are not
     marked for it yet. Gives how many.
 
-    Of the `evidence_lost` signals stand that nobody can say to hold any more: what becomes unknown never closes
-    anything by itself.
+    Signals of `evidence_lost` cases cannot be evaluated any more: a condition that becomes unknown never
+    closes anything by itself.
     """
     marked, unknown = 0, set(evidence_lost)
     if households is None:

@@ -250,7 +250,7 @@ MOVES: Mapping[str, Move] = {
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnswerMove:
     """A department's answer: from these states to that one, and the kind of its event."""
 
     sources: frozenset[ReferralState]
@@ -258,10 +258,10 @@ class Answered:
     kind: AnswerKind
 
 
-ANSWERS: Mapping[str, Answered] = {
-    "accept": Answered(frozenset({ReferralState.SENT}), ReferralState.ACCEPTED, EventKind.REFERRAL_ACCEPT),
-    "done": Answered(frozenset({ReferralState.ACCEPTED}), ReferralState.DONE, EventKind.REFERRAL_DONE),
-    "return": Answered(
+ANSWERS: Mapping[str, AnswerMove] = {
+    "accept": AnswerMove(frozenset({ReferralState.SENT}), ReferralState.ACCEPTED, EventKind.REFERRAL_ACCEPT),
+    "done": AnswerMove(frozenset({ReferralState.ACCEPTED}), ReferralState.DONE, EventKind.REFERRAL_DONE),
+    "return": AnswerMove(
         frozenset({ReferralState.SENT, ReferralState.ACCEPTED}),
         ReferralState.RETURNED,
         EventKind.REFERRAL_RETURN,

@@ -40,7 +40,7 @@ SHORTEST_KEY = 40  # characters
 PROVIDER = "authority"  # of the authority's own sign-in, in addresses and in the database
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Provider:
     """The authority's own sign-in."""
 
@@ -52,7 +52,7 @@ class Provider:
     asks_second_factor: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     https: bool
     hosts: tuple[str, ...]

@@ -16,12 +16,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from almoner.errors import HomeError
 from almoner.home import Home, load
 
-CACHE_KIB = (
-    32 * 1024
-)  # of each connection: with SQLite's own 2 MiB, a page of the console reads the same pages of indexes again and again
-LOG_PAGES = (
-    16 * 1024
-)  # 64 MiB of SQLite's log, before a commit moves it into the file; a worker moves it beside its work (`checkpoints`)
+# Of each connection. With SQLite's default of 2 MiB the console reads the same index pages repeatedly.
+CACHE_KIB = 32 * 1024
+# 64 MiB of SQLite's log before a commit checkpoints it. A worker does so in the background (`checkpoints`).
+LOG_PAGES = 16 * 1024
 
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",

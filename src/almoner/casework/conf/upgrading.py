@@ -19,7 +19,7 @@ def pending() -> list[str]:
 
 
 def unknown() -> list[str]:
-    """Steps that were taken and that this version does not know, nor has in one step that stands for several."""
+    """Applied migrations that this version has neither as such nor as part of a squashed one."""
     loader = _executor().loader
     known, applied = loader.disk_migrations or {}, set(loader.applied_migrations or {})
     together = {step for one in known.values() if applied.issuperset(one.replaces) for step in one.replaces}

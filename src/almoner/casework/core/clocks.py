@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkingDays:
-    """All days but the weekend of the terms, except as `exceptions` says: True a working day, False a day off."""
+    """All days but the weekend of the terms. `exceptions` by date: True is a working day, False a day off."""
 
     terms: LegalTerms
     exceptions: Mapping[dt.date, bool] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Clocks:
         return self._known[key]
 
     def due_by_term(self, start: dt.datetime, term: str, department: str = "") -> dt.datetime:
-        """When the time of a term of the pack is over, such as `appeal`, by its value on the day of `start`."""
+        """When a term of the pack, such as `appeal`, ends, by its value on the day of `start`."""
         allowed = self.terms.time(term, start.date())
         return self.due(start, {"amount": allowed.amount, "unit": allowed.unit}, department)
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
+from almoner.casework.core.account_events import UserChanged, UserEvent, UserMade
 from almoner.casework.core.event_kinds import EventKind as K
 
 
 class Found(TypedDict):
-    """What every event of a cycle holds: the change's place in the outbox, its date, its key, the pack's hash."""
+    """Keys of every event of a cycle: the change's outbox position, date and key, and the pack's hash."""
 
     seq: int
     as_of: str
@@ -106,7 +107,7 @@ class ProposalCleared(Found):
 FromTo = TypedDict("FromTo", {"from": str, "to": str})
 
 
-class Step(FromTo):
+class StepData(FromTo):
     """What every move of a person holds: the states, who has the case after it, and a note."""
 
     assignee: int | None
@@ -135,49 +136,49 @@ ReferralMoveKind = Literal[K.REFERRAL_TAKEN_BACK, K.REFERRAL_AGAIN]
 AnswerKind = Literal[K.REFERRAL_ACCEPT, K.REFERRAL_DONE, K.REFERRAL_RETURN]
 
 
-class Moved(Step):
+class MovedData(StepData):
     kind: MoveKind
 
 
-class GivenTogether(Step):
+class GivenTogether(StepData):
     """One of several cases (`together`) that were given to one person at once."""
 
     kind: Literal[K.TAKE, K.ASSIGN]
     together: int
 
 
-class EndDecided(Step):
+class EndDecided(StepData):
     """A case's end, asked for or decided, with the reason of a dismissal."""
 
     kind: OutcomeKind
     outcome: str
 
 
-class Held(Step):
+class Held(StepData):
     kind: Literal[K.HOLD]
     until: str
 
 
-class VisitPlanned(Step):
+class VisitPlanned(StepData):
     kind: Literal[K.PLAN]
     day: str
 
 
-class VisitMade(Step):
+class VisitMade(StepData):
     kind: Literal[K.SEEN]
     day: str
     found: str
     reason: str
 
 
-class MoneyAsked(Step):
+class MoneyAsked(StepData):
     """`asked`: amount and unit by the reference of each referral."""
 
     kind: MoneyKind
     asked: Mapping[str, str]
 
 
-class ReferralMoved(Step):
+class ReferralMoved(StepData):
     kind: ReferralMoveKind
     referral: str
     key: str
@@ -323,38 +324,6 @@ class AreaAnswered(TypedDict):
     note: str
 
 
-class Granted(TypedDict):
-    """What somebody may do."""
-
-    role: str
-    areas: list[str]
-    department: str | None
-    outside_name: str
-
-
-class UserMade(Granted):
-    kind: Literal[K.USER_MADE]
-    user: int
-    username: str
-
-
-class UserChanged(TypedDict):
-    kind: Literal[K.USER_CHANGED]
-    user: int
-    username: str
-    before: Granted
-    after: Granted
-
-
-UserKind = Literal[K.USER_OFF, K.USER_ON, K.USER_LINK, K.USER_PASSWORD, K.USER_SECOND_FACTOR_RESET]
-
-
-class UserEvent(TypedDict):
-    kind: UserKind
-    user: int
-    username: str
-
-
 CycleEvent = (
     CaseOpened
     | CarriedOver
@@ -368,7 +337,15 @@ CycleEvent = (
     | EvidenceChanged
 )
 MoveEvent = (
-    Moved | GivenTogether | EndDecided | Held | VisitPlanned | VisitMade | MoneyAsked | ReferralMoved | Joined
+    MovedData
+    | GivenTogether
+    | EndDecided
+    | Held
+    | VisitPlanned
+    | VisitMade
+    | MoneyAsked
+    | ReferralMoved
+    | Joined
 )
 ResidentEvent = (
     NoticeMade

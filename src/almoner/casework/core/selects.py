@@ -1,5 +1,5 @@
-"""Selects with many options, written in one go: Django renders a template for each option, a third of the
-time of a page with some hundred."""
+"""Selects with many options, rendered at once. Django renders a template for each option, which takes a third
+of the time of a page with some hundred."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Files on their way in stay in memory: none is ever written to a disk in clear. Of a file that is too
-large the beginning is kept only."""
+"""Uploaded files stay in memory, so that none is written to a disk in clear. Of a file that is too large only
+the beginning is read."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ ByArea = dict[str, tuple[int, int]]  # open cases, and those over their time
 MARGIN = 6.0  # units of the map around what is shown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """One area with its open cases. `shade` is 0 (none) to `SHADES`; `address` is empty where the queue
     has no such filter for the user."""
@@ -42,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Map:
-    """`box` is the view of the drawing (left, top, width, height); empty where no area shown has an outline."""
+    """`box` is the view box (left, top, width, height); empty where no area on the map has an outline."""
 
     places: list[Place]
     box: str
@@ -59,7 +59,7 @@ class Map:
 
 
 def shown(membership: Membership, by_area: ByArea) -> Map | None:
-    """The areas that have outlines (else those under the whole), and cases elsewhere as places without one."""
+    """The areas that have outlines (else those of the top level), and the other areas with cases."""
     areas = Areas()
     outlines = AreaOutline.objects.in_bulk()
     found = _in_units(by_area, areas, outlines.keys() or areas.tops())
@@ -70,13 +70,13 @@ def shown(membership: Membership, by_area: ByArea) -> Map | None:
     links = _links(areas.choices(membership.areas, lambda: found))
     places = [
         Place(
-            code,
-            areas.short(code) or _("No area known"),
-            cases,
-            overdue,
-            _shade(cases, most),
-            links.get(code, ""),
-            outlines.get(code),
+            code=code,
+            name=areas.short(code) or _("No area known"),
+            cases=cases,
+            overdue=overdue,
+            shade=_shade(cases, most),
+            address=links.get(code, ""),
+            outline=outlines.get(code),
         )
         for code in sorted(codes)
         for cases, overdue in [found.get(code, (0, 0))]

@@ -47,7 +47,7 @@ class Chart:
 def columns(
     label: str, of: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[int]]], unit: str
 ) -> Chart:
-    """Columns side by side over time: each row has its time and a count for each of `names` (at most four)."""
+    """Grouped columns over time: each row has its time and a count for each of `names` (at most four)."""
     data = [
         {"at": at, "name": name, "count": count}
         for at, counts in rows
@@ -154,7 +154,8 @@ def _picture(label: str, content: Any, draw: Callable[[Any], Any]) -> SafeString
     if svg is None:
         svg = _drawn(draw)
         cache.set(key, svg, KEPT)
-    return mark_safe(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))  # noqa: S308 - Vega escapes what it writes
+    labelled = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
+    return mark_safe(labelled)  # noqa: S308 - Vega escapes what it writes
 
 
 def _drawn(draw: Callable[[Any], Any]) -> str:

@@ -23,7 +23,7 @@ GRID = "#dddddd"
 
 
 def over_months(label: str, of: str, unit: str, rows: Sequence[Point]) -> Chart:
-    """A line with a point for each month that has a value. A month without one is a gap: none is not nothing."""
+    """A line with a point for each month that has a value. A month without one is a gap, not a zero."""
     table = [(words.month(at), _("no value") if value is None else words.number(value)) for at, value in rows]
     return Chart(label, _picture(label, unit, rows), (_("Month"), f"{of}, {unit}" if unit else of), table)
 

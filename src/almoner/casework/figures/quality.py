@@ -59,7 +59,7 @@ def wilson(hits: int, of: int) -> Interval:
     return Interval(hits / of, low, high)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tally:
     """What became of some cases. `days` counts decisions by the calendar days that they took."""
 

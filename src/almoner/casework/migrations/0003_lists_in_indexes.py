@@ -1,4 +1,4 @@
-"""Cases know whether the household must be told and whether it is silent; areas are looked up by their beginning."""
+"""Cases know whether the household must be told and whether it is silent; areas are found by their prefix."""
 
 import datetime as dt
 from typing import Any
@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 
 
 def compare_areas_by_bytes(apps: Any, schema_editor: Any) -> None:  # noqa: ARG001 - as Django calls it
-    """So that an index over areas is one over their beginnings too, in whatever language the database sorts."""
+    """An index over areas then serves their prefixes too, in whatever language the database sorts."""
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute('ALTER TABLE casework_case ALTER COLUMN area TYPE varchar(40) COLLATE "C"')
 

@@ -1,5 +1,4 @@
-"""Cases with their signals and referrals. Their bodies are kept as the pack said them when they were
-written: answers to a stored form."""
+"""Cases with their signals and referrals. A body is stored as bindings of a template that is stored once."""
 
 from __future__ import annotations
 
@@ -58,10 +57,10 @@ class Case(models.Model):
     `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time
     that a signal of it allows, so smaller is more urgent. `version` counts changes: a form sent from an
     older version is told so. `joined_to` is the case that goes on where both were of one household.
-    `listed` and `unlisted` say whether it has a standing signal on the watch list, and one outside it.
-    `untold`: something is proposed of which the household must be told, and nobody has. `silent_since`:
-    when the household's time for an answer is over, and nobody plans a visit. `standing.refresh` sets all
-    of them.
+    `listed` and `unlisted` say whether it has an active signal on the watch list, and one outside it.
+    `untold`: something is proposed of which the household must be notified, and was not. `silent_since`:
+    when the household's time for an answer was over, while no visit is planned. `status.refresh` sets all of
+    them.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)

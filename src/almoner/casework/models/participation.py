@@ -14,8 +14,8 @@ from almoner.casework.models.cases import Case, Referral, new_reference
 
 
 class CommunityVerification(models.Model):
-    """What those on the spot say of one line of a list. Rows are only added; the last one counts, for the
-    amount that it names."""
+    """The verification of one line of a list by people on the spot. Rows are only added; the latest counts,
+    for the `amount` that it names."""
 
     referral = models.ForeignKey(Referral, models.PROTECT, related_name="verifications")
     at = models.DateTimeField()

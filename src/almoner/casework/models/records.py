@@ -23,7 +23,7 @@ class CaseEvent(models.Model):
     case = models.ForeignKey(Case, models.PROTECT, null=True, related_name="events")
     at = models.DateTimeField()
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
-    system = models.CharField(max_length=80, null=True)  # noqa: DJ001 - added without making a long table anew
+    system = models.CharField(max_length=80, null=True)  # noqa: DJ001 - added without a new table
     kind = models.CharField(max_length=40)
     data = models.TextField()
     previous_hash = models.CharField(max_length=64)

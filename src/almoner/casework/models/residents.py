@@ -1,4 +1,4 @@
-"""What a household is told and what it answers: notices, and what it asks for."""
+"""Notices to households and their grievances."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class NoticeAnswer(models.TextChoices):
 
 
 class Notice(models.Model):
-    """One notice to a household. Its code is printed once and not kept: `code_index` only finds it again.
+    """One notice to a household. Its code is printed once and not stored; `code_index` is its blind index.
 
-    `told` are ids of the signals that the maker chose to tell of. No answer is never a no: after
-    `answer_by` somebody visits.
+    `told` are the ids of the signals that the notice is about. No answer is not a refusal: after `answer_by`
+    somebody visits.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -55,7 +55,7 @@ class Notice(models.Model):
 
 
 class WrongTry(models.Model):
-    """Somebody typed a code or fact that is not right. `origin` is the address behind a keyed hash."""
+    """An attempt with a wrong code or fact. `origin` is a keyed hash of the network address."""
 
     origin = models.BinaryField(max_length=32)
     at = models.DateTimeField()
@@ -77,7 +77,7 @@ class GrievanceKind(models.TextChoices):
 
 
 class Ending(models.TextChoices):
-    """How a concern ended; which of them fit depends on its kind."""
+    """How a grievance ended; `ENDINGS` lists what its kind allows."""
 
     CORRECTED = "corrected", _("The record was corrected")
     STANDS = "stands", _("The record is right")
@@ -102,12 +102,12 @@ OF_DEPARTMENTS = (GrievanceKind.CORRECTION, *OF_THE_REGISTER)
 
 
 class Grievance(models.Model):
-    """Something that a household asks for, with its clock. `text` is sealed under `person_id`, for
-    households name people.
+    """A grievance of a household, with its term. `text` is sealed under `person_id`, because households name
+    people.
 
     A correction names the fact (`fact`: sentence and feed by language) and goes to the department that
-    supplied it. What a worker (`asked_by`) says of the household itself goes to the department that keeps
-    the register; `other` is the second case.
+    supplied it. A correction that a worker (`asked_by`) asks for goes to the department that keeps the
+    register; `other` is the second case.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)

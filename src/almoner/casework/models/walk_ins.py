@@ -1,4 +1,4 @@
-"""Requests for help that are taken at the desk."""
+"""Walk-in applications: requests of people who come in person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from almoner.casework.models.cases import new_reference
 
 
 class WalkInEnding(models.TextChoices):
-    """How a request ended; which of them fit depends on whether the registers know the person."""
+    """How an application ended; what is allowed depends on whether the registers know the person."""
 
     PROPOSED = "proposed", _("Support is proposed or under way")
     NOTHING = "nothing", _("The rules give nothing, for the reason that is told")
@@ -22,12 +22,12 @@ class WalkInEnding(models.TextChoices):
 
 
 class WalkIn(models.Model):
-    """One request, named by the `reference` on its receipt. Its person is found by the blind index of the
-    number.
+    """One application, named by the `reference` on its receipt. Its person is found by the blind index of the
+    identity number.
 
-    `text` is what the person said; `number` and `name` are kept for somebody the registers do not know
-    only. All three are sealed. `area` is the beginning of the area code for which it was taken;
-    `department` keeps the register.
+    `text` is what the person said. `number` and `name` are stored only for somebody whom the registers do
+    not know. All three are sealed. `area` is the prefix of area codes for which it was taken; `department`
+    keeps the register.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)

@@ -27,7 +27,7 @@ class Count:
     at_risk: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AlertView:
     alert: AreaAlert
     area: str
@@ -54,19 +54,19 @@ class AreaPresenter:
         body = alert.body
         waits = alert.cleared_on is None and alert.answered_at is None
         return AlertView(
-            alert,
-            self._areas.name(alert.area),
-            words.in_language(body["level_label"]),
-            words.in_language(body["label"]),
-            words.in_language(body["theme_label"]),
-            month(alert.month),
-            self._present.department(alert.department),
-            clock_of(alert.due_at, now) if waits else None,
-            self._present.facts(body["evidence"]),
-            tuple(self._by_month(body["months"])),
-            tuple(self._by_area(body["neighbours"])),
-            words.in_language(body["check"]),
-            words.in_language(body["why"]),
+            alert=alert,
+            area=self._areas.name(alert.area),
+            level=words.in_language(body["level_label"]),
+            signal=words.in_language(body["label"]),
+            theme=words.in_language(body["theme_label"]),
+            month=month(alert.month),
+            department=self._present.department(alert.department),
+            clock=clock_of(alert.due_at, now) if waits else None,
+            facts=self._present.facts(body["evidence"]),
+            months=tuple(self._by_month(body["months"])),
+            neighbours=tuple(self._by_area(body["neighbours"])),
+            check=words.in_language(body["check"]),
+            why=words.in_language(body["why"]),
         )
 
     def _by_month(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Count]:

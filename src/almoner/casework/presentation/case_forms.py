@@ -1,5 +1,5 @@
-"""What people fill in at a case, at the desk, on a list and on the household's page. What must be there,
-the functions that act say."""
+"""Forms of a case, of the desk, of lists and of the household's page. The functions that act check what is
+required."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class FactView:
     sources: tuple[Source, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reason:
     """A signal with its facts."""
 
@@ -73,7 +73,7 @@ class GuardView:
     facts: tuple[FactView, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """A referral with the arithmetic of its amount and what makes the family eligible.
 
@@ -128,15 +128,17 @@ class Presenter:
 
     def reason(self, signal: CaseSignal) -> Reason:
         body = signal.body
+        watched, theme = _layers(body.get("layers"))
         return Reason(
-            signal,
-            words.in_language(body["label"]),
-            self.level(signal.level),
-            self.department(signal.department),
-            self.facts(body["evidence"]),
-            words.in_language(body["check"]),
-            words.in_language(body["why"]),
-            *_layers(body.get("layers")),
+            signal=signal,
+            label=words.in_language(body["label"]),
+            level=self.level(signal.level),
+            department=self.department(signal.department),
+            facts=self.facts(body["evidence"]),
+            check=words.in_language(body["check"]),
+            why=words.in_language(body["why"]),
+            watched=watched,
+            theme=theme,
         )
 
     def proposal(self, referral: Referral, body: Mapping[str, Any] | None = None) -> Proposal:
@@ -144,19 +146,19 @@ class Presenter:
         body = referral.body if body is None else body
         exclusions = ((words.in_language(e["label"]), e.get("holds", False)) for e in body["exclusions"])
         return Proposal(
-            referral,
-            words.in_language(body["label"]),
-            self.department(referral.department),
-            self.amount(referral.amount, referral.unit),
-            words.within(body["within"]),
-            self._steps(body),
-            self.facts(body["eligible"]),
-            tuple(exclusions),
-            words.in_language(body["reference"]),
-            body.get("proposes", "support"),
-            tuple(terms(body, self.department)),
-            self._guards(body),
-            words.in_language(body.get("check")),
+            referral=referral,
+            label=words.in_language(body["label"]),
+            department=self.department(referral.department),
+            amount=self.amount(referral.amount, referral.unit),
+            within=words.within(body["within"]),
+            steps=self._steps(body),
+            eligible=self.facts(body["eligible"]),
+            exclusions=tuple(exclusions),
+            reference=words.in_language(body["reference"]),
+            kind=body.get("proposes", "support"),
+            terms=tuple(terms(body, self.department)),
+            guards=self._guards(body),
+            check=words.in_language(body.get("check")),
         )
 
     def _guards(self, body: Mapping[str, Any]) -> tuple[GuardView, ...]:

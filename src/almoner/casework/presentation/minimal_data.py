@@ -86,7 +86,7 @@ def _conditions(conditions: Sequence[Part], seen: frozenset[str]) -> list[Part]:
 
 
 def _is_seen(condition: Part, seen: frozenset[str]) -> bool:
-    """By what it lists, and by what it says: what an earlier programme would give is not among the operands."""
+    """By its operands and by its SQL: what an earlier programme would give is not among the operands."""
     listed = {operand["name"] for operand in condition["operands"] if operand["kind"] == "indicator"}
     return seen.issuperset(listed) and seen.issuperset(_read_by(condition["sql"]))
 

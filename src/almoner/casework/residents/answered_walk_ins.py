@@ -1,6 +1,5 @@
-"""Requests at the desk that were answered, a stretch of time at once. For somebody with few areas each of
-them is looked up by resident and household, and over the years they become many: a page goes through one
-stretch, whatever lies before it.
+"""Walk-in applications that were answered, one stretch of time at once. Whether a user may see one is looked
+up by resident and household, and over the years they become many: a page reads one stretch only.
 """
 
 from __future__ import annotations
@@ -43,13 +42,13 @@ def stretch(until: dt.datetime | None) -> Stretch:
 
 
 def _before(until: dt.datetime | None, requests: QuerySet[WalkIn]) -> QuerySet[WalkIn]:
-    """The condition of the index is said, for a database does not always see that the others hold it."""
+    """Repeats the condition of the partial index, which a database does not always infer from the others."""
     answered = requests.filter(answered_at__isnull=False)
     return answered.filter(answered_at__lt=until) if until else answered
 
 
 def moment(typed: str | None) -> dt.datetime | None:
-    """Of an address; none of what is no time."""
+    """The time in an address; None where it is none."""
     try:
         found = dt.datetime.fromisoformat(typed or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Lists that are made from records and confirmed on the spot, line by line, before anything is paid."""
+"""Community verification: lists made from records are confirmed line by line before anything is paid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def say(by: User, reference: str, version: int, confirmed: bool, note: str) -> None:
-    """Confirm a line, or say why not: then a person looks again, and nothing is refused. Raises Http404
+    """Confirm a line, or say why it is wrong; then a case worker looks again. Raises Http404
     for a stranger, Stale, and Refused."""
     found = lines_of(by).filter(reference=reference).first()
     if found is None:
@@ -52,7 +52,7 @@ def say(by: User, reference: str, version: int, confirmed: bool, note: str) -> N
 
 
 def is_doubted(referral: Referral) -> bool:
-    """Whether the last word on it is that it is not right, and nobody has been asked again since."""
+    """Whether the latest verification says that the line is wrong, and no other was asked for since."""
     if referral.participation != LIST or referral.check_due_at is not None:
         return False
     last = referral.verifications.order_by("-pk").first()
@@ -60,7 +60,7 @@ def is_doubted(referral: Referral) -> bool:
 
 
 def ask_again(by: User, reference: str, version: int, about: str, note: str) -> None:
-    """A doubted line is looked at on the spot once more. Raises Http404 for a stranger, Stale, and Refused."""
+    """Have a doubted line verified once more. Raises Http404 for a stranger, Stale, and Refused."""
     with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         referral = lock(case.referrals.all(), reference=about, state=ReferralState.PROPOSED)
         if referral is None or not case.is_open or not is_doubted(referral):

@@ -1,9 +1,8 @@
-"""What workers say of a household itself: that two cases are one household, that somebody has left, that a
-record is of another person.
+"""Corrections that case workers ask for: two cases are one household, somebody has left, or a record is of
+another person.
 
-Nobody types in what a register holds. It is a question to the department that keeps it, with a clock; what
-it corrects comes back with its next delivery. Where it says that two households are one, a person lets one
-of their cases go on in the other.
+Casework does not edit registers. It asks the department that keeps the register, with a term, and what the
+department corrects comes with its next delivery. A case worker joins the cases of households that are one.
 """
 
 from __future__ import annotations
@@ -103,7 +102,7 @@ def _asked(case: Case, by: User, kind: GrievanceKind, data: Mapping[str, Any], n
 
 
 def stays(one: Case, another: Case) -> Case:
-    """Which of two cases goes on: the more urgent one; of equally urgent ones that which was opened first."""
+    """Which of two cases goes on: the more urgent one, or of equally urgent ones the older."""
 
     def rank(case: Case) -> tuple[float, dt.datetime, int]:
         return (float("inf") if case.urgency_hours is None else case.urgency_hours, case.opened_at, case.pk)
@@ -112,7 +111,7 @@ def stays(one: Case, another: Case) -> Case:
 
 
 def to_join(case: Case) -> list[Grievance]:
-    """Corrections by which this case and another open one are of one household."""
+    """Agreed corrections which say that this case and another open one are of one household."""
     agreed = Grievance.objects.filter(kind=GrievanceKind.TOGETHER, ending=Ending.CORRECTED)
     here = agreed.filter(case=case, other__ended_at=None) | agreed.filter(other=case, case__ended_at=None)
     return list(here.select_related("case", "other").order_by("id")) if case.is_open else []

@@ -1,10 +1,10 @@
-"""What a household asks for: the correction of a fact, an appeal, a person. Each has a clock, and a person
-answers it.
+"""Grievances of households: the correction of a fact, an appeal, or a call back. Each has a term, and a
+person answers it.
 
-A correction goes to the department that supplied the fact: what it corrects comes back with its next
-delivery and is assessed anew. What workers say of a household itself (`almoner.casework.residents.corrections`) is
+A correction goes to the department that supplied the fact. What it corrects comes with its next delivery
+and is assessed again. Corrections that case workers ask for (`almoner.casework.residents.corrections`) are
 answered in the same way by the department that keeps the register. An appeal is decided by somebody who
-has done nothing on the case before.
+has not acted on the case before.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ ASKED: Mapping[GrievanceKind, GrievanceRaisedKind] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NoticedFact:
-    """One fact that a notice tells: `about` names it in a form; one entry for each feed that it rests on.
+    """One fact of a notice, as supplied by one feed. `about` names it in a form.
 
-    `values` are the operands that rest on the feed, with label, value and unit: what its department may
-    see of the fact.
+    `values` are the operands that come from the feed, with label, value and unit. Its department sees no
+    others.
     """
 
     about: str
@@ -71,8 +71,7 @@ class NoticedFact:
 
 
 def noticed_facts(notice: Notice) -> list[tuple[CaseSignal, list[NoticedFact]]]:
-    """The signals of the notice that still belong to its case, each with what made it hold and whose data
-    that was."""
+    """The signals of the notice that still belong to its case, each with the facts behind it."""
     signals = notice.case.signals.filter(pk__in=notice.told).order_by("urgency_hours", "id")
     return [(signal, list(_facts(signal))) for signal in signals]
 
@@ -86,18 +85,18 @@ def _facts(signal: CaseSignal) -> Iterator[NoticedFact]:
         }
         for position, feed in enumerate(feeds.values()):
             yield NoticedFact(
-                f"{signal.pk}-{number}-{position}",
-                condition["sentence"],
-                feed["label"],
-                str(feed["owner"]),
-                feed.get("latest") or "",
-                tuple(_resting_on(feed["feed"], condition["operands"])),
-                signal.person_id,
+                about=f"{signal.pk}-{number}-{position}",
+                sentence=condition["sentence"],
+                feed=feed["label"],
+                department=str(feed["owner"]),
+                latest=feed.get("latest") or "",
+                values=tuple(_resting_on(feed["feed"], condition["operands"])),
+                person_id=signal.person_id,
             )
 
 
 def by_sentence(facts: Sequence[NoticedFact]) -> list[tuple[Mapping[str, str], list[NoticedFact]]]:
-    """Each sentence once, with what it rests on."""
+    """Facts grouped by their sentence."""
     groups = groupby(facts, lambda fact: fact.about.rpartition("-")[0])
     return [(rests[0].sentence, rests) for rests in (list(group) for _condition, group in groups)]
 
@@ -109,7 +108,7 @@ def _resting_on(feed: str, operands: Sequence[Mapping[str, Any]]) -> Iterator[Ma
 
 
 def ask(notice: Notice, kind: str, text: str, about: str = "") -> Grievance:
-    """What the household asks for, once at a time. Raises Refused for a fact that the notice does not tell."""
+    """Record a grievance. Raises Refused while an equal one is open, and for a fact outside the notice."""
     fact = next((f for _s, facts in noticed_facts(notice) for f in facts if f.about == about), None)
     if kind == GrievanceKind.CORRECTION and fact is None:
         raise Refused(_("Choose the fact that is wrong."))
@@ -148,7 +147,7 @@ def _kept(fact: NoticedFact) -> dict[str, Any]:
 
 
 def subjects(grievance: Grievance) -> list[Person]:
-    """Whose record a correction is about, with name and number alone: enough for the department to find it."""
+    """The persons whose record a correction is about, so that the department can find it."""
     subject = grievance.fact["person"]
     found = [p for p in people(grievance.case.household_id) if subject in {None, p.person_id}]
     found += people(grievance.other.household_id) if grievance.other else []
@@ -156,13 +155,13 @@ def subjects(grievance: Grievance) -> list[Person]:
 
 
 def said(grievance: Grievance) -> str:
-    """The household's own words, in clear; whoever shows them must record it."""
+    """The decrypted text of the household. The caller records that it was read."""
     sealed = None if grievance.text is None else bytes(grievance.text)
     return opened_vault(str(settings.VAULT_KEY)).open(grievance.person_id, TEXT, sealed) or ""
 
 
 def may_answer(by: User, grievance: Grievance) -> bool:
-    """An appeal is decided by somebody else than those who acted on the case; notes are no acts."""
+    """An appeal is decided by somebody who did not act on the case; writing a note is not an act."""
     if grievance.kind != GrievanceKind.APPEAL:
         return True
     return (
@@ -173,7 +172,7 @@ def may_answer(by: User, grievance: Grievance) -> bool:
 
 
 def answer(by: User, reference: str, ending: str, note: str) -> Grievance:
-    """A person's answer, which the household reads. Raises Http404 for a stranger, and Refused."""
+    """Answer a grievance; the household reads the note. Raises Http404 for a stranger, and Refused."""
     found = grievance_for(by, reference)
     with change_case_of(found.case_id, by=by) as (case, change):
         grievance = lock(case.grievances.all(), pk=found.pk)
@@ -197,7 +196,7 @@ def answer(by: User, reference: str, ending: str, note: str) -> Grievance:
 
 
 def _follow(grievance: Grievance, case: Case, change: CaseChange) -> None:
-    """An ended case whose decision is changed is looked at again, unless the household has a new one."""
+    """Open an ended case again when its decision is changed, unless the household has a newer case."""
     newer = Case.objects.filter(household_id=case.household_id, ended_at=None).exists()
     reopens = grievance.ending == Ending.CHANGED and not case.is_open and not newer
     before = case.state

@@ -39,7 +39,7 @@ ANSWERED: Mapping[NoticeAnswer, NoticeKind] = {
 
 
 def make(by: User, reference: str, version: int, signal_ids: Sequence[int]) -> tuple[Notice, str]:
-    """A new notice and its code, which is known now and never again. An older one can no longer be opened."""
+    """Make a notice and its code, which is not stored in clear. An older notice can no longer be opened."""
     code = new_reference()
     with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         signals = list(case.signals.filter(pk__in=signal_ids).order_by("id").values_list("pk", flat=True))
@@ -64,7 +64,7 @@ def readable(code: str) -> str:
 
 
 def opened(code: str, fact: str, address: str) -> Notice | None:
-    """The notice of this code, if the fact is right for a member of its household; None in every other case."""
+    """The notice of this code, if the fact is right for a member of its household; else None."""
     now = dt.datetime.now()
     origin = _index(f"address:{address}")
     if WrongTry.objects.filter(origin=origin, at__gt=now - REMEMBERED).count() >= TRIES_AN_ADDRESS:
@@ -118,7 +118,7 @@ def _right(notice: Notice, now: dt.datetime) -> Notice:
 
 
 def answer(notice: Notice, said: str) -> None:
-    """What the household says; it may say something else later. Nothing follows by itself: a person reads it."""
+    """Record the household's answer, which it may change later. A person decides what follows."""
     with change_case_of(notice.case_id) as (case, change):
         answered = NoticeAnswer(said)
         notice.answer, notice.answered_at = answered, change.at

@@ -1,9 +1,8 @@
-"""Somebody comes to the desk. The request goes the way of all data: as an event of the pack's feed for
-requests, by which the same rules open or extend a case. It has its own receipt and clock, and an answer by
-a named person, also where the rules find nothing.
+"""Walk-in applications: requests of people who come in person.
 
-Nobody looks for people: who is meant is found by the whole identity number only, and taking the request is
-the record of it.
+Each is sent as an event of the pack's feed for requests, so that the usual rules open or extend a case. It
+has a receipt, a term, and an answer by a named person, even where the rules give nothing. There is no search
+for people: a person is found by the whole identity number only, and the request itself records that.
 """
 
 from __future__ import annotations
@@ -52,12 +51,12 @@ LONGEST = 40  # characters of a number
 
 
 def feed() -> FeedState | None:
-    """The feed into which requests at the desk go, as the pack in use marks it."""
+    """The feed of walk-in applications, as the pack in use marks it; None without one."""
     return next((f for f in FeedState.objects.all() if any(field.get("at_desk") for field in f.fields)), None)
 
 
 def asked_for(found: FeedState) -> list[tuple[str, Mapping[str, str], Mapping[str, Mapping[str, str]]]]:
-    """What the desk chooses: name, label and values of each field that has named values."""
+    """The fields with a choice at the desk: name, label and values of each."""
     return [
         (f["name"], f["label"], f["values"]) for f in found.fields if f.get("values") and not f.get("at_desk")
     ]
@@ -150,7 +149,9 @@ def _send(
             row[field["name"]] = now.date().isoformat()
         elif field.get("key"):
             row[field["name"]] = request.reference
-    event = Event("/desk", request.reference, found.id, json.dumps(row, ensure_ascii=False))
+    event = Event(
+        source="/desk", id=request.reference, feed=found.id, data=json.dumps(row, ensure_ascii=False)
+    )
     try:
         inbox().put([event], now)
     except (InboxFull, InboxAway, NoInstallation):
@@ -182,7 +183,7 @@ def of_household(household_id: int) -> list[WalkIn]:
 
 
 def saw(by: User, request: WalkIn) -> None:
-    """Record that somebody read the request: as a look at its household, or in the trail where none is known."""
+    """Record that somebody read the request: in the access log of its household, else in the audit trail."""
     now = dt.datetime.now()
     with transaction.atomic():
         looks = [
@@ -237,7 +238,7 @@ def answer(by: User, reference: str, ending: str, note: str) -> WalkIn:
 
 
 def _fits(request: WalkIn, ending: str) -> None:
-    """What the answer says of the rules must be so."""
+    """Raise Refused when the answer contradicts what the rules found."""
     case = case_of(request)
     offered = case is not None and case.referrals.filter(state__in=OFFERED).exists()
     if ending == WalkInEnding.PROPOSED and not offered:
@@ -245,7 +246,7 @@ def _fits(request: WalkIn, ending: str) -> None:
 
 
 def appeal(by: User, reference: str, text: str) -> WalkIn:
-    """The person does not agree with the answer: a new clock, and another person decides. Raises Http404
+    """Appeal against the answer: a new term begins, and another person decides. Raises Http404
     for a stranger, and Refused."""
     now = dt.datetime.now()
     may_or_404(by, Right.CASES)

@@ -1,4 +1,4 @@
-"""Applying what a cycle found to the cases, by the rules of the design's sections 7 and 8.
+"""Applies the outbox of a cycle to the cases (see docs/desk.md).
 
 Evidence opens cases and adds to them. It never closes one, never changes a state, and never undoes a
 person's decision: after a dismissal or a closing only a new raise, or a more urgent level, opens a new

@@ -33,7 +33,13 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
         return _page(request, status=400)
     data = form.cleaned_data
     try:
-        area_alerts.answer(request.user, found.reference, data["version"], data["cause"], data["note"])  # type: ignore[arg-type]
+        area_alerts.answer(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            data["version"],
+            data["cause"],
+            data["note"],
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return _page(request, status=409)

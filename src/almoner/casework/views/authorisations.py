@@ -25,7 +25,13 @@ def ask(request: HttpRequest, reference: str) -> HttpResponse:
         return show(request, found, status=400)
     data = form.cleaned_data
     try:
-        authorisations.ask(request.user, reference, data["version"], data["about"], data["adult"])  # type: ignore[arg-type]
+        authorisations.ask(
+            request.user,  # type: ignore[arg-type]
+            reference,
+            data["version"],
+            data["about"],
+            data["adult"],
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)

@@ -18,7 +18,7 @@ from almoner.casework.presentation.evidence import Proposal
 from almoner.casework.residents import community_verification, corrections, walk_ins
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProposalPart:
     """A proposal with its clock, what is missing before it is sent, and the authorisation that it needs."""
 
@@ -40,16 +40,16 @@ def part(proposal: Proposal, clock: ClockView | None, case: Case) -> ProposalPar
     needs = referral.participation == participation.ONE
     found = authorisations.active(referral) if needs else None
     return ProposalPart(
-        proposal,
-        clock,
-        (participation.missing(referral) or "") if proposed else "",
-        needs and proposed,
-        found,
-        authorisations.text_of(found) if found else "",
-        clock_of(found.due_at, now) if found and not found.settled_at else None,
-        authorisations.words_of(found) if found else [],
-        authorisations.taken_back(referral) if needs else None,
-        proposed and community_verification.is_doubted(referral),
+        proposal=proposal,
+        clock=clock,
+        missing=(participation.missing(referral) or "") if proposed else "",
+        authorises=needs and proposed,
+        authorisation=found,
+        text=authorisations.text_of(found) if found else "",
+        asked_clock=clock_of(found.due_at, now) if found and not found.settled_at else None,
+        words=authorisations.words_of(found) if found else [],
+        taken_back=authorisations.taken_back(referral) if needs else None,
+        doubted=proposed and community_verification.is_doubted(referral),
     )
 
 
@@ -63,7 +63,13 @@ def more(found: Case, request: HttpRequest, members: list[Person]) -> dict[str, 
         "files": files.of(found),
         "file_abouts": FileAbout.choices,
         "file_mib": f"{settings.FILE_BYTES / 1024**2:g}",
-        "may_add": found.is_open and guards.is_my_visit_or_case(found, request.user, {}) is None,  # type: ignore[arg-type]
+        "may_add": found.is_open
+        and guards.is_my_visit_or_case(
+            found,
+            request.user,  # type: ignore[arg-type]
+            {},
+        )
+        is None,
         "may_correct": found.is_open and mine,
         "members": members,
         "to_join": to_join,

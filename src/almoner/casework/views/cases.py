@@ -41,9 +41,9 @@ from almoner.casework.residents import grievances
 from almoner.casework.views.case_parts import more, part
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpenGrievance:
-    """A concern as a worker sees it. `endings` are what may be answered here; a correction is its
+    """A grievance as a worker sees it. `endings` are what may be answered here; a correction is its
     department's to answer."""
 
     grievance: Grievance
@@ -108,7 +108,13 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
         messages.error(request, form.complaint())
         return show(request, found, status=400)
     try:
-        workflow.act(request.user, found.reference, action, form.cleaned_data["version"], form.values())  # type: ignore[arg-type]
+        workflow.act(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            action,
+            form.cleaned_data["version"],
+            form.values(),
+        )
     except workflow.Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)
@@ -173,16 +179,16 @@ def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str,
         "may_tell": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
         "grievances": [
             OpenGrievance(
-                grievance,
-                grievances.said(grievance),
-                clock_of(grievance.due_at, now),
-                (
+                grievance=grievance,
+                said=grievances.said(grievance),
+                clock=clock_of(grievance.due_at, now),
+                endings=(
                     []
                     if grievance.answered_at or grievance.kind in OF_DEPARTMENTS
                     else ENDINGS[GrievanceKind(grievance.kind)]
                 ),
-                grievances.may_answer(request.user, grievance),  # type: ignore[arg-type]
-                words.in_language(grievance.fact.get("sentence")),
+                mine=grievances.may_answer(request.user, grievance),  # type: ignore[arg-type]
+                sentence=words.in_language(grievance.fact.get("sentence")),
             )
             for grievance in asked
         ],

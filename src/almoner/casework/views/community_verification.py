@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -35,10 +36,18 @@ def say(request: HttpRequest, reference: str) -> HttpResponse:
     if not lines_of(request.user).filter(reference=reference).exists():
         raise Http404
     form = LineForm(request.POST)
-    data = form.cleaned_data if form.is_valid() else {"version": 0, "confirmed": "no", "note": ""}
+    data: dict[str, Any] = (
+        form.cleaned_data if form.is_valid() else {"version": 0, "confirmed": "no", "note": ""}
+    )
     try:
         confirmed, note = data["confirmed"] == "yes", data["note"]
-        community_verification.say(request.user, reference, data["version"], confirmed, note)  # type: ignore[arg-type]
+        community_verification.say(
+            request.user,  # type: ignore[arg-type]
+            reference,
+            data["version"],
+            confirmed,
+            note,
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return _page(request, status=409)
@@ -49,9 +58,15 @@ def say(request: HttpRequest, reference: str) -> HttpResponse:
 def again(request: HttpRequest, reference: str, about: str) -> HttpResponse:
     """Who works the case has cleared up what was not right, and asks on the spot once more."""
     found, form = case_for(request.user, reference), AgainForm(request.POST)
-    data = form.cleaned_data if form.is_valid() else {"version": 0, "note": ""}
+    data: dict[str, Any] = form.cleaned_data if form.is_valid() else {"version": 0, "note": ""}
     try:
-        community_verification.ask_again(request.user, found.reference, data["version"], about, data["note"])  # type: ignore[arg-type]
+        community_verification.ask_again(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            data["version"],
+            about,
+            data["note"],
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)
@@ -64,7 +79,11 @@ def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
     page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
     now, present, areas = dt.datetime.now(), Presenter(), Areas()
     living = people_of([line.case.household_id for line in page])
-    looked_at(request.user, {line.case_id: line.case for line in page}.values(), "list")  # type: ignore[arg-type]
+    looked_at(
+        request.user,  # type: ignore[arg-type]
+        {line.case_id: line.case for line in page}.values(),
+        "list",
+    )
     rows = [
         (
             present.proposal(line),

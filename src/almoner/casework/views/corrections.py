@@ -22,7 +22,12 @@ def report(request: HttpRequest, reference: str) -> HttpResponse:
         messages.error(request, _("Choose what is wrong."))
         return show(request, found, status=400)
     try:
-        corrections.report(request.user, reference, form.cleaned_data["version"], form.values())  # type: ignore[arg-type]
+        corrections.report(
+            request.user,  # type: ignore[arg-type]
+            reference,
+            form.cleaned_data["version"],
+            form.values(),
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, case_for(request.user, reference), status=409)

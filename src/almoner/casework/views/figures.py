@@ -1,4 +1,4 @@
-"""Oversight in figures: how good the signals are, whether groups are treated alike, and what nobody can see."""
+"""Oversight in figures: quality of the signals, fairness between groups, and blind spots."""
 
 from __future__ import annotations
 

@@ -49,7 +49,12 @@ def remove(request: HttpRequest, reference: str, name: str) -> HttpResponse:
     found = case_for(request.user, reference)
     form = WhyForm(request.POST)
     try:
-        files.remove(request.user, reference, name, form.cleaned_data["note"] if form.is_valid() else "")  # type: ignore[arg-type]
+        files.remove(
+            request.user,  # type: ignore[arg-type]
+            reference,
+            name,
+            form.cleaned_data["note"] if form.is_valid() else "",
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, found, status=409)

@@ -62,7 +62,12 @@ def _answered(request: HttpRequest, found: Grievance) -> bool:
     form = EndingForm(request.POST)
     data = form.cleaned_data if form.is_valid() else {}
     try:
-        grievances.answer(request.user, found.reference, data.get("ending", ""), data.get("note", ""))  # type: ignore[arg-type]
+        grievances.answer(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            data.get("ending", ""),
+            data.get("note", ""),
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return False

@@ -91,7 +91,13 @@ def answer(request: HttpRequest, reference: str, action: str) -> HttpResponse:
         return _show(request, found, status=400)
     data = form.cleaned_data
     try:
-        workflow.answer(request.user, found.reference, action, data["version"], data["note"])  # type: ignore[arg-type]
+        workflow.answer(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            action,
+            data["version"],
+            data["note"],
+        )
     except workflow.Refused as refusal:
         messages.error(request, str(refusal))
         return _show(request, referral_for(request.user, reference), status=409)

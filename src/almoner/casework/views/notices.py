@@ -1,4 +1,4 @@
-"""Making a notice: the letter is shown once, with the code, as a page to print or as a PDF; it is not kept."""
+"""Making a notice: its letter with the code is shown once, as a page to print or a PDF, and not stored."""
 
 from __future__ import annotations
 

@@ -62,7 +62,8 @@ def _looks(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
 
 def _who_looked(look: AccessLog, names: Mapping[str, Words]) -> AccessLog:
     """The record, with the name of who looked."""
-    look.who = person(look.user) if look.user else system_of(look.system or "", names)  # type: ignore[attr-defined]
+    who = person(look.user) if look.user else system_of(look.system or "", names)
+    look.who = who  # type: ignore[attr-defined]
     return look
 
 

@@ -1,4 +1,4 @@
-"""The work queue: most urgent first, filters in words, no query per row; handing out, and the list as a file."""
+"""The work queue, most urgent first, with its filters; assignment of cases, and the queue as a CSV file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MANY = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     case: Case
     clock: ClockView
@@ -231,12 +231,12 @@ def _rows(
     now = dt.datetime.now()
     return [
         Row(
-            case,
-            clock(case, now),
-            words.level(case.level, levels),
-            found[case.pk],
-            areas.name(case.area),
-            watched[case.pk],
+            case=case,
+            clock=clock(case, now),
+            level=words.level(case.level, levels),
+            signals=found[case.pk],
+            area=areas.name(case.area),
+            watched=watched[case.pk],
         )
         for case in cases
     ]

@@ -25,5 +25,5 @@ def start(request: HttpRequest) -> HttpResponse:
     return redirect(home)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - for Django
     return render(request, "casework/not_found.html", status=404)

@@ -145,7 +145,12 @@ def _answered(request: HttpRequest, found: WalkIn, page: str) -> HttpResponse:
     form = RequestForm(request.POST)
     data = form.cleaned_data if form.is_valid() else {}
     try:
-        walk_ins.answer(request.user, found.reference, data.get("ending", ""), data.get("note", ""))  # type: ignore[arg-type]
+        walk_ins.answer(
+            request.user,  # type: ignore[arg-type]
+            found.reference,
+            data.get("ending", ""),
+            data.get("note", ""),
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
         return _page(request, found, status=409)
@@ -180,7 +185,12 @@ def _shown(request: HttpRequest, found: WalkIn) -> dict[str, Any]:
         "number": walk_ins.opened(found, "number"),
         "name": walk_ins.opened(found, "name"),
         "endings": walk_ins.endings(found),
-        "may_answer": walk_ins.may_answer(request.user, found) if _is_mine(request, found) else False,  # type: ignore[arg-type]
+        "may_answer": walk_ins.may_answer(
+            request.user,  # type: ignore[arg-type]
+            found,
+        )
+        if _is_mine(request, found)
+        else False,
         "appealed": WalkIn.objects.filter(appeal_of=found).first(),
         "desk": not _is_department(request),
     }

@@ -1,8 +1,8 @@
-"""One POST to an address that somebody configured: TLS, no redirect, no address inside unless allowed, and
-an end to waiting.
+"""One POST to a configured address, with TLS, without redirects, and with a timeout. Private addresses are
+refused unless allowed.
 
-The name is resolved once and the connection goes to the very address that was looked at, so that a name
-cannot point somewhere else a moment later.
+The name is resolved once and the connection goes to the address that was checked, so that
+DNS cannot name another one in between.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def headers(id: str, at: dt.datetime, body: bytes, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: A002 - its name there
+def headers(id: str, at: dt.datetime, body: bytes, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: A002
     """The three headers of a delivery. `at` is the time of this try, which a receiver compares with its
     own clock."""
     seconds = str(int(at.timestamp()))

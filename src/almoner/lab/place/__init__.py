@@ -31,7 +31,7 @@ __all__ = ["Form", "PlaceSummary", "build"]
 FEWEST_RESIDENTS, FEWEST_MONTHS = 1000, 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlaceSummary:
     """What `place.json` says; `facts_rows` counts the rows of all delivered files, with planted faults."""
 
@@ -68,7 +68,15 @@ def build(
     rows = deliver(life, folder / "deliveries", form, lambda steps=1: step(0.6 * steps))
     _write_truth(life, folder / "truth")
     write_outlines(life.land, folder / "areas.geojson")
-    summary = PlaceSummary(seed, residents, life.people.households, months, until, clock.as_of, rows)
+    summary = PlaceSummary(
+        seed=seed,
+        residents=residents,
+        households=life.people.households,
+        months=months,
+        until=until,
+        as_of=clock.as_of,
+        facts_rows=rows,
+    )
     text = json.dumps(asdict(summary), default=str, indent=1) + "\n"
     (folder / "place.json").write_text(text, encoding="utf-8")
     step(0.1)

@@ -17,7 +17,7 @@ from almoner.lab.place.numbers import numbered
 Values: TypeAlias = pa.Array | Ints | Floats | Bools | Days
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Book:
     """One entry a row. `person` is whose number stands in it, `columns` the rest as it reads while it holds.
 
@@ -59,7 +59,7 @@ def payments(prefix: str, person: Ints, paid_on: Days, columns: Mapping[str, Val
         "paid_on": paid_on[order],
     }
     fields |= {name: _values(values).take(pa.array(order)) for name, values in columns.items()}
-    return Book(person[order], fields, paid_on[order])
+    return Book(person=person[order], columns=fields, known_on=paid_on[order])
 
 
 def words(names: list[str], which: Ints | Bools) -> pa.DictionaryArray:
@@ -86,12 +86,12 @@ def chosen_of(book: Book, rows: Ints) -> Book:
     """The same book with only these entries."""
     at = pa.array(rows)
     return Book(
-        book.person[rows],
-        {name: _values(values).take(at) for name, values in book.columns.items()},
-        book.known_on[rows],
-        book.closing,
-        None if book.ended_on is None else book.ended_on[rows],
-        {name: _values(values).take(at) for name, values in book.later.items()},
+        person=book.person[rows],
+        columns={name: _values(values).take(at) for name, values in book.columns.items()},
+        known_on=book.known_on[rows],
+        closing=book.closing,
+        ended_on=None if book.ended_on is None else book.ended_on[rows],
+        later={name: _values(values).take(at) for name, values in book.later.items()},
     )
 
 

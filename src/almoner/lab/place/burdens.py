@@ -21,7 +21,7 @@ from almoner.lab.place.truth import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Year:
     """By household (row) and month (column), over the twelve months up to it, in CNY a head.
 
@@ -42,12 +42,12 @@ class Year:
         income = _trailing(living.per_head, window)
         here = clock.month_of(last_day_here(people))
         return cls(
-            living.heads,
-            income,
-            income + living.savings,
-            (living.line * np.minimum(months + 1, window)).astype(np.float32),
-            (months >= min(5, window - 1)) & (months < here[:, None]),
-            window,
+            heads=living.heads,
+            income=income,
+            resources=income + living.savings,
+            needed=(living.line * np.minimum(months + 1, window)).astype(np.float32),
+            judged=(months >= min(5, window - 1)) & (months < here[:, None]),
+            window=window,
         )
 
     def spent(self, paid: Floats) -> Floats:

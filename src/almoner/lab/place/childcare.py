@@ -19,7 +19,7 @@ _SIXTEEN = np.timedelta64(16 * 365 + 4, "D")
 _LONG_AGO, _NEVER_ENDS = np.datetime64("1900-01-01", "D"), np.datetime64("2900-01-01", "D")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Childcare:
     """Children truly without anybody able to look after them, and the office's book of all kinds of children.
 
@@ -56,7 +56,9 @@ def look(people: People, shocks: Shocks, disabled: Disabilities, clock: Clock, r
     noticed = np.where((noticed < clock.today) & ~(noticed >= ended), noticed, NEVER)
     cause = np.where(dead, "parents_dead", np.where(alone[rows], "nobody_able", "guardian_unable")).tolist()
     book = _book(people, child, left, child[rows], dead, noticed, clock, rng)
-    return Childcare(child[rows], started, ended, dead, noticed, cause, book)
+    return Childcare(
+        person=child[rows], started=started, ended=ended, orphan=dead, noticed=noticed, cause=cause, book=book
+    )
 
 
 def _caretakers(people: People, shocks: Shocks, disabled: Disabilities, clock: Clock) -> tuple[Days, Days]:
@@ -116,15 +118,15 @@ def _book(
     known_kin = np.isin(person, with_kin) | (rng.random(len(person)) < 0.5)
     guardian = np.where(np.isin(part, (1, 2)) & known_kin, 2, guardian)
     book = Book(
-        person,
-        {
+        person=person,
+        columns={
             "recorded_on": recorded,
             "kind": words(_KINDS, part),
             "guardian": words(_GUARDIANS, guardian),
         },
-        delayed(recorded, 0, 20, rng),
-        "ended_on",
-        np.where((ended < clock.today) & (ended > recorded), ended, NEVER),
+        known_on=delayed(recorded, 0, 20, rng),
+        closing="ended_on",
+        ended_on=np.where((ended < clock.today) & (ended > recorded), ended, NEVER),
     )
     valid = once(person, np.where((recorded < ended) & (recorded < clock.today), recorded, NEVER))
     return chosen_of(book, valid)

@@ -30,7 +30,7 @@ from almoner.lab.place.shocks import Shocks
 from almoner.lab.place.work import Livelihoods
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Circumstances:
     """Everything of the kind; `per_head` is each household's mean earned income in CNY a month and head."""
 
@@ -72,20 +72,22 @@ def arise(
     for listed in (recipients.person, tier.person, monitored.person):
         poor[people.household[listed]] = True
     return Circumstances(
-        per_head,
-        accidents,
-        disabled,
-        tier,
-        monitored,
-        tiers.post(people, per_head, work, clock, stream(seed, "posts")),
-        children,
-        allowances.grant(people, recipients, disabled, tier, children, clock, stream(seed, "allowances")),
-        homes,
-        losses,
-        relief.assist_the_ill(people, shocks, clock, stream(seed, "assisted")),
-        relief.relieve(people, losses, clock, stream(seed, "relief")),
-        relief.give(people, shocks, losses, clock, stream(seed, "charity")),
-        poor[people.household],
+        per_head=per_head,
+        accidents=accidents,
+        disabled=disabled,
+        tier=tier,
+        monitored=monitored,
+        posts=tiers.post(people, per_head, work, clock, stream(seed, "posts")),
+        children=children,
+        allowances=allowances.grant(
+            people, recipients, disabled, tier, children, clock, stream(seed, "allowances")
+        ),
+        houses=homes,
+        losses=losses,
+        assistance_for_ill=relief.assist_the_ill(people, shocks, clock, stream(seed, "assisted")),
+        relieved=relief.relieve(people, losses, clock, stream(seed, "relief")),
+        charity=relief.give(people, shocks, losses, clock, stream(seed, "charity")),
+        poor=poor[people.household],
     )
 
 
@@ -157,7 +159,11 @@ def books(
 
 def _deaths(people: People, rng: np.random.Generator) -> Book:
     dead = np.flatnonzero(~np.isnat(people.died_on))
-    return Book(dead, {"died_on": people.died_on[dead]}, delayed(people.died_on[dead], 3, 35, rng))
+    return Book(
+        person=dead,
+        columns={"died_on": people.died_on[dead]},
+        known_on=delayed(people.died_on[dead], 3, 35, rng),
+    )
 
 
 def _farms(earned: Income, people: People, clock: Clock, rng: np.random.Generator) -> Book:
@@ -177,4 +183,6 @@ def _farms(earned: Income, people: People, clock: Clock, rng: np.random.Generato
     known_on = day + np.timedelta64(365 + 50, "D")
     person = np.concatenate(persons)
     known_on = np.where(people.gone_on[person] <= known_on, NEVER, known_on)
-    return Book(person, {"year": day, "net_income": np.concatenate(amounts)}, known_on)
+    return Book(
+        person=person, columns={"year": day, "net_income": np.concatenate(amounts)}, known_on=known_on
+    )

@@ -18,7 +18,7 @@ from almoner.lab.place.work import FACTORY, INSURED, Livelihoods
 VILLAGE, TOWNSHIP = "village", "township"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AreaEvent:
     """`households` counts those that were struck; `ended_on` is NaT while it goes on."""
 
@@ -75,7 +75,14 @@ def _disaster(code: str, kind: int, back: int, struck: Bools, shocks: Shocks, cl
     day = clock.starts[month] + np.timedelta64(11, "D")
     shocks.disaster[struck], shocks.disaster_on[struck], shocks.disaster_kind[struck] = month, day, kind
     name, days = ("flood", 6) if kind == FLOOD else ("landslide", 2)
-    return AreaEvent(code, VILLAGE, name, day, day + np.timedelta64(days, "D"), int(struck.sum()))
+    return AreaEvent(
+        area_code=code,
+        level=VILLAGE,
+        kind=name,
+        started_on=day,
+        ended_on=day + np.timedelta64(days, "D"),
+        households=int(struck.sum()),
+    )
 
 
 def _factory_closes(
@@ -93,7 +100,14 @@ def _factory_closes(
     shocks.job_lost_for[sacked] = rng.integers(5, 15, len(sacked))
     households = len(np.unique(people.household[sacked]))
     day = clock.starts[month]
-    return AreaEvent(land.township_code(town), TOWNSHIP, "factory_closure", day, NEVER, households)
+    return AreaEvent(
+        area_code=land.township_code(town),
+        level=TOWNSHIP,
+        kind="factory_closure",
+        started_on=day,
+        ended_on=NEVER,
+        households=households,
+    )
 
 
 def _outbreak(
@@ -107,4 +121,11 @@ def _outbreak(
     shocks.ill_cost[ill] *= 0.5
     households = len(np.unique(people.household[ill]))
     end = clock.starts[month] + np.timedelta64(60, "D")
-    return AreaEvent(codes[village], VILLAGE, "outbreak", clock.starts[month], end, households)
+    return AreaEvent(
+        area_code=codes[village],
+        level=VILLAGE,
+        kind="outbreak",
+        started_on=clock.starts[month],
+        ended_on=end,
+        households=households,
+    )

@@ -25,7 +25,7 @@ _KINDS = ["living_subsidy", "nutrition", "tuition_waiver", "grant"]
 _TERM_AID = np.array([420.0, 480.0, 600.0, 1050.0, 1000.0, 1700.0])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """By student and school year: CNY for the year. `month` is the one in which it falls due."""
 
@@ -55,8 +55,8 @@ class Costs:
         """The yearly inquiry at the end of September."""
         day = _first_of_september(self.year)
         return Book(
-            self.person,
-            {
+            person=self.person,
+            columns={
                 "school_year": day,
                 "stage": words(_STAGES, self.stage),
                 "tuition": self.tuition,
@@ -64,7 +64,7 @@ class Costs:
                 "books": self.books,
                 "aid_received": self.aid,
             },
-            day + np.timedelta64(25, "D"),
+            known_on=day + np.timedelta64(25, "D"),
         )
 
 
@@ -88,7 +88,16 @@ def charge(people: People, work: Livelihoods, school: School, poor: Bools, clock
     aid = np.where(reached, np.minimum(tuition, _PUBLIC[stage]) + 0.5 * boarding, 0.0)
     rounded = (np.round(part, -1) for part in (tuition, boarding, books, aid))
     tuition, boarding, books, aid = rounded
-    return Costs(person, year, stage, tuition, boarding, books, np.minimum(aid, tuition + boarding), sleeps)
+    return Costs(
+        person=person,
+        year=year,
+        stage=stage,
+        tuition=tuition,
+        boarding=boarding,
+        books=books,
+        aid=np.minimum(aid, tuition + boarding),
+        boards=sleeps,
+    )
 
 
 def _students(

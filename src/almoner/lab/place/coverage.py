@@ -45,7 +45,7 @@ def enrolment(
         "scheme": words(_SCHEMES, np.concatenate(schemes)),
         "premium_aided": np.concatenate(aids),
     }
-    return Book(np.concatenate(persons), columns, year_day + np.timedelta64(58, "D"))
+    return Book(person=np.concatenate(persons), columns=columns, known_on=year_day + np.timedelta64(58, "D"))
 
 
 def _closing(year: int) -> np.datetime64:
@@ -78,7 +78,9 @@ def diagnoses(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Book:
     ended = np.where(well, day + (length * 30).astype("timedelta64[D]"), NEVER)
     ended = np.where(ended < clock.today, ended, NEVER)
     columns = {"disease": _codes(kind, rng), "diagnosed_on": day, "kind": words(_KINDS, kind)}
-    book = Book(person, columns, delayed(day, 0, 12, rng), "ended_on", ended)
+    book = Book(
+        person=person, columns=columns, known_on=delayed(day, 0, 12, rng), closing="ended_on", ended_on=ended
+    )
     one_each = once(person, np.where(np.isnat(day), NEVER, np.datetime64("2000-01-01", "D")))
     return chosen_of(book, one_each)
 

@@ -23,7 +23,7 @@ _GRADES_STANDING, _GRADES_NEW = np.array([0.15, 0.27, 0.27, 0.31]), np.array([0.
 _CARD_DAYS = np.timedelta64(3652, "D")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Disabilities:
     """One disabled person a row; `since` is when it began, `carded_on` NaT for who never asked for a card."""
 
@@ -83,7 +83,7 @@ def _carded(people: People, person: Ints, since: Days, mishap: Bools, clock: Clo
     before = clock.starts[0] - rng.integers(60, 3600, count).astype("timedelta64[D]")
     asked = np.where(mishap, delayed(since, 40, 200, rng), np.maximum(before, since))
     carded = np.where(asks & ~(people.gone_on[person] <= asked), asked, NEVER)
-    return Disabilities(person, since, kind, grade, carded, mishap)
+    return Disabilities(person=person, since=since, kind=kind, grade=grade, carded_on=carded, mishap=mishap)
 
 
 def register(disabled: Disabilities, people: People, clock: Clock, rng: Rng) -> Book:
@@ -108,17 +108,17 @@ def register(disabled: Disabilities, people: People, clock: Clock, rng: Rng) -> 
     status = np.select([ended == gone, ended == frozen], [3, 2], 1)
     grade = disabled.grade[rows] - (part == 1)
     book = Book(
-        disabled.person[rows],
-        {
+        person=disabled.person[rows],
+        columns={
             "recorded_on": recorded,
             "kind": words(_KINDS, disabled.kind[rows]),
             "grade": grade,
             "valid_until": until,
             "status": words(_STATUSES, np.zeros(len(rows), np.int64)),
         },
-        delayed(recorded, 0, 3, rng),
-        None,
-        np.maximum(ended, recorded + np.timedelta64(1, "D")),
-        {"status": words(_STATUSES, status)},
+        known_on=delayed(recorded, 0, 3, rng),
+        closing=None,
+        ended_on=np.maximum(ended, recorded + np.timedelta64(1, "D")),
+        later={"status": words(_STATUSES, status)},
     )
     return chosen_of(book, once(book.person, recorded))

@@ -15,7 +15,7 @@ METER_DAYS = 75
 _HOSPITAL_DAYS = 12  # the house stays silent for so long after somebody found the fallen
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Meters:
     """Litres by elder with a meter (row) and day (column); the first day is `first_day`.
 
@@ -71,14 +71,14 @@ def run_meters(lonely: Loneliness, clock: Clock, rng: Rng) -> Meters:
         running = (days >= begin[:, None]) & (days < end[:, None])
         litres += running * rng.uniform(lowest, highest, size)[:, None]
     return Meters(
-        lonely.elders[consent],
-        first_day,
-        litres.astype(np.float32),
-        lonely.frail[consent],
-        tap_from,
-        tap_until,
-        leak_from,
-        leak_until,
+        person=lonely.elders[consent],
+        first_day=first_day,
+        litres=litres.astype(np.float32),
+        frail=lonely.frail[consent],
+        tap_from=tap_from,
+        tap_until=tap_until,
+        leak_from=leak_from,
+        leak_until=leak_until,
     )
 
 

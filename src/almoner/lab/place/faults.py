@@ -14,7 +14,7 @@ IMPOSSIBLE_DATE = "2026-02-30"
 _HANDFUL = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Faults:
     """Shares of rows with a mistyped or missing resident number and of rows written twice.
 
@@ -30,7 +30,7 @@ class Faults:
     misstated: str | None = None
 
 
-NO_FAULTS = Faults(0.0, 0.0, 0.0)
+NO_FAULTS = Faults(mistyped=0.0, missing=0.0, twice=0.0)
 
 
 def misstate(table: pa.Table, column: str, rng: Rng) -> tuple[pa.Table, pa.Table]:

@@ -17,7 +17,7 @@ from almoner.lab.place.life import Life
 Rows = Callable[[int, int], Iterator[pa.Table]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlaceFeed:
     """`rows(first, after)` yields the tables of the months from `first` up to and without `after`.
 
@@ -41,84 +41,84 @@ def feeds(life: Life) -> list[PlaceFeed]:
     amounts = Faults(negative="amount")
     return [
         PlaceFeed(
-            "population_register",
-            _population(life),
-            "csv-gb18030",
-            "csv-gb18030",
-            Faults(0.001, 0.0003, 0.001),
+            name="population_register",
+            rows=_population(life),
+            history="csv-gb18030",
+            monthly="csv-gb18030",
+            faults=Faults(mistyped=0.001, missing=0.0003, twice=0.001),
         ),
         PlaceFeed(
-            "insured_wages",
-            _by_month(lambda month: life.jobs.table(month, numbers, clock)),
-            "parquet",
-            "csv-bom",
-            Faults(negative="wage", misstated="wage"),
+            name="insured_wages",
+            rows=_by_month(lambda month: life.jobs.table(month, numbers, clock)),
+            history="parquet",
+            monthly="csv-bom",
+            faults=Faults(negative="wage", misstated="wage"),
         ),
         PlaceFeed(
-            "registered_unemployment",
-            _once(lambda a, b: life.unemployment.table(a, b, numbers, clock)),
-            "xlsx",
-            "xlsx",
-            Faults(missing=0.002),
+            name="registered_unemployment",
+            rows=_once(lambda a, b: life.unemployment.table(a, b, numbers, clock)),
+            history="xlsx",
+            monthly="xlsx",
+            faults=Faults(missing=0.002),
         ),
         PlaceFeed(
-            "medical_settlements",
-            _care(life),
-            "parquet",
-            "csv",
-            Faults(negative="total_cost", impossible="settled_on", misstated="self_paid"),
+            name="medical_settlements",
+            rows=_care(life),
+            history="parquet",
+            monthly="csv",
+            faults=Faults(negative="total_cost", impossible="settled_on", misstated="self_paid"),
         ),
         PlaceFeed(
-            "pensions",
-            _by_month(lambda month: life.pensions.table(month, numbers, clock)),
-            "parquet",
-            "csv-gb18030",
-            Faults(0.003),
+            name="pensions",
+            rows=_by_month(lambda month: life.pensions.table(month, numbers, clock)),
+            history="parquet",
+            monthly="csv-gb18030",
+            faults=Faults(mistyped=0.003),
             months_late=1,
         ),
         PlaceFeed(
-            "school_register",
-            _once(lambda a, b: school.register(life.school, life.people, a, b, numbers, clock)),
-            "csv-gb18030",
-            "csv-gb18030",
-            Faults(0.003),
+            name="school_register",
+            rows=_once(lambda a, b: school.register(life.school, life.people, a, b, numbers, clock)),
+            history="csv-gb18030",
+            monthly="csv-gb18030",
+            faults=Faults(mistyped=0.003),
         ),
         PlaceFeed(
-            "school_attendance",
-            _by_month(lambda month: _attendance(life, month)),
-            "parquet",
-            "csv",
-            Faults(0.003),
+            name="school_attendance",
+            rows=_by_month(lambda month: _attendance(life, month)),
+            history="parquet",
+            monthly="csv",
+            faults=Faults(mistyped=0.003),
         ),
         PlaceFeed(
-            "minimum_living_recipients",
-            _by_month(lambda month: life.recipients.table(month, numbers, clock)),
-            "csv",
-            "xlsx",
-            amounts,
+            name="minimum_living_recipients",
+            rows=_by_month(lambda month: life.recipients.table(month, numbers, clock)),
+            history="csv",
+            monthly="xlsx",
+            faults=amounts,
         ),
         PlaceFeed(
-            "temporary_assistance_paid",
-            _once(lambda a, b: life.assistance.table(a, b, numbers, clock)),
-            "xlsx",
-            "xlsx",
-            Faults(),
+            name="temporary_assistance_paid",
+            rows=_once(lambda a, b: life.assistance.table(a, b, numbers, clock)),
+            history="xlsx",
+            monthly="xlsx",
+            faults=Faults(),
         ),
         PlaceFeed(
-            "elderly_contacts",
-            _by_days(life, life.contacts.table),
-            "csv",
-            "csv",
-            Faults(impossible="contacted_on"),
+            name="elderly_contacts",
+            rows=_by_days(life, life.contacts.table),
+            history="csv",
+            monthly="csv",
+            faults=Faults(impossible="contacted_on"),
             daily=True,
             sparse=True,
         ),
         PlaceFeed(
-            "elderly_meters",
-            _by_days(life, life.meters.table),
-            "jsonl.gz",
-            "jsonl.gz",
-            Faults(0.003),
+            name="elderly_meters",
+            rows=_by_days(life, life.meters.table),
+            history="jsonl.gz",
+            monthly="jsonl.gz",
+            faults=Faults(mistyped=0.003),
             daily=True,
             sparse=True,
         ),
@@ -127,7 +127,13 @@ def feeds(life: Life) -> list[PlaceFeed]:
 
 def areas(life: Life) -> PlaceFeed:
     """The list of areas, which comes once and first."""
-    return PlaceFeed("areas", _once(lambda _first, _after: life.land.table()), "csv", "csv", NO_FAULTS)
+    return PlaceFeed(
+        name="areas",
+        rows=_once(lambda _first, _after: life.land.table()),
+        history="csv",
+        monthly="csv",
+        faults=NO_FAULTS,
+    )
 
 
 def _by_month(table: Callable[[int], pa.Table]) -> Rows:

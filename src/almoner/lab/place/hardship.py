@@ -197,4 +197,12 @@ def _needs(
     count = len(household)
     who = np.full(count, NOBODY) if person is None else person
     causes = [cause] * count if isinstance(cause, str) else cause
-    return Needs([need] * count, household, who, started, ended, severity, causes)
+    return Needs(
+        need=[need] * count,
+        household=household,
+        person=who,
+        started_on=started,
+        ended_on=ended,
+        severity=severity,
+        cause=causes,
+    )

@@ -18,7 +18,7 @@ A, B, C, D, NO_HOUSE = range(5)
 _SHARES = np.array([0.555, 0.40, 0.032, 0.009, 0.004])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Houses:
     """By household: the grade at the beginning and after a disaster (-1 for no change), and the repair."""
 
@@ -60,7 +60,16 @@ def build(people: People, per_head: Floats, shocks: Shocks, clock: Clock, rng: R
     paid = np.where(rng.random(count) < 0.7, delayed(repaired, 15, 80, rng), NEVER)
     paid = np.where(paid < clock.today, paid, NEVER)
     lived_in = damaged | (rng.random(count) < 0.22)  # most dangerous houses are old ones beside the new
-    return Houses(grade, assessed, worse, damaged_on, reassessed, repaired, paid, lived_in)
+    return Houses(
+        grade=grade,
+        assessed=assessed,
+        damaged=worse,
+        damaged_on=damaged_on,
+        reassessed=reassessed,
+        repaired=repaired,
+        subsidy_on=paid,
+        lived_in=lived_in,
+    )
 
 
 def safety_book(houses: Houses, people: People, clock: Clock, rng: Rng) -> Book:
@@ -75,11 +84,11 @@ def safety_book(houses: Houses, people: People, clock: Clock, rng: Rng) -> Book:
         NEVER,
     )
     book = Book(
-        person,
-        {"assessed_on": day, "grade": words(_GRADES, grade)},
-        delayed(day, 1, 15, rng),
-        "repaired_on",
-        repaired,
+        person=person,
+        columns={"assessed_on": day, "grade": words(_GRADES, grade)},
+        known_on=delayed(day, 1, 15, rng),
+        closing="repaired_on",
+        ended_on=repaired,
     )
     seen = ~(people.gone_on[person] <= day)
     return chosen_of(book, once(person, np.where(seen & (day < clock.today), day, NEVER)))

@@ -36,7 +36,7 @@ from almoner.lab.place.land import Land, settle
 from almoner.lab.place.people import People, populate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Life:
     """Everything that happened, by part; `books` are the offices' books by feed, `poor` is by person."""
 
@@ -122,27 +122,27 @@ def live(residents: int, seed: int, clock: Clock) -> Life:
     )
     books["help_requests"] = requests.ask(people, needs, clock, stream(seed, "requests"))
     return Life(
-        seed,
-        clock,
-        land,
-        people,
-        jobs,
-        unemployment,
-        pension,
-        recipients,
-        assistance,
-        care,
-        pupils,
-        meters,
-        elders.look_after(lonely, clock, stream(seed, "contacts")),
-        found.allowances,
-        books,
-        found.poor,
-        living,
-        needs,
-        lonely,
-        events,
-        hardship.recoveries(people, recipients, living, clock),
+        seed=seed,
+        clock=clock,
+        land=land,
+        people=people,
+        jobs=jobs,
+        unemployment=unemployment,
+        pensions=pension,
+        recipients=recipients,
+        assistance=assistance,
+        care=care,
+        school=pupils,
+        meters=meters,
+        contacts=elders.look_after(lonely, clock, stream(seed, "contacts")),
+        allowances=found.allowances,
+        books=books,
+        poor=found.poor,
+        living=living,
+        needs=needs,
+        lonely=lonely,
+        events=events,
+        recoveries=hardship.recoveries(people, recipients, living, clock),
     )
 
 

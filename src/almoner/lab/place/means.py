@@ -80,7 +80,9 @@ def _owned(
     person: Ints, columns: dict[str, Values], day: Days, ended: Days, people: People, rng: Rng
 ) -> Book:
     of_age = people.birth[person] + np.timedelta64(18 * 366, "D") < day
-    book = Book(person, columns, delayed(day, 0, 5, rng), "ended_on", ended)
+    book = Book(
+        person=person, columns=columns, known_on=delayed(day, 0, 5, rng), closing="ended_on", ended_on=ended
+    )
     return chosen_of(book, np.flatnonzero(of_age & ~(people.gone_on[person] <= day)))
 
 
@@ -117,7 +119,7 @@ def check_book(
         "deposits": _known(deposits[kept], agreed[kept]),
         "companies": _known(companies[kept].astype(np.int64), agreed[kept]),
     }
-    return Book(person[kept], columns, delayed(day[kept], 0, 6, rng))
+    return Book(person=person[kept], columns=columns, known_on=delayed(day[kept], 0, 6, rng))
 
 
 def _known(values: Floats | Ints, agreed: Bools) -> pa.Array:

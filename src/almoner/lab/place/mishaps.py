@@ -34,14 +34,14 @@ class Accidents:
         """As the police enters it, one to four weeks later."""
         count = len(self.person)
         return Book(
-            self.person,
-            {
+            person=self.person,
+            columns={
                 "accident_no": numbered("AC", np.arange(count) + 1, 7),
                 "happened_on": self.day,
                 "kind": words(_KINDS, self.kind),
                 "outcome": words(_OUTCOMES, self.outcome),
             },
-            delayed(self.day, 7, 28, rng),
+            known_on=delayed(self.day, 7, 28, rng),
         )
 
 

@@ -12,36 +12,36 @@ from almoner.lab.place.feeds import PlaceFeed, Rows
 from almoner.lab.place.files import Shape
 from almoner.lab.place.life import Life
 
-_FEW = Faults(0.003)
-_AMOUNTS = Faults(0.003, negative="amount")
+_FEW = Faults(mistyped=0.003)
+_AMOUNTS = Faults(mistyped=0.003, negative="amount")
 # Feed, shape of the history, shape of a month's file, failings.
 _MONTHLY: list[tuple[str, Shape, Shape, Faults]] = [
     ("serious_illness", "csv-gb18030", "xlsx", Faults(missing=0.002)),
     ("student_aid_paid", "csv", "csv", _AMOUNTS),
-    ("deaths", "csv-gb18030", "csv-gb18030", Faults(0.001, 0.0003, 0.001)),
+    ("deaths", "csv-gb18030", "csv-gb18030", Faults(mistyped=0.001, missing=0.0003, twice=0.001)),
     ("accidents", "csv-gb18030", "csv-gb18030", Faults(missing=0.004)),
     ("low_income_register", "xlsx", "xlsx", Faults()),
     ("monitored_households", "csv-bom", "xlsx", Faults()),
-    ("house_safety", "csv", "csv", Faults(0.006, 0.002, 0.003)),
+    ("house_safety", "csv", "csv", Faults(mistyped=0.006, missing=0.002, twice=0.003)),
     ("property_register", "parquet", "csv", _FEW),
-    ("vehicles", "csv-gb18030", "csv-gb18030", Faults(0.002)),
-    ("asset_checks", "csv-bom", "csv-bom", Faults(0.001, 0.0)),
+    ("vehicles", "csv-gb18030", "csv-gb18030", Faults(mistyped=0.002)),
+    ("asset_checks", "csv-bom", "csv-bom", Faults(mistyped=0.001, missing=0.0)),
     ("disaster_losses", "xlsx", "xlsx", Faults()),
     ("children_register", "xlsx", "xlsx", Faults(missing=0.003)),
     ("medical_assistance_paid", "csv", "csv", _AMOUNTS),
     ("public_posts", "csv-gb18030", "xlsx", _FEW),
     ("house_repair_paid", "xlsx", "xlsx", Faults()),
     ("disaster_relief_paid", "xlsx", "xlsx", Faults()),
-    ("charity_aid", "csv", "csv", Faults(0.006, 0.003, 0.004)),
+    ("charity_aid", "csv", "csv", Faults(mistyped=0.006, missing=0.003, twice=0.004)),
 ]
 _YEARLY: list[tuple[str, Shape, Shape, Faults]] = [
-    ("insurance_enrolment", "parquet", "parquet", Faults(0.002)),
-    ("school_costs", "csv", "csv", Faults(0.003)),
-    ("farm_income", "csv-gb18030", "csv-gb18030", Faults(0.005)),
+    ("insurance_enrolment", "parquet", "parquet", Faults(mistyped=0.002)),
+    ("school_costs", "csv", "csv", Faults(mistyped=0.003)),
+    ("farm_income", "csv-gb18030", "csv-gb18030", Faults(mistyped=0.005)),
 ]
 _DAILY: list[tuple[str, Shape, Shape, Faults]] = [
-    ("disability_register", "csv", "csv", Faults(0.002)),
-    ("help_requests", "csv-bom", "csv-bom", Faults(0.004, 0.002)),
+    ("disability_register", "csv", "csv", Faults(mistyped=0.002)),
+    ("help_requests", "csv-bom", "csv-bom", Faults(mistyped=0.004, missing=0.002)),
 ]
 
 
@@ -63,7 +63,13 @@ def _feed(
     daily: bool = False,
 ) -> PlaceFeed:
     return PlaceFeed(
-        name, _rows(life, life.books[name]), history, monthly, faults, daily=daily, sparse=sparse
+        name=name,
+        rows=_rows(life, life.books[name]),
+        history=history,
+        monthly=monthly,
+        faults=faults,
+        daily=daily,
+        sparse=sparse,
     )
 
 
@@ -79,4 +85,4 @@ def _allowances(life: Life) -> PlaceFeed:
         numbers, clock = life.people.numbers, life.clock
         return (life.allowances.table(month, numbers, clock) for month in range(first, after))
 
-    return PlaceFeed("allowances_paid", rows, "parquet", "csv", _AMOUNTS)
+    return PlaceFeed(name="allowances_paid", rows=rows, history="parquet", monthly="csv", faults=_AMOUNTS)

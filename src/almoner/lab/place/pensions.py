@@ -14,7 +14,7 @@ from almoner.lab.place.people import People
 _YEARLY_RISE = 1.03  # every July
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pensions:
     """By pensioner: CNY a month before any rise, first and last month, and a month of suspension."""
 
@@ -62,11 +62,11 @@ def retire(people: People, clock: Clock, rng: Rng) -> Pensions:
     amount = np.where(employee, lognormal(rng, 2900, 0.25, count), lognormal(rng, 205, 0.14, count))
     suspended = np.where(rng.random(count) < 0.02, rng.integers(0, clock.months - 1, count), -9)
     return Pensions(
-        person,
-        employee,
-        np.round(amount, 1),
-        clock.month_of(sixty[person]),
-        clock.month_of(people.gone_on[person]),
-        suspended,
-        np.cumsum(clock.month_of_year == 7),
+        person=person,
+        employee=employee,
+        amount=np.round(amount, 1),
+        first=clock.month_of(sixty[person]),
+        last=clock.month_of(people.gone_on[person]),
+        suspended=suspended,
+        rises=np.cumsum(clock.month_of_year == 7),
     )

@@ -61,7 +61,7 @@ _RELATION_WITH_ADULT_HEAD = np.array([3, 3, 0, 1, 2, 2, 2])
 _RELATION_WITH_ELDER_HEAD = np.array([0, 1, 2, 2, 2, 4, 4])
 
 
-@dataclass
+@dataclass(kw_only=True)
 class People:
     """Persons by position, ordered by household; households by position. Ages are in years at `until`."""
 

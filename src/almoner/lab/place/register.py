@@ -21,7 +21,7 @@ RESIDENT, AWAY, MOVED_OUT, DECEASED = range(4)
 _PHONE_PREFIX = "142"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Register:
     """What the office holds, and the days on which it entered each person and each change of status."""
 
@@ -85,14 +85,14 @@ def write_down(people: People, land: Land, clock: Clock, rng: Rng) -> Register:
     status, since = _last_status(people)
     delay = np.where(status == DECEASED, rng.integers(3, 35, count), rng.integers(5, 60, count))
     return Register(
-        _names(people, rng),
-        _addresses(people, land, rng),
-        _phones(people, rng),
-        pa.array(land.village_codes()),
-        np.maximum(before, born),
-        status,
-        since,
-        since + delay.astype("timedelta64[D]"),
+        name=_names(people, rng),
+        address=_addresses(people, land, rng),
+        phone=_phones(people, rng),
+        area_code=pa.array(land.village_codes()),
+        entered_on=np.maximum(before, born),
+        status=status,
+        status_since=since,
+        changed_on=since + delay.astype("timedelta64[D]"),
     )
 
 

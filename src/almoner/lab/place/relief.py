@@ -41,7 +41,7 @@ class Losses:
             "loss": self.loss[rows],
             "house_damaged": damaged,
         }
-        return Book(_householder(people)[home], columns, self.counted[rows])
+        return Book(person=_householder(people)[home], columns=columns, known_on=self.counted[rows])
 
 
 @dataclass(frozen=True)

@@ -56,4 +56,4 @@ def ask(people: People, needs: Needs, clock: Clock, rng: Rng) -> Book:
         "channel": words(_CHANNELS, channel),
         "matter": words(_MATTERS, matter[kept]),
     }
-    return Book(person[kept], columns, day[kept])
+    return Book(person=person[kept], columns=columns, known_on=day[kept])

@@ -20,7 +20,7 @@ _STATUSES = ["enrolled", "left", "graduated"]
 ENROLLED, LEFT, GRADUATED = range(3)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class School:
     """Pupils by row; `started` is the calendar year in which they entered the first grade.
 

@@ -15,7 +15,7 @@ NO_MONTH = 10**6
 FLOOD, FIRE, LANDSLIDE, STORM, OTHER = range(5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shocks:
     """By person, or by household for disasters: month (NO_MONTH for never) and how many months it lasts."""
 
@@ -40,16 +40,16 @@ def strike(people: People, work: Livelihoods, clock: Clock, rng: Rng) -> Shocks:
     pupils = np.flatnonzero((people.age > 7) & (people.age < 18.5))
     struck, struck_on, struck_by = _fires_and_storms(people, clock, rng)
     return Shocks(
-        job_lost,
-        np.clip(rng.gamma(2.2, 2.8, people.count), 2, 14).astype(np.int64),
-        ill,
-        ill_for,
-        cost,
-        died,
-        _months(people.count, _leaning_out(people, pupils, rng), clock, rng),
-        struck,
-        struck_on,
-        struck_by,
+        job_lost=job_lost,
+        job_lost_for=np.clip(rng.gamma(2.2, 2.8, people.count), 2, 14).astype(np.int64),
+        ill=ill,
+        ill_for=ill_for,
+        ill_cost=cost,
+        earner_died=died,
+        disengaged=_months(people.count, _leaning_out(people, pupils, rng), clock, rng),
+        disaster=struck,
+        disaster_on=struck_on,
+        disaster_kind=struck_by,
     )
 
 
@@ -109,7 +109,7 @@ def _fires_and_storms(people: People, clock: Clock, rng: Rng) -> tuple[Ints, Day
     return months, days, kinds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loneliness:
     """Elders living alone by person, and what may go wrong there unseen. Days are NaT where nothing does."""
 
@@ -130,7 +130,9 @@ def elders_alone(people: People, clock: Clock, rng: Rng) -> Loneliness:
     frail = rng.random(count) < np.clip((people.age[elders] - 62) / 45, 0.05, 0.7)
     fell_on, found_on = _falls(frail, clock, rng)
     last, again = _silences(frail, clock, rng)
-    return Loneliness(elders, frail, fell_on, found_on, last, again)
+    return Loneliness(
+        elders=elders, frail=frail, fell_on=fell_on, found_on=found_on, last_contact=last, contact_again=again
+    )
 
 
 def _falls(frail: Bools, clock: Clock, rng: Rng) -> tuple[Days, Days]:

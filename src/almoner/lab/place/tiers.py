@@ -22,7 +22,7 @@ _MONITORED = ["unstable", "marginal", "sudden"]
 _YEAR = np.timedelta64(365, "D")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tier:
     """Persons recognised in a tier: the day, the end (NaT while it holds) and the grade of care (-1 for
     none)."""
@@ -37,16 +37,16 @@ class Tier:
     def book(self, rng: Rng) -> Book:
         """As the office keeps it."""
         book = Book(
-            self.person,
-            {
+            person=self.person,
+            columns={
                 "category": words(_CATEGORIES, self.category),
                 "recognised_on": self.since,
                 "valid_until": self.until,
                 "care_grade": words(_CARE, self.care),
             },
-            delayed(self.since, 0, 12, rng),
-            "ended_on",
-            self.ended,
+            known_on=delayed(self.since, 0, 12, rng),
+            closing="ended_on",
+            ended_on=self.ended,
         )
         return chosen_of(book, once(self.person * 5 + self.category, self.since))
 
@@ -116,7 +116,14 @@ def _tier(people: People, person: Ints, category: Ints, since: Days, clock: Cloc
     ended = np.fmin(np.fmin(until, gone), later)
     weights = rng.random(len(person)) + np.clip((people.age[person] - 60) / 100, 0, 0.3)
     care = np.where(category == EXTREME, np.digitize(weights, [0.75, 1.0]), -1)
-    return Tier(person, category, since, until, np.where(ended < clock.today, ended, NEVER), care)
+    return Tier(
+        person=person,
+        category=category,
+        since=since,
+        until=until,
+        ended=np.where(ended < clock.today, ended, NEVER),
+        care=care,
+    )
 
 
 def monitor(
@@ -157,18 +164,18 @@ def _monitored(
     member = np.flatnonzero((since[home] < clock.today) & ~(people.gone_on <= since[home]))
     at = home[member]
     return Book(
-        member,
-        {
+        person=member,
+        columns={
             "recognised_on": since[at],
             "kind": words(_MONITORED, kind[at]),
             "measures": measures[at],
             "stable_income_months": stable[at],
             "labour_capacity": able[at],
         },
-        delayed(since[at], 1, 10, rng),
-        "eliminated_on",
-        np.where(ended < clock.today, ended, NEVER)[at],
-        {"measures": measures[at] + 1, "stable_income_months": np.maximum(stable[at], 7)},
+        known_on=delayed(since[at], 1, 10, rng),
+        closing="eliminated_on",
+        ended_on=np.where(ended < clock.today, ended, NEVER)[at],
+        later={"measures": measures[at] + 1, "stable_income_months": np.maximum(stable[at], 7)},
     )
 
 
@@ -184,7 +191,13 @@ class Posts:
     def book(self, rng: Rng) -> Book:
         """As the office keeps it."""
         columns = {"started_on": self.since, "pay": self.pay}
-        return Book(self.person, columns, delayed(self.since, 1, 15, rng), "ended_on", self.ended)
+        return Book(
+            person=self.person,
+            columns=columns,
+            known_on=delayed(self.since, 1, 15, rng),
+            closing="ended_on",
+            ended_on=self.ended,
+        )
 
 
 def post(people: People, per_head: Floats, work: Livelihoods, clock: Clock, rng: Rng) -> Posts:

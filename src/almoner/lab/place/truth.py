@@ -18,7 +18,7 @@ from almoner.lab.place.work import MIGRANT, Livelihoods
 NOBODY = -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Needs:
     """By need; `person` is -1 for a whole household's, `ended_on` NaT while it goes on, severity 0 to 1."""
 
@@ -31,7 +31,7 @@ class Needs:
     cause: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Living:
     """By household (row) and month (column) in CNY a month and head, savings in CNY a head; `heads` living
     in."""
@@ -64,7 +64,9 @@ class Living:
             short[:, month] = (gap - drawn) / line
             saved = 0.2 * np.maximum(per_head[:, month] - line, 0)
             left = np.minimum(left - drawn + saved, np.maximum(store, left - drawn))
-        return cls(heads, per_head, usual, savings, short, float(line))
+        return cls(
+            heads=heads, per_head=per_head, usual=usual, savings=savings, short=short, line=float(line)
+        )
 
 
 def _median(values: Floats, weights: Ints) -> float:
@@ -94,13 +96,13 @@ def needs(
 def joined(*parts: Needs) -> Needs:
     """All of them, one after another."""
     return Needs(
-        [need for part in parts for need in part.need],
-        np.concatenate([part.household for part in parts]),
-        np.concatenate([part.person for part in parts]),
-        np.concatenate([part.started_on for part in parts]),
-        np.concatenate([part.ended_on for part in parts]),
-        np.concatenate([part.severity for part in parts]),
-        [cause for part in parts for cause in part.cause],
+        need=[need for part in parts for need in part.need],
+        household=np.concatenate([part.household for part in parts]),
+        person=np.concatenate([part.person for part in parts]),
+        started_on=np.concatenate([part.started_on for part in parts]),
+        ended_on=np.concatenate([part.ended_on for part in parts]),
+        severity=np.concatenate([part.severity for part in parts]),
+        cause=[cause for part in parts for cause in part.cause],
     )
 
 
@@ -147,13 +149,13 @@ def _of_education(people: People, living: Living, school: School, clock: Clock) 
     person = school.person[rows]
     severity = np.maximum(school.disengagement(clock.months - 1)[rows], 0.2)
     return Needs(
-        ["education"] * len(rows),
-        people.household[person],
-        person,
-        clock.starts[months[rows]],
-        np.full(len(rows), NEVER),
-        severity,
-        ["disengagement"] * len(rows),
+        need=["education"] * len(rows),
+        household=people.household[person],
+        person=person,
+        started_on=clock.starts[months[rows]],
+        ended_on=np.full(len(rows), NEVER),
+        severity=severity,
+        cause=["disengagement"] * len(rows),
     )
 
 
@@ -168,13 +170,13 @@ def _of_isolation(people: People, lonely: Loneliness, clock: Clock) -> Needs:
     person = lonely.elders[rows]
     severity = np.r_[np.full(len(fell), 1.0), np.full(len(silent), 0.5)]
     return Needs(
-        ["isolation"] * len(rows),
-        people.household[person],
-        person,
-        started,
-        np.where(ended >= clock.today, NEVER, ended),
-        severity,
-        ["fall"] * len(fell) + ["no_contact"] * len(silent),
+        need=["isolation"] * len(rows),
+        household=people.household[person],
+        person=person,
+        started_on=started,
+        ended_on=np.where(ended >= clock.today, NEVER, ended),
+        severity=severity,
+        cause=["fall"] * len(fell) + ["no_contact"] * len(silent),
     )
 
 
@@ -199,7 +201,15 @@ def household_needs(
 ) -> Needs:
     ended = np.where(after < clock.months, clock.starts[after] - np.timedelta64(1, "D"), NEVER)
     nobody = np.full(len(household), NOBODY)
-    return Needs([need] * len(household), household, nobody, clock.starts[first], ended, severity, cause)
+    return Needs(
+        need=[need] * len(household),
+        household=household,
+        person=nobody,
+        started_on=clock.starts[first],
+        ended_on=ended,
+        severity=severity,
+        cause=cause,
+    )
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _GAP_HAZARD = np.array([0.001, 0.008, 0.011, 0.018])  # a month, by sector
 _CHANGE_HAZARD, _PAID_LATE_HAZARD, _QUIET_HAZARD, _GROWTH = 0.008, 0.002, 0.012, 1.003
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Jobs:
     """Insured jobs by worker (row) and month (column); wages in CNY a month as the register has them.
 
@@ -71,18 +71,18 @@ def employ(people: People, work: Livelihoods, shocks: Shocks, clock: Clock, rng:
     wage *= _late_payment(spells.employer, rng)
     share = np.where(spells.changed, rng.uniform(0.2, 0.8, wage.shape), 0).astype(np.float32)
     return Jobs(
-        workers,
-        spells.employer,
-        wage * (1 - share),
-        spells.former,
-        wage * share,
-        earned,
-        spells.out,
-        spells.lost,
+        workers=workers,
+        employer=spells.employer,
+        wage=wage * (1 - share),
+        former_employer=spells.former,
+        former_wage=wage * share,
+        earned=earned,
+        out=spells.out,
+        lost=spells.lost,
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Spells:
     employer: Ints
     former: Ints
@@ -116,7 +116,15 @@ class _Spells:
             employer[:, month], out[:, month], lost[:, month] = current, rest > 0, by_loss & (rest > 0)
             rest = np.maximum(rest - 1, 0)
         scrap = np.where(rng.random(count) < 0.65, 0.05, rng.uniform(0.1, 0.6, count))
-        return cls(employer, former, out, lost, changed, rng.uniform(0.4, 0.95, count), scrap)
+        return cls(
+            employer=employer,
+            former=former,
+            out=out,
+            lost=lost,
+            changed=changed,
+            bridge=rng.uniform(0.4, 0.95, count),
+            scrap=scrap,
+        )
 
 
 def _hire(work: Livelihoods, workers: Ints, rng: Rng) -> Ints:
@@ -149,7 +157,7 @@ def _late_payment(employer: Ints, rng: Rng) -> Floats:
     return np.take_along_axis(factor, employer, axis=0).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Unemployment:
     """Registered spells without an insured job; days are NaT and benefits NaN where there is none."""
 
@@ -197,7 +205,14 @@ def register(jobs: Jobs, clock: Clock, rng: Rng) -> Unemployment:
         rng.random(size) < np.where(lost, 0.75, 0.0), np.round(lognormal(rng, 1480, 0.05, size), -1), np.nan
     )
     reason = np.where(lost, rng.integers(3, 5, size), rng.integers(0, 3, size))
-    return Unemployment(jobs.workers[row], days, ended, lost, reason, benefit)
+    return Unemployment(
+        person=jobs.workers[row],
+        registered_on=days,
+        ended_on=ended,
+        dismissed=lost,
+        reason=reason,
+        benefit=benefit,
+    )
 
 
 def _next_month_in_work(out: Bools, row: Ints, month: Ints) -> Ints:

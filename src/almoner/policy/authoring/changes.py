@@ -45,7 +45,8 @@ class PackChange:
 
 
 def changes(old: Pack, new: Pack) -> list[PackChange]:
-    """All differences in what the packs decide, rules before names and calendars; empty when there are none."""
+    """All differences in what the packs decide, rules before names and calendars; empty when there are
+    none."""
     parts = [field.name for field in dataclasses.fields(Pack) if field.name not in _NOT_POLICY]
     ordered = sorted(parts, key=lambda part: _FIRST.index(part) if part in _FIRST else len(_FIRST))
     return [c for part in ordered for c in _part(part, getattr(old, part), getattr(new, part))]

@@ -23,7 +23,7 @@ _MARKS: tuple[tuple[ReferenceStatus, tuple[str, ...]], ...] = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reference:
     """One thing that needs a source, and the source it names. `value` is the value of a parameter
     with its unit, or of a term, else empty."""
@@ -57,13 +57,13 @@ def _parameters(pack: Pack) -> Iterator[Reference]:
                 unit = f" {parameter.unit}" if parameter.unit and parameter.unit != "1" else ""
                 value = "ended" if dated.value is None else f"{dated.value}{unit}"
                 yield Reference(
-                    "parameters",
-                    parameter.id,
-                    parameter.label,
-                    where,
-                    value,
-                    dated.reference,
-                    standing(dated.reference),
+                    part="parameters",
+                    item=parameter.id,
+                    label=parameter.label,
+                    where=where,
+                    value=value,
+                    reference=dated.reference,
+                    standing=standing(dated.reference),
                 )
 
 
@@ -72,17 +72,49 @@ def _terms(pack: Pack) -> Iterator[Reference]:
         for dated in term.values:
             where, value = f"from {dated.since}", in_brief(dated.value)
             mark = standing(dated.reference)
-            yield Reference("terms", term.id, term.label, where, value, dated.reference, mark)
+            yield Reference(
+                part="terms",
+                item=term.id,
+                label=term.label,
+                where=where,
+                value=value,
+                reference=dated.reference,
+                standing=mark,
+            )
 
 
 def _rules(pack: Pack) -> Iterator[Reference]:
     for c in pack.categories.values():
-        yield Reference("categories", c.id, c.label, "", "", c.reference, standing(c.reference))
+        yield Reference(
+            part="categories",
+            item=c.id,
+            label=c.label,
+            where="",
+            value="",
+            reference=c.reference,
+            standing=standing(c.reference),
+        )
     for p in pack.programmes.values():
-        yield Reference("programmes", p.id, p.label, "", "", p.reference, standing(p.reference))
+        yield Reference(
+            part="programmes",
+            item=p.id,
+            label=p.label,
+            where="",
+            value="",
+            reference=p.reference,
+            standing=standing(p.reference),
+        )
 
 
 def _contracts(pack: Pack) -> Iterator[Reference]:
     for feed in pack.feeds.values():
         basis = feed.legal_basis
-        yield Reference("contracts", feed.id, feed.label, "", "", basis, standing(basis))
+        yield Reference(
+            part="contracts",
+            item=feed.id,
+            label=feed.label,
+            where="",
+            value="",
+            reference=basis,
+            standing=standing(basis),
+        )

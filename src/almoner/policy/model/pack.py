@@ -42,7 +42,7 @@ VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
 IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Property:
     """One column of a feed, from its contract."""
 
@@ -74,7 +74,7 @@ class Property:
         return None if self.role in VAULT_ROLES else self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Feed:
     """One contract: what a department delivers, under which terms."""
 
@@ -92,21 +92,25 @@ class Feed:
     late_after_days: int | None = None  # after its last complete day; None: never late
 
     def property_named(self, name: str) -> Property | None:
+        """The property with this name; None when there is none."""
         return next((p for p in self.properties if p.name == name), None)
 
     def with_role(self, role: Role) -> Property | None:
+        """The first property with this role; None when there is none."""
         return next((p for p in self.properties if p.role is role), None)
 
     @property
     def key(self) -> tuple[Property, ...]:
+        """The properties that identify a row."""
         return tuple(p for p in self.properties if p.key)
 
     @property
     def event_time(self) -> Property | None:
+        """The property that says when a row was true; None when there is none."""
         return self.with_role(Role.EVENT_TIME)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of an indicator."""
 
@@ -118,7 +122,7 @@ class Column:
     reads: frozenset[tuple[str, str]] = frozenset()  # (feed, property) pairs, conditions and joins included
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Indicator:
     """A SELECT that gives at most one row a subject. Its first column is `person_id` or `household_id`."""
 
@@ -130,7 +134,7 @@ class Indicator:
     parameters: tuple[str, ...] = ()  # without :as_of, :known_at
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Timeline:
     """A SELECT for case workers: at most one `value` a subject and `month`. No rule reads it.
 
@@ -166,6 +170,8 @@ class NaiveRule:
 
 @dataclass(frozen=True)
 class ParameterValue:
+    """A value of a parameter from the day `since` on."""
+
     since: dt.date
     value: float | int | str | bool | None  # None: ended
     reference: str
@@ -187,17 +193,20 @@ class Parameter:
 
     @property
     def by_area(self) -> bool:
+        """Whether some area has values of its own."""
         return any(area is not None for area in self.areas)
 
 
 @dataclass(frozen=True)
 class Level:
+    """A level of a signal: when it holds, and within what time it is confirmed."""
+
     id: str
     when: Condition | None  # None: the level that is left
     within: Term
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Signal:
     """A need: when it holds, how severe it is, who confirms it, within what time."""
 
@@ -227,11 +236,13 @@ class AmountStep:
 
 @dataclass(frozen=True)
 class Exclusion:
+    """A condition under which a programme is not given."""
+
     label: Words
     when: Condition
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Programme:
     """A support: who is eligible, how much, who delivers, by when, how the family takes part."""
 
@@ -255,7 +266,7 @@ class Programme:
 CONSOLE = "console"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PackDepartment:
     """Who acts. `inbox` is CONSOLE or the address of its own system; `identity` what it needs of a
     resident to deliver."""
@@ -268,7 +279,7 @@ class PackDepartment:
     identity: tuple[str, ...] = ("number", "name")  # fields of the vault
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScenarioCase:
     """One household with its records, and the results that the pack must give."""
 
@@ -290,7 +301,7 @@ class ScenarioCase:
     )  # came later, same keys
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Panel:
     """A real panel that the pack is evaluated on: a data set that a package ships, mapped to feeds."""
 
@@ -303,7 +314,7 @@ class Panel:
     order_by: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pack:
     """A pack that has passed `almoner pack check`."""
 
@@ -334,6 +345,7 @@ class Pack:
 
     @property
     def membership_feed(self) -> Feed:
+        """The population register, which says who lives with whom."""
         return next(f for f in self.feeds.values() if f.membership)
 
     @cached_property

@@ -32,7 +32,7 @@ class Guard:
     when: Condition
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exit:
     """When a person is asked whether a recognition still fits. Nothing ends by itself."""
 
@@ -53,7 +53,7 @@ class Review:
     within: Term
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Category:
     """A tier of people whom the law recognises: who is proposed, who holds it, and when it is reviewed."""
 
@@ -121,7 +121,7 @@ class SupportDuration:
     unit: Literal["days", "months", "years"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProgrammeTerms:
     """How a programme is given, besides to whom and how much."""
 

@@ -31,7 +31,7 @@ class ThemeLine:
     department: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Alarm:
     """When an area's own rate of new signals counts as a jump. Thresholds are expressions over parameters."""
 
@@ -61,7 +61,7 @@ class AreaLayer:
     alarm: Alarm | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Watch:
     """The four layers, each with what it is called. A layer that the pack does not use is empty or None."""
 

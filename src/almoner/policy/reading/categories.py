@@ -113,12 +113,12 @@ class CategoryReader(RuleReader):
             for n, g in enumerate(shape.exit.guards)
         )
         return Exit(
-            shape.exit.question,
-            self.compiled("exit", "when"),
-            guards,
-            shape.exit.check,
-            shape.exit.department or shape.department,
-            term(shape.exit.within),
+            question=shape.exit.question,
+            when=self.compiled("exit", "when"),
+            guards=guards,
+            check=shape.exit.check,
+            department=shape.exit.department or shape.department,
+            within=term(shape.exit.within),
         )
 
 

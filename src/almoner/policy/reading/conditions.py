@@ -22,7 +22,7 @@ from almoner.policy.sql.words_of_sql import forbidden_functions, parse_advice
 _ALWAYS = frozenset({"as_of"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KnownColumn:
     """What a condition may know about one column of an indicator."""
 

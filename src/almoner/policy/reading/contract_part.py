@@ -32,6 +32,7 @@ class ContractPart:
         self.report = report
 
     def fault(self, path: Path, rule: str, message: str, advice: str) -> None:
+        """Add a finding at `path`."""
         self.report.at(self.document, path, rule, message, advice)
 
     def extras(self, path: Path, known: frozenset[str]) -> dict[str, tuple[Any, Path]]:
@@ -65,6 +66,7 @@ class ContractPart:
                 )
 
     def check_label(self, extras: Extras) -> None:
+        """Report a label that is not a text in every language of the pack."""
         label, path = extras.get("label", ({}, ()))
         if not isinstance(label, dict):
             self.fault(path, "wrong-type", "`label` needs words per language.", "Write {en: ..., zh: ...}.")
@@ -72,6 +74,7 @@ class ContractPart:
             fitting.check_translations(self.document, path, self.context.languages, self.report)
 
     def check_one_of(self, extras: Extras, name: str, known: Iterable[str]) -> None:
+        """Report the addition `name` where its value is not one of the `known`."""
         value, path = extras.get(name, (None, ()))
         if value is not None and value not in known:
             self.fault(
@@ -82,6 +85,7 @@ class ContractPart:
             )
 
     def check_purposes(self, extras: Extras) -> None:
+        """Report purposes that the pack does not have."""
         value, path = extras.get("purposes", ([], ()))
         if not isinstance(value, list):
             self.fault(path, "wrong-type", "`purposes` is not a list.", "Write [one, another].")

@@ -12,13 +12,13 @@ from almoner.policy.reading.sources import Sources
 from almoner.policy.report import Report
 
 
-def read_head(found: Sources, report: Report) -> Document | None:
+def read_head(pack_sources: Sources, report: Report) -> Document | None:
     """pack.yaml, checked; None when it is missing or does not parse."""
-    if sources.PACK not in found.layers:
-        missing = sources.missing_pack(found.folder)
+    if sources.PACK not in pack_sources.layers:
+        missing = sources.missing_pack(pack_sources.folder)
         report.add(missing.file, missing.line, missing.rule, missing.message, missing.advice)
         return None
-    head = found.document(sources.PACK, report)
+    head = pack_sources.document(sources.PACK, report)
     if head is not None:
         fitting.fit(head, shapes.PackShape, report)
         fitting.check_translations(head, ("label",), languages(head), report)
@@ -34,13 +34,13 @@ def languages(head: Document | None) -> tuple[str, ...]:
 
 
 def read_departments(
-    found: Sources, head: Document | None, report: Report
+    pack_sources: Sources, head: Document | None, report: Report
 ) -> dict[str, PackDepartment | None] | None:
     """The departments by id, None for those with a fault; None when the file is missing or does not parse."""
-    document = found.document(sources.DEPARTMENTS, report)
+    document = pack_sources.document(sources.DEPARTMENTS, report)
     if document is not None:
         return _DepartmentsReader(document, report).departments(languages(head))
-    if sources.DEPARTMENTS not in found.layers:
+    if sources.DEPARTMENTS not in pack_sources.layers:
         message, advice = "There is no departments.yaml.", "Add one: somebody must act."
         report.add(sources.DEPARTMENTS, 1, "missing-file", message, advice)
     return None
@@ -64,11 +64,13 @@ class _DepartmentsReader:
         self._inbox(name, shape.inbox)
         identity = tuple(shape.identity)
         if shape.hours is None:
-            return PackDepartment(name, shape.label, shape.inbox, identity=identity)
+            return PackDepartment(id=name, label=shape.label, inbox=shape.inbox, identity=identity)
         times = self._times(name, shape.hours)
         if len(times) < 2:
             return None
-        return PackDepartment(name, shape.label, shape.inbox, times[0], times[1], identity)
+        return PackDepartment(
+            id=name, label=shape.label, inbox=shape.inbox, opens=times[0], closes=times[1], identity=identity
+        )
 
     def _times(self, name: str, hours: shapes.Hours) -> list[dt.time]:
         """When the department opens and closes; fewer than two times when one cannot be read."""

@@ -186,7 +186,15 @@ class IndicatorReader(StatementReader):
         unit = self._document.get("columns", name, "unit")
         parsed = fitting.unit(self._document, ("columns", name, "unit"), unit, self._atoms, self._report)
         reads = relation.columns.get(name, NOTHING) | relation.rows
-        return KnownColumn(name, self._name, subject, parsed, reads, self._sql.file, lineage.sites)
+        return KnownColumn(
+            name=name,
+            indicator=self._name,
+            subject=subject,
+            unit=parsed,
+            reads=reads,
+            file=self._sql.file,
+            lines=lineage.sites,
+        )
 
 
 def _indicator(
@@ -199,10 +207,19 @@ def _indicator(
     columns = tuple(_column(column, shape.columns[column.name]) for column in known)
     parameters = tuple(p for p in sql.parameters if p not in {"as_of", "known_at"})
     statement = watermarks.typed(sql.statement, watermarked)
-    return Indicator(name, shape.subject, statement, shape.label, columns, parameters)
+    return Indicator(
+        id=name,
+        subject=shape.subject,
+        sql=statement,
+        label=shape.label,
+        columns=columns,
+        parameters=parameters,
+    )
 
 
 def _column(known: KnownColumn, shape: shapes.ColumnShape) -> Column:
     unit = None if shape.unit is None else str(shape.unit)
     feeds = tuple(sorted({feed for feed, _ in known.reads}))
-    return Column(known.name, shape.label, unit, shape.meaning, feeds, known.reads)
+    return Column(
+        name=known.name, label=shape.label, unit=unit, meaning=shape.meaning, feeds=feeds, reads=known.reads
+    )

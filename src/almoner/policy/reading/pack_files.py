@@ -24,8 +24,8 @@ class PackFiles:
     `languages` are the tags of pack.yaml in which every text must be given.
     """
 
-    def __init__(self, found: Sources, languages: tuple[str, ...], report: Report) -> None:
-        self._sources = found
+    def __init__(self, pack_sources: Sources, languages: tuple[str, ...], report: Report) -> None:
+        self._sources = pack_sources
         self._languages = languages
         self._report = report
 
@@ -84,10 +84,10 @@ class PackFiles:
         return document
 
 
-def parse_all(found: Sources, report: Report) -> None:
+def parse_all(pack_sources: Sources, report: Report) -> None:
     """Report the YAML and SQL files that do not parse, where names cannot be checked yet."""
     for folder in sources.FOLDERS:
-        for file in found.in_folder(folder):
+        for file in pack_sources.in_folder(folder):
             read(file.shown, file.content, report.add)
-        for file in found.in_folder(folder, ".sql"):
+        for file in pack_sources.in_folder(folder, ".sql"):
             SqlText(file.shown, file.content, report)

@@ -13,7 +13,7 @@ from almoner.policy.reading.conditions import ConditionReader, KnownColumn, Pars
 from almoner.policy.report import Report, instead
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ground:
     """What the rules of a pack may refer to."""
 

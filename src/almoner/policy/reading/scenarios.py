@@ -111,16 +111,16 @@ class ScenarioReader:
         amounts = {k: _amount(v) for k, v in scenario.expect.programmes.items()}
         standings = {k: None if v == _UNKNOWN else v for k, v in scenario.expect.categories.items()}
         return ScenarioCase(
-            scenario.name,
-            file,
-            line,
-            scenario.as_of,
-            scenario.complete_through,
-            records,
-            expected,
-            amounts,
-            standings,
-            corrections,
+            name=scenario.name,
+            file=file,
+            line=line,
+            as_of=scenario.as_of,
+            complete_through=scenario.complete_through,
+            records=records,
+            signals=expected,
+            programmes=amounts,
+            categories=standings,
+            corrections=corrections,
         )
 
     def _records(

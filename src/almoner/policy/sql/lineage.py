@@ -45,11 +45,11 @@ class Lineage:
                 bool(node.args.get("by_name")),
             )
         if isinstance(node, exp.Select):
-            return self._select(node, Scope(known, outer))
+            return self._select(node, Scope(ctes=known, outer=outer))
         if isinstance(node, exp.Table):
-            return self._source(node, Scope(known, outer))
+            return self._source(node, Scope(ctes=known, outer=outer))
         if isinstance(node, exp.Values):
-            return self._values(node, Scope(known, outer))
+            return self._values(node, Scope(ctes=known, outer=outer))
         self._text.fault(
             node, "sql-form", "This form of SQL is not read in a pack.", "Write it as SELECT ... FROM ..."
         )
@@ -81,7 +81,14 @@ class Lineage:
         personal = any(r.personal for r in scope.sources.values())
         ids = frozenset(scope.alias_ids)
         opaque = any(r.opaque for r in scope.sources.values()) and select.is_star
-        return Relation(columns, scope.rows, ids, unique_columns(select, unique), personal, opaque)
+        return Relation(
+            columns=columns,
+            rows=scope.rows,
+            ids=ids,
+            unique=unique_columns(select, unique),
+            personal=personal,
+            opaque=opaque,
+        )
 
     def _from(self, select: exp.Select, scope: Scope) -> frozenset[tuple[str, str]] | None:
         """Fill the scope's sources. Gives the (source, column) pairs that stay unique, where provable."""
@@ -144,12 +151,14 @@ class Lineage:
     def _source(self, node: exp.Expr, scope: Scope) -> Relation:
         if isinstance(node, exp.Lateral):
             return (
-                self._source(node.this, Scope(scope.ctes, scope))
+                self._source(node.this, Scope(ctes=scope.ctes, outer=scope))
                 if isinstance(node.this, exp.Query)
                 else self._function(node, scope)
             )
         if isinstance(node, exp.Subquery):
-            inner = Scope(scope.ctes, scope if isinstance(node.parent, exp.Lateral) else scope.outer)
+            inner = Scope(
+                ctes=scope.ctes, outer=scope if isinstance(node.parent, exp.Lateral) else scope.outer
+            )
             return self.query(node, scope.ctes, inner.outer)
         if isinstance(node, exp.Values):
             return self._values(node, scope)
@@ -200,13 +209,15 @@ class Lineage:
             return OPAQUE
         reads = self.reads(function, scope)
         named = [node.alias_or_name.lower(), "generate_series", "range", "unnest"]
-        return Relation(dict.fromkeys(_alias_columns(node) or [n for n in named if n], reads), rows=reads)
+        return Relation(
+            columns=dict.fromkeys(_alias_columns(node) or [n for n in named if n], reads), rows=reads
+        )
 
     def _values(self, node: exp.Values, scope: Scope) -> Relation:
         rows = [row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions]
         width = max((len(row) for row in rows), default=0)
         return Relation(
-            {
+            columns={
                 f"col{n}": self._union_reads((row[n] for row in rows if n < len(row)), scope)
                 for n in range(width)
             }
@@ -323,12 +334,12 @@ def _union(left: Relation, right: Relation, by_name: bool) -> Relation:
         }
     ids = frozenset(left.ids & right.ids) if by_name else left.ids
     return Relation(
-        columns,
-        left.rows | right.rows,
-        ids,
-        None,
-        left.personal or right.personal,
-        left.opaque or right.opaque,
+        columns=columns,
+        rows=left.rows | right.rows,
+        ids=ids,
+        unique=None,
+        personal=left.personal or right.personal,
+        opaque=left.opaque or right.opaque,
     )
 
 

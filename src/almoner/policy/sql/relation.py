@@ -14,7 +14,7 @@ NOTHING: Reads = frozenset()
 IDS = ("person_id", "household_id")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Relation:
     """A table, a CTE or a subquery."""
 
@@ -39,9 +39,9 @@ class Relation:
         return replace(self, columns={c: reads | more for c, reads in self.columns.items()}, rows=NOTHING)
 
 
-OPAQUE = Relation({}, opaque=True)
+OPAQUE = Relation(columns={}, opaque=True)
 FEED_TABLE = Relation(
-    {"feed": NOTHING, "complete_through": NOTHING, "received_at": NOTHING}, unique=frozenset({"feed"})
+    columns={"feed": NOTHING, "complete_through": NOTHING, "received_at": NOTHING}, unique=frozenset({"feed"})
 )
 
 
@@ -50,7 +50,7 @@ def of_feed(feed: Feed) -> Relation:
     columns = {p.fact_column: frozenset({(feed.id, p.name)}) for p in feed.properties if p.fact_column}
     key = frozenset(p.fact_column for p in feed.key if p.fact_column)
     return Relation(
-        columns,
+        columns=columns,
         rows=_existence(feed),
         ids=frozenset(IDS) & columns.keys(),
         unique=key or None,
@@ -63,7 +63,13 @@ def of_feed(feed: Feed) -> Relation:
 def of_member(feed: Feed) -> Relation:
     """`member(person_id, household_id)`, made from the population register."""
     columns = {p.fact_column: frozenset({(feed.id, p.name)}) for p in feed.properties if p.fact_column in IDS}
-    return Relation(columns, _existence(feed), frozenset(columns), frozenset({"person_id"}), personal=True)
+    return Relation(
+        columns=columns,
+        rows=_existence(feed),
+        ids=frozenset(columns),
+        unique=frozenset({"person_id"}),
+        personal=True,
+    )
 
 
 def _existence(feed: Feed) -> Reads:
@@ -79,7 +85,7 @@ def _advice(prop: Property) -> str:
     return "Names, numbers, phones and addresses do not exist as columns; leave it out."
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Scope:
     """What names mean inside one SELECT."""
 

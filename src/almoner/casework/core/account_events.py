@@ -1,0 +1,39 @@
+"""What an event about an account holds in the audit trail."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from almoner.casework.core.event_kinds import EventKind as K
+
+
+class Granted(TypedDict):
+    """What somebody may do."""
+
+    role: str
+    areas: list[str]
+    department: str | None
+    outside_name: str
+
+
+class UserMade(Granted):
+    kind: Literal[K.USER_MADE]
+    user: int
+    username: str
+
+
+class UserChanged(TypedDict):
+    kind: Literal[K.USER_CHANGED]
+    user: int
+    username: str
+    before: Granted
+    after: Granted
+
+
+UserKind = Literal[K.USER_OFF, K.USER_ON, K.USER_LINK, K.USER_PASSWORD, K.USER_SECOND_FACTOR_RESET]
+
+
+class UserEvent(TypedDict):
+    kind: UserKind
+    user: int
+    username: str
