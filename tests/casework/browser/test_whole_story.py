@@ -264,7 +264,7 @@ def _the_worker_tells_the_household(story: Story, worker: Hands) -> str:
     worker.press(page.locator("nav a[href='/queue/']"))
     worker.press(_row(story, page).locator("a").first)
     assert story.words["done"] in page.locator("main").inner_text()
-    first = page.locator("[name=told]").first
+    first = page.locator("[name=signals]").first
     worker.unfold(first)
     worker.mark(first)
     story.look(worker, "telling")
