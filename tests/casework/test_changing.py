@@ -32,26 +32,26 @@ Work = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[str | None]:
+def databases() -> Iterator[list[str]]:
     """An empty database of the test's server; none where casework is SQLite."""
     if SERVER is None:
-        yield None
+        yield []
         return
     import psycopg
 
     base = urlsplit(SERVER)
     with psycopg.connect(base._replace(path="/postgres").geturl(), autocommit=True) as server:
         server.execute("CREATE DATABASE two_people")
-        yield base._replace(path="/two_people").geturl()
+        yield [base._replace(path="/two_people").geturl()]
         server.execute("DROP DATABASE two_people WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")
-def at_once(base_home: Path, tmp_path_factory: pytest.TempPathFactory, database: str | None) -> Work:
+def at_once(base_home: Path, tmp_path_factory: pytest.TempPathFactory, databases: list[str]) -> Work:
     """Do several tasks at once, each in a process of its own, and give what each of them tells."""
     home = copied(base_home, tmp_path_factory.mktemp("two_people") / "home")
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
-    env = outside | ({"ALMONER_DATABASE_URL": database} if database else {})
+    env = outside | ({"ALMONER_DATABASE_URL": databases[0]} if databases else {})
 
     def work(*tasks: str) -> list[dict[str, Any]]:
         with ExitStack() as files:

@@ -28,9 +28,10 @@ def main() -> None:
 def prepare(_folder: Path, _name: str) -> None:
     """Two people of everywhere, and cases whose keys are in the opposite order to their households'."""
     from almoner.casework.models import Department
-    from casework.makers import Outbox
+    from casework.makers import Outbox, install_terms
 
     casework.migrate()
+    install_terms()
     Department.objects.create(id="relief", label={"en": "Relief office"})
     for name in ("ada", "ben"):
         casework.create_user(name, None, "lead", ["*"], None, name)
