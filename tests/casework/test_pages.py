@@ -183,7 +183,7 @@ def test_the_second_of_two_workers_is_told_on_the_page(
     assert signed_in(worker).post(address, seen).status_code == 302
     second = signed_in(colleague).post(address, seen)
     assert second.status_code == 409
-    assert "This case has changed since you opened it" in second.content.decode()
+    assert "This has changed since you opened it" in second.content.decode()
 
 
 def test_moves_are_post_only_and_need_the_csrf_token(case: Case, worker: User) -> None:
