@@ -38,7 +38,7 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 @dataclass(frozen=True)
 class Replaced:
-    """A row of the table: `word` gives way to `by` in the rooms `within`; in all trees when there are none."""
+    """A row of the table: `word` gives way to `by` in the rooms `within`, or everywhere without any."""
 
     word: str
     by: str
