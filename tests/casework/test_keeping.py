@@ -124,5 +124,5 @@ def test_a_backup_waits_for_no_worker_and_overwrites_nothing(
         assert "has a worker already" in run("backup", home, tmp_path / "file", database=first, code=1)
     assert "is there already" in run("backup", home, file, database=first, code=1)
     assert "is not empty" in run("restore", file, home, database=first, code=1)
-    assert "no folder" in run("backup", home, tmp_path / "nowhere" / "file", database=first, code=1)
+    assert "not a folder" in run("backup", home, tmp_path / "nowhere" / "file", database=first, code=1)
     assert list(tmp_path.iterdir()) == []

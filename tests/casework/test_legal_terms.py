@@ -24,6 +24,7 @@ from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Term
 from casework.makers import FRIDAY, Outbox, authorised_by_all, base_terms, install_terms
 from casework.moves import go
+from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -194,7 +195,7 @@ def test_levels_stand_on_pages_by_the_packs_names_colours_and_order(
         [[outbox.signal(2, level="low", working_days=9), outbox.signal(3, level="gone", working_days=9)]]
     )
     client = signed_in(lead)
-    page = client.get(reverse("queue")).content.decode()
+    page = markup(client.get(reverse("queue")))
     assert '<span class="app-level app-level--teal">Look soon</span>' in page
     assert '<span class="app-level">gone</span>' in page
     chosen = [page.index(f'<option value="{level}">') for level in ("low", "yellow", "gone")]
