@@ -196,8 +196,8 @@ def test_levels_stand_on_pages_by_the_packs_names_colours_and_order(
     )
     client = signed_in(lead)
     page = markup(client.get(reverse("queue")))
-    assert '<span class="app-level app-level--teal">Look soon</span>' in page
-    assert '<span class="app-level">gone</span>' in page
+    assert '<span class="app-level app-level--teal"> Look soon </span>' in page
+    assert '<span class="app-level"> gone </span>' in page
     chosen = [page.index(f'<option value="{level}">') for level in ("low", "yellow", "gone")]
     assert chosen == sorted(chosen)
     assert "Look soon" in client.get(reverse("case", args=[case.reference])).content.decode()
