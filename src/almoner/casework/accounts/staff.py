@@ -115,7 +115,7 @@ def switch(user: User, by: User, active: bool) -> None:
         user.is_active = active
         user.save(update_fields=["is_active"])
         end_sessions(user)
-        _tell(EventKind.USER_ON if active else EventKind.USER_OFF, user, by)
+        _record_event(EventKind.USER_ON if active else EventKind.USER_OFF, user, by)
 
 
 def reset_second_factor(user: User, by: User | None) -> None:
@@ -125,7 +125,7 @@ def reset_second_factor(user: User, by: User | None) -> None:
     with transaction.atomic():
         Authenticator.objects.filter(user=user).delete()
         end_sessions(user)
-        _tell(EventKind.USER_SECOND_FACTOR_RESET, user, by)
+        _record_event(EventKind.USER_SECOND_FACTOR_RESET, user, by)
 
 
 def link_for(user: User, by: User | None) -> str:
@@ -134,7 +134,7 @@ def link_for(user: User, by: User | None) -> str:
         user.set_unusable_password()
         user.save(update_fields=["password"])
         end_sessions(user)
-        _tell(EventKind.USER_LINK, user, by)
+        _record_event(EventKind.USER_LINK, user, by)
     number = urlsafe_base64_encode(force_bytes(user.pk))
     return f"{number}/{default_token_generator.make_token(user)}"
 
@@ -157,7 +157,7 @@ def end_sessions(user: User) -> None:
 def password_set(user: User, by: User | None) -> None:
     """Told after somebody has chosen a password."""
     with transaction.atomic():
-        _tell(EventKind.USER_PASSWORD, user, by)
+        _record_event(EventKind.USER_PASSWORD, user, by)
 
 
 def refuse_oneself(user: User, by: User) -> None:
@@ -179,7 +179,7 @@ def _grant(member: Membership) -> Granted:
     }
 
 
-def _tell(kind: UserKind, user: User, by: User | None) -> None:
+def _record_event(kind: UserKind, user: User, by: User | None) -> None:
     _record(UserEvent(kind=kind, user=user.pk, username=user.get_username()), by)
 
 

@@ -50,7 +50,9 @@ class NotifiedReferral(Protocol):
     def version(self) -> int: ...
 
 
-def tell(referrals: Iterable[NotifiedReferral], kind: str, now: dt.datetime, occasion: str = "") -> None:
+def queue_messages(
+    referrals: Iterable[NotifiedReferral], kind: str, now: dt.datetime, occasion: str = ""
+) -> None:
     """Queue an event of each referral whose department listens. `occasion` names what happened, where the
     version does not."""
     queue_events([(referral, kind, occasion) for referral in referrals], now)

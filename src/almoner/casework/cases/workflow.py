@@ -35,7 +35,7 @@ from almoner.casework.cases.guards import (
     works_there,
 )
 from almoner.casework.cases.moves import Act, Move, only
-from almoner.casework.cases.outgoing import tell
+from almoner.casework.cases.outgoing import queue_messages
 from almoner.casework.cases.status import RUNNING
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
@@ -115,7 +115,7 @@ def _send_out(referrals: Iterable[Referral], now: dt.datetime) -> None:
         referral.due_at = clocks.due(now, referral.within, referral.department)
         referral.version += 1
         referral.save(update_fields=["state", "sent_at", "due_at", "version"])
-    tell(sent, "sent", now)
+    queue_messages(sent, "sent", now)
 
 
 def _take_back(act: Act) -> list[MoveEvent]:
@@ -123,7 +123,7 @@ def _take_back(act: Act) -> list[MoveEvent]:
     referral = _named(act, RUNNING)
     referral.state, referral.version = ReferralState.TAKEN_BACK, referral.version + 1
     referral.save(update_fields=["state", "version"])
-    tell([referral], "taken_back", act.now)
+    queue_messages([referral], "taken_back", act.now)
     return act.with_referral(EventKind.REFERRAL_TAKEN_BACK, referral)
 
 

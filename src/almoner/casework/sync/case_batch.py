@@ -100,11 +100,11 @@ class CaseBatch:
         for referral in self._referrals_of[case.household_id]:
             if referral.state == ReferralState.PROPOSED and not referral.case.is_open:
                 before = referral.case.reference
-                self.tell(case, CarriedOver(kind=EventKind.CARRIED_OVER, key=referral.key, from_case=before))
+                self.emit(case, CarriedOver(kind=EventKind.CARRIED_OVER, key=referral.key, from_case=before))
                 referral.case = case
                 self.touch(referral)
 
-    def tell(self, case: CaseRow, event: CycleEvent) -> None:
+    def emit(self, case: CaseRow, event: CycleEvent) -> None:
         self.events.append(NewEvent(case, event))
 
     def message_department(self, row: ReferralRow, kind: str, occasion: str) -> None:

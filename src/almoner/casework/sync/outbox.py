@@ -124,7 +124,7 @@ def _open_case(case_batch: CaseBatch, change: Change, due: dt.datetime, evidence
         due_at=due,
     )
     opened = cycle_events.opened(change, evidence, earlier.reference if earlier else None)
-    case_batch.tell(case, opened)
+    case_batch.emit(case, opened)
     case_batch.open_case(case)
     return case
 
@@ -160,14 +160,14 @@ class Signals:
         held.cleared_on = change.as_of
         self.case_batch.touch(held)
         cleared = cycle_events.signal_cleared(change, held)
-        self.case_batch.tell(held.case, cleared)
+        self.case_batch.emit(held.case, cleared)
 
     def _update(self, held: SignalRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change):
             return
         changed = cycle_events.signal_changed(change, held, before)
-        self.case_batch.tell(held.case, changed)
+        self.case_batch.emit(held.case, changed)
         if self._more_urgent(change, held):
             held.due_at = min(held.due_at, self._due(change))
         self._write(held, change)
@@ -180,7 +180,7 @@ class Signals:
             self.case_batch, change, due, evidence
         )
         raised = cycle_events.signal_raised(change, due, evidence)
-        self.case_batch.tell(case, raised)
+        self.case_batch.emit(case, raised)
         if held is not None and held.case is case:
             held.raised_on, held.due_at, held.cleared_on = change.as_of, due, None
             self._write(held, change)
@@ -249,7 +249,7 @@ class Proposals:
         elif held.state in UNDECIDED:
             self._update(held, change)
         else:
-            self._tell(held, change)
+            self._emit_change(held, change)
 
     def _starts_anew(self, held: ReferralRow, change: Change) -> bool:
         """Of an ended case: it belongs to the case that followed, or is raised again after a closing."""
@@ -267,14 +267,14 @@ class Proposals:
             self.case_batch.message_department(held, "evidence_withdrawn", str(change.seq))
         self.case_batch.touch(held)
         cleared = cycle_events.proposal_cleared(change, held)
-        self.case_batch.tell(held.case, cleared)
+        self.case_batch.emit(held.case, cleared)
 
     def _update(self, held: ReferralRow, change: Change) -> None:
         before = _stored(held)
         if before == _incoming(change) and held.state == ReferralState.PROPOSED:
             return
         changed = cycle_events.proposal_changed(change, held, before)
-        self.case_batch.tell(held.case, changed)
+        self.case_batch.emit(held.case, changed)
         amount, asked_until = held.amount, held.check_due_at if held.state == ReferralState.PROPOSED else None
         held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
         _write_referral(held, change)
@@ -284,7 +284,7 @@ class Proposals:
             held.check_due_at = min(asked_until or due, due)
         self.case_batch.touch(held)
 
-    def _tell(self, held: ReferralRow, change: Change) -> None:
+    def _emit_change(self, held: ReferralRow, change: Change) -> None:
         if _stored(held) == _incoming(change) and held.evidence_cleared_on is None:
             return
         if held.evidence_cleared_on is not None and held.state in RUNNING:
@@ -292,7 +292,7 @@ class Proposals:
         held.evidence_cleared_on = None
         self.case_batch.touch(held)
         changed = cycle_events.evidence_changed(change, held)
-        self.case_batch.tell(held.case, changed)
+        self.case_batch.emit(held.case, changed)
 
     def _propose(self, change: Change) -> None:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
@@ -312,7 +312,7 @@ class Proposals:
             referral.check_due_at = self.clocks.due(change.known_at, check["within"], check["department"])
         self.case_batch.add(referral)
         raised = cycle_events.proposal_raised(change, referral)
-        self.case_batch.tell(case, raised)
+        self.case_batch.emit(case, raised)
 
     def _case_for(self, change: Change, due: dt.datetime) -> CaseRow:
         """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of

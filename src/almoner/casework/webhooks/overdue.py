@@ -10,7 +10,7 @@ from typing import Literal
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from almoner.casework.cases.changing import change_case_of, lock
-from almoner.casework.cases.outgoing import tell
+from almoner.casework.cases.outgoing import queue_messages
 from almoner.casework.cases.status import RUNNING, over, running
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.events import ReferralDue
@@ -30,8 +30,10 @@ def look(now: dt.datetime) -> int:
     left for the next time."""
     lead = _lead(now.date())
     soon = Q(due_at__gte=now, due_at__lt=now + lead, sent_at__lt=F("due_at") - lead)
-    reminded = [_tell(pk, "reminded", now) for pk in _without_message(running().filter(soon), "reminded")]
-    escalated = [_tell(pk, "escalated", now) for pk in _without_message(over(now), "escalated")]
+    reminded = [
+        _queue_once(pk, "reminded", now) for pk in _without_message(running().filter(soon), "reminded")
+    ]
+    escalated = [_queue_once(pk, "escalated", now) for pk in _without_message(over(now), "escalated")]
     return sum(reminded) + sum(escalated)
 
 
@@ -48,7 +50,7 @@ def _without_message(referrals: QuerySet[Referral], what: str) -> list[int]:
     )
 
 
-def _tell(pk: int, what: str, now: dt.datetime) -> bool:
+def _queue_once(pk: int, what: str, now: dt.datetime) -> bool:
     """False where it was answered or told meanwhile."""
     found = Referral.objects.values_list("case_id", flat=True).get(pk=pk)
     with change_case_of(found, touch=False) as (case, change):
@@ -67,5 +69,5 @@ def _tell(pk: int, what: str, now: dt.datetime) -> bool:
             due_at=referral.due_at.isoformat(),
         )
         change.record(change.goes_on_in(case) or case, event)
-        tell([referral], what, now, f"{referral.due_at:%Y%m%dT%H%M}")
+        queue_messages([referral], what, now, f"{referral.due_at:%Y%m%dT%H%M}")
     return True
