@@ -135,7 +135,7 @@ pack = compile_pack("base")
 with open_engine(Path(sys.argv[1])) as engine:
     print("moves", flush=True)
     while True:
-        compaction = Compaction(engine, pack.feeds, fewest=1, share=0, seconds=1e-9)
+        compaction = Compaction(engine=engine, feeds=pack.feeds, fewest=1, share=0, seconds=1e-9)
         compaction.rows = 20_000
         compaction.look()
         while compaction.step():

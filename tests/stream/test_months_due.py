@@ -56,11 +56,11 @@ def test_months_wait_for_what_comes_and_the_sweep_for_the_months(
     swept: Stream, few: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An event that comes while the first month is counted is taken in after it, before the second."""
-    look, looks = months._look, list[int]()
+    evaluate, evaluated = months._evaluate, list[int]()
 
-    def looked(*asked: Any) -> None:
-        looks.append(1)
-        if len(looks) == 2:
+    def evaluating(*asked: Any) -> None:
+        evaluated.append(1)
+        if len(evaluated) == 2:
             swept.put(
                 event(
                     "elderly_meters",
@@ -70,9 +70,9 @@ def test_months_wait_for_what_comes_and_the_sweep_for_the_months(
                     litres=3,
                 )
             )
-        look(*asked)
+        evaluate(*asked)
 
-    monkeypatch.setattr(months, "_look", looked)
+    monkeypatch.setattr(months, "_evaluate", evaluating)
     with working(swept, Clock(KNOWN_AT), day=AS_OF) as worker:
         assert worker.step()
         assert len(counted(swept)) == 1
@@ -113,7 +113,7 @@ def test_where_events_always_wait_months_delay_them_only_once(
 ) -> None:
     """After ten minutes without a quiet moment one month is counted; the next step assesses the dirty
     households."""
-    look, clock, numbers = months._look, Clock(KNOWN_AT), count(1)
+    evaluate, clock, numbers = months._evaluate, Clock(KNOWN_AT), count(1)
 
     def came() -> None:
         n = next(numbers)
@@ -123,11 +123,11 @@ def test_where_events_always_wait_months_delay_them_only_once(
             )
         )
 
-    def looked(*asked: Any) -> None:
+    def evaluating(*asked: Any) -> None:
         came()
-        look(*asked)
+        evaluate(*asked)
 
-    monkeypatch.setattr(months, "_look", looked)
+    monkeypatch.setattr(months, "_evaluate", evaluating)
     with working(swept, clock, day=AS_OF) as worker:
         came()
         worker.step()

@@ -114,8 +114,13 @@ class PlanCache:
                 self.made += 1  # after the buffer, so that a reader of the number finds it
             buffer.rows = rows
 
+    def all_buffers(self) -> dict[str, Buffer]:
+        """The buffers by name, as they are now: another connection may add one meanwhile."""
+        with self._lock:
+            return dict(self.buffers)
+
     def clear(self) -> None:
-        for name in self.buffers:
+        for name in self.all_buffers():
             self.empty(name)
 
     def was_seen(self, key: Key) -> bool:
@@ -156,9 +161,11 @@ class Plans:
         """Define in the catalogue the buffers and views that were added or changed."""
         buffers = self._cache.buffers
         if self._buffers_seen != self._cache.made:
-            self._buffers_seen = self._cache.made
+            self._buffers_seen = self._cache.made  # before the buffers, so that none made meanwhile is missed
             self._undefined = {
-                name for name, buffer in list(buffers.items()) if self._defined.get(name) is not buffer
+                name
+                for name, buffer in self._cache.all_buffers().items()
+                if self._defined.get(name) is not buffer
             }
         for name in [n for n in self._undefined if buffers[n].rows is not None]:
             self._define_buffer(name, buffers[name])
