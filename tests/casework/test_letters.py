@@ -239,7 +239,7 @@ def test_nothing_is_fetched(
     with pytest.raises(ValueError, match="fetches nothing"):
         letters._nothing("file:///etc/passwd")
     context = {
-        "told": [
+        "noticed": [
             (
                 '<img src="http://127.0.0.1:9/x.png">',
                 ['<link rel="stylesheet" href="http://127.0.0.1:9/x.css">'],
@@ -263,7 +263,7 @@ def test_a_name_that_is_long_leaves_the_window_of_the_envelope_alone(
         "sender": long,
         "place": "http://x/",
         "code": "a",
-        "told": [(long, [long] * 9)],
+        "noticed": [(long, [long] * 9)],
     }
     reader = PdfReader(io.BytesIO(letters.pdf(context, "zh-hans", large=True)))
     assert 5 < len(reader.pages) < 30

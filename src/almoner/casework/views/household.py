@@ -165,7 +165,7 @@ def _show(request: HttpRequest, notice: Notice, status: int = 200) -> HttpRespon
     context = {
         "notice": notice,
         "case": notice.case,
-        "told": _noticed(notice, present),
+        "noticed": _noticed(notice, present),
         "offers": offers(notice.case, present, own_page=True),
         "asked": _asked(notice.case, now),
         "authorisations": _authorisations(notice.case, now),

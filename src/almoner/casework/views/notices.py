@@ -73,7 +73,7 @@ def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict
         "address": first.address if first else None,
         "sender": words.in_language(owner.label) if owner else "",
         "place": request.build_absolute_uri(reverse("household-enter")),
-        "told": [
+        "noticed": [
             (
                 words.in_language(signal.body["label"]),
                 [words.in_language(sentence) for sentence, _rests in grievances.by_sentence(noticed)],
