@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+
 from almoner.engines.duck import DuckEngine
 from almoner.policy.model.pack import Feed, Property, Role
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
@@ -30,6 +32,13 @@ def number(n: int) -> str:
 def with_check_digit(body: str) -> str:
     check = (1 - 2 * int(body, 13)) % 11
     return body + ("X" if check == 10 else str(check))
+
+
+# Wages as CSV: the header, and two rows that are in order.
+WAGE_HEADER = ["resident_no", "month", "employer_code", "wage"]
+WAGE_HEAD = (",".join(WAGE_HEADER) + "\n").encode()
+GOOD_WAGE = f"{number(11)},2026-10,E,1\n".encode()
+LAST_WAGE = f"{number(12)},2026-10,E,1\n".encode()
 
 
 def _resident(*, key: bool = True) -> Property:
@@ -238,4 +247,13 @@ def write_csv(
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
+    return path
+
+
+def write_workbook(path: Path, rows: Iterable[Sequence[Any]]) -> Path:
+    """A workbook (.xlsx) with one sheet."""
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save(path)
     return path

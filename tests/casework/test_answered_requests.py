@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from almoner import casework, home
-from almoner.casework.core import inbox
 from almoner.casework.models import WalkIn
 from almoner.casework.residents import answered_walk_ins
-from almoner.casework.sync import pack_tables
-from almoner.policy.model.pack import Pack
-from almoner.registry.vault import SealedIdentity, create_key, open_vault
-from casework.conftest import NAME, NUMBER, PHONE
 from casework.reading import markup
 
 pytestmark = pytest.mark.django_db
 
 SignIn = Callable[[User], Client]
-
-
-UNKNOWN = "110101198001010010"
-
-
-WORDS = "The roof has come down over the kitchen."
-
-
-@pytest.fixture
-def desk(
-    db: None, base: Pack, departments: None, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
-    """An installation of the base pack whose registers know Mei, in household 1."""
-    made = home.create(tmp_path / "home", "base")
-    create_key(made.vault_key)
-    monkeypatch.setenv("ALMONER_HOME", str(made.folder))
-    settings.VAULT_KEY = str(made.vault_key)
-    casework.sync_departments(base)
-    pack_tables.sync(base)
-    vault = open_vault(made.vault_key)
-    clear = {"number": NUMBER, "name": NAME, "phone": PHONE}
-    sealed = {field: vault.seal(11, field, text) for field, text in clear.items()}
-    casework.identities().write([SealedIdentity(person_id=11, number_index=vault.index(NUMBER), **sealed)])
-    casework.sync_members([(1, 11, dt.date(2026, 11, 6))])
-    yield made.folder
-    inbox.inbox().close()
-    inbox._inbox.cache_clear()
-
-
-def form_data(**more: Any) -> dict[str, Any]:
-    return {"number": NUMBER, "text": WORDS, "matter": "housing", "name": NAME} | more
 
 
 def answered_requests_of(by: User, times: list[dt.datetime]) -> list[str]:

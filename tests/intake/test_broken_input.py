@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from almoner.registry.quarantine import entries
-from feeds import FEEDS, Place, number, with_check_digit, write_csv
+from feeds import (
+    FEEDS,
+    GOOD_WAGE,
+    LAST_WAGE,
+    WAGE_HEAD,
+    WAGE_HEADER,
+    Place,
+    number,
+    with_check_digit,
+    write_csv,
+    write_workbook,
+)
 
-WAGE_HEADER = ["resident_no", "month", "employer_code", "wage"]
 SCHOOL_HEADER = ["resident_no", "day", "grade", "boarding", "code", "seen_at"]
 REGISTER_HEADER = [
     "resident_no",
@@ -28,18 +36,6 @@ REGISTER_HEADER = [
     "phone",
     "updated_on",
 ]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path / "home", in_file=False)
-    place.take(
-        write_csv(tmp_path / "before.csv", WAGE_HEADER, [[number(1), "2026-09", "E0", "10"]]),
-        "wages",
-        "2026-11-01",
-    )
-    yield place
-    place.close()
 
 
 @dataclass(frozen=True)
@@ -187,9 +183,6 @@ def test_rows_that_contradict_each_other_are_all_set_aside(place: Place, tmp_pat
     assert [e.faults[0].line for e in entries(place.engine)] == [2, 3]
 
 
-GOOD = f"{number(11)},2026-10,E,1\n".encode()
-LAST = f"{number(12)},2026-10,E,1\n".encode()
-HEAD = (",".join(WAGE_HEADER) + "\n").encode()
 BROKEN_LINES = [
     pytest.param(b"a,b\n", "cells", id="too-few-cells"),
     pytest.param(b"a,2026-10,E,1,2,3\n", "cells", id="too-many-cells"),
@@ -208,19 +201,11 @@ def test_a_broken_line_costs_only_itself(
     place: Place, tmp_path: Path, line: bytes, rule: str, ending: bytes
 ) -> None:
     file = tmp_path / "d.csv"
-    file.write_bytes((HEAD + GOOD + line + LAST).replace(b"\n", ending))
+    file.write_bytes((WAGE_HEAD + GOOD_WAGE + line + LAST_WAGE).replace(b"\n", ending))
     receipt = place.take(file, "wages")
     assert (receipt.rows_new, receipt.rows_quarantined) == (2, 1)
     (entry,) = entries(place.engine)
     assert [(f.line, f.rule) for f in entry.faults] == [(3, rule)]
-
-
-def _xlsx(path: Path, rows: list[list[Any]]) -> Path:
-    book = openpyxl.Workbook()
-    for row in rows:
-        book.active.append(row)  # type: ignore[union-attr]
-    book.save(path)
-    return path
 
 
 @pytest.mark.parametrize(
@@ -235,7 +220,9 @@ def test_a_bad_cell_of_a_workbook_costs_its_row(
     place: Place, tmp_path: Path, cell: Any, column: str, rule: str
 ) -> None:
     bad = dict(zip(WAGE_HEADER, [number(12), "2026-10", "E", 5], strict=True)) | {column: cell}
-    file = _xlsx(tmp_path / "d.xlsx", [WAGE_HEADER, [number(11), "2026-10", "E", 5.5], list(bad.values())])
+    file = write_workbook(
+        tmp_path / "d.xlsx", [WAGE_HEADER, [number(11), "2026-10", "E", 5.5], list(bad.values())]
+    )
     receipt = place.take(file, "wages")
     assert (receipt.rows_new, receipt.rows_quarantined) == (1, 1)
     assert [(f.line, f.column, f.rule) for f in entries(place.engine)[0].faults] == [(3, column, rule)]

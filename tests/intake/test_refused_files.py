@@ -3,63 +3,16 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from almoner.errors import DeliveryRefused
-from feeds import Place, number, write_csv
-
-WAGE_HEADER = ["resident_no", "month", "employer_code", "wage"]
-
-
-SCHOOL_HEADER = ["resident_no", "day", "grade", "boarding", "code", "seen_at"]
-
-
-REGISTER_HEADER = [
-    "resident_no",
-    "name",
-    "birth_date",
-    "household_no",
-    "sex",
-    "address",
-    "phone",
-    "updated_on",
-]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path / "home", in_file=False)
-    place.take(
-        write_csv(tmp_path / "before.csv", WAGE_HEADER, [[number(1), "2026-09", "E0", "10"]]),
-        "wages",
-        "2026-11-01",
-    )
-    yield place
-    place.close()
-
-
-GOOD = f"{number(11)},2026-10,E,1\n".encode()
-
-
-LAST = f"{number(12)},2026-10,E,1\n".encode()
-
-
-HEAD = (",".join(WAGE_HEADER) + "\n").encode()
-
-
-def _xlsx(path: Path, rows: list[list[Any]]) -> Path:
-    book = openpyxl.Workbook()
-    for row in rows:
-        book.active.append(row)  # type: ignore[union-attr]
-    book.save(path)
-    return path
+from feeds import GOOD_WAGE, LAST_WAGE, WAGE_HEAD, WAGE_HEADER, Place, number, write_csv, write_workbook
 
 
 def _bytes(name: str, data: bytes) -> Callable[[Path], Path]:
@@ -85,12 +38,12 @@ def _truncated_parquet(folder: Path) -> Path:
 
 
 def _damaged_workbook(folder: Path) -> Path:
-    file = _xlsx(folder / "d.xlsx", [WAGE_HEADER])
+    file = write_workbook(folder / "d.xlsx", [WAGE_HEADER])
     file.write_bytes(file.read_bytes()[:900])
     return file
 
 
-PACKED = gzip.compress(HEAD + GOOD * 5000)
+PACKED = gzip.compress(WAGE_HEAD + GOOD_WAGE * 5000)
 
 
 REFUSALS = [
@@ -98,24 +51,26 @@ REFUSALS = [
     pytest.param(_bytes("d.csv", b"\n\n \n"), "empty", id="blank-lines-only"),
     pytest.param(_bytes("d.csv.gz", gzip.compress(b"")), "empty", id="empty-gzip"),
     pytest.param(_bytes("d.csv.gz", PACKED[:-30]), "truncated", id="truncated-gzip"),
-    pytest.param(_bytes("d.csv.gz", HEAD + GOOD), "gzip", id="not-a-gzip"),
+    pytest.param(_bytes("d.csv.gz", WAGE_HEAD + GOOD_WAGE), "gzip", id="not-a-gzip"),
     pytest.param(_bytes("d.csv", PACKED), "gzip", id="gzip-without-its-name"),
     pytest.param(_bytes("d.csv", b"resident_no,month,employer_code\n"), "wage", id="missing-column"),
-    pytest.param(_bytes("d.csv", GOOD + LAST), "lacks the columns", id="no-header"),
+    pytest.param(_bytes("d.csv", GOOD_WAGE + LAST_WAGE), "lacks the columns", id="no-header"),
     pytest.param(
-        _bytes("d.csv", HEAD.replace(b"month", b"wage") + GOOD), "more than once|lacks", id="doubled-column"
+        _bytes("d.csv", WAGE_HEAD.replace(b"month", b"wage") + GOOD_WAGE),
+        "more than once|lacks",
+        id="doubled-column",
     ),
     pytest.param(
         _bytes("d.csv", "resident_no,公民身份号码,month,employer_code,wage\n".encode()),
         "more than once",
         id="name-and-label",
     ),
-    pytest.param(_bytes("d.csv", (HEAD + GOOD).decode().encode("utf-16")), "UTF-16", id="utf-16"),
+    pytest.param(_bytes("d.csv", (WAGE_HEAD + GOOD_WAGE).decode().encode("utf-16")), "UTF-16", id="utf-16"),
     pytest.param(_bytes("d.xls", b"\xd0\xcf\x11\xe0"), "unknown kind", id="old-workbook"),
     pytest.param(_bytes("d.csv", b"\xd0\xcf\x11\xe0" + b"0" * 99), "xls", id="old-workbook-named-csv"),
     pytest.param(_bytes("d.pdf", b"%PDF-1.7"), "unknown kind", id="wrong-extension"),
     pytest.param(_bytes("d.parquet", b"PAR1 and no more"), "Parquet", id="not-parquet"),
-    pytest.param(_bytes("d.parquet", HEAD), "Parquet", id="csv-named-parquet"),
+    pytest.param(_bytes("d.parquet", WAGE_HEAD), "Parquet", id="csv-named-parquet"),
     pytest.param(_truncated_parquet, "Parquet", id="truncated-parquet"),
     pytest.param(
         _parquet(resident_no=["a"], month=[1], employer_code=["E"], wage=[1.0]),
@@ -134,7 +89,7 @@ REFUSALS = [
     ),
     pytest.param(_bytes("d.xlsx", b"PK\x03\x04 no workbook"), "xlsx", id="not-a-workbook"),
     pytest.param(_damaged_workbook, "xlsx", id="damaged-workbook"),
-    pytest.param(_bytes("d.jsonl", HEAD + GOOD), "JSON", id="csv-named-json"),
+    pytest.param(_bytes("d.jsonl", WAGE_HEAD + GOOD_WAGE), "JSON", id="csv-named-json"),
     pytest.param(_bytes("d.jsonl", b'{"other": 1}\n'), "lacks the columns", id="json-of-something-else"),
     pytest.param(_bytes("d.jsonl", b"\n"), "empty", id="empty-json"),
     pytest.param(lambda folder: folder / "missing.csv", "cannot be read", id="missing-file"),
