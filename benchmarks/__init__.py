@@ -1,1 +1,1 @@
-"""Speed and memory, with a lower bound and peers in the same run. Not part of the wheel."""
+"""Measure speed and memory, with a lower bound and peers in the same run. Not part of the wheel."""

@@ -1,5 +1,4 @@
-"""Makes up the changes of a cycle, for households without a place: `python -m benchmarks console` fills its
-console with them."""
+"""Make up the changes of a cycle without a place, to fill the console of `python -m benchmarks console`."""
 
 from __future__ import annotations
 
@@ -67,8 +66,7 @@ def changes(
 def lines(
     pack: Pack, wanted: Mapping[str, Sequence[int]], seed: int, today: dt.date
 ) -> Iterator[TimelineSeries]:
-    """A value by month for the households that each timeline is wanted for; of a resident, who has the
-    number of the household."""
+    """Values by month for the households of each timeline; the resident has the household's number."""
     months = [end.replace(day=1) for end in months_before(month_end(today), MONTHS - 1)]  # complete ones
     for timeline in pack.timelines.values():
         chance = random.Random(f"{seed} {timeline.id}")  # noqa: S311 - no secret

@@ -1,4 +1,4 @@
-"""Measures a pack's programmes on a real file, beside the same rules in OpenFisca in the same run.
+"""Measure a pack's programmes on a real file, beside the same rules in OpenFisca in the same run.
 
 Both start from the same facts in the same store and end with what each programme gives each household.
 Ours is a rehearsal of the cycle: indicators, signals, entitlements. Theirs is OpenFisca's own vectorised
@@ -34,7 +34,7 @@ from almoner.registry.vault import Vault
 
 RULES = "openfisca_rules.py"
 CENT = 0.005  # amounts that differ by less are the same
-ROUNDS = 5  # the best of so many counts, for both
+ROUNDS = 5  # runs of each side, of which the best counts
 
 Amounts = dict[str, NDArray[np.float64]]  # by programme, in the order of households
 

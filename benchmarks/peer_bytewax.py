@@ -1,9 +1,9 @@
-"""Two rules of the place as stateful windows in Bytewax, for `python -m benchmarks stream`.
+"""Compute two rules of the place as stateful windows in Bytewax, for `python -m benchmarks stream`.
 
-What is expressed: water that runs or stays away (the day up to which the feed is complete, beside the
+The rules are: water that runs or stays away (the day up to which the feed is complete, beside the
 person's own usual day), and wages of the last complete month that are less than a share of the usual
-month. The state of a person is what the facts held before the stream; the rows are those that our intake
-had found good, with our person ids. Left out, so in the peer's favour: checks and quarantine, who is who,
+month. A person's state begins with the facts from before the stream. The rows are those that our intake
+accepted, with our person ids. These are left out, in the peer's favour: checks and quarantine, identity,
 both clocks and corrections of history, households and all other signals, evidence, the durable inbox, and
 cases.
 """
@@ -24,7 +24,7 @@ METER, WAGE = "meter", "wage"
 RUNAWAY_LITRES, SILENT_LITRES, USUAL_LITRES, USUAL_DAYS = 1000, 10, 20, 56
 FALL, USUAL_MONTHS = 0.5, 12  # a year: the same month a year ago is the first
 Row = tuple[str, tuple[str, dt.date, str, float]]  # key; kind, day or month, employer, litres or wage
-Held = dict[tuple[dt.date, str], float]  # the last word on each day, or month and employer
+Held = dict[tuple[dt.date, str], float]  # the latest value of each day, or of each month and employer
 Known = dict[str, Held]
 Judge = Callable[[Held], set[str]]
 Alerts = set[tuple[str, str]]  # key and rule

@@ -1,4 +1,4 @@
-"""What the peers in pandas share: who lives where, ages, watermarks and entries in force."""
+"""Share helpers between the peers in pandas: household members, ages, watermarks and entries in force."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def members(frames: Frames) -> pd.DataFrame:
 
 
 def months_back(frames: Frames, through: Through, as_of: dt.date, feed: str, amount: str) -> pd.DataFrame:
-    """What a feed paid, with the months between each payment and the feed's own last complete month."""
+    """A feed's payments, with the months between each payment and the feed's last complete month."""
     last, paid = last_month(through, feed, as_of), frames[feed]
     back = (last.year - paid["month"].dt.year) * 12 + last.month - paid["month"].dt.month
     return pd.DataFrame({"person_id": paid["person_id"], "back": back, "amount": paid[amount]})

@@ -1,5 +1,4 @@
-"""The base pack's indicators in pandas: the peer of `python -m benchmarks sweep`, and a second opinion in
-tests.
+"""The base pack's indicators in pandas: the peer of `python -m benchmarks sweep`, and a check in tests.
 
 They are written from the indicators' descriptions, not from their SQL. Frames hold a feed's open facts;
 `through` its watermarks. Results are indexed by household_id or person_id.

@@ -213,7 +213,7 @@ def _recipients(frames: Frames, through: Through, as_of: dt.date) -> pd.DataFram
 
 
 def _unbroken(backs: pd.Series) -> int:
-    """How many of 0, 1, 2 ... are there without a gap."""
+    """The length of the run 0, 1, 2 ... without a gap."""
     there, n = set(backs), 0
     while n in there:
         n += 1

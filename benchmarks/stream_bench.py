@@ -1,5 +1,7 @@
-"""Sends events at a steady rate into the inbox, and measures the time of each until its case; figures and a
-picture."""
+"""Send events at a steady rate into the inbox, and measure the time of each until its case.
+
+The results are figures and a chart.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ SAMPLE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Sent:
-    """An event and when the inbox had it."""
+    """An event, and when the inbox had stored it."""
 
     feed: str
     seq: int
@@ -40,7 +42,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """Some seconds of the run: events that arrived in them, how long they took, and what the worker held."""
+    """A few seconds of the run: events, their times, the worker's memory, and the events that wait."""
 
     second: float
     events: int
@@ -72,8 +74,7 @@ def send(inbox: Inbox, events: Sequence[Event], rate: float, process: int) -> tu
 
 
 def waited(sent: Sequence[Sent], log: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Of each event the seconds from its arrival to the commit of casework's transaction that holds its
-    consequences.
+    """By event, the seconds from its arrival until casework commits its consequences.
 
     The worker logs a round after that transaction, with the position up to which it took each feed.
     """

@@ -1,4 +1,4 @@
-"""Splits a place's deliveries: files for the first load, and the last rows as events, mixed by a seed."""
+"""Split a place's deliveries into files for the first load and the last rows as events, mixed by a seed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def split(folder: Path, feeds: Mapping[str, Feed], until: dt.date, wanted: int, 
     """Take the last deliveries, those that came after `until`, out of the manifest; gives `wanted` of
     their rows as events.
 
-    Every feed sends in proportion to what it delivered, spread evenly over the time; which of its rows,
-    the seed decides. All other rows stay in their files, and with them how far the feed is complete: so
-    each event falls into a window that is judged.
+    Every feed sends in proportion to what it delivered, spread evenly over the time; the seed chooses the
+    rows. All other rows stay in their files with the feed's watermark, so each event falls into a window that
+    the rules read.
     """
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     late = [d for d in manifest["deliveries"] if d["received_at"][:10] > until.isoformat()]
@@ -42,7 +42,7 @@ def split(folder: Path, feeds: Mapping[str, Feed], until: dt.date, wanted: int, 
             f"The place delivers {rows:,} rows at last, fewer than {wanted:,} events. Send for a shorter"
             " time, or enlarge the place."
         )
-    chance, placed = random.Random(seed), []  # noqa: S311 - a mixture, no secret
+    chance, placed = random.Random(seed), []  # noqa: S311 - shuffles, keeps no secret
     for delivery in late:
         table = tables.get(delivery["file"])
         if table is None or not table.num_rows:

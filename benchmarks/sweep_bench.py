@@ -1,4 +1,4 @@
-"""Measures place, intake and cycle, beside a lower bound and the same indicators in pandas."""
+"""Measure place, intake and cycle, beside a lower bound and the same indicators in pandas."""
 
 from __future__ import annotations
 
@@ -63,8 +63,7 @@ def _timed(work: Callable[[], object]) -> float:
 def lower_bound_seconds(
     engine: Engine, pack: Pack, known_at: dt.datetime, by: Literal["household", "person"] = "household"
 ) -> float:
-    """A bare scan and aggregate: every fact known at a time, once, numbers summed by household. Best of
-    three.
+    """Seconds of a bare scan that reads every fact once and sums numbers by household. Best of three.
 
     Assessment is of households; `by` person leaves out the join that brings a fact to its household.
     """
@@ -78,7 +77,7 @@ def _aggregate_once(engine: Engine, pack: Pack, by: str) -> float:
         if feed.with_role(Role.RESIDENT_ID):
             engine.materialize(
                 "lower_bound", _bare(feed, by)
-            )  # kept, or the engine would not compute what nobody reads
+            )  # materialized, because the engine skips columns that nobody reads
     engine.drop("lower_bound")
     return perf_counter() - started
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: speed and memory, with a lower bound and a peer in the same run."""
+"""Run `python -m benchmarks`: speed and memory, with a lower bound and a peer in the same run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks console`: the time of each page at the server, over many cases and over a few."""
+"""Run `python -m benchmarks console`: the time of each page at the server, with many cases and with few."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def console(
 @dataclass(kw_only=True)
 class _Console:
     """The console that is filled. `seq` is the last change applied, `households` the number of households
-    with findings."""
+    with findings.
+    """
 
     pack: Pack
     seed: int

@@ -1,4 +1,4 @@
-"""`python -m benchmarks stream`: the time from the arrival of an event to its case.
+"""Run `python -m benchmarks stream`: the time from the arrival of an event to its case.
 
 The same events also go through a sweep a slice, and through Bytewax.
 """
@@ -35,7 +35,7 @@ from benchmarks import peer_bytewax, stream_bench, stream_events
 from benchmarks.stream_bench import Sent
 
 NAIVE_SLICES = 2
-LONGEST_WAIT_SECONDS = 3600.0  # for the worker to come to an end
+LONGEST_WAIT_SECONDS = 3600.0  # seconds for the worker to end
 
 
 def stream(
@@ -54,7 +54,8 @@ def stream(
     as_json: AsJson = False,
 ) -> None:
     """Place, first load and sweep; then its last records as events, through the inbox and a worker of its
-    own to cases."""
+    own to cases.
+    """
     with errors_as_text(), TemporaryDirectory() as folder:
         wanted = events or max(1, round(rate * seconds))
         run = _Run(Path(folder), residents, seed, pack)
@@ -168,7 +169,8 @@ def _load(inst: Installation, place: Path, summary: PlaceSummary) -> int:
 
 def _naive(inst: Installation, box: Inbox, spare: Sequence[Event], size: int, day: dt.date) -> float:
     """Events a second when each slice, as large as the stream's were, is followed by a sweep of everybody.
-    Best of two."""
+    Best of two.
+    """
     rounds, best = (
         Rounds(engine=inst.engine, pack=inst.pack, vault=inst.vault, store=casework.identities(), inbox=box),
         float("inf"),

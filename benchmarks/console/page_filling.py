@@ -1,5 +1,4 @@
-"""Fills the made-up cases of `python -m benchmarks console` with work: assignments, decisions, referrals,
-checks and notices.
+"""Fill the made-up cases of `python -m benchmarks console` with work, from assignments to notices.
 
 A few statements write all of it, because the benchmark does not measure what people do one by one.
 """
@@ -38,15 +37,15 @@ from almoner.casework.models.cases import OPEN
 from almoner.errors import AlmonerError
 from almoner.registry.vault import SealedIdentity
 
-MINE = 40  # cases that each of the people who look has
-CAME_BEFORE = 4  # times that each household which came to the desk had come before
+MINE = 40  # cases of each measured user
+CAME_BEFORE = 4  # earlier requests of each household with a request
 DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
 AT_ONCE = 5_000
-NUMBER = "71000019900101001X"  # is issued to nobody
+NUMBER = "71000019900101001X"  # a number that is issued to nobody
 
 
 def refuse_filled() -> None:
-    """Raises AlmonerError where the database holds cases: made-up ones must not come beside real ones."""
+    """Raise AlmonerError where the database has cases, so that made-up ones never mix with real ones."""
     if Case.objects.exists():
         raise AlmonerError(
             "This database holds cases. Name an empty one, or none, for the benchmark fills it with made-up"
@@ -55,8 +54,7 @@ def refuse_filled() -> None:
 
 
 def live(users: Mapping[str, User], first_past: int, now: dt.datetime) -> None:
-    """Let time pass over cases that a cycle has just opened: they are taken, decided, referred, visited and
-    ended.
+    """Give new cases a history: they are assigned, decided, referred, visited and ended.
 
     Households from `first_past` on have ended cases.
     """
@@ -92,7 +90,7 @@ def live(users: Mapping[str, User], first_past: int, now: dt.datetime) -> None:
 
 
 def _sent(now: dt.datetime) -> None:
-    """What was sent to departments: it waits there, is over its time, came back, or was given."""
+    """Create referrals to departments: waiting, overdue, returned or delivered."""
     sent = Referral.objects.filter(state="proposed", case__state__in=["supporting", "follow_up", "closed"])
     sent.filter(case__state="supporting").update(
         state="sent", sent_at=now - 9 * DAY, due_at=now + 9 * DAY, check_due_at=None
@@ -115,14 +113,14 @@ def _sent(now: dt.datetime) -> None:
 
 
 def _cleared(now: dt.datetime) -> None:
-    """One case in a hundred has no active finding any more."""
+    """Clear the findings of one case in a hundred."""
     gone = Case.objects.filter(OPEN).annotate(rest=F("household_id") % 100).filter(rest=50)
     CaseSignal.objects.filter(cleared_on=None, case__in=gone).update(cleared_on=now.date() - DAY)
     gone.update(listed=False, unlisted=False)
 
 
 def _mine(user: User, now: dt.datetime) -> None:
-    """Cases of the user's own, with visits ahead."""
+    """Assign cases to the user, with planned visits."""
     area = user.membership.areas[0].strip("*")
     own = list(
         Case.objects.filter(OPEN, area__begins=area, state="detected", assignee=None, held_until=None)[:MINE]
@@ -135,7 +133,7 @@ def _mine(user: User, now: dt.datetime) -> None:
 
 
 def _residents(now: dt.datetime) -> None:
-    """Somebody lives in each household: a person of the household's own number."""
+    """Create one person in each household, with the household's number."""
     vault, known = opened_vault(str(settings.VAULT_KEY)), HouseholdMember.objects.values("household_id")
     new = list(
         Case.objects.exclude(household_id__in=known)
@@ -161,7 +159,7 @@ def _some(found: Sequence[int]) -> Iterable[list[int]]:
 
 
 def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
-    """Pending checks, authorisations and notices, and as many views as there are cases."""
+    """Create pending checks, authorisations and notices, and as many recorded views as cases."""
     found = (
         Case.objects.filter(OPEN, state="verifying", checks=None)
         .annotate(rest=F("household_id") % 40)
@@ -267,8 +265,10 @@ def _around() -> None:
 
 
 def _at_the_desk(taker: User, now: dt.datetime) -> None:
-    """One household in ten came to the desk within three months, and one in ten of them has no answer yet.
-    Each had come before, and has its answers. Who took them sees all areas."""
+    """Create requests at the desk within three months, for one household in ten; one in ten is not answered.
+
+    Each of these households also has earlier, answered requests. A user who sees all areas took them.
+    """
     vault = opened_vault(str(settings.VAULT_KEY))
     came = (
         Case.objects.filter(OPEN)
@@ -287,7 +287,7 @@ def _at_the_desk(taker: User, now: dt.datetime) -> None:
 
 
 def _requests(taker: User, index: bytes, n: int, now: dt.datetime) -> Iterator[WalkIn]:
-    """The last request of a household, and earlier ones. No two are answered at the same moment."""
+    """A household's last request, and earlier ones. No two are answered at the same moment."""
     if n % 10 == 0:
         taken = now - n % 20 * DAY
         yield WalkIn(number_index=index, known=True, taken_at=taken, taken_by=taker, due_at=taken + 15 * DAY)
@@ -326,8 +326,10 @@ def draw_map() -> None:
 
 
 def settle() -> None:
-    """Do what PostgreSQL does by itself minutes after such a load, and open a connection as a server does,
-    without the large cache for filling."""
+    """Analyse the database, as PostgreSQL does by itself minutes after a load, and close the connection.
+
+    The next one is a server's, without the large cache for filling.
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")

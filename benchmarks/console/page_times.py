@@ -1,4 +1,4 @@
-"""Measures the console's pages at the server: everything between request and response, without a network."""
+"""Measure the console's pages at the server: everything between request and response, without a network."""
 
 from __future__ import annotations
 
@@ -34,18 +34,17 @@ from almoner.casework.models.people import INDEXED
 from almoner.casework.views.household import KEY
 from almoner.errors import AlmonerError
 
-TIMES = 7  # each page, after once to warm up
-SOME = 2_000  # requests of whose people the case with most to show is chosen
+TIMES = 7  # requests of each page, after one to warm up
+SOME = 2_000  # requests of the desk among whose cases the fullest one is chosen
 HOUSEHOLD, SYSTEM = (
     "household",
     "system",
-)  # who looks without an account: a family, and a department's own system
+)  # users without an account: a family, and a department's own system
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page and who looks at it: `everywhere` and `township` work cases, there are a department and an
-    auditor."""
+    """A page and its user: a case worker of all areas or of a township, a department, or an auditor."""
 
     name: str
     by: str
@@ -54,8 +53,7 @@ class Page:
 
 @dataclass
 class Took:
-    """The times of one page, by request: seconds from request to response, seconds of processor time, and
-    seconds in queries."""
+    """The times of a page by request, in seconds: to the response, of the processor, and in queries."""
 
     wall: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
@@ -78,7 +76,8 @@ class Took:
 
 def pages(township: str, department: str) -> list[Page]:
     """Every page that shows many cases, and one case, for a user who sees all areas and for one with a
-    township."""
+    township.
+    """
     first = CaseSignal.objects.filter(cleared_on=None).exclude(watched="").order_by("pk")
     signal, theme = first.values_list("signal", "theme").first() or ("", "")
     group = (first.values_list("watched", flat=True).first() or "").strip(",").split(",")[0]
@@ -229,8 +228,7 @@ def _of_oversight() -> list[Page]:
 
 
 def _a_case() -> str:
-    """The open case with most to show: the one with most timelines, among those that came to the desk
-    first."""
+    """The fullest open case: the one with most timelines, among the first with a request at the desk."""
     came = list(WalkIn.objects.order_by("pk").values_list("number_index", flat=True)[:SOME])
     persons = list(
         Identity.objects.filter(INDEXED, number_index__in=came).values_list("person_id", flat=True)
@@ -265,7 +263,7 @@ def busiest_department() -> str:
 
 
 def measured(asked: Iterable[Page], users: Mapping[str, User], department: str) -> dict[str, Took]:
-    """What each page took, by name and who looks. Raises AlmonerError for a page that does not open."""
+    """The times of each page by name and user. Raises AlmonerError for a page that does not open."""
     clients = {name: Client(SERVER_NAME="127.0.0.1") for name in users}
     for name, client in clients.items():
         client.force_login(users[name], backend="django.contrib.auth.backends.ModelBackend")
@@ -278,7 +276,7 @@ def measured(asked: Iterable[Page], users: Mapping[str, User], department: str) 
 
 
 def _household() -> Client:
-    """A family that has opened its notice, for as long as the measuring takes."""
+    """The session of a family that has opened its notice, long enough for the measurement."""
     client = Client(SERVER_NAME="127.0.0.1")
     session, notice = client.session, Notice.objects.filter(ended_at=None).order_by("pk").first()
     session[KEY] = {

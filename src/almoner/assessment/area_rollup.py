@@ -38,9 +38,7 @@ def thresholds(context: AssessmentContext, alarm: Alarm) -> Thresholds | None:
 
 
 def roll(context: AssessmentContext, layer: AreaLayer, alarm: Alarm, limits: Thresholds) -> None:
-    """Sum the counts by signal, level and area: latest month, months before it, and the same of the
-    neighbours.
-    """
+    """Sum counts by signal, level and area: the latest month, the months before, and both for neighbours."""
     signals = context.pack.signals.values()
     rules = pa.table(
         {

@@ -111,7 +111,7 @@ def _timed(pack: Pack) -> dict[str, str]:
 @dataclass(frozen=True)
 class _Planned:
     render: RenderedChange
-    pack: Pack  # held, so that no other one gets its identity
+    pack: Pack  # kept alive, so that no other object gets its id
 
 
 _PLANNED: OrderedDict[tuple[Any, ...], _Planned] = OrderedDict()

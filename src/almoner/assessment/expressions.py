@@ -75,7 +75,7 @@ def _bound(sql: str, values: tuple[tuple[str, str], ...], by_area: frozenset[str
 
 
 def _strict(node: exp.Expr) -> exp.Expr:
-    """The same call, but null where any operand is null. Inner calls must be replaced first."""
+    """The same call, but null where any operand is null. Nested calls must be replaced first."""
     unknown = exp.or_(
         *(exp.Is(this=exp.paren(m.copy()), expression=exp.null()) for m in (node.this, *node.expressions))
     )

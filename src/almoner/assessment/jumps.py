@@ -1,5 +1,4 @@
-"""Whether a count of this month is more than chance: exact tests for small counts, corrected for many
-comparisons.
+"""Test whether a month's count is more than chance: exact tests for small counts, corrected for many.
 
 Against the own past: given the sum of two Poisson counts, one of them is binomial (J. Przyborowski and H.
 Wilenski, Homogeneity of results in testing samples from Poisson series, Biometrika 31, 1940). Against the
@@ -88,7 +87,7 @@ def compare(counts: Sequence[Counts], weight: float) -> list[Comparison]:
     """
     if not counts:
         return []
-    from scipy.stats import binom, hypergeom  # takes most of a second to load, and few sweeps test anything
+    from scipy.stats import binom, hypergeom  # loading takes most of a second, and few sweeps test anything
 
     rises = [_rise(c, weight) for c in counts]
     x, n, past_x, past_n, near_x, near_n = np.array([_own_and_near(c) for c in counts]).T
@@ -148,7 +147,7 @@ def _without_collection() -> Iterator[None]:
 
     In a process as large as a sweep's it would take longer than all of the tests.
     """
-    if gc.get_freeze_count():  # as in a worker; to thaw what others froze would slow it down from then on
+    if gc.get_freeze_count():  # a worker: unfreezing would slow it down from then on
         yield
         return
     gc.freeze()

@@ -287,7 +287,7 @@ def reconcile(
         """
     if engine.materialize(
         _REPLACED, replaced
-    ):  # rows are found by their places: to look for keys takes as long as there are many
+    ):  # by rowid, because a search by key takes longer the more rows there are
         engine.execute(f"DELETE FROM assessment.standing WHERE rowid IN (SELECT row FROM {_REPLACED})")
     engine.execute(f"INSERT INTO assessment.standing SELECT * EXCLUDE (row) FROM {_DIFFERENT}")
     engine.drop(_REPLACED, _DIFFERENT)

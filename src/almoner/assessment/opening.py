@@ -106,7 +106,7 @@ def _materialized_views(
         AND subject_id IN (SELECT person_id FROM {quote(tables["member"])})
         AND NOT {here}
         """
-    # not with the others below: a warm-up has deleted some findings and has not committed
+    # apart from the others below: a warm-up has deleted findings without a commit
     engine.materialize(ACTIVE, " UNION ALL ".join(active_findings_of(c) for c in (here, moved_here)))
     with engine.views({"member": f"SELECT * FROM {quote(tables['member'])}"}):
         engine.materialize_each((tables[name], views[name], None) for name in tables.keys() - {"member"})
@@ -152,7 +152,7 @@ def _materialize_feature_tables(context: AssessmentContext, stack: ExitStack) ->
     context.engine.materialize(COVERED, covered(context))
     if context.scoped:
         _materialize_feature_table(context, "person")
-    else:  # most of its rows and columns are empty, and whoever reads it reads few of them
+    else:  # a view, because most cells are empty and readers need few of them
         persons = with_columns(everybody(context, "person").sql, _signal_columns(context, "person"))
         stack.enter_context(context.engine.views({feature_table("person"): persons}))
 

@@ -1,6 +1,6 @@
-"""Compute the pack's timelines: values of households by month, for people who work on a case.
+"""Compute the pack's timelines: values of households by month, which help case workers to look back.
 
-Nothing is decided by them.
+No rule reads them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from almoner.policy import clocks, watermarks
 from almoner.policy.model.pack import Pack, Timeline
 from almoner.registry.scope import scope_views
 
-MONTHS = 24  # that are looked back on
+MONTHS = 24  # how many months a timeline shows
 _HOUSEHOLDS = "timeline_wanted"
 
 

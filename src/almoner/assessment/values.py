@@ -23,7 +23,7 @@ class ParameterValues:
     by_area: frozenset[str]
 
     def with_watermarks(self, complete_through: Mapping[str, dt.date | None]) -> ParameterValues:
-        """The same with the last complete month or day of each feed (`almoner.policy.watermarks`)."""
+        """The same values, with the last complete month or day of each feed (`almoner.policy.watermarks`)."""
         return replace(self, plain={**self.plain, **watermarks.values(complete_through, self.as_of)})
 
     def among(self, names: Iterable[str]) -> dict[str, Value]:

@@ -136,7 +136,7 @@ def _areas_with_signals(context: AssessmentContext, findings: str) -> dict[str, 
 
 
 class Above:
-    """The areas above an area, itself included, by level; read once."""
+    """The areas above an area, itself included, by level. They are read once."""
 
     def __init__(self, context: AssessmentContext) -> None:
         self._parents: dict[str, str | None] = {}

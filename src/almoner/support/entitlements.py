@@ -23,7 +23,7 @@ from almoner.support.in_turn import materialize_in_order
 FINDINGS, DISPROVED, GIVES_WAY = "proposal_findings", "proposal_refuted", "proposal_gives_way"
 _SAME_ITEM = "g.item = {0}.item AND g.subject_id = {0}.subject_id"
 _FITS, _KEEPS = quote("judged: fits"), quote("judged: keeps")  # columns beside the pack's own
-KEEPS = "keeps"  # the level of a proposal that goes on with aid while a household leaves it
+KEEPS = "keeps"  # the level of a proposal that continues aid while a household leaves it gradually
 
 
 def find(context: AssessmentContext) -> None:
@@ -151,7 +151,7 @@ def _granted(earlier: Programme, later: Programme) -> str:
 
 
 def fits(context: AssessmentContext, programme: Programme) -> str:
-    """SQL in three values over `with_steps`: whether the programme applies, other programmes left aside."""
+    """SQL in three values over `with_steps`: whether the programme applies, other programmes disregarded."""
     conditions = [
         _triggered(programme),
         context.sql(programme.eligible),
@@ -283,6 +283,6 @@ def _disproved(context: AssessmentContext, programmes: Sequence[Programme]) -> s
 
 
 def expiry(pack: Pack) -> dict[str, int]:
-    """Empty: a proposal is active until it is known not to fit."""
+    """Empty, because a proposal stays active until it is known not to fit."""
     del pack
     return {}

@@ -98,7 +98,7 @@ def _evaluated(context: AssessmentContext, category: Category) -> str:
     leaving = _exit_sql(context, category)
     digests = ""
     for kind, conditions in _conditions(category).items():
-        # Only of those whom the kind can be about: to write numbers as text takes longer than all the rest.
+        # Only for possible subjects of the kind, because writing numbers as text takes longest of all.
         about = context.sql(category.when if kind == "recognition" else category.held)
         digests += f", CASE WHEN {about} THEN {digest(context, conditions)} END AS {quote(f'digest:{kind}')}"
     inner = f"""
@@ -222,7 +222,7 @@ def _counted(context: AssessmentContext, category: Category) -> Recognised:
 
 
 def expiry(pack: Pack) -> dict[str, int]:
-    """Empty: what is proposed is active until it is known not to hold."""
+    """Empty, because a proposal stays active until it is known not to hold."""
     del pack
     return {}
 

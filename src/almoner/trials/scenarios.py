@@ -1,4 +1,4 @@
-"""Run a pack's scenarios, its promises in sentences, on the real engine.
+"""Run a pack's scenarios, which state in sentences what it decides, on the real engine.
 
 The cases of one day and one set of watermarks are separate households of one cycle.
 """
@@ -110,7 +110,7 @@ def _insert(engine: Engine, feed: Feed, rows: Sequence[Mapping[str, Any]], deliv
     data = pa.table({name: pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in columns})
     casts = ", ".join(f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in columns.items())
     keys = dict.fromkeys([quote(p.fact_column) for p in feed.key if p.fact_column])
-    if "person_id" in columns:  # other scenarios may use the same numbers of records
+    if "person_id" in columns:  # other scenarios may use the same record numbers
         keys["person_id"] = None
     same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
     with engine.register("scenario_rows", data):

@@ -1,11 +1,11 @@
-"""Builds a fictional county: people, lives, shocks, and the records that departments make of them.
+"""Build a fictional county: people, their lives, and the records that departments make of them.
 
-The way of the folder: `land` and `people` (who is there); `work`, `shocks`, `clusters` and `mishaps` (what
-happens to them); `wages`, `pensions`, `income`, `aid`, `health`, `school` and `elders` (how they live
-through it); `circumstances` with `disability`, `tiers`, `childcare`, `allowances`, `houses`, `means`,
-`costs`, `coverage`, `relief` and `requests` (what else a life depends on); `truth`, `burdens` and
-`hardship` (who came into need); `register`, `books`, `feeds`, `office_feeds`, `faults`, `files` and
-`deliveries` (what the offices write of it).
+The modules in order: `land` and `people` (who is there); `work`, `shocks`, `clusters` and `mishaps` (what
+happens to them); `wages`, `pensions`, `income`, `aid`, `health`, `school` and `elders` (income and services
+over the months); `circumstances` with `disability`, `tiers`, `childcare`, `allowances`, `houses`, `means`,
+`costs`, `coverage`, `relief` and `requests` (the other circumstances of a household); `truth`, `burdens`
+and `hardship` (who came into need); `register`, `books`, `feeds`, `office_feeds`, `faults`, `files` and
+`deliveries` (what the offices record and send).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def build(
 
 
 def _quietly(steps: float = 1) -> None:
-    """Nobody watches."""
+    """Ignore the progress."""
 
 
 def _check(residents: int, months: int, until: date) -> None:

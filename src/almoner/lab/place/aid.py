@@ -1,4 +1,4 @@
-"""Public assistance as it is: meant for the poorest, and missing many of them."""
+"""Generate public assistance with realistic gaps: it is meant for the poorest and misses many of them."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Recipients:
 
 
 def enrol(people: People, income: Income, disabled: Bools, clock: Clock, rng: Rng) -> Recipients:
-    """Households by how poor they look to a village meeting, with its errors; some only for their head.
+    """Enrol households by how poor they look to a village meeting, with its errors; some only for their head.
 
-    `disabled` are the severely disabled persons, whom a meeting does not forget.
+    `disabled` are the severely disabled persons, who are always considered.
     """
     here = people.living_in(clock.starts[0])
     size = np.maximum(np.bincount(people.household[here], minlength=people.households), 1)
@@ -107,7 +107,7 @@ class Assistance:
 
 
 def assist(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Assistance:
-    """A few of those struck have found the way to the office by themselves, a month or two later."""
+    """Pay a few of the households with a shock that applied by themselves, a month or two later."""
     heads = np.flatnonzero((people.relation == 0) & np.isnat(people.gone_on))
     disaster = shocks.disaster[people.household]
     groups = [
@@ -128,7 +128,7 @@ def assist(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Assistance
 
 
 def pay_out(income: Income, people: People, recipients: Recipients, paid: Assistance, clock: Clock) -> None:
-    """Assistance is income too: add it to what the households live on."""
+    """Add the assistance to the income of the households, CNY a month."""
     months = clock.month_of(paid.paid_on)
     for month in range(clock.months):
         income.add(people.household[recipients.person], month, recipients.paid(month))

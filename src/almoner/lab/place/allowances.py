@@ -1,4 +1,4 @@
-"""Monthly allowances as they are: paid to most of those who could have them, and not to all."""
+"""Generate monthly allowances with realistic gaps: most of those who are entitled get them, not all."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Allowances:
         )
 
     def reach(self, people: People, kind: int) -> Bools:
-        """By person: gets this allowance at some time."""
+        """By person: whether the person gets this allowance at any time."""
         found = np.zeros(people.count, bool)
         found[self.person[(self.kind == kind) & (self.last >= np.maximum(self.first, 0))]] = True
         return found
@@ -65,7 +65,7 @@ def grant(
     clock: Clock,
     rng: Rng,
 ) -> Allowances:
-    """Each list reaches its own share of its people; the rest never heard of it."""
+    """Grant each allowance to its own share of those entitled; the rest never apply."""
     aided = np.zeros(people.count, bool)
     aided[recipients.person] = True
     parts = [
@@ -109,7 +109,7 @@ def _living(disabled: Disabilities, aided: Bools, rng: Rng) -> _Part:
 
 
 def _nursing(disabled: Disabilities, rng: Rng) -> _Part:
-    """Those who need care all day; a new card waits longer until somebody thinks of the allowance."""
+    """Persons who need care all day. With a new card, the allowance starts later."""
     entitled = (disabled.grade <= 2) & ~np.isnat(disabled.carded_on)
     rows = _reached(len(entitled), np.where(entitled, np.where(disabled.mishap, 0.5, 0.88), 0.0), rng)
     amount = np.where(disabled.grade[rows] == 1, 95.0, 75.0)

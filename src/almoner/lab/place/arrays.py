@@ -17,7 +17,7 @@ NEVER = np.datetime64("NaT", "D")
 
 
 def stream(seed: int, subject: str) -> Rng:
-    """Chance of its own for each `subject`, so that a change in one feed leaves the others as they were."""
+    """A random generator for each `subject`, so that a change in one feed leaves all others as they were."""
     return np.random.Generator(np.random.PCG64([seed, *subject.encode()]))
 
 

@@ -1,4 +1,4 @@
-"""An office's book: entries that are written down some days after they happened, and closed when they end."""
+"""Model an office's book: entries recorded some days after an event, and closed when it ends."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Values: TypeAlias = pa.Array | Ints | Floats | Bools | Days
 
 @dataclass(frozen=True, kw_only=True)
 class Book:
-    """One entry a row. `person` is whose number stands in it, `columns` the rest as it reads while it holds.
+    """One entry a row: `person` is whom it is about, `columns` its other values while it is open.
 
-    `known_on` is the day on which the office wrote it; without a day the entry is never delivered. On
+    `known_on` is the day on which the office recorded it; without a day the entry is never delivered. On
     `ended_on` the entry is closed: the column `closing` then shows the day, and `later` replaces columns.
     """
 
@@ -51,7 +51,7 @@ class Book:
 
 
 def payments(prefix: str, person: Ints, paid_on: Days, columns: Mapping[str, Values]) -> Book:
-    """Numbered payments in order of their days; those without a day were never made."""
+    """Numbered payments in order of their days, without those that have no day (never made)."""
     order = np.argsort(paid_on, kind="stable")
     order = order[~np.isnat(paid_on[order])]
     fields: dict[str, Values] = {
@@ -63,7 +63,7 @@ def payments(prefix: str, person: Ints, paid_on: Days, columns: Mapping[str, Val
 
 
 def words(names: list[str], which: Ints | Bools) -> pa.DictionaryArray:
-    """The name at each position of `which`; a negative one is no name."""
+    """The name at each position of `which`; null for a negative position."""
     positions = np.asarray(which, np.int8)
     return pa.DictionaryArray.from_arrays(
         pa.array(positions, mask=positions < 0), pa.array(names, pa.string())

@@ -1,4 +1,4 @@
-"""Costs that a household cannot bear: what care and school take of a year's resources."""
+"""Find households that costs of care and school push below half the median."""
 
 from __future__ import annotations
 
@@ -51,12 +51,13 @@ class Year:
         )
 
     def spent(self, paid: Floats) -> Floats:
-        """The year's costs a head, of what each household `paid` a month."""
+        """Costs of the last twelve months in CNY a head, from what each household `paid` a month."""
         return _trailing(paid / self.heads, self.window)
 
     def ruined(self, cost: Floats, share: float) -> Bools:
         """Whether resources suffice without the costs but not with them, at more than `share` of the
-        income."""
+        income.
+        """
         enough = self.resources >= self.needed
         return self.judged & enough & (self.resources - cost < self.needed) & (cost > share * self.income)
 

@@ -1,4 +1,4 @@
-"""Children whose parents are away, dead or unable, and what the village's child director has noticed."""
+"""Generate children whose parents are away, dead or unable, and the child director's register of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Childcare:
 
 
 def look(people: People, shocks: Shocks, disabled: Disabilities, clock: Clock, rng: Rng) -> Childcare:
-    """Read off the lives who is left alone, then write the register with its gaps."""
+    """Find the children without a caretaker, then make the register with its gaps."""
     failing, recovering = _caretakers(people, shocks, disabled, clock)
     child = np.flatnonzero((people.age < 16) & np.isnat(people.gone_on))
     home = people.household[child]
@@ -62,7 +62,7 @@ def look(people: People, shocks: Shocks, disabled: Disabilities, clock: Clock, r
 
 
 def _caretakers(people: People, shocks: Shocks, disabled: Disabilities, clock: Clock) -> tuple[Days, Days]:
-    """By household: since when no grown-up at home is able any more, and until when (NaT: never, still)."""
+    """By household: from when and until when no able adult is at home (NaT: never, or still)."""
     grown = (people.age >= 20) & ~(people.away_since < clock.today)
     severe = np.full(people.count, NEVER)
     worst = (disabled.grade == 1) & (disabled.person < people.count)
@@ -100,7 +100,8 @@ def _book(
     rng: Rng,
 ) -> Book:
     """Left-behind and floating children, some of them unknown; whom kin took in; whom the director found
-    alone."""
+    alone.
+    """
     listed = pick(rng, child[left], 0.82)
     floating = pick(rng, child[~left], 0.008)
     with_kin = np.setdiff1d(pick(rng, child, 0.004), alone)

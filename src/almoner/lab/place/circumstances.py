@@ -1,5 +1,4 @@
-"""What a family's life depends on beside its work: bodies, houses, children, lists it is on, and what it
-gets."""
+"""Generate what a family depends on beside work: health, houses, children, lists, allowances and gifts."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ from almoner.lab.place.work import Livelihoods
 
 @dataclass(frozen=True, kw_only=True)
 class Circumstances:
-    """Everything of the kind; `per_head` is each household's mean earned income in CNY a month and head."""
+    """All circumstances; `per_head` is each household's mean earned income in CNY a month and head."""
 
     per_head: Floats
     accidents: Accidents
@@ -61,7 +60,7 @@ def arise(
     clock: Clock,
     seed: int,
 ) -> Circumstances:
-    """Each part from a stream of chance of its own."""
+    """Generate each part from its own random generator."""
     per_head = earned.per_head(people, clock)
     tier = tiers.recognise(people, per_head, recipients, disabled, shocks, clock, stream(seed, "tiers"))
     monitored = tiers.monitor(people, per_head, work, shocks, clock, stream(seed, "monitored"))
@@ -92,7 +91,7 @@ def arise(
 
 
 def pay_out(income: Income, people: People, found: Circumstances, clock: Clock) -> None:
-    """Allowances, posts and gifts are income too: add them to what the households live on."""
+    """Add allowances, posts and gifts to the income of the households, CNY a month."""
     paid, posts = found.allowances, found.posts
     begin, end = clock.month_of(posts.since), clock.month_of(posts.ended)
     gifts = (found.assistance_for_ill, found.relieved, found.charity)
@@ -120,7 +119,7 @@ def books(
     clock: Clock,
     seed: int,
 ) -> dict[str, Book]:
-    """What the offices write of it, by feed; `savings` in CNY a household."""
+    """The offices' books of these circumstances by feed; `savings` in CNY a household."""
     employees = np.zeros(people.count, bool)
     employees[pensions.person[pensions.employee]] = True
     asked = np.zeros(people.households, bool)

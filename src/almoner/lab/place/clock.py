@@ -1,4 +1,4 @@
-"""The months that a place lives through."""
+"""Number the months of a place, and convert between days and months."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Clock:
 
     @property
     def as_of(self) -> date:
-        """The day on which somebody looks: the monthly files have arrived by then."""
+        """The day of the assessment, by which the monthly files have arrived."""
         return self.until + timedelta(days=9)
 
     @property
@@ -46,7 +46,7 @@ class Clock:
         return self.starts[: self.months].astype("datetime64[Y]").astype(np.int64) + 1970
 
     def month_of(self, days: Days) -> Ints:
-        """Month in which each day falls; negative before the first, a huge number for no day at all."""
+        """The month in which each day falls; negative before the first month, a very large number for NaT."""
         months = (days.astype("datetime64[M]") - self.starts[0].astype("datetime64[M]")).astype(np.int64)
         return np.where(np.isnat(days), np.int64(10**6), months)
 

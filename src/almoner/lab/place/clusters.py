@@ -1,5 +1,4 @@
-"""What strikes a whole village or town at once: a flood, a slope that gives way, a factory that closes, an
-outbreak."""
+"""Generate events that strike a village or town as a whole: flood, landslide, closed factory, outbreak."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ VILLAGE, TOWNSHIP = "village", "township"
 
 @dataclass(frozen=True, kw_only=True)
 class AreaEvent:
-    """`households` counts those that were struck; `ended_on` is NaT while it goes on."""
+    """One event; `households` counts those that were struck, `ended_on` is NaT while it goes on."""
 
     area_code: str
     level: str
@@ -33,7 +32,7 @@ class AreaEvent:
 def befall(
     land: Land, people: People, work: Livelihoods, shocks: Shocks, clock: Clock, rng: Rng
 ) -> list[AreaEvent]:
-    """Strike some villages and a town; what it does to the people goes into `shocks`."""
+    """Let events strike some villages and a town, and add their effects on people to `shocks`."""
     codes = land.village_codes()
     villages = _rural_villages(people, rng)
     events = []
@@ -51,7 +50,7 @@ def befall(
 
 
 def table(events: list[AreaEvent]) -> pa.Table:
-    """The truth of the areas."""
+    """The true events as a table, one row an event."""
     return pa.table(
         {
             "area_code": pa.array([event.area_code for event in events], pa.string()),
@@ -65,7 +64,7 @@ def table(events: list[AreaEvent]) -> pa.Table:
 
 
 def _rural_villages(people: People, rng: Rng) -> Ints:
-    """Four villages, the larger ones more often."""
+    """Choose four rural villages, larger ones more often."""
     rural = np.bincount(people.village[~people.urban]).astype(np.float64)
     return np.asarray(rng.choice(len(rural), 4, replace=False, p=rural / rural.sum()))
 
@@ -113,7 +112,7 @@ def _factory_closes(
 def _outbreak(
     village: int, codes: list[str], people: People, shocks: Shocks, clock: Clock, rng: Rng
 ) -> AreaEvent:
-    """A serious illness goes round in one village for two months."""
+    """Spread a serious illness in one village for two months."""
     month = max(clock.months - 4, 0)
     there = (people.village[people.household] == village) & (shocks.ill == NO_MONTH)
     ill = np.flatnonzero(there & (rng.random(people.count) < 0.07))

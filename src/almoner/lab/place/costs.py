@@ -1,4 +1,4 @@
-"""What school costs a family, and the student aid that reaches it."""
+"""Generate the cost of school for families, and the student aid that they get."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Costs:
 
     @property
     def net(self) -> Floats:
-        """What the family pays."""
+        """What the family pays after aid, CNY a school year."""
         return np.asarray(self.tuition + self.boarding + self.books - self.aid)
 
     def by_month(self, people: People, clock: Clock) -> Floats:

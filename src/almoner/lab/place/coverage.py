@@ -1,4 +1,4 @@
-"""Who is insured against illness, and which illnesses were diagnosed."""
+"""Generate enrolment in health insurance, and diagnoses."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _closed(clock: Clock) -> list[int]:
 
 
 def diagnoses(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Book:
-    """Nine in ten serious illnesses, and the long and rare ones that hospitals report; many ruin nobody."""
+    """Nine in ten serious illnesses, and long and rare ones that hospitals report, many without hardship."""
     serious = pick(rng, np.flatnonzero(shocks.ill < clock.months), 0.9)
     mild = pick(rng, np.arange(people.count), 0.008 * clock.months / 12)
     chronic = pick(rng, np.flatnonzero(people.age > 40), 0.011 * clock.months / 12)

@@ -1,4 +1,4 @@
-"""The files that arrive, one after another, and the manifest that lists them."""
+"""Write the delivered files in the order of their arrival, and the manifest that lists them."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class PlannedDelivery:
 
 
 def deliver(life: Life, folder: Path, form: Form, advance: Advance) -> int:
-    """Write every file and `manifest.json` into `folder`; the number of rows in all files comes back.
+    """Write every file and `manifest.json` into `folder`, and return the number of rows in all files.
 
-    `advance` is told the shares of the work done, which sum up to one.
+    `advance` is called with the shares of the work done, which sum up to one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plan = sorted(_plan(life), key=lambda delivery: delivery.received_at)

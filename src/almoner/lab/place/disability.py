@@ -1,4 +1,4 @@
-"""Disabilities: since when, how severe, and whether there is a card for them."""
+"""Generate disabilities: since when, how severe, and whether the person holds a card."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Disabilities:
 
 
 def befall(people: People, shocks: Shocks, accidents: Accidents, clock: Clock, rng: Rng) -> Disabilities:
-    """Those of before the place's months; then strokes, accidents and age."""
+    """Disabilities from before the place's months, then those by strokes, accidents and age."""
     standing = np.flatnonzero(rng.random(people.count) < _prevalence(people.age))
     ill = np.flatnonzero(shocks.ill < clock.months)
     ill = pick(rng, ill, 0.12)

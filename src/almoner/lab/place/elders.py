@@ -1,4 +1,4 @@
-"""Elders who live alone: their water, and who looks after them."""
+"""Generate the water meters of elders who live alone, and the contacts with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from almoner.lab.place.clock import Clock
 from almoner.lab.place.shocks import Loneliness
 
 METER_DAYS = 75
-_HOSPITAL_DAYS = 12  # the house stays silent for so long after somebody found the fallen
+_HOSPITAL_DAYS = 12  # days without water use after a fall was found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class Contacts:
 
 
 def look_after(lonely: Loneliness, clock: Clock, rng: Rng) -> Contacts:
-    """One to four contacts a month with each elder living alone; rounds that nobody made leave gaps."""
+    """One to four contacts a month with each elder who lives alone; rounds that were not made leave gaps."""
     size = len(lonely.elders)
     rate = np.where(rng.random(size) < 0.6, 1.2, rng.uniform(1.5, 4, size))
     counts = rng.poisson(rate[:, None] * (rng.random((size, clock.months + 1)) > 0.07))
@@ -145,7 +145,7 @@ def look_after(lonely: Loneliness, clock: Clock, rng: Rng) -> Contacts:
     reached = rng.random(len(row)) < np.where(visit, 0.93, 0.8)
     reached &= ~((days > lonely.last_contact[row]) & (days < lonely.contact_again[row]))
     reached &= ~((days >= lonely.fell_on[row]) & (days < lonely.found_on[row]))
-    made = reached | (rng.random(len(row)) < 0.6)  # nobody writes down every door that stayed shut
+    made = reached | (rng.random(len(row)) < 0.6)  # not every visit without an answer is recorded
     return _once_a_day(lonely.elders[row][made], days[made], visit[made], reached[made])
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong on the way from the office to the file."""
+"""Plant faults in the rows between the office and the file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _repeat(table: pa.Table, share: float, rng: Rng) -> pa.Table:
 
 
 def _mistype(table: pa.Table, faults: Faults, rng: Rng) -> pa.Table:
-    """One digit of the sequence is another one, which the checksum always notices; or nothing was typed."""
+    """Change one digit of the sequence, which the checksum always detects, or leave the number empty."""
     chance = rng.random(len(table))
     wrong = chance < faults.mistyped
     missing = (chance >= faults.mistyped) & (chance < faults.mistyped + faults.missing)

@@ -1,4 +1,4 @@
-"""The departments' feeds: what each one writes of a period, in which shape, and with which failings."""
+"""List the departments' feeds: the rows of a period, the form of the files, and the planted faults."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Rows = Callable[[int, int], Iterator[pa.Table]]
 class PlaceFeed:
     """`rows(first, after)` yields the tables of the months from `first` up to and without `after`.
 
-    `daily` feeds go on behind the last month; `months_late` is how many monthly files have not come yet;
-    `sparse` feeds send a file only when they have something to say.
+    `daily` feeds continue after the last month; `months_late` is how many monthly files have not come yet;
+    `sparse` feeds send a file only when they have rows.
     """
 
     name: str

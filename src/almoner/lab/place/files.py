@@ -1,4 +1,4 @@
-"""Tables as the files that departments send, byte for byte the same whenever they are written."""
+"""Write tables as departments' files, byte for byte the same each time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ROWS_A_GROUP = 400_000
 
 
 def write(tables: Iterable[pa.Table], path: Path, shape: Shape) -> int:
-    """Write the tables one after another into one file; the number of rows comes back."""
+    """Write the tables one after another into one file, and return the number of rows."""
     if shape == "parquet":
         return _write_parquet(tables, path)
     table = pa.concat_tables(list(tables))
@@ -60,7 +60,7 @@ def _write_parquet(tables: Iterable[pa.Table], path: Path) -> int:
 
 
 def _grouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Months together until they make a good row group."""
+    """Join the tables of months until they are large enough for a row group."""
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)
@@ -72,7 +72,7 @@ def _grouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _repeating(table: pa.Table) -> list[str]:
-    """Columns of few values; a dictionary of the others would only cost time."""
+    """The columns with few values. A dictionary of the others would only cost time."""
     unique = {"resident_no", "settlement_no", "payment_no", "address", "phone", "household_no", "name"}
     return [name for name in table.column_names if name not in unique]
 
@@ -112,7 +112,7 @@ def _write_workbook(table: pa.Table, path: Path) -> None:
 
 
 def _without_times(archive: io.BytesIO) -> bytes:
-    """The same archive without the moment of its making."""
+    """The same archive without the time at which it was made."""
     still = io.BytesIO()
     with zipfile.ZipFile(archive) as moving, zipfile.ZipFile(still, "w", zipfile.ZIP_DEFLATED) as packed:
         for entry in moving.infolist():

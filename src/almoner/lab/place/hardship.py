@@ -1,4 +1,4 @@
-"""Who came into need by more than a fall of income: read off the lives, never off a rule of some office.
+"""Derive the true needs other than a fall of income, from people's lives and never from an office's rule.
 
 Needs are `work`, `poverty`, `housing`, `disaster`, `disability`, `child`, `dropout` and `home_safety`;
 those of income, schooling and loneliness are found in `truth`, those of costs in `burdens`.
@@ -36,7 +36,7 @@ _REPAIR, _REBUILDING = 18_000.0, 75_000.0  # CNY a house
 
 
 def of_work(people: People, shocks: Shocks, living: Living, clock: Clock) -> Needs:
-    """A worker without work for three months or more whose household feels it: 40 % less, savings small."""
+    """A worker out of work for three months or more; the household has 40 % less income and small savings."""
     person = np.flatnonzero((shocks.job_lost < clock.months - 1) & (shocks.job_lost_for >= 3))
     person = person[np.isnat(people.gone_on[person])]
     month, home = shocks.job_lost[person], people.household[person]
@@ -50,7 +50,7 @@ def of_work(people: People, shocks: Shocks, living: Living, clock: Clock) -> Nee
 
 
 def of_poverty(people: People, recipients: Recipients, living: Living, clock: Clock) -> Needs:
-    """Half a year or more below half the median, savings gone, and the guarantee never came."""
+    """Half a year or more below half the median, without savings and without the guarantee."""
     aided = np.zeros((people.households, clock.months), bool)
     for month in range(clock.months):
         aided[people.household[recipients.person[recipients.paid(month) > 0]], month] = True

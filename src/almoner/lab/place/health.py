@@ -1,4 +1,4 @@
-"""Care that was settled: small visits for many, monthly medicine for some, ruin for a few."""
+"""Generate settled care: small visits for many, monthly medicine for some, very high costs for a few."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Care:
         )
 
     def self_paid_by(self, people: People, clock: Clock) -> Floats:
-        """CNY by household (row) and month (column)."""
+        """What households paid themselves: CNY by household (row) and month (column)."""
         cell = people.household[self.person] * clock.months + clock.month_of(self.day)
         flat = sum_by(cell, self.self_paid, people.households * clock.months)
         return flat.reshape(people.households, clock.months).astype(np.float32)
@@ -66,7 +66,7 @@ def _split(kind: Ints, total: Floats, covered: Floats, poor: Bools, rng: Rng) ->
 
 
 def treat(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Care:
-    """Everybody's care over all months, as the insurance settled it."""
+    """Generate everybody's care over all months, as the insurance settled it."""
     parts = [
         _visits(people, clock, rng),
         _medicines(people, clock, rng),

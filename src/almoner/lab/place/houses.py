@@ -1,4 +1,4 @@
-"""Houses: how safe they are, when somebody looked, and which were repaired."""
+"""Generate houses: how safe they are, when they were inspected, and which were repaired."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Houses:
 
     @property
     def unsafe(self) -> Bools:
-        """Dangerous at first, or since the disaster, and lived in, whether anybody looked or not."""
+        """Inhabited houses that are dangerous, from the beginning or since a disaster, inspected or not."""
         return self.lived_in & ((self.grade >= C) | (self.damaged >= C))
 
 
 def build(people: People, per_head: Floats, shocks: Shocks, clock: Clock, rng: Rng) -> Houses:
-    """Worse in poor households and in some villages; looked at in one round through the county."""
+    """Generate the houses, worse in poor households and some villages, and one inspection of the county."""
     count = people.households
     village = rng.normal(0, 0.5, int(people.village.max()) + 1)[people.village]
     worth = village + 0.7 * _standard(np.log(per_head + 100)) + rng.normal(0, 1, count) + 0.9 * people.urban
@@ -73,7 +73,7 @@ def build(people: People, per_head: Floats, shocks: Shocks, clock: Clock, rng: R
 
 
 def safety_book(houses: Houses, people: People, clock: Clock, rng: Rng) -> Book:
-    """First looks and looks after a disaster, kept at the owner."""
+    """First inspections and those after a disaster, recorded under the owner."""
     owner = people.householders(clock.starts[0])
     person = np.r_[owner, owner]
     day = np.r_[houses.assessed, houses.reassessed]

@@ -1,4 +1,4 @@
-"""What households really live on, most of which is in nobody's register."""
+"""Generate the true income of households, most of which is in no register."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def earn(
     clock: Clock,
     rng: Rng,
 ) -> Income:
-    """Every source but public assistance."""
+    """Generate income from every source but public assistance."""
     nothing = np.zeros((0, clock.months), np.float32)
     income = Income(np.zeros((people.households, clock.months), np.float32), np.zeros(0, np.int64), nothing)
     income.add_panel(people.household[jobs.workers], jobs.earned)
@@ -111,7 +111,7 @@ def _children_of_elders(income: Income, people: People, clock: Clock, rng: Rng) 
 
 
 def _farms(income: Income, people: People, shocks: Shocks, clock: Clock, rng: Rng) -> None:
-    """A harvest is sold in autumn and lived on for the year after it; a disaster takes it."""
+    """Harvests, sold in autumn and spread over the next year; a disaster destroys one."""
     hands = np.isin(people.place, (ADULT, SECOND_ADULT, ELDER, SECOND_ELDER)) & (people.age < 76)
     farms = ~people.urban & (sum_by(people.household, 1.0 * hands, people.households) > 0)
     households = np.flatnonzero(farms & (rng.random(people.households) < 0.8))

@@ -1,4 +1,4 @@
-"""The county: townships around their seat, villages in them, and their outlines on an invented map."""
+"""Generate the areas: townships around the seat, their villages, and outlines on an invented map."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Land:
 
 
 def settle(residents: int, rng: Rng) -> Land:
-    """A county fit for so many `residents`: 12 to 20 townships, the first one its urban seat."""
+    """Generate a county for `residents`: 12 to 20 townships, of which the first is the urban seat."""
     townships = int(np.clip(residents // 6000, 12, len(names.TOWNSHIPS)))
     counts = rng.integers(5, 11, townships)
     township_of = np.repeat(np.arange(townships), counts)
@@ -75,7 +75,7 @@ def _village_names(counts: Ints, rng: Rng) -> list[tuple[str, str]]:
 
 
 def write_outlines(land: Land, path: Path) -> None:
-    """One hexagon a township, wound around the seat, as GeoJSON (degrees, WGS 84)."""
+    """Write one hexagon a township, in a spiral around the seat, as GeoJSON (degrees, WGS 84)."""
     centres = _spiral(land.townships)
     features = [
         {

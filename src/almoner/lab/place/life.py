@@ -1,4 +1,4 @@
-"""One county's life from beginning to end, before anybody writes any of it down."""
+"""Generate everything that happens in a county, before the offices record any of it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Life:
 
 
 def live(residents: int, seed: int, clock: Clock) -> Life:
-    """Let the county live; each part draws from a stream of chance of its own."""
+    """Generate all parts in order, each from its own random generator."""
     land = settle(residents, stream(seed, "land"))
     people = populate(residents, land, clock, seed, stream(seed, "people"))
     livelihoods = work.livelihoods(people, stream(seed, "work"))

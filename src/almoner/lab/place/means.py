@@ -1,4 +1,4 @@
-"""What households own, and what a check of it with the family's authorisation brings to light."""
+"""Generate what households own, and the results of authorised checks of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VEHICLES = ["car", "motorcycle", "tractor", "disabled_vehicle"]
 
 
 def property_book(people: People, per_head: Floats, clock: Clock, rng: Rng) -> Book:
-    """Homes in town, second homes and shops of those who could, a little land."""
+    """Homes in town, second homes and shops of better-off households, and a little land."""
     owner = people.householders(clock.starts[0])
     richer = _rank(per_head)
     chances = [

@@ -1,4 +1,4 @@
-"""Accidents on the road and at work, and crimes: who was hurt, disabled or killed."""
+"""Generate accidents on the road and at work, and crimes, with their victims and outcomes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Accidents:
     outcome: Ints
 
     def book(self, rng: Rng) -> Book:
-        """As the police enters it, one to four weeks later."""
+        """The police's book, with entries one to four weeks after the event."""
         count = len(self.person)
         return Book(
             person=self.person,
@@ -46,8 +46,10 @@ class Accidents:
 
 
 def happen(people: People, work: Livelihoods, shocks: Shocks, clock: Clock, rng: Rng) -> Accidents:
-    """Most of the hurt recover; who is disabled by it loses the work. A third of the earners' deaths are
-    accidents."""
+    """Generate accidents: most victims recover, the disabled lose their work.
+
+    A third of the earners' deaths are accidents.
+    """
     about = np.flatnonzero((people.age > 15) & (people.age < 75))
     hurt = pick(rng, about, _YEARLY * clock.months / 12)
     month = rng.integers(0, clock.months, len(hurt))

@@ -1,4 +1,4 @@
-"""Common surnames and given characters, and invented places. Nobody in particular is meant."""
+"""Common surnames and given characters, and invented places. No real person or place is meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resident numbers, household numbers and other opaque strings, made without a loop."""
+"""Make resident numbers, household numbers and other opaque strings, vectorised."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def opaque(prefix: str, values: Ints, seed: int) -> pa.Array:
 
 
 def fixed_width(text: Characters) -> pa.Array:
-    """Rows of ASCII characters as strings, without touching each one."""
+    """Rows of ASCII characters as strings, without a loop over rows."""
     count, width = text.shape
     offsets = np.arange(count + 1, dtype=np.int64) * width
     if offsets[-1] < 2**31:

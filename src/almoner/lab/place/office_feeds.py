@@ -1,4 +1,4 @@
-"""The feeds that are kept as books: dated entries with corrections when something ends."""
+"""List the feeds that are books: dated entries, corrected when something ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from almoner.lab.place.life import Life
 
 _FEW = Faults(mistyped=0.003)
 _AMOUNTS = Faults(mistyped=0.003, negative="amount")
-# Feed, shape of the history, shape of a month's file, failings.
+# Feed, file form of the history, file form of a month, planted faults.
 _MONTHLY: list[tuple[str, Shape, Shape, Faults]] = [
     ("serious_illness", "csv-gb18030", "xlsx", Faults(missing=0.002)),
     ("student_aid_paid", "csv", "csv", _AMOUNTS),

@@ -1,4 +1,4 @@
-"""Two pension schemes: one that pays a living, and one that pays for salt and oil."""
+"""Generate two pension schemes: a high one for employees, and a low one for other residents."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pensions:
         return np.asarray(amount * ((self.first <= month) & (month <= self.last)))
 
     def paid(self, month: int) -> Floats:
-        """As `due`, but without a proof of life a month is left out and paid double in the next."""
+        """As `due`, but a month without a proof of life is not paid; the next month pays double."""
         factor = np.where(self.suspended == month, 0, np.where(self.suspended == month - 1, 2, 1))
         return self.due(month) * factor
 
@@ -54,7 +54,7 @@ class Pensions:
 
 
 def retire(people: People, clock: Clock, rng: Rng) -> Pensions:
-    """Everybody of 60 and over has one of the schemes."""
+    """Give everybody of 60 and over one of the schemes."""
     sixty = people.birth + np.timedelta64(60 * 365 + 15, "D")
     person = np.flatnonzero(sixty <= clock.end)
     count = len(person)

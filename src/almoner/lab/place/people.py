@@ -1,4 +1,4 @@
-"""Who lives in the county, with whom, and who is away."""
+"""Generate the people of the county, their households, and who is away."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class People:
         return np.fmin(self.died_on, self.moved_on)
 
     def householders(self, day: np.datetime64) -> Ints:
-        """By household: the head, or whoever of age is left when the head is gone by `day`."""
+        """By household: the head, or another adult who is left when the head is gone by `day`."""
         gone = self.gone_on <= day
         rank = 4 * gone + 2 * (self.age < 18) + (self.relation != 0)
         key = rank.astype(np.int64) * self.count + np.arange(self.count)
@@ -108,7 +108,7 @@ class People:
         return np.asarray(np.minimum.reduceat(key, starts) % self.count)
 
     def living_in(self, day: np.datetime64) -> Bools:
-        """Born, alive, and not away on that day."""
+        """By person: whether born, alive and not away on that day."""
         return (self.birth <= day) & ~(self.gone_on <= day) & ~(self.away_since <= day)
 
     def heads(self, clock: Clock) -> Floats:
@@ -121,7 +121,7 @@ class People:
 
 
 def populate(residents: int, land: Land, clock: Clock, seed: int, rng: Rng) -> People:
-    """Exactly `residents` persons in households of every form."""
+    """Generate exactly `residents` persons in households of every form."""
     form, years, present = _members(residents, rng)
     village = weighted(rng, land.shares, len(form))
     seat = land.township_of[village] == 0

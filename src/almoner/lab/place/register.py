@@ -1,4 +1,4 @@
-"""The population register: what the police station has written down, some weeks after it happened."""
+"""Generate the population register, in which the police station records events some weeks later."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from almoner.lab.place.people import CHILD, GROWN, RELATIONS, SECOND_CHILD, Peop
 
 _STATUSES = ["resident", "away", "moved_out", "deceased"]
 RESIDENT, AWAY, MOVED_OUT, DECEASED = range(4)
-# No operator holds numbers that begin so: a call would reach nobody.
+# No operator issues numbers with this prefix, so no real person has one.
 _PHONE_PREFIX = "142"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Register:
-    """What the office holds, and the days on which it entered each person and each change of status."""
+    """The register's content, and the days on which each person and each change of status was entered."""
 
     name: pa.Array
     address: pa.Array
@@ -78,7 +78,7 @@ class _Chooser:
 
 
 def write_down(people: People, land: Land, clock: Clock, rng: Rng) -> Register:
-    """What the office knows of everybody, and when it entered it."""
+    """Generate the register's entries, with the day of each."""
     count = people.count
     before = clock.starts[0] - rng.integers(30, 4000, count).astype("timedelta64[D]")
     born = people.birth + rng.integers(5, 45, count).astype("timedelta64[D]")
@@ -106,7 +106,7 @@ def _last_status(people: People) -> tuple[Ints, Days]:
 
 
 def _names(people: People, rng: Rng) -> pa.Array:
-    """Children and grown children carry the name of the household; who married in keeps the own one."""
+    """Children and adult children have the household's surname; who married in keeps another one."""
     weights = np.array(names.SURNAME_WEIGHTS)
     own = weighted(rng, weights, people.count)
     house = weighted(rng, weights, people.households)[people.household]

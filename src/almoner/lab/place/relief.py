@@ -1,4 +1,4 @@
-"""Losses of disasters, and the payments that reach some of those struck by them or by illness."""
+"""Generate losses by disasters, and payments to some of those struck by a disaster or by illness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CAUSES = ["illness", "income", "education", "disaster", "other"]
 
 @dataclass(frozen=True)
 class Losses:
-    """By struck household: the day, the kind, CNY lost, and whether anybody counted it."""
+    """By struck household: the day, the kind, the loss in CNY, and whether the loss was recorded."""
 
     household: Ints
     day: Days
@@ -29,7 +29,7 @@ class Losses:
     counted: Days
 
     def book(self, people: People, houses: Houses) -> Book:
-        """The count at the end of the event."""
+        """The record of losses at the end of the event."""
         rows = np.flatnonzero(~np.isnat(self.counted))
         rows = rows[np.argsort(self.counted[rows], kind="stable")]
         home = self.household[rows]
@@ -59,7 +59,7 @@ def _householder(people: People) -> Ints:
 
 
 def count_losses(people: People, shocks: Shocks, houses: Houses, clock: Clock, rng: Rng) -> Losses:
-    """What struck households lost; and one week of hail and gales a year that takes a little from many."""
+    """Losses of struck households, and one week of storms a year with small losses for many."""
     struck = np.flatnonzero(shocks.disaster < clock.months)
     loss = lognormal(rng, 9000.0, 0.9, len(struck)) + (houses.damaged[struck] >= 0) * 22_000
     grazed = np.setdiff1d(pick(rng, np.flatnonzero(~people.urban), 0.012 * clock.months / 12), struck)
@@ -80,7 +80,7 @@ def count_losses(people: People, shocks: Shocks, houses: Houses, clock: Clock, r
 
 
 def relieve(people: People, losses: Losses, clock: Clock, rng: Rng) -> Gifts:
-    """Relief in money: more often after large losses."""
+    """Pay relief in money, more often after large losses."""
     chance = np.where(losses.loss > 6000, 0.6, 0.1) * ~np.isnat(losses.counted)
     rows = np.flatnonzero(rng.random(len(losses.loss)) < chance)
     day = delayed(losses.counted[rows], 2, 40, rng)
@@ -90,7 +90,7 @@ def relieve(people: People, losses: Losses, clock: Clock, rng: Rng) -> Gifts:
 
 
 def assist_the_ill(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Gifts:
-    """Medical assistance on application: one in five of those with a long illness found the way."""
+    """Pay medical assistance on application, to one in five of those with a long illness."""
     ill = pick(rng, np.flatnonzero(shocks.ill < clock.months), 0.2)
     day = _after(people, ill, clock.starts[shocks.ill[ill]], 60, 200, clock, rng)
     amount = np.round(np.clip(shocks.ill_cost[ill] * rng.uniform(0.04, 0.12, len(ill)), 500, 60_000), -1)
@@ -98,7 +98,7 @@ def assist_the_ill(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Gi
 
 
 def give(people: People, shocks: Shocks, losses: Losses, clock: Clock, rng: Rng) -> Gifts:
-    """Charity for a few of the ill, the burnt out, the jobless and their children at school."""
+    """Pay charity to a few households with illness, fire or job loss, and to their children at school."""
     heads = _householder(people)
     ill = pick(rng, np.flatnonzero(shocks.ill < clock.months), 0.05)
     hurt = pick(rng, np.arange(len(losses.loss)), 0.06)
@@ -131,6 +131,6 @@ def gift_book(prefix: str, gifts: Gifts, with_cause: bool = False) -> Book:
 def _after(
     people: People, person: Ints, since: Days, lowest: int, highest: int, clock: Clock, rng: Rng
 ) -> Days:
-    """A payment some days after `since`, if the person is still there and it is not in the future."""
+    """Days of payment some days after `since`; NaT when the person has left or the day is in the future."""
     day = delayed(since, lowest, highest, rng)
     return np.where((day < clock.today) & ~(people.gone_on[person] <= day), day, NEVER)

@@ -1,4 +1,4 @@
-"""Who asked for help: a few of those in need, and some who only thought so."""
+"""Generate requests for help, by a few of those in need and by some who are not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ASKING = 0.08
 
 
 def ask(people: People, needs: Needs, clock: Clock, rng: Rng) -> Book:
-    """Within three months after a need began; and one grown-up in forty a year with a smaller worry."""
+    """Requests within three months of the start of a need, and by one adult in forty a year without one."""
     asking = np.flatnonzero(rng.random(len(needs.need)) < _ASKING)
     head = people.householders(clock.today)
     whole = needs.person[asking] == NOBODY

@@ -1,4 +1,4 @@
-"""Pupils, their grades, the days they miss and the courses they fail."""
+"""Generate pupils, their grades, missed days and failed courses."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ ENROLLED, LEFT, GRADUATED = range(3)
 class School:
     """Pupils by row; `started` is the calendar year in which they entered the first grade.
 
-    `left_on` is the day on which they left, `transfers` that it was for a school elsewhere, `absent_from` the
-    month from which they come no more although the register has them, and `stays_away` the same for those
-    who go to no school any more. `never` are children of school age
-    (by person) whom no school has seen.
+    `left_on` is the day on which they left; `transfers` marks those who went to a school elsewhere.
+    `absent_from` is the month from which enrolled pupils no longer come, and `stays_away` the same for those
+    who go to no other school. `never` are children of school age (by person) who were never enrolled.
     """
 
     person: Ints
@@ -51,12 +50,12 @@ class School:
         return year - (month_of_year < 9) - self.started + 1
 
     def disengagement(self, month: int) -> Floats:
-        """0 for who is well at school, growing to 1 within five months for who turns away."""
+        """0 for engaged pupils; for those who disengage it rises to 1 within five months."""
         return np.clip((month - self.leans_out + 1) / 5, 0, 1)
 
 
 def enrol_pupils(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> School:
-    """Everybody from 6 years on to the end of their schooling; some of those who turn away leave."""
+    """Enrol everybody from 6 years to the end of schooling; some of those who disengage leave earlier."""
     year = people.birth.astype("datetime64[Y]").astype(np.int64) + 1970
     born_late = people.birth.astype("datetime64[M]").astype(np.int64) % 12 >= 8
     started = year + 6 + born_late
@@ -97,7 +96,10 @@ def enrol_pupils(people: People, shocks: Shocks, clock: Clock, rng: Rng) -> Scho
 
 
 def _seen_by_a_school(person: Ints, started: Ints, clock: Clock, rng: Rng) -> tuple[Bools, Ints]:
-    """Some go to school elsewhere, which nobody here writes down; very few go nowhere (their rows)."""
+    """Whether each goes to a local school, and the rows of the very few who go to none.
+
+    Others go to a school elsewhere, which is not recorded here.
+    """
     elsewhere = rng.random(len(person)) < 0.013
     years = clock.until.year - started[person]
     never = (rng.random(len(person)) < 0.0012) & (years >= 0) & (years < 9)
@@ -145,7 +147,7 @@ def _failed(ability: Floats, away: Floats, month_of_year: int, rng: Rng) -> pa.A
 
 
 def _incidents(boys: Bools, grade: Ints, away: Floats, rng: Rng) -> Ints:
-    """Quarrels and rules broken: boys of the middle grades, and who turns away."""
+    """Disciplinary incidents, more often of boys in middle grades and of pupils who disengage."""
     rate = 0.012 + 0.04 * boys * (grade >= 7) + 0.9 * away
     return np.minimum(rng.poisson(rate), 20).astype(np.int64)
 

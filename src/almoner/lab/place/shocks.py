@@ -1,4 +1,4 @@
-"""The days on which life becomes harder, most of them in the last year."""
+"""Generate shocks such as illness, job loss and disasters, most of them in the last year."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Shocks:
 
 
 def strike(people: People, work: Livelihoods, clock: Clock, rng: Rng) -> Shocks:
-    """Draw every shock of the place's months; earners who die are written into `people`."""
+    """Draw every shock of the place's months, and record the deaths of earners in `people`."""
     died = _deaths_of_earners(people, work, clock, rng)
     workers = np.flatnonzero(work.kind != NONE)
     job_lost = _months(people.count, _jobs_lost(work, workers, rng), clock, rng)
@@ -93,14 +93,14 @@ def _deaths_of_earners(people: People, work: Livelihoods, clock: Clock, rng: Rng
 
 
 def _leaning_out(people: People, pupils: Ints, rng: Rng) -> Ints:
-    """Students who turn away from school: more often older ones and those whose parents are away."""
+    """Students who disengage from school, more often older ones and those whose parents are away."""
     share = np.where(people.age[pupils] > 12, 0.035, 0.008)
     fewer_parents = np.isin(people.form[people.household[pupils]], (5, 6))
     return pupils[rng.random(len(pupils)) < share * np.where(fewer_parents, 2.5, 1.0)]
 
 
 def _fires_and_storms(people: People, clock: Clock, rng: Rng) -> tuple[Ints, Days, Ints]:
-    """Month, day and kind of what strikes single households here and there."""
+    """Month, day and kind of the disasters that strike single households."""
     struck = pick(rng, np.arange(people.households), 0.004)
     months = _months(people.households, struck, clock, rng)
     days, kinds = np.full(people.households, NEVER), np.full(people.households, OTHER)
@@ -146,7 +146,7 @@ def _falls(frail: Bools, clock: Clock, rng: Rng) -> tuple[Days, Days]:
 
 
 def _silences(frail: Bools, clock: Clock, rng: Rng) -> tuple[Days, Days]:
-    """Spells without visit, call or neighbour; half of the frail elders' ones are still going on."""
+    """Spells without any contact. Half of those of frail elders are still going on."""
     count = len(frail)
     silent = rng.random(count) < np.where(frail, 0.16, 0.03)
     length = np.clip(rng.gamma(3.0, 16, count), 10, 150).astype(np.int64)

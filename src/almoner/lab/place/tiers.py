@@ -1,4 +1,4 @@
-"""The lists of the low-income population, of monitored households and of holders of public posts."""
+"""Generate the lists of low-income and monitored households, and of holders of public posts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _YEAR = np.timedelta64(365, "D")
 @dataclass(frozen=True, kw_only=True)
 class Tier:
     """Persons recognised in a tier: the day, the end (NaT while it holds) and the grade of care (-1 for
-    none)."""
+    none).
+    """
 
     person: Ints
     category: Ints
@@ -35,7 +36,7 @@ class Tier:
     care: Ints
 
     def book(self, rng: Rng) -> Book:
-        """As the office keeps it."""
+        """The office's book of this list."""
         book = Book(
             person=self.person,
             columns={
@@ -51,7 +52,7 @@ class Tier:
         return chosen_of(book, once(self.person * 5 + self.category, self.since))
 
     def holds(self, people: People, category: int) -> Bools:
-        """By person: has been in the tier at some time."""
+        """By person: whether the person was in the tier at any time."""
         found = np.zeros(people.count, bool)
         found[self.person[self.category == category]] = True
         return found
@@ -66,7 +67,10 @@ def recognise(
     clock: Clock,
     rng: Rng,
 ) -> Tier:
-    """`per_head` is each household's mean income in CNY a month and head. Village meetings err as they do."""
+    """Recognise households by income, with the errors of village meetings.
+
+    `per_head` is each household's mean income in CNY a month and head.
+    """
     aided = np.zeros(people.count, bool)
     aided[recipients.person] = True
     severe = disabled.severe(people)
@@ -189,7 +193,7 @@ class Posts:
     ended: Days
 
     def book(self, rng: Rng) -> Book:
-        """As the office keeps it."""
+        """The office's book of this list."""
         columns = {"started_on": self.since, "pay": self.pay}
         return Book(
             person=self.person,
@@ -201,7 +205,7 @@ class Posts:
 
 
 def post(people: People, per_head: Floats, work: Livelihoods, clock: Clock, rng: Rng) -> Posts:
-    """Paths, forests and streets are kept by people of poor villages, most of them over forty."""
+    """Give public posts to people of poor villages, most of them over forty."""
     poor = per_head < np.quantile(per_head, 0.3)
     fit = np.isin(work.kind, (NONE, INFORMAL)) & (people.age > 35) & (people.age < 65)
     person = pick(rng, np.flatnonzero(fit & poor[people.household] & np.isnat(people.gone_on)), 0.06)

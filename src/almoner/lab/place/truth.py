@@ -1,4 +1,4 @@
-"""Who really came into need, which need, and when: read off the lives, never off a rule of some office."""
+"""Derive the true needs and their days from people's lives, never from an office's rule."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Needs:
 @dataclass(frozen=True, kw_only=True)
 class Living:
     """By household (row) and month (column) in CNY a month and head, savings in CNY a head; `heads` living
-    in."""
+    in.
+    """
 
     heads: Floats
     per_head: Floats
@@ -45,7 +46,7 @@ class Living:
 
     @classmethod
     def of(cls, income: Floats, people: People, savings_months: Floats, clock: Clock) -> Living:
-        """Live through the months: what is missing to half the place's median is drawn from savings first.
+        """Compute the months in order; what is missing to half the place's median is taken from savings.
 
         `short` is the share of that line which neither income nor savings cover.
         """
@@ -94,7 +95,7 @@ def needs(
 
 
 def joined(*parts: Needs) -> Needs:
-    """All of them, one after another."""
+    """All needs in one, one group after another."""
     return Needs(
         need=[need for part in parts for need in part.need],
         household=np.concatenate([part.household for part in parts]),
@@ -107,7 +108,7 @@ def joined(*parts: Needs) -> Needs:
 
 
 def last_day_here(people: People) -> Days:
-    """The day on which the last member of each household was gone."""
+    """By household: the day on which the last member died or moved away."""
     days = np.full(people.households, np.datetime64("1900-01-01", "D"))
     stays = np.where(np.isnat(people.gone_on), np.datetime64("2900-01-01", "D"), people.gone_on)
     np.maximum.at(days, people.household, np.where(np.isnat(people.away_since), stays, days[0]))
@@ -131,13 +132,13 @@ def _of_income(
 
 
 def _any_within(holds: Bools, row: Ints, month: Ints, before: int) -> Bools:
-    """Whether it held in one of the `before` months before each month."""
+    """By row and month: whether the condition held in one of the `before` months before it."""
     total = np.pad(np.cumsum(holds, axis=1), ((0, 0), (1, 0)))
     return np.asarray(total[row, month] > total[row, np.maximum(month - before, 0)])
 
 
 def _of_education(people: People, living: Living, school: School, clock: Clock) -> Needs:
-    """A pupil who turns away from school in a household of the lowest third."""
+    """A pupil who disengages from school, in a household of the lowest third of incomes."""
     size = np.bincount(people.household, minlength=people.households)
     poor = living.usual <= np.quantile(np.repeat(living.usual, size), 1 / 3)
     grade = school.grade(clock.until.year, clock.until.month)
@@ -160,7 +161,7 @@ def _of_education(people: People, living: Living, school: School, clock: Clock) 
 
 
 def _of_isolation(people: People, lonely: Loneliness, clock: Clock) -> Needs:
-    """An elder alone who fell and was not found yet, or a frail one whom nobody met for 30 days."""
+    """An elder alone who fell and was not found yet, or a frail one without contact for 30 days."""
     fell = np.flatnonzero(lonely.fell_on < clock.today)
     unmet = lonely.last_contact + np.timedelta64(30, "D")
     silent = np.flatnonzero(lonely.frail & (unmet < lonely.contact_again) & (unmet < clock.today))
@@ -219,7 +220,7 @@ class _Causes:
     month: dict[str, Ints]
 
     def latest(self, household: int, month: int) -> str:
-        """What struck last before `month`, if it was within a year; else an income that ran dry by itself."""
+        """The last shock within a year before `month`; without one, `income_dried_up`."""
         struck = {cause: int(months[household]) for cause, months in self.month.items()}
         recent = {cause: at for cause, at in struck.items() if month - 12 <= at <= month + 1}
         return max(recent, key=lambda cause: recent[cause], default="income_dried_up")

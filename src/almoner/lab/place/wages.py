@@ -1,4 +1,4 @@
-"""Insured jobs month by month: seasons, bonuses, wages paid late, gaps, other employers, jobs lost."""
+"""Generate insured jobs by month: seasons, bonuses, late pay, gaps, changes of employer and lost jobs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CHANGE_HAZARD, _PAID_LATE_HAZARD, _QUIET_HAZARD, _GROWTH = 0.008, 0.002, 0.012,
 class Jobs:
     """Insured jobs by worker (row) and month (column); wages in CNY a month as the register has them.
 
-    `earned` is what really came in, hidden work in gaps included.
+    `earned` is the true income, unregistered work in gaps included.
     """
 
     workers: Ints
@@ -61,7 +61,7 @@ class Jobs:
 
 
 def employ(people: People, work: Livelihoods, shocks: Shocks, clock: Clock, rng: Rng) -> Jobs:
-    """Let the insured workers work, rest, change and lose their jobs through all months."""
+    """Generate the insured jobs of all months, with gaps, changes of employer and job losses."""
     workers = np.flatnonzero(work.kind == INSURED)
     spells = _Spells.draw(work, shocks, workers, clock, rng)
     pay = _pay(people, work, shocks, workers, clock, rng)
@@ -128,7 +128,7 @@ class _Spells:
 
 
 def _hire(work: Livelihoods, workers: Ints, rng: Rng) -> Ints:
-    """A few large employers and many small ones; public ones have the lowest codes."""
+    """Choose employers: a few large and many small ones; public ones have the lowest codes."""
     firms = max(20, len(workers) // 12)
     position = (firms * rng.random(len(workers)) ** 2).astype(np.int32)
     return np.where(work.sector[workers] == PUBLIC, position % max(firms // 8, 1), position + firms // 8)
@@ -150,7 +150,7 @@ def _pay(people: People, work: Livelihoods, shocks: Shocks, workers: Ints, clock
 
 
 def _late_payment(employer: Ints, rng: Rng) -> Floats:
-    """Now and then an employer pays nothing in one month and double in the next."""
+    """Let an employer sometimes pay nothing in one month and double in the next."""
     late = rng.random((int(employer.max(initial=0)) + 1, employer.shape[1])) < _PAID_LATE_HAZARD
     late[:, -1] = False
     factor = np.where(late, 0, 1) + np.roll(late, 1, axis=1)

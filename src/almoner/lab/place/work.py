@@ -1,4 +1,4 @@
-"""How people live: insured jobs with their wages, informal work, farms and work elsewhere."""
+"""Choose each person's kind of work: insured job, informal work, farm or work elsewhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Livelihoods:
 
 
 def livelihoods(people: People, rng: Rng) -> Livelihoods:
-    """Only about two workers in five have an insured job; nobody registers the others' income."""
+    """Choose kinds of work. About two workers in five have an insured job; other income is unregistered."""
     count = people.count
     adult = np.isin(people.place, (ADULT, SECOND_ADULT, GROWN)) & (people.age >= 18) & (people.age < 61)
     studies = (people.age < 22) & (rng.random(count) < 0.45)
