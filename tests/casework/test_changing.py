@@ -77,9 +77,9 @@ def at_once(base_home: Path, tmp_path_factory: pytest.TempPathFactory, databases
 
 
 def test_of_two_people_who_change_one_case_again_and_again_no_change_is_lost(at_once: Work) -> None:
-    before = at_once("- tell")[0]
+    before = at_once("- state")[0]
     ada, ben = at_once("ada count 40", "ben count 40")
-    after = at_once("- tell")[0]
+    after = at_once("- state")[0]
     assert (ada["done"], ben["done"]) == (40, 40)
     assert after["held_until"] == (FIRST_DAY + dt.timedelta(days=80)).isoformat()
     assert (after["version"] - before["version"], after["holds"], after["intact"]) == (80, 80, True)
@@ -94,9 +94,9 @@ def test_who_comes_second_waits_and_is_told_that_it_has_changed(at_once: Work) -
 def test_people_and_a_cycle_that_goes_through_the_cases_in_another_order_never_wait_in_a_circle(
     at_once: Work,
 ) -> None:
-    before = at_once("- tell")[0]["versions"]
+    before = at_once("- state")[0]["versions"]
     ada, ben, cycle = at_once("ada hand_round 60", "ben hand_round 60", "- cycle 3")
-    after = at_once("- tell")[0]
+    after = at_once("- state")[0]
     assert cycle["updated"] == 3 * CASES
     assert after["notes"] == ada["done"] + ben["done"] == 240
     assert (after["versions"] - before, after["intact"]) == (240 + 3 * CASES, True)

@@ -120,8 +120,8 @@ def cycle(folder: Path, _name: str, times: str) -> Any:
     return {"updated": updated}
 
 
-def tell(_folder: Path, _name: str) -> Any:
-    """How it stands in the end."""
+def state(_folder: Path, _name: str) -> Any:
+    """The cases at the end."""
     from almoner.casework.models import Case, CaseEvent
 
     case = _case(1)
@@ -173,5 +173,5 @@ TASKS: dict[str, Any] = {
     "follow": follow,
     "hand_round": hand_round,
     "cycle": cycle,
-    "tell": tell,
+    "state": state,
 }

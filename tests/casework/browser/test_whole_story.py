@@ -132,7 +132,7 @@ def test_from_an_event_to_a_chain_that_fits(story: Story) -> None:
     _visits_and_confirms(story, worker)
     lead = _a_colleague_agrees(story, case)
     clerk = _the_department_accepts_and_delivers(story)
-    code = _the_worker_tells_the_household(story, worker)
+    code = _the_worker_makes_the_notice(story, worker)
     resident = _the_household_reads_and_appeals(story, code)
     _nobody_who_acted_is_offered_the_appeal(story, [worker, lead])
     _somebody_else_decides(story, case)
@@ -259,7 +259,7 @@ def _the_department_accepts_and_delivers(story: Story) -> Hands:
     return clerk
 
 
-def _the_worker_tells_the_household(story: Story, worker: Hands) -> str:
+def _the_worker_makes_the_notice(story: Story, worker: Hands) -> str:
     page = worker.page
     worker.press(page.locator("nav a[href='/queue/']"))
     worker.press(_row(story, page).locator("a").first)

@@ -176,7 +176,7 @@ def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str,
     )
     return {
         "notice": found.notices.filter(ended_at=None).first(),
-        "may_tell": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
+        "may_notify": guards.is_mine_or_i_lead(found, request.user, {}) is None,  # type: ignore[arg-type]
         "grievances": [
             OpenGrievance(
                 grievance=grievance,
