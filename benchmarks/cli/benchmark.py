@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def benchmarks() -> None:
-    """Speed and memory, with a lower bound and a peer in the same run."""
+    """Measure speed and memory, with a lower bound and a peer in the same run."""
 
 
 app.command()(stream_benchmark.stream)
@@ -35,13 +35,13 @@ app.command()(console_benchmark.console)
 
 @app.command()
 def sweep(
-    residents: Annotated[int, typer.Option(help="How many people live in the place.")] = 100_000,
+    residents: Annotated[int, typer.Option(help="Number of people in the place.")] = 100_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same place.")] = 1,
     pack: Annotated[str, typer.Option(help="The pack to run.")] = "base",
     peer: Annotated[bool, typer.Option(help="Run the same indicators in pandas as well.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Place, intake and one cycle over everybody; 24 months of records, as Parquet."""
+    """Measure building a place, its intake, and one cycle over everybody (24 months of records, Parquet)."""
     with errors_as_text(), TemporaryDirectory() as folder:
         result = _sweep(Path(folder), residents, seed, pack, peer)
     if as_json:
@@ -55,15 +55,13 @@ def sweep(
 
 @app.command()
 def entitlements(
-    pack: Annotated[
-        str, typer.Option(help="A pack with a panel and with rules for OpenFisca beside it.")
-    ] = "cps",
+    pack: Annotated[str, typer.Option(help="A pack with a panel and with rules for OpenFisca.")] = "cps",
     file: Annotated[
         Path | None, typer.Option(help="The panel's file; else the one that its Python package ships.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What every programme gives every household of a real file, beside the same rules in OpenFisca."""
+    """Measure every programme for every household of a real file, beside the same rules in OpenFisca."""
     with errors_as_text():
         compiled = compile_pack(pack)
         if compiled.panel is None:

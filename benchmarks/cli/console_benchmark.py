@@ -29,14 +29,13 @@ LIMIT = 0.3  # seconds
 
 def console(
     cases: Annotated[
-        int, typer.Option(min=FEW, help="How many cases are open; a quarter more have ended.")
+        int, typer.Option(min=FEW, help="Number of open cases; a quarter as many have ended.")
     ] = 200_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same cases.")] = 1,
-    pack: Annotated[str, typer.Option(help="The pack whose signals and programmes they have.")] = "base",
+    pack: Annotated[str, typer.Option(help="The pack whose signals and programmes the cases have.")] = "base",
     as_json: AsJson = False,
 ) -> None:
-    """Made-up cases in an empty console; then each page that lists, counts or searches them, timed at the
-    server.
+    """Fill an empty console with made-up cases, then time each page that lists, counts or searches them.
 
     On SQLite, or on the PostgreSQL database that ALMONER_DATABASE_URL names; it must be empty.
     """

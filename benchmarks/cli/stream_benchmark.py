@@ -39,23 +39,25 @@ LONGEST_WAIT_SECONDS = 3600.0  # seconds for the worker to end
 
 
 def stream(
-    residents: Annotated[int, typer.Option(help="How many people live in the place.")] = 100_000,
-    rate: Annotated[float, typer.Option(min=0, help="Events a second; 0: all at once.")] = 100.0,
-    seconds: Annotated[int, typer.Option(min=1, help="So long they are sent.")] = 60,
-    events: Annotated[int | None, typer.Option(help="So many, instead of rate times seconds.")] = None,
+    residents: Annotated[int, typer.Option(help="Number of people in the place.")] = 100_000,
+    rate: Annotated[float, typer.Option(min=0, help="Events a second; 0 sends all at once.")] = 100.0,
+    seconds: Annotated[int, typer.Option(min=1, help="Seconds during which events are sent.")] = 60,
+    events: Annotated[
+        int | None, typer.Option(help="Number of events, instead of rate times seconds.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same place and events.")] = 1,
     pack: Annotated[str, typer.Option(help="The pack to run.")] = "base",
-    peer: Annotated[bool, typer.Option(help="Run two rules of it in Bytewax as well.")] = True,
-    naive: Annotated[bool, typer.Option(help="Sweep the whole place a slice as well.")] = True,
+    peer: Annotated[bool, typer.Option(help="Run two of its rules in Bytewax as well.")] = True,
+    naive: Annotated[
+        bool, typer.Option(help="Also measure one sweep of the whole place for each slice.")
+    ] = True,
     series: Annotated[
-        Path | None, typer.Option(help="Write what was seen every 10 seconds: .csv or .json.")
+        Path | None, typer.Option(help="Write samples every 10 seconds to this file (.csv or .json).")
     ] = None,
-    chart: Annotated[Path | None, typer.Option(help="Draw it: .svg.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Draw the samples in this file (.svg).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place, first load and sweep; then its last records as events, through the inbox and a worker of its
-    own to cases.
-    """
+    """Load and sweep a place, then send its last records as events through an inbox and a worker to cases."""
     with errors_as_text(), TemporaryDirectory() as folder:
         wanted = events or max(1, round(rate * seconds))
         run = _Run(Path(folder), residents, seed, pack)
