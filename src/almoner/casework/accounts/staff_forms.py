@@ -1,4 +1,4 @@
-"""What people fill in about who may sign in."""
+"""Forms for signing in, passwords and accounts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _labels(form: forms.Form, **labels: Any) -> None:
 
 
 class PersonForm(forms.Form):
-    """Somebody's name, role, and areas or department; of a new person the user name too."""
+    """A person's name, role, and areas or department; for a new account also the user name."""
 
     username = forms.CharField(label=_("User name"), max_length=150, validators=[UnicodeUsernameValidator()])
     full_name = forms.CharField(label=_("Full name"), max_length=150, required=False)

@@ -1,24 +1,37 @@
-"""What an installation says by its environment: every variable of the console is read on this page.
+"""The environment variables that configure the console; all of them are read in this module.
 
-=========================== ====================
-========================================================================== variable                    when
-not set         means =========================== ====================
-========================================================================== ALMONER_HTTPS               0
-1: a proxy ends TLS; cookies are secure, HSTS is sent, forwarded headers count ALMONER_HOSTS
-(loopback only)      names by which the console is reached, by blanks ALMONER_DATABASE_URL        (SQLite
-in HOME)     postgresql://user:password@host:port/name?sslmode=verify-full ALMONER_IDLE_MINUTES        30
-signed out after so long without a click ALMONER_SESSION_HOURS       10                   signed out so
-long after signing in, whatever is done ALMONER_SECOND_FACTOR       personal             who must have a
-second factor: personal, all, none, or roles by commas ALMONER_FILE_MIB            8                    how
-large a file of a case may be ALMONER_FILE_MEGAPIXELS     40                   how large a photo may be
-ALMONER_FILES_A_CASE        30                   how many files a case may have ALMONER_OIDC_ISSUER
-(none)               the authority's OpenID Connect provider, https ALMONER_OIDC_CLIENT         (none)
-our name at the provider ALMONER_OIDC_SECRET         (none)               our secret at the provider
-ALMONER_OIDC_NAME           OpenID Connect       what the sign-in page calls the provider
-ALMONER_OIDC_CLAIM          preferred_username   the claim that is compared with the name an administrator
-wrote ALMONER_OIDC_SECOND_FACTOR  0                    1: the provider asks for a second factor itself
-=========================== ====================
-==========================================================================
+Each variable with its default in parentheses:
+
+    ALMONER_HTTPS (0)
+        1: a proxy terminates TLS. Cookies are secure, HSTS is sent, forwarded headers are trusted.
+    ALMONER_HOSTS (loopback only)
+        The host names by which the console is reached, separated by spaces.
+    ALMONER_DATABASE_URL (SQLite in HOME)
+        postgresql://user:password@host:port/name?sslmode=verify-full
+    ALMONER_IDLE_MINUTES (30)
+        A session ends after so many minutes without a request.
+    ALMONER_SESSION_HOURS (10)
+        A session ends so many hours after signing in, even when it is in use.
+    ALMONER_SECOND_FACTOR (personal)
+        Who needs a second factor: personal, all, none, or roles separated by commas.
+    ALMONER_FILE_MIB (8)
+        The largest size of a case's file, in MiB.
+    ALMONER_FILE_MEGAPIXELS (40)
+        The largest size of a photo, in megapixels.
+    ALMONER_FILES_A_CASE (30)
+        How many files a case may have.
+    ALMONER_OIDC_ISSUER (none)
+        The https address of the authority's OpenID Connect provider.
+    ALMONER_OIDC_CLIENT (none)
+        The client id at the provider.
+    ALMONER_OIDC_SECRET (none)
+        The client secret at the provider.
+    ALMONER_OIDC_NAME (OpenID Connect)
+        The provider's name on the sign-in page.
+    ALMONER_OIDC_CLAIM (preferred_username)
+        The claim that is compared with the name that an administrator entered.
+    ALMONER_OIDC_SECOND_FACTOR (0)
+        1: the provider asks for a second factor itself.
 """
 
 from __future__ import annotations
@@ -37,12 +50,12 @@ from almoner.home import Home
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SHORTEST_KEY = 40  # characters
-PROVIDER = "authority"  # of the authority's own sign-in, in addresses and in the database
+PROVIDER = "authority"  # the provider's id, in addresses and in the database
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """The authority's own sign-in."""
+    """The authority's own OpenID Connect provider."""
 
     issuer: str
     client: str
@@ -54,11 +67,13 @@ class Provider:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
+    """The values of the variables, checked."""
+
     https: bool
     hosts: tuple[str, ...]
     idle_minutes: int
     session_hours: int
-    second_factor: str  # empty: not said
+    second_factor: str  # empty: not set
     provider: Provider | None
     file_mib: int
     file_megapixels: int
@@ -66,7 +81,7 @@ class Environment:
 
 
 def read(said: Mapping[str, str]) -> Environment:
-    """Raises HomeError for a value that means nothing."""
+    """Read and check the variables. Raises HomeError for an invalid value."""
     return Environment(
         https=_flag(said, "ALMONER_HTTPS"),
         hosts=tuple(said.get("ALMONER_HOSTS", "").split()),
@@ -81,13 +96,13 @@ def read(said: Mapping[str, str]) -> Environment:
 
 
 def second_factor_of(home: Home | None, said: Mapping[str, str] | None = None) -> str:
-    """Who must have a second factor: what the environment says, else nobody in a demonstration."""
+    """Who needs a second factor: as the environment says; by default nobody in a demonstration."""
     setting = (os.environ if said is None else said).get("ALMONER_SECOND_FACTOR", "").strip()
     return setting or ("none" if home is None or home.settings.demo else "personal")
 
 
 def unsafe(said: Environment, home: Home, host: str, debug: bool) -> Iterator[str]:
-    """What must not be so when people outside this machine can reach the console, each in a sentence."""
+    """The reasons why it is unsafe to serve the console on `host`, each as a sentence."""
     if debug:
         yield "DEBUG is on: it shows settings and data to everybody. Turn it off."
     if any(name == "*" or name.startswith((".", "*")) for name in said.hosts):
@@ -140,7 +155,7 @@ def _provider(said: Mapping[str, str]) -> Provider | None:
 
 
 def providers_of(provider: Provider | None) -> dict[str, Any]:
-    """The provider as django-allauth wants it: code flow with PKCE."""
+    """The provider's settings for django-allauth: code flow with PKCE."""
     if provider is None:
         return {}
     app = {
