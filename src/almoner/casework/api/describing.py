@@ -1,4 +1,4 @@
-"""The API's description of itself (OpenAPI): problems as what they are, their headers, and examples."""
+"""The API's OpenAPI description: problem responses, their headers, and examples."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ EXAMPLES: dict[tuple[str, int], Any] = {
 
 
 class DescribedAPI(NinjaAPI):
-    """Adds to the description what a response model cannot say."""
+    """Adds what response models cannot express to the OpenAPI description: problems, headers and examples."""
 
     def get_openapi_schema(self, **options: Any) -> Any:
         schema = super().get_openapi_schema(**options)

@@ -1,4 +1,4 @@
-"""The API: departments send events, and read and answer their referrals."""
+"""The API's calls: departments send events, and read and answer their referrals."""
 
 from __future__ import annotations
 
@@ -235,7 +235,8 @@ def _other(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def urls() -> Any:
-    """The addresses; they know tokens, not sessions. What is no address is a problem too."""
+    """The API's addresses, which use tokens instead of sessions. Unknown addresses are answered by a problem
+    too."""
     patterns, *names = api.urls
     patterns = [*patterns, re_path(r"", _nothing)]
     for pattern in patterns:
@@ -250,7 +251,7 @@ def _nothing(request: HttpRequest) -> HttpResponse:
 
 
 def _in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """The view without sign-in, which says in a problem too that it has no such method."""
+    """Wrap a view: exempt it from sign-in, and answer 404 and 405 with a problem."""
 
     def respond(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
         try:

@@ -1,4 +1,4 @@
-"""What the API says of referrals, as schemas."""
+"""Schemas of referrals in the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _printable(text: str) -> str:
 
 
 def _as_written(value: Any) -> Any:
-    """A number is no moment, whatever a parser makes of it."""
+    """Reject numbers for times, which the parser would take as seconds."""
     if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", value):
         raise ValueError("Write it as 2026-11-28T09:00:00+08:00.")
     return value

@@ -1,4 +1,4 @@
-"""`/health` and `/metrics`: whether it works, and how much; counts and days, nothing of anybody."""
+"""Monitoring by `/health` and `/metrics`: counts and days only, no personal data."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ Family = TypeVar("Family", CounterMetricFamily, GaugeMetricFamily)
 @login_not_required
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
-    """200 when events are taken and worked on, 503 when not. Where no worker ever worked, as in a demo,
-    nothing is amiss while nothing waits."""
+    """Answer 200 when events are received and processed, else 503.
+
+    Without a worker, as in a demonstration, the answer is 200 as long as no event waits.
+    """
     del request
     checks = {"casework": _casework(), "inbox": _inbox(), **_worker(_status())}
     well = all(checks.values()) if checks["worker"] is not None else checks["casework"] and _nothing_waits()
@@ -42,7 +44,7 @@ def health(request: HttpRequest) -> JsonResponse:
 @login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format 0.0.4; 503 when what is counted cannot be read."""
+    """All metrics in Prometheus' text format 0.0.4; 503 when they cannot be read."""
     del request
     registry = CollectorRegistry()
     registry.register(InstallationMetrics())
@@ -54,9 +56,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class InstallationMetrics(Collector):
-    """All metrics of the installation, read anew from its files and databases when they are collected.
+    """Collects the metrics of the installation, read from its files and databases at each scrape.
 
-    Raises AlmonerError or Django's database Error where these cannot be read.
+    Raises AlmonerError or Django's database Error when they cannot be read.
     """
 
     def collect(self) -> Iterator[Metric]:
@@ -90,7 +92,7 @@ def _nothing_waits() -> bool:
 
 
 def _status() -> dict[str, Any] | None:
-    """What the worker last said of itself: None where none ever worked, nothing where it cannot be read."""
+    """The worker's last status; None when no worker ever ran, empty without an installation."""
     try:
         return status.read(home().folder)
     except NoInstallation:
@@ -98,8 +100,7 @@ def _status() -> dict[str, Any] | None:
 
 
 def _worker(found: dict[str, Any] | None) -> dict[str, bool | None]:
-    """Whether a worker works, None where none ever did; and whether brokers answer one that works, where
-    it reads topics."""
+    """The checks `worker` (None: no worker ever ran) and, where topics are read, `kafka`."""
     if found is None:
         return {"worker": None}
     alive = bool(found) and status.is_alive(found, dt.datetime.now())
@@ -137,7 +138,7 @@ def _of_worker(found: dict[str, Any]) -> Iterator[Metric]:
 
 
 def _watermark_ages(found: dict[str, Any]) -> dict[str, int]:
-    """By feed the days since it is complete, where it ever was."""
+    """For each feed that was ever complete, the days since its watermark."""
     today, watermarks = dt.datetime.now().date(), found.get("watermarks", {})
     return {feed: (today - dt.date.fromisoformat(day)).days for feed, day in watermarks.items() if day}
 
@@ -190,12 +191,12 @@ def _histogram(waited: list[int], seconds: float) -> HistogramMetricFamily:
 
 
 def _one(kind: type[Family], name: str, words: str, value: float) -> Family:
-    """A metric of the whole installation."""
+    """A metric with one value for the whole installation."""
     return kind(f"almoner_{name}", words, value=value)
 
 
 def _by(label: str, kind: type[Family], name: str, words: str, values: Mapping[str, float]) -> Family:
-    """A metric with a value for each value of one label."""
+    """A metric with one value for each value of a label."""
     family = kind(f"almoner_{name}", words, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
