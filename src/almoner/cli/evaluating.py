@@ -23,7 +23,7 @@ def evaluate(
         Path | None, typer.Option("--home", help="For a place: the installation that took it in and ran.")
     ] = None,
     areas: Annotated[
-        bool, typer.Option("--areas", help="For a place: judge the signals of areas too, month by month.")
+        bool, typer.Option("--areas", help="For a place: also evaluate the signals of areas, month by month.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

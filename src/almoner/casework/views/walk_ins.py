@@ -1,4 +1,4 @@
-"""Requests at the desk: taking one, its receipt, and its answer."""
+"""Pages of walk-in applications: taking one, its receipt, and its answer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def requests(request: HttpRequest) -> HttpResponse:
 def _listed(
     request: HttpRequest, mine: QuerySet[WalkIn], order: Sequence[str]
 ) -> tuple[Page[int], Iterable[WalkIn]]:
-    """Keys first: whose requests they are is looked up once, and not for the count and the page."""
+    """One page of applications. Ids are read first, so that the access rules are evaluated once."""
     page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(
         request.GET.get("page")
     )
@@ -60,7 +60,7 @@ def _listed(
 
 
 def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
-    """Addresses of the neighbouring pages, and of earlier and of the latest answers."""
+    """The addresses of the neighbouring pages, of earlier answers and of the latest ones."""
     kept = (
         f"list=answered&{f'before={stretch.until.isoformat()}&' if stretch.until else ''}" if stretch else ""
     )
@@ -134,8 +134,7 @@ def appeal(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def unknown(request: HttpRequest, reference: str) -> HttpResponse:
-    """The register's department reads of somebody whom it does not know: number, name, and what was asked
-    for."""
+    """An application of a person who is missing from the register, as the register's department sees it."""
     may_or_404(request.user, Right.REFERRALS)
     found = walk_in_for(request.user, reference)
     return _answered(request, found, "unknown") if request.method == "POST" else _page(request, found)
