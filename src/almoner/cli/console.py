@@ -35,7 +35,7 @@ def user(
     areas: Annotated[
         str, typer.Option(help="The person's area codes or their prefixes, separated by commas; * for all.")
     ] = "*",
-    department: Annotated[str | None, typer.Option(help="For the role department: which.")] = None,
+    department: Annotated[str | None, typer.Option(help="For the role department: its id.")] = None,
     password: Annotated[
         str | None, typer.Option(envvar="ALMONER_PASSWORD", help="Asked for when not given.")
     ] = None,

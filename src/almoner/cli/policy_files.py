@@ -161,10 +161,10 @@ def diff(
         ),
     ] = None,
     level: Annotated[
-        str | None, typer.Option(help="The level of areas for the money, as the areas' feed names it.")
+        str | None, typer.Option(help="The level of areas to list money by, as the areas' feed names it.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--list", help="Write ids of all that changes to this CSV file; no names.")
+        Path | None, typer.Option("--list", help="Write ids of what changes to this CSV file, without names.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

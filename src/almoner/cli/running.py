@@ -39,7 +39,7 @@ def intake(
         list[Path],
         typer.Argument(metavar="FILE...", help="Files, or folders with a manifest.json.", exists=True),
     ],
-    feed: Annotated[str | None, typer.Option(help="The feed; else the file's name begins with it.")] = None,
+    feed: Annotated[str | None, typer.Option(help="The feed; by the file's name when not given.")] = None,
     received_at: Annotated[
         dt.datetime | None, typer.Option(formats=MOMENT, help="When the files came; now when not given.")
     ] = None,

@@ -34,7 +34,7 @@ def work(
         typer.Option(formats=DAY, help="Decide for this day instead of today, for trials."),
     ] = None,
     settled_seconds: Annotated[
-        float, typer.Option(min=0, help="A landed file is complete when it has not changed for so long.")
+        float, typer.Option(min=0, help="A landed file counts as complete after so long without a change.")
     ] = SETTLED_SECONDS,
     kafka: KafkaBrokers = None,
     kafka_prefix: KafkaPrefix = "",

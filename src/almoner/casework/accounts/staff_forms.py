@@ -59,7 +59,7 @@ class PersonForm(forms.Form):
         label=_("Areas"),
         max_length=400,
         required=False,
-        help_text=_("Beginnings of area codes, by commas. * is everywhere."),
+        help_text=_("Prefixes of area codes, separated by commas. * means everywhere."),
     )
     department = forms.ChoiceField(
         label=_("Department"), required=False, widget=forms.Select(attrs={"class": "govuk-select"})

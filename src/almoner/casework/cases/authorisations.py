@@ -181,7 +181,7 @@ def _said(case: Case, change: CaseChange, found: Authorisation, person: int, sai
     before = last_words(found)
     given = person in before and before[person].said == Said.GIVEN
     if person not in found.asked or said not in Said.values or (said == Said.REVOKED) != given:
-        raise Refused(_("This cannot be recorded: only who has authorised can take it back."))
+        raise Refused(_("This cannot be recorded: only somebody who has authorised can take it back."))
     language = get_language() or "en"
     text = text_of(found, language)
     consent = Consent.objects.create(

@@ -80,7 +80,7 @@ def _may_add(case: Case, by: User) -> None:
     refuse_unless(case, by, is_my_visit_or_case)
     if case.files.filter(removed_at=None).count() >= settings.FILES_A_CASE:
         values = {"most": settings.FILES_A_CASE}
-        raise Refused(_("The case has %(most)s files already. Take one away first.") % values)
+        raise Refused(_("The case has %(most)s files already. Remove one first.") % values)
 
 
 def of(case: Case) -> list[Listed]:
@@ -119,7 +119,7 @@ def remove(by: User, reference: str, name: str, why: str) -> None:
             raise Http404
         refuse_unless(case, by, is_mine_or_i_lead)
         if not why:
-            raise Refused(_("Say why the file is taken away."))
+            raise Refused(_("Say why the file is removed."))
         file.removed_at, file.removed_by, file.removed_for = change.at, by, why
         file.save()
         FileContent.objects.filter(pk=file.pk).delete()

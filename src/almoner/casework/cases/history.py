@@ -158,7 +158,7 @@ def _sentence(event: CaseEvent, data: Data) -> str:
         LOGGER.warning("Event %d of kind %s holds what this version cannot read.", event.number, kind)
     else:
         LOGGER.warning("Event %d is of the unknown kind %r.", event.number, event.kind)
-    return _("Something happened that this version cannot name.")
+    return _("An event of a kind that this version does not know.")
 
 
 def _who(event: CaseEvent, systems: Mapping[str, Words]) -> str:
@@ -172,7 +172,7 @@ def _opened(data: Data) -> str:
         "new": _("a new signal"),
         "again": _("a signal that was raised again after it had cleared"),
         "more_urgent": _("a signal that became more urgent"),
-        "proposal": _("a support that was found anew"),
+        "proposal": _("a newly found support"),
     }[data["new_evidence"]["what"]]
     if data["earlier_case"]:
         return _("Case opened after case %(case)s had ended. New evidence: %(news)s.") % {
@@ -227,7 +227,7 @@ def _differs(data: Data) -> str:
 def _withdrawn(data: Data) -> str:
     if data["state"] == "withdrawn":
         return _("Proposal withdrawn by evidence: %(name)s.") % data
-    return _("The records no longer give %(name)s. What a person decided stays.") % data
+    return _("The records no longer support %(name)s. A person's decision stays as it is.") % data
 
 
 def _dismissed(data: Data) -> str:
@@ -249,8 +249,8 @@ def _seen(data: Data) -> str:
 def _consent(said: Said, data: Data) -> str:
     values = {"said": said.label, "how": How(data["how"]).label}
     if data["complete"]:
-        return _("An adult's word: %(said)s (%(how)s). All have authorised.") % values
-    return _("An adult's word: %(said)s (%(how)s).") % values
+        return _("An adult's answer: %(said)s (%(how)s). All have authorised.") % values
+    return _("An adult's answer: %(said)s (%(how)s).") % values
 
 
 SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
@@ -345,7 +345,7 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     ),
     EventKind.REFERRAL_REMINDED: lambda data: _("Department reminded, due soon: %(name)s.") % data,
     EventKind.REFERRAL_ESCALATED: lambda data: (
-        _("Overdue at the department: %(name)s. Who leads the case work is told.") % data
+        _("Overdue at the department: %(name)s. The team lead is notified.") % data
     ),
     EventKind.REFERRAL_TAKEN_BACK: lambda data: _("Taken back from the department: %(name)s.") % data,
     EventKind.REFERRAL_AGAIN: lambda data: _("Proposed anew: %(name)s.") % data,
@@ -359,6 +359,6 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     EventKind.USER_LINK: lambda data: _("A link for a new password of user %(username)s was made.") % data,
     EventKind.USER_PASSWORD: lambda data: _("User %(username)s has chosen a new password.") % data,
     EventKind.USER_SECOND_FACTOR_RESET: lambda data: (
-        _("The second factor of user %(username)s was taken away.") % data
+        _("The second factor of user %(username)s was removed.") % data
     ),
 }

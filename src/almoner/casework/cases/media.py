@@ -98,11 +98,11 @@ def _paper(data: bytes) -> Medium:
     if end < 0 or b"startxref" not in data[max(0, end - 64) : end]:
         raise Unfit(_("The PDF is damaged or cut off. Send it again."))
     if data[end + 5 :].strip(b"\r\n\t \0") or b"PK\x05\x06" in data or b"PK\x03\x04" in data[:1_024]:
-        raise Unfit(_("Another file hides in the PDF. Print the paper to a new PDF, or photograph it."))
+        raise Unfit(_("The PDF contains another file. Print the paper to a new PDF, or photograph it."))
     if any(ACTIVE.search(_unescaped(part)) for part in (data, *_packed(data))):
         raise Unfit(
             _(
-                "The PDF is locked, carries files or can run by itself. Print it to a new PDF, or"
+                "The PDF is encrypted, contains files or can run code. Print it to a new PDF, or"
                 " photograph it."
             )
         )
@@ -128,7 +128,7 @@ def _packed(data: bytes) -> Iterator[bytes]:
         left -= len(part)
         if left < 0:
             raise Unfit(
-                _("The PDF unpacks to more than can be looked at. Print it to a new PDF, or photograph it.")
+                _("The PDF's content is too large to check. Print it to a new PDF, or photograph it.")
             )
         yield part
 

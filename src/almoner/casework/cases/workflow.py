@@ -89,7 +89,7 @@ def _confirm(act: Act) -> list[MoveEvent]:
 def _send(act: Act) -> list[MoveEvent]:
     sent, asked = _send_proposals(act)
     if not sent and not asked:
-        raise Refused(_("Nothing can be sent yet: what is missing stands under each proposal."))
+        raise Refused(_("Nothing can be sent yet: each proposal says what is missing."))
     events = act.moved(EventKind.SEND) if sent else []
     return events + (act.asked_for(EventKind.ASK_SEND, asked) if asked else [])
 

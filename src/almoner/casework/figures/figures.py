@@ -63,7 +63,7 @@ def waiting(counted: Mapping[str, int]) -> Chart:
     """A chart of open cases by how late they are; `counted` has a count for each name in `LATENESS`."""
     rows = [(str(label), counted[name], over) for name, (label, over) in LATENESS.items()]
     late = sum(count for _name, count, over in rows if over)
-    label = _("What waits, by how late it is: %(late)s of %(all)s cases are over their time.") % {
+    label = _("Open cases by how late they are: %(late)s of %(all)s are overdue.") % {
         "late": f"{late:,}",
         "all": f"{sum(count for _name, count, _over in rows):,}",
     }

@@ -34,7 +34,7 @@ def freshness(feed: FeedState, today: dt.date) -> Freshness:
 
 
 def late_feeds(today: dt.date) -> list[Freshness]:
-    """The feeds that are late, those late for longest first."""
+    """The feeds that are late, those with the oldest data first."""
     found = [
         freshness(feed, today)
         for feed in FeedState.objects.exclude(sharing_class="not-shared").defer("fields")

@@ -162,7 +162,8 @@ class Case(models.Model):
 
 
 class CaseSignal(models.Model):
-    """A signal of a case. Its `due_at` is set when it is raised and moves only when it becomes more urgent.
+    """A signal of a case. Its `due_at` is set when it is raised; only a more urgent level moves it, to an
+    earlier time.
 
     `theme` is the theme that the signal belongs to, `watched` the groups of the watch list.
     """

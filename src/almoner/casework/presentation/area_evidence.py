@@ -99,7 +99,7 @@ def lines(alert: AreaAlert) -> Iterator[str]:
     for rule in (rule for fact in shown.facts for rule in fact.rules):
         values = {"label": rule.label, "value": rule.value, "reference": rule.reference}
         yield "    " + _("Rule: %(label)s: %(value)s (%(reference)s)") % values
-    yield "  " + _("It goes to %(department)s.") % {"department": shown.department}
+    yield "  " + _("It is addressed to %(department)s.") % {"department": shown.department}
     if shown.alert.cause:
         yield "  " + _("Found there: %(cause)s") % {"cause": shown.alert.get_cause_display()}
     yield "  " + _("What to look at: %(check)s") % {"check": shown.check}

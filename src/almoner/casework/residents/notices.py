@@ -89,7 +89,9 @@ def must_be_unlocked(notice: Notice) -> None:
     """Raises Refused while too many wrong tries lock it."""
     if notice.locked_until and notice.locked_until > dt.datetime.now():
         raise Refused(
-            _("This does not fit. Look at the letter again. After several wrong tries, wait for an hour.")
+            _(
+                "The code or number is not correct. Look at the letter again. After several wrong tries, wait for an hour."
+            )
         )
 
 

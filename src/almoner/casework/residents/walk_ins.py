@@ -242,7 +242,7 @@ def _fits(request: WalkIn, ending: str) -> None:
     case = case_of(request)
     offered = case is not None and case.referrals.filter(state__in=OFFERED).exists()
     if ending == WalkInEnding.PROPOSED and not offered:
-        raise Refused(_("Nothing is proposed in the household's case. Say what the reason is."))
+        raise Refused(_("Nothing is proposed in the household's case. Give the reason."))
 
 
 def appeal(by: User, reference: str, text: str) -> WalkIn:

@@ -58,5 +58,5 @@ def remove(request: HttpRequest, reference: str, name: str) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, found, status=409)
-    messages.success(request, _("The file was taken away."))
+    messages.success(request, _("The file was removed."))
     return redirect("case", reference=found.reference)

@@ -77,7 +77,9 @@ def enter(request: HttpRequest) -> HttpResponse:
     if found is None:
         messages.error(
             request,
-            _("This does not fit. Look at the letter again. After several wrong tries, wait for an hour."),
+            _(
+                "The code or number is not correct. Look at the letter again. After several wrong tries, wait for an hour."
+            ),
         )
         return render(request, "casework/household_enter.html", status=403)
     request.session.cycle_key()

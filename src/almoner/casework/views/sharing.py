@@ -25,8 +25,8 @@ KINDS = {
     "timeline": "timelines",
 }  # kinds of rules that read fields
 ROLES = {  # how the registry uses a field
-    "resident_id": gettext_lazy("becomes a number of our own"),
-    "household": gettext_lazy("becomes a number of our own"),
+    "resident_id": gettext_lazy("replaced by an internal number"),
+    "household": gettext_lazy("replaced by an internal number"),
     "name": gettext_lazy("sealed in the vault"),
     "phone": gettext_lazy("sealed in the vault"),
     "address": gettext_lazy("sealed in the vault"),
