@@ -167,11 +167,11 @@ def visits_of(user: Someone) -> QuerySet[Visit]:
 def colleagues_for(areas: Iterable[str]) -> list[Membership]:
     """The members who may work cases in every one of `areas`, sorted by name. Reads all members in one
     query."""
-    asked = set(areas)
+    codes = set(areas)
     roles = [role for role, rights in RIGHTS.items() if Right.CASES in rights]
     members = Membership.objects.filter(role__in=roles, user__is_active=True).select_related("user")
-    found = [m for m in members if all(covers(m, area) for area in asked)]
-    return sorted(found, key=lambda m: m.user.get_full_name() or m.user.get_username())
+    suitable = [m for m in members if all(covers(m, area) for area in codes)]
+    return sorted(suitable, key=lambda m: m.user.get_full_name() or m.user.get_username())
 
 
 def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:

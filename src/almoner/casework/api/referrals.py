@@ -93,8 +93,8 @@ def answer(
         raise Problem(
             422, "not-valid", "Not valid", "Say why it is returned.", [("#/note", "It must not be empty.")]
         )
-    asked = json.dumps([reference, name, version, note])
-    fingerprint = hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()
+    request = json.dumps([reference, name, version, note])
+    fingerprint = hashlib.sha256(request.encode(errors="surrogatepass")).hexdigest()
     try:
         with transaction.atomic():
             return _once(

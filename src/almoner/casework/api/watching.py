@@ -112,28 +112,54 @@ def _of_inbox() -> Iterator[Metric]:
     totals, waiting, now = inbox().totals(), inbox().backlog(), dt.datetime.now()
     counts = {feed: of.events for feed, of in waiting.items()}
     ages = {feed: (now - of.oldest).total_seconds() for feed, of in waiting.items()}
-    yield _one(CounterMetricFamily, "events_accepted_total", "Events that were kept.", totals["accepted"])
+    yield _one(CounterMetricFamily, "events_accepted_total", "Events that were accepted.", totals["accepted"])
     yield _one(
-        CounterMetricFamily, "events_repeated_total", "Events that had come before.", totals["repeated"]
+        CounterMetricFamily,
+        "events_repeated_total",
+        "Events that had been accepted before.",
+        totals["repeated"],
     )
-    yield _by("feed", GaugeMetricFamily, "inbox_waiting", "Events that wait.", counts)
-    yield _by("feed", GaugeMetricFamily, "inbox_oldest_seconds", "How long the oldest event waits.", ages)
+    yield _by("feed", GaugeMetricFamily, "inbox_waiting", "Events that wait in the inbox.", counts)
+    yield _by(
+        "feed",
+        GaugeMetricFamily,
+        "inbox_oldest_seconds",
+        "Waiting time of the oldest event, in seconds.",
+        ages,
+    )
 
 
 def _of_worker(found: dict[str, Any]) -> Iterator[Metric]:
     counts, checks = found.get("counts", {}), _worker(found)
     up, kafka = float(checks["worker"] or 0), float(checks.get("kafka") or 0)
-    yield _one(GaugeMetricFamily, "worker_up", "1 while a worker works.", up)
+    yield _one(GaugeMetricFamily, "worker_up", "1 while a worker is running, else 0.", up)
     if "kafka" in checks:
-        yield _one(GaugeMetricFamily, "kafka_up", "1 while brokers of Kafka answer.", kafka)
+        yield _one(GaugeMetricFamily, "kafka_up", "1 while the Kafka brokers answer, else 0.", kafka)
     for name, words in _COUNTS.items():
         yield _one(CounterMetricFamily, f"{name}_total", words, counts.get(name, 0))
     seconds, ages = found.get("seconds", {}), _watermark_ages(found)
-    yield _by("part", CounterMetricFamily, "worker_seconds_total", "Time by kind of work.", seconds)
-    yield _by("feed", GaugeMetricFamily, "watermark_age_days", "Days since a feed is complete.", ages)
+    yield _by(
+        "part",
+        CounterMetricFamily,
+        "worker_seconds_total",
+        "Time that the worker spent, by kind of work.",
+        seconds,
+    )
+    yield _by(
+        "feed",
+        GaugeMetricFamily,
+        "watermark_age_days",
+        "Days since the last day that a feed is complete for.",
+        ages,
+    )
     quarantined, to_assess = found.get("quarantine_open") or 0, found.get("to_assess") or 0
     yield _one(GaugeMetricFamily, "quarantine_open", "Rows in quarantine.", quarantined)
-    yield _one(GaugeMetricFamily, "households_to_assess", "Touched and not yet assessed.", to_assess)
+    yield _one(
+        GaugeMetricFamily,
+        "households_to_assess",
+        "Households whose facts changed and that are not assessed yet.",
+        to_assess,
+    )
     yield _histogram(found.get("waited") or [0] * (len(BUCKETS) + 1), found.get("waited_seconds", 0.0))
 
 
@@ -148,8 +174,8 @@ _COUNTS = {
     "quarantined": "Rows that went to quarantine.",
     "files": "Landed files that were taken in.",
     "files_refused": "Landed files that were refused.",
-    "cycles": "Cycles.",
-    "ticks": "Ticks.",
+    "cycles": "Cycles that were run.",
+    "ticks": "Ticks that were run.",
     "cases_opened": "Cases that were opened.",
 }
 
@@ -162,21 +188,21 @@ def _of_casework() -> Iterator[Metric]:
         "department",
         GaugeMetricFamily,
         "webhooks_waiting",
-        "Events that departments' systems were not told yet.",
+        "Events that departments' systems have not received yet.",
         {department: of.waiting for department, of in left.items()},
     )
     yield _by(
         "department",
         GaugeMetricFamily,
         "webhooks_given_up",
-        "Events that could not be told.",
+        "Events whose delivery was given up.",
         {department: of.given_up for department, of in left.items()},
     )
     yield _by(
         "department",
         GaugeMetricFamily,
         "webhooks_oldest_seconds",
-        "How long the oldest of those that wait was made ago.",
+        "Age of the oldest waiting event, in seconds.",
         {department: (now - of.oldest).total_seconds() for department, of in left.items() if of.oldest},
     )
 
@@ -184,7 +210,7 @@ def _of_casework() -> Iterator[Metric]:
 def _histogram(waited: list[int], seconds: float) -> HistogramMetricFamily:
     return HistogramMetricFamily(
         "almoner_event_to_case_seconds",
-        "From an event's arrival to its case; the first event of a round counts for all.",
+        "Time from an event's arrival to its case. The first event of a round counts for all of them.",
         buckets=list(zip((*map(str, BUCKETS), "+Inf"), accumulate(waited), strict=True)),
         sum_value=seconds,
     )

@@ -107,14 +107,14 @@ def keep_weeks(now: dt.datetime) -> None:
         Tallied.objects.update_or_create(by=KEPT, defaults={"at": now, "groups": []})
 
 
-def counted(asked: Mapping[str, QuerySet[Case]]) -> dict[str, int]:
+def counted(queries: Mapping[str, QuerySet[Case]]) -> dict[str, int]:
     """How many cases each query has, by its name, counted in one query. Names without cases are missing.
 
     Each part uses a range of an index. This is several times faster than one pass that tests all conditions.
     """
     parts = [
         cases.annotate(part=Value(name)).values("part").annotate(count=Count("*"))
-        for name, cases in asked.items()
+        for name, cases in queries.items()
     ]
     return {row["part"]: row["count"] for row in parts[0].union(*parts[1:], all=True)}
 
@@ -132,13 +132,13 @@ def _weeks(user: Someone, mondays: Sequence[dt.date]) -> dict[dt.date, tuple[int
     )
     found = {day: (opened, ended) for day, opened, ended in sums}
     own = cases_of(user).order_by()
-    asked = {
+    queries = {
         f"{day.isoformat()} {kind}": own.filter(**_within(kind, day))
         for day in mondays
         if day not in known
         for kind in KINDS
     }
-    now = counted(asked)
+    now = counted(queries)
     for day in mondays:
         if day not in known:
             opened, ended = (now.get(f"{day.isoformat()} {kind}", 0) for kind in KINDS)

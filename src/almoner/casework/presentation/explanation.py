@@ -107,8 +107,8 @@ def _fact(fact: FactView) -> Iterator[str]:
 def _proposal(proposal: Proposal) -> Iterator[str]:
     values = {"label": proposal.label, "amount": proposal.amount, "department": proposal.department}
     state = proposal.referral.get_state_display()
-    asked = proposal.referral.amount is None
-    line = _("%(label)s, by %(department)s") if asked else _("%(label)s: %(amount)s, by %(department)s")
+    is_question = proposal.referral.amount is None
+    line = _("%(label)s, by %(department)s") if is_question else _("%(label)s: %(amount)s, by %(department)s")
     yield "  " + line % values + f" [{state}]"
     for step in proposal.steps:
         yield f"    {step.label}: {step.sentence}"

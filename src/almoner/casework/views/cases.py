@@ -92,10 +92,10 @@ def sheet(request: HttpRequest, reference: str) -> HttpResponse:
 
 def _to_sign(found: Case) -> list[tuple[str, list[authorisations.Word]]]:
     """The authorisation texts that adults still have to answer, each with those adults."""
-    asked = found.authorisations.filter(ended_at=None, settled_at=None).order_by("pk")
+    waiting = found.authorisations.filter(ended_at=None, settled_at=None).order_by("pk")
     listed = [
         (authorisations.text_of(one), [w for w in authorisations.words_of(one) if w.last is None])
-        for one in asked
+        for one in waiting
     ]
     return [(text, missing) for text, missing in listed if missing]
 
@@ -175,7 +175,7 @@ def _visits(found: Case) -> dict[str, Any]:
 
 def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str, Any]:
     """Notices, answers and grievances of the household."""
-    asked = found.grievances.select_related("answered_by", "asked_by", "other").order_by(
+    raised = found.grievances.select_related("answered_by", "asked_by", "other").order_by(
         "-answered_at", "due_at"
     )
     return {
@@ -194,7 +194,7 @@ def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str,
                 mine=grievances.may_answer(request.user, grievance),  # type: ignore[arg-type]
                 sentence=words.in_language(grievance.fact.get("sentence")),
             )
-            for grievance in asked
+            for grievance in raised
         ],
     }
 

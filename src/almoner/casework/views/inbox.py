@@ -47,11 +47,11 @@ def inbox(request: HttpRequest) -> HttpResponse:
         for one in page
     ]
     facts = grievances_of(request.user).filter(answered_at=None).order_by("due_at", "id")[:PAGE]
-    asked = [(fact, words.in_language(fact.fact["feed"]), clock_of(fact.due_at, now)) for fact in facts]
+    corrections = [(fact, words.in_language(fact.fact["feed"]), clock_of(fact.due_at, now)) for fact in facts]
     context = {
         "page": page,
         "rows": rows,
-        "facts": [] if answered else asked,
+        "facts": [] if answered else corrections,
         "unknown": [] if answered else [(one, clock_of(one.due_at, now)) for one in _unknown(request)],
         "lines": lines_of(request.user).count(),
         "answered": answered,

@@ -29,25 +29,25 @@ from almoner.casework.views.household import offers
 def make(request: HttpRequest, reference: str) -> HttpResponse:
     found = case_for(request.user, reference)
     form = NoticeForm(request.POST, signals=list(found.signals.values_list("pk", flat=True)))
-    asked = form.cleaned_data if form.is_valid() else {}
-    as_pdf = asked.get("form") == "pdf"
+    data = form.cleaned_data if form.is_valid() else {}
+    as_pdf = data.get("form") == "pdf"
     lacking = letters.missing() if as_pdf else None
     if lacking is not None:
         return _refused(request, found, lacking)
-    language = asked["language"] or get_language() or "en" if as_pdf else get_language() or "en"
+    language = data["language"] or get_language() or "en" if as_pdf else get_language() or "en"
     try:
         with transaction.atomic():  # if the letter cannot be made, no notice is stored
             notice, code = notices.make(
                 request.user,  # type: ignore[arg-type]
                 found.reference,
-                asked.get("version", 0),
-                asked.get("signals", []),
+                data.get("version", 0),
+                data.get("signals", []),
             )
             looked(request.user, found, "letter")  # type: ignore[arg-type]
             with override(language):
                 context = _letter(request, found, notice, code)
             if as_pdf:
-                return _file(letters.pdf(context, language, large=asked["large"]))
+                return _file(letters.pdf(context, language, large=data["large"]))
     except workflow.Refused as refusal:
         return _refused(request, found, str(refusal))
     return render(request, "casework/letter.html", context)

@@ -88,16 +88,16 @@ class QueueQuery:
 
 @require_GET
 def queue(request: HttpRequest) -> HttpResponse:
-    asked = QueueQuery(request)
-    page = asked.page(request.GET.get("page"))
+    query = QueueQuery(request)
+    page = query.page(request.GET.get("page"))
     context = {
-        "form": asked.form,
+        "form": query.form,
         "page": page,
-        "rows": asked.rows(page),
-        "kept": asked.kept,
-        "said": _in_words(asked.chosen, asked.form, asked.areas),
-        "pages": _pages(page, asked.chosen),
-        "receivers": _receivers(asked.membership),
+        "rows": query.rows(page),
+        "kept": query.kept,
+        "said": _in_words(query.chosen, query.form, query.areas),
+        "pages": _pages(page, query.chosen),
+        "receivers": _receivers(query.membership),
         "me": request.user,
     }
     return render(request, "casework/queue.html", context)
@@ -106,18 +106,18 @@ def queue(request: HttpRequest) -> HttpResponse:
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The filtered queue as CSV without personal data, streamed while it is read."""
-    asked = QueueQuery(request)
+    query = QueueQuery(request)
     head = (_("Due"), _("Case"), _("Area"), _("Level"), _("Why it is here"), _("State"), _("Assigned to"))
-    response = StreamingHttpResponse(lines(head, _cells(asked)), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(lines(head, _cells(query)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = (
         f'attachment; filename="cases-{dt.date.today().isoformat()}.csv"'
     )
     return response
 
 
-def _cells(asked: QueueQuery) -> Iterator[Sequence[str]]:
-    for some in batched(asked.cases.iterator(AT_ONCE), AT_ONCE):
-        for row in asked.rows(some):
+def _cells(query: QueueQuery) -> Iterator[Sequence[str]]:
+    for some in batched(query.cases.iterator(AT_ONCE), AT_ONCE):
+        for row in query.rows(some):
             case, due = row.case, row.clock.due
             who = (case.assignee.get_full_name() or case.assignee.get_username()) if case.assignee else ""
             yield (
@@ -246,14 +246,14 @@ def _add(to: list[str], names: Sequence[str]) -> None:
 
 
 def _in_words(chosen: Mapping[str, str], form: QueueForm, areas: Areas) -> str:
-    said = [str(LISTS[chosen.get("list") or "open"])]
+    parts = [str(LISTS[chosen.get("list") or "open"])]
     filters = [
         name for name in ("level", "signal", "state", "programme", "watch", "theme") if chosen.get(name)
     ]
-    said += [f"{form.fields[name].label} {_shown(form, name, chosen[name])}" for name in filters]
+    parts += [f"{form.fields[name].label} {_shown(form, name, chosen[name])}" for name in filters]
     if chosen.get("area"):
-        said.append(f"{form.fields['area'].label} {areas.name(chosen['area'])}")
-    return _(", ").join(said)
+        parts.append(f"{form.fields['area'].label} {areas.name(chosen['area'])}")
+    return _(", ").join(parts)
 
 
 def _shown(form: QueueForm, name: str, value: str) -> str:

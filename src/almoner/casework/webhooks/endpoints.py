@@ -116,7 +116,7 @@ def _url(endpoint: Endpoint, inbox: str) -> str:
 def _endpoint(department: str) -> Endpoint:
     found = Endpoint.objects.select_for_update().filter(pk=department).first()
     if found is None:
-        raise AlmonerError(f"No system of {department!r} is told anything. Begin with: almoner webhook set")
+        raise AlmonerError(f"No system of {department!r} is notified. Begin with: almoner webhook set")
     return found
 
 

@@ -51,7 +51,7 @@ def parts_of(url: str) -> SplitResult:
     ):
         raise AddressRefused("An address has no user name, no fragment and ASCII letters only.")
     if parts.scheme == "http" and not _names_loopback(parts.hostname):
-        raise AddressRefused("Without TLS only this machine itself is told. Write https://.")
+        raise AddressRefused("Addresses without TLS are allowed on this machine only. Write https://.")
     return parts
 
 
@@ -73,7 +73,7 @@ def addresses_of(parts: SplitResult, private_network: bool) -> list[str]:
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     seen = [_plain(ipaddress.ip_address(address)) for address in addresses]
     if parts.scheme == "http" and not all(address.is_loopback for address in seen):
-        raise AddressRefused("Without TLS only this machine itself is told. Write https://.")
+        raise AddressRefused("Addresses without TLS are allowed on this machine only. Write https://.")
     if any(address.is_multicast or address.is_unspecified or address.is_link_local for address in seen):
         raise AddressRefused("This address is no host's.")
     if not private_network and not all(address.is_global for address in seen):
