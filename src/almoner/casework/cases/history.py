@@ -1,4 +1,4 @@
-"""A case's audit trail in sentences."""
+"""The audit trail of a case, in sentences."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class HistoryEntry:
 
 
 def history(case: Case) -> list[HistoryEntry]:
-    """Newest first."""
+    """The events of a case, the newest first."""
     events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
     return lines(list(events))
 
 
 def lines(events: list[CaseEvent]) -> list[HistoryEntry]:
-    """Events in sentences; their actors are to be read already."""
+    """Events in sentences; their actors must have been loaded."""
     labels = list(Label.objects.values_list("kind", "key", "words"))
     names = {(kind, key): words.in_language(label) for kind, key, label in labels}
     units = {key: label for kind, key, label in labels if kind == "unit"}
@@ -66,7 +66,7 @@ def lines(events: list[CaseEvent]) -> list[HistoryEntry]:
 
 
 def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
-    """Events with what they tell; who was given the case by name, read at once."""
+    """Events with their payloads, with the names of assignees filled in by one query."""
     entries: list[tuple[CaseEvent, dict[str, Any]]] = [(event, json.loads(event.data)) for event in events]
     given = {data.get("assignee") for event, data in entries if event.kind == EventKind.ASSIGN} - {None}
     users = User.objects.in_bulk(given) if given else {}
@@ -79,7 +79,7 @@ def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
 
 @dataclass(frozen=True)
 class Look:
-    """One person's look at the household's data, the latest of that day on that page."""
+    """A person's latest access to the household's data on one page and day."""
 
     at: dt.datetime
     who: str
@@ -101,7 +101,7 @@ LOOKS = 50
 
 
 def looks(case: Case) -> list[Look]:
-    """Who has looked at this household's data, newest first; many looks of one person on one day are one
+    """Who has seen this household's data, the newest first; several accesses of a person on a day are one
     line."""
     rows = AccessLog.objects.filter(household_id=case.household_id).annotate(day=TruncDate("at"))
     seen = rows.values("day", "page", "user_id", "system").annotate(last=Max("at")).order_by("-last")[:LOOKS]
@@ -116,7 +116,7 @@ def departments() -> dict[str, Words]:
 
 
 def system_of(department: str, names: Mapping[str, Words]) -> str:
-    """A department's own system, as an actor."""
+    """The name of a department's own system, as an actor."""
     return _("System of %(department)s") % {
         "department": words.in_language(names.get(department, department))
     }
@@ -148,8 +148,11 @@ def _line(
 
 
 def _sentence(event: CaseEvent, data: Data) -> str:
-    """What happened. Of an event that a newer version wrote, a neutral sentence: its kind, or what it holds,
-    may be unknown here. The log names its number and kind, which are of no person."""
+    """What happened, in a sentence.
+
+    An event that a newer version wrote may have an unknown kind or payload; it gets a neutral sentence. The
+    log names its number and kind, which identify nobody.
+    """
     kind = EventKind.read(event.kind)
     try:
         if kind is not None:
