@@ -1,37 +1,23 @@
-"""The environment variables that configure the console; all of them are read in this module.
+"""The environment variables that configure the console. All of them are read in this module, except for
+ALMONER_DATABASE_URL (`installation`).
 
 Each variable with its default in parentheses:
 
-    ALMONER_HTTPS (0)
-        1: a proxy terminates TLS. Cookies are secure, HSTS is sent, forwarded headers are trusted.
-    ALMONER_HOSTS (loopback only)
-        The host names by which the console is reached, separated by spaces.
-    ALMONER_DATABASE_URL (SQLite in HOME)
-        postgresql://user:password@host:port/name?sslmode=verify-full
-    ALMONER_IDLE_MINUTES (30)
-        A session ends after so many minutes without a request.
-    ALMONER_SESSION_HOURS (10)
-        A session ends so many hours after signing in, even when it is in use.
-    ALMONER_SECOND_FACTOR (personal)
-        Who needs a second factor: personal, all, none, or roles separated by commas.
-    ALMONER_FILE_MIB (8)
-        The largest size of a case's file, in MiB.
-    ALMONER_FILE_MEGAPIXELS (40)
-        The largest size of a photo, in megapixels.
-    ALMONER_FILES_A_CASE (30)
-        How many files a case may have.
-    ALMONER_OIDC_ISSUER (none)
-        The https address of the authority's OpenID Connect provider.
-    ALMONER_OIDC_CLIENT (none)
-        The client id at the provider.
-    ALMONER_OIDC_SECRET (none)
-        The client secret at the provider.
-    ALMONER_OIDC_NAME (OpenID Connect)
-        The provider's name on the sign-in page.
-    ALMONER_OIDC_CLAIM (preferred_username)
-        The claim that is compared with the name that an administrator entered.
-    ALMONER_OIDC_SECOND_FACTOR (0)
-        1: the provider asks for a second factor itself.
+- ALMONER_HTTPS (0): 1: a proxy terminates TLS; cookies are secure, HSTS is sent, forwarded headers count
+- ALMONER_HOSTS (loopback only): the host names by which the console is reached, separated by spaces
+- ALMONER_DATABASE_URL (SQLite in HOME): postgresql://user:password@host:port/name?sslmode=verify-full
+- ALMONER_IDLE_MINUTES (30): a session ends after so many minutes without a request
+- ALMONER_SESSION_HOURS (10): a session ends so many hours after signing in, even while it is in use
+- ALMONER_SECOND_FACTOR (personal): who needs one: personal, all, none, or roles separated by commas
+- ALMONER_FILE_MIB (8): the largest size of a case's file, in MiB
+- ALMONER_FILE_MEGAPIXELS (40): the largest size of a photo, in megapixels
+- ALMONER_FILES_A_CASE (30): how many files a case may have
+- ALMONER_OIDC_ISSUER (none): the https address of the authority's OpenID Connect provider
+- ALMONER_OIDC_CLIENT (none): the client id at the provider
+- ALMONER_OIDC_SECRET (none): the client secret at the provider
+- ALMONER_OIDC_NAME (OpenID Connect): the provider's name on the sign-in page
+- ALMONER_OIDC_CLAIM (preferred_username): the claim that is compared with the name an administrator entered
+- ALMONER_OIDC_SECOND_FACTOR (0): 1: the provider asks for a second factor itself
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ def enter(request: HttpRequest) -> HttpResponse:
         messages.error(
             request,
             _(
-                "The code or number is not correct. Look at the letter again. After several wrong tries, wait for an hour."
+                "The code or number is not correct. Look at the letter again. After several wrong tries,"
+                " wait for an hour."
             ),
         )
         return render(request, "casework/household_enter.html", status=403)
