@@ -161,7 +161,7 @@ def _sentence(event: CaseEvent, data: Data) -> str:
         LOGGER.warning("Event %d of kind %s holds what this version cannot read.", event.number, kind)
     else:
         LOGGER.warning("Event %d is of the unknown kind %r.", event.number, event.kind)
-    return _("An event of a kind that this version does not know.")
+    return _("An event that this version cannot describe.")
 
 
 def _who(event: CaseEvent, systems: Mapping[str, Words]) -> str:
