@@ -161,9 +161,9 @@ def test_what_each_person_said_is_kept_with_the_text_that_was_read(
 
 def test_words_are_only_added_and_the_last_one_counts(asked: Authorisation, worker: User) -> None:
     record(worker, asked, 11)
-    with pytest.raises(Refused, match="only who has authorised"):
+    with pytest.raises(Refused, match="only somebody who has authorised"):
         record(worker, asked, 11)
-    with pytest.raises(Refused, match="only who has authorised"):
+    with pytest.raises(Refused, match="only somebody who has authorised"):
         record(worker, asked, 12, "revoked")
     record(worker, asked, 12)
     assert authorisations.is_complete(asked)

@@ -20,7 +20,7 @@ from casework.makers import FRIDAY
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
-NEUTRAL = "Something happened that this version cannot name."
+NEUTRAL = "An event that this version cannot describe."
 OF_A_NEWER_VERSION = [
     pytest.param({"kind": "case_moved_on", "why": NAME}, id="kind"),
     pytest.param({"kind": EventKind.DISMISS, "outcome": "of a later year", "why": NAME}, id="value"),

@@ -130,7 +130,7 @@ def test_the_database_itself_refuses_a_removal_without_a_reason(mine: Case, work
         (b"GIF89a", "visit", "Only photos"),
         (b"MZ", "visit", "Only photos"),
         (photo()[:100], "visit", "damaged"),
-        (paper(after=b"PK"), "visit", "Another file hides"),
+        (paper(after=b"PK"), "visit", "contains another file"),
         (png(), "", "Choose what the file is."),
         (png(), "anything", "Choose what the file is."),
     ],

@@ -78,7 +78,7 @@ def test_anything_else_looks_the_same_and_opens_nothing(
     client = Client()
     answer = client.post(ENTER, {"code": notice[1] if code is None else code, "fact": fact})
     assert answer.status_code == 403
-    assert "This does not fit." in answer.content.decode()
+    assert "The code or number is not correct." in answer.content.decode()
     assert client.get(PAGE).status_code == 404
 
 
@@ -89,7 +89,7 @@ def test_after_five_wrong_facts_the_right_one_does_not_open_either_for_an_hour(
         Client().post(ENTER, {"code": notice[1], "fact": "0000"})
     locked = Client().post(ENTER, {"code": notice[1], "fact": FACT})
     assert locked.status_code == 403
-    assert "This does not fit." in locked.content.decode()
+    assert "The code or number is not correct." in locked.content.decode()
     Notice.objects.update(locked_until=dt.datetime.now() - dt.timedelta(seconds=1))
     assert Client().post(ENTER, {"code": notice[1], "fact": FACT}).status_code == 302
 

@@ -78,9 +78,7 @@ def test_what_is_over_is_escalated_once_for_each_due_time(case: Case, due: dt.da
     assert overdue.look(due + MINUTE) == 1
     assert overdue.look(due + dt.timedelta(days=9)) == 0
     assert kinds() == ["escalated"]
-    assert (
-        history(case)[0].text == "Overdue at the department: Monthly relief. Who leads the case work is told."
-    )
+    assert history(case)[0].text == "Overdue at the department: Monthly relief. The team lead is notified."
     Referral.objects.update(due_at=due + dt.timedelta(days=10))
     assert overdue.look(due + dt.timedelta(days=11)) == 1
     assert casework.verify_chain().intact

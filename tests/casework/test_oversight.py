@@ -30,7 +30,7 @@ def auditor(departments: None, signed_in: SignIn) -> Client:
 
 def test_the_chain_is_verified_on_the_page(case: Case, auditor: Client) -> None:
     text = auditor.post(PAGE).content.decode()
-    assert f"All {CaseEvent.objects.count()} lines fit" in text
+    assert f"All {CaseEvent.objects.count()} lines match" in text
 
 
 def test_a_line_that_was_changed_is_told(case: Case, auditor: Client) -> None:

@@ -1,6 +1,7 @@
-"""Cases, referrals with clocks, the vault and the console (Django).
+"""Casework: cases, referrals and their clocks, the vault, and the console (Django).
 
-The face that the rest of Almoner uses. Importing it imports no Django; call `setup` before anything else.
+The functions of this module are the interface for the rest of Almoner. Importing it does not import Django;
+call `setup` before any other function.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 
 def setup(home: Home) -> None:
-    """Configure Django for `home`. Again for the same home does nothing; for another one, moves this
-    process to it."""
+    """Configure Django for `home`.
+
+    Calling it again for the same home does nothing. Calling it for another home moves this process there.
+    """
     import django
     from django.conf import settings
 
@@ -45,42 +48,44 @@ def setup(home: Home) -> None:
 
 
 def migrate() -> list[str]:
-    """Create or upgrade the tables; gives the steps that were taken."""
+    """Create or upgrade the tables; returns the names of the migrations that were run."""
     from almoner.casework.conf import upgrading
 
     return upgrading.migrate()
 
 
 def refuse_other_version(home: Home) -> None:
-    """Raise HomeError when the tables are not those of this version; `almoner upgrade` migrates older."""
+    """Raise HomeError when the tables belong to another version of Almoner. `almoner upgrade` brings older
+    tables up to date."""
     from almoner.casework.conf import upgrading
 
     upgrading.refuse_other_version(home.folder)
 
 
 def identities() -> IdentityStore:
-    """The vault's store in casework's database."""
+    """The store of the vault's sealed identities in casework's database."""
     from almoner.casework.core.vault_rows import DjangoIdentityStore
 
     return DjangoIdentityStore()
 
 
 def people(household_id: int) -> list[Person]:
-    """The members of a household that has a case, in clear; whoever shows them must record it."""
+    """The members of a household that has a case, with names and numbers in clear. Callers that show them
+    must record the access (`core.audit.looked`)."""
     from almoner.casework.core import vault_rows as store
 
     return store.people(household_id)
 
 
 def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
-    """Replace the members of every household in `rows`: (household_id, person_id, as_of)."""
+    """Replace the members of every household in `rows`; a row is (household_id, person_id, as_of)."""
     from almoner.casework.core import vault_rows as store
 
     store.sync_members(rows)
 
 
 def apply(batches: Iterable[Sequence[Change]]) -> Applied:
-    """Apply the outbox's changes in one transaction. Changes with a `seq` that was applied before are
+    """Apply changes from the outbox in one transaction. Changes whose `seq` was applied before are
     skipped."""
     from almoner.casework.sync.outbox import apply as apply_changes
 
@@ -88,8 +93,11 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
 
 
 def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> Applied:
-    """Apply the outbox's changes; with `seen`, in the same transaction, mark cases that have no evidence
-    any more, and replace members."""
+    """Apply changes from the outbox, and with `seen` update the households that a cycle assessed.
+
+    Everything runs in one transaction. With `seen`, cases whose evidence was lost are marked and household
+    members are replaced.
+    """
     from django.db import transaction
 
     from almoner.casework.cases.withdrawn import mark
@@ -103,15 +111,15 @@ def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> App
 
 
 def last_seq() -> int:
-    """The last change that was applied; 0 before the first."""
+    """The `seq` of the last applied change; 0 before the first."""
     from almoner.casework.models import OutboxPosition
 
     return OutboxPosition.objects.filter(pk=1).values_list("seq", flat=True).first() or 0
 
 
 def sync_departments(pack: Pack) -> None:
-    """Departments with their names and hours, the names of units, and what the pack says for people to
-    read: rules, feeds."""
+    """Copy what the console needs from the pack: departments with names and hours, names of units, rules and
+    feeds."""
     from almoner.casework.sync import pack_tables, reference_data
 
     reference_data.sync_departments(pack)
@@ -119,22 +127,23 @@ def sync_departments(pack: Pack) -> None:
 
 
 def sync_calendar(pack: Pack) -> None:
-    """Holidays and working weekends of the pack. A day that a person edited stays as it is."""
+    """Copy the pack's holidays and working weekends. Days that a person has edited are kept."""
     from almoner.casework.sync import reference_data
 
     reference_data.sync_calendar(pack)
 
 
 def sync_areas(rows: Iterable[tuple[str, Mapping[str, str], str | None]]) -> None:
-    """Names of areas: (code, name by language, code of the area around it). Areas that are not in `rows` keep
-    theirs."""
+    """Store the names of areas. A row is (code, names by language, code of the enclosing area or None).
+    Areas missing from `rows` are kept."""
     from almoner.casework.sync import reference_data
 
     reference_data.sync_areas(rows)
 
 
 def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None, int, int]]) -> None:
-    """How feeds stand: (feed, complete through, last delivery, rows read, rows held back)."""
+    """Store how current each feed is. A row is (feed, complete through, last delivery, rows read, rows in
+    quarantine)."""
     from almoner.casework.sync import pack_tables
 
     pack_tables.sync_freshness(rows)
@@ -143,8 +152,8 @@ def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None,
 def sync_sweep(
     as_of: dt.date, households: int, unplaced: int, judged: Iterable[tuple[str, int, int, int]]
 ) -> None:
-    """What a cycle over everybody could judge: (signal, subjects, holds, unknown). `unplaced` persons have
-    no household."""
+    """Store how much a sweep could assess. A row of `judged` is (signal, subjects, how many it holds for,
+    how many are unknown). `unplaced` is the number of persons without a household."""
     from almoner.casework.sync import blind_spots
 
     blind_spots.keep(as_of, households, unplaced, judged)
@@ -152,8 +161,10 @@ def sync_sweep(
 
 
 def sync_tallies() -> None:
-    """Count what became of the cases of the last 12 months, for the pages on quality and fairness, and how
-    many came and went by week, for Today. Takes seconds in a large county."""
+    """Count the outcomes of the last 12 months' cases, and cases opened and ended by week.
+
+    The pages on quality and fairness and Today show these counts. Counting takes seconds in a large county.
+    """
     from almoner.casework.figures import figures, quality
 
     now = dt.datetime.now()
@@ -162,7 +173,7 @@ def sync_tallies() -> None:
 
 
 def sync_tallies_daily() -> bool:
-    """`sync_tallies`, unless they were counted within a day. Whether they were."""
+    """Run `sync_tallies` unless the counts are less than a day old. Returns whether it ran."""
     from almoner.casework.figures import quality
 
     if quality.is_of_today(dt.datetime.now()):
@@ -174,30 +185,36 @@ def sync_tallies_daily() -> bool:
 def sync_timelines(
     pack: Pack, households: Sequence[int] | None, lines_of: Callable[[Wanted], Iterable[LineLike]]
 ) -> int:
-    """Replace what is kept of what happened over months to `households`, or to all, that have an open
-    case; `lines_of` is asked for the lines of households by timeline. Gives of how many something is kept."""
+    """Replace the stored timelines of `households` (None: all households) with an open case.
+
+    `lines_of` is called with timelines and households and returns their lines. Returns the number of
+    households that have a stored timeline.
+    """
     from almoner.casework.cases import timelines
 
     return timelines.sync(pack, households, lines_of)
 
 
 def open_households() -> list[int]:
-    """Households with an open case."""
+    """The ids of all households with an open case."""
     from almoner.casework.cases import timelines
 
     return timelines.open_ones(None)
 
 
 def without_timelines() -> list[int]:
-    """Households with an open case that `sync_timelines` has not been called for since it was opened."""
+    """The ids of households whose open case has no timelines yet: `sync_timelines` has not run for them."""
     from almoner.casework.cases import timelines
 
     return timelines.without()
 
 
 def load_outlines(file: Path, key: str = "area_code") -> Loaded:
-    """Replace the map by the areas of a GeoJSON file; `key` is the property with the area's code. Raises
-    AlmonerError."""
+    """Replace the areas of the console's map with those of a GeoJSON file.
+
+    `key` names the property that holds an area's code. Raises AlmonerError for an invalid file; the map is
+    then unchanged.
+    """
     from almoner.casework.figures import outlines
 
     return outlines.load(file, key)
@@ -211,38 +228,46 @@ def create_user(
     department: str | None = None,
     full_name: str = "",
 ) -> User:
-    """Somebody who can sign in; without a password by a link or by the authority's own sign-in. Raises
-    AlmonerError for a name that is taken, an unknown role or department."""
+    """Create an account. Without a password, the person signs in by a link or through the authority's
+    provider.
+
+    Raises AlmonerError for a name that is taken, and for an unknown role or department.
+    """
     from almoner.casework.accounts import staff
 
     return staff.create_user(username, password, role, areas, department, full_name)
 
 
 def link_for(username: str, role: str, areas: Sequence[str], department: str | None) -> str:
-    """The address, on the console, where somebody sets a password once. Who is new is made; who is there
-    already loses password and second factor and keeps the role."""
+    """The path on the console where a person sets a password, once.
+
+    A new account is created for an unknown name. An existing account loses its password and second factor
+    but keeps its role.
+    """
     from almoner.casework.accounts import staff
 
     return staff.begin_anew(username, role, areas, department)
 
 
 def explain(case_reference: str, language: str) -> str:
-    """Why a case is there, or why an area was noticed (by its code), in sentences (`en` or `zh`). Raises
-    AlmonerError for an unknown reference."""
+    """Explain in sentences why a case was opened, or why an area was flagged (given its code).
+
+    `language` is `en` or `zh`. Raises AlmonerError for an unknown reference.
+    """
     from almoner.casework.presentation.explanation import explain as explain_case
 
     return explain_case(case_reference, language)
 
 
 def verify_chain() -> ChainCheck:
-    """Recompute the audit trail."""
+    """Verify the audit trail by recomputing all its hashes."""
     from almoner.casework.core import audit
 
     return audit.verify_chain()
 
 
 def refuse_unsafe(home: Home, host: str) -> None:
-    """Raises HomeError when the console would be served in a way that is not safe."""
+    """Raise HomeError when serving the console on `host` would be unsafe."""
     from almoner.casework.server import refuse_unsafe as refuse
 
     refuse(home, host)

@@ -1,8 +1,7 @@
-"""A process that works on casework's database for another one, which goes on meanwhile.
+"""Run a worker's updates of casework in a process of its own.
 
-Bringing cases up to date is Python for the most part, so a thread would not do: it would share one
-interpreter with the taking in of events. The process ends with whoever started it, also when that one is
-killed: the pipe between them closes.
+Updating cases is mostly Python code, so a thread would share one interpreter with the intake of events. The
+process ends when its parent ends, even if that is killed, because the pipe between them closes.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from almoner.errors import AlmonerError
 
 T = TypeVar("T")
 
-END_SECONDS = 60.0  # that it has for what it is at
+END_SECONDS = 60.0  # for the process to finish its current call
 
 
 class ProcessEnded(AlmonerError):  # noqa: N818 - a state, no fault of ours
-    """Nobody answers on the other side: it was killed, or did not start."""
+    """The other process does not answer: it was killed, or did not start."""
 
 
 class OwnProcess:
-    """Starts the process, and calls functions in it, one at a time. `process` is its number."""
+    """Starts the process and calls functions in it, one at a time. `process` is its process id."""
 
     def __init__(self, folder: Path) -> None:
         here, there = Pipe()
@@ -41,7 +40,10 @@ class OwnProcess:
         self.process = self._process.pid
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What `function` (of a module, by its name) gives there. Raises what it raises, and ProcessEnded."""
+        """Run `function`, which must be importable by name, in the process and return its result.
+
+        Raises what the function raises, and ProcessEnded when the process does not answer.
+        """
         try:
             self._connection.send((function, arguments))
             is_result, answer = self._connection.recv()
@@ -52,7 +54,7 @@ class OwnProcess:
         return answer  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """It finishes what it is at."""
+        """Let the process finish its current call and end; kill it after `END_SECONDS`."""
         self._connection.close()
         try:
             self._process.wait(END_SECONDS)
@@ -62,11 +64,9 @@ class OwnProcess:
 
 
 def main(folder: str, number: str) -> None:
-    """The other side: does what comes through the pipe until it is closed."""
-    for number_of_signal in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # a terminal and a service manager tell both; who started this one closes the pipe
+    """The process itself: runs the calls that come through the pipe until the pipe is closed."""
+    # A terminal or service manager signals both processes; this one ends when its parent closes the pipe.
+    for number_of_signal in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number_of_signal, signal.SIG_IGN)
     from almoner import casework, home
 
@@ -77,7 +77,7 @@ def main(folder: str, number: str) -> None:
             try:
                 function, arguments = connection.recv()
                 connection.send(_called(function, arguments))
-            except (EOFError, OSError):  # the other side is gone
+            except (EOFError, OSError):  # the parent has ended
                 return
 
 
@@ -90,7 +90,7 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[b
         connections.close_all()
         return False, type(error)(*map(str, error.args))
     except Exception as error:  # noqa: BLE001 - it is raised on the other side
-        error.add_note("".join(traceback.format_tb(error.__traceback__)))  # places in our code, no values
+        error.add_note("".join(traceback.format_tb(error.__traceback__)))  # source lines only, no values
         return False, error
 
 

@@ -1,4 +1,4 @@
-"""The console's web server: waitress in this process, static files by whitenoise."""
+"""The console's web server: waitress in this process, with static files served by whitenoise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from almoner.home import Home
 
 
 def refuse_unsafe(home: Home, host: str) -> None:
-    """Raises HomeError with the first thing that is not safe."""
+    """Raise HomeError with the first reason why serving the console on `host` would be unsafe."""
     problem = next(unsafe(settings.SAID, home, host, settings.DEBUG), None)
     try:
         roles_with_second_factor()
@@ -32,14 +32,15 @@ def refuse_unsafe(home: Home, host: str) -> None:
 
 
 def serve(host: str, port: int) -> None:
+    """Serve the console on `host` and `port` until the process is stopped."""
     if host not in settings.ALLOWED_HOSTS:
         settings.ALLOWED_HOSTS.append(host)
     call_command("clearsessions")
-    Thread(target=charts.warm_up, daemon=True).start()  # so that the first page with charts does not wait
+    Thread(target=charts.warm_up, daemon=True).start()  # so that the first page with charts is fast
     waitress.serve(get_wsgi_application(), host=host, port=port, **options())
 
 
 def options() -> dict[str, Any]:
-    """Of waitress. Behind TLS it leaves the proxy's headers alone, without which every form would look
-    like another site's."""
+    """Options of waitress. Behind TLS the proxy's headers are kept; without them Django would refuse every
+    form as coming from another site."""
     return {"threads": 8, "ident": None, "clear_untrusted_proxy_headers": not settings.HTTPS}

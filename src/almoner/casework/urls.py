@@ -1,4 +1,4 @@
-"""The map of the console. Addresses hold random references only, never a person or a household."""
+"""The addresses of the console. They hold random references only, never a person's or household's id."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The command line. `almoner --help` lists the commands.
 
-A command's module is imported when the command is called: each needs a part of Almoner, and all of it
-takes seconds to load.
+A command's module is imported when the command is called, because importing all of Almoner takes seconds.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from typer.main import get_group
 from almoner import __version__
 from almoner.installation.memory import keep_more_at_hand
 
-# Each command's module in this package. It has a function of the command's name, whose docstring is the help;
-# where the command is a group of others it has `app` too, and the function is the callback of that.
+# The module of each command. It has a function with the command's name, whose docstring is the help text.
+# For a group of commands it also has `app`, with the function as its callback.
 COMMANDS = {
     "demo": "demonstration",
     "init": "running",
@@ -46,8 +45,7 @@ COMMANDS = {
 
 
 class _Listed(TyperCommand):
-    """A command in the list of commands: its help is read from its module's file, without loading what it
-    needs."""
+    """A command whose help is read from its module's source, without importing the module."""
 
     def get_short_help_str(self, limit: int = 45) -> str:
         source = Path(__file__).with_name(f"{COMMANDS[str(self.name)]}.py").read_text(encoding="utf-8")
@@ -57,7 +55,8 @@ class _Listed(TyperCommand):
 
 
 class _Commands(TyperGroup):
-    """Lists commands without their modules, and loads the one that is called."""
+    """Lists commands without importing their modules, and imports the module of the command that is
+    called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, listed, rest = super().resolve_command(ctx, args)

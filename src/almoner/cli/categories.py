@@ -1,5 +1,4 @@
-"""Shows categories after a cycle: how many are proposed or asked about, and how many are undecided and
-why."""
+"""Show categories after a cycle: how many are proposed or asked about, and how many are undecided and why."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ def categories_json(outcome: CycleOutcome) -> dict[str, Any]:
 
 
 def show(outcome: CycleOutcome, pack: Pack, language: str) -> None:
-    """A table of categories, and a line for each guard that is unknown of somebody."""
+    """Print a table of categories, and a line for each guard that is unknown for somebody."""
     rows: list[tuple[object, ...]] = [
         (
             say(pack.categories[r.category].label, language),

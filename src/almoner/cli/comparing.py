@@ -1,5 +1,4 @@
-"""`almoner pack diff`: shows what another pack would change on the facts of an installation, without writing
-there."""
+"""`almoner pack diff`: shows what another pack would change for an installation, without changing it."""
 
 from __future__ import annotations
 
@@ -74,7 +73,7 @@ def _last_day(engine: Engine) -> dt.date:
 
 
 def _pack(place: Home, text: str, day: dt.date) -> Pack:
-    """A pack by its hash in the installation's archive (its beginning suffices), else a name or folder."""
+    """A pack from the installation's archive by the beginning of its hash, else by name or folder."""
     kept = sorted(place.pack_archive.glob(f"{text}*")) if text.isalnum() and len(text) >= 6 else []
     if len(kept) > 1:
         raise AlmonerError(f"{len(kept)} packs of {place.folder} begin with {text}. Write more of the hash.")
@@ -130,7 +129,7 @@ def _paid_json(before: Paid, after: Paid) -> dict[str, Any]:
 
 
 def show(effects: Effects, language: str) -> None:
-    """The comparison in words and tables, its labels in `language`."""
+    """Print the comparison as text and tables, with labels in `language`."""
     old, new = effects.old, effects.new
     out.print(
         f"{old.id} {old.version} ({old.hash[:12]}) against {new.id} {new.version} ({new.hash[:12]}), as of"
@@ -197,7 +196,7 @@ def _differs(s: SignalEffect) -> bool:
 
 
 def _labels(old: Mapping[str, Any], new: Mapping[str, Any], language: str) -> dict[str, str]:
-    """By id, the label of what the packs name; the new pack's where both do."""
+    """Labels by id; the new pack's label where both packs have one."""
     return {name: say(item.label, language) for name, item in {**old, **new}.items()}
 
 
@@ -315,6 +314,6 @@ def _around(before: str | None, after: str | None) -> tuple[str | None, str | No
 
 
 def _shared(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
+    """The length of the common beginning of two texts."""
     differ = (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     return next(differ, min(len(one), len(other)))

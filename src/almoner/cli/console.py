@@ -33,9 +33,9 @@ def user(
         str, typer.Option(help="worker, lead, department, policy, data, auditor or administrator.")
     ] = "worker",
     areas: Annotated[
-        str, typer.Option(help="Area codes that the person works for, by commas; * for all.")
+        str, typer.Option(help="The person's area codes or their prefixes, separated by commas; * for all.")
     ] = "*",
-    department: Annotated[str | None, typer.Option(help="For the role department: which.")] = None,
+    department: Annotated[str | None, typer.Option(help="For the role department: its id.")] = None,
     password: Annotated[
         str | None, typer.Option(envvar="ALMONER_PASSWORD", help="Asked for when not given.")
     ] = None,
@@ -44,13 +44,13 @@ def user(
         typer.Option(
             "--link",
             help=(
-                "Print an address in place of asking for a password: it sets one, once. For somebody there is"
-                " already: a new one, and no second factor."
+                "Print a one-time link for setting a password, instead of asking for one. An existing user"
+                " gets a new password and loses the second factor."
             ),
         ),
     ] = False,
 ) -> None:
-    """Add somebody who can sign in to the console, or let them begin anew."""
+    """Add a user of the console, or let an existing user set a new password."""
     with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
@@ -68,12 +68,12 @@ def serve(
     folder: Folder,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
-    worker: Annotated[bool, typer.Option(help="Take in events and landed files meanwhile.")] = True,
+    worker: Annotated[bool, typer.Option(help="Also take in events and landed files.")] = True,
     kafka: KafkaBrokers = None,
     kafka_prefix: KafkaPrefix = "",
     kafka_settings: KafkaSettings = None,
 ) -> None:
-    """Serve the console and the API, with a worker beside them, until it is stopped."""
+    """Serve the console and the API, with a worker beside them, until stopped."""
     asked = {"--kafka": kafka, "--kafka-prefix": kafka_prefix, "--kafka-settings": kafka_settings}
     options = [word for name, value in asked.items() if value for word in (name, str(value))]
     with errors_as_text():

@@ -30,17 +30,17 @@ MARK = ".almoner-demo"
 
 def demo(
     folder: Annotated[
-        Path, typer.Option(help="Where the demo lives; a former demo there is made anew.")
+        Path, typer.Option(help="The folder of the demo; an existing demo there is replaced.")
     ] = Path("demo"),
     residents: Annotated[int, typer.Option(help="How many people live in the county.")] = 100_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same county.")] = 1,
     pack: Annotated[str, typer.Option(help="The pack to run.")] = "base",
     language: Annotated[str, typer.Option(help="en or zh.")] = "en",
-    serve: Annotated[bool, typer.Option(help="Leave the console running.")] = True,
+    serve: Annotated[bool, typer.Option(help="Keep serving the console afterwards.")] = True,
     port: Annotated[int, typer.Option(help="The console's port.")] = 8000,
     as_json: AsJson = False,
 ) -> None:
-    """A fictional county, one full cycle, then the console on http://127.0.0.1:8000."""
+    """Create a fictional county, run one full cycle, and serve the console on http://127.0.0.1:8000."""
     with errors_as_text():
         result, home = _run(folder, residents, seed, pack, language, as_json)
         if as_json:

@@ -20,10 +20,10 @@ from almoner.policy import compile_pack
 def evaluate(
     target: Annotated[str, typer.Argument(help="A pack with a panel, or the folder of a place.")],
     folder: Annotated[
-        Path | None, typer.Option("--home", help="For a place: the installation that took it in and ran.")
+        Path | None, typer.Option("--home", help="For a place: the installation that processed it.")
     ] = None,
     areas: Annotated[
-        bool, typer.Option("--areas", help="For a place: judge the signals of areas too, month by month.")
+        bool, typer.Option("--areas", help="For a place: also evaluate the signals of areas, month by month.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

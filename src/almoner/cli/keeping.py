@@ -16,7 +16,8 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
 
 def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
-    """Write facts, inbox, cases and packs to one file. Stop the worker first; the console may go on."""
+    """Write facts, inbox, cases and packs to one file. Stop the worker first; the console may keep
+    running."""
     with errors_as_text():
         manifest = backups.backup(folder, file)
     if as_json:
@@ -32,7 +33,7 @@ def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
 
 
 def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
-    """Make an installation from a backup, in a new or empty folder."""
+    """Create an installation from a backup, in a new or empty folder."""
     with errors_as_text():
         manifest = backups.restore(file, folder)
     if as_json:
@@ -47,7 +48,7 @@ def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
 
 
 def upgrade(folder: Folder) -> None:
-    """Bring an installation of an older Almoner up to this version. Make a backup first."""
+    """Upgrade an installation to this version of Almoner. Make a backup first."""
     with errors_as_text():
         steps = opening.upgrade(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

@@ -1,5 +1,4 @@
-"""Shows the signals of a cycle by layer of the watch, and the areas whose rate jumped: as JSON and as
-text."""
+"""Show a cycle's signals by layer of the watch, and the areas whose rate jumped, as JSON and as text."""
 
 from __future__ import annotations
 
@@ -16,8 +15,10 @@ from almoner.policy.model.terms import Words, say
 
 
 def layers_json(outcome: CycleOutcome) -> dict[str, Any] | None:
-    """Points by group, lines by theme, areas with signals by level, surface; null where the pack has no
-    watch."""
+    """The layers as JSON: points by group, lines by theme, areas by level, and surface.
+
+    None when the pack has no watch.
+    """
     layers = outcome.layers
     if layers is None:
         return None
@@ -34,7 +35,7 @@ def layers_json(outcome: CycleOutcome) -> dict[str, Any] | None:
 
 
 def areas_json(outcome: CycleOutcome) -> list[dict[str, Any]]:
-    """Each area whose rate jumped, with its counts and the chances of such counts."""
+    """The areas whose rate jumped, each with its counts and how likely such counts are by chance."""
     return [
         {
             "signal": jump.signal,
@@ -53,7 +54,7 @@ def areas_json(outcome: CycleOutcome) -> list[dict[str, Any]]:
 
 
 def show(outcome: CycleOutcome, pack: Pack, language: str) -> None:
-    """Print one table of the layers that the pack has, then the areas."""
+    """Print a table of the pack's layers, then the areas."""
     if outcome.layers is None or pack.watch is None:
         return
     layers, watch = outcome.layers, pack.watch

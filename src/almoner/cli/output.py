@@ -1,4 +1,4 @@
-"""Prints results to standard output, as text or (with --json) as one JSON object. Logs and progress go to
+"""Print results on standard output, as text or with --json as one JSON object. Logs and progress go to
 standard error."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from almoner.errors import AlmonerError, PackError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 
-WIDTH_ELSEWHERE = 140  # characters, where there is no terminal to ask
+WIDTH_ELSEWHERE = 140  # characters a line, when there is no terminal
 
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
 
 
 def show_table(title: str, columns: list[str], rows: Sequence[tuple[object, ...]]) -> None:
-    """Print rows as a table; numbers to the right."""
+    """Print rows as a table, with numbers aligned to the right."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
         numeric = bool(rows) and isinstance(rows[0][index], int | float)
@@ -58,7 +58,7 @@ def cell(value: object) -> str:
 
 @contextmanager
 def errors_as_text() -> Iterator[None]:
-    """Within the block, an error made for users ends the command with its text and exit status 1."""
+    """Within this context, an error meant for users ends the command with its text and exit status 1."""
     try:
         yield
     except PackError as error:

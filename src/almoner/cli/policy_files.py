@@ -102,7 +102,7 @@ def _show_references(listed: list[Reference]) -> None:
 def test(
     pack: Pack,
     only: Annotated[
-        str | None, typer.Option(help="Only scenarios whose file or sentence has this text in it.")
+        str | None, typer.Option(help="Only scenarios whose file or sentence contains this text.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -136,11 +136,10 @@ def test(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="The new pack's name: small letters, digits, underscores.")],
-    extends: Annotated[str, typer.Option(help="The pack that it extends: a name, or a folder.")],
+    extends: Annotated[str, typer.Option(help="The pack that it extends, by name or folder.")],
     to: Annotated[Path | None, typer.Option(help="The folder to write; NAME when not given.")] = None,
 ) -> None:
-    """Write a small pack that works, to be changed by hand: a feed, an indicator, a signal, a programme,
-    scenarios."""
+    """Write a small working pack to start from: a feed, an indicator, a signal, a programme and scenarios."""
     folder = to or Path(name)
     with errors_as_text():
         parent = compile_pack(extends)
@@ -153,23 +152,23 @@ def new(
 @app.command()
 def diff(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A pack, a folder, or a hash that HOME keeps.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The same, of the pack to compare with.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The pack to compare with, likewise.")],
     folder: Annotated[Path, typer.Option("--home", help="The installation whose facts are used.")],
     as_of: Annotated[
         dt.datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="The day that both decide for; the last cycle's when not given."
+            formats=["%Y-%m-%d"], help="The day for both packs; the day of the last cycle when not given."
         ),
     ] = None,
     level: Annotated[
-        str | None, typer.Option(help="The level of areas for the money, as the areas' feed names it.")
+        str | None, typer.Option(help="The level of areas to list money by, as the areas' feed names it.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--list", help="Write ids of all that changes to this CSV file; no names.")
+        Path | None, typer.Option("--list", help="Write ids of what changes to this CSV file, without names.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who would newly be noticed, who no longer, and the money, if NEW replaced OLD."""
+    """Show who would be noticed anew or no longer, and how amounts would change, if NEW replaced OLD."""
     from almoner.cli import comparing
 
     comparing.compare(old, new, folder, as_of.date() if as_of else None, level, file, as_json)

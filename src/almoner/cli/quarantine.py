@@ -28,7 +28,7 @@ def quarantine() -> None:
 
 @app.command("list")
 def list_(folder: Folder, feed: Feed = None, limit: int = 50, as_json: AsJson = False) -> None:
-    """Rows in quarantine with file, line, column, masked value, rule and advice."""
+    """List rows in quarantine with file, line, column, masked value, rule and advice."""
     with errors_as_text(), opening.installation(folder) as inst:
         entries = held.entries(inst.engine, feed=feed, limit=limit)
         language = inst.home.settings.language
@@ -49,7 +49,7 @@ def export(
     target: Annotated[Path | None, typer.Argument(help="A CSV file; standard output when not given.")] = None,
     feed: Feed = None,
 ) -> None:
-    """Write what is wrong as CSV for the department that delivered."""
+    """Write quarantined rows with their faults as CSV, for the department that delivered them."""
     with errors_as_text(), opening.installation(folder) as inst:
         text = held.export_csv(held.entries(inst.engine, feed=feed, limit=1_000_000))
     if target:
@@ -60,7 +60,7 @@ def export(
 
 @app.command()
 def retry(folder: Folder, as_json: AsJson = False) -> None:
-    """Try the rows again against the contracts as they are now."""
+    """Check quarantined rows again against the current contracts."""
     with errors_as_text(), opening.installation(folder) as inst:
         receipts = retrying.retry(
             inst.engine, inst.vault, casework.identities(), inst.pack.feeds, now(), noting=inst.noting
@@ -78,7 +78,7 @@ def dismiss(
     ids: Annotated[list[int], typer.Argument(help="Ids as `list` shows them.")],
     reason: Annotated[str, typer.Option(help="Why.")],
 ) -> None:
-    """Settle rows that will never go in, with the reason."""
+    """Dismiss rows that will never go in, giving the reason."""
     with errors_as_text(), opening.installation(folder) as inst:
         count = held.dismiss(inst.engine, ids, reason, now())
     out.print(f"{count:,} rows dismissed.")

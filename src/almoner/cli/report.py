@@ -1,4 +1,4 @@
-"""Shows results of commands as JSON objects (snake_case keys, unit as suffix) or as text."""
+"""Show results of commands as text, or as JSON objects with snake_case keys and units as suffixes."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def init(
     pack: Annotated[str, typer.Option(help="A pack that comes with Almoner, or a folder.")] = "base",
     language: Annotated[str, typer.Option(help="The console's first language: en or zh.")] = "en",
 ) -> None:
-    """Make a new installation: settings, key, databases."""
+    """Create a new installation: settings, keys and databases."""
     with errors_as_text():
         made = opening.make_home(folder, pack, language)
     out.print(
@@ -39,7 +39,7 @@ def intake(
         list[Path],
         typer.Argument(metavar="FILE...", help="Files, or folders with a manifest.json.", exists=True),
     ],
-    feed: Annotated[str | None, typer.Option(help="The feed; else the file's name begins with it.")] = None,
+    feed: Annotated[str | None, typer.Option(help="The feed; by the file's name when not given.")] = None,
     received_at: Annotated[
         dt.datetime | None, typer.Option(formats=MOMENT, help="When the files came; now when not given.")
     ] = None,
@@ -67,25 +67,25 @@ def run(
     folder: Folder,
     as_of: Annotated[
         dt.datetime | None,
-        typer.Option(formats=DAY, help="The day that is decided for; today when not given."),
+        typer.Option(formats=DAY, help="The day to decide for; today when not given."),
     ] = None,
     known_at: Annotated[
         dt.datetime | None,
-        typer.Option(formats=MOMENT, help="Replay what was decided on what was known then. Writes nothing."),
+        typer.Option(formats=MOMENT, help="Replay the decisions with what was known then. Writes nothing."),
     ] = None,
     history: Annotated[
         int | None,
         typer.Option(
             min=0,
             help=(
-                "Count so many past months anew for the signals of areas; when not given, those not counted"
-                " yet."
+                "Recount so many past months for the signals of areas; when not given, only those not"
+                " counted yet."
             ),
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run one cycle over everybody: indicators, signals, signals of areas, entitlements, cases."""
+    """Run one cycle over all households: indicators, signals, signals of areas, entitlements and cases."""
     day = as_of.date() if as_of else now().date()
     if known_at is not None:
         _replay(folder, day, known_at, as_json)

@@ -1,4 +1,5 @@
-"""`almoner status`: shows the state of the worker. It is called often, so it loads no engine."""
+"""`almoner status`: shows the state of the worker. It does not import the engine, because it is called
+often."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ def _state(folder: Path) -> dict[str, Any]:
 
 
 def _webhook_backlog(place: home.Home) -> dict[str, Any] | None:
-    """What waits for departments' own systems; None where casework does not answer."""
+    """The events that wait for departments' systems; None when casework cannot be read."""
     casework.setup(place)
     from django.db import Error
 

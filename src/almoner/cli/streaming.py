@@ -31,16 +31,16 @@ def work(
     folder: Folder,
     as_of: Annotated[
         dt.datetime | None,
-        typer.Option(formats=DAY, help="Decide for this day in place of today: for trials."),
+        typer.Option(formats=DAY, help="Decide for this day instead of today, for trials."),
     ] = None,
     settled_seconds: Annotated[
-        float, typer.Option(min=0, help="A landed file is complete when it has not changed for so long.")
+        float, typer.Option(min=0, help="A landed file counts as complete after so long without a change.")
     ] = SETTLED_SECONDS,
     kafka: KafkaBrokers = None,
     kafka_prefix: KafkaPrefix = "",
     kafka_settings: KafkaSettings = None,
 ) -> None:
-    """Take in events and landed files, assess the households they concern and open cases, until it is stopped
+    """Take in events and landed files, assess the households concerned and open cases, until stopped
     (SIGTERM or Ctrl+C)."""
     stop = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,22 +67,22 @@ def work(
 
 def token(
     folder: Folder,
-    department: Annotated[str, typer.Argument(help="The department whose system has it.")],
+    department: Annotated[str, typer.Argument(help="The department whose system uses the token.")],
     name: Annotated[str, typer.Option(help="What the token is for.")] = "events",
     scope: Annotated[
         list[str] | None,
         typer.Option(
             help=(
-                "What it may do: events:write (when not given), referrals:read, referrals:answer. Several by"
-                " repeating it."
+                "What the token may do: events:write (the default), referrals:read or referrals:answer."
+                " Repeat the option for several."
             )
         ),
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, help="After how many days it ends; never when not given.")
+        int | None, typer.Option(min=1, help="The token's lifetime in days; unlimited when not given.")
     ] = None,
     revoke: Annotated[
-        bool, typer.Option("--revoke", help="End the department's tokens of that name instead.")
+        bool, typer.Option("--revoke", help="End the department's tokens with that name instead.")
     ] = False,
     list_: Annotated[
         bool,
@@ -90,7 +90,7 @@ def token(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a token with which a department's system uses the API. It is shown once."""
+    """Create a token with which a department's system uses the API. It is shown once."""
     with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
@@ -134,7 +134,7 @@ def _show_tokens(tokens_listed: list[dict[str, Any]], as_json: bool) -> None:
 
 
 def _kafka_settings(brokers: str | None, file: Path | None) -> dict[str, str]:
-    """librdkafka's settings; empty without Kafka. Raises AlmonerError when no broker is named."""
+    """The settings for librdkafka; empty without Kafka. Raises AlmonerError when no broker is named."""
     settings = settings_in(file) if file else {}
     settings |= {"bootstrap.servers": brokers} if brokers else {}
     if file and not settings.get("bootstrap.servers"):

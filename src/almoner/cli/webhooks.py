@@ -35,17 +35,17 @@ def set_(
     department: DepartmentId,
     url: Annotated[
         str | None,
-        typer.Option(help="Where its system listens (https://); an empty one is the pack's `inbox`."),
+        typer.Option(help="Where its system listens (https://); empty for the pack's `inbox`."),
     ] = None,
     private_network: Annotated[
         bool | None,
         typer.Option(
-            "--private-network/--public-only", help="Whether the address may lie in a private network."
+            "--private-network/--public-only", help="Whether the address may be in a private network."
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Begin to notify a department, or change its address. A new secret is shown once."""
+    """Start notifying a department, or change its address. A new secret is shown once."""
     with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import endpoints
@@ -56,7 +56,7 @@ def set_(
 
 @app.command()
 def rotate(folder: Folder, department: DepartmentId, as_json: AsJson = False) -> None:
-    """Make a new secret, shown once. For seven days the former one signs too."""
+    """Create a new secret, shown once. The old one signs too for seven days."""
     with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import endpoints
@@ -109,10 +109,10 @@ def again(
     events: Annotated[
         list[str] | None, typer.Argument(metavar="[EVENT]...", help="Events that were given up.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that were given up.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All events that were given up.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Queue events that were given up once more, under the same ids."""
+    """Queue events that were given up again, under the same ids."""
     with errors_as_text():
         _open(folder)
         from almoner.casework.webhooks import sending

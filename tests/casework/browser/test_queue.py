@@ -17,7 +17,7 @@ WORDS = {  # of what the tests press and look for
         "Agree, as the second person",
         "Sent",
         "Why it is here",
-        "lines fit",
+        "lines match",
     ),
     "zh-hans": ("待办个案", "开始核实", "确认需要帮助", "作为第二人同意", "已转办", "立案原因", "条记录相符"),
 }

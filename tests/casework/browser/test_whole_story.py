@@ -33,7 +33,7 @@ WORDS = {  # what people read
     "en": {
         "struck": "Struck by a disaster",
         "done": "Done",
-        "fits": "lines fit: nothing was changed, nothing was taken out",
+        "fits": "lines match: nothing was changed or removed",
         "not yours": "You have acted on this case. Somebody else decides on the appeal.",
     },
     "zh-hans": {

@@ -1,1 +1,1 @@
-"""Who may sign in, and what each person may see and do."""
+"""Accounts: who may sign in, and what each person may see and do."""

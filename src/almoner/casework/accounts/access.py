@@ -1,7 +1,8 @@
-"""Who may see and do what: every rule of it is on this page.
+"""The access rules of the console: all of them are in this module.
 
-A role has rights (`RIGHTS`); a right opens pages. On a page somebody sees the rows of their own areas, or
-of their own department. What belongs to others does not exist for you: 404, never 403.
+A role grants rights (`RIGHTS`), and a right opens pages. A page shows only records of the user's own areas
+or own department. For all other records the answer is 404, never 403, so that nobody learns whether they
+exist.
 """
 
 from __future__ import annotations
@@ -42,15 +43,17 @@ if TYPE_CHECKING:
 
 
 class Right(StrEnum):
-    CASES = "cases"  # queue, households, visits and figures of the own areas; the second person's decision
-    ASSIGN = "hand_out"  # act on cases of others and give them to anybody who works in their area
-    REFERRALS = "referrals"  # referrals that were sent to the own department
-    AREA_ALERTS = "area_alerts"  # of the own areas, or those that go to the own department
-    FEEDS = "feeds"  # which data is shared, how fresh, and what reads it
-    POLICY = "policy"  # signals, programmes and parameters in words
-    OVERSIGHT = "oversight"  # the audit trail and who looked; no names, no numbers of people
-    CALENDAR = "calendar"  # the table of working days
-    PEOPLE = "people"  # who may sign in, and what they may do
+    """A right that a role can grant."""
+
+    CASES = "cases"  # queue, households, visits and figures of the user's areas; the second decision
+    ASSIGN = "hand_out"  # act on cases of others, and assign them to anyone who works in their area
+    REFERRALS = "referrals"  # referrals sent to the user's department
+    AREA_ALERTS = "area_alerts"  # alerts of the user's areas, or alerts addressed to the user's department
+    FEEDS = "feeds"  # which data is shared, how current it is, and which rules read it
+    POLICY = "policy"  # the pack's signals, programmes and parameters, in words
+    OVERSIGHT = "oversight"  # the audit trail and the access log, without names or identity numbers
+    CALENDAR = "calendar"  # editing the calendar of working days
+    PEOPLE = "people"  # managing accounts and their roles
 
 
 RIGHTS: Mapping[str, frozenset[Right]] = {
@@ -72,8 +75,10 @@ _read: ContextVar[dict[int, Membership | None] | None] = ContextVar("memberships
 
 @contextmanager
 def memberships_read_once() -> Iterator[None]:
-    """While one page is made, which asks a dozen times who its reader is. Nothing that changes memberships
-    runs inside."""
+    """Cache memberships while one page is rendered, because a page asks for its reader many times.
+
+    Nothing inside this context may change memberships.
+    """
     before = _read.set({})
     try:
         yield
@@ -82,6 +87,7 @@ def memberships_read_once() -> Iterator[None]:
 
 
 def membership_of(user: Someone) -> Membership | None:
+    """The user's membership; None for an anonymous or inactive user, or an account without one."""
     if user.pk is None:
         return None
     read = _read.get()
@@ -98,14 +104,17 @@ def _membership(user: int) -> Membership | None:
 
 
 def rights_of(membership: Membership | None) -> frozenset[Right]:
+    """The rights of a membership; none without a membership."""
     return RIGHTS[membership.role] if membership else frozenset()
 
 
 def may(user: Someone, right: Right) -> bool:
+    """Whether the user has `right`."""
     return right in rights_of(membership_of(user))
 
 
 def may_or_404(user: Someone, right: Right) -> Membership:
+    """The membership of a user who has `right`. Raises Http404 for anybody else."""
     membership = membership_of(user)
     if membership is None or right not in rights_of(membership):
         raise Http404
@@ -113,12 +122,12 @@ def may_or_404(user: Someone, right: Right) -> Membership:
 
 
 def covers(membership: Membership, area: str) -> bool:
-    """Whether `area` is one of the member's own."""
+    """Whether `area` lies in one of the member's areas."""
     return EVERYWHERE in membership.areas or any(p and area.startswith(p) for p in membership.areas)
 
 
 def _inside(membership: Membership, area: str = "area") -> Q:
-    """The condition on the field `area` that `covers` is for one area."""
+    """The same test as `covers`, as a filter on the field named `area`."""
     if EVERYWHERE in membership.areas:
         return Q()
     inside = Q(pk__in=[])
@@ -128,22 +137,22 @@ def _inside(membership: Membership, area: str = "area") -> Q:
 
 
 def cases_of(user: Someone) -> QuerySet[Case]:
-    """Cases of the areas of who works cases; nothing for anybody else."""
+    """Cases in the user's areas; none for a user without the right to cases."""
     return _in_areas_of(user, Case.objects.all(), "area")
 
 
 def tallies_of(user: Someone) -> QuerySet[WeekTally]:
-    """Counts of cases by week in the areas of who works cases."""
+    """Weekly counts of cases in the user's areas; none for a user without the right to cases."""
     return _in_areas_of(user, WeekTally.objects.all(), "area")
 
 
 def of_cases(user: Someone, records: QuerySet[Record]) -> QuerySet[Record]:
-    """Those of `records`, which belong to cases, whose case the user may see."""
+    """Filter `records`, whose model has a `case`, to the cases that the user may see."""
     return _in_areas_of(user, records, "case__area")
 
 
 def _in_areas_of(user: Someone, records: QuerySet[Record], area: str) -> QuerySet[Record]:
-    """Those of `records` whose field `area` is in the areas of who works cases; none for anybody else."""
+    """Filter `records` by the field named `area` to the user's areas; none without the right to cases."""
     membership = membership_of(user)
     if membership is None or Right.CASES not in rights_of(membership):
         return records.none()
@@ -151,18 +160,18 @@ def _in_areas_of(user: Someone, records: QuerySet[Record], area: str) -> QuerySe
 
 
 def visits_of(user: Someone) -> QuerySet[Visit]:
-    """The user's own visits that are to be made, of cases that are still the user's to see."""
+    """The user's own planned visits, for cases that the user may still see."""
     return of_cases(user, Visit.objects.filter(AHEAD, visitor_id=user.pk))
 
 
 def colleagues_for(areas: Iterable[str]) -> list[Membership]:
-    """Who works cases in every one of `areas`, by name. (There are as many as people who work cases: read
-    in one query.)"""
-    asked = set(areas)
+    """The members who may work cases in every one of `areas`, sorted by name. Reads all members in one
+    query."""
+    codes = set(areas)
     roles = [role for role, rights in RIGHTS.items() if Right.CASES in rights]
     members = Membership.objects.filter(role__in=roles, user__is_active=True).select_related("user")
-    found = [m for m in members if all(covers(m, area) for area in asked)]
-    return sorted(found, key=lambda m: m.user.get_full_name() or m.user.get_username())
+    suitable = [m for m in members if all(covers(m, area) for area in codes)]
+    return sorted(suitable, key=lambda m: m.user.get_full_name() or m.user.get_username())
 
 
 def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:
@@ -171,8 +180,11 @@ def referrals_in_areas_of(user: Someone) -> QuerySet[Referral]:
 
 
 def grievances_of(user: Someone) -> QuerySet[Grievance]:
-    """What households ask for. A department's: facts that it supplied or keeps. Of who works cases:
-    appeals and talks in their areas."""
+    """The grievances that the user may answer or see.
+
+    For a department: corrections of facts that it supplied or of registers that it keeps. For people who
+    work cases: appeals and requests for a talk in their areas.
+    """
     membership = membership_of(user)
     rights = rights_of(membership)
     if membership is not None and Right.REFERRALS in rights:
@@ -183,6 +195,7 @@ def grievances_of(user: Someone) -> QuerySet[Grievance]:
 
 
 def grievance_for(user: Someone, reference: str) -> Grievance:
+    """A grievance that the user may see, by its reference. Raises Http404."""
     grievance = grievances_of(user).select_related("case").filter(reference=reference).first()
     if grievance is None:
         raise Http404
@@ -190,8 +203,11 @@ def grievance_for(user: Someone, reference: str) -> Grievance:
 
 
 def walk_ins_of(user: Someone) -> QuerySet[WalkIn]:
-    """Requests at the desk. A department's: of people whom its register does not know. Of who works cases:
-    taken by them or in their areas, or of somebody who lives in a household whose case is theirs to see."""
+    """The walk-in applications that the user may see.
+
+    For a department: those of people who are missing from its register. For people who work cases: those
+    that they took, those in their areas, and those of members of a household whose case they may see.
+    """
     membership = membership_of(user)
     rights = rights_of(membership)
     if membership is not None and Right.REFERRALS in rights:
@@ -207,6 +223,7 @@ def walk_ins_of(user: Someone) -> QuerySet[WalkIn]:
 
 
 def walk_in_for(user: Someone, reference: str) -> WalkIn:
+    """A walk-in application that the user may see, by its reference. Raises Http404."""
     found = walk_ins_of(user).select_related("taken_by", "answered_by", "appeal_of", "appeal_of__answered_by")
     request = found.filter(reference=reference).first()
     if request is None:
@@ -215,7 +232,7 @@ def walk_in_for(user: Someone, reference: str) -> WalkIn:
 
 
 def lines_of(user: Someone) -> QuerySet[Referral]:
-    """Lines of lists that the user's department confirms on the spot, and has not yet."""
+    """List lines that the user's department still has to confirm on the spot."""
     membership = membership_of(user)
     if membership is None or Right.REFERRALS not in rights_of(membership):
         return Referral.objects.none()
@@ -226,7 +243,7 @@ def lines_of(user: Someone) -> QuerySet[Referral]:
 
 
 def referrals_of(user: Someone) -> QuerySet[Referral]:
-    """Referrals that were sent to the user's own department; nothing for anybody else."""
+    """Referrals sent to the user's department; none for a user without that right."""
     membership = membership_of(user)
     if membership is None or Right.REFERRALS not in rights_of(membership):
         return Referral.objects.none()
@@ -234,12 +251,13 @@ def referrals_of(user: Someone) -> QuerySet[Referral]:
 
 
 def referrals_to(department: str) -> QuerySet[Referral]:
-    """What the people and the own system of a department see."""
+    """Referrals that a department may see, its own system included: those that have been sent."""
     return Referral.objects.filter(department=department, state__in=SEEN_BY_DEPARTMENTS)
 
 
 def area_alerts_of(user: Someone) -> QuerySet[AreaAlert]:
-    """A department's: those that go to it. Of others with the right: those in their areas."""
+    """The area alerts that the user may see: those addressed to the user's department, or those in the
+    user's areas."""
     membership = membership_of(user)
     if membership is None or Right.AREA_ALERTS not in rights_of(membership):
         return AreaAlert.objects.none()
@@ -249,6 +267,7 @@ def area_alerts_of(user: Someone) -> QuerySet[AreaAlert]:
 
 
 def area_alert_for(user: Someone, reference: str) -> AreaAlert:
+    """An area alert that the user may see, by its reference. Raises Http404."""
     alert = area_alerts_of(user).filter(reference=reference).first()
     if alert is None:
         raise Http404
@@ -256,6 +275,7 @@ def area_alert_for(user: Someone, reference: str) -> AreaAlert:
 
 
 def case_for(user: Someone, reference: str) -> Case:
+    """A case that the user may see, by its reference. Raises Http404."""
     case = cases_of(user).select_related("assignee").filter(reference=reference).first()
     if case is None:
         raise Http404
@@ -263,7 +283,7 @@ def case_for(user: Someone, reference: str) -> Case:
 
 
 def referral_to(department: str, reference: str) -> Referral:
-    """A referral by its reference, for the department's own system."""
+    """A referral of `department` by its reference, for the department's own system. Raises Http404."""
     referral = referrals_to(department).select_related("case").filter(reference=reference).first()
     if referral is None:
         raise Http404
@@ -271,6 +291,7 @@ def referral_to(department: str, reference: str) -> Referral:
 
 
 def referral_for(user: Someone, reference: str) -> Referral:
+    """A referral sent to the user's department, by its reference. Raises Http404."""
     referral = referrals_of(user).select_related("case").filter(reference=reference).first()
     if referral is None:
         raise Http404

@@ -1,4 +1,4 @@
-"""What every page needs: its styles when they are built, and what the user may do."""
+"""Template context that every page needs: the stylesheet, and what the user may do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ STYLES = "casework/console.css"
 
 @cache
 def styles_are_built() -> bool:
-    """Pages are plain but usable without the compiled styles; a link to a missing file would be an error."""
+    """Whether the compiled stylesheet exists. Pages work without it, but a link to a missing file is an
+    error."""
     return finders.find(STYLES) is not None
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
+    """The template variables `styles` (path or None), `membership` (or None) and `rights`."""
     user = getattr(request, "user", None)
     membership = membership_of(user) if user is not None and user.is_authenticated else None
     return {

@@ -1,4 +1,4 @@
-"""What holds for every page: it is not kept by browsers or proxies, and who reads it is looked up once."""
+"""Middleware for all pages: forbids caching, and looks up the reader once for each page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ Respond = Callable[[HttpRequest], HttpResponse]
 
 
 def no_store(respond: Respond) -> Respond:
+    """Tell browsers and proxies not to store any page."""
+
     def answer(request: HttpRequest) -> HttpResponse:
         response = respond(request)
         response.headers.setdefault("Cache-Control", "no-store")
@@ -21,7 +23,7 @@ def no_store(respond: Respond) -> Respond:
 
 
 def one_reader(respond: Respond) -> Respond:
-    """Only of pages that change nothing."""
+    """Cache the reader's membership during GET and HEAD requests, which change nothing."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         if request.method not in {"GET", "HEAD"}:

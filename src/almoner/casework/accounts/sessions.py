@@ -1,4 +1,4 @@
-"""How long a session lasts, and what ends it."""
+"""Limits of a session: how long it lasts, and what ends it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from almoner.casework.accounts.signing_in import BEGAN, EPOCH, SEEN, must_enrol,
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-WRITTEN_EVERY = 60  # seconds; not each click is a write
+WRITTEN_EVERY = 60  # seconds; so that not every click writes to the database
 WITHOUT_SECOND_FACTOR = frozenset(
     {
         "mfa_activate_totp",
@@ -31,8 +31,11 @@ WITHOUT_SECOND_FACTOR = frozenset(
 
 
 class SessionLimits:
-    """Ends a session that was idle, that is old, or whose person was given other rights; then asks for the
-    second factor of whom it must be asked."""
+    """Middleware that ends sessions and enforces the second factor.
+
+    A session ends when it has been idle too long, when it is too old, or when the person's rights have
+    changed. People who need a second factor and have none are sent to the page where they set one up.
+    """
 
     def __init__(self, respond: Callable[[HttpRequest], HttpResponse]) -> None:
         self._respond = respond
@@ -46,6 +49,7 @@ class SessionLimits:
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
     ) -> HttpResponse | None:
+        """Redirect to enrolment when the view needs a second factor that the user does not have yet."""
         del args, kwargs
         open_to_all = not getattr(view, "login_required", True)
         if open_to_all or not request.user.is_authenticated:

@@ -1,6 +1,6 @@
-"""Who signs in and how: where django-allauth asks us, and what we add to it.
+"""Adapters that configure django-allauth: sign-in, second factor, and the authority's own provider.
 
-Nobody signs up. Secrets of the second factor are sealed with the vault's key.
+Nobody can sign up. Secrets of second factors are sealed with the vault's key.
 """
 
 from __future__ import annotations
@@ -35,31 +35,32 @@ if TYPE_CHECKING:
     from allauth.socialaccount.models import SocialLogin
     from django.contrib.auth.models import User
 
-BEGAN, SEEN, EPOCH, SECOND = "began", "seen", "epoch", "second"  # of a session
+BEGAN, SEEN, EPOCH, SECOND = "began", "seen", "epoch", "second"  # keys of the session
 _PROVIDER_ASKED = "by_provider"
-AT_ONCE_SECONDS = 300  # after signing in, what is delicate asks for no password again
-PERSONAL = frozenset({Right.CASES, Right.REFERRALS, Right.PEOPLE})  # see personal data, or give that right
+AT_ONCE_SECONDS = 300  # so long after signing in, sensitive pages do not ask for the password again
+PERSONAL = frozenset({Right.CASES, Right.REFERRALS, Right.PEOPLE})  # see personal data, or grant that
 
 
 def roles_with_second_factor() -> frozenset[str]:
-    """Who must have one. Raises KeyError for a role that there is not."""
-    said = settings.SECOND_FACTOR
-    if said in {"none", "all"}:
-        return frozenset(RoleOf.values if said == "all" else ())
-    if said == "personal":
+    """The roles that need a second factor. Raises KeyError for an unknown role in the setting."""
+    setting = settings.SECOND_FACTOR
+    if setting in {"none", "all"}:
+        return frozenset(RoleOf.values if setting == "all" else ())
+    if setting == "personal":
         return frozenset(role for role, rights in RIGHTS.items() if rights & PERSONAL)
-    named = frozenset(filter(None, (role.strip() for role in said.split(","))))
+    named = frozenset(filter(None, (role.strip() for role in setting.split(","))))
     if not named <= set(RoleOf.values):
         raise KeyError(", ".join(sorted(named - set(RoleOf.values))))
     return named
 
 
 def has_second_factor(user_id: int) -> bool:
+    """Whether the user has set up one-time codes."""
     return bool(Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP).exists())
 
 
 def must_enrol(request: HttpRequest) -> bool:
-    """Whether this person must get a second factor before anything else."""
+    """Whether the user must set up a second factor before opening any other page."""
     roles = roles_with_second_factor()
     if not roles or request.session.get(SECOND):
         return False
@@ -90,6 +91,8 @@ def _second_factor_ends(sender: object, request: HttpRequest, **more: object) ->
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    """Account settings for django-allauth: no sign-up, our messages, and addresses behind our proxy."""
+
     error_messages = DefaultAccountAdapter.error_messages | {
         "incorrect_code": _("This code is not right."),
         "incorrect_password": _("This password is not right."),
@@ -102,7 +105,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return False
 
     def add_message(self, *given: Any, **named: Any) -> None:
-        """Our pages say what happened."""
+        """Discard allauth's message: our own pages say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return address_of(request) or "unknown"
@@ -112,7 +115,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return refused(request)
 
     def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
-        """Not right after signing in."""
+        """Do not ask for the password again within `AT_ONCE_SECONDS` of signing in."""
         began = context.request.session.get(BEGAN, 0)
         if time.time() - began < AT_ONCE_SECONDS:
             return False
@@ -120,6 +123,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Second-factor settings for django-allauth; secrets are sealed in the vault."""
+
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": _("This code is not right.")}
 
     def get_totp_issuer(self) -> str:
@@ -129,7 +134,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return user.get_username()
 
     def build_totp_svg(self, url: str) -> str:
-        """Without the declaration, to stand in a page."""
+        """The QR code as SVG without the XML declaration, to be embedded in a page."""
         return str(super().build_totp_svg(url)).partition("?>")[2]
 
     def encrypt(self, text: str) -> str:
@@ -144,7 +149,7 @@ def _vault() -> Vault:
 
 
 class OutsideAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """The authority's own sign-in: only for whom an administrator wrote down the name there."""
+    """Sign-in through the authority's provider, for people whose name there an administrator has entered."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         del request, sociallogin
@@ -170,9 +175,10 @@ class OutsideAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         raise ImmediateHttpResponse(refused(request))
 
 
-def _named(said: dict[str, Any]) -> Membership | None:
-    """Who an administrator said this is; nobody who is somebody else there already."""
-    claims = {**(said.get("id_token") or {}), **(said.get("userinfo") or {})}
+def _named(token: dict[str, Any]) -> Membership | None:
+    """The member whose name at the provider is in the token; None when somebody else is linked to that
+    account."""
+    claims = {**(token.get("id_token") or {}), **(token.get("userinfo") or {})}
     name = claims.get(settings.PROVIDER.claim) if settings.PROVIDER else None
     if not name or not isinstance(name, str):
         return None
@@ -183,9 +189,10 @@ def _named(said: dict[str, Any]) -> Membership | None:
 
 
 def refused(request: HttpRequest) -> HttpResponse:
-    """The same page for each reason: it tells a stranger nothing."""
+    """The page shown for every refusal. It gives no reason, so that a stranger learns nothing."""
     return render(request, "registration/refused.html", status=403)
 
 
 def to_enrolment() -> HttpResponse:
+    """A redirect to the page where a second factor is set up."""
     return HttpResponseRedirect(reverse("mfa_activate_totp"))

@@ -1,5 +1,5 @@
-"""The people who may sign in: made, changed, switched off. Each change is a line of the audit trail, in
-its transaction."""
+"""Create, change and switch off accounts. Each change is recorded in the audit trail in the same
+transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from almoner.errors import AlmonerError
 
 @dataclass(frozen=True)
 class Grant:
-    """What somebody may do: a role, and areas or a department."""
+    """What a person may do: a role, with areas or a department."""
 
     role: str
     areas: tuple[str, ...] = ()
@@ -45,8 +45,11 @@ def create_user(
     outside_name: str = "",
     by: User | None = None,
 ) -> User:
-    """Somebody who can sign in; without a password by a link (`link_for`) or by the authority's own
-    sign-in. `by` none: on the command line. Raises AlmonerError with the reason."""
+    """Create an account; `by` is None on the command line.
+
+    Without a password, the person signs in by a link (`link_for`) or through the authority's provider.
+    Raises AlmonerError with the reason.
+    """
     problem = _problem(username, role, department, outside_name)
     if problem:
         raise AlmonerError(problem)
@@ -77,8 +80,10 @@ def create_user(
 
 
 def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str) -> None:
-    """Give somebody another name, role, areas or department. Sessions end where rights change. Nobody does
-    it to themselves."""
+    """Change a person's name, role, areas or department. Changed rights end the person's sessions.
+
+    Raises AlmonerError when `user` and `by` are the same person and rights would change.
+    """
     with transaction.atomic():
         member = _held(user)
         before = _grant(member)
@@ -106,7 +111,7 @@ def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str
 
 
 def switch(user: User, by: User, active: bool) -> None:
-    """Let somebody in no longer, or again."""
+    """Switch an account on or off, and end its sessions. Raises AlmonerError for one's own account."""
     refuse_oneself(user, by)
     with transaction.atomic():
         _held(user)
@@ -119,7 +124,7 @@ def switch(user: User, by: User, active: bool) -> None:
 
 
 def reset_second_factor(user: User, by: User | None) -> None:
-    """Take the second factor and its recovery codes away: a new one is asked for at the next sign-in."""
+    """Remove the second factor and its recovery codes; the next sign-in asks for a new one."""
     if by is not None:
         refuse_oneself(user, by)
     with transaction.atomic():
@@ -129,7 +134,8 @@ def reset_second_factor(user: User, by: User | None) -> None:
 
 
 def link_for(user: User, by: User | None) -> str:
-    """The two parts, by a slash, of an address that sets a password once. The password there is ends now."""
+    """A one-time link to set a password, as the two last parts of its path joined by a slash. The current
+    password stops working at once."""
     with transaction.atomic():
         user.set_unusable_password()
         user.save(update_fields=["password"])
@@ -140,8 +146,10 @@ def link_for(user: User, by: User | None) -> str:
 
 
 def begin_anew(username: str, role: str, areas: Sequence[str], department: str | None) -> str:
-    """On the command line: the address for a first password of somebody new, or for a new one of who has
-    lost everything."""
+    """The path for setting a first password, for use on the command line.
+
+    An unknown name gets a new account. An existing account loses its second factor first.
+    """
     user = User.objects.filter(username=username).first()
     if user is None:
         user = create_user(username, None, role, areas, department, "")
@@ -151,22 +159,24 @@ def begin_anew(username: str, role: str, areas: Sequence[str], department: str |
 
 
 def end_sessions(user: User) -> None:
+    """End all sessions of the user."""
     Membership.objects.filter(user=user).update(epoch=F("epoch") + 1)
 
 
 def password_set(user: User, by: User | None) -> None:
-    """Told after somebody has chosen a password."""
+    """Record that the user has chosen a password."""
     with transaction.atomic():
         _record_event(EventKind.USER_PASSWORD, user, by)
 
 
 def refuse_oneself(user: User, by: User) -> None:
+    """Raise AlmonerError when a person tries to change their own rights."""
     if user.pk == by.pk:
         raise AlmonerError("Nobody changes their own rights. Ask another administrator.")
 
 
 def _held(user: User) -> Membership:
-    """Locked until the end of the transaction."""
+    """The user's membership, locked until the end of the transaction."""
     return Membership.objects.select_for_update().get(user=user)
 
 

@@ -1,4 +1,4 @@
-"""What people fill in about who may sign in."""
+"""Forms for signing in, passwords and accounts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _labels(form: forms.Form, **labels: Any) -> None:
 
 
 class PersonForm(forms.Form):
-    """Somebody's name, role, and areas or department; of a new person the user name too."""
+    """A person's name, role, and areas or department; for a new account also the user name."""
 
     username = forms.CharField(label=_("User name"), max_length=150, validators=[UnicodeUsernameValidator()])
     full_name = forms.CharField(label=_("Full name"), max_length=150, required=False)
@@ -59,7 +59,7 @@ class PersonForm(forms.Form):
         label=_("Areas"),
         max_length=400,
         required=False,
-        help_text=_("Beginnings of area codes, by commas. * is everywhere."),
+        help_text=_("Prefixes of area codes, separated by commas. * means everywhere."),
     )
     department = forms.ChoiceField(
         label=_("Department"), required=False, widget=forms.Select(attrs={"class": "govuk-select"})

@@ -1,1 +1,1 @@
-"""The way in for machines: departments send events, monitors ask how it goes."""
+"""The HTTP API: departments send events and answer referrals; monitoring reads health and metrics."""

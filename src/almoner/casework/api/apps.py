@@ -1,4 +1,4 @@
-"""An app of its own, so that its tables change apart from the cases'."""
+"""The API as a Django app of its own, so that its tables are migrated separately from those of cases."""
 
 from __future__ import annotations
 

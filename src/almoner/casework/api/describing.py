@@ -1,4 +1,4 @@
-"""The API's description of itself (OpenAPI): problems as what they are, their headers, and examples."""
+"""The API's OpenAPI description: problem responses, their headers, and examples."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ninja import NinjaAPI
 PROBLEM = "application/problem+json"
 REF = "#/components/schemas/ProblemDetails"
 WORDS = {
-    401: "No token, or one that is unknown, ended or expired.",
+    401: "The token is missing, unknown, ended or expired.",
     403: "The token lacks the scope.",
-    404: "There is none of that name for this department.",
-    409: "It has changed since it was read, or its state does not allow this.",
-    413: "Too large.",
-    415: "Another content type.",
-    422: "It does not fit its description; `errors` point to what does not.",
-    429: "Too often, or too much waits: come again after `Retry-After`.",
-    503: "Cannot be done now: come again after `Retry-After`.",
+    404: "This department has no referral with that reference.",
+    409: "The referral has changed since it was read, or its state does not allow this.",
+    413: "The request is too large.",
+    415: "The content type is not accepted.",
+    422: "The request does not match its description; `errors` point to the faults.",
+    429: "Too many requests, or too many events wait: try again after `Retry-After`.",
+    503: "Not possible now: try again after `Retry-After`.",
 }
 HEADERS = {
     401: ("WWW-Authenticate", "How to sign a request.", {"type": "string"}),
@@ -104,7 +104,7 @@ EXAMPLES: dict[tuple[str, int], Any] = {
 
 
 class DescribedAPI(NinjaAPI):
-    """Adds to the description what a response model cannot say."""
+    """Adds what response models cannot express to the OpenAPI description: problems, headers and examples."""
 
     def get_openapi_schema(self, **options: Any) -> Any:
         schema = super().get_openapi_schema(**options)

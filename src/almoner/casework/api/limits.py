@@ -1,4 +1,5 @@
-"""How often one may ask: an even rate with a burst, kept in this process (there is one console process)."""
+"""Rate limits of the API: an even rate with a burst. Counts are kept in memory, for there is one console
+process."""
 
 from __future__ import annotations
 
@@ -10,13 +11,15 @@ from threading import Lock
 
 from almoner.casework.api.problems import Problem
 
-MOST_KNOWN = 10_000  # who asked lately
+MOST_KNOWN = 10_000  # callers that are remembered before idle ones are dropped
 
 
 @dataclass
 class Limit:
-    """So many requests a minute of each asker; as many at once. (The generic cell rate algorithm: one time
-    for each asker.)"""
+    """A limit of `a_minute` requests for each caller, all of which may come at once.
+
+    Implements the generic cell rate algorithm, which stores one time for each caller.
+    """
 
     a_minute: int
     clock: Callable[[], float] = time.monotonic
@@ -24,7 +27,7 @@ class Limit:
     _lock: Lock = field(default_factory=Lock)
 
     def wait(self, asker: Hashable) -> int:
-        """Count a request; gives how many seconds are to be waited, 0 where it may go on."""
+        """Count a request; returns the seconds that the caller must wait, 0 when it may go on."""
         each, now = 60 / self.a_minute, self.clock()
         with self._lock:
             if len(self._free_at) > MOST_KNOWN:
@@ -36,16 +39,17 @@ class Limit:
             return 0
 
     def forget(self) -> None:
+        """Forget all callers."""
         with self._lock:
             self._free_at.clear()
 
 
 BY_SCOPE = {"events:write": Limit(6_000), "referrals:read": Limit(600), "referrals:answer": Limit(300)}
-WRONG_TOKENS = Limit(60)  # of one address
+WRONG_TOKENS = Limit(60)  # requests with an invalid token, by network address
 
 
 def count(limit: Limit, asker: Hashable) -> None:
-    """Raises Problem 429 where that was too often."""
+    """Count a request. Raises Problem 429 when the caller has exceeded the limit."""
     seconds = limit.wait(asker)
     if seconds:
         detail = f"At most {limit.a_minute:,} requests a minute. Come again in {seconds} seconds."

@@ -1,4 +1,4 @@
-"""Who may send what."""
+"""The API's tables: tokens, the feeds that departments may send, and kept answers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from django.db import models
 
 
 def events_only() -> list[str]:
-    """What tokens may do that were made before there were scopes."""
+    """The scopes of tokens that were made before scopes existed."""
     return ["events:write"]
 
 
 class Token(models.Model):
-    """A department's bearer token, by its SHA-256: it is shown once and never again. 256 random bits need
-    no slow hash."""
+    """A department's bearer token, stored as its SHA-256; the token itself is shown once.
+
+    A slow hash is not needed, because a token has 256 random bits.
+    """
 
     name = models.CharField(max_length=80)
     department = models.CharField(max_length=80)
@@ -33,7 +35,7 @@ class Token(models.Model):
 
 
 class AcceptedFeed(models.Model):
-    """A feed of the pack and the department that may send it."""
+    """A feed of the pack, and the department that may send it."""
 
     id = models.CharField(primary_key=True, max_length=120)
     department = models.CharField(max_length=80)
@@ -43,11 +45,11 @@ class AcceptedFeed(models.Model):
 
 
 class AnswerKept(models.Model):
-    """The answer to a request with an Idempotency-Key, for when it is repeated. No personal data."""
+    """The stored answer to a request with an Idempotency-Key, for repeated requests. No personal data."""
 
     department = models.CharField(max_length=80)
     key = models.CharField(max_length=200)
-    fingerprint = models.CharField(max_length=64)  # SHA-256 of what was asked
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the request
     answer = models.JSONField()
     at = models.DateTimeField()
 

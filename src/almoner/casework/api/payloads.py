@@ -1,5 +1,5 @@
-"""Small JSON bodies of requests, read by their schema; what is wrong is told with a pointer, and never
-quoted."""
+"""Read small JSON request bodies by their schema. Errors name the place by a JSON pointer and never quote
+values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ S = TypeVar("S", bound=pydantic.BaseModel)
 
 
 def read(request: HttpRequest, schema: type[S]) -> S:
-    """The body as `schema`. Raises Problem 413, 415 or 422."""
+    """The request's body as `schema`. Raises Problem 413, 415 or 422."""
     if request.content_type != JSON:
         raise Problem(415, "content-type", "Unknown content type", f"Send {JSON}.")
     try:
@@ -39,8 +39,7 @@ def read(request: HttpRequest, schema: type[S]) -> S:
 
 
 def know_all(request: HttpRequest, known: set[str]) -> None:
-    """Raises Problem 422 for a question that nobody knows: a slip in its name would otherwise be an answer
-    to another question."""
+    """Raise Problem 422 for an unknown query parameter. A misspelt parameter would otherwise be ignored."""
     unknown = sorted(set(request.GET) - known)
     if unknown:
         raise refused(
@@ -49,7 +48,7 @@ def know_all(request: HttpRequest, known: set[str]) -> None:
 
 
 def refused(errors: Iterable[Mapping[str, Any]], root: str) -> Problem:
-    """What does not fit a schema: where, and what is expected there."""
+    """The Problem that lists validation errors: where each is, and what is expected there."""
     details = [("/".join([root, *map(_part, error["loc"])]), str(error["msg"])) for error in errors]
     return Problem(
         422,

@@ -1,4 +1,4 @@
-"""What went wrong, as RFC 9457 asks: `application/problem+json`. Details never quote what a record holds."""
+"""Errors of the API as `application/problem+json` (RFC 9457). Details never quote what a record holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 
 
 class Problem(Exception):  # noqa: N818 - its name in RFC 9457
-    """Ends a request. `kind` is the stable name of the problem; `errors` are (JSON pointer, what to do)."""
+    """An error that ends a request. `kind` is its stable name; `errors` are (JSON pointer, what to do)."""
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Problem(Exception):  # noqa: N818 - its name in RFC 9457
 
 
 def answer(request: HttpRequest, problem: Problem) -> JsonResponse:
+    """The response for a problem."""
     body: dict[str, Any] = {
         "type": f"urn:almoner:problem:{problem.kind}",
         "title": problem.title,

@@ -1,4 +1,4 @@
-"""Events out of a request into the inbox: all of them, or none."""
+"""Take events from a request into the inbox: all of them, or none."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHAPES: dict[str, tuple[type, ...]] = {SINGLE: (dict,), BATCH: (list,), PLAIN: 
 
 
 def receive(request: HttpRequest, department: str) -> Accepted:
-    """Take one event or a batch. Raises Problem; then nothing was kept."""
+    """Take one event or a batch into the inbox. When Problem is raised, no event was kept."""
     found = _attributes(request)
     events = _events(found, department, single=not isinstance(_parsed(request), list))
     try:
@@ -45,7 +45,7 @@ def _parsed(request: HttpRequest) -> Any:
 
 
 def _attributes(request: HttpRequest) -> list[Any]:
-    """The events of the body, not read yet."""
+    """The events in the body, not yet validated."""
     kind = request.content_type or ""
     if kind not in (SINGLE, BATCH, PLAIN):
         raise Problem(415, "content-type", "Unknown content type", f"Send {SINGLE} or {BATCH}.")
@@ -74,7 +74,7 @@ def _attributes(request: HttpRequest) -> list[Any]:
 
 
 def _events(found: list[Any], department: str, *, single: bool) -> list[Event]:
-    """All events, or a Problem that names each that is none."""
+    """All events, validated. Raises a Problem that names each invalid one."""
     own = set(AcceptedFeed.objects.filter(department=department).values_list("pk", flat=True))
     today, events, errors = dt.datetime.now().date(), list[Event](), list[tuple[str, str]]()
     for place, attributes in enumerate(found):

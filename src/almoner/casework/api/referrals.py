@@ -1,5 +1,7 @@
-"""A department's referrals over the API: the list without personal data, one with what its programme
-reads, and the answer."""
+"""A department's referrals over the API: the list, one referral in detail, and the answer.
+
+The list has no personal data; the detail has only the facts that the referral's programme reads.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,18 @@ from almoner.casework.models.payloads import read_forms
 from almoner.casework.models.people import needed_to_deliver
 from almoner.casework.presentation import minimal_data
 
-KEPT = dt.timedelta(days=2)  # answers for repeated requests
+KEPT = dt.timedelta(days=2)  # how long answers are kept for repeated requests
 Part = Mapping[str, Any]
 
 
 def page(
     department: str, states: Sequence[str], since: dt.datetime | None, cursor: str | None, limit: int
 ) -> dict[str, Any]:
-    """One page, in the order in which referrals were made."""
+    """One page of a department's referrals, in the order in which they were made.
+
+    Keys are `items` and `next`, the cursor of the next page (None on the last). Raises Problem 422 for an
+    unknown cursor or a time that is out of range.
+    """
     found = referrals_to(department)
     if states:
         found = found.filter(state__in=states)
@@ -51,14 +57,15 @@ def page(
 
 
 def one(department: str, reference: str) -> dict[str, Any]:
-    """One referral; the look is recorded."""
+    """One referral in detail; the access is recorded. Raises Http404."""
     referral = _found(department, reference)
     looked_by_system(department, referral.case, "referral")
     return whole(referral)
 
 
 def whole(referral: Referral) -> dict[str, Any]:
-    """All that the department may see. Whoever shows it must record it."""
+    """Everything about a referral that its department may see. Callers that show it must record the
+    access."""
     body = minimal_data.body_for(referral)
     return _item(referral) | {
         "within": body["within"],
@@ -77,19 +84,23 @@ def whole(referral: Referral) -> dict[str, Any]:
 def answer(
     department: str, reference: str, name: str, version: int, note: str, key: str | None
 ) -> dict[str, Any]:
-    """Answer it; with a key that came before, what was answered then. Raises Problem."""
+    """Answer a referral. A repeated Idempotency-Key `key` returns the first answer again.
+
+    `name` is accept, done or return; `version` is the version that the answer refers to. Raises Problem when
+    the answer is not possible, and 422 when the key was used for another request.
+    """
     if name == "return" and not note.strip():
         raise Problem(
             422, "not-valid", "Not valid", "Say why it is returned.", [("#/note", "It must not be empty.")]
         )
-    asked = json.dumps([reference, name, version, note])
-    fingerprint = hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()
+    request = json.dumps([reference, name, version, note])
+    fingerprint = hashlib.sha256(request.encode(errors="surrogatepass")).hexdigest()
     try:
         with transaction.atomic():
             return _once(
                 department, key, fingerprint, lambda: _answer(department, reference, name, version, note)
             )
-    except IntegrityError:  # the same request came twice at one moment, and the other was first
+    except IntegrityError:  # the same request came twice at the same time, and the other one was first
         return _kept(department, key or "", fingerprint) or _gone()
 
 
@@ -174,7 +185,7 @@ def _item(referral: Referral) -> dict[str, Any]:
 
 
 def _people(referral: Referral) -> list[dict[str, str | None]]:
-    """Only the fields that the department needs are there at all."""
+    """The persons of a referral, with only those fields that the department needs."""
     listed = Department.objects.filter(pk=referral.department).values_list("identity", flat=True).first()
     fields = needed_to_deliver() if listed is None else listed
     return [
@@ -212,12 +223,13 @@ def _named(part: Part) -> dict[str, Any]:
 
 
 def _moment(at: dt.datetime | None) -> str | None:
-    """A local time of the installation with its distance from UTC."""
+    """A local time of the installation with its offset from UTC, as ISO text."""
     return None if at is None else at.astimezone().isoformat(timespec="seconds")
 
 
 def _local(at: dt.datetime) -> dt.datetime:
-    """As the installation's clock shows it; a time without an offset is the installation's already."""
+    """A time in the installation's local time; a time without offset is taken as local. Raises Problem
+    422."""
     try:
         return at.astimezone().replace(tzinfo=None) if at.tzinfo else at
     except (OverflowError, ValueError, OSError):
@@ -227,6 +239,7 @@ def _local(at: dt.datetime) -> dt.datetime:
 
 
 def cursor_of(place: int) -> str:
+    """The opaque cursor for the referral with this primary key."""
     return base64.urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
 
 

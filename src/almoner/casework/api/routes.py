@@ -1,4 +1,4 @@
-"""The API: departments send events, and read and answer their referrals."""
+"""The API's calls: departments send events, and read and answer their referrals."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _EVENT: dict[str, Any] = {
         "time": {"type": "string", "format": "date-time"},
         "data": {
             "type": "object",
-            "description": "One row of the feed's contract; a row of a known key is a correction.",
+            "description": "One row as in the feed's contract; a row with a known key is a correction.",
         },
         "completethrough": {
             "type": "string",
             "format": "date",
-            "description": "All that happened up to this day was sent.",
+            "description": "Everything up to and including this day has been sent.",
         },
     },
 }
@@ -70,7 +70,8 @@ _BODY = {
 
 
 class Receipt(Schema):
-    """The events are on disk. `repeated` came before and were left out; `position` is the inbox's last."""
+    """The events are stored. `repeated` events had come before and were skipped; `position` is the inbox's
+    latest."""
 
     accepted: int
     repeated: int
@@ -90,7 +91,8 @@ router = Router()
     response={202: Receipt, frozenset({401, 403, 413, 415, 422, 429, 503}): shapes.ProblemDetails},
 )
 def events(request: HttpRequest) -> Status[dict[str, Any]]:
-    """Kept in order, each once by `source` and `id`; all of a batch or nothing."""
+    """Events are stored in order, each once by `source` and `id`. A batch is stored as a whole or not at
+    all."""
     accepted = receiving.receive(request, caller(request).department)
     return Status(202, asdict(accepted) | {"received_at": accepted.received_at.astimezone()})
 
@@ -102,7 +104,7 @@ _ANSWER = {
     },
 }
 Reference = Annotated[
-    str, Path(pattern="^[a-z0-9]{1,16}$", description="Of the referral.", example="k7f2mq9xwa")
+    str, Path(pattern="^[a-z0-9]{1,16}$", description="The referral's reference.", example="k7f2mq9xwa")
 ]
 
 
@@ -117,18 +119,18 @@ def list_referrals(
     request: HttpRequest,
     state: Annotated[
         list[shapes.State],
-        Query(description="Only these; several by repeating it.", default_factory=list, max_length=4),
+        Query(description="Only these states; repeat it for several.", default_factory=list, max_length=4),
     ],
     since: Annotated[
         shapes.Moment | None,
-        Query(description="Only those that were sent or answered then or later (RFC 3339)."),
+        Query(description="Only referrals sent or answered at this time or later (RFC 3339)."),
     ] = None,
     cursor: Annotated[
-        str | None, Query(description="`next` of the page before.", pattern="^[A-Za-z0-9_-]{1,32}$")
+        str | None, Query(description="`next` of the previous page.", pattern="^[A-Za-z0-9_-]{1,32}$")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="How many on a page.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=200, description="Referrals on a page.")] = 50,
 ) -> dict[str, Any]:
-    """In the order in which they were made, without personal data."""
+    """The referrals sent to the department, in the order in which they were made, without personal data."""
     payloads.know_all(request, {"state", "since", "cursor", "limit"})
     return referrals.page(caller(request).department, state, since, cursor, limit)
 
@@ -142,8 +144,8 @@ def list_referrals(
     response={200: shapes.ReferralDetail, frozenset({401, 403, 404, 422, 429, 503}): shapes.ProblemDetails},
 )
 def read_referral(request: HttpRequest, reference: Reference) -> dict[str, Any]:
-    """With whom it is about and the facts that its programme reads. The family can see that it was read,
-    and when."""
+    """One referral, with its persons and the facts that its programme reads. The access is recorded, and the
+    family can see it."""
     payloads.know_all(request, set())
     return referrals.one(caller(request).department, reference)
 
@@ -164,18 +166,19 @@ def answer_referral(
     reference: Reference,
     answer: Annotated[
         shapes.Name,
-        Path(description="accept: it is taken on; done: it is delivered; return: with a reason in `note`."),
+        Path(description="accept: taken on; done: delivered; return: sent back, with a reason in `note`."),
     ],
     idempotency_key: Annotated[
         str | None,
         Header(
             alias="Idempotency-Key",
             pattern="^[!-~]{1,200}$",
-            description="The same again within two days is answered alike and done once.",
+            description="A repeated request within two days is carried out once and gets the same answer.",
         ),
     ] = None,
 ) -> dict[str, Any]:
-    """The answer is a line of the audit trail, in the name of the department's system."""
+    """Accept, finish or return a referral. The answer is recorded in the audit trail for the department's
+    system."""
     payloads.know_all(request, set())
     body = payloads.read(request, shapes.Answer)
     return referrals.answer(
@@ -235,7 +238,8 @@ def _other(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def urls() -> Any:
-    """The addresses; they know tokens, not sessions. What is no address is a problem too."""
+    """The API's addresses, which use tokens instead of sessions. Unknown addresses are answered by a problem
+    too."""
     patterns, *names = api.urls
     patterns = [*patterns, re_path(r"", _nothing)]
     for pattern in patterns:
@@ -250,7 +254,7 @@ def _nothing(request: HttpRequest) -> HttpResponse:
 
 
 def _in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """The view without sign-in, which says in a problem too that it has no such method."""
+    """Wrap a view: exempt it from sign-in, and answer 404 and 405 with a problem."""
 
     def respond(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
         try:

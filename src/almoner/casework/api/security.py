@@ -1,4 +1,4 @@
-"""Bearer tokens of departments, and what each may do."""
+"""Authentication by departments' bearer tokens, and the check of their scopes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from almoner.casework.core.origin import address_of
 
 
 class DepartmentToken(HttpBearer):
-    """Gives the caller whose token came, where the token has the scope."""
+    """Authenticates a request by its token, which must have the required scope."""
 
     def __init__(self, scope: str) -> None:
         super().__init__()
@@ -31,6 +31,7 @@ class DepartmentToken(HttpBearer):
 
 
 def caller(request: HttpRequest) -> Caller:
+    """The caller that was authenticated for this request."""
     found = request.auth  # type: ignore[attr-defined]
     assert isinstance(found, Caller)  # noqa: S101 - the operation asks for a token
     return found

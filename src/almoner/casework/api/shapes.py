@@ -1,4 +1,4 @@
-"""What the API says of referrals, as schemas."""
+"""Schemas of referrals in the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _printable(text: str) -> str:
 
 
 def _as_written(value: Any) -> Any:
-    """A number is no moment, whatever a parser makes of it."""
+    """Reject text that is not a date and time; the parser would read digits alone as seconds."""
     if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", value):
         raise ValueError("Write it as 2026-11-28T09:00:00+08:00.")
     return value
@@ -36,28 +36,28 @@ class Item(Schema):
     """One referral, without personal data."""
 
     reference: str
-    version: int = Field(description="Counts changes. An answer names the version that was read.")
+    version: int = Field(description="Increases with each change. An answer names the version that was read.")
     programme: str
     label: Words
     kind: str = Field(description="support, or a question about a recognition: recognition, exit, review.")
     state: State
-    amount: str | None = Field(description="A decimal number; none where the support is no amount.")
+    amount: str | None = Field(description="A decimal number; null when the support has no amount.")
     unit: str
     sent_at: dt.datetime | None
     due_at: dt.datetime | None
     overdue: bool
     answered_at: dt.datetime | None
-    note: str = Field(description="What the department said when it answered.")
-    evidence_withdrawn_on: dt.date | None = Field(description="Since when the records no longer give it.")
+    note: str = Field(description="The department's note to its answer.")
+    evidence_withdrawn_on: dt.date | None = Field(description="Since when the records no longer support it.")
 
 
 class Page(Schema):
     items: list[Item]
-    next: str | None = Field(description="The cursor of the next page; none at the end.")
+    next: str | None = Field(description="The cursor of the next page; null on the last page.")
 
 
 class Quantity(Schema):
-    """What was compared. A parameter has its legal reference and its first day."""
+    """A compared value. A parameter has its legal reference and the first day on which it is valid."""
 
     name: str
     label: Words
@@ -68,7 +68,7 @@ class Quantity(Schema):
 
 
 class Fact(Schema):
-    """One condition; `holds` is none where it is not known."""
+    """One condition; `holds` is null when it is unknown."""
 
     sentence: Words
     holds: bool | None
@@ -77,7 +77,7 @@ class Fact(Schema):
 
 
 class Step(Schema):
-    """One line of the amount's arithmetic; the last one is the amount."""
+    """One step of the amount's calculation; the last step is the amount."""
 
     id: str
     label: Words
@@ -86,7 +86,7 @@ class Step(Schema):
 
 
 class Named(Schema):
-    """An exclusion, or something that must hold: none where it is not known."""
+    """An exclusion or a guard; `holds` is null when it is unknown."""
 
     label: Words
     holds: bool | None
@@ -99,7 +99,8 @@ class Within(Schema):
 
 
 class Resident(Schema):
-    """What the pack says the department needs to deliver; other fields are left out."""
+    """A person, with the fields that the department needs to deliver, as the pack says; other fields are
+    absent."""
 
     number: str | None = None
     name: str | None = None
@@ -108,7 +109,7 @@ class Resident(Schema):
 
 
 class ReferralDetail(Item):
-    """One referral, its persons, and the facts that its programme reads. Each reading is recorded."""
+    """One referral with its persons and the facts that its programme reads. Each access is recorded."""
 
     within: Within
     people: list[Resident]
@@ -121,13 +122,13 @@ class ReferralDetail(Item):
 
 
 class Answer(Schema):
-    """An answer to a referral as it was at `version`."""
+    """The answer to a referral, for the `version` that was read."""
 
     model_config = ConfigDict(extra="forbid")
     version: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
     note: Annotated[str, Field(max_length=400, strict=True), AfterValidator(_printable)] = Field(
         "",
-        description="Why it is returned; no names or numbers of people.",
+        description="The reason for returning it, without names or identity numbers.",
         json_schema_extra={"pattern": PLAIN},
     )
 
@@ -145,7 +146,7 @@ class Fault(Schema):
 
 
 class ProblemDetails(Schema):
-    """RFC 9457."""
+    """An error, as RFC 9457 defines it."""
 
     type: str
     title: str

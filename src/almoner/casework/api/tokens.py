@@ -1,4 +1,4 @@
-"""Tokens of departments: what each may do, and which feeds it may send."""
+"""Bearer tokens of departments: what each may do, and which feeds it may send."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SCOPES = {
     READ: "read the referrals that were sent to the department",
     ANSWER: "accept, finish or return them",
 }
-PREFIX = "almoner_"  # so that scanners of leaked secrets can know one
+PREFIX = "almoner_"  # so that scanners for leaked secrets recognise a token
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose token came, and what it may do."""
+    """The department whose token was sent, and the token's scopes."""
 
     token: int
     department: str
@@ -38,8 +38,10 @@ class Caller:
 
 
 def issue(department: str, name: str, scopes: Sequence[str] = (EVENTS,), days: int | None = None) -> str:
-    """A new token of a department; kept as a hash only. Raises AlmonerError for an unknown department or
-    scope."""
+    """Create a token for a department and return it; only its hash is stored.
+
+    `days` is its lifetime (None: no end). Raises AlmonerError for an unknown department or scope.
+    """
     if not Department.objects.filter(pk=department).exists():
         known = ", ".join(Department.objects.order_by("pk").values_list("pk", flat=True))
         raise AlmonerError(f"There is no department {department!r}. Choose one of: {known}.")
@@ -59,13 +61,13 @@ def issue(department: str, name: str, scopes: Sequence[str] = (EVENTS,), days: i
 
 
 def revoke(department: str, name: str | None = None) -> int:
-    """End a department's tokens of that name; all of them when None. Gives how many were ended."""
+    """End the department's tokens with this name, or all of them for None. Returns how many were ended."""
     found = Token.objects.filter(department=department, revoked_at=None)
     return (found.filter(name=name) if name else found).update(revoked_at=dt.datetime.now())
 
 
 def caller_of(token: str) -> Caller | None:
-    """Whose token this is; None for one that is unknown, ended or expired."""
+    """The caller for a token; None when the token is unknown, ended or expired."""
     now = dt.datetime.now()
     valid = Token.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
     found = valid.filter(sha256=_hash(token)).first()
@@ -77,13 +79,13 @@ def caller_of(token: str) -> Caller | None:
 
 
 def listed(department: str) -> list[dict[str, Any]]:
-    """A department's tokens, the latest first, without what they are."""
+    """A department's tokens, the newest first: name, scopes, and times of creation, end and last use."""
     columns = ("name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_on")
     return list(Token.objects.filter(department=department).order_by("-created_at", "-pk").values(*columns))
 
 
 def sync_feeds(pack: Pack) -> None:
-    """The feeds that departments may send, as the pack says it."""
+    """Store which department may send which feed, as the pack says."""
     wanted = [AcceptedFeed(f.id, f.owner) for f in pack.feeds.values() if f.sharing_class != "not-shared"]
     with transaction.atomic():
         AcceptedFeed.objects.exclude(pk__in=[f.pk for f in wanted]).delete()

@@ -1,4 +1,4 @@
-"""`/health` and `/metrics`: whether it works, and how much; counts and days, nothing of anybody."""
+"""Monitoring by `/health` and `/metrics`: counts and days only, no personal data."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ Family = TypeVar("Family", CounterMetricFamily, GaugeMetricFamily)
 @login_not_required
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
-    """200 when events are taken and worked on, 503 when not. Where no worker ever worked, as in a demo,
-    nothing is amiss while nothing waits."""
+    """Answer 200 when events are received and processed, else 503.
+
+    Without a worker, as in a demonstration, the answer is 200 as long as no event waits.
+    """
     del request
     checks = {"casework": _casework(), "inbox": _inbox(), **_worker(_status())}
     well = all(checks.values()) if checks["worker"] is not None else checks["casework"] and _nothing_waits()
@@ -42,7 +44,7 @@ def health(request: HttpRequest) -> JsonResponse:
 @login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format 0.0.4; 503 when what is counted cannot be read."""
+    """All metrics in Prometheus' text format 0.0.4; 503 when they cannot be read."""
     del request
     registry = CollectorRegistry()
     registry.register(InstallationMetrics())
@@ -54,9 +56,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class InstallationMetrics(Collector):
-    """All metrics of the installation, read anew from its files and databases when they are collected.
+    """Collects the metrics of the installation, read from its files and databases at each scrape.
 
-    Raises AlmonerError or Django's database Error where these cannot be read.
+    Raises AlmonerError or Django's database Error when they cannot be read.
     """
 
     def collect(self) -> Iterator[Metric]:
@@ -90,7 +92,7 @@ def _nothing_waits() -> bool:
 
 
 def _status() -> dict[str, Any] | None:
-    """What the worker last said of itself: None where none ever worked, nothing where it cannot be read."""
+    """The worker's last status; None when no worker ever ran, empty without an installation."""
     try:
         return status.read(home().folder)
     except NoInstallation:
@@ -98,8 +100,7 @@ def _status() -> dict[str, Any] | None:
 
 
 def _worker(found: dict[str, Any] | None) -> dict[str, bool | None]:
-    """Whether a worker works, None where none ever did; and whether brokers answer one that works, where
-    it reads topics."""
+    """The checks `worker` (None: no worker ever ran) and, where topics are read, `kafka`."""
     if found is None:
         return {"worker": None}
     alive = bool(found) and status.is_alive(found, dt.datetime.now())
@@ -111,33 +112,59 @@ def _of_inbox() -> Iterator[Metric]:
     totals, waiting, now = inbox().totals(), inbox().backlog(), dt.datetime.now()
     counts = {feed: of.events for feed, of in waiting.items()}
     ages = {feed: (now - of.oldest).total_seconds() for feed, of in waiting.items()}
-    yield _one(CounterMetricFamily, "events_accepted_total", "Events that were kept.", totals["accepted"])
+    yield _one(CounterMetricFamily, "events_accepted_total", "Events that were accepted.", totals["accepted"])
     yield _one(
-        CounterMetricFamily, "events_repeated_total", "Events that had come before.", totals["repeated"]
+        CounterMetricFamily,
+        "events_repeated_total",
+        "Events that had been accepted before.",
+        totals["repeated"],
     )
-    yield _by("feed", GaugeMetricFamily, "inbox_waiting", "Events that wait.", counts)
-    yield _by("feed", GaugeMetricFamily, "inbox_oldest_seconds", "How long the oldest event waits.", ages)
+    yield _by("feed", GaugeMetricFamily, "inbox_waiting", "Events that wait in the inbox.", counts)
+    yield _by(
+        "feed",
+        GaugeMetricFamily,
+        "inbox_oldest_seconds",
+        "Waiting time of the oldest event, in seconds.",
+        ages,
+    )
 
 
 def _of_worker(found: dict[str, Any]) -> Iterator[Metric]:
     counts, checks = found.get("counts", {}), _worker(found)
     up, kafka = float(checks["worker"] or 0), float(checks.get("kafka") or 0)
-    yield _one(GaugeMetricFamily, "worker_up", "1 while a worker works.", up)
+    yield _one(GaugeMetricFamily, "worker_up", "1 while a worker is running, else 0.", up)
     if "kafka" in checks:
-        yield _one(GaugeMetricFamily, "kafka_up", "1 while brokers of Kafka answer.", kafka)
+        yield _one(GaugeMetricFamily, "kafka_up", "1 while the Kafka brokers answer, else 0.", kafka)
     for name, words in _COUNTS.items():
         yield _one(CounterMetricFamily, f"{name}_total", words, counts.get(name, 0))
     seconds, ages = found.get("seconds", {}), _watermark_ages(found)
-    yield _by("part", CounterMetricFamily, "worker_seconds_total", "Time by kind of work.", seconds)
-    yield _by("feed", GaugeMetricFamily, "watermark_age_days", "Days since a feed is complete.", ages)
+    yield _by(
+        "part",
+        CounterMetricFamily,
+        "worker_seconds_total",
+        "Time that the worker spent, by kind of work.",
+        seconds,
+    )
+    yield _by(
+        "feed",
+        GaugeMetricFamily,
+        "watermark_age_days",
+        "Days since the last day that a feed is complete for.",
+        ages,
+    )
     quarantined, to_assess = found.get("quarantine_open") or 0, found.get("to_assess") or 0
     yield _one(GaugeMetricFamily, "quarantine_open", "Rows in quarantine.", quarantined)
-    yield _one(GaugeMetricFamily, "households_to_assess", "Touched and not yet assessed.", to_assess)
+    yield _one(
+        GaugeMetricFamily,
+        "households_to_assess",
+        "Households whose facts changed and that are not assessed yet.",
+        to_assess,
+    )
     yield _histogram(found.get("waited") or [0] * (len(BUCKETS) + 1), found.get("waited_seconds", 0.0))
 
 
 def _watermark_ages(found: dict[str, Any]) -> dict[str, int]:
-    """By feed the days since it is complete, where it ever was."""
+    """For each feed that was ever complete, the days since its watermark."""
     today, watermarks = dt.datetime.now().date(), found.get("watermarks", {})
     return {feed: (today - dt.date.fromisoformat(day)).days for feed, day in watermarks.items() if day}
 
@@ -147,8 +174,8 @@ _COUNTS = {
     "quarantined": "Rows that went to quarantine.",
     "files": "Landed files that were taken in.",
     "files_refused": "Landed files that were refused.",
-    "cycles": "Cycles.",
-    "ticks": "Ticks.",
+    "cycles": "Cycles that were run.",
+    "ticks": "Ticks that were run.",
     "cases_opened": "Cases that were opened.",
 }
 
@@ -161,21 +188,21 @@ def _of_casework() -> Iterator[Metric]:
         "department",
         GaugeMetricFamily,
         "webhooks_waiting",
-        "Events that departments' systems were not told yet.",
+        "Events that departments' systems have not received yet.",
         {department: of.waiting for department, of in left.items()},
     )
     yield _by(
         "department",
         GaugeMetricFamily,
         "webhooks_given_up",
-        "Events that could not be told.",
+        "Events whose delivery was given up.",
         {department: of.given_up for department, of in left.items()},
     )
     yield _by(
         "department",
         GaugeMetricFamily,
         "webhooks_oldest_seconds",
-        "How long the oldest of those that wait was made ago.",
+        "Age of the oldest waiting event, in seconds.",
         {department: (now - of.oldest).total_seconds() for department, of in left.items() if of.oldest},
     )
 
@@ -183,19 +210,19 @@ def _of_casework() -> Iterator[Metric]:
 def _histogram(waited: list[int], seconds: float) -> HistogramMetricFamily:
     return HistogramMetricFamily(
         "almoner_event_to_case_seconds",
-        "From an event's arrival to its case; the first event of a round counts for all.",
+        "Time from an event's arrival to its case. The first event of a round counts for all of them.",
         buckets=list(zip((*map(str, BUCKETS), "+Inf"), accumulate(waited), strict=True)),
         sum_value=seconds,
     )
 
 
 def _one(kind: type[Family], name: str, words: str, value: float) -> Family:
-    """A metric of the whole installation."""
+    """A metric with one value for the whole installation."""
     return kind(f"almoner_{name}", words, value=value)
 
 
 def _by(label: str, kind: type[Family], name: str, words: str, values: Mapping[str, float]) -> Family:
-    """A metric with a value for each value of one label."""
+    """A metric with one value for each value of a label."""
     family = kind(f"almoner_{name}", words, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)

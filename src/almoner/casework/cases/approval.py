@@ -1,8 +1,7 @@
-"""Decisions that two people make: money that is asked of a department, and the end of a case of a level that
-cannot wait. From which amount, and of which levels, the pack's terms say.
+"""Decisions that need two people: spending money, and ending a case of an urgent level.
 
-One person asks, which is recorded and gets a clock; another one agrees, and only then it is done, or
-declines with a reason.
+The pack's terms say from which amount and for which levels. One person asks, which is recorded and starts a
+clock. Another person agrees, and only then it is carried out, or declines with a reason.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def ends_by_two(case: Case, day: dt.date) -> bool:
 
 
 def waiting(case: Case) -> Check | None:
-    """What waits for a second person in this case."""
+    """The check of this case that waits for a second person."""
     return case.checks.filter(WAITING).select_related("asked_by").first()
 
 
@@ -44,13 +43,13 @@ def asked_amounts(referrals: Iterable[Referral]) -> dict[str, str]:
 
 
 def asked_referrals(case: Case, check: Check) -> list[Referral]:
-    """Of those that were asked for, the ones that are still proposed."""
+    """Those of the check's referrals that are still proposed."""
     found = case.referrals.filter(reference__in=list(check.about), state=ReferralState.PROPOSED)
     return list(found.order_by("id"))
 
 
 def what_is_asked(case: Case, check: Check) -> dict[str, Any]:
-    """What `check.about` would be if it were asked for now."""
+    """The value that `check.about` would have if it were asked for now."""
     if check.what != Checked.SEND:
         about: dict[str, Any] = check.about
         return about

@@ -1,4 +1,5 @@
-"""Assignment of many cases to one person, under the same guards as of one, with constantly many queries."""
+"""Assign many cases to one person, under the same guards as one case and with a constant number of
+queries."""
 
 from __future__ import annotations
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HandedOut:
-    """How many cases were given, and how many were not: changed since the page was shown, or not to be
-    given so."""
+    """How many cases were assigned, had changed since the page was shown, or could not be assigned."""
 
     given: int
     changed: int
@@ -27,8 +27,7 @@ class HandedOut:
 
 
 def assign_cases(by: User, versions: Mapping[str, int], assignee_id: int) -> HandedOut:
-    """Give cases (version by reference) to somebody. A case that is not `by`'s to see counts as refused,
-    like any other."""
+    """Assign cases (version by reference) to a person. Cases that `by` may not see count as refused."""
     giver = may_or_404(by, Right.CASES)
     receiver = _receiver(assignee_id)
     mine = cases_of(by).filter(reference__in=versions, ended_at=None).values_list("pk", flat=True)
@@ -47,7 +46,8 @@ def _receiver(assignee_id: int) -> Membership | None:
 
 
 def _may_give(giver: Membership, receiver: Membership, case: Case) -> bool:
-    """Who hands out gives any case to anybody there; others hand over their own, and take what is free."""
+    """Leads assign any case to anyone who works there. Others hand over their own cases and take free
+    ones."""
     if not covers(receiver, case.area):
         return False
     own = case.assignee_id == giver.user_id
@@ -56,7 +56,7 @@ def _may_give(giver: Membership, receiver: Membership, case: Case) -> bool:
 
 
 def _give(cases: list[Case], by: User, assignee_id: int, change: CaseChange) -> None:
-    """Written at once, and no clock is set anew: it does not depend on who has the case."""
+    """Write all cases at once. Their clocks are not set again, because they do not depend on the assignee."""
     for case in cases:
         case.assignee_id = assignee_id
         case.version += 1

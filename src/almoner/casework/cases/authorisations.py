@@ -1,8 +1,8 @@
-"""One authorisation of all adults of a household, for every check that a programme needs.
+"""One authorisation by all adults of a household, for every check that a programme needs.
 
-Each person's word is kept: what was said, when, on which text in which language, and how the person was
-identified. It can be taken back. Only with the consent of all is the check asked for. No answer is no
-refusal: when the time is over, somebody visits.
+Each answer is stored with its time, the text and language that the person read, and how the person was
+identified. It can be withdrawn. The check is requested only once all have consented. A missing answer is not
+a refusal: when the time is over, somebody visits.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ CONSENTS: Mapping[Said, ConsentKind] = {
 
 
 class WrongNumber(Refused):
-    """Somebody signed with a number of nobody who is asked; whoever lets people try must count it."""
+    """Somebody signed with the number of a person who is not asked. Callers must count such attempts."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """What one of those asked has said last; none when nothing yet."""
+    """A person who is asked, with the latest answer; None while there is none."""
 
     person: Person
     last: Consent | None
@@ -65,7 +65,7 @@ def active(referral: Referral) -> Authorisation | None:
 
 
 def words_of(authorisation: Authorisation) -> list[Word]:
-    """In the order of the members."""
+    """The persons who are asked, in the order of the household's members."""
     members = {person.person_id: person for person in people(authorisation.case.household_id)}
     said = last_words(authorisation)
     return [
@@ -84,15 +84,17 @@ def is_complete(authorisation: Authorisation) -> bool:
 
 
 def taken_back(referral: Referral) -> Consent | None:
-    """The last word of somebody who has taken the authorisation back."""
+    """The latest answer by which a person withdrew the authorisation; None without one."""
     found = active(referral)
     last = [c for c in last_words(found).values() if c.said == Said.REVOKED] if found else []
     return max(last, key=lambda consent: consent.pk, default=None)
 
 
 def ask(by: User, reference: str, version: int, about: str, adults: Collection[int]) -> Authorisation:
-    """Ask these members, who are its adults, for one proposal. Raises Http404 for a stranger, Stale, and
-    Refused."""
+    """Ask these adults of the household to authorise the check for one proposal.
+
+    Raises Http404 for a user without access, Stale, and Refused.
+    """
     with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         referral = case.referrals.filter(reference=about, state=ReferralState.PROPOSED).first()
         if referral is None or not referral.body.get("authorises"):
@@ -124,7 +126,7 @@ def ask(by: User, reference: str, version: int, about: str, adults: Collection[i
 
 
 def _text(referral: Referral) -> dict[str, str]:
-    """What a person reads and agrees to, by language."""
+    """The text that a person reads and agrees to, by language."""
     return dict(_versions(referral))
 
 
@@ -153,8 +155,10 @@ def text_of(authorisation: Authorisation, language: str | None = None) -> str:
 
 
 def record(by: User, reference: str, version: int, about: str, person: int, said: str, how: str) -> None:
-    """What a person said before a worker who has seen the identity card. Raises Http404 for a stranger,
-    Stale, and Refused."""
+    """Record a person's answer, given to a worker who has seen the identity card.
+
+    Raises Http404 for a user without access, Stale, and Refused.
+    """
     with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         found = case.authorisations.filter(reference=about, ended_at=None).first()
         if found is None or how not in AT_DESK:
@@ -163,8 +167,10 @@ def record(by: User, reference: str, version: int, about: str, person: int, said
 
 
 def sign(notice: Notice, about: str, number: str, said: str) -> None:
-    """A member's own word on the household's page, identified by the whole identity number. Raises
-    Refused, and WrongNumber."""
+    """Record a member's own answer on the household's page, identified by the whole identity number.
+
+    Raises Refused, and WrongNumber.
+    """
     with change_case_of(notice.case_id) as (case, change):
         found = case.authorisations.filter(reference=about, ended_at=None).first()
         typed = "".join(number.split()).upper().encode()
@@ -181,7 +187,7 @@ def _said(case: Case, change: CaseChange, found: Authorisation, person: int, sai
     before = last_words(found)
     given = person in before and before[person].said == Said.GIVEN
     if person not in found.asked or said not in Said.values or (said == Said.REVOKED) != given:
-        raise Refused(_("This cannot be recorded: only who has authorised can take it back."))
+        raise Refused(_("This cannot be recorded: only somebody who has authorised can take it back."))
     language = get_language() or "en"
     text = text_of(found, language)
     consent = Consent.objects.create(

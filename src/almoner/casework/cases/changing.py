@@ -1,12 +1,12 @@
-"""The one way to change a case: lock it, compare the version that the person saw, check the right, make the
+"""The only way to change a case: lock it, compare the version that the person saw, check the right, make the
 change, set the clock, save, and append to the audit trail, all in one transaction.
 
-Whoever refuses inside the `with` raises `Refused` (or `Http404`), and nothing of the change is left.
+A `Refused` (or `Http404`) raised inside the `with` undoes the whole change.
 
-Locks are taken in one order, so that nobody waits in a circle: what shuts out the cycle, the cases by their
-key, records of a case, the head of the trail. On SQLite the transaction itself is the lock: it begins
-IMMEDIATE, before anything is read. On PostgreSQL cases are locked by `FOR NO KEY UPDATE`, which lets others
-write records that refer to a case, such as who looked at it.
+Locks are always taken in the same order, so that there is no deadlock: the lock that keeps the cycle out,
+the cases by key, records of a case, the head of the trail. On SQLite the transaction itself is the lock,
+because it begins IMMEDIATE, before anything is read. On PostgreSQL cases are locked by `FOR NO KEY UPDATE`,
+which lets others write records that refer to a case, such as the access log.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     Guard = Callable[[Case, User, Mapping[str, Any]], _StrPromise | None]
 
 Record = TypeVar("Record", bound=Model)
-CASES_LOCK = 0x63617365  # any number, the same in all processes: the name of PostgreSQL's advisory lock
+CASES_LOCK = 0x63617365  # the key of PostgreSQL's advisory lock; any number that all processes share
 
 
 class Versioned(Protocol):
-    """A record that counts its changes."""
+    """A record with a version that increases with each change."""
 
     version: int
 
@@ -64,12 +64,12 @@ class CaseChange:
         self._events.append(NewEvent(case, event, self.by.pk if self.by else None, self.system))
 
     def touch(self, case: Case | None) -> None:
-        """Set the case's clock anew, count its version up and save it. Nothing for None."""
+        """Set the case's clock again, increase its version and save it. Does nothing for None."""
         if case is not None:
             self._dirty[case.pk] = case
 
     def goes_on_in(self, case: Case) -> Case | None:
-        """The locked case in which this one goes on, because both were of one household."""
+        """The locked case that continues this one, because both were of one household."""
         return None if case.joined_to_id is None else self.cases[case.joined_to_id]
 
     def write(self) -> None:
@@ -85,7 +85,7 @@ class CaseChange:
 def change_cases(
     cases: Iterable[int], *, by: User | None = None, system: str | None = None
 ) -> Iterator[CaseChange]:
-    """Change several cases at once. Those that they go on in are locked, too."""
+    """Change several cases at once. The cases that continue them are locked too."""
     with transaction.atomic():
         _shut_out_the_cycle()
         change = CaseChange(cases=_locked(cases), by=by, system=system, at=dt.datetime.now())
@@ -97,10 +97,11 @@ def change_cases(
 def change_case_of(
     case: int, *, by: User | None = None, system: str | None = None, touch: bool = True
 ) -> Iterator[tuple[Case, CaseChange]]:
-    """Change the case with this key, for a household, a department or nobody. The caller checks the right.
+    """Change the case with this key, for a household, a department or the system. The caller checks the
+    right.
 
-    `touch`: set the clock and count the version up. Without it the change is recorded in the trail only, and
-    forms that others have open stay valid.
+    With `touch`, the clock is set and the version increased. Without it, the change is only recorded in the
+    trail, and forms that others have open stay valid.
     """
     with change_cases([case], by=by, system=system) as change:
         locked = change.cases[case]
@@ -112,9 +113,10 @@ def change_case_of(
 def change_case(
     by: User, reference: str, version: int | None, *guards: Guard, touch: bool = True
 ) -> Iterator[tuple[Case, CaseChange]]:
-    """Change a case by somebody who works cases, as it was at `version` (None: as it is).
+    """Change a case for a user who works cases, as it was at `version` (None: as it is).
 
-    Raises Http404 for a stranger, Stale, and Refused with the sentence of the first guard that objects.
+    Raises Http404 for a user without access, Stale, and Refused with the sentence of the first failing
+    guard.
     """
     with change_case_of(case_for(by, reference).pk, by=by, touch=touch) as (case, change):
         if version is not None:
@@ -130,7 +132,7 @@ def refuse_stale(record: Versioned, seen: int) -> None:
 
 
 def refuse_unless(case: Case, by: User, *guards: Guard, data: Mapping[str, Any] | None = None) -> None:
-    """Raise Refused with the sentence of the first guard that objects."""
+    """Raise Refused with the sentence of the first failing guard."""
     for guard in guards:
         refusal = guard(case, by, data or {})
         if refusal is not None:
@@ -138,19 +140,21 @@ def refuse_unless(case: Case, by: User, *guards: Guard, data: Mapping[str, Any] 
 
 
 def lock(records: QuerySet[Record], **which: Any) -> Record | None:
-    """A record of a case that is locked already; none where there is no such record."""
+    """Lock a record of a case that is already locked; None when there is no such record."""
     return records.select_for_update(no_key=True).filter(**which).first()
 
 
 def shut_out_people() -> None:
-    """For who changes cases household by household, and so in no order by key: wait until nobody changes
-    one, and let nobody begin, until the transaction ends."""
+    """Wait until nobody changes a case, and keep others from starting until the transaction ends.
+
+    It is for callers that change cases by household, and so cannot lock them in the order of their keys.
+    """
     if connection.vendor == "postgresql":
         _advise("pg_advisory_xact_lock")
 
 
 def _shut_out_the_cycle() -> None:
-    """People do not wait for each other here, only for who has called `shut_out_people`."""
+    """People do not wait for each other here, only for callers of `shut_out_people`."""
     if connection.vendor == "postgresql":
         _advise("pg_advisory_xact_lock_shared")
 
@@ -161,12 +165,12 @@ def _advise(function: str) -> None:
 
 
 def _locked(cases: Iterable[int]) -> dict[int, Case]:
-    """These cases and those that they go on in, locked in the order of their keys."""
+    """These cases and the ones that continue them, locked in the order of their keys."""
     asked = set(cases)
     joined = Case.objects.filter(pk__in=asked, joined_to__isnull=False).values_list("joined_to", flat=True)
     found = _lock_all(asked.union(filter(None, joined)))
     late = {case.joined_to_id for case in found.values() if case.joined_to_id} - found.keys()
-    return found | _lock_all(late)  # those that were joined in this very moment
+    return found | _lock_all(late)  # cases that were joined meanwhile
 
 
 def _lock_all(keys: Iterable[int]) -> dict[int, Case]:

@@ -1,5 +1,5 @@
-"""Putting photos and papers with a case, showing them, and taking them away: each with a named person and
-a line in the trail."""
+"""Add, show and remove photos and papers of a case. Each action has a named person and is recorded in the
+trail."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """A file with its name in clear."""
+    """A file with its name decrypted."""
 
     file: CaseFile
     name: str
 
 
 def add(by: User, reference: str, about: str, name: str, data: bytes, size: int) -> CaseFile:
-    """Keep a file. `size` is what was sent, of which `data` may hold the beginning only. Raises Http404
-    for a stranger, and Refused."""
+    """Store a file. `size` is its full size in bytes; of a file that is too large, `data` may hold only the
+    beginning.
+
+    Raises Http404 for a user without access, and Refused.
+    """
     most = settings.FILE_BYTES
     if about not in FileAbout.values:
         raise Refused(_("Choose what the file is."))
@@ -80,11 +83,11 @@ def _may_add(case: Case, by: User) -> None:
     refuse_unless(case, by, is_my_visit_or_case)
     if case.files.filter(removed_at=None).count() >= settings.FILES_A_CASE:
         values = {"most": settings.FILES_A_CASE}
-        raise Refused(_("The case has %(most)s files already. Take one away first.") % values)
+        raise Refused(_("The case has %(most)s files already. Remove one first.") % values)
 
 
 def of(case: Case) -> list[Listed]:
-    """All files of the case, the newest first; also those that were taken away."""
+    """All files of the case, the newest first, including removed ones."""
     found = case.files.select_related("added_by", "removed_by").order_by("-added_at", "-id")
     return [Listed(file, name_of(file)) for file in found]
 
@@ -95,7 +98,7 @@ def name_of(file: CaseFile) -> str:
 
 
 def file_for(by: User, reference: str, name: str) -> CaseFile:
-    """A file that is still there. Raises Http404 for a stranger."""
+    """A file that has not been removed. Raises Http404 for a user without access."""
     found = (
         case_for(by, reference).files.select_related("case").filter(reference=name, removed_at=None).first()
     )
@@ -105,21 +108,23 @@ def file_for(by: User, reference: str, name: str) -> CaseFile:
 
 
 def content(file: CaseFile) -> bytes:
-    """Whoever shows it must record it."""
+    """The decrypted content. Callers that show it must record it."""
     sealed = FileContent.objects.values_list("sealed", flat=True).get(pk=file.pk)
     return opened_vault(str(settings.VAULT_KEY)).open_bytes(f"file:{file.reference}", bytes(sealed))
 
 
 def remove(by: User, reference: str, name: str, why: str) -> None:
-    """Delete the content, with a reason; that the file was there stays. Raises Http404 for a stranger, and
-    Refused."""
+    """Delete the content, with a reason; the record of the file stays.
+
+    Raises Http404 for a user without access, and Refused.
+    """
     with change_case(by, reference, None, touch=False) as (case, change):
         file = lock(case.files.filter(removed_at=None), reference=name)
         if file is None:
             raise Http404
         refuse_unless(case, by, is_mine_or_i_lead)
         if not why:
-            raise Refused(_("Say why the file is taken away."))
+            raise Refused(_("Say why the file is removed."))
         file.removed_at, file.removed_by, file.removed_for = change.at, by, why
         file.save()
         FileContent.objects.filter(pk=file.pk).delete()

@@ -1,4 +1,4 @@
-"""What must hold before a move. Each guard answers None, or the sentence that says why not."""
+"""Conditions for moves. A guard returns None when the move is allowed, else a sentence that says why not."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def is_my_visit_or_case(case: Case, by: User, data: Data) -> Refusal:
     return None if mine else is_mine_or_i_lead(case, by, data)
 
 
-# What follows looks at what was filled in.
+# The following guards check the values of the form.
 
 
 def has_structured_outcome(_case: Case, _by: User, data: Data) -> Refusal:

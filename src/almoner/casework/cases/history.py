@@ -1,4 +1,4 @@
-"""A case's audit trail in sentences."""
+"""The audit trail of a case, in sentences."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class HistoryEntry:
 
 
 def history(case: Case) -> list[HistoryEntry]:
-    """Newest first."""
+    """The events of a case, the newest first."""
     events = CaseEvent.objects.filter(case=case).select_related("actor").order_by("-number")
     return lines(list(events))
 
 
 def lines(events: list[CaseEvent]) -> list[HistoryEntry]:
-    """Events in sentences; their actors are to be read already."""
+    """Events in sentences; their actors must have been loaded."""
     labels = list(Label.objects.values_list("kind", "key", "words"))
     names = {(kind, key): words.in_language(label) for kind, key, label in labels}
     units = {key: label for kind, key, label in labels if kind == "unit"}
@@ -66,7 +66,7 @@ def lines(events: list[CaseEvent]) -> list[HistoryEntry]:
 
 
 def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
-    """Events with what they tell; who was given the case by name, read at once."""
+    """Events with their payloads, with the names of assignees filled in by one query."""
     entries: list[tuple[CaseEvent, dict[str, Any]]] = [(event, json.loads(event.data)) for event in events]
     given = {data.get("assignee") for event, data in entries if event.kind == EventKind.ASSIGN} - {None}
     users = User.objects.in_bulk(given) if given else {}
@@ -79,7 +79,7 @@ def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
 
 @dataclass(frozen=True)
 class Look:
-    """One person's look at the household's data, the latest of that day on that page."""
+    """A person's latest access to the household's data on one page and day."""
 
     at: dt.datetime
     who: str
@@ -101,7 +101,7 @@ LOOKS = 50
 
 
 def looks(case: Case) -> list[Look]:
-    """Who has looked at this household's data, newest first; many looks of one person on one day are one
+    """Who has seen this household's data, the newest first; several accesses of a person on a day are one
     line."""
     rows = AccessLog.objects.filter(household_id=case.household_id).annotate(day=TruncDate("at"))
     seen = rows.values("day", "page", "user_id", "system").annotate(last=Max("at")).order_by("-last")[:LOOKS]
@@ -116,7 +116,7 @@ def departments() -> dict[str, Words]:
 
 
 def system_of(department: str, names: Mapping[str, Words]) -> str:
-    """A department's own system, as an actor."""
+    """The name of a department's own system, as an actor."""
     return _("System of %(department)s") % {
         "department": words.in_language(names.get(department, department))
     }
@@ -148,8 +148,11 @@ def _line(
 
 
 def _sentence(event: CaseEvent, data: Data) -> str:
-    """What happened. Of an event that a newer version wrote, a neutral sentence: its kind, or what it holds,
-    may be unknown here. The log names its number and kind, which are of no person."""
+    """What happened, in a sentence.
+
+    An event that a newer version wrote may have an unknown kind or payload; it gets a neutral sentence. The
+    log names its number and kind, which identify nobody.
+    """
     kind = EventKind.read(event.kind)
     try:
         if kind is not None:
@@ -158,7 +161,7 @@ def _sentence(event: CaseEvent, data: Data) -> str:
         LOGGER.warning("Event %d of kind %s holds what this version cannot read.", event.number, kind)
     else:
         LOGGER.warning("Event %d is of the unknown kind %r.", event.number, event.kind)
-    return _("Something happened that this version cannot name.")
+    return _("An event that this version cannot describe.")
 
 
 def _who(event: CaseEvent, systems: Mapping[str, Words]) -> str:
@@ -172,7 +175,7 @@ def _opened(data: Data) -> str:
         "new": _("a new signal"),
         "again": _("a signal that was raised again after it had cleared"),
         "more_urgent": _("a signal that became more urgent"),
-        "proposal": _("a support that was found anew"),
+        "proposal": _("a newly found support"),
     }[data["new_evidence"]["what"]]
     if data["earlier_case"]:
         return _("Case opened after case %(case)s had ended. New evidence: %(news)s.") % {
@@ -227,7 +230,7 @@ def _differs(data: Data) -> str:
 def _withdrawn(data: Data) -> str:
     if data["state"] == "withdrawn":
         return _("Proposal withdrawn by evidence: %(name)s.") % data
-    return _("The records no longer give %(name)s. What a person decided stays.") % data
+    return _("The records no longer support %(name)s. A person's decision stays as it is.") % data
 
 
 def _dismissed(data: Data) -> str:
@@ -249,8 +252,8 @@ def _seen(data: Data) -> str:
 def _consent(said: Said, data: Data) -> str:
     values = {"said": said.label, "how": How(data["how"]).label}
     if data["complete"]:
-        return _("An adult's word: %(said)s (%(how)s). All have authorised.") % values
-    return _("An adult's word: %(said)s (%(how)s).") % values
+        return _("An adult's answer: %(said)s (%(how)s). All have authorised.") % values
+    return _("An adult's answer: %(said)s (%(how)s).") % values
 
 
 SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
@@ -345,7 +348,7 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     ),
     EventKind.REFERRAL_REMINDED: lambda data: _("Department reminded, due soon: %(name)s.") % data,
     EventKind.REFERRAL_ESCALATED: lambda data: (
-        _("Overdue at the department: %(name)s. Who leads the case work is told.") % data
+        _("Overdue at the department: %(name)s. The team lead is notified.") % data
     ),
     EventKind.REFERRAL_TAKEN_BACK: lambda data: _("Taken back from the department: %(name)s.") % data,
     EventKind.REFERRAL_AGAIN: lambda data: _("Proposed anew: %(name)s.") % data,
@@ -359,6 +362,6 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     EventKind.USER_LINK: lambda data: _("A link for a new password of user %(username)s was made.") % data,
     EventKind.USER_PASSWORD: lambda data: _("User %(username)s has chosen a new password.") % data,
     EventKind.USER_SECOND_FACTOR_RESET: lambda data: (
-        _("The second factor of user %(username)s was taken away.") % data
+        _("The second factor of user %(username)s was removed.") % data
     ),
 }

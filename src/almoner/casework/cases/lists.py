@@ -1,5 +1,4 @@
-"""The lists of the work queue and its filters, as conditions: the figures of Today are counts of the same
-lists."""
+"""The lists and filters of the work queue, as query conditions. The figures of Today count the same lists."""
 
 from __future__ import annotations
 
@@ -30,17 +29,17 @@ if TYPE_CHECKING:
     from almoner.casework.accounts.access import Someone
     from almoner.casework.figures.areas import Areas
 
-LISTED, UNLISTED = "*", "-"  # on the watch list at all, and found outside it
+LISTED, UNLISTED = "*", "-"  # on any watch list; on none
 DECIDED = (CaseState.CONFIRMED, CaseState.SUPPORTING)
-NEW = dt.timedelta(days=6)  # and today
-GIVEN = dt.timedelta(days=29)  # and today
+NEW = dt.timedelta(days=6)  # before today; today counts too
+GIVEN = dt.timedelta(days=29)  # before today; today counts too
 
 
 def condition(me: int, name: str, now: dt.datetime) -> Q:
-    """What the list `name` holds; over `listed(...)`, which adds `hand`.
+    """The condition for the list `name`, for use on `listed(...)`, which adds `hand`.
 
-    What is in one of two sets is a union of both: of two conditions joined by "or", PostgreSQL tries both
-    on each open case.
+    Cases in either of two sets are written as a union, because PostgreSQL tests two conditions joined by OR
+    on every open case.
     """
     working = OPEN & (Q(held_until=None) | Q(held_until__lte=now.date()))
     conditions: dict[str, Callable[[], Q]] = {
@@ -73,17 +72,17 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
 
 
 def records(now: dt.datetime) -> dict[str, QuerySet[Check] | QuerySet[Grievance] | QuerySet[Referral]]:
-    """By list, where it holds the cases that have some record: those records, which are fewer than cases."""
+    """For lists of cases that have some record: those records by list. There are fewer of them than cases."""
     return {"second": waiting().filter(case__ended_at=None), "asked": asked(), "given": given(now)}
 
 
 def waiting() -> QuerySet[Check]:
-    """What waits for a second person."""
+    """The checks that wait for a second person."""
     return Check.objects.filter(WAITING)
 
 
 def given(now: dt.datetime) -> QuerySet[Referral]:
-    """What departments have delivered of late."""
+    """The referrals that departments have delivered recently."""
     return Referral.objects.filter(given_since(start(now, GIVEN)))
 
 
@@ -92,32 +91,32 @@ def start(now: dt.datetime, back: dt.timedelta) -> dt.datetime:
 
 
 def given_since(moment: dt.datetime) -> Q:
-    """The referrals that departments have delivered since then."""
+    """A filter on referrals that departments have delivered since `moment`."""
     return Q(state=ReferralState.DONE, answered_at__gte=moment)
 
 
 def asked() -> QuerySet[Grievance]:
-    """What households ask of who works cases, and has no answer; of ended cases too."""
+    """Unanswered grievances for people who work cases, including those of ended cases."""
     return Grievance.objects.filter(answered_at=None).exclude(kind__in=OF_DEPARTMENTS)
 
 
 def returned() -> QuerySet[Referral]:
-    """What departments sent back; it is dealt with when the case goes on to its follow-up."""
+    """Referrals that departments returned. They stay here until the case moves on to its follow-up."""
     return Referral.objects.filter(state=ReferralState.RETURNED)
 
 
 def listed(user: Someone) -> QuerySet[Case]:
-    """The user's cases, with `hand`: who has it, the user where nobody has."""
-    # Coalesce: with a plain OR, SQLite unites two indexes and sorts, which is four times slower than one
-    # scan by due time.
+    """The user's cases, with `hand`: the assignee, or the user when there is none."""
+    # Coalesce, because with a plain OR SQLite combines two indexes and sorts, which is four times slower than
+    # one scan by due time.
     return cases_of(user).alias(hand=Coalesce("assignee_id", Value(int(str(user.pk)))))
 
 
 def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas, *, many: bool = False) -> QuerySet[Case]:
     """The cases of the chosen list that match the chosen filters.
 
-    `many`: a hint to the database that most cases match. It then scans the cases in their order for the
-    first page, because the condition is on an expression (`same`) and not on the primary key.
+    `many` is a hint to the database that most cases match. It then scans the cases in order for the first
+    page, because the condition is on an expression (`same`) and not on the primary key.
     """
     key = "same" if many else "pk"
     name = chosen.get("list") or "open"
@@ -136,8 +135,8 @@ def filtered(user: Someone, chosen: Mapping[str, str], areas: Areas, *, many: bo
 
 
 def _of_programme(list_name: str, programme: str) -> QuerySet[Referral]:
-    """Referrals of the programme: in the list of delivered support the delivered ones, elsewhere all others
-    that were not withdrawn."""
+    """Referrals of the programme: delivered ones in the list of delivered support, else all that are not
+    withdrawn."""
     if list_name == "given":
         return Referral.objects.filter(given_since(start(dt.datetime.now(), GIVEN)), programme=programme)
     states = [state for state in ReferralState if state != ReferralState.WITHDRAWN]
@@ -145,7 +144,7 @@ def _of_programme(list_name: str, programme: str) -> QuerySet[Referral]:
 
 
 def _in_layers(cases: QuerySet[Case], chosen: Mapping[str, str], key: str) -> QuerySet[Case]:
-    """Cases with an active signal of the chosen theme, whose subject is, or is not, on the watch list."""
+    """Cases with an active signal of the chosen theme whose subject is, or is not, on the watch list."""
     active = CaseSignal.objects.filter(cleared_on=None)
     if chosen.get("theme"):
         cases = cases.filter(**{f"{key}__in": active.filter(theme=chosen["theme"]).values("case_id")})

@@ -1,7 +1,7 @@
-"""Files of a case: JPEG, PNG and PDF, recognised by their content and never by their name.
+"""Check files for cases: JPEG, PNG and PDF, recognised by content and never by name.
 
-Pictures are encoded anew from their pixels, so that no metadata remains: no place, no camera, no appended
-file. A PDF is stored as it is, and refused when it has active content.
+Pictures are encoded again from their pixels, which removes all metadata, such as location and camera, and
+appended files. A PDF is stored unchanged, and refused when it has active content.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from PIL import Image, ImageFile, ImageOps
 
 JPEG, PNG, PDF = "image/jpeg", "image/png", "application/pdf"
 ENDINGS = {JPEG: ".jpg", PNG: ".png", PDF: ".pdf"}
-LONGEST_SIDE = 3_200  # pixels that are kept of a picture
+LONGEST_SIDE = 3_200  # pixels; larger pictures are scaled down
 LONGEST_NAME = 80
-LARGEST_UNPACKED = 32 * 1024 * 1024  # bytes of a paper's object streams
+LARGEST_UNPACKED = 32 * 1024 * 1024  # bytes of a PDF's unpacked object streams
 DAMAGED = (OSError, SyntaxError, ValueError, KeyError, IndexError, EOFError, struct.error, zlib.error)
 ACTIVE = re.compile(
     rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia|SubmitForm|ImportData|GoToE|XFA|Encrypt)"
@@ -34,7 +34,7 @@ ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
 class Unfit(Exception):  # noqa: N818 - a refusal is an answer
-    """The file cannot be kept; the text says why, and what to do instead."""
+    """The file is not accepted; the text says why and what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Medium:
 
 
 def fit(data: bytes, most_pixels: int) -> Medium:
-    """The file as it is kept. Raises Unfit."""
+    """The file in the form in which it is stored. Raises Unfit."""
     if data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
         return _picture(data, most_pixels)
     if data.startswith(b"%PDF-"):
@@ -58,7 +58,7 @@ def fit(data: bytes, most_pixels: int) -> Medium:
 
 
 def _picture(data: bytes, most_pixels: int) -> Medium:
-    ImageFile.LOAD_TRUNCATED_IMAGES = False  # the maker of letters wants it otherwise, for the whole process
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # the PDF library sets it to True for the whole process
     try:
         with _without_notes(), Image.open(BytesIO(data), formats=("JPEG", "PNG")) as image:
             if image.width * image.height > most_pixels:
@@ -77,7 +77,7 @@ def _picture(data: bytes, most_pixels: int) -> Medium:
 
 @contextmanager
 def _without_notes() -> Iterator[None]:
-    """That a camera's note is damaged is nobody's trouble: it is thrown away."""
+    """Ignore warnings about damaged metadata, which is discarded anyway."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -98,11 +98,11 @@ def _paper(data: bytes) -> Medium:
     if end < 0 or b"startxref" not in data[max(0, end - 64) : end]:
         raise Unfit(_("The PDF is damaged or cut off. Send it again."))
     if data[end + 5 :].strip(b"\r\n\t \0") or b"PK\x05\x06" in data or b"PK\x03\x04" in data[:1_024]:
-        raise Unfit(_("Another file hides in the PDF. Print the paper to a new PDF, or photograph it."))
+        raise Unfit(_("The PDF contains another file. Print the paper to a new PDF, or photograph it."))
     if any(ACTIVE.search(_unescaped(part)) for part in (data, *_packed(data))):
         raise Unfit(
             _(
-                "The PDF is locked, carries files or can run by itself. Print it to a new PDF, or"
+                "The PDF is encrypted, contains files or can run code. Print it to a new PDF, or"
                 " photograph it."
             )
         )
@@ -110,12 +110,12 @@ def _paper(data: bytes) -> Medium:
 
 
 def _unescaped(text: bytes) -> bytes:
-    """Names may write any letter as #41."""
+    """Replace escapes such as #41 in names."""
     return ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), text)
 
 
 def _packed(data: bytes) -> Iterator[bytes]:
-    """Objects that are packed into streams, where the same could be said."""
+    """The unpacked object streams, which could hide the same content."""
     left = LARGEST_UNPACKED
     for found in STREAM.finditer(data):
         head = data[max(0, found.start() - 512) : found.start()]
@@ -128,14 +128,14 @@ def _packed(data: bytes) -> Iterator[bytes]:
         left -= len(part)
         if left < 0:
             raise Unfit(
-                _("The PDF unpacks to more than can be looked at. Print it to a new PDF, or photograph it.")
+                _("The PDF's content is too large to check. Print it to a new PDF, or photograph it.")
             )
         yield part
 
 
 def safe_name(given: str, media: str) -> str:
-    """A name that is harmless on every system: no folders, no control or direction characters, and the
-    ending of its content."""
+    """A name that is safe on every system: without folders, control or direction characters, and with the
+    file type's extension."""
     base = unicodedata.normalize("NFC", re.split(r"[/\\]", given)[-1])
     stem = base.rpartition(".")[0] or base
     letters = "".join(c for c in stem if unicodedata.category(c)[0] != "C" and c not in '<>:"|?*%')

@@ -1,4 +1,4 @@
-"""What a move on a case is, and one move while it is made, with the events that tell of it."""
+"""The moves on a case, and the context in which one is carried out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Act:
-    """One move while it is made. Whatever does it gives the events that tell of it."""
+    """One move while it is carried out. Its implementation returns the events to record."""
 
     case: Case
     by: User
@@ -41,7 +41,7 @@ class Act:
 
     @property
     def step(self) -> StepData:
-        """What the event of every move holds."""
+        """The keys that the event of every move has."""
         step: StepData = {"from": self.before, "to": self.case.state, "assignee": self.case.assignee_id}
         if self.data.get("note"):
             step["note"] = self.data["note"]
@@ -83,5 +83,5 @@ class Move:
 
 
 def only(kind: MoveKind) -> Does:
-    """Nothing beside the change of state."""
+    """A move that changes nothing but the state."""
     return lambda act: act.moved(kind)

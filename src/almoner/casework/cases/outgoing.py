@@ -1,6 +1,7 @@
-"""Events for departments' systems, written in the transaction of the change that they report. They hold no
-personal data: an event names a referral and its state; the rest is fetched over the API, where each access
-is recorded.
+"""Queue events for departments' systems, in the transaction of the change that they report.
+
+They hold no personal data: an event names a referral and its state. Everything else is fetched over the API,
+where each access is recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from almoner.casework.models import Endpoint, OutgoingEvent
 
 SOURCE = "urn:almoner:referrals"
 CONTENT_TYPE = "application/cloudevents+json"
-KINDS = {  # of events, and what each means
+KINDS = {  # kinds of events, with their meaning
     "sent": "It was sent, or sent again after a return; its clock runs.",
     "taken_back": "A person took it back: nothing more is asked.",
     "evidence_withdrawn": (
@@ -28,7 +29,7 @@ KINDS = {  # of events, and what each means
 
 
 class NotifiedReferral(Protocol):
-    """What is told of a referral."""
+    """The fields of a referral that a message needs."""
 
     @property
     def pk(self) -> int | None: ...
@@ -53,14 +54,16 @@ class NotifiedReferral(Protocol):
 def queue_messages(
     referrals: Iterable[NotifiedReferral], kind: str, now: dt.datetime, occasion: str = ""
 ) -> None:
-    """Queue an event of each referral whose department listens. `occasion` names what happened, where the
-    version does not."""
+    """Queue an event for each referral whose department listens.
+
+    `occasion` identifies what happened when the version alone does not.
+    """
     queue_events([(referral, kind, occasion) for referral in referrals], now)
 
 
 def queue_events(messages: Sequence[tuple[NotifiedReferral, str, str]], now: dt.datetime) -> None:
-    """Queue an event of each (referral, kind, occasion). Must be called inside the transaction of what it
-    tells about."""
+    """Queue an event for each (referral, kind, occasion). Call it in the transaction of the change that it
+    reports."""
     departments = {referral.department for referral, _kind, _occasion in messages}
     if not departments:
         return
@@ -105,5 +108,5 @@ def _event(name: str, referral: NotifiedReferral, kind: str, now: dt.datetime) -
 
 
 def moment(at: dt.datetime | None) -> str | None:
-    """A local time of the installation with its distance from UTC, as RFC 3339 has it."""
+    """A local time of the installation with its offset from UTC, as in RFC 3339."""
     return None if at is None else at.astimezone().isoformat(timespec="seconds")

@@ -1,6 +1,6 @@
-"""Participation of families: what must have happened before a proposal is sent to its department.
+"""How families take part: what must happen before a proposal is sent to its department.
 
-Nothing is refused here. Guards name what is missing, and the proposal waits for a person.
+Nothing is refused here. Guards say what is missing, and the proposal waits for a person.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HIDDEN, LIST, AHEAD_OF_TIME, ONE, VISIT = "hidden", "list", "pre_notify", "one_a
 
 
 def missing(referral: Referral) -> str | None:
-    """What must happen before the proposal is sent, in a sentence; none when it may go."""
+    """What must happen before the proposal is sent, in a sentence; None when it can be sent."""
     if referral.body.get("proposes", "support") != "support":
         return None
     declined = _declined(referral)
@@ -31,7 +31,7 @@ def missing(referral: Referral) -> str | None:
 
 
 def _declined(referral: Referral) -> str | None:
-    prefetch_related_objects([referral.case], "notices")  # once a case, however many proposals it has
+    prefetch_related_objects([referral.case], "notices")  # one query for each case
     stand = [notice for notice in referral.case.notices.all() if notice.ended_at is None]
     if referral.participation == HIDDEN or not any(
         notice.answer == NoticeAnswer.DECLINED for notice in stand
@@ -48,7 +48,7 @@ def _not_confirmed(referral: Referral) -> str | None:
 
 
 def amount_of(referral: Referral) -> str:
-    """What is confirmed: with another amount it is asked anew."""
+    """The amount that is confirmed, as text. A proposal with another amount must be confirmed again."""
     return f"{referral.amount} {referral.unit}" if referral.amount is not None else ""
 
 

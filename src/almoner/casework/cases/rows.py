@@ -1,9 +1,9 @@
-"""Rows of the tables that a cycle fills, by the thousand and without model objects: making one of those takes
-longer than all else that is done with it.
+"""Rows of the tables that a cycle fills, in thousands. Model objects would take longer to make than all
+other work.
 
-`CHANGES` of a row names the columns that evidence may change once the row is there; all others stay as
-written. `stored` is what these were when it was read. They are made by position, from columns in the order of
-the fields, which a keyword for each would slow down.
+`CHANGES` names the columns that evidence may change in an existing row; other columns stay as written.
+`stored` holds their values as they were read. Rows are constructed by position, in the order of the fields,
+because keywords would slow this down.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ READ_AT_ONCE = 5_000
 
 @dataclass(slots=True, eq=False)
 class CaseRow:
-    """A row of `Case`; `id` is none until it is stored."""
+    """A row of `Case`; `id` is None until it is stored."""
 
     CHANGES: ClassVar = (
         "level",
@@ -66,7 +66,7 @@ class CaseRow:
 
 @dataclass(slots=True, eq=False)
 class SignalRow:
-    """A row of `CaseSignal`. `answers` is JSON text; none where it was not read."""
+    """A row of `CaseSignal`. `answers` is JSON text; None when it was not read."""
 
     CHANGES: ClassVar = (
         "person_id",
@@ -106,7 +106,7 @@ class SignalRow:
 
 @dataclass(slots=True, eq=False)
 class ReferralRow:
-    """A row of `Referral`. `answers` is JSON text; none where it was not read."""
+    """A row of `Referral`. `answers` is JSON text; None when it was not read."""
 
     CHANGES: ClassVar = (
         "case",
@@ -165,24 +165,27 @@ class Table(Generic[R]):
         self._changing = _values(self._changes)
 
     def read(self, found: QuerySet[Any, Any]) -> Iterator[tuple[Any, ...]]:
-        """The values of the rows in the order of their fields, without `answers`; `case` is the case's id."""
+        """The rows' values in the order of the fields, without `answers`; `case` is the case's id."""
         columns = [_column(name) for name in self._names if name != "answers"]
         return found.values_list(*columns).iterator(READ_AT_ONCE)
 
     def keep(self, row: R) -> R:
-        """`row`, which was just read, with what is stored of it."""
+        """Remember the stored values of a row that was just read, and return it."""
         row.stored = self._changing(row)
         return row
 
     def insert(self, rows: Iterable[R]) -> None:
+        """Insert new rows."""
         names = [name for name in self._names if name != "id"]
         columns, places = ", ".join(map(_column, names)), ", ".join(["%s"] * len(names))
         self._write(f"INSERT INTO {self._name} ({columns}) VALUES ({places})", names, rows)
 
     def update(self, rows: Iterable[R]) -> None:
-        """Write what has changed, and nothing else: SQLite makes the entries of an index anew whose
-        columns are named, whether they change or not, and of the two dozen indexes hardly one has a column
-        that changes every time."""
+        """Write only the columns that have changed.
+
+        SQLite rewrites the index entries of every column in an UPDATE, even of unchanged ones, and the
+        tables have some two dozen indexes.
+        """
         written: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
         for row in rows:
             now: tuple[Any, ...] = self._changing(row)

@@ -1,5 +1,4 @@
-"""How urgent a case is now, and when the next thing in it is due: the one place where a case's own clock
-is set."""
+"""Compute how urgent a case is and when its next step is due. A case's own clock is set only here."""
 
 from __future__ import annotations
 
@@ -31,15 +30,15 @@ from almoner.casework.models.work import AHEAD, WAITING
 BEFORE_DECISION = (CaseState.DETECTED, CaseState.VERIFYING)
 DECIDED = (CaseState.CONFIRMED, CaseState.SUPPORTING)
 RUNNING = (ReferralState.SENT, ReferralState.ACCEPTED)
-NOTIFIED_FIRST = ("pre_notify", "push")  # ways to take part of which somebody must tell the household
+NOTIFIED_FIRST = ("pre_notify", "push")  # participation modes in which the household must be notified first
 
 
 @dataclass
 class Around:
-    """What bears on a case's status besides its signals and referrals.
+    """What else affects a case's status, besides its signals and referrals.
 
-    `asked`: the earliest due time of approvals, grievances, authorisations, and of referrals in a case that
-    was joined to this one. `notified`: the household has a notice. `silent_since`: see `Case`.
+    `asked` is the earliest due time of approvals, grievances, authorisations, and of referrals in a case
+    that was joined to this one. `notified`: the household has a notice. `silent_since`: see `Case`.
     """
 
     asked: dt.datetime = NO_CLOCK
@@ -56,13 +55,12 @@ def refresh(
     referrals: Iterable[Referral | ReferralRow],
     around_case: Around = NOTHING,
 ) -> None:
-    """Set level, urgency, severity and due time, the nearest thing that somebody must do, and which lists
-    the case is in.
+    """Set level, urgency, severity, due time, and the lists that the case is in.
 
-    Before the decision that is what the signals allow; after it, what departments have to answer or have
-    returned. What is asked of somebody counts always. A case whose signals have all cleared keeps its
-    clock and level, and so does a decided one with a proposal that was not sent: a person still has to
-    decide.
+    Before the decision, the due time comes from the signals. After it, it comes from what departments have
+    to answer or have returned. Pending approvals, grievances and authorisations always count. Two kinds of
+    cases keep clock and level, because a person still has to decide: those whose signals have all cleared,
+    and decided ones with a proposal that was not sent.
     """
     active = [signal for signal in signals if signal.cleared_on is None]
     case.listed, case.unlisted = any(s.watched for s in active), any(not s.watched for s in active)
@@ -102,7 +100,7 @@ def _due(referrals: Iterable[Referral | ReferralRow], states: Collection[str]) -
 
 
 def around(cases: Collection[int]) -> dict[int, Around]:
-    """`Around` by case id; a case without any of it is missing."""
+    """`Around` by case id; cases without any of it are missing."""
     found: defaultdict[int, Around] = defaultdict(Around)
     ids = IdSet(cases)
     for case, due in _asked(ids):
@@ -131,7 +129,7 @@ def _asked(ids: IdSet) -> Iterable[tuple[int | None, dt.datetime | None]]:
 
 
 def _unanswered(ids: IdSet) -> Iterable[tuple[int, dt.datetime]]:
-    """Case ids with the due times of missing answers. No answer is not a refusal: somebody visits."""
+    """Case ids with the due times of missing answers. A missing answer is not a refusal: somebody visits."""
     return chain(
         Notice.objects.filter(case__among=ids, ended_at=None, answered_at=None).values_list(
             "case_id", "answer_by"
@@ -143,17 +141,17 @@ def _unanswered(ids: IdSet) -> Iterable[tuple[int, dt.datetime]]:
 
 
 def stand(case: Case) -> None:
-    """`refresh` from what is stored of the case now. The caller saves it."""
+    """Run `refresh` on the case's stored records. The caller saves the case."""
     found = around([case.pk]).get(case.pk, NOTHING) if case.is_open else NOTHING
     refresh(case, case.signals.all(), case.referrals.all(), found)
 
 
 def over(now: dt.datetime) -> QuerySet[Referral]:
-    """Referrals that a department has not finished in its time."""
+    """Referrals that are overdue at a department."""
     return running().filter(due_at__lt=now)
 
 
 def running() -> QuerySet[Referral]:
-    """What departments have to do, of open cases and of those that go on in another one."""
+    """Referrals that departments are working on, of open cases and of cases that another one continues."""
     goes_on = Q(case__ended_at=None) | Q(case__joined_to__isnull=False)
     return Referral.objects.filter(goes_on, state__in=RUNNING)

@@ -1,8 +1,7 @@
-"""What happened to households over months: kept for those with an open case only, and only what their case
-is about.
+"""Timelines of households, stored only for open cases, and only those that concern the case.
 
-A feed is shared for purposes. A case sees a timeline where a signal of it, or something proposed in it,
-serves a purpose that all the timeline reads is shared for.
+Feeds are shared for purposes. A case may show a timeline when one of its signals or proposals serves a
+purpose for which all feeds of the timeline are shared.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 5_000  # households
 GIVEN_UP = (ReferralState.WITHDRAWN, ReferralState.TAKEN_BACK)
-Wanted = Mapping[str, Sequence[int]]  # by timeline, households
+Wanted = Mapping[str, Sequence[int]]  # household ids by timeline
 
 
 class LineLike(Protocol):
@@ -43,8 +42,12 @@ class LineLike(Protocol):
 def sync(
     pack: Pack, households: Sequence[int] | None, lines_of: Callable[[Wanted], Iterable[LineLike]]
 ) -> int:
-    """Replace what is kept of `households`, or of all with an open case; `lines_of` gives what is wanted.
-    Of those whose case has ended nothing stays. Gives of how many something is kept."""
+    """Replace the stored timelines of `households`, or of all with an open case, and delete those of ended
+    cases.
+
+    `lines_of` returns the lines for households by timeline. Returns the number of households with a
+    timeline.
+    """
     forget_ended()
     kept = 0
     for some in batched(open_ones(households), AT_ONCE):
@@ -55,13 +58,13 @@ def sync(
 
 
 def without() -> list[int]:
-    """Households with an open case and no timelines yet: the case is new, or was opened again."""
+    """Households whose open case has no timelines yet, because it is new or was opened again."""
     known = HouseholdTimelines.objects.filter(household_id=OuterRef("household_id"))
     return list(Case.objects.filter(OPEN, ~Exists(known)).values_list("household_id", flat=True))
 
 
 def forget(case: Case) -> None:
-    """The case ends."""
+    """Delete the timelines of a case that ends."""
     HouseholdTimelines.objects.filter(household_id=case.household_id).delete()
 
 
@@ -71,7 +74,7 @@ def forget_ended() -> None:
 
 
 def open_ones(households: Sequence[int] | None) -> list[int]:
-    """Those with an open case, in order."""
+    """The households with an open case, in order."""
     if households is None:
         return list(Case.objects.filter(OPEN).order_by("household_id").values_list("household_id", flat=True))
     found = list[int]()
@@ -114,7 +117,7 @@ def _replace(households: Sequence[int], lines: Iterable[LineLike]) -> None:
 
 
 def _compact(line: LineLike) -> dict[str, Any]:
-    """Months side by side from the first one on: a third of the room that pairs of month and value take."""
+    """The values of consecutive months from the first one on, which takes a third of the space of pairs."""
     held = dict(line.points)
     first, last = _count(min(held)), _count(max(held))
     values = [held.get(month_of(count)) for count in range(first, last + 1)]
@@ -127,7 +130,7 @@ def _compact(line: LineLike) -> dict[str, Any]:
 
 
 def months_of(line: Mapping[str, Any]) -> list[tuple[dt.date, float | None]]:
-    """Month and value, from a kept line."""
+    """Pairs of month and value from a stored line."""
     first = _count(dt.date.fromisoformat(f"{line['since']}-01"))
     return [(month_of(first + n), value) for n, value in enumerate(line["values"])]
 

@@ -1,6 +1,6 @@
-"""Cases whose evidence is gone: a record was corrected or withdrawn, and no signal of the case is active.
+"""Cases without evidence: a record was corrected or withdrawn, and no signal of the case is active any more.
 
-Such a case is neither closed nor deleted. Its history says so, once each time, and a person decides.
+Such a case is neither closed nor deleted. It is recorded in the history each time, and a person decides.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ _AT_ONCE = 5_000  # households
 
 
 def is_without_evidence() -> Q:
-    """Of open cases that had signals, none of which stands: so neither one on the watch list nor one
-    outside it."""
+    """A filter on open cases that had signals, none of which is active."""
     cleared = CaseSignal.objects.filter(cleared_on__isnull=False)  # these are few, and have an index
     return OPEN & Q(listed=False, unlisted=False, pk__in=cleared.values("case_id"))
 
 
 def mark(households: Iterable[int] | None, evidence_lost: Iterable[int], at: dt.datetime) -> int:
-    """Mark the open cases of these households, or of all (None), whose evidence is gone and that are not
-    marked for it yet. Gives how many.
+    """Mark the open cases of these households, or of all (None), that have lost their evidence and are not
+    marked yet.
 
-    Signals of `evidence_lost` cases cannot be evaluated any more: a condition that becomes unknown never
-    closes anything by itself.
+    Returns how many were marked. Signals of `evidence_lost` households cannot be evaluated any more; a
+    condition that becomes unknown never closes anything by itself.
     """
     marked, unknown = 0, set(evidence_lost)
     if households is None:
@@ -56,7 +55,7 @@ def mark(households: Iterable[int] | None, evidence_lost: Iterable[int], at: dt.
 
 
 def _marked(cases: Collection[int]) -> set[int]:
-    """Those of the cases that were marked after their last signal was raised."""
+    """The cases that were marked after their latest signal was raised."""
     kinds = (EventKind.SIGNAL_RAISED, EventKind.EVIDENCE_WITHDRAWN)
     events = CaseEvent.objects.filter(case__among=IdSet(cases), kind__in=kinds).order_by("case_id", "number")
     last = dict(events.values_list("case_id", "kind"))

@@ -1,6 +1,6 @@
-"""What people may do with a case and with a referral, from which state, and under which guards.
+"""The moves on cases and referrals: from which state each is allowed, and under which guards.
 
-The cycle never calls this module: every move has a named person (`by`), who is written into the audit trail.
+The cycle never calls this module: every move has a named person (`by`), who is recorded in the audit trail.
 """
 
 from __future__ import annotations
@@ -89,14 +89,17 @@ def _confirm(act: Act) -> list[MoveEvent]:
 def _send(act: Act) -> list[MoveEvent]:
     sent, asked = _send_proposals(act)
     if not sent and not asked:
-        raise Refused(_("Nothing can be sent yet: what is missing stands under each proposal."))
+        raise Refused(_("Nothing can be sent yet: each proposal says what is missing."))
     events = act.moved(EventKind.SEND) if sent else []
     return events + (act.asked_for(EventKind.ASK_SEND, asked) if asked else [])
 
 
 def _send_proposals(act: Act) -> tuple[list[Referral], dict[str, str]]:
-    """What needs no approval goes out; money is asked for and waits for a second person. What the family's
-    part in it is missing for stays. Gives what was sent, and the amounts that were asked for."""
+    """Send proposals that need no approval, and ask for approval of money.
+
+    Proposals that still need the family's participation stay. Returns the sent referrals, and the amounts
+    asked for.
+    """
     found = act.case.referrals.filter(state=ReferralState.PROPOSED).order_by("id")
     proposed = [referral for referral in found if participation.missing(referral) is None]
     money = approval.needing_approval(proposed, act.now.date())
@@ -119,7 +122,7 @@ def _send_out(referrals: Iterable[Referral], now: dt.datetime) -> None:
 
 
 def _take_back(act: Act) -> list[MoveEvent]:
-    """A department is asked for nothing more."""
+    """Withdraw a referral from its department."""
     referral = _named(act, RUNNING)
     referral.state, referral.version = ReferralState.TAKEN_BACK, referral.version + 1
     referral.save(update_fields=["state", "version"])

@@ -1,9 +1,7 @@
-"""Where casework is kept in SQLite, what was written goes from its log into its file beside the work that
-writes.
+"""Write SQLite's log back to the database file in the background.
 
-By default SQLite does it within the commit that makes the log too long; after a round that brought
-hundreds of cases up to date this takes a tenth of the round. A commit does it still where nobody does it
-beside (`installation.LOG_PAGES`).
+By default SQLite does this in the commit that makes the log too long. After a round that updates hundreds of
+cases it took a tenth of the round. Without this thread, commits still do it (`installation.LOG_PAGES`).
 """
 
 from __future__ import annotations
@@ -13,12 +11,14 @@ from threading import Event as Flag
 
 from django.db import Error, connection
 
-SECONDS = 0.5  # between looks
+SECONDS = 0.5  # between checks of the log
 
 
 def run(stop: Flag) -> None:
-    """Until it is told to stop; nothing is to be done for another database. What cannot be written now, as
-    to a full disk, waits in the log."""
+    """Checkpoint the log until `stop` is set; returns at once for other databases.
+
+    Pages that cannot be written now, for instance to a full disk, stay in the log.
+    """
     if connection.vendor != "sqlite":
         return
     log, moved = Path(f"{connection.settings_dict['NAME']}-wal"), 0
@@ -27,9 +27,8 @@ def run(stop: Flag) -> None:
             written = log.stat().st_mtime_ns
             if written != moved:
                 with connection.cursor() as cursor:
-                    cursor.execute(
-                        "PRAGMA wal_checkpoint(PASSIVE)"
-                    )  # holds up nobody, and leaves what a reader still needs
+                    # PASSIVE blocks nobody, and keeps the pages that a reader still needs.
+                    cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 moved = written
         except (OSError, Error):
             connection.close()

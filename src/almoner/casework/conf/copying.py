@@ -1,5 +1,7 @@
-"""Casework's database as one file: SQLite's own copy, or PostgreSQL's dump. Both are of one moment, while
-the console works on."""
+"""Copy casework's database to one file: by SQLite's backup, or by PostgreSQL's dump.
+
+Both copies are consistent, and the console can go on meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,12 @@ SQLITE, POSTGRESQL = "casework.sqlite3", "casework.pgdump"
 
 
 def file_name() -> str:
-    """What the copy is called, by the kind of database."""
+    """The name of the copy, depending on the kind of database."""
     return POSTGRESQL if connection.vendor == "postgresql" else SQLITE
 
 
 def copy_to(path: Path) -> None:
+    """Copy the database to `path`. Raises AlmonerError when the copy fails."""
     if connection.vendor == "postgresql":
         _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={path}")
     else:
@@ -31,15 +34,17 @@ def copy_to(path: Path) -> None:
 
 
 def copy_sqlite(source: Path, path: Path) -> None:
+    """Copy a SQLite database to `path`. Raises AlmonerError when it cannot be read or written."""
     try:
-        with closing(sqlite3.connect(source)) as found, closing(sqlite3.connect(path)) as copy:
-            found.backup(copy)
+        with closing(sqlite3.connect(source)) as original, closing(sqlite3.connect(path)) as copy:
+            original.backup(copy)
     except sqlite3.Error as error:
         raise AlmonerError(f"{source} cannot be copied: {error}.") from None
 
 
 def load_postgresql(path: Path) -> None:
-    """Fill the empty database that the environment names. Raises AlmonerError when it holds something."""
+    """Restore a dump into the empty database that the environment names. Raises AlmonerError when it is not
+    empty."""
     if connection.vendor != "postgresql":
         raise AlmonerError(
             "The backup holds casework as a PostgreSQL dump. Make an empty database and name it in"
@@ -61,16 +66,16 @@ def load_postgresql(path: Path) -> None:
 
 
 def _run(program: str, *words: str) -> None:
-    said: dict[str, Any] = connection.settings_dict
+    database: dict[str, Any] = connection.settings_dict
     given = {
-        "PGHOST": said["HOST"],
-        "PGPORT": said["PORT"],
-        "PGUSER": said["USER"],
-        "PGPASSWORD": said["PASSWORD"],
-        "PGDATABASE": said["NAME"],
+        "PGHOST": database["HOST"],
+        "PGPORT": database["PORT"],
+        "PGUSER": database["USER"],
+        "PGPASSWORD": database["PASSWORD"],
+        "PGDATABASE": database["NAME"],
         **{
             f"PG{option.upper()}": value
-            for option, value in said.get("OPTIONS", {}).items()
+            for option, value in database.get("OPTIONS", {}).items()
             if isinstance(value, str)
         },
     }
@@ -84,7 +89,7 @@ def _run(program: str, *words: str) -> None:
 
 
 def _found(program: str) -> str:
-    """On the path, or where Debian keeps the newest."""
+    """The program's path: on PATH, or the newest version in Debian's folder."""
     debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda p: int(p.parts[4]))
     found = shutil.which(program) or (str(debian[-1]) if debian else None)
     if found is None:

@@ -1,24 +1,23 @@
-"""What an installation says by its environment: every variable of the console is read on this page.
+"""The environment variables that configure the console. All of them are read in this module, except for
+ALMONER_DATABASE_URL (`installation`).
 
-=========================== ====================
-========================================================================== variable                    when
-not set         means =========================== ====================
-========================================================================== ALMONER_HTTPS               0
-1: a proxy ends TLS; cookies are secure, HSTS is sent, forwarded headers count ALMONER_HOSTS
-(loopback only)      names by which the console is reached, by blanks ALMONER_DATABASE_URL        (SQLite
-in HOME)     postgresql://user:password@host:port/name?sslmode=verify-full ALMONER_IDLE_MINUTES        30
-signed out after so long without a click ALMONER_SESSION_HOURS       10                   signed out so
-long after signing in, whatever is done ALMONER_SECOND_FACTOR       personal             who must have a
-second factor: personal, all, none, or roles by commas ALMONER_FILE_MIB            8                    how
-large a file of a case may be ALMONER_FILE_MEGAPIXELS     40                   how large a photo may be
-ALMONER_FILES_A_CASE        30                   how many files a case may have ALMONER_OIDC_ISSUER
-(none)               the authority's OpenID Connect provider, https ALMONER_OIDC_CLIENT         (none)
-our name at the provider ALMONER_OIDC_SECRET         (none)               our secret at the provider
-ALMONER_OIDC_NAME           OpenID Connect       what the sign-in page calls the provider
-ALMONER_OIDC_CLAIM          preferred_username   the claim that is compared with the name an administrator
-wrote ALMONER_OIDC_SECOND_FACTOR  0                    1: the provider asks for a second factor itself
-=========================== ====================
-==========================================================================
+Each variable with its default in parentheses:
+
+- ALMONER_HTTPS (0): 1: a proxy terminates TLS; cookies are secure, HSTS is sent, forwarded headers count
+- ALMONER_HOSTS (loopback only): the host names by which the console is reached, separated by spaces
+- ALMONER_DATABASE_URL (SQLite in HOME): postgresql://user:password@host:port/name?sslmode=verify-full
+- ALMONER_IDLE_MINUTES (30): a session ends after so many minutes without a request
+- ALMONER_SESSION_HOURS (10): a session ends so many hours after signing in, even while it is in use
+- ALMONER_SECOND_FACTOR (personal): who needs one: personal, all, none, or roles separated by commas
+- ALMONER_FILE_MIB (8): the largest size of a case's file, in MiB
+- ALMONER_FILE_MEGAPIXELS (40): the largest size of a photo, in megapixels
+- ALMONER_FILES_A_CASE (30): how many files a case may have
+- ALMONER_OIDC_ISSUER (none): the https address of the authority's OpenID Connect provider
+- ALMONER_OIDC_CLIENT (none): the client id at the provider
+- ALMONER_OIDC_SECRET (none): the client secret at the provider
+- ALMONER_OIDC_NAME (OpenID Connect): the provider's name on the sign-in page
+- ALMONER_OIDC_CLAIM (preferred_username): the claim that is compared with the name an administrator entered
+- ALMONER_OIDC_SECOND_FACTOR (0): 1: the provider asks for a second factor itself
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ from almoner.home import Home
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SHORTEST_KEY = 40  # characters
-PROVIDER = "authority"  # of the authority's own sign-in, in addresses and in the database
+PROVIDER = "authority"  # the provider's id, in addresses and in the database
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """The authority's own sign-in."""
+    """The authority's own OpenID Connect provider."""
 
     issuer: str
     client: str
@@ -54,53 +53,55 @@ class Provider:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
+    """The values of the variables, checked."""
+
     https: bool
     hosts: tuple[str, ...]
     idle_minutes: int
     session_hours: int
-    second_factor: str  # empty: not said
+    second_factor: str  # empty: not set
     provider: Provider | None
     file_mib: int
     file_megapixels: int
     files_a_case: int
 
 
-def read(said: Mapping[str, str]) -> Environment:
-    """Raises HomeError for a value that means nothing."""
+def read(variables: Mapping[str, str]) -> Environment:
+    """Read and check the variables. Raises HomeError for an invalid value."""
     return Environment(
-        https=_flag(said, "ALMONER_HTTPS"),
-        hosts=tuple(said.get("ALMONER_HOSTS", "").split()),
-        idle_minutes=_number(said, "ALMONER_IDLE_MINUTES", 30, 24 * 60),
-        session_hours=_number(said, "ALMONER_SESSION_HOURS", 10, 24 * 7),
-        second_factor=said.get("ALMONER_SECOND_FACTOR", "").strip(),
-        provider=_provider(said),
-        file_mib=_number(said, "ALMONER_FILE_MIB", 8, 64),
-        file_megapixels=_number(said, "ALMONER_FILE_MEGAPIXELS", 40, 200),
-        files_a_case=_number(said, "ALMONER_FILES_A_CASE", 30, 1_000),
+        https=_flag(variables, "ALMONER_HTTPS"),
+        hosts=tuple(variables.get("ALMONER_HOSTS", "").split()),
+        idle_minutes=_number(variables, "ALMONER_IDLE_MINUTES", 30, 24 * 60),
+        session_hours=_number(variables, "ALMONER_SESSION_HOURS", 10, 24 * 7),
+        second_factor=variables.get("ALMONER_SECOND_FACTOR", "").strip(),
+        provider=_provider(variables),
+        file_mib=_number(variables, "ALMONER_FILE_MIB", 8, 64),
+        file_megapixels=_number(variables, "ALMONER_FILE_MEGAPIXELS", 40, 200),
+        files_a_case=_number(variables, "ALMONER_FILES_A_CASE", 30, 1_000),
     )
 
 
-def second_factor_of(home: Home | None, said: Mapping[str, str] | None = None) -> str:
-    """Who must have a second factor: what the environment says, else nobody in a demonstration."""
-    setting = (os.environ if said is None else said).get("ALMONER_SECOND_FACTOR", "").strip()
+def second_factor_of(home: Home | None, variables: Mapping[str, str] | None = None) -> str:
+    """Who needs a second factor: as the environment says; by default nobody in a demonstration."""
+    setting = (os.environ if variables is None else variables).get("ALMONER_SECOND_FACTOR", "").strip()
     return setting or ("none" if home is None or home.settings.demo else "personal")
 
 
-def unsafe(said: Environment, home: Home, host: str, debug: bool) -> Iterator[str]:
-    """What must not be so when people outside this machine can reach the console, each in a sentence."""
+def unsafe(environment: Environment, home: Home, host: str, debug: bool) -> Iterator[str]:
+    """The reasons why it is unsafe to serve the console on `host`, each as a sentence."""
     if debug:
         yield "DEBUG is on: it shows settings and data to everybody. Turn it off."
-    if any(name == "*" or name.startswith((".", "*")) for name in said.hosts):
+    if any(name == "*" or name.startswith((".", "*")) for name in environment.hosts):
         yield "ALMONER_HOSTS has a wildcard: write the names by which the console is reached."
     open_to_others = not _is_loopback(host)
-    if open_to_others and not said.https:
+    if open_to_others and not environment.https:
         yield (
             f"{host} can be reached from outside without TLS: put a proxy before the console and set"
             " ALMONER_HTTPS=1."
         )
-    if said.https and not said.hosts:
+    if environment.https and not environment.hosts:
         yield "ALMONER_HTTPS=1 without ALMONER_HOSTS: write the names by which the console is reached."
-    if home.settings.demo and (open_to_others or said.https):
+    if home.settings.demo and (open_to_others or environment.https):
         yield (
             "A demonstration asks for no second factor: it is served on the loopback only. Make an"
             " installation with: almoner init HOME --pack PACK"
@@ -118,29 +119,29 @@ def _key_is_safe(path: Path) -> Iterator[str]:
         yield f"{path} is too short for a key: restore it from the copy that you keep apart."
 
 
-def _provider(said: Mapping[str, str]) -> Provider | None:
-    asked = ("ALMONER_OIDC_ISSUER", "ALMONER_OIDC_CLIENT", "ALMONER_OIDC_SECRET")
-    given = [said.get(name, "").strip() for name in asked]
-    if not any(given):
+def _provider(variables: Mapping[str, str]) -> Provider | None:
+    required = ("ALMONER_OIDC_ISSUER", "ALMONER_OIDC_CLIENT", "ALMONER_OIDC_SECRET")
+    values = [variables.get(name, "").strip() for name in required]
+    if not any(values):
         return None
-    if not all(given):
-        missing = ", ".join(name for name, value in zip(asked, given, strict=True) if not value)
+    if not all(values):
+        missing = ", ".join(name for name, value in zip(required, values, strict=True) if not value)
         raise HomeError(f"Sign-in by OpenID Connect needs {missing} as well.")
-    issuer = urlsplit(given[0])
+    issuer = urlsplit(values[0])
     if issuer.scheme != "https" and not (issuer.scheme == "http" and _is_loopback(issuer.hostname or "")):
         raise HomeError("ALMONER_OIDC_ISSUER must begin with https://.")
     return Provider(
-        issuer=given[0],
-        client=given[1],
-        secret=given[2],
-        name=said.get("ALMONER_OIDC_NAME") or Provider.name,
-        claim=said.get("ALMONER_OIDC_CLAIM") or Provider.claim,
-        asks_second_factor=_flag(said, "ALMONER_OIDC_SECOND_FACTOR"),
+        issuer=values[0],
+        client=values[1],
+        secret=values[2],
+        name=variables.get("ALMONER_OIDC_NAME") or Provider.name,
+        claim=variables.get("ALMONER_OIDC_CLAIM") or Provider.claim,
+        asks_second_factor=_flag(variables, "ALMONER_OIDC_SECOND_FACTOR"),
     )
 
 
 def providers_of(provider: Provider | None) -> dict[str, Any]:
-    """The provider as django-allauth wants it: code flow with PKCE."""
+    """The provider's settings for django-allauth: code flow with PKCE."""
     if provider is None:
         return {}
     app = {
@@ -153,15 +154,15 @@ def providers_of(provider: Provider | None) -> dict[str, Any]:
     return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
 
 
-def _flag(said: Mapping[str, str], name: str) -> bool:
-    value = said.get(name, "0").strip() or "0"
+def _flag(variables: Mapping[str, str], name: str) -> bool:
+    value = variables.get(name, "0").strip() or "0"
     if value not in {"0", "1"}:
         raise HomeError(f"{name} is 0 or 1, not {value!r}.")
     return value == "1"
 
 
-def _number(said: Mapping[str, str], name: str, usual: int, most: int) -> int:
-    value = said.get(name, "").strip() or str(usual)
+def _number(variables: Mapping[str, str], name: str, usual: int, most: int) -> int:
+    value = variables.get(name, "").strip() or str(usual)
     if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= most:
         raise HomeError(f"{name} is a whole number from 1 to {most}, not {value!r}.")
     return int(value)

@@ -1,7 +1,7 @@
-"""Where casework's database and secrets lie: from the home and the environment.
+"""Where casework's database and secrets are: taken from the home folder and the environment.
 
-`ALMONER_HOME` is the installation's folder (set by `almoner.casework.setup`); all other variables are in
-`environment`.
+`ALMONER_HOME` is the installation's folder and is set by `almoner.casework.setup`. All other variables are
+described in `environment`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from almoner.errors import HomeError
 from almoner.home import Home, load
 
-# Of each connection. With SQLite's default of 2 MiB the console reads the same index pages repeatedly.
+# Page cache of each connection. With SQLite's default of 2 MiB, index pages are read again and again.
 CACHE_KIB = 32 * 1024
-# 64 MiB of SQLite's log before a commit checkpoints it. A worker does so in the background (`checkpoints`).
+# Commits checkpoint SQLite's log from 64 MiB on. A worker does so earlier, in the background (`checkpoints`).
 LOG_PAGES = 16 * 1024
 
 SQLITE_OPTIONS = {
@@ -30,20 +30,23 @@ SQLITE_OPTIONS = {
     "timeout": 30,
 }
 
-# Pages ask many small questions: to compile one costs more than it, and to start helpers for it too; pages of
-# an index that is asked all day lie in memory.
+# The console runs many small queries. Compiling them or starting parallel workers costs more than it saves,
+# and the index pages that they read are in memory.
 POSTGRESQL_PLANS = "-c jit=off -c random_page_cost=1.1 -c max_parallel_workers_per_gather=0"
 POSTGRESQL_OPTIONS = {"sslmode", "sslrootcert", "sslcert", "sslkey"}
 
 
 def home_of_environment() -> Home | None:
+    """The installation that `ALMONER_HOME` names; None when it is not set."""
     folder = os.environ.get("ALMONER_HOME")
     return load(Path(folder)) if folder else None
 
 
 def database(home: Home | None) -> dict[str, Any]:
-    """Django's settings of the one database. Without a home: memory, or the test server that the
-    environment names."""
+    """Django's settings of the database.
+
+    Without a home: a database in memory, or the test server that `ALMONER_TEST_DATABASE_URL` names.
+    """
     url = os.environ.get("ALMONER_DATABASE_URL") or (
         None if home else os.environ.get("ALMONER_TEST_DATABASE_URL")
     )
@@ -77,8 +80,8 @@ def _postgresql(url: str) -> dict[str, Any]:
 
 
 def local_zone() -> str:
-    """The machine's own time zone by name. Django wants one and sets the process to it; ours are the
-    machine's times."""
+    """The name of the machine's time zone. Django sets the process to its own zone, but our times are local
+    times."""
     named = os.environ.get("TZ", "").lstrip(":")
     path = str(Path("/etc/localtime").resolve())
     name = named or path.partition("/zoneinfo/")[2] or "UTC"
@@ -89,8 +92,8 @@ def local_zone() -> str:
 
 
 def secret_key(home: Home | None) -> str:
-    """Django's secret key: made on first use, readable by its owner only. Without a home: a new one a
-    process."""
+    """Django's secret key: created on first use, readable by its owner only. Without a home, every process
+    gets a new one."""
     if home is None:
         return secrets.token_urlsafe(50)
     path = home.folder / "secrets" / "django.key"

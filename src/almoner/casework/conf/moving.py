@@ -1,4 +1,4 @@
-"""Moving a process from one installation to another: tests and tools that handle several homes."""
+"""Move a process to another installation, for tests and tools that handle several homes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def move_to(home: Home) -> None:
-    """Point the connection, the vault's key and the secret key at `home`. Nothing happens when they are
-    there already."""
+    """Point the database connection, the vault's key and the secret key at `home`; does nothing when they
+    are already there."""
     target = database(home)
     present = connections["default"].settings_dict
     if (

@@ -1,4 +1,4 @@
-"""Django's settings. Importable as they are: without `ALMONER_HOME` they stand on a database in memory."""
+"""Django's settings. Without `ALMONER_HOME` they use a database in memory, so they can always be imported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
-    "almoner.casework",  # before what brings pages of its own
+    "almoner.casework",  # before apps with templates of their own, so that ours win
     "almoner.casework.api",
     "allauth",
     "allauth.account",
@@ -85,7 +85,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "start"
 LOGOUT_REDIRECT_URL = "sign-in"
-PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600  # seconds: how long the link for a first password works
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600  # seconds for which the link to a first password works
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -100,13 +100,13 @@ PROVIDER = SAID.provider
 ACCOUNT_ADAPTER = "almoner.casework.accounts.signing_in.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FIELDS = ["username*"]
-ACCOUNT_RATE_LIMITS = {"login": None}  # of passwords django-axes counts
+ACCOUNT_RATE_LIMITS = {"login": None}  # django-axes counts wrong passwords
 MFA_ADAPTER = "almoner.casework.accounts.signing_in.SecondFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]  # security keys would need script
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]  # security keys would need JavaScript
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1
 SOCIALACCOUNT_ADAPTER = "almoner.casework.accounts.signing_in.OutsideAdapter"
-SOCIALACCOUNT_LOGIN_ON_GET = True  # a form would be stopped by form-action on its way to the provider
+SOCIALACCOUNT_LOGIN_ON_GET = True  # the form-action policy would block a form that redirects to the provider
 SOCIALACCOUNT_PROVIDERS = environment.providers_of(PROVIDER)
 
 LANGUAGE_CODE = "zh-hans" if HOME and HOME.settings.language.startswith("zh") else "en"
@@ -116,7 +116,7 @@ LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_SECURE = HTTPS
-USE_TZ = False  # an installation's times are its own local times, in the facts as here
+USE_TZ = False  # all times are local times of the installation, as in the facts
 TIME_ZONE = local_zone()
 
 STATIC_URL = "static/"
@@ -136,7 +136,7 @@ FILE_PIXELS = SAID.file_megapixels * 1_000_000
 FILES_A_CASE = SAID.files_a_case
 FILE_UPLOAD_HANDLERS = ["almoner.casework.core.uploads.InMemory"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
-DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # bytes; a batch of events
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # bytes; large enough for a batch of events
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

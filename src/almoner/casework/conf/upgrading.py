@@ -1,4 +1,4 @@
-"""Whether casework's tables are those of this version."""
+"""Check and upgrade the version of casework's tables."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from almoner.errors import HomeError
 
 
 def pending() -> list[str]:
-    """Steps that `migrate` would take."""
+    """The migrations that `migrate` would run."""
     executor = _executor()
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{step.app_label}.{step.name}" for step, _backwards in plan]
 
 
 def unknown() -> list[str]:
-    """Applied migrations that this version has neither as such nor as part of a squashed one."""
+    """Applied migrations that this version does not know, neither by name nor as part of a squashed
+    migration."""
     loader = _executor().loader
     known, applied = loader.disk_migrations or {}, set(loader.applied_migrations or {})
     together = {step for one in known.values() if applied.issuperset(one.replaces) for step in one.replaces}
@@ -28,14 +29,14 @@ def unknown() -> list[str]:
 
 
 def migrate() -> list[str]:
-    """Create or upgrade the tables; gives the steps that were taken."""
+    """Create or upgrade the tables; returns the names of the migrations that were run."""
     steps = pending()
     call_command("migrate", verbosity=0, interactive=False)
     return steps
 
 
 def refuse_other_version(folder: Path) -> None:
-    """Raises HomeError when the tables are not those of this version."""
+    """Raise HomeError when the tables belong to another version of Almoner."""
     if others := unknown():
         raise HomeError(
             f"{folder} was worked on by another version of Almoner: it took the step {others[-1]}, which this"
@@ -49,7 +50,7 @@ def refuse_other_version(folder: Path) -> None:
 
 
 def _executor() -> MigrationExecutor:
-    """Raises HomeError when the database does not answer, or does not let us in."""
+    """Raises HomeError when the database cannot be reached or refuses the connection."""
     try:
         return MigrationExecutor(connection)
     except OperationalError as error:

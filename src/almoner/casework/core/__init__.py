@@ -1,1 +1,1 @@
-"""What every room of casework uses: clocks, audit trail, words, batches."""
+"""Parts that all packages of casework use: clocks, audit trail, wording, batches."""

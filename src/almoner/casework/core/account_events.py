@@ -1,4 +1,4 @@
-"""What an event about an account holds in the audit trail."""
+"""The payloads of audit events about accounts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from almoner.casework.core.event_kinds import EventKind as K
 
 
 class Granted(TypedDict):
-    """What somebody may do."""
+    """A person's rights: role, areas or department, and name at the authority's provider."""
 
     role: str
     areas: list[str]

@@ -1,7 +1,7 @@
-"""The audit trail: append-only, hash-chained, in the transaction of what it tells about.
+"""The audit trail: append-only and hash-chained, written in the transaction of the change that it records.
 
-A link's hash is SHA-256 over the previous hash and the canonical JSON of the event. Database triggers
-refuse update and delete (migration 0002); `verify_chain` finds what went around them.
+An event's hash is SHA-256 over the previous hash and the canonical JSON of the event. Database triggers
+refuse updates and deletions (migration 0002); `verify_chain` detects changes that bypassed them.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ LINK = (
     "system",
     "kind",
     "data",
-)  # what a link is made of, after the hash before it
+)  # the columns that are hashed, after the previous hash
 READ_AT_ONCE = 5_000
 
 
 class HasId(Protocol):
-    """A case as a model's object or as a row: only its id is recorded."""
+    """A case, as a model instance or a row; only its id is recorded."""
 
     @property
     def id(self) -> int | None: ...
@@ -49,17 +49,21 @@ class HasId(Protocol):
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event that is not in the chain yet, of a case or of who may sign in."""
+    """An event to append: about a case, or about an account when `case` is None.
+
+    `system` names the department whose own system acted; `actor_id` is None when no person acted.
+    """
 
     case: HasId | None
     event: TrailEvent
     actor_id: int | None = None
-    system: str | None = None  # the department whose own system acted
+    system: str | None = None
 
 
 @dataclass(frozen=True)
 class ChainCheck:
-    """`broken_at` is the number of the first event that does not fit; none when all do."""
+    """The result of checking the chain: how many events were read, and the number of the first event that is
+    wrong (None: the chain is intact)."""
 
     events: int
     broken_at: int | None
@@ -70,11 +74,13 @@ class ChainCheck:
 
 
 def canonical(value: Mapping[str, Any]) -> str:
+    """The JSON text that is hashed and stored: sorted keys, no spaces, UTF-8."""
     return CANONICAL.encode(value)
 
 
 def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
-    """Add events in this order. Must be called inside the transaction of the change they tell about."""
+    """Append events in the given order, all at time `at`. Call it in the transaction of the change that they
+    record."""
     head, _ = ChainHead.objects.select_for_update().get_or_create(pk=1)
     stored_at = connection.ops.adapt_datetimefield_value(at)
     rows = []
@@ -86,7 +92,7 @@ def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
         who = (event.actor_id, event.system)
         head.hash = _link(previous, head.number, case, at, *who, kind, data)
         rows.append((head.number, case, stored_at, *who, kind, data, previous, head.hash))
-    with connection.cursor() as cursor:  # half the time of a cycle went into making model objects here
+    with connection.cursor() as cursor:  # no model objects: they took half the time of a cycle
         cursor.executemany(
             f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows
         )
@@ -96,13 +102,16 @@ def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
 def _link(previous: str, *fields: object) -> str:
     number, case, at, actor, system, kind, data = fields
     content = {"number": number, "case": case, "at": str(at), "actor": actor, "kind": kind, "data": data}
-    if system is not None:  # older links were made without it
+    if system is not None:  # older events were hashed without this key
         content["system"] = system
     return hashlib.sha256((previous + canonical(content)).encode()).hexdigest()
 
 
 def verify_chain() -> ChainCheck:
-    """Recompute every link from the first on."""
+    """Recompute the hash of every event, from the first to the last.
+
+    The last event is compared with the stored head, so that a chain cut off at its end is detected too.
+    """
     previous, number = FIRST, 0
     rows = CaseEvent.objects.order_by("number").values_list(*LINK, "previous_hash", "hash")
     for *fields, before, held in rows.iterator(READ_AT_ONCE):
@@ -117,17 +126,17 @@ def verify_chain() -> ChainCheck:
 
 
 def looked(user: AbstractBaseUser, case: Case, page: str) -> None:
-    """Record that `user` saw personal data of the case's household."""
+    """Record that `user` saw personal data of the case's household on `page`."""
     looked_at(user, [case], page)
 
 
 def looked_at(user: AbstractBaseUser, cases: Iterable[Case], page: str) -> None:
-    """Record that `user` saw personal data of the households of these cases, on one page."""
+    """Record that `user` saw personal data of these cases' households on `page`."""
     _looks(cases, page, user_id=user.pk)
 
 
 def looked_by_system(department: str, case: Case, page: str) -> None:
-    """Record that the department's own system was given personal data of the case's household."""
+    """Record that the department's own system read personal data of the case's household."""
     _looks([case], page, system=department)
 
 

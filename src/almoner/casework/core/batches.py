@@ -1,4 +1,4 @@
-"""Cutting long lists into pieces that one SQL statement takes."""
+"""Split long lists into batches that fit one SQL statement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of at most `size` items, in order."""
+    """Yield lists of at most `size` items, in order."""
     rest = iter(items)
     while piece := list(islice(rest, size)):
         yield piece

@@ -1,11 +1,10 @@
-"""When something is due, in the working time of the department that acts. Computed once, then stored.
+"""Due times, in the working time of the department that acts. A due time is computed once, then stored.
 
-Times allowed, the weekend and office hours are the pack's terms. A time is taken as of the day on which its
-clock starts; whether a day is worked is said by the weekend and the calendar of that day.
+Time limits, the weekend and office hours are legal terms of the pack. They are taken as of the day on which
+the clock starts. Whether a day is a working day depends on the weekend and the calendar of that day.
 
-`hours` run round the clock. `days` and `working_days` leave out the day on which the clock starts, as
-administrative law counts, and end at the department's closing time: 5 working days from a Friday at 16:00
-end on the next Friday.
+`hours` run around the clock. `days` and `working_days` do not count the first day, as in administrative law,
+and end at the department's closing time: 5 working days from a Friday at 16:00 end on the next Friday.
 """
 
 from __future__ import annotations
@@ -24,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkingDays:
-    """All days but the weekend of the terms. `exceptions` by date: True is a working day, False a day off."""
+    """The set of working days: all days outside the weekend, except `exceptions`.
+
+    `exceptions` maps a date to True (a working day) or False (a day off).
+    """
 
     terms: LegalTerms
     exceptions: Mapping[dt.date, bool] = field(default_factory=dict)
@@ -42,7 +44,10 @@ class WorkingDays:
 
 
 def due_at(start: dt.datetime, amount: int, unit: str, days: WorkingDays, closes: dt.time) -> dt.datetime:
-    """When `amount` of `unit` (hours, days, working_days) that start at `start` have passed."""
+    """The end of a time limit that starts at `start`: `amount` in `unit` (hours, days or working_days).
+
+    `closes` is the closing time on the last day. Raises AlmonerError for another unit.
+    """
     if unit == "hours":
         return start + dt.timedelta(hours=amount)
     if unit == "days":
@@ -53,14 +58,16 @@ def due_at(start: dt.datetime, amount: int, unit: str, days: WorkingDays, closes
 
 
 def nominal_hours(terms: LegalTerms, within: Mapping[str, Any], day: dt.date) -> float:
-    """How long a time allowed is, roughly, in hours as of `day`: what orders levels by urgency."""
+    """The approximate length in hours of the time limit `within` (`amount`, `unit`) on `day`, to compare
+    levels by urgency."""
     return terms.nominal_hours(Term(int(within["amount"]), within["unit"]), day)
 
 
 class Clocks:
-    """Due times by the installation's calendar, terms and departments' hours, remembered for bulk work.
+    """Computes due times from the installation's calendar, legal terms and department hours.
 
-    `closes` has the closing time of departments that have hours of their own, by id.
+    `closes` maps department ids to closing times, for departments with hours of their own. Results are
+    cached, because a cycle computes many.
     """
 
     def __init__(self, days: WorkingDays, closes: Mapping[str, dt.time]) -> None:
@@ -70,7 +77,7 @@ class Clocks:
         self._known: dict[tuple[dt.datetime, int, str, dt.time], dt.datetime] = {}
 
     def due(self, start: dt.datetime, within: Mapping[str, Any], department: str) -> dt.datetime:
-        """When the time `within` is over that starts at `start`, for a department (by id; "" is none)."""
+        """The end of the time limit `within` (`amount`, `unit`) for a department's id; "" for none."""
         closes = self._closes.get(department) or self.terms.office_hours(start.date()).closes
         key = (start, int(within["amount"]), str(within["unit"]), closes)
         if key not in self._known:
@@ -79,13 +86,13 @@ class Clocks:
         return self._known[key]
 
     def due_by_term(self, start: dt.datetime, term: str, department: str = "") -> dt.datetime:
-        """When a term of the pack, such as `appeal`, ends, by its value on the day of `start`."""
+        """The end of a legal term of the pack, such as `appeal`, with its value on the day of `start`."""
         allowed = self.terms.time(term, start.date())
         return self.due(start, {"amount": allowed.amount, "unit": allowed.unit}, department)
 
 
 def installed_clocks() -> Clocks:
-    """The clocks of this installation's tables."""
+    """Clocks with the calendar, legal terms and hours stored in this installation."""
     from almoner.casework.core.legal_terms import installed_terms
     from almoner.casework.models import CalendarDay, Department
 

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What happened; the value is what the trail stores."""
+    """What happened; the value is what the audit trail stores."""
 
-    # What a cycle found.
+    # Results of a cycle.
     OPENED = "opened"
     CARRIED_OVER = "carried_over"
     SIGNAL_RAISED = "signal_raised"
@@ -19,7 +19,7 @@ class EventKind(StrEnum):
     PROPOSAL_CHANGED = "proposal_changed"
     PROPOSAL_CLEARED = "proposal_cleared"
     EVIDENCE_CHANGED = "evidence_changed"
-    # What people did with a case.
+    # Work on a case.
     TAKE = "take"
     ASSIGN = "assign"
     START = "start"
@@ -47,7 +47,7 @@ class EventKind(StrEnum):
     JOINED_TO = "joined_to"
     FILE_ADDED = "file_added"
     FILE_REMOVED = "file_removed"
-    # What households said, and what was asked of registers.
+    # Notices, grievances, walk-in applications and authorisations.
     NOTICE = "notice"
     NOTICE_OPENED = "notice_opened"
     HOUSEHOLD_ACCEPTED = "household_accepted"
@@ -67,7 +67,7 @@ class EventKind(StrEnum):
     REQUEST_SEEN = "request_seen"
     REQUEST_ANSWERED = "request_answered"
     REQUEST_APPEALED = "request_appealed"
-    # What departments did.
+    # Answers of departments.
     LIST_CONFIRMED = "list_confirmed"
     LIST_DOUBTED = "list_doubted"
     LIST_ASKED_AGAIN = "list_asked_again"
@@ -79,7 +79,7 @@ class EventKind(StrEnum):
     REFERRAL_DONE = "referral_done"
     REFERRAL_RETURN = "referral_return"
     AREA_ANSWERED = "area_answered"
-    # Who may sign in.
+    # Accounts.
     USER_MADE = "user_made"
     USER_CHANGED = "user_changed"
     USER_OFF = "user_off"
@@ -90,5 +90,5 @@ class EventKind(StrEnum):
 
     @classmethod
     def read(cls, stored: str) -> EventKind | None:
-        """The kind that is stored so; none for one that only a newer version knows."""
+        """The kind with this stored value; None for a kind that only a newer version knows."""
         return cls(stored) if stored in cls._value2member_map_ else None

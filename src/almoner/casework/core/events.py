@@ -1,9 +1,8 @@
-"""What an event of each kind holds in the audit trail.
+"""The payload of each kind of event in the audit trail.
 
-An event is a dictionary with its `kind` and, beside it, the payload that is stored as JSON; no payload holds
-personal data of residents. Type checkers compare the payload with the kind: `FileRemoved(kind=
-EventKind.FILE_REMOVED, file=reference, note=why)`. Times and dates are ISO 8601; `from` and `to` are states
-before and after.
+An event is a dictionary of its `kind` and its payload, which is stored as JSON. No payload holds personal
+data of residents. Type checkers compare payload and kind: `FileRemoved(kind=EventKind.FILE_REMOVED,
+file=reference, note=why)`. Times and dates are ISO 8601; `from` and `to` are the states before and after.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from almoner.casework.core.event_kinds import EventKind as K
 
 
 class Found(TypedDict):
-    """Keys of every event of a cycle: the change's outbox position, date and key, and the pack's hash."""
+    """The keys of all events of a cycle: the change's outbox position, date and key, and the pack's hash."""
 
     seq: int
     as_of: str
@@ -25,7 +24,7 @@ class Found(TypedDict):
 
 
 class NewEvidence(TypedDict):
-    """Why there is something new: a signal that is new, again or more urgent, or a proposal."""
+    """What is new: a signal that is raised, raised again or more urgent, or a proposal."""
 
     what: Literal["new", "again", "more_urgent", "proposal"]
     cleared_on: NotRequired[str]
@@ -71,7 +70,7 @@ class EvidenceWithdrawn(TypedDict):
 
 
 class ProposalRaised(Found):
-    """`amount` is in `unit`; none for a question to a person."""
+    """`amount` is in `unit`; both are None for a question to a person."""
 
     kind: Literal[K.PROPOSAL_RAISED]
     programme: str
@@ -80,7 +79,7 @@ class ProposalRaised(Found):
 
 
 class Amounts(TypedDict):
-    """What a proposal amounts to now and before, in `unit`, and the state of its referral."""
+    """The amount of a proposal before and after the change, in `unit`, and the state of its referral."""
 
     programme: str
     amount: float | None
@@ -108,7 +107,7 @@ FromTo = TypedDict("FromTo", {"from": str, "to": str})
 
 
 class StepData(FromTo):
-    """What every move of a person holds: the states, who has the case after it, and a note."""
+    """The keys of every step that a person takes: the states, the assignee afterwards, and a note."""
 
     assignee: int | None
     note: NotRequired[str]
@@ -141,14 +140,14 @@ class MovedData(StepData):
 
 
 class GivenTogether(StepData):
-    """One of several cases (`together`) that were given to one person at once."""
+    """One of several cases (`together`) that were assigned to one person at once."""
 
     kind: Literal[K.TAKE, K.ASSIGN]
     together: int
 
 
 class EndDecided(StepData):
-    """A case's end, asked for or decided, with the reason of a dismissal."""
+    """The end of a case, requested or decided, with the reason for a dismissal."""
 
     kind: OutcomeKind
     outcome: str
@@ -172,7 +171,7 @@ class VisitMade(StepData):
 
 
 class MoneyAsked(StepData):
-    """`asked`: amount and unit by the reference of each referral."""
+    """`asked` gives the amount and unit for the reference of each referral."""
 
     kind: MoneyKind
     asked: Mapping[str, str]
@@ -207,7 +206,7 @@ class FileRemoved(TypedDict):
 
 
 class NoticeMade(TypedDict):
-    """`told`: of how many signals."""
+    """`told` is the number of signals that the notice names."""
 
     kind: Literal[K.NOTICE]
     notice: str
@@ -245,7 +244,7 @@ class GrievanceAnswered(FromTo):
 
 
 class AuthorisationAsked(TypedDict):
-    """How many adults were `asked`, and how many `others` live in the household."""
+    """`asked` is the number of adults; `others` the number of other household members."""
 
     kind: Literal[K.AUTHORISATION_ASKED]
     authorisation: str
@@ -255,7 +254,7 @@ class AuthorisationAsked(TypedDict):
 
 
 class ConsentSaid(TypedDict):
-    """`consent` is the record's key, `text` the SHA-256 of what was agreed to."""
+    """`consent` is the id of the consent; `text` the SHA-256 of the text that was agreed to."""
 
     kind: ConsentKind
     authorisation: str
@@ -279,7 +278,7 @@ class RequestAnswered(TypedDict):
 
 
 class RequestAppealed(TypedDict):
-    """`first` is the request whose answer is appealed against."""
+    """`first` is the reference of the application whose answer is appealed against."""
 
     kind: Literal[K.REQUEST_APPEALED]
     request: str

@@ -1,4 +1,4 @@
-"""The installation's inbox of events, opened once a process."""
+"""The installation's inbox of events, opened once for each process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class NoInstallation(HomeError):  # noqa: N818 - a state of the server, no fault
 
 
 def home() -> Home:
-    """The installation that this process serves. Raises NoInstallation."""
+    """The installation that this process serves. Raises NoInstallation when there is none."""
     found = home_of_environment()
     if found is None:
         raise NoInstallation("This server serves no installation. Start it with: almoner serve HOME")
@@ -25,7 +25,7 @@ def home() -> Home:
 
 
 def inbox() -> Inbox:
-    """The installation's inbox, opened once a process."""
+    """The installation's inbox, opened once for each process."""
     place = home()
     return _inbox(place.folder.resolve(), place.vault_key.resolve())
 

@@ -1,4 +1,4 @@
-"""The legal terms of the pack in use, as casework's own tables hold them, and their values in words."""
+"""The legal terms of the pack in use, as stored in casework's tables, and their values in words."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from almoner.errors import AlmonerError
 from almoner.policy.authoring.references import standing
 from almoner.policy.model.legal_terms import WEEKDAYS, LegalTerm, LegalTerms, LevelName, TermValue
 
-TERM = "term"  # the kind of rule
+TERM = "term"  # kind of a legal term in the table of rules
 
 
 def rule_body(term: LegalTerm) -> dict[str, Any]:
-    """A term as it is kept in the table of rules."""
+    """A legal term as the JSON body of a row in the table of rules."""
     values = [
         {
             "area": "",
@@ -34,7 +34,8 @@ def rule_body(term: LegalTerm) -> dict[str, Any]:
 
 
 def installed_terms() -> LegalTerms:
-    """The terms of the pack in use. Raises AlmonerError where no pack with terms has been copied here."""
+    """The legal terms of the pack in use. Raises AlmonerError when no pack with terms has been copied
+    here."""
     found = dict(Rule.objects.filter(kind=TERM).values_list("key", "body"))
     if not found:
         raise AlmonerError("No pack with terms is in use here. Run `almoner upgrade` for this installation.")
@@ -42,7 +43,7 @@ def installed_terms() -> LegalTerms:
 
 
 def level_names() -> dict[str, LevelName]:
-    """The levels of the pack in use, by id, the most urgent first; none where no pack is in use."""
+    """The levels of the pack in use by id, the most urgent first; empty when no pack is in use."""
     body = Rule.objects.filter(kind=TERM, key="levels").values_list("body", flat=True).first()
     return {} if body is None else LegalTerms({"levels": _term("levels", body)}).every_level()
 
@@ -56,7 +57,7 @@ def _term(key: str, body: Mapping[str, Any]) -> LegalTerm:
 
 
 def said(value: Any) -> str:
-    """A term's value in the language that is active."""
+    """A term's value in words, in the active language."""
     if isinstance(value, Mapping):
         opens = value.get("opens")
         return f"{opens}–{value['closes']}" if opens else words.within(value)
@@ -72,5 +73,5 @@ def _said_name(name: Any) -> str:
 
 
 def said_weekend(terms: LegalTerms, day: dt.date) -> str:
-    """The days of the week that are not worked, by name."""
+    """The names of the weekend's days."""
     return _(", ").join(str(NAMES_OF_WEEKDAYS[number]) for number in sorted(terms.weekend(day)))

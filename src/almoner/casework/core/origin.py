@@ -1,4 +1,4 @@
-"""Where a request comes from."""
+"""The network address that a request comes from."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Whose tries are counted. Behind TLS our own proxy stands before us, and it adds the last entry."""
+    """The client's address, for limits on attempts. Behind TLS it is the last forwarded entry, which our
+    proxy adds."""
     forwarded = request.headers.get("X-Forwarded-For", "") if settings.HTTPS else ""
     return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))

@@ -1,4 +1,4 @@
-"""What a person is told instead of an action."""
+"""Errors that tell a person why an action was refused."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from django.utils.translation import gettext as _
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer
-    """The action cannot be done now; the text says why."""
+    """The action cannot be carried out now; the text says why."""
 
 
 class Stale(Refused):
-    """Somebody else changed the record since the page was shown."""
+    """Somebody else has changed the record since the page was shown."""
 
     def __init__(self) -> None:
         super().__init__(

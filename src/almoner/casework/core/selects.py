@@ -1,5 +1,7 @@
-"""Selects with many options, rendered at once. Django renders a template for each option, which takes a third
-of the time of a page with some hundred."""
+"""Selects with many options, rendered in one step.
+
+Django renders a template for each option, which took a third of the time of a page with several hundred.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from django.utils.safestring import SafeString
 
 
 class QuickSelect(forms.Select):
-    """The same markup as Django's."""
+    """A select with the same markup as Django's."""
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None

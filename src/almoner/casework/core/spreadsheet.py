@@ -1,4 +1,5 @@
-"""CSV that spreadsheets open without harm: UTF-8 with its mark, and no cell that is taken for a formula."""
+"""CSV that is safe to open in spreadsheets: UTF-8 with a byte order mark, and no cell that is read as a
+formula."""
 
 from __future__ import annotations
 
@@ -11,14 +12,14 @@ MARK = "\ufeff"
 
 
 class _Echo:
-    """A file that gives back what is written."""
+    """A file object that returns what is written to it."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The lines of a file with this head."""
+    """Yield the lines of a CSV file with the header `head`."""
     writer = csv.writer(_Echo())
     yield MARK + str(writer.writerow([harmless(cell) for cell in head]))
     for row in rows:

@@ -1,4 +1,4 @@
-"""A due time as people see it: the date, how long is left, and how far the time has run."""
+"""Due times for people to read: the date, and how much time is left or overdue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ SOON = dt.timedelta(days=2)
 
 @dataclass(frozen=True)
 class ClockView:
-    """`tone` is over, soon, calm, held or none; the text says the same, so colour is never alone."""
+    """A due time with its text. `tone` is over, soon, calm, held or none and sets the colour; the text says
+    the same."""
 
     due: dt.datetime | None
     text: str
@@ -23,6 +24,7 @@ class ClockView:
 
 
 def clock(record: Case | Referral, now: dt.datetime) -> ClockView:
+    """The clock of a case or referral at `now`."""
     if isinstance(record, Case) and not record.is_open:
         return ClockView(None, _("Ended"), "none")
     if isinstance(record, Case) and record.is_held(now.date()):
@@ -31,7 +33,7 @@ def clock(record: Case | Referral, now: dt.datetime) -> ClockView:
 
 
 def clock_of(due: dt.datetime | None, now: dt.datetime) -> ClockView:
-    """The clock of a due time alone."""
+    """The clock of a due time (None: no clock runs)."""
     if due is None:
         return ClockView(None, _("No clock runs"), "none")
     if due < now:

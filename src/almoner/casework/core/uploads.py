@@ -1,5 +1,7 @@
-"""Uploaded files stay in memory, so that none is written to a disk in clear. Of a file that is too large only
-the beginning is read."""
+"""Keep uploaded files in memory, so that nothing is written to disk unencrypted.
+
+Of a file that is too large only the beginning is kept.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,8 @@ from django.core.files.uploadhandler import FileUploadHandler
 
 
 class InMemory(FileUploadHandler):
+    """Upload handler that keeps at most `settings.FILE_BYTES` of a file, in memory."""
+
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         self._kept, self._size = BytesIO(), 0

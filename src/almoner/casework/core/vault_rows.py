@@ -1,4 +1,4 @@
-"""The vault's rows in casework's database, and reading a household's members back."""
+"""Store the vault's sealed identities in casework's database, and read household members back."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ from almoner.registry.vault import SealedIdentity, Vault, open_vault
 COLUMNS = SealedIdentity._fields
 CLEAR = ("number", "name", "phone", "address")
 KEPT_WHERE_NEW_IS_NONE = COLUMNS[2:]
-WRITER_CACHE_KIB = 256 * 1024  # blind indexes are spread at random over the whole index
-FIRST_LOAD = 100_000  # persons; from so many on, indexes are built at the end
+WRITER_CACHE_KIB = 256 * 1024  # rows are spread over the whole index, because blind indexes are random
+FIRST_LOAD = 100_000  # persons; from this number on, indexes are built after loading
 
 
 class DjangoIdentityStore:
-    """`almoner.registry.vault.IdentityStore` on the table of `Identity`."""
+    """Implements `almoner.registry.vault.IdentityStore` on the table of `Identity`."""
 
     @contextmanager
     def expecting(self, persons: int) -> Iterator[None]:
-        """Writes of so many persons follow. A first load is one transaction that builds the indexes last:
-        four times as fast."""
+        """Prepare for writing `persons` identities within this context.
+
+        A first load into SQLite runs in one transaction and builds the indexes last, which is four times as
+        fast.
+        """
         first = persons >= FIRST_LOAD and connection.vendor == "sqlite" and not Identity.objects.exists()
         if not first:
             yield
@@ -45,7 +48,8 @@ class DjangoIdentityStore:
                 cursor.execute(str(index.create_sql(Identity, editor)))
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
-        """Insert or update by `person_id`, in one transaction; a field that is None keeps what is stored."""
+        """Insert or update by `person_id`, in one transaction; a field that is None keeps its stored
+        value."""
         with connection.cursor() as cursor:
             if connection.vendor == "sqlite":
                 cursor.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
@@ -53,7 +57,7 @@ class DjangoIdentityStore:
                 cursor.executemany(_upsert(), identities)
 
     def discard_above(self, person_id: int) -> None:
-        """Forget persons with a larger id: left behind by a delivery that never committed."""
+        """Delete persons with a larger id, which a delivery left behind that was never committed."""
         Identity.objects.filter(person_id__gt=person_id).delete()
 
 
@@ -69,7 +73,7 @@ def _upsert() -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """One resident in clear. Whoever shows one must record it (`almoner.casework.core.audit.looked`)."""
+    """One resident in clear. Callers that show one must record it (`almoner.casework.core.audit.looked`)."""
 
     person_id: int
     number: str | None
@@ -78,12 +82,14 @@ class Person:
     address: str | None
 
     def __repr__(self) -> str:
-        return f"Person({self.person_id})"  # never the rest: a repr ends up in logs
+        return f"Person({self.person_id})"  # no personal data: a repr ends up in logs
 
 
 def people(household_id: int, fields: Collection[str] = CLEAR) -> list[Person]:
-    """The members of a household that has a case, `fields` of them in clear, by person id. Raises
-    VaultError without the key."""
+    """The members of a household that has a case, ordered by person id, with `fields` decrypted.
+
+    Other fields are None. Raises VaultError without the key.
+    """
     members = (
         HouseholdMember.objects.filter(household_id=household_id).order_by("person_id").values("person_id")
     )
@@ -93,7 +99,8 @@ def people(household_id: int, fields: Collection[str] = CLEAR) -> list[Person]:
 
 
 def people_of(households: Iterable[int]) -> dict[int, list[Person]]:
-    """The members of some households, in clear, with two queries."""
+    """The members of several households in clear, by household id; two queries. Raises VaultError without
+    the key."""
     members = list(HouseholdMember.objects.filter(household_id__in=set(households)).order_by("person_id"))
     vault = opened_vault(str(settings.VAULT_KEY))
     rows = Identity.objects.filter(person_id__in=[member.person_id for member in members])
@@ -107,18 +114,21 @@ def people_of(households: Iterable[int]) -> dict[int, list[Person]]:
 
 @lru_cache(maxsize=2)
 def opened_vault(path: str) -> Vault:
+    """The vault for the key file at `path`, opened once."""
     return open_vault(Path(path))
 
 
 def _open(vault: Vault, row: Identity, fields: Collection[str] = CLEAR) -> Person:
-    """What is not asked for stays sealed."""
+    """Decrypt `fields` only; all other fields stay None."""
     opened = (vault.open(row.person_id, f, getattr(row, f)) if f in fields else None for f in CLEAR)
     return Person(row.person_id, *opened)
 
 
 def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
-    """Replace the members of each household named in `rows` of (household_id, person_id, as_of). Where
-    nobody came, left or was told of anew, nothing is written."""
+    """Replace the members of each household in `rows`; a row is (household_id, person_id, as_of).
+
+    Households whose members have not changed are not written.
+    """
     delivered: dict[int, set[tuple[int, dt.date]]] = {}
     for household, person, as_of in rows:
         delivered.setdefault(household, set()).add((person, as_of))

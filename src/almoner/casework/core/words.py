@@ -1,4 +1,4 @@
-"""Numbers, units, dates and names as people read them, in the language that is active."""
+"""Numbers, units, dates and names for people to read, in the active language."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from almoner.policy.model.terms import Words, say
 
 
 def in_language(words: Words | str | None) -> str:
+    """A text in the active language; "" for None."""
     if words is None:
         return ""
     return words if isinstance(words, str) else say(words, get_language() or "en")
 
 
 def number(value: object) -> str:
-    """Groups of thousands by comma in both languages; at most two decimals, none where there are none."""
+    """A number with thousands separated by commas, and up to two decimals when it is not whole.
+
+    None gives "unknown", a boolean yes or no, a date the date in words.
+    """
     if value is None or value == "":
         return _("unknown")
     if isinstance(value, bool):
@@ -33,8 +37,10 @@ def number(value: object) -> str:
 
 
 def unit(code: str | None, count: object = None, named: Mapping[str, Words] | None = None) -> str:
-    """A unit of a pack, such as ``CNY/person/month``, in words: ours, else those that the pack `named`,
-    else as written."""
+    """A unit of the pack, such as ``CNY/person/month``, in words.
+
+    Words come from our own list, else from `named`, else the code itself is shown.
+    """
     if not code or code == "1":
         return ""
     base, *per = str(code).split("/")
@@ -61,7 +67,7 @@ def _per(code: str) -> str:
 
 
 def quantity(value: object, code: str | None, named: Mapping[str, Words] | None = None) -> str:
-    """A number with its unit: "1,200 CNY a month". Money that is not whole has two decimals."""
+    """A number with its unit: "1,200 CNY a month". Amounts of money that are not whole have two decimals."""
     if value is None or isinstance(value, bool) or not unit(code):
         return number(value)
     whole = not isinstance(value, float | Decimal) or value == int(value)
@@ -70,7 +76,7 @@ def quantity(value: object, code: str | None, named: Mapping[str, Words] | None 
 
 
 def size(count: int) -> str:
-    """Of a file, from its bytes."""
+    """A file's size in words; `count` is in bytes."""
     return (
         f"{number(round(count / 1024**2, 1))} MiB"
         if count >= 1024**2
@@ -79,13 +85,14 @@ def size(count: int) -> str:
 
 
 def is_money(code: str | None) -> bool:
-    """A base of three capitals is a currency (ISO 4217)."""
+    """Whether the unit is money: its base has three capital letters, as currency codes of ISO 4217 have."""
     base = str(code).split("/")[0]
     return len(base) == 3 and base.isalpha() and base.isupper()
 
 
 def day(value: object) -> str:
-    """A date (or ISO text of one) in the form of the language; what is no date stays as it is."""
+    """A date, or a date as ISO text, in the format of the active language; other text is returned
+    unchanged."""
     if isinstance(value, str):
         try:
             value = dt.date.fromisoformat(value[:10])
@@ -95,20 +102,22 @@ def day(value: object) -> str:
 
 
 def short_day(value: dt.date) -> str:
-    """Day and month, for the foot of a chart."""
+    """Day and month, for the axis of a chart."""
     return date_format(value, "n月j日" if (get_language() or "").startswith("zh") else "j M")
 
 
 def month(value: dt.date) -> str:
+    """Month and year."""
     return date_format(value, "Y年n月" if (get_language() or "").startswith("zh") else "M Y")
 
 
 def moment(value: dt.datetime) -> str:
+    """Date and time."""
     return f"{date_format(value, 'DATE_FORMAT')} {value:%H:%M}"
 
 
 class LevelText(str):
-    """A level's name as people read it; `colour` is what the pack gives it, or empty."""
+    """The name of a level, with the `colour` that the pack gives it (empty: none)."""
 
     colour = ""
 
@@ -120,11 +129,12 @@ class LevelText(str):
 
 
 def level(code: str, named: Mapping[str, LevelName]) -> LevelText:
-    """A level by the names of the pack in use; one that it does not know as written."""
+    """The name of a level in the pack in use; an unknown level is shown by its code."""
     known = named.get(code)
     return LevelText.of(in_language(known.label), known.colour) if known else LevelText.of(code, "")
 
 
 def within(term: Mapping[str, Any]) -> str:
+    """A time limit (`amount`, `unit`) in words."""
     known = {"hours": _("hours"), "days": _("days"), "working_days": _("working days")}
     return f"{number(term['amount'])} {known[term['unit']]}"

@@ -1,4 +1,4 @@
-"""The map of Today: open cases by area, each area a link to its list. Somebody sees the own areas only."""
+"""The map on Today: open cases by area, each area linked to its list. Users see their own areas only."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from almoner.casework.accounts.access import Someone
 
 SHADES = 5
-ByArea = dict[str, tuple[int, int]]  # open cases, and those over their time
-MARGIN = 6.0  # units of the map around what is shown
+ByArea = dict[str, tuple[int, int]]  # by area code: open cases, overdue cases
+MARGIN = 6.0  # space around the areas shown, in units of the map
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """One area with its open cases. `shade` is 0 (none) to `SHADES`; `address` is empty where the queue
-    has no such filter for the user."""
+    """One area of the map with its open cases.
+
+    `shade` runs from 0 (no cases) to `SHADES`. `address` is empty when the user's queue has no filter for
+    the area.
+    """
 
     code: str
     name: str
@@ -42,24 +45,29 @@ class Place:
 
 @dataclass(frozen=True)
 class Map:
-    """`box` is the view box (left, top, width, height); empty where no area on the map has an outline."""
+    """The areas of the map; `box` is the SVG view box (left, top, width, height), empty without any
+    outline."""
 
     places: list[Place]
     box: str
-    letters: float  # height of the figures in the drawing
+    letters: float  # font size of the numbers, in units of the map
 
     @property
     def small(self) -> float:
-        """Height of the names."""
+        """The font size of the names, in units of the map."""
         return round(self.letters * 0.6, 1)
 
     @property
     def drawn(self) -> list[Place]:
+        """The areas that have an outline."""
         return [place for place in self.places if place.outline is not None]
 
 
 def shown(membership: Membership, by_area: ByArea) -> Map | None:
-    """The areas that have outlines (else those of the top level), and the other areas with cases."""
+    """The map for a member: areas with an outline (else the top level), and other areas with cases.
+
+    None when there is nothing to show.
+    """
     areas = Areas()
     outlines = AreaOutline.objects.in_bulk()
     found = _in_units(by_area, areas, outlines.keys() or areas.tops())
@@ -86,14 +94,15 @@ def shown(membership: Membership, by_area: ByArea) -> Map | None:
 
 
 def counted(user: Someone, now: dt.datetime) -> ByArea:
-    """Open cases, and those over their time, by their own area; of what somebody may see, all of them."""
+    """Open and overdue cases by area code, for all cases that the user may see."""
     rows = cases_of(user).filter(OPEN).order_by().values_list("area")
     found = rows.annotate(cases=Count("*"), overdue=Count("due_at", filter=Q(due_at__lt=now)))
     return {area: (cases, overdue) for area, cases, overdue in found}
 
 
 def _in_units(by_area: ByArea, areas: Areas, units: Iterable[str]) -> ByArea:
-    """By the smallest of `units` that the area lies in; what lies in none stays where it is."""
+    """Sum the counts by the smallest of `units` around each area; areas outside all units keep their own
+    code."""
     known, cases, overdue = set(units), Counter[str](), Counter[str]()
     for area, (count, late) in by_area.items():
         unit = next((code for code in areas.above(area) if code in known), area)
@@ -107,7 +116,7 @@ def _shade(cases: int, most: int) -> int:
 
 
 def _links(choices: Iterable[Choice]) -> dict[str, str]:
-    """The list of each area that the filter of the queue offers."""
+    """The queue's address for each area that its filter offers, by area code."""
     codes = (
         code
         for value, inside in choices

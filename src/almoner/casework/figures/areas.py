@@ -1,4 +1,5 @@
-"""Areas by name: where a case is, and the areas to choose from. A code without a name stands for itself."""
+"""Areas by name, for showing where a case is and for choosing an area. Areas without a name are shown by
+code."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ Choice = tuple[str, str | list[Option]]
 
 
 class Areas:
-    """All areas, read once, with names in the language that is active."""
+    """All areas, read once, with names in the active language."""
 
     def __init__(self) -> None:
         self._parent: dict[str, str] = {}
@@ -30,8 +31,8 @@ class Areas:
             self._within[parent].append(code)
 
     def name(self, code: str) -> str:
-        """The area's name with that of the area around it, unless that is the whole: "Willow Village, Long
-        Town"."""
+        """The area's name with that of the enclosing area, as in "Willow Village, Long Town". The top area
+        is left out."""
         named = self._names.get(code, code)
         parent = self._parent.get(code, "")
         if not parent or not self._parent.get(parent):
@@ -43,7 +44,7 @@ class Areas:
         return self._names.get(code, code)
 
     def above(self, code: str) -> list[str]:
-        """`code` and every area around it."""
+        """`code` and the codes of all enclosing areas, the innermost first."""
         found: list[str] = []
         while code and code not in found:
             found.append(code)
@@ -51,18 +52,22 @@ class Areas:
         return found
 
     def below(self, code: str) -> list[str]:
-        """`code` and every area within it."""
+        """`code` and the codes of all areas inside it."""
         return [code, *(found for child in self._within.get(code, ()) for found in self.below(child))]
 
     def choices(self, prefixes: Sequence[str], codes: Callable[[], Iterable[str]]) -> list[Choice]:
-        """What somebody with these areas may choose, in groups; `codes` where no area has a name."""
+        """The areas that a member with these prefixes may choose, as options in groups.
+
+        `codes` is called for the options when no area has a name.
+        """
         offered = [self._choice(top, prefixes) for top in self.tops()]
         if not self._names:
             offered = [(code, code) for code in codes() if _covered(code, prefixes)]
         return [choice for choice in offered if choice[1]]
 
     def tops(self) -> Iterator[str]:
-        """The areas under the whole; the whole itself is no choice, for it leaves nothing out."""
+        """The areas directly below the root. The root itself is no choice, because it would filter
+        nothing."""
         for root in (code for code in self._names if self._parent[code] not in self._names):
             yield from self._within.get(root) or [root]
 

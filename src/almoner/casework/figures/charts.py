@@ -1,8 +1,7 @@
-"""Charts as SVG, drawn on the server: no script, they print, and beside each stands the table of what it
-shows.
+"""Charts as SVG, drawn on the server: they need no script, can be printed, and have a table beside them.
 
-A picture is kept by what it shows and in which language, so that the same figures are drawn once. Colours
-are of the Government Analysis Function's palette.
+Pictures are cached by content and language, so that the same figures are drawn once. The colours are from
+the palette of the UK Government Analysis Function.
 """
 
 from __future__ import annotations
@@ -25,18 +24,17 @@ from almoner.casework.core import words
 BLUE, TEAL, PLUM, ORANGE = "#12436D", "#28A197", "#801650", "#F46A25"
 INK = "#0b0c0c"
 FONT = "Noto Sans, Noto Sans CJK SC, Noto Sans SC, sans-serif"
-WIDTH, KEPT = 330, 24 * 3600  # units of a drawing, so that it is readable on a phone; seconds
+WIDTH, KEPT = 330, 24 * 3600  # width in drawing units, readable on a phone; seconds in the cache
 
-PARTS = re.compile(
-    r' (?:role|aria-[a-z]+)="[^"]*"'
-)  # the picture is one image with one name; its parts have none
+# For screen readers a chart is one image with one label, so its parts must have none.
+PARTS = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 
 Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture and its table. `label` says in a sentence what is seen."""
+    """A picture and its table. `label` describes in a sentence what the picture shows."""
 
     label: str
     svg: SafeString
@@ -47,7 +45,7 @@ class Chart:
 def columns(
     label: str, of: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[int]]], unit: str
 ) -> Chart:
-    """Grouped columns over time: each row has its time and a count for each of `names` (at most four)."""
+    """Grouped columns over time. Each row is (time, a count for each of `names`); at most four names."""
     data = [
         {"at": at, "name": name, "count": count}
         for at, counts in rows
@@ -73,7 +71,7 @@ def columns(
 
 
 def bars(label: str, of: str, unit: str, rows: Sequence[tuple[str, int, bool]]) -> Chart:
-    """A bar a group with its count written behind it; those that are `True` stand out by colour."""
+    """One bar for each row (name, count, highlighted), with the count behind it."""
     data = [
         {"name": name, "count": count, "text": words.number(count), "out": out} for name, count, out in rows
     ]
@@ -95,7 +93,7 @@ def bars(label: str, of: str, unit: str, rows: Sequence[tuple[str, int, bool]]) 
 
 @dataclass(frozen=True)
 class Share:
-    """A share of a group with its interval, from 0 to 1."""
+    """A group's share with its confidence interval, from 0 to 1."""
 
     name: str
     value: float
@@ -104,7 +102,7 @@ class Share:
 
 
 def shares(label: str, of: str, unit: str, found: Sequence[Share], whole: float | None = None) -> Chart:
-    """A point a group with its interval; a line where the share of all is."""
+    """A point with its interval for each group, and a line at the share of all groups together (`whole`)."""
     data = [{"name": s.name, "value": s.value, "low": s.low, "high": s.high} for s in found]
 
     def draw(alt: Any) -> Any:
@@ -129,11 +127,12 @@ def shares(label: str, of: str, unit: str, found: Sequence[Share], whole: float 
 
 
 def percent(share: float) -> str:
+    """A share from 0 to 1 as a percentage."""
     return f"{100 * share:.0f} %"
 
 
 def _thinned(alt: Any, labels: Sequence[str]) -> Any:
-    """Every third label, counted from the last: all of them do not fit."""
+    """Label every third value, counted from the last, because not all labels fit."""
     return alt.Axis(values=list(labels[::-1][::3]), labelAngle=0, ticks=False)
 
 
@@ -143,7 +142,7 @@ def _colour(alt: Any, names: Sequence[str]) -> Any:
 
 
 def _room(alt: Any, data: Sequence[dict[str, Any]]) -> Any:
-    """A scale with room behind the longest bar for its count."""
+    """A scale that leaves room for the count behind the longest bar."""
     return alt.Scale(domain=[0, max(1.3 * max((row["count"] for row in data), default=0), 1)])
 
 
@@ -159,7 +158,7 @@ def _picture(label: str, content: Any, draw: Callable[[Any], Any]) -> SafeString
 
 
 def _drawn(draw: Callable[[Any], Any]) -> str:
-    import altair as alt  # a second to import: who asks for no chart does not wait
+    import altair as alt  # takes a second to import, so only pages with charts pay for it
     import vl_convert
 
     fonts: dict[str, Any] = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 14, "titleFontSize": 14}
@@ -176,5 +175,5 @@ def _drawn(draw: Callable[[Any], Any]) -> str:
 
 
 def warm_up() -> None:
-    """Draw something once: the first drawing of a process takes seconds."""
+    """Draw a small chart, because the first drawing of a process takes seconds."""
     bars("", "", "", [("", 1, False)])

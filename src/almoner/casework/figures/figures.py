@@ -1,4 +1,4 @@
-"""Figures of the cases that somebody may see, over time and by how late they are. Counted by the database."""
+"""Figures of the cases that a user may see: over time, and by how late they are. The database counts them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 WEEKS, WEEK = 12, dt.timedelta(weeks=1)
 KINDS = ("opened", "ended")
-KEPT = "weeks"  # the row of `Tallied` that says when weeks were kept
-LATENESS = {  # by name: what it is called, and whether its time is over
+KEPT = "weeks"  # the row of `Tallied` that says when the weekly counts were stored
+LATENESS = {  # by name: label, and whether these cases are overdue
     "over_long": (gettext_lazy("Over by more than 14 days"), True),
     "over_weeks": (gettext_lazy("Over by 8 to 14 days"), True),
     "over_days": (gettext_lazy("Over by up to 7 days"), True),
@@ -36,7 +36,7 @@ COUNTED = ("over_weeks", "over_days", "due_week", "no_clock")
 
 
 def lateness(now: dt.datetime) -> dict[str, Q]:
-    """A condition on open cases for each of `LATENESS`; each case is in one of them."""
+    """A filter on open cases for each name in `LATENESS`; together they cover every case once."""
     week = dt.timedelta(days=7)
     return {
         "over_long": Q(due_at__lt=now - 2 * week),
@@ -49,8 +49,10 @@ def lateness(now: dt.datetime) -> dict[str, Q]:
 
 
 def larger(found: Mapping[str, int], every: int, late: int) -> dict[str, int]:
-    """Those of `LATENESS` that are not in `COUNTED`: what is left of all open cases, of which `late` are
-    over their time."""
+    """The counts of `LATENESS` that are not in `COUNTED`, computed as the remainder of all open cases.
+
+    `every` is the number of open cases, `late` the number of overdue ones.
+    """
     return {
         "over_long": late - found["over_weeks"] - found["over_days"],
         "due_later": every - late - found["due_week"] - found["no_clock"],
@@ -58,10 +60,10 @@ def larger(found: Mapping[str, int], every: int, late: int) -> dict[str, int]:
 
 
 def waiting(counted: Mapping[str, int]) -> Chart:
-    """What waits, by how late it is; of counts by the names of `LATENESS`."""
+    """A chart of open cases by how late they are; `counted` has a count for each name in `LATENESS`."""
     rows = [(str(label), counted[name], over) for name, (label, over) in LATENESS.items()]
     late = sum(count for _name, count, over in rows if over)
-    label = _("What waits, by how late it is: %(late)s of %(all)s cases are over their time.") % {
+    label = _("Open cases by how late they are: %(late)s of %(all)s are overdue.") % {
         "late": f"{late:,}",
         "all": f"{sum(count for _name, count, _over in rows):,}",
     }
@@ -69,7 +71,8 @@ def waiting(counted: Mapping[str, int]) -> Chart:
 
 
 def by_week(user: Someone, today: dt.date) -> Chart:
-    """Cases opened and ended in each of the last weeks, the present one included; weeks begin on Monday."""
+    """A chart of cases opened and ended in each of the last weeks, this week included. Weeks begin on
+    Monday."""
     mondays = _mondays(today)
     found = _weeks(user, mondays)
     rows = [(words.short_day(day), found.get(day, (0, 0))) for day in mondays]
@@ -83,10 +86,10 @@ def by_week(user: Someone, today: dt.date) -> Chart:
 
 
 def keep_weeks(now: dt.datetime) -> None:
-    """Keep, by area, what was opened and ended in the weeks that are over: they are most of what `by_week`
-    would count again for each page.
+    """Store the cases opened and ended in past weeks, by area, so that `by_week` does not count them for
+    each page.
 
-    A case that moves to another area is counted there from the next time on.
+    A case that moves to another area is counted there from the next run on.
     """
     over = _mondays(now.date())[:-1]
     kept: dict[tuple[dt.date, str], list[int]] = {}
@@ -104,21 +107,20 @@ def keep_weeks(now: dt.datetime) -> None:
         Tallied.objects.update_or_create(by=KEPT, defaults={"at": now, "groups": []})
 
 
-def counted(asked: Mapping[str, QuerySet[Case]]) -> dict[str, int]:
-    """How many cases each of the conditions leaves, in one query; those that leave none are missing.
+def counted(queries: Mapping[str, QuerySet[Case]]) -> dict[str, int]:
+    """How many cases each query has, by its name, counted in one query. Names without cases are missing.
 
-    Each is a range of an index: together several times faster than one pass that tries all conditions on
-    each case.
+    Each part uses a range of an index. This is several times faster than one pass that tests all conditions.
     """
     parts = [
         cases.annotate(part=Value(name)).values("part").annotate(count=Count("*"))
-        for name, cases in asked.items()
+        for name, cases in queries.items()
     ]
     return {row["part"]: row["count"] for row in parts[0].union(*parts[1:], all=True)}
 
 
 def _weeks(user: Someone, mondays: Sequence[dt.date]) -> dict[dt.date, tuple[int, int]]:
-    """By Monday, how many were opened and ended: as kept, and of the weeks since then counted now."""
+    """Cases opened and ended by Monday: stored counts where there are some, else counted now."""
     kept = Tallied.objects.filter(by=KEPT).first()
     known = [day for day in mondays if kept and day + WEEK <= kept.at.date()]
     sums = (
@@ -130,13 +132,13 @@ def _weeks(user: Someone, mondays: Sequence[dt.date]) -> dict[dt.date, tuple[int
     )
     found = {day: (opened, ended) for day, opened, ended in sums}
     own = cases_of(user).order_by()
-    asked = {
+    queries = {
         f"{day.isoformat()} {kind}": own.filter(**_within(kind, day))
         for day in mondays
         if day not in known
         for kind in KINDS
     }
-    now = counted(asked)
+    now = counted(queries)
     for day in mondays:
         if day not in known:
             opened, ended = (now.get(f"{day.isoformat()} {kind}", 0) for kind in KINDS)
@@ -150,6 +152,6 @@ def _within(kind: str, monday: dt.date) -> dict[str, dt.datetime]:
 
 
 def _mondays(today: dt.date) -> list[dt.date]:
-    """Of the last weeks, the present one included, the oldest first."""
+    """The Mondays of the last weeks, this week included, the oldest first."""
     monday = today - dt.timedelta(days=today.weekday())
     return [monday - back * WEEK for back in reversed(range(WEEKS))]

@@ -1,4 +1,4 @@
-"""How late a feed is, by what its contract says."""
+"""How late a feed is, compared with its contract."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Freshness:
 
 
 def freshness(feed: FeedState, today: dt.date) -> Freshness:
+    """The state of a feed on `today`."""
     label = words.in_language(feed.label)
     if feed.complete_through is None:
         return Freshness(feed, label, None, "none")
@@ -33,7 +34,7 @@ def freshness(feed: FeedState, today: dt.date) -> Freshness:
 
 
 def late_feeds(today: dt.date) -> list[Freshness]:
-    """The latest first."""
+    """The feeds that are late, those with the oldest data first."""
     found = [
         freshness(feed, today)
         for feed in FeedState.objects.exclude(sharing_class="not-shared").defer("fields")

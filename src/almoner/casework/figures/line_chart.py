@@ -1,5 +1,7 @@
-"""A line over months as SVG, written without a drawing library: a case's page has several, and each is
-drawn for one reader once."""
+"""A line chart over months as SVG, written without a drawing library.
+
+A case's page has several, and each is drawn for one reader once, so caching would not help.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ from almoner.casework.core import words
 from almoner.casework.figures.charts import BLUE, FONT, INK, Chart
 
 Point = tuple[dt.date, float | None]
-WIDTH, HEIGHT, LETTER = 420, 196, 8  # units of the drawing; of a letter about
+WIDTH, HEIGHT, LETTER = 420, 196, 8  # in drawing units; LETTER is the width of a letter, roughly
 TOP, BOTTOM, RIGHT = 28, 26, 30
-TICKS, NAMED = 4, 4  # lines across, and months that are named at the foot, at most
+TICKS, NAMED = 4, 4  # at most so many horizontal lines, and months with a label
 GRID = "#dddddd"
 
 
 def over_months(label: str, of: str, unit: str, rows: Sequence[Point]) -> Chart:
-    """A line with a point for each month that has a value. A month without one is a gap, not a zero."""
+    """A line with a point for each month that has a value. A month without a value is a gap, not a zero."""
     table = [(words.month(at), _("no value") if value is None else words.number(value)) for at, value in rows]
     return Chart(label, _picture(label, unit, rows), (_("Month"), f"{of}, {unit}" if unit else of), table)
 
@@ -41,7 +43,7 @@ def _picture(label: str, unit: str, rows: Sequence[Point]) -> SafeString:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers from at most `low` to at least `high`."""
+    """Round numbers that span at least `low` to `high`."""
     high = high if high > low else 1.0
     rough = (high - low) / TICKS
     power = 10.0 ** floor(log10(rough))
@@ -59,7 +61,7 @@ def _grid(ticks: Sequence[float], left: float, unit: str) -> Iterator[str]:
 
 
 def _foot(rows: Sequence[Point], left: float) -> Iterator[str]:
-    """Some months by name, counted from the last: all of them do not fit."""
+    """Labels of some months, counted from the last, because not all fit."""
     every = ceil(len(rows) / NAMED)
     for n in range(len(rows) - 1, -1, -every):
         x = _x(n, len(rows), left)

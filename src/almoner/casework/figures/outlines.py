@@ -1,5 +1,5 @@
-"""Outlines of areas from a GeoJSON file (RFC 7946) of the installation: read, checked as a whole, and kept
-as paths of one map."""
+"""Load outlines of areas from a GeoJSON file (RFC 7946): check the whole file, then store it as paths of a
+map."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from almoner.errors import AlmonerError
 
 LARGEST = 32 * 1024 * 1024  # bytes
 MOST_POINTS = 300_000
-SIDE = 1000.0  # units of the map's longer side
-DEGREES = ("CRS84", "4326")  # names of WGS 84 in the member `crs` of older files
+SIDE = 1000.0  # length of the map's longer side, in units of the map
+DEGREES = ("CRS84", "4326")  # names of WGS 84 in the `crs` member of older files
 
 Point = tuple[float, float]
 Ring = list[Point]
@@ -26,15 +26,18 @@ Ring = list[Point]
 
 @dataclass(frozen=True)
 class Loaded:
-    """How many outlines the map has now, and areas beside them, under the same parents, that have none."""
+    """The number of outlines on the map, and the areas without one that have the same parents as areas with
+    one."""
 
     outlines: int
     without: list[str]
 
 
 def load(file: Path, key: str = "area_code") -> Loaded:
-    """Replace the map by the file's areas, found by the property `key`. AlmonerError, and nothing changed,
-    when anything is wrong."""
+    """Replace the map by the areas of a file, identified by the property `key`.
+
+    Raises AlmonerError for an invalid file; the map is then unchanged.
+    """
     shapes = dict(_shapes(_read(file), key, file.name))
     codes = set(Area.objects.values_list("code", flat=True))
     unknown = sorted(shapes.keys() - codes)
@@ -131,12 +134,13 @@ def _point(place: Any, at: str) -> Point:
 
 
 def _is_number(n: Any) -> bool:
-    """A whole number may have any size here; of floats JSON as Python reads it has some that are none."""
+    """Whether `n` is a finite number. Integers may have any size; Python's JSON also reads NaN and
+    Infinity."""
     return isinstance(n, int | float) and not isinstance(n, bool) and (isinstance(n, int) or isfinite(n))
 
 
 def _placed(shapes: dict[str, list[Ring]]) -> list[AreaOutline]:
-    """All areas on one flat map: degrees of longitude shortened by the cosine of the middle latitude."""
+    """Project all areas onto one flat map. Longitudes are scaled by the cosine of the middle latitude."""
     everywhere = [point for rings in shapes.values() for ring in rings for point in ring]
     norths = [north for _east, north in everywhere]
     shorter = max(cos(radians((min(norths) + max(norths)) / 2)), 0.01)
@@ -162,7 +166,7 @@ def _outline(code: str, rings: list[Ring]) -> AreaOutline:
 
 
 def _moments(ring: Sequence[Point]) -> tuple[float, float, float]:
-    """Twice the area (signed), and what its centre is reckoned from."""
+    """Twice the signed area of a ring, and its first moments, from which the centroid is computed."""
     area = across = down = 0.0
     for (x, y), (u, v) in zip(ring, [*ring[1:], ring[0]], strict=True):
         cross = x * v - u * y
@@ -171,8 +175,8 @@ def _moments(ring: Sequence[Point]) -> tuple[float, float, float]:
 
 
 def _inside(ring: Ring) -> Point:
-    """The centre of gravity; where that lies outside, as of a line that crosses itself, the middle of what
-    is drawn."""
+    """The centroid of a ring; the middle of its bounding box when the centroid lies outside that box, as it
+    can for rings that cross themselves."""
     area, across, down = _moments(ring)
     (west, *_, east), (north, *_, south) = (sorted(place) for place in zip(*ring, strict=True))
     if area:

@@ -1,8 +1,7 @@
-"""What became of cases, by signal and by group: visited, decided, confirmed, false alarms, and how long it
-took.
+"""Outcomes of cases by signal and by group: visited, decided, confirmed, false alarms, and how long it took.
 
-Shares have Wilson's interval (Journal of the American Statistical Association 22, 1927). Small numbers are
-not shown by group: see `suppress_small_groups`.
+Shares have Wilson's interval (Journal of the American Statistical Association 22, 1927). Small groups are
+hidden: see `suppress_small_groups`.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from almoner.casework.models import Case, CaseSignal, CaseState, DismissalReason
 from almoner.casework.models.cases import OPEN
 
 BACK = dt.timedelta(days=365)
-SMALLEST = 10  # cases that a share, or a group's figures, must rest on
+SMALLEST = 10  # the least number of cases for a share or a group's figures
 DAY = dt.timedelta(days=1)
-FRESH = dt.timedelta(hours=36)  # a nightly sweep that is late by half a day
+FRESH = dt.timedelta(hours=36)  # a nightly sweep may be half a day late
 
 
 class DaysBetween(Func):
-    """Whole calendar days from the second time to the first; none where one is missing."""
+    """Whole calendar days from the second time to the first; NULL when one is missing."""
 
     output_field: ClassVar = IntegerField()
     arity = 2
@@ -43,7 +42,7 @@ class DaysBetween(Func):
 
 @dataclass(frozen=True)
 class Interval:
-    """A share with its interval, from 0 to 1."""
+    """A share with its confidence interval, from 0 to 1."""
 
     share: float
     low: float
@@ -52,7 +51,7 @@ class Interval:
 
 @lru_cache(maxsize=4096)  # a page asks for each share several times, and figures change once a day
 def wilson(hits: int, of: int) -> Interval:
-    """The share `hits` / `of` (at least one) with its 95 % interval."""
+    """The share `hits` / `of` with its 95 % Wilson interval; `of` must be at least 1."""
     from statsmodels.stats.proportion import proportion_confint  # takes a second to load
 
     low, high = proportion_confint(hits, of, alpha=0.05, method="wilson")
@@ -61,7 +60,7 @@ def wilson(hits: int, of: int) -> Interval:
 
 @dataclass(kw_only=True)
 class Tally:
-    """What became of some cases. `days` counts decisions by the calendar days that they took."""
+    """The outcomes of some cases. `days` counts decisions by the calendar days that they took."""
 
     cases: int = 0
     visited: int = 0
@@ -78,17 +77,17 @@ class Tally:
 
     @property
     def share(self) -> Interval | None:
-        """Confirmed of decided; none of too few."""
+        """Confirmed cases among decided ones; None when there are fewer than `SMALLEST`."""
         return wilson(self.confirmed, self.decided) if self.decided >= SMALLEST else None
 
     @property
     def median(self) -> float | None:
-        """Days from opening to decision; none of too few."""
+        """The median number of days from opening to decision; None when there are too few decisions."""
         return median(self.days) if self.decided >= SMALLEST else None
 
     @property
     def late(self) -> Interval | None:
-        """Over their time, of those that are open."""
+        """Overdue cases among open ones; None when there are too few."""
         return wilson(self.overdue, self.waiting) if self.waiting >= SMALLEST else None
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -107,7 +106,7 @@ class Tally:
 
 
 def median(counted: Mapping[int, int]) -> float | None:
-    """Of values counted; the mean of the two in the middle where there are two."""
+    """The median of counted values (value to count); the mean of the middle two for an even number."""
     values, below, total = sorted(counted), 0, sum(counted.values())
     middle: list[int] = []
     for value in values:
@@ -122,21 +121,23 @@ COUNTS = ("cases", "visited", "confirmed", "false_alarms", "other", "waiting", "
 
 
 def keep(now: dt.datetime) -> None:
-    """Count now and keep it for the pages: a year of a large county takes seconds. A sweep does so when it
-    ends."""
+    """Count the outcomes now and store them for the pages, because a year of a large county takes seconds. A
+    sweep calls this when it ends."""
     for by, count in BY.items():
         groups = [[key, _as_stored(tally)] for key, tally in count(now).items()]
         Tallied.objects.update_or_create(by=by, defaults={"at": now, "groups": groups})
 
 
 def is_of_today(now: dt.datetime) -> bool:
-    """Whether it was counted and kept within a day."""
+    """Whether stored counts are less than a day old."""
     return Tallied.objects.filter(at__gt=now - DAY).exists()
 
 
 def kept(by: str, now: dt.datetime) -> tuple[dt.datetime, dict[Any, Tally]]:
-    """The tallies of one kind of group, and of when they are; counted now where none were kept within a
-    day and a half."""
+    """The tallies for one kind of group (`by`), and when they were counted.
+
+    They are counted now when the stored ones are older than `FRESH`.
+    """
     held = Tallied.objects.filter(by=by, at__gt=now - FRESH).first()
     if held is None:
         return now, BY[by](now)
@@ -152,16 +153,16 @@ def _from_stored(stored: Mapping[str, Any]) -> Tally:
 
 
 def by_signal(now: dt.datetime) -> dict[str, Tally]:
-    """Cases that were opened in the last year, by each signal of theirs; one in which several members have
-    it counts once."""
+    """Tallies of the cases opened in the last year, by signal. A case counts once for each of its signals,
+    even if several members have it."""
     once = CaseSignal.objects.values("case_id", "signal").annotate(first=Min("pk")).values("first")
     rows = _fates(CaseSignal.objects.filter(pk__in=once), now, "signal", "case__", "case_id")
     return _tallies(rows, lambda row: str(row["signal"]))
 
 
 def by_area(now: dt.datetime) -> dict[str, Tally]:
-    """The same by area under the whole (a county's townships); by the case's own area where it is in none
-    of them."""
+    """The same tallies by area directly below the root (a county's townships), else by the case's own
+    area."""
     areas = Areas()
     tops = set(areas.tops())
 
@@ -172,7 +173,7 @@ def by_area(now: dt.datetime) -> dict[str, Tally]:
 
 
 def by_list(now: dt.datetime) -> dict[bool, Tally]:
-    """The same by whether a signal of the case is of somebody on the watch list."""
+    """The same tallies by whether a signal of the case concerns somebody on the watch list."""
     listed = CaseSignal.objects.filter(case=OuterRef("pk"), watched__gt="")
     return _groups(now, lambda row: bool(row["was_listed"]), "was_listed", was_listed=Exists(listed))
 
@@ -197,7 +198,8 @@ def _groups(
 
 
 def _fates(records: QuerySet[Any], now: dt.datetime, by: str, of: str, key: str) -> Iterable[dict[str, Any]]:
-    """Records of cases (reached by `of`) counted by `by`, what became of the case, and days until then."""
+    """Records of cases counted by `by`, outcome, and days until the decision; `of` is the path to the
+    case."""
     visits = Visit.objects.filter(case_id=OuterRef(key), made_on__isnull=False)
     counted = (
         records.filter(**{f"{of}opened_at__gte": now - BACK}).order_by().annotate(visited=Exists(visits))
@@ -219,6 +221,7 @@ def _tallies(
 
 
 def together(tallies: Iterable[Tally]) -> Tally:
+    """The sum of several tallies."""
     whole = Tally()
     for tally in tallies:
         for name in COUNTS:
@@ -228,9 +231,11 @@ def together(tallies: Iterable[Tally]) -> Tally:
 
 
 def suppress_small_groups(tallies: Mapping[Any, Tally]) -> dict[Any, Tally | None]:
-    """Groups with fewer than `SMALLEST` cases are none, and with them the next smallest until the hidden
-    ones are two or more that have as many cases together: so nobody finds one as what is missing to the
-    whole."""
+    """Replace groups with fewer than `SMALLEST` cases by None.
+
+    The next smallest groups are hidden too, until at least two are hidden that have `SMALLEST` cases
+    together. Otherwise a hidden group could be computed from the total.
+    """
     sizes = sorted((tally.cases, str(key), key) for key, tally in tallies.items())
     hidden: list[Any] = []
     together = 0

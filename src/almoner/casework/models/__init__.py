@@ -1,4 +1,4 @@
-"""Casework's tables."""
+"""The tables of casework."""
 
 from almoner.casework.models.area_alerts import AreaAlert, JumpCause
 from almoner.casework.models.areas import Area

@@ -1,4 +1,4 @@
-"""Rows of some thousand numbers, with one parameter."""
+"""A lookup for thousands of ids that needs a single SQL parameter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django.db.models import ForeignKey, IntegerField, Lookup
 
 
 class IdSet:
-    """Ids to look for with `among`. Not iterable, for Django would look at each of them four times."""
+    """Ids for the lookup `among`. It is not iterable, because Django would go through its items four
+    times."""
 
     __slots__ = ("listed",)
 
@@ -21,7 +22,7 @@ class IdSet:
 @IntegerField.register_lookup
 @ForeignKey.register_lookup
 class Among(Lookup):
-    """`in` for `IdSet`: as many as there may be, and without a parameter for each."""
+    """Like `in`, for an `IdSet` of any size."""
 
     lookup_name = "among"
     prepare_rhs = False

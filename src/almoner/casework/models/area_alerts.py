@@ -1,4 +1,4 @@
-"""Areas whose rate of new signals jumped. They are of no case and hold counts only."""
+"""Alerts for areas whose rate of new signals jumped. They belong to no case and hold counts only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from almoner.casework.models.cases import new_reference
 
 
 class JumpCause(models.TextChoices):
-    """What a person found behind a jump."""
+    """The cause that a person found for a jump."""
 
     EVENT = "event", _("A common cause: something happened there")
     RECORDS = "records", _("Only the records changed")
@@ -21,10 +21,10 @@ class JumpCause(models.TextChoices):
 
 
 class AreaAlert(models.Model):
-    """One jump, from its raise until it is no longer seen; raised again it is another row.
+    """One jump, from when it is raised until it is cleared. A later jump is a new row.
 
-    `area` and `level` are the area's code and its level; `month` is the last day of the month that stood
-    out. `version` counts changes: a form sent from an older version is told so.
+    `area` and `level` are the area's code and its administrative level; `month` is the last day of the month
+    with the jump. `version` counts changes, so that a form that shows an older version is refused.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)

@@ -1,4 +1,4 @@
-"""The areas of the administration, for people to read; cases keep codes."""
+"""The administrative areas and their names; cases store only codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Area(models.Model):
-    """One area and the code of the one it lies in (empty: none)."""
+    """One area, and the code of the enclosing area (empty: none)."""
 
     code = models.CharField(primary_key=True, max_length=40)
     name_en = models.CharField(max_length=120, blank=True)

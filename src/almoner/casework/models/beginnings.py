@@ -1,4 +1,4 @@
-"""Texts that begin with another one, as areas do that lie in another."""
+"""A lookup for texts that begin with a prefix, such as the codes of areas inside another area."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 from django.db.models import CharField
 from django.db.models.lookups import StartsWith
 
-LAST = "\U0010ffff"  # sorts behind whatever follows a beginning
+LAST = "\U0010ffff"  # sorts after every text that begins with the prefix
 
 
 @CharField.register_lookup
 class Begins(StartsWith):
-    """`startswith` as a range of an index. On SQLite that one is a pattern, tried on each row, and takes
-    small letters for large ones."""
+    """Like `startswith`, but as a range of an index.
+
+    On SQLite, `startswith` is a pattern that is tested on every row and ignores case.
+    """
 
     lookup_name = "begins"
 

@@ -1,4 +1,4 @@
-"""Which days are worked: weekdays are, unless this table says otherwise."""
+"""Exceptions from the working week."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from django.db import models
 
 
 class CalendarDay(models.Model):
-    """One exception: a holiday on a weekday, or a working day on a weekend. `edited_by` none: from the
-    pack."""
+    """A holiday on a weekday, or a working day on a weekend. `edited_by` is None for days from the pack."""
 
     day = models.DateField(primary_key=True)
     working = models.BooleanField()

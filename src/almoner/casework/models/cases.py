@@ -1,4 +1,5 @@
-"""Cases with their signals and referrals. A body is stored as bindings of a template that is stored once."""
+"""Cases with their signals and referrals. Evidence is stored as the bindings of a template that is stored
+once."""
 
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from almoner.casework.models.payloads import stored_body
 from almoner.support.payloads import Body
 
-ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32, and none that reads as another
+ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32 characters that cannot be confused
 LETTERS = (ALPHABET * 8).encode()  # one for each of 256 bytes
 REFERENCE_LENGTH = 10
 
 
 def new_reference() -> str:
-    """A random name for use in addresses of pages: it tells nothing about the household."""
+    """A random reference for addresses of pages, from which nothing about the household can be learned."""
     return secrets.token_bytes(REFERENCE_LENGTH).translate(LETTERS).decode()
 
 
@@ -38,7 +39,7 @@ class CaseState(models.TextChoices):
 
 
 ENDED = (CaseState.DISMISSED, CaseState.CLOSED)
-OPEN = Q(ended_at=None)  # without a bound value, so that SQLite too uses the indexes over open cases
+OPEN = Q(ended_at=None)  # without a parameter, so that SQLite too uses the partial indexes
 
 
 class DismissalReason(models.TextChoices):
@@ -52,15 +53,16 @@ class DismissalReason(models.TextChoices):
 
 
 class Case(models.Model):
-    """One household's open need. At most one case of a household is open.
+    """The need of one household, from opening to end. A household has at most one open case.
 
-    `due_at` is the earliest clock that runs, NO_CLOCK when none does; `urgency_hours` the shortest time
-    that a signal of it allows, so smaller is more urgent. `version` counts changes: a form sent from an
-    older version is told so. `joined_to` is the case that goes on where both were of one household.
-    `listed` and `unlisted` say whether it has an active signal on the watch list, and one outside it.
-    `untold`: something is proposed of which the household must be notified, and was not. `silent_since`:
-    when the household's time for an answer was over, while no visit is planned. `status.refresh` sets all of
-    them.
+    `due_at` is the earliest running clock, or NO_CLOCK. `urgency_hours` is the shortest time limit of the
+    case's signals, so a smaller value is more urgent. `version` counts changes, so that a form that shows an
+    older version is refused. `joined_to` is the case that continues when both belong to one household.
+
+    `listed` and `unlisted` say whether the case has an active signal on the watch list, and one outside it.
+    `untold` says that the household has not been notified of a proposal as it must be. `silent_since` is
+    when the household's time to answer ended without a planned visit. `status.refresh` computes these
+    fields.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -77,7 +79,7 @@ class Case(models.Model):
     )
     opened_at = models.DateTimeField()
     opened_as_of = models.DateField()
-    decided_at = models.DateTimeField(null=True)  # when a person first said whether the need is there
+    decided_at = models.DateTimeField(null=True)  # when a person first confirmed or denied the need
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=20, choices=DismissalReason, blank=True)
     joined_to = models.ForeignKey("self", models.PROTECT, null=True, related_name="joined")
@@ -155,14 +157,15 @@ class Case(models.Model):
         return None if self.due_at == NO_CLOCK else self.due_at
 
     def is_held(self, today: dt.date) -> bool:
-        """Held cases come back by themselves: the date is stored, nothing counts down."""
+        """Whether the case is on hold on `today`. Holds end by themselves on the stored date."""
         return self.is_open and self.held_until is not None and self.held_until > today
 
 
 class CaseSignal(models.Model):
-    """A signal of a case. `due_at` is set when it is raised and never moved by evidence alone.
+    """A signal of a case. Its `due_at` is set when it is raised; only a more urgent level moves it, to an
+    earlier time.
 
-    `theme` and `watched` say to which lines and points of the watch it belongs.
+    `theme` is the theme that the signal belongs to, `watched` the groups of the watch list.
     """
 
     case = models.ForeignKey(Case, models.PROTECT, related_name="signals")
@@ -177,7 +180,7 @@ class CaseSignal(models.Model):
     due_at = models.DateTimeField()
     cleared_on = models.DateField(null=True)
     theme = models.CharField(max_length=80, blank=True)
-    watched = models.CharField(max_length=400, blank=True)  # groups of the watch list: ",one,two,"
+    watched = models.CharField(max_length=400, blank=True)  # ids of the groups: ",one,two,"
     form = models.CharField(max_length=64, blank=True)
     answers = models.JSONField()
     pack_hash = models.CharField(max_length=80)
@@ -201,7 +204,7 @@ class CaseSignal(models.Model):
 
     @property
     def body(self) -> Body:
-        """What the cycle told (`almoner.support.changes`)."""
+        """The evidence, as the cycle wrote it (`almoner.support.changes`)."""
         return stored_body(self.form, self.answers)
 
 
@@ -216,10 +219,10 @@ class ReferralState(models.TextChoices):
 
 
 class Referral(models.Model):
-    """A support that one department is asked to give. Its clock starts when a person confirms the case.
+    """A support that one department is asked to give. Its clock starts when it is sent.
 
-    `participation` is how the family takes part, as the pack says; `checker` is the department that
-    confirms a list on the spot, by `check_due_at`.
+    `participation` is how the family takes part, as the pack says. `checker` is the department that confirms
+    a list on the spot, by `check_due_at`.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -270,7 +273,7 @@ class Referral(models.Model):
 
     @property
     def body(self) -> Body:
-        """What the cycle told (`almoner.support.changes`)."""
+        """The evidence, as the cycle wrote it (`almoner.support.changes`)."""
         return stored_body(self.form, self.answers)
 
     @property

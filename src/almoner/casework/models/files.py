@@ -1,5 +1,5 @@
-"""What is put with a case: photos and papers. Names and contents are sealed; contents lie in a table of
-their own, which no list reads."""
+"""Files of a case: photos and papers. Names and contents are sealed; contents have a table of their own, so
+that lists do not read them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FileAbout(models.TextChoices):
 
 
 class CaseFile(models.Model):
-    """One file. When a person takes it away its contents are deleted, and this row tells who did and why."""
+    """One file. When a person removes it, its contents are deleted; this row records who did it and why."""
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
     case = models.ForeignKey(Case, models.PROTECT, related_name="files")

@@ -1,4 +1,4 @@
-"""What departments' own systems are told, and where they listen."""
+"""Events for departments' own systems, and the addresses where these listen."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from almoner.casework.models.cases import Referral
 
 
 class Endpoint(models.Model):
-    """Where one department's system listens; it is told something only while there is such a row.
+    """Where one department's system listens. A department without a row is not notified.
 
-    An empty `url` is the one that the pack names. The secrets are sealed with the vault's key; the former
-    one signs too for some days after `rotated_at`. `private_network` allows addresses that are not public.
+    An empty `url` stands for the address that the pack names. Secrets are sealed with the vault's key; the
+    former one signs too for some days after `rotated_at`. `private_network` allows addresses that are not
+    public.
     """
 
     department = models.CharField(primary_key=True, max_length=80)
@@ -29,11 +30,10 @@ class Endpoint(models.Model):
 
 
 class OutgoingEvent(models.Model):
-    """One event for a department's system, written in the transaction of what it tells about; without
-    personal data.
+    """One event for a department's system, without personal data, written in the transaction of its change.
 
-    `id` is made of what happened, so the same is never queued twice. It waits until `delivered_at` or,
-    after too many tries, `given_up_at`.
+    `id` is derived from what happened, so that the same event is never queued twice. The event waits until
+    `delivered_at` or, after too many attempts, until `given_up_at`.
     """
 
     id = models.CharField(primary_key=True, max_length=80)
@@ -64,7 +64,8 @@ class OutgoingEvent(models.Model):
 
 
 class DueNotice(models.Model):
-    """That a department was reminded of a referral's due time, or that it is over: once for each due time."""
+    """A record that a department was reminded of a due time, or told that it is over: once for each due
+    time."""
 
     referral = models.ForeignKey(Referral, models.PROTECT, related_name="due_notices")
     what = models.CharField(max_length=20)

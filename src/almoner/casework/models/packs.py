@@ -1,5 +1,5 @@
-"""What the pack in use says, for people to read, and how its feeds stand. Written by the cycle: the
-console opens no facts."""
+"""The pack in use and the state of its feeds, for display. A cycle writes them, since the console reads no
+facts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class PackInUse(models.Model):
-    """The pack that the latest cycle ran with, in one row."""
+    """The pack of the latest cycle, in one row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     name = models.CharField(max_length=80)
@@ -38,11 +38,11 @@ class Cadence(models.TextChoices):
 
 
 class FeedState(models.Model):
-    """One feed: its agreement, its fields with what reads them, and how far it has been delivered.
+    """One feed: its agreement, its fields with the rules that read them, and how current it is.
 
-    `fields` are {name, label, role, purposes, signals, programmes, categories, timelines}; rows are
-    counted over all deliveries. It is late when its last complete day is more than `late_after_days` ago
-    (none: never).
+    An entry of `fields` has the keys name, label, role, purposes, signals, programmes, categories and
+    timelines. Rows are counted over all deliveries. A feed is late when its last complete day is more than
+    `late_after_days` ago (None: it is never late).
     """
 
     id = models.CharField(primary_key=True, max_length=80)

@@ -1,5 +1,4 @@
-"""How families take part in what is proposed: lists that are confirmed on the spot, and authorisations of
-all members."""
+"""How families take part in proposals: lists confirmed on the spot, and authorisations by all members."""
 
 from __future__ import annotations
 
@@ -14,8 +13,10 @@ from almoner.casework.models.cases import Case, Referral, new_reference
 
 
 class CommunityVerification(models.Model):
-    """The verification of one line of a list by people on the spot. Rows are only added; the latest counts,
-    for the `amount` that it names."""
+    """A check of one line of a list by people on the spot.
+
+    Rows are only added. The latest one counts, for the `amount` that it names.
+    """
 
     referral = models.ForeignKey(Referral, models.PROTECT, related_name="verifications")
     at = models.DateTimeField()
@@ -32,10 +33,10 @@ class CommunityVerification(models.Model):
 
 
 class Authorisation(models.Model):
-    """What all adults of a household are asked for, once. `asked` are their person ids; `text` is what
-    they read, by language.
+    """A request to all adults of a household to authorise a check.
 
-    No answer is never a no: after `due_at` somebody visits.
+    `asked` are their person ids; `text` is the text that they read, by language. A missing answer never
+    counts as a no: after `due_at` somebody visits.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -46,7 +47,7 @@ class Authorisation(models.Model):
     made_at = models.DateTimeField()
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     due_at = models.DateTimeField()
-    settled_at = models.DateTimeField(null=True)  # everybody has answered
+    settled_at = models.DateTimeField(null=True)  # when everybody had answered
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -82,7 +83,7 @@ class How(models.TextChoices):
 
 
 class Consent(models.Model):
-    """One person's word on an authorisation. Rows are only added; a person's last one counts.
+    """One person's answer to an authorisation. Rows are only added; a person's latest answer counts.
 
     `text_hash` is the SHA-256 of the text in `language` that the person read.
     """

@@ -1,4 +1,5 @@
-"""Forms of bodies: what is said alike of many households is stored once (`almoner.assessment.templates`)."""
+"""Templates of evidence: wording that many households share is stored once
+(`almoner.assessment.templates`)."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from django.db import models
 from almoner.assessment.templates import Template
 from almoner.support.payloads import Body
 
-_READ: dict[str, Template] = {}  # by digest of their text, so they cannot change
+_READ: dict[str, Template] = {}  # by the digest of the text, so that entries never become stale
 
 
 class BodyForm(models.Model):
-    """One form, kept for ever: stored answers are nothing without it."""
+    """One template. It is kept for ever, because stored bindings cannot be read without it."""
 
     digest = models.CharField(primary_key=True, max_length=64)
     text = models.TextField()
@@ -24,7 +25,7 @@ class BodyForm(models.Model):
 
 
 def keep_forms(forms: Iterable[Template]) -> None:
-    """Store the forms that are new."""
+    """Store the templates that are new."""
     rows = [
         BodyForm(digest=form.digest, text=form.text)
         for form in {form.digest: form for form in forms}.values()
@@ -33,7 +34,7 @@ def keep_forms(forms: Iterable[Template]) -> None:
 
 
 def read_forms(digests: Iterable[str]) -> None:
-    """Read forms ahead, in one query."""
+    """Read templates in one query before they are needed."""
     missing = {digest for digest in digests if digest} - _READ.keys()
     if missing:
         for row in BodyForm.objects.filter(digest__in=missing):
@@ -41,7 +42,7 @@ def read_forms(digests: Iterable[str]) -> None:
 
 
 def stored_body(digest: str, answers: Any) -> Body:
-    """The body of which a row keeps the form's digest and the answers; without a form the answers are the
-    body."""
+    """The evidence with these bindings; `digest` names its template. Without a template the bindings are the
+    evidence."""
     read_forms([digest])
     return Body.holding(answers, _READ[digest] if digest else None)

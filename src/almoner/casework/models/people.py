@@ -1,4 +1,4 @@
-"""Residents (sealed), their households, and the staff with its rights."""
+"""Residents (sealed), their households, and the users with their rights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Identity(models.Model):
-    """One resident's sealed identity. The key lies outside this database."""
+    """One resident's sealed identity. The key is kept outside this database."""
 
     person_id = models.BigIntegerField(primary_key=True)
     number_index = models.BinaryField(max_length=32)
@@ -21,8 +21,8 @@ class Identity(models.Model):
     address = models.BinaryField(null=True)
 
     class Meta:
-        # The condition always holds; it makes an index of its own of the constraint, which a first load can
-        # build at the end.
+        # The condition is always true. With it the constraint is a separate index, which a first load can
+        # build last.
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["number_index"],
@@ -36,13 +36,13 @@ class Identity(models.Model):
         return f"person {self.person_id}"
 
 
-# Beside each look-up by number: the condition of the index. SQLite does not see that it always holds, and
+# Add this condition of the index to each look-up by number. SQLite does not see that it is always true, and
 # would read all residents.
 INDEXED = models.Q(number_index__isnull=False)
 
 
 class HouseholdMember(models.Model):
-    """Who lived in a household that has a case, as of the last cycle."""
+    """A member of a household that has a case, as of the latest cycle."""
 
     household_id = models.BigIntegerField()
     person_id = models.BigIntegerField()
@@ -54,21 +54,21 @@ class HouseholdMember(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["person_id"], name="member_by_person")
-        ]  # who came to the desk
+        ]  # used to find the household of a walk-in applicant
 
     def __str__(self) -> str:
         return f"person {self.person_id} of household {self.household_id}"
 
 
 def needed_to_deliver() -> list[str]:
-    """What a department sees of a resident where the pack does not say more."""
+    """The fields of a resident that a department sees unless the pack says otherwise."""
     return ["number", "name"]
 
 
 class Department(models.Model):
-    """Who acts, from the pack; clocks run in its opening hours, or in the pack's office hours.
+    """A department of the pack. Its clocks run in its opening hours, else in the pack's office hours.
 
-    `inbox` is `console` or the address of its own system; `identity` the fields of the vault that it needs
+    `inbox` is `console` or the address of its own system. `identity` names the vault's fields that it needs
     to deliver.
     """
 
@@ -94,11 +94,10 @@ class RoleOf(models.TextChoices):
 
 
 class Membership(models.Model):
-    """What one user may see. `areas` are beginnings of area codes; "*" is everywhere; an empty list is
-    nowhere.
+    """The rights of one user. `areas` are prefixes of area codes; "*" is everywhere, an empty list nowhere.
 
-    `outside_name` is who this is to the authority's own sign-in. A session holds the `epoch` that it began
-    in; counting on ends all.
+    `outside_name` is the user's name at the authority's provider. A session stores the `epoch` in which it
+    began; increasing the epoch ends all sessions.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="membership")

@@ -1,4 +1,4 @@
-"""Records that are only ever added to, and the positions that make work repeatable."""
+"""Records that are only ever added to, and the positions that make repeated work harmless."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from almoner.casework.models.cases import Case
 
 
 class CaseEvent(models.Model):
-    """One line of the audit trail, chained by SHA-256. `data` is canonical JSON text: what was hashed is
-    what is stored.
+    """One event of the audit trail, chained by SHA-256. `data` is the canonical JSON text that was hashed.
 
-    `number` counts from 1 without a gap over all cases; `actor` is none where no person acted: the cycle,
-    or the department's own system that `system` names. `case` is none where the line is of no case but of
-    who may sign in.
+    `number` counts from 1 without gaps over all cases. `actor` is None when no person acted: in a cycle, or
+    for the department's own system that `system` names. `case` is None for events about accounts.
     """
 
     number = models.BigIntegerField(primary_key=True)
@@ -45,7 +43,10 @@ class CaseEvent(models.Model):
 
 
 class ChainHead(models.Model):
-    """The last link, in one row: locked by whoever adds to the chain, and proof that no tail was cut off."""
+    """The latest event's number and hash, in one row.
+
+    Whoever adds to the chain locks it. It also shows when events were cut off at the end.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=0)
@@ -56,7 +57,7 @@ class ChainHead(models.Model):
 
 
 class OutboxPosition(models.Model):
-    """The last change of the facts' outbox that casework has applied, in one row."""
+    """The position of the last change from the outbox that casework has applied, in one row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     seq = models.BigIntegerField(default=0)
@@ -67,7 +68,7 @@ class OutboxPosition(models.Model):
 
 
 class Label(models.Model):
-    """What a signal or programme is called, for filters and lists, as the latest pack said it."""
+    """The name of a signal or programme in the latest pack, for filters and lists."""
 
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=80)
@@ -81,8 +82,8 @@ class Label(models.Model):
 
 
 class AccessLog(models.Model):
-    """Who looked at a household's personal data, when, on which page: a person, or the department's own
-    system that `system` names."""
+    """An access to a household's personal data: when, on which page, and by which user or department's
+    system."""
 
     at = models.DateTimeField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)

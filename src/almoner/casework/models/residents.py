@@ -18,10 +18,11 @@ class NoticeAnswer(models.TextChoices):
 
 
 class Notice(models.Model):
-    """One notice to a household. Its code is printed once and not stored; `code_index` is its blind index.
+    """One notice to a household. Its code is printed once and not stored; `code_index` is the code's blind
+    index.
 
-    `told` are the ids of the signals that the notice is about. No answer is not a refusal: after `answer_by`
-    somebody visits.
+    `told` are the ids of the signals that the notice names. A missing answer is not a refusal: after
+    `answer_by` somebody visits.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
@@ -102,18 +103,18 @@ OF_DEPARTMENTS = (GrievanceKind.CORRECTION, *OF_THE_REGISTER)
 
 
 class Grievance(models.Model):
-    """A grievance of a household, with its term. `text` is sealed under `person_id`, because households name
+    """A grievance of a household, with its due time. `text` is sealed under `person_id`, because it may name
     people.
 
     A correction names the fact (`fact`: sentence and feed by language) and goes to the department that
-    supplied it. A correction that a worker (`asked_by`) asks for goes to the department that keeps the
+    supplied it. A correction that a worker (`asked_by`) requests goes to the department that keeps the
     register; `other` is the second case.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
     case = models.ForeignKey(Case, models.PROTECT, related_name="grievances")
     kind = models.CharField(max_length=20, choices=GrievanceKind)
-    about = models.CharField(max_length=40, blank=True)  # which fact, so that it is said once
+    about = models.CharField(max_length=40, blank=True)  # the fact, so that it is reported once
     fact = models.JSONField(default=dict)
     department = models.CharField(max_length=80, blank=True)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")

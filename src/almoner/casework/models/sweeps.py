@@ -1,5 +1,4 @@
-"""What the latest sweep could judge and what it could not, and the outlines of areas. Counts only, of no
-case."""
+"""Results of the latest sweep, counts of outcomes, and outlines of areas. Counts only, without cases."""
 
 from __future__ import annotations
 
@@ -9,8 +8,8 @@ from django.db import models
 
 
 class Sweep(models.Model):
-    """The latest cycle over everybody, in one row. `unplaced` persons have records and no household to be
-    judged in."""
+    """The latest sweep, in one row. `unplaced` persons have records but no household, so they cannot be
+    assessed."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     as_of = models.DateField()
@@ -22,8 +21,8 @@ class Sweep(models.Model):
 
 
 class Judged(models.Model):
-    """One signal in the latest sweep: households or persons it could speak of, for how many it holds, and
-    of how many nobody can say."""
+    """One signal in the latest sweep: the number of subjects, how many it holds for, and how many are
+    unknown."""
 
     signal = models.CharField(primary_key=True, max_length=80)
     subjects = models.BigIntegerField()
@@ -38,10 +37,10 @@ class Judged(models.Model):
 
 
 class Tallied(models.Model):
-    """What became of the cases of the last 12 months as it was at `at`, by one kind of group: counting a
-    year takes seconds.
+    """Outcomes of the cases of the last 12 months at time `at`, by one kind of group.
 
-    `groups` are [key, {counts, days}] (`almoner.casework.figures.quality`).
+    They are stored because counting takes seconds. An entry of `groups` is [key, {counts, days}]
+    (`almoner.casework.figures.quality`).
     """
 
     by = models.CharField(primary_key=True, max_length=20)
@@ -53,8 +52,10 @@ class Tallied(models.Model):
 
 
 class WeekTally(models.Model):
-    """Cases of an area that were opened and ended in a week (from Monday `week`) that is over. Kept with
-    `Tallied`, whose row `weeks` says when."""
+    """Cases of an area that were opened and ended in a past week; `week` is its Monday.
+
+    The row `weeks` of `Tallied` says when these were counted.
+    """
 
     week = models.DateField()
     area = models.CharField(max_length=40, blank=True)
@@ -71,10 +72,9 @@ class WeekTally(models.Model):
 
 
 class AreaOutline(models.Model):
-    """An area on the map of the installation: SVG path data, the box around it and a point inside, in
-    units of the map.
+    """The outline of an area on the map: SVG path data, its bounding box, and a point for its label.
 
-    The longer side of the map is 1000 units; y grows to the south. All outlines come from one file.
+    The longer side of the map is 1000 units, and y increases to the south. All outlines come from one file.
     """
 
     code = models.CharField(primary_key=True, max_length=40)

@@ -1,4 +1,4 @@
-"""What happened to a household over months, for the page of its open case."""
+"""Stored timelines of households with an open case, for the case's page."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from django.db import models
 
 
 class HouseholdTimelines(models.Model):
-    """A household with an open case, in one row; deleted when the case ends. No names.
+    """The timelines of a household with an open case, without names. The row is deleted when the case ends.
 
-    `lines` are {timeline, person, since, values}, one a timeline and subject: a value for each month from
-    `since` (YYYY-MM) on, null where there is none; `person` is null where the household is the subject. A
-    row without lines says that nothing is known.
+    An entry of `lines` has the keys timeline, person, since and values: one value for each month from
+    `since` (YYYY-MM) on, null when there is none. `person` is null when the subject is the household. A row
+    without lines means that nothing is known.
     """
 
     household_id = models.BigIntegerField(primary_key=True)

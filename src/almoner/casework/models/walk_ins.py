@@ -1,4 +1,4 @@
-"""Walk-in applications: requests of people who come in person."""
+"""Walk-in applications: requests of people who come to an office in person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from almoner.casework.models.cases import new_reference
 
 
 class WalkInEnding(models.TextChoices):
-    """How an application ended; what is allowed depends on whether the registers know the person."""
+    """How an application ended. Which endings are allowed depends on whether the registers know the
+    person."""
 
     PROPOSED = "proposed", _("Support is proposed or under way")
     NOTHING = "nothing", _("The rules give nothing, for the reason that is told")
@@ -22,20 +23,20 @@ class WalkInEnding(models.TextChoices):
 
 
 class WalkIn(models.Model):
-    """One application, named by the `reference` on its receipt. Its person is found by the blind index of the
-    identity number.
+    """One application; `reference` is printed on its receipt. Its person is found by the blind index of the
+    number.
 
-    `text` is what the person said. `number` and `name` are stored only for somebody whom the registers do
+    `text` is what the person said. `number` and `name` are stored only for a person whom the registers do
     not know. All three are sealed. `area` is the prefix of area codes for which it was taken; `department`
-    keeps the register.
+    is the one that keeps the register.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
     number_index = models.BinaryField(max_length=32)
-    known = models.BooleanField()  # to the registers, when it was taken
+    known = models.BooleanField()  # whether the registers knew the person when it was taken
     area = models.CharField(max_length=40, blank=True)
     department = models.CharField(max_length=80, blank=True)
-    chosen = models.JSONField(default=dict)  # the matter, as the pack's values
+    chosen = models.JSONField(default=dict)  # the subject, as values of the pack's feed
     text = models.BinaryField(null=True)
     number = models.BinaryField(null=True)
     name = models.BinaryField(null=True)

@@ -1,4 +1,4 @@
-"""What people plan, see and check in a case: visits, and decisions that need a second person."""
+"""Visits, and decisions that need a second person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from almoner.casework.models.cases import Case, new_reference
 
 
 class VisitFinding(models.TextChoices):
-    """What a visitor saw. All but the first are outcomes of a dismissal as well."""
+    """What a visitor found. All but the first are also outcomes of a dismissal."""
 
     NEED = "need", _("The need is confirmed")
     FALSE_ALARM = "false_alarm", _("False alarm: the need is not there")
@@ -24,7 +24,7 @@ class VisitFinding(models.TextChoices):
 
 
 class FalseAlarm(models.TextChoices):
-    """Why there was an alarm without a need: what the rules and feeds can learn from."""
+    """Why a signal was raised without a need; rules and feeds can be improved by it."""
 
     RECORDS_WRONG = "records_wrong", _("The records are wrong")
     RECORDS_LATE = "records_late", _("The records are late")
@@ -35,7 +35,7 @@ class FalseAlarm(models.TextChoices):
 
 
 class Visit(models.Model):
-    """One visit, from its plan to what was seen. A case has at most one that is still to be made."""
+    """One visit, from plan to result. A case has at most one visit that is not made yet."""
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
     case = models.ForeignKey(Case, models.PROTECT, related_name="visits")
@@ -70,12 +70,12 @@ class Visit(models.Model):
         return self.reference
 
 
-AHEAD = Q(made_on=None, called_off_at=None)  # visits that are to be made
-WAITING = Q(decided_at=None)  # decisions that wait for a second person
+AHEAD = Q(made_on=None, called_off_at=None)  # planned visits
+WAITING = Q(decided_at=None)  # checks that wait for a second person
 
 
 class Checked(models.TextChoices):
-    """Decisions that two people make."""
+    """The decisions that need two people."""
 
     SEND = "send", _("Money is asked of a department")
     DISMISS = "dismiss", _("The case is dismissed")
@@ -83,10 +83,10 @@ class Checked(models.TextChoices):
 
 
 class Check(models.Model):
-    """A decision that one person asks for and another one makes. A case has at most one that waits.
+    """A decision that one person requests and another one makes. A case has at most one that waits.
 
-    `about` holds what was asked: for money the amount by reference of each referral, for a dismissal its
-    outcome. `due_at` is the clock of the second person.
+    `about` holds the request: for money the amount by referral reference, for a dismissal its outcome.
+    `due_at` is the second person's due time.
     """
 
     case = models.ForeignKey(Case, models.PROTECT, related_name="checks")

@@ -1,1 +1,1 @@
-"""How a case is shown: evidence, explanation, terms and forms."""
+"""How cases are shown: evidence, explanations, terms and forms."""

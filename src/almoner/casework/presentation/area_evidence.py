@@ -1,4 +1,4 @@
-"""The stored body of an area's alert, arranged for pages and for `almoner explain`."""
+"""Arrange the stored evidence of area alerts for pages and for `almoner explain`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from almoner.casework.presentation.evidence import FactView, Presenter
 
 @dataclass(frozen=True)
 class Count:
-    """Households that newly came under the signal, out of those at risk, in a month or in a neighbouring
+    """Households that newly came under a signal, out of those at risk, in one month or one neighbouring
     area."""
 
     label: str
@@ -29,6 +29,8 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertView:
+    """An area alert in the active language."""
+
     alert: AreaAlert
     area: str
     level: str
@@ -45,12 +47,13 @@ class AlertView:
 
 
 class AreaPresenter:
-    """Makes sentences in the active language; names of areas and departments are read once."""
+    """Turns area alerts into text in the active language; reads names of areas and departments once."""
 
     def __init__(self) -> None:
         self._present, self._areas = Presenter(), Areas()
 
     def alert(self, alert: AreaAlert, now: dt.datetime) -> AlertView:
+        """The view of an alert; its clock is None once the alert is answered or cleared."""
         body = alert.body
         waits = alert.cleared_on is None and alert.answered_at is None
         return AlertView(
@@ -83,11 +86,12 @@ def _count(label: str, row: Mapping[str, Any]) -> Count:
 
 
 def month(last_day: dt.date) -> str:
+    """Month and year of a date, in the active language."""
     return date_format(last_day, "YEAR_MONTH_FORMAT")
 
 
 def lines(alert: AreaAlert) -> Iterator[str]:
-    """The alert in sentences, for a terminal."""
+    """The alert as lines of text for a terminal."""
     shown = AreaPresenter().alert(alert, dt.datetime.now())
     values = {"signal": shown.signal, "area": shown.area, "month": shown.month}
     yield _("%(signal)s jumped in %(area)s, %(month)s") % values
@@ -95,7 +99,7 @@ def lines(alert: AreaAlert) -> Iterator[str]:
     for rule in (rule for fact in shown.facts for rule in fact.rules):
         values = {"label": rule.label, "value": rule.value, "reference": rule.reference}
         yield "    " + _("Rule: %(label)s: %(value)s (%(reference)s)") % values
-    yield "  " + _("It goes to %(department)s.") % {"department": shown.department}
+    yield "  " + _("It is addressed to %(department)s.") % {"department": shown.department}
     if shown.alert.cause:
         yield "  " + _("Found there: %(cause)s") % {"cause": shown.alert.get_cause_display()}
     yield "  " + _("What to look at: %(check)s") % {"check": shown.check}

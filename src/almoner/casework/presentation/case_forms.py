@@ -1,5 +1,7 @@
-"""Forms of a case, of the desk, of lists and of the household's page. The functions that act check what is
-required."""
+"""Forms of cases, walk-in applications, lists and the household's page.
+
+Forms check types and lengths only; the functions that act check which fields are required.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,10 @@ class WhyForm(forms.Form):
 
 
 class ReportForm(forms.Form):
-    """What is wrong with the household itself: `subject` is one of the three, with the person where it is
-    about one."""
+    """A report that the household itself is recorded wrongly.
+
+    `subject` is the kind of correction, followed by "-" and a person id when it concerns one person.
+    """
 
     version = forms.IntegerField()
     subject = forms.CharField(max_length=40)
@@ -29,6 +33,7 @@ class ReportForm(forms.Form):
     text = forms.CharField(max_length=1000, required=False)
 
     def values(self) -> dict[str, Any]:
+        """The keys `kind` ("" for an unknown one), `person` (id or None), `other` and `text`."""
         kind, _dash, person = str(self.cleaned_data["subject"]).partition("-")
         other = str(self.cleaned_data["other"]).strip().lower()
         return {
@@ -69,7 +74,7 @@ class SignForm(forms.Form):
 
 
 class DeskForm(forms.Form):
-    """A request at the desk. Further fields are the pack's."""
+    """A walk-in application. The pack defines further fields."""
 
     number = forms.CharField(max_length=40, required=False)
     name = forms.CharField(max_length=80, required=False)

@@ -1,4 +1,4 @@
-"""The stored bodies of signals and proposals, arranged for pages and for `almoner explain`."""
+"""Arrange the stored evidence of signals and proposals for pages and for `almoner explain`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from almoner.policy.model.terms import Words
 
 @dataclass(frozen=True)
 class Source:
+    """A feed behind a fact, its owner, and how current it is."""
+
     feed: str
     owner: str
     complete_through: str
@@ -25,7 +27,7 @@ class Source:
 
 @dataclass(frozen=True)
 class QuantityView:
-    """What was compared: an indicator's value, or a parameter with its reference and first day."""
+    """A compared value: an indicator's value, or a parameter with its legal reference and first valid day."""
 
     label: str
     value: str
@@ -35,6 +37,8 @@ class QuantityView:
 
 @dataclass(frozen=True)
 class FactView:
+    """One condition as a sentence; `holds` is None when it is unknown."""
+
     sentence: str
     holds: bool | None
     values: tuple[QuantityView, ...]
@@ -44,7 +48,7 @@ class FactView:
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """A signal with its facts."""
+    """A signal with the facts behind it."""
 
     signal: CaseSignal
     label: str
@@ -53,12 +57,14 @@ class Reason:
     facts: tuple[FactView, ...]
     check: str
     why: str
-    watched: tuple[str, ...] = ()  # groups of the watch list that its subject is in
+    watched: tuple[str, ...] = ()  # groups of the watch list that the subject belongs to
     theme: str = ""
 
 
 @dataclass(frozen=True)
 class ProposalStep:
+    """One step in the calculation of an amount."""
+
     label: str
     sentence: str
     value: str
@@ -66,7 +72,7 @@ class ProposalStep:
 
 @dataclass(frozen=True)
 class GuardView:
-    """What must hold before it is asked whether a recognition still fits."""
+    """A condition that must hold before anyone is asked whether a recognition should continue."""
 
     label: str
     holds: bool | None
@@ -75,9 +81,9 @@ class GuardView:
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A referral with the arithmetic of its amount and what makes the family eligible.
+    """A referral with the calculation of its amount and the facts that make the family eligible.
 
-    `kind` is support, recognition, exit or review; the label of the last two is a question to a person.
+    `kind` is support, recognition, exit or review. For exit and review the label is a question to a person.
     """
 
     referral: Referral
@@ -96,13 +102,14 @@ class Proposal:
 
     @property
     def is_late(self) -> bool:
-        """Whether the department has not finished in its time."""
+        """Whether the department is still working on the referral after its due time."""
         due = self.referral.due_at
         return self.referral.state in RUNNING and due is not None and due < dt.datetime.now()
 
 
 def _layers(layers: Mapping[str, Any] | None) -> tuple[tuple[str, ...], str]:
-    """Groups of the watch list, and the theme; a body from before the pack had a watch says neither."""
+    """The watch list's groups and the theme; empty for evidence that was stored before the pack had a watch
+    list."""
     if not layers:
         return (), ""
     line = layers["line"]
@@ -111,7 +118,8 @@ def _layers(layers: Mapping[str, Any] | None) -> tuple[tuple[str, ...], str]:
 
 
 class Presenter:
-    """Makes sentences in the active language; names of departments, units and levels are read once."""
+    """Turns stored evidence into text in the active language; reads names of departments, units and levels
+    once."""
 
     def __init__(self) -> None:
         self._departments: dict[str, Mapping[str, str]] = dict(Department.objects.values_list("id", "label"))
@@ -119,14 +127,16 @@ class Presenter:
         self._units: dict[str, Words] = dict(Label.objects.filter(kind="unit").values_list("key", "words"))
 
     def department(self, department: str | Words) -> str:
-        """The name of a department by id; a body may bring the name itself."""
+        """A department's name by id; stored evidence may carry the name itself."""
         known = self._departments.get(department) if isinstance(department, str) else None
         return words.in_language(known or department)
 
     def level(self, code: str) -> words.LevelText:
+        """A level's name."""
         return words.level(code, self._levels)
 
     def reason(self, signal: CaseSignal) -> Reason:
+        """The view of a signal."""
         body = signal.body
         watched, theme = _layers(body.get("layers"))
         return Reason(
@@ -142,7 +152,8 @@ class Presenter:
         )
 
     def proposal(self, referral: Referral, body: Mapping[str, Any] | None = None) -> Proposal:
-        """Of the whole stored body, or of the part of it that somebody may see."""
+        """The view of a referral: of `body`, the part that the reader may see, or of the whole stored
+        evidence."""
         body = referral.body if body is None else body
         exclusions = ((words.in_language(e["label"]), e.get("holds", False)) for e in body["exclusions"])
         return Proposal(
@@ -168,6 +179,7 @@ class Presenter:
         )
 
     def facts(self, conditions: Sequence[Mapping[str, Any]]) -> tuple[FactView, ...]:
+        """The views of several conditions."""
         return tuple(self._fact(condition) for condition in conditions)
 
     def _fact(self, condition: Mapping[str, Any]) -> FactView:
@@ -190,13 +202,16 @@ class Presenter:
         )
 
     def amount(self, value: object, unit: str | None) -> str:
+        """A value with its unit, in words."""
         return words.quantity(value, unit, self._units)
 
     def unit(self, code: str | None) -> str:
+        """A unit in words."""
         return words.unit(code, named=self._units)
 
     def _steps(self, body: Mapping[str, Any]) -> tuple[ProposalStep, ...]:
-        """The last step is the amount and has its unit; those before say theirs in their sentences."""
+        """The calculation's steps. Only the last one, the amount, gets a unit; earlier ones name theirs in
+        the text."""
         steps = body["steps"]
         return tuple(
             ProposalStep(

@@ -1,5 +1,5 @@
-"""Why a case is there, as text for a terminal: sentences with numbers, units, sources and dates. No
-personal data."""
+"""Explain a case as text for a terminal, with numbers, units, sources and dates, and without personal
+data."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ LANGUAGES = {"en": "en", "zh": "zh-hans"}
 
 
 def explain(reference: str, language: str) -> str:
+    """The explanation of a case by its reference, or of alerts by an area's code; `language` is `en` or
+    `zh`.
+
+    Raises AlmonerError for an unknown reference.
+    """
     case = Case.objects.filter(reference=reference).first()
     alerts = list(AreaAlert.objects.filter(area=reference, cleared_on=None).order_by("signal"))
     if case is None and not alerts:
@@ -61,7 +66,7 @@ def _lines(case: Case) -> Iterator[str]:
 
 
 def _around(case: Case) -> list[AreaAlert]:
-    """Standing alerts of the areas that the case lies in, of the signals that it has."""
+    """Active alerts of the areas that the case lies in, for the signals of the case."""
     signals = case.signals.filter(cleared_on=None).values("signal")
     areas = Areas().above(case.area)
     return list(
@@ -102,8 +107,8 @@ def _fact(fact: FactView) -> Iterator[str]:
 def _proposal(proposal: Proposal) -> Iterator[str]:
     values = {"label": proposal.label, "amount": proposal.amount, "department": proposal.department}
     state = proposal.referral.get_state_display()
-    asked = proposal.referral.amount is None
-    line = _("%(label)s, by %(department)s") if asked else _("%(label)s: %(amount)s, by %(department)s")
+    is_question = proposal.referral.amount is None
+    line = _("%(label)s, by %(department)s") if is_question else _("%(label)s: %(amount)s, by %(department)s")
     yield "  " + line % values + f" [{state}]"
     for step in proposal.steps:
         yield f"    {step.label}: {step.sentence}"

@@ -1,4 +1,4 @@
-"""What people fill in."""
+"""Forms of the queue, cases, areas, calendar, oversight, notices and grievances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from almoner.casework.core.selects import QuickSelect
 from almoner.casework.models import CaseState, DismissalReason, Ending, FalseAlarm, JumpCause, VisitFinding
 
 REFERENCE_AND_VERSION = re.compile(r"([a-z0-9]{1,16}):([0-9]{1,9})")
-BULK = 100  # cases that are given to somebody at once
+BULK = 100  # most cases that are assigned to one person at once
 LISTS = {
     "open": _("Mine and unassigned"),
     "mine": _("Mine"),
@@ -38,8 +38,8 @@ LISTS = {
 
 
 class QueueForm(forms.Form):
-    """The filters of the queue. `choices` of levels, signals, programmes, areas and layers of the watch
-    are given by the caller."""
+    """The filters of the queue. The caller gives the choices of levels, signals, programmes, areas and
+    layers."""
 
     list = forms.ChoiceField(choices=list(LISTS.items()), required=False, widget=QuickSelect, label=_("List"))
     level = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Level"))
@@ -61,8 +61,8 @@ class QueueForm(forms.Form):
 
 
 class ActForm(forms.Form):
-    """One action on a record: `version` is what the page showed. Which further fields must be there, the
-    guards say."""
+    """One action on a record, for the `version` that the page showed. Guards check which fields are
+    required."""
 
     version = forms.IntegerField(label=_("Version"))
     outcome = forms.ChoiceField(choices=DismissalReason.choices, required=False, label=_("Reason"))
@@ -75,31 +75,31 @@ class ActForm(forms.Form):
     note = forms.CharField(max_length=400, required=False, label=_("Note"))
 
     def values(self) -> dict[str, Any]:
-        """What was filled in, without the version."""
+        """The values that were filled in, without the version."""
         given = self.cleaned_data.items()
         return {name: value for name, value in given if name != "version" and value not in {None, ""}}
 
     def complaint(self) -> str:
-        """What is wrong, in a sentence for each field."""
+        """The errors, one sentence for each field."""
         return " ".join(
             f"{self.fields[name].label}: {' '.join(map(str, errors))}" for name, errors in self.errors.items()
         )
 
 
 class BulkForm(forms.Form):
-    """Cases of the queue, each with the version that the page showed, to be given to one person."""
+    """Cases of the queue to assign to one person, each with the version that the page showed."""
 
     assignee = forms.IntegerField()
 
     def chosen(self) -> dict[str, int]:
-        """Versions by reference; what is no reference with a version is left out."""
+        """Versions by case reference; malformed entries are skipped."""
         given = self.data.getlist("case")[:BULK] if isinstance(self.data, QueryDict) else []
         pairs = [found.groups() for text in given if (found := REFERENCE_AND_VERSION.fullmatch(text))]
         return {str(reference): int(version) for reference, version in pairs}
 
 
 class CauseForm(forms.Form):
-    """What a person found in an area: `version` is what the page showed."""
+    """The cause that a person found for an area alert, for the `version` that the page showed."""
 
     version = forms.IntegerField()
     cause = forms.ChoiceField(choices=JumpCause.choices)
@@ -109,7 +109,7 @@ class CauseForm(forms.Form):
         return [(value, str(label)) for value, label in JumpCause.choices]
 
     def complaint(self) -> str:
-        """What is wrong, in a sentence."""
+        """The errors in one sentence."""
         if "cause" in self.errors:
             return str(_("Choose what was found."))
         return " ".join(str(error) for errors in self.errors.values() for error in errors)
@@ -134,7 +134,7 @@ class DayForm(forms.Form):
 
 
 class TrailForm(forms.Form):
-    """What is looked for in the audit trail, or in the record of who looked."""
+    """A search in the audit trail or in the access log."""
 
     trail = forms.ChoiceField(
         required=False,
@@ -165,8 +165,7 @@ class TrailForm(forms.Form):
 
 
 class NoticeForm(forms.Form):
-    """Which signals a notice tells of, and how it is made: as a page to print, or as a PDF in a language
-    and size."""
+    """The signals that a notice names, and its form: a page to print, or a PDF with language and size."""
 
     version = forms.IntegerField()
     signals = forms.TypedMultipleChoiceField(coerce=int, required=False)
@@ -182,21 +181,21 @@ class NoticeForm(forms.Form):
 
 
 class OpenForm(forms.Form):
-    """What opens a notice: its code, and the end of a member's identity number."""
+    """The code on a notice, and the last characters of a member's identity number."""
 
     code = forms.CharField(max_length=40)
     fact = forms.CharField(max_length=10)
 
 
 class GrievanceForm(forms.Form):
-    """What a household asks for, in its own words."""
+    """A household's grievance, in its own words."""
 
     about = forms.CharField(max_length=40, required=False)
     text = forms.CharField(max_length=1000, required=False)
 
 
 class EndingForm(forms.Form):
-    """A person's answer to what a household asked for."""
+    """The answer to a grievance."""
 
     ending = forms.ChoiceField(choices=Ending.choices, required=False)
     note = forms.CharField(max_length=400, required=False)

@@ -1,9 +1,8 @@
-"""What a department sees of a referral: who it is about, and the facts that the programme itself reads,
-and nothing else.
+"""What a department may see of a referral: the persons concerned, and the facts that its programme reads.
 
-What may be shown is the lineage of the pack in use (`pack_tables.shown`), not what happens to stand in the
-stored body: where the agreement of a feed has changed since, or the programme is gone, less is shown. What
-is not known to be allowed is left out.
+The lineage of the pack in use decides (`pack_tables.shown`), not the stored evidence. If the agreement of a
+feed has changed since, or the programme is gone, less is shown. Whatever is not known to be allowed is
+hidden.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from almoner.casework.models import Department, Referral, Rule
 from almoner.casework.models.people import needed_to_deliver
 
 Part = Mapping[str, Any]
-KEPT = (  # of a body: what the programme is, and on which terms
+KEPT = (  # keys that describe the programme and its terms, and are always shown
     "programme",
     "proposes",
     "label",
@@ -45,30 +44,32 @@ KEPT = (  # of a body: what the programme is, and on which terms
 
 
 def people_for(referral: Referral) -> list[Person]:
-    """Whom the programme is about, with what their department needs to deliver. Whoever shows them must
-    record it."""
+    """The persons that a referral concerns, with the fields that its department needs. Callers must record
+    the access."""
     fields = Department.objects.filter(pk=referral.department).values_list("identity", flat=True).first()
     found = people(referral.case.household_id, needed_to_deliver() if fields is None else fields)
     return [person for person in found if referral.person_id in {None, person.person_id}]
 
 
 def body_for(referral: Referral, shows: Mapping[str, frozenset[str]] | None = None) -> dict[str, Any]:
-    """The part of the referral's body that its department may see. `shows` is `lineages(...)`, where
-    several are shown."""
+    """The part of a referral's evidence that its department may see.
+
+    `shows` is the result of `lineages` when several referrals are shown.
+    """
     programme = referral.programme.partition(":")[0]
     seen = (lineages([referral]) if shows is None else shows).get(programme, frozenset())
     return part_of(referral.body, seen)
 
 
 def lineages(referrals: Iterable[Referral]) -> dict[str, frozenset[str]]:
-    """By programme or category the columns that a department may see."""
+    """The columns that a department may see, by the id of the programme or category."""
     keys = {referral.programme.partition(":")[0] for referral in referrals}
     rows = Rule.objects.filter(kind__in=["programme", "category"], key__in=keys).values_list("key", "body")
     return {key: frozenset(body.get("shows", ())) for key, body in rows}
 
 
 def part_of(body: Part, seen: frozenset[str]) -> dict[str, Any]:
-    """The members of a body that say nothing but what columns in `seen` say."""
+    """The parts of stored evidence that rest only on the columns in `seen`."""
     exclusions = [kept for part in body["exclusions"] if (kept := _named(part, seen))]
     goes_on = body.get("goes_on")
     return {name: body[name] for name in KEPT if name in body} | {
@@ -86,7 +87,10 @@ def _conditions(conditions: Sequence[Part], seen: frozenset[str]) -> list[Part]:
 
 
 def _is_seen(condition: Part, seen: frozenset[str]) -> bool:
-    """By its operands and by its SQL: what an earlier programme would give is not among the operands."""
+    """Whether a condition reads only columns in `seen`.
+
+    Its SQL is checked too, because amounts of earlier programmes are not listed among the operands.
+    """
     listed = {operand["name"] for operand in condition["operands"] if operand["kind"] == "indicator"}
     return seen.issuperset(listed) and seen.issuperset(_read_by(condition["sql"]))
 
@@ -96,18 +100,19 @@ def _read_by(sql: str) -> frozenset[str]:
     try:
         columns, _parameters = names(parse(sql))
     except SqlglotError:
-        return frozenset({sql})  # which is no column's name, so it is not shown
+        return frozenset({sql})  # no column has this name, so the condition is hidden
     return frozenset(columns)
 
 
 def _named(part: Part, seen: frozenset[str]) -> Part | None:
-    """What has words of its own and an answer: whole, or not at all."""
+    """The part when all its conditions may be shown, else None."""
     whole = all(_is_seen(condition, seen) for condition in part["conditions"])
     return part if whole and seen.issuperset(part.get("columns", ())) else None
 
 
 def _steps(steps: Sequence[Part], seen: frozenset[str]) -> list[Part]:
-    """Steps that rest on seen columns and on seen earlier steps. One of which it is not known is left out."""
+    """Steps that rest only on visible columns and visible earlier steps. A step without known columns is
+    hidden."""
     known, found = set(seen), list[Part]()
     for step in steps:
         if "columns" in step and known.issuperset(step["columns"]):

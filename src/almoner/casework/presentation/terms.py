@@ -1,5 +1,5 @@
-"""On what terms something is proposed, in sentences: how the family takes part, how long it holds, what
-comes first."""
+"""The terms of a proposal in sentences: how the family takes part, how long it holds, and what comes
+first."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ Body = Mapping[str, Any]
 
 
 def terms(body: Body, department: Callable[[str], str]) -> Iterator[str]:
-    """Sentences for a proposal's body; `department` names one by its id. A body without such terms gives
-    none."""
+    """Sentences for a proposal's stored evidence; `department` returns a department's name by id.
+
+    Yields nothing for evidence without such terms.
+    """
     yield from _paid(body)
     yield from _participation(body, department)
     if body.get("lasts"):

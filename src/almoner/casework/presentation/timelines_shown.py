@@ -1,4 +1,4 @@
-"""What happened to a household over months, as the page of its case shows it."""
+"""The timelines of a household over months, for its case's page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """One timeline of the household, or of a person in it, whose name the title has."""
+    """One timeline of the household or of a person in it; the title has the person's name."""
 
     title: str
     unit: str
@@ -32,8 +32,8 @@ class Shown:
 
 
 def over_months(found: Case, members: Sequence[Person], present: Presenter) -> list[Shown]:
-    """The household's own timelines, then those of each member, in the order of the pack. Of who lives
-    elsewhere now, none."""
+    """The household's own timelines, then those of each member, in the pack's order. People who moved out
+    are skipped."""
     if not found.is_open:
         return []
     kept = (

@@ -1,1 +1,1 @@
-"""What residents are told and say: notices, letters, corrections, appeals, walk-in applications."""
+"""Communication with residents: notices, letters, grievances, corrections and walk-in applications."""

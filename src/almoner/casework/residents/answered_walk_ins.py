@@ -1,5 +1,7 @@
-"""Walk-in applications that were answered, one stretch of time at once. Whether a user may see one is looked
-up by resident and household, and over the years they become many: a page reads one stretch only.
+"""Answered walk-in applications, in stretches of time.
+
+Whether a user may see one depends on resident and household. There are many over the years, so a page reads
+one stretch only.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ AT_ONCE = 2_000  # answered requests of a stretch, of all areas
 
 @dataclass(frozen=True)
 class Stretch:
-    """Requests that were answered from `first` on, and before `until` where there are later stretches.
-    `earlier`: there are earlier ones."""
+    """Applications answered from `first` on, and before `until` when there are later stretches. `earlier`
+    says whether there are earlier ones."""
 
     first: dt.datetime
     until: dt.datetime | None
@@ -32,7 +34,7 @@ class Stretch:
 
 
 def stretch(until: dt.datetime | None) -> Stretch:
-    """The stretch before `until`, or the latest one. What was answered in one moment is in one stretch."""
+    """The stretch before `until`, or the latest one. Answers of the same moment are never split."""
     times = (
         _before(until, WalkIn.objects.all()).order_by("-answered_at").values_list("answered_at", flat=True)
     )
@@ -42,13 +44,14 @@ def stretch(until: dt.datetime | None) -> Stretch:
 
 
 def _before(until: dt.datetime | None, requests: QuerySet[WalkIn]) -> QuerySet[WalkIn]:
-    """Repeats the condition of the partial index, which a database does not always infer from the others."""
+    """A filter by time that repeats the condition of the partial index, which databases do not always
+    infer."""
     answered = requests.filter(answered_at__isnull=False)
     return answered.filter(answered_at__lt=until) if until else answered
 
 
 def moment(typed: str | None) -> dt.datetime | None:
-    """The time in an address; None where it is none."""
+    """A time from an address; None when the text is not a time."""
     try:
         found = dt.datetime.fromisoformat(typed or "")
     except ValueError:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 def say(by: User, reference: str, version: int, confirmed: bool, note: str) -> None:
-    """Confirm a line, or say why it is wrong; then a case worker looks again. Raises Http404
-    for a stranger, Stale, and Refused."""
+    """Confirm a line, or say why it is wrong, so that a case worker looks again.
+
+    Raises Http404 for a user without access, Stale, and Refused.
+    """
     found = lines_of(by).filter(reference=reference).first()
     if found is None:
         raise Http404
@@ -60,7 +62,7 @@ def is_doubted(referral: Referral) -> bool:
 
 
 def ask_again(by: User, reference: str, version: int, about: str, note: str) -> None:
-    """Have a doubted line verified once more. Raises Http404 for a stranger, Stale, and Refused."""
+    """Have a doubted line verified again. Raises Http404 for a user without access, Stale, and Refused."""
     with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
         referral = lock(case.referrals.all(), reference=about, state=ReferralState.PROPOSED)
         if referral is None or not case.is_open or not is_doubted(referral):

@@ -50,10 +50,10 @@ def register() -> FeedState | None:
 
 
 def report(by: User, reference: str, version: int, data: Mapping[str, Any]) -> Grievance:
-    """Ask the register's department. `data`: kind, text, and person_id, or `other`, the reference of the
-    second case.
+    """Ask the department that keeps the register for a correction.
 
-    Raises Http404 for a stranger, Stale, and Refused.
+    `data` has the keys kind and text, and person_id or `other`, the reference of the second case. Raises
+    Http404 for a user without access, Stale, and Refused.
     """
     kind = data.get("kind")
     with change_case(by, reference, version, is_mine_or_i_lead) as (case, change):
@@ -102,7 +102,7 @@ def _asked(case: Case, by: User, kind: GrievanceKind, data: Mapping[str, Any], n
 
 
 def stays(one: Case, another: Case) -> Case:
-    """Which of two cases goes on: the more urgent one, or of equally urgent ones the older."""
+    """The case of the two that continues: the more urgent one, or the older if both are equally urgent."""
 
     def rank(case: Case) -> tuple[float, dt.datetime, int]:
         return (float("inf") if case.urgency_hours is None else case.urgency_hours, case.opened_at, case.pk)
@@ -118,10 +118,10 @@ def to_join(case: Case) -> list[Grievance]:
 
 
 def join(by: User, reference: str, version: int, grievance: str) -> Case:
-    """Let the less urgent of two cases go on in the other one. Gives the case that stays.
+    """Close the less urgent of two cases and continue the other one. Returns the case that continues.
 
-    Nothing is moved or deleted: the case that ends keeps its history, referrals, files and questions, and
-    what departments still have to answer there counts for the clock of the one that stays.
+    Nothing is moved or deleted: the closed case keeps its history, referrals, files and grievances. What
+    departments still have to answer there counts for the clock of the case that continues.
     """
     seen = case_for(by, reference)
     found = _agreed(seen, grievance)
@@ -129,7 +129,7 @@ def join(by: User, reference: str, version: int, grievance: str) -> Case:
         seen = change.cases[seen.pk]
         refuse_stale(seen, version)
         refuse_unless(seen, by, is_mine_or_i_lead)
-        found = _agreed(seen, grievance)  # whoever joined them from the other side was first
+        found = _agreed(seen, grievance)  # somebody else joined them from the other case first
         one, another = change.cases[found.case_id], change.cases[found.other_id or 0]
         kept = stays(one, another)
         ended = another if kept is one else one

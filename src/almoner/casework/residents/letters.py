@@ -1,7 +1,6 @@
-"""Notices as letters in PDF/UA: tagged, with a language and a title, for a window envelope; made, sent and
-forgotten.
+"""Notices as letters in PDF/UA: tagged, with language and title, for a window envelope. They are not stored.
 
-WeasyPrint draws them with Pango, which the system has or has not; `missing` says what to install.
+WeasyPrint draws them with Pango, which must be installed on the system; `missing` says what to install.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from django.utils.translation import override
 
 from almoner.casework.core.refusals import Refused
 
-LANG = {"en": "en", "zh-hans": "zh-Hans"}  # as the PDF says it (BCP 47)
+LANG = {"en": "en", "zh-hans": "zh-Hans"}  # language tags in the PDF (BCP 47)
 NAMED = 8  # signs without a font, at most, in a refusal
 logging.getLogger("weasyprint").addFilter(
     lambda _: False
@@ -34,7 +33,7 @@ def _draws() -> bool:
 
 
 def missing() -> str | None:
-    """What the administrator has to install before a letter can be made; none when nothing is missing."""
+    """What an administrator has to install before letters can be made; None when nothing is missing."""
     if _draws():
         return None
     return _(
@@ -44,10 +43,10 @@ def missing() -> str | None:
 
 
 def pdf(context: Mapping[str, Any], language: str, *, large: bool) -> bytes:
-    """The letter of a notice. What is in words in the context must be in `language` already. Nothing
-    outside is fetched.
+    """The letter of a notice. Texts in `context` must be in `language` already. Nothing is fetched from
+    outside.
 
-    Raises Refused, in the language of who asks, when no font here has a sign of it.
+    Raises Refused, in the active language, when no installed font has one of the characters.
     """
     from weasyprint import HTML
 
@@ -63,8 +62,8 @@ def pdf(context: Mapping[str, Any], language: str, *, large: bool) -> bytes:
 
 
 def _written(document: Any, _pdf: Any) -> None:
-    """A sign without a font would be a box or nothing, in a name above all; PDF/UA forbids it (ISO
-    14289-1, 7.21.8)."""
+    """Refuse characters without a font, which would be lost or drawn as boxes, above all in names. PDF/UA
+    forbids this (ISO 14289-1, 7.21.8)."""
     lacking = sorted({sign for font in document.fonts.values() for sign in font.missing})
     if lacking:
         named = ", ".join(_sign(sign) for sign in lacking[:NAMED]) + (" …" if len(lacking) > NAMED else "")

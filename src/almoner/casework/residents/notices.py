@@ -1,8 +1,7 @@
-"""Notices to households: made by a person, opened with their code and one more fact, answered without an
-account.
+"""Notices to households: made by a person, opened by a code and a second fact, answered without an account.
 
-Wrong tries are counted by notice and by address; a code that does not exist, a wrong fact and a locked
-notice look the same.
+Wrong attempts are counted by notice and by address. An unknown code, a wrong fact and a locked notice give
+the same answer.
 """
 
 from __future__ import annotations
@@ -78,7 +77,8 @@ def opened(code: str, fact: str, address: str) -> Notice | None:
 
 
 def _fits(notice: Notice, fact: str) -> bool:
-    """Every member's number is compared, so that the time taken tells nothing."""
+    """Whether the fact is right. The numbers of all members are compared, so that the time taken reveals
+    nothing."""
     given = "".join(fact.split()).upper().encode()
     numbers = [person.number for person in people(notice.case.household_id) if person.number]
     compared = [hmac.compare_digest(number[-LAST:].upper().encode(), given) for number in numbers]
@@ -86,15 +86,18 @@ def _fits(notice: Notice, fact: str) -> bool:
 
 
 def must_be_unlocked(notice: Notice) -> None:
-    """Raises Refused while too many wrong tries lock it."""
+    """Raise Refused while too many wrong attempts lock the notice."""
     if notice.locked_until and notice.locked_until > dt.datetime.now():
         raise Refused(
-            _("This does not fit. Look at the letter again. After several wrong tries, wait for an hour.")
+            _(
+                "The code or number is not correct. Look at the letter again. After several wrong tries,"
+                " wait for an hour."
+            )
         )
 
 
 def count_wrong(notice: Notice, address: str) -> None:
-    """A wrong try by somebody who has opened the notice already."""
+    """Count a wrong attempt by somebody who has opened the notice already."""
     _wrong(notice, _index(f"address:{address}"), dt.datetime.now())
 
 

@@ -1,8 +1,8 @@
-"""Walk-in applications: requests of people who come in person.
+"""Walk-in applications: requests of people who come to an office in person.
 
 Each is sent as an event of the pack's feed for requests, so that the usual rules open or extend a case. It
-has a receipt, a term, and an answer by a named person, even where the rules give nothing. There is no search
-for people: a person is found by the whole identity number only, and the request itself records that.
+has a receipt, a due time, and an answer by a named person, even when the rules give nothing. People cannot
+be searched for: a person is found by the whole identity number only, and the application records that.
 """
 
 from __future__ import annotations
@@ -63,8 +63,10 @@ def asked_for(found: FeedState) -> list[tuple[str, Mapping[str, str], Mapping[st
 
 
 def take(by: User, data: Mapping[str, Any]) -> WalkIn:
-    """Record a request. `data`: number, name, text, and a value for each field of `asked_for`. Raises
-    Http404 for a stranger, and Refused."""
+    """Record an application. `data` has number, name, text, and a value for each field of `asked_for`.
+
+    Raises Http404 for a user without access, and Refused.
+    """
     membership = may_or_404(by, Right.CASES)
     found, now = feed(), dt.datetime.now()
     if found is None:
@@ -83,7 +85,7 @@ def take(by: User, data: Mapping[str, Any]) -> WalkIn:
 
 
 def _number(found: FeedState, typed: str) -> str:
-    """The number in its one spelling."""
+    """The identity number in its canonical form."""
     of = next((f for f in found.fields if f["role"] == IDENTIFIED), None)
     typed = typed.strip()
     if of is None or not typed or len(typed) > LONGEST:
@@ -132,7 +134,7 @@ def _seal(request: WalkIn, field: str, text: str | None) -> bytes | None:
 
 
 def opened(request: WalkIn, field: str) -> str:
-    """One of `text`, `number` and `name` in clear; whoever shows it must record it (`saw`)."""
+    """One of `text`, `number` and `name`, decrypted. Callers that show it must record it (`saw`)."""
     sealed = getattr(request, field)
     vault = opened_vault(str(settings.VAULT_KEY))
     return vault.open_bytes(f"request-{field}:{request.reference}", bytes(sealed)).decode() if sealed else ""
@@ -172,7 +174,7 @@ def case_of(request: WalkIn) -> Case | None:
 
 
 def of_household(household_id: int) -> list[WalkIn]:
-    """The requests of those who live there, newest first."""
+    """The applications of the household's members, the newest first."""
     members = HouseholdMember.objects.filter(household_id=household_id).values_list("person_id", flat=True)
     indexes = [
         bytes(i)
@@ -183,7 +185,7 @@ def of_household(household_id: int) -> list[WalkIn]:
 
 
 def saw(by: User, request: WalkIn) -> None:
-    """Record that somebody read the request: in the access log of its household, else in the audit trail."""
+    """Record that somebody read the application: in the household's access log, else in the audit trail."""
     now = dt.datetime.now()
     with transaction.atomic():
         looks = [
@@ -207,15 +209,16 @@ def endings(request: WalkIn) -> tuple[WalkInEnding, ...]:
 
 
 def may_answer(by: User, request: WalkIn) -> bool:
-    """The register's department answers for whom it does not know, who works cases for all others; of an
-    appeal somebody else."""
+    """Whether `by` may answer: the register's department for people missing from it, workers for all others.
+    An appeal is answered by somebody else than the first time."""
     may_or_404(by, Right.REFERRALS if request.department else Right.CASES)
     first = request.appeal_of
     return first is None or first.answered_by_id != by.pk
 
 
 def answer(by: User, reference: str, ending: str, note: str) -> WalkIn:
-    """A named person's answer with its reason. Raises Http404 for a stranger, and Refused."""
+    """Record a named person's answer with its reason. Raises Http404 for a user without access, and
+    Refused."""
     now = dt.datetime.now()
     with transaction.atomic():
         request = WalkIn.objects.select_for_update().get(pk=walk_in_for(by, reference).pk)
@@ -242,12 +245,14 @@ def _fits(request: WalkIn, ending: str) -> None:
     case = case_of(request)
     offered = case is not None and case.referrals.filter(state__in=OFFERED).exists()
     if ending == WalkInEnding.PROPOSED and not offered:
-        raise Refused(_("Nothing is proposed in the household's case. Say what the reason is."))
+        raise Refused(_("Nothing is proposed in the household's case. Give the reason."))
 
 
 def appeal(by: User, reference: str, text: str) -> WalkIn:
-    """Appeal against the answer: a new term begins, and another person decides. Raises Http404
-    for a stranger, and Refused."""
+    """Appeal against the answer: a new time limit starts, and another person decides.
+
+    Raises Http404 for a user without access, and Refused.
+    """
     now = dt.datetime.now()
     may_or_404(by, Right.CASES)
     with transaction.atomic():

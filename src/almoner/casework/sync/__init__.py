@@ -1,1 +1,1 @@
-"""Bring casework up to date with what cycles found and what the pack says."""
+"""Bring casework up to date with the results of cycles and with the pack."""

@@ -1,4 +1,4 @@
-"""Alerts of areas: applying what a cycle found, and what a person answers."""
+"""Area alerts: apply the changes of a cycle, and record people's answers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 
 def apply(changes: Sequence[Change], clocks: Clocks) -> None:
-    """Raise, change and clear alerts, in the order of the changes. Evidence never answers one, and never
-    undoes an answer."""
+    """Raise, change and clear alerts, in the order of the changes.
+
+    New evidence never answers an alert and never undoes an answer.
+    """
     if not changes:
         return
     active = {
@@ -69,7 +71,8 @@ def _write(alert: AreaAlert, change: Change) -> AreaAlert:
 
 
 def answer(user: User, reference: str, version: int, cause: str, note: str) -> None:
-    """Record what a person found. Raises Stale, and Refused when it is answered already."""
+    """Record the cause that a person found. Raises Stale for an old `version`, Refused when it is answered
+    already."""
     with transaction.atomic():
         alert = AreaAlert.objects.select_for_update().get(reference=reference)
         refuse_stale(alert, version)

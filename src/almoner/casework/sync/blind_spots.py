@@ -1,5 +1,4 @@
-"""What nobody can see: feeds that are late or missing with the signals that rest on them, and judgements
-that stay unknown."""
+"""Blind spots: late or missing feeds with the signals that need them, and signals that stay unknown."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from almoner.casework.models import FeedState, Judged, Rule, Sweep
 
 @dataclass(frozen=True)
 class Blinded:
-    """A feed that is late or was never delivered, and what cannot be noticed without it."""
+    """A feed that is late or was never delivered, with the signals that cannot be raised without it."""
 
     feed: Freshness
     signals: list[tuple[str, str]]  # key, label
@@ -24,7 +23,7 @@ class Blinded:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A signal and of how many nobody can say whether it holds."""
+    """A signal, and for how many subjects it is unknown whether it holds."""
 
     key: str
     label: str
@@ -32,12 +31,13 @@ class Unknown:
 
     @property
     def share(self) -> float:
+        """The share of subjects that are unknown, from 0 to 1."""
         return self.judged.unknown / self.judged.subjects if self.judged.subjects else 0.0
 
 
 def keep(as_of: dt.date, households: int, unplaced: int, rows: Iterable[tuple[str, int, int, int]]) -> None:
-    """Keep what a sweep could judge: of each signal subjects, for how many it holds, and of how many it is
-    unknown."""
+    """Store the coverage of a sweep. A row is (signal, subjects, how many it holds for, how many are
+    unknown)."""
     judged = [Judged(signal=signal, subjects=s, holds=h, unknown=u) for signal, s, h, u in rows]
     with transaction.atomic():
         Sweep.objects.update_or_create(
@@ -48,7 +48,7 @@ def keep(as_of: dt.date, households: int, unplaced: int, rows: Iterable[tuple[st
 
 
 def feeds(today: dt.date) -> list[Blinded]:
-    """Those never delivered first, then the latest."""
+    """Late feeds: those never delivered first, then those late for longest."""
     labels = _labels()
     states = [freshness(feed, today) for feed in FeedState.objects.exclude(sharing_class="not-shared")]
     gone = [one for one in states if one.is_late or one.days is None]
@@ -57,13 +57,14 @@ def feeds(today: dt.date) -> list[Blinded]:
 
 
 def unknown() -> list[Unknown]:
-    """The signals of the latest sweep, the least known first."""
+    """The signals of the latest sweep, those with the largest unknown share first."""
     labels = _labels()
     found = [Unknown(one.signal, labels.get(one.signal, one.signal), one) for one in Judged.objects.all()]
     return sorted(found, key=lambda one: (-one.share, one.key))
 
 
 def sweep() -> Sweep | None:
+    """The latest sweep; None before the first."""
     return Sweep.objects.filter(pk=1).first()
 
 
@@ -72,5 +73,5 @@ def _labels() -> dict[str, str]:
 
 
 def _signals(feed: FeedState) -> list[str]:
-    """The signals that read a field of it."""
+    """The keys of the signals that read a field of the feed."""
     return sorted({signal for field in feed.fields for signal in field["signals"]})

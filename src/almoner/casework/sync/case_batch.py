@@ -1,6 +1,6 @@
-"""The cases of some households in memory: read at once, changed in order, written at once.
+"""The cases of some households in memory: read together, changed in order, and written together.
 
-A cycle of a county changes tens of thousands of signals; no query is made for a single one.
+A cycle of a county changes tens of thousands of signals, so no query is made for a single one.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ from almoner.casework.models.cases import OPEN
 
 
 class CaseBatch:
-    """Everything that casework holds about `households`, and what is to be written.
+    """The cases of `households` with their signals and referrals, and the changes to write.
 
-    `signals` and `referrals` give by key the row of the latest case that has it. Bodies are read for
-    `keys` only.
+    `signals` and `referrals` map a key to its row in the latest case. Evidence is read for `keys` only.
     """
 
     def __init__(self, households: Collection[int], keys: Collection[str]) -> None:
@@ -83,18 +82,18 @@ class CaseBatch:
             self._referrals_of[household].append(row)
 
     def add(self, row: SignalRow | ReferralRow) -> None:
-        """A new row of a case."""
+        """Add a new signal or referral to its case."""
         self._place(row)
         self.touch(row)
 
     def touch(self, row: SignalRow | ReferralRow) -> None:
-        """`row` is new or has changed, and so has its case."""
+        """Mark a row, and with it its case, as new or changed."""
         self._dirty[id(row)] = row
         if row.case.id is not None:
             self.changed[row.case.id] = row.case
 
     def open_case(self, case: CaseRow) -> None:
-        """A new case; what was proposed and never decided in an ended one is carried over."""
+        """Add a new case. Proposals of an ended case that were never decided move to it."""
         self.open[case.household_id] = case
         self.opened.append(case)
         for referral in self._referrals_of[case.household_id]:
@@ -105,17 +104,19 @@ class CaseBatch:
                 self.touch(referral)
 
     def emit(self, case: CaseRow, event: CycleEvent) -> None:
+        """Add an event to the audit trail."""
         self.events.append(NewEvent(case, event))
 
     def message_department(self, row: ReferralRow, kind: str, occasion: str) -> None:
-        """What the department of a stored referral is to be told (`almoner.casework.cases.outgoing`)."""
+        """Queue a message about a stored referral to its department (`almoner.casework.cases.outgoing`)."""
         self.messages.append((row, kind, occasion))
 
     def name(self, kind: str, key: str, words: Mapping[str, str]) -> None:
+        """Set the label of a signal, programme, group or theme, by language."""
         self._labels[kind, key] = words
 
     def write(self, at: dt.datetime) -> None:
-        """Store everything. Must run inside a transaction."""
+        """Store all changes, with `at` as the time of the events. Must run inside a transaction."""
         self._refresh_cases()
         CASES.insert(self.opened)
         self._number_opened()
@@ -140,7 +141,8 @@ class CaseBatch:
             case.version += 1
 
     def _number_opened(self) -> None:
-        """A household has one open case, so the new ones are found by it."""
+        """Read the ids of the new cases. They are found by household, because a household has one open
+        case."""
         opened = {case.household_id: case for case in self.opened}
         for some in batched(opened, READ_AT_ONCE):
             stored = Case.objects.filter(OPEN, household_id__among=IdSet(some)).values_list(

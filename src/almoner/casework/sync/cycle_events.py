@@ -1,4 +1,4 @@
-"""What a cycle found, as events of the audit trail."""
+"""Events of the audit trail for the results of a cycle."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def signal_raised(change: Change, due: dt.datetime, evidence: NewEvidence) -> Si
 
 
 def signal_changed(change: Change, held: SignalRow, before: Mapping[str, Any]) -> SignalChanged:
-    """`before` is the payload that the signal had; it is to be asked for before the signal is written."""
+    """`before` is the stored evidence before the change; read it before the signal is written."""
     return SignalChanged(
         {
             "kind": EventKind.SIGNAL_CHANGED,
@@ -81,7 +81,7 @@ def proposal_raised(change: Change, referral: ReferralRow) -> ProposalRaised:
 
 
 def proposal_changed(change: Change, held: ReferralRow, before: Mapping[str, Any]) -> ProposalChanged:
-    """`before` is the payload that the proposal had."""
+    """`before` is the stored evidence before the change."""
     return ProposalChanged(
         {
             "kind": EventKind.PROPOSAL_CHANGED,

@@ -1,8 +1,8 @@
-"""Applies the outbox of a cycle to the cases (see docs/desk.md).
+"""Apply a cycle's outbox to the cases (see docs/desk.md).
 
-Evidence opens cases and adds to them. It never closes one, never changes a state, and never undoes a
-person's decision: after a dismissal or a closing only a new raise, or a more urgent level, opens a new
-case, and the new case says which evidence is new.
+Evidence opens cases and adds to them. It never closes a case, never changes its state, and never undoes a
+person's decision. After a dismissal or closing, only a signal that is raised again or at a more urgent level
+opens a new case, and the new case says which evidence is new.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ PROPOSED = (
     "recognition",
     "exit",
     "review",
-)  # kinds of changes that propose something to a person
+)  # kinds of changes that put a proposal before a person
 UNDECIDED = (ReferralState.PROPOSED, ReferralState.WITHDRAWN)
 
 
 def apply(batches: Iterable[Sequence[Change]]) -> Applied:
-    """Apply `batches` in one transaction and store how far the outbox was read."""
+    """Apply `batches` in one transaction and store the position that was reached in the outbox."""
     opened, updated, signals, referrals = 0, set[int](), 0, 0
     with _no_collecting(), transaction.atomic():
         shut_out_people()
@@ -73,7 +73,7 @@ def apply(batches: Iterable[Sequence[Change]]) -> Applied:
 
 @contextmanager
 def _no_collecting() -> Iterator[None]:
-    """Nothing here makes a cycle of references, and looking for some takes a quarter of the time."""
+    """Pause garbage collection: it took a quarter of the time, and nothing here creates reference cycles."""
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -84,7 +84,8 @@ def _no_collecting() -> Iterator[None]:
 
 
 def _fresh(batch: Sequence[Change], seq: int) -> list[Change]:
-    """What was not applied yet; in each cycle signals first, so that proposals find their case."""
+    """The changes after position `seq`. In each cycle signals come first, so that proposals find their
+    case."""
     fresh = {change.seq: change for change in batch if change.seq > seq}
     return sorted(fresh.values(), key=lambda change: (change.cycle_id, change.kind != "signal", change.seq))
 
@@ -104,12 +105,12 @@ def _now() -> dt.datetime:
 
 
 def _stored(held: SignalRow | ReferralRow) -> Any:
-    """The body that a row has, as it is stored."""
+    """The evidence of a row, in the form in which it is stored."""
     return {"form": held.form, "answers": None if held.answers is None else json.loads(held.answers)}
 
 
 def _incoming(change: Change) -> Any:
-    """The body that a change brings, as it would be stored."""
+    """The evidence of a change, in the form in which it would be stored."""
     body = as_stored(change.body)
     return {"form": body.template.digest if body.template else "", "answers": body.stored}
 
@@ -130,13 +131,14 @@ def _open_case(case_batch: CaseBatch, change: Change, due: dt.datetime, evidence
 
 
 class Signals:
-    """Signals of the cycle, one after the other."""
+    """Applies the signals of a cycle to the cases of a batch."""
 
     def __init__(self, case_batch: CaseBatch, clocks: Clocks) -> None:
         self.case_batch = case_batch
         self.clocks = clocks
 
     def take(self, change: Change) -> None:
+        """Apply one change: raise, update or clear a signal."""
         held = self.case_batch.signals.get(change.key)
         stands = held is not None and held.cleared_on is None
         if change.change == "cleared":
@@ -197,8 +199,10 @@ class Signals:
         return self._hours(change, held) < held.urgency_hours
 
     def _hours(self, change: Change, signal: SignalRow) -> float:
-        """As of the day on which the signal was raised: that a working day counts for other hours since then
-        makes nothing more urgent."""
+        """The time limit in hours, as of the day on which the signal was raised.
+
+        If a working day counts for other hours since then, that alone makes no signal more urgent.
+        """
         return nominal_hours(self.clocks.terms, change.body["within"], signal.raised_on)
 
     def _write(self, signal: SignalRow, change: Change) -> None:
@@ -216,7 +220,8 @@ def _write_signal(signal: SignalRow, change: Change) -> None:
 
 
 def _groups(layers: Mapping[str, Any] | None) -> str:
-    """The groups of the watch list that the subject is in, each between commas, to be looked for by."""
+    """The watch list's groups of the subject, with commas before and after each, so that a filter can find
+    one."""
     listed = [group["id"] for group in layers["points"]] if layers else []
     return f",{','.join(listed)}," if listed else ""
 
@@ -230,14 +235,18 @@ def _what_is_new(change: Change, held: SignalRow | None) -> NewEvidence:
 
 
 class Proposals:
-    """Proposals of the cycle. What was sent is a person's decision: evidence is told, nothing is taken
-    back."""
+    """Applies the proposals of a cycle to the cases of a batch.
+
+    Sending a referral is a person's decision: later changes of its evidence are reported, but it is not
+    withdrawn.
+    """
 
     def __init__(self, case_batch: CaseBatch, clocks: Clocks) -> None:
         self.case_batch = case_batch
         self.clocks = clocks
 
     def take(self, change: Change) -> None:
+        """Apply one change: propose, update, report or clear."""
         held = self.case_batch.referrals.get(change.key)
         if change.change == "cleared":
             if held is not None and held.evidence_cleared_on is None:
@@ -252,7 +261,8 @@ class Proposals:
             self._emit_change(held, change)
 
     def _starts_anew(self, held: ReferralRow, change: Change) -> bool:
-        """Of an ended case: it belongs to the case that followed, or is raised again after a closing."""
+        """Whether a proposal of an ended case is proposed again: in the case that followed, or after a
+        closing."""
         if held.case.is_open:
             return False
         if change.household_id in self.case_batch.open:
@@ -279,7 +289,7 @@ class Proposals:
         held.state, held.evidence_cleared_on = ReferralState.PROPOSED.value, None
         _write_referral(held, change)
         check = change.body.get("local_check")
-        if check and held.amount != amount:  # what was confirmed on the spot was another amount
+        if check and held.amount != amount:  # the amount confirmed on the spot was another one
             due = self.clocks.due(change.known_at, check["within"], check["department"])
             held.check_due_at = min(asked_until or due, due)
         self.case_batch.touch(held)
@@ -298,9 +308,8 @@ class Proposals:
         due = self.clocks.due(change.known_at, change.body["within"], change.body["department"])
         case = self._case_for(change, due)
         carried = self.case_batch.referrals.get(change.key)
-        if (
-            carried is not None and carried.case is case
-        ):  # it was never decided, and came along as the case was opened
+        # A proposal that was never decided moved to the new case when that was opened.
+        if carried is not None and carried.case is case:
             self._update(carried, change)
             return
         if case.state in DECIDED and case.due_at == NO_CLOCK:
@@ -315,8 +324,10 @@ class Proposals:
         self.case_batch.emit(case, raised)
 
     def _case_for(self, change: Change, due: dt.datetime) -> CaseRow:
-        """The open case; a dismissed one keeps what is proposed in case it is opened anew; else a case of
-        its own."""
+        """The household's open case, else its dismissed one, else a new one.
+
+        A dismissed case keeps the proposal in case it is opened again.
+        """
         ended = self.case_batch.ended.get(change.household_id)
         case = self.case_batch.open.get(change.household_id)
         if case is None and ended is not None and ended.state == CaseState.DISMISSED:

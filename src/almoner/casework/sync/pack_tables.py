@@ -1,5 +1,5 @@
-"""Copying what a pack says into casework's tables: rules with their references, and each feed's fields
-with what reads them."""
+"""Copy the pack into casework's tables: rules with their legal references, and feeds with the rules that
+read each field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from almoner.policy.model.terms import Condition, Term
 
 Field = tuple[str, str]  # feed, property
-Readers = Mapping[str, Mapping[str, frozenset[Field]]]  # kind -> id -> the fields that it reads
+Readers = Mapping[str, Mapping[str, frozenset[Field]]]  # kind -> id -> the fields that the rule reads
 AGREEMENT = [
     "position",
     "label",
@@ -36,7 +36,7 @@ AGREEMENT = [
 
 
 def sync(pack: Pack) -> None:
-    """Nothing happens when this very pack is there already."""
+    """Copy the pack, unless the same pack has been copied already."""
     held = PackInUse.objects.filter(pk=1).first()
     if held is not None and held.hash == pack.hash:
         return
@@ -63,8 +63,11 @@ def sync(pack: Pack) -> None:
 
 
 def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None, int, int]]) -> None:
-    """By feed: complete through, last delivery, rows read and rows held back. Feeds that are not of the
-    pack are left out."""
+    """Store how current each feed is.
+
+    A row is (feed, complete through, last delivery, rows read, rows in quarantine). Unknown feeds are
+    skipped.
+    """
     feeds = FeedState.objects.in_bulk()
     for feed, through, at, read, held_back in rows:
         if feed in feeds:
@@ -142,15 +145,15 @@ def _of_programme(programme: Programme) -> Iterator[Condition]:
 
 
 def _reads(pack: Pack, conditions: Iterable[Condition]) -> frozenset[Field]:
-    """Fields behind the indicators of the conditions; names that are no indicator (an earlier step) rest
-    on those."""
+    """The fields behind the indicators of some conditions. Names of earlier steps are skipped, since the
+    steps' own conditions are included."""
     columns = {column.name: column for i in pack.indicators.values() for column in i.columns}
     names = {name for condition in conditions for name in condition.columns}
     return frozenset(field for name in names if name in columns for field in columns[name].reads)
 
 
 def shown(pack: Pack, rule: Programme | Category) -> list[str]:
-    """What whoever delivers may see of the rule's inputs: columns of which every field is shared for a
+    """The input columns of a rule that the delivering department may see: all their fields are shared for a
     purpose of the rule."""
     found, purposes = set[str](), frozenset(rule.purposes)
     for condition in _of(rule):
@@ -159,7 +162,7 @@ def shown(pack: Pack, rule: Programme | Category) -> list[str]:
 
 
 def _names(condition: Condition) -> tuple[str, ...]:
-    """Columns, and what is no column of an indicator: steps, and what earlier programmes would give."""
+    """The columns that a condition names, including earlier steps and amounts of earlier programmes."""
     columns, _parameters = names(parse(condition.sql))
     return columns
 
@@ -169,8 +172,8 @@ def _of(rule: Programme | Category) -> Iterator[Condition]:
 
 
 def _may_see(pack: Pack, name: str, purposes: frozenset[str]) -> bool:
-    """A column of an indicator by its fields, what an earlier programme would give by all that that one
-    reads."""
+    """Whether a name may be shown: an indicator's column by its fields, an earlier programme's amount by
+    everything that the programme reads."""
     earlier = pack.programmes.get(name.removeprefix(GRANTED)) if name.startswith(GRANTED) else None
     if earlier is not None:
         read = {n for condition in _of(earlier) for n in _names(condition)} - {
@@ -282,7 +285,7 @@ def _timeline(timeline: Timeline, pack: Pack) -> dict[str, Any]:
 
 
 def _condition(condition: Condition, pack: Pack) -> dict[str, Any]:
-    """The rule as written, and what its names mean."""
+    """A condition's SQL, and the meaning of its names."""
     columns = {column.name: column.label for i in pack.indicators.values() for column in i.columns}
     named = {name: columns[name] for name in condition.columns if name in columns}
     named |= {

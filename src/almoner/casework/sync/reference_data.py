@@ -1,4 +1,4 @@
-"""What casework copies from a pack."""
+"""Copy departments, calendar and areas from a pack."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def sync_departments(pack: Pack) -> None:
+    """Store departments with names and hours, and the names of units."""
     rows = [
         Department(
             id=d.id,
@@ -35,6 +36,7 @@ def sync_departments(pack: Pack) -> None:
 
 
 def sync_calendar(pack: Pack) -> None:
+    """Store the pack's holidays and working weekends. Days that a person has edited are kept."""
     with transaction.atomic():
         edited = set(CalendarDay.objects.exclude(edited_by=None).values_list("day", flat=True))
         CalendarDay.objects.filter(edited_by=None).delete()
@@ -43,6 +45,7 @@ def sync_calendar(pack: Pack) -> None:
 
 
 def sync_areas(rows: Iterable[tuple[str, Mapping[str, str], str | None]]) -> None:
+    """Store names of areas. A row is (code, names by language, code of the enclosing area or None)."""
     areas = {
         code: Area(code=code, name_en=name.get("en") or "", name_zh=name.get("zh") or "", parent=parent or "")
         for code, name, parent in rows
@@ -56,6 +59,7 @@ def sync_areas(rows: Iterable[tuple[str, Mapping[str, str], str | None]]) -> Non
 
 
 def set_day(user: User, calendar_day: CalendarDay) -> None:
-    """A person's word on one day; later packs leave it alone. Clocks that run already keep their due time."""
+    """Store a person's entry for one day; later packs keep it. Clocks that already run keep their due
+    time."""
     calendar_day.edited_by = user
     calendar_day.save()

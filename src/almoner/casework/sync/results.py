@@ -1,4 +1,4 @@
-"""What a cycle hands to casework, and what casework made of it."""
+"""What a cycle passes to casework, and what casework did with it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Seen:
-    """Whom a cycle looked at. `households`: None means everybody. `evidence_lost`: those of whom nothing is
-    known any more of what was said. `members`: household, person, since."""
+    """The households that a cycle assessed.
+
+    `households` is None for all of them. `evidence_lost` are households with a finding for which there is no
+    data any more. A row of `members` is (household, person, since).
+    """
 
     households: Sequence[int] | None
     evidence_lost: Sequence[int]
@@ -19,8 +22,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Applied:
-    """What one call of `apply` did. Counts are of rows; `last_seq` is the outbox position that is stored
-    now."""
+    """The counts of one call of `apply`, in rows. `last_seq` is the outbox position that is now stored."""
 
     cases_opened: int
     cases_updated: int

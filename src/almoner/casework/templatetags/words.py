@@ -1,4 +1,4 @@
-"""Filters over `almoner.casework.core.words`."""
+"""Template filters for numbers, dates and names (`almoner.casework.core.words`)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ register.filter("size", words.size)
 
 @register.filter
 def person(user: AbstractBaseUser) -> str:
-    """Somebody of the staff by name; the user name where there is none."""
+    """A user's full name, or the user name when there is none."""
     return str(getattr(user, "get_full_name", str)() or user.get_username())
 
 
 @register.filter
 def holding(facts: Sequence[FactView]) -> list[FactView]:
-    """Those that hold: why it is here."""
+    """The facts that hold."""
     return [fact for fact in facts if fact.holds]
 
 
 @register.filter
 def not_holding(facts: Sequence[FactView]) -> list[FactView]:
-    """Those that do not hold or are unknown: the other branches of a rule."""
+    """The facts that do not hold or are unknown, such as other branches of a rule."""
     return [fact for fact in facts if not fact.holds]

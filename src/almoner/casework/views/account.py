@@ -1,5 +1,4 @@
-"""Signing in, and what somebody does about their own account. What django-allauth could do beyond this has
-no address."""
+"""Pages for signing in and for one's own account. Other pages of django-allauth have no address here."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class SignIn(LoginView):
-    """By user name and password; django-allauth then asks for the second factor of whom has one."""
+    """Sign-in by user name and password; django-allauth then asks for a second factor where there is one."""
 
     authentication_form = SignInForm
     redirect_authenticated_user = True
@@ -47,7 +46,7 @@ class SignIn(LoginView):
 
 
 class FromAuthority(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
-    """Checks the signature of the provider's token too, which django-allauth leaves to TLS."""
+    """Verifies the signature of the provider's token too; django-allauth relies on TLS alone."""
 
     def _decode_id_token(self, app: SocialApp, id_token: str) -> dict[str, Any]:
         self.did_fetch_access_token = False
@@ -76,7 +75,7 @@ def _by_authority(view: Any, request: HttpRequest) -> HttpResponse:
 
 
 class Begin(PasswordResetConfirmView):
-    """A first password, by a link that works once."""
+    """Set a password by a link that works once."""
 
     template_name = "registration/begin.html"
     form_class = NewPasswordForm
@@ -91,7 +90,7 @@ class Begin(PasswordResetConfirmView):
 
 
 class OwnPassword(PasswordChangeView):
-    """Ends all other sessions: they hold a hash of the password."""
+    """Change one's password. All other sessions end, because they hold a hash of the old one."""
 
     template_name = "registration/password.html"
     form_class = OwnPasswordForm
@@ -106,7 +105,7 @@ class OwnPassword(PasswordChangeView):
 
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
-    """What somebody is here, and the way to change their own password and second factor."""
+    """The user's role, and links to change password and second factor."""
     user: User = request.user  # type: ignore[assignment]
     member = membership_of(user)
     codes = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()

@@ -1,4 +1,4 @@
-"""Areas whose rate of new signals jumped: the evidence, a clock, and what a person found there."""
+"""Pages of area alerts: the evidence, the clock, and the cause that a person found."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
-    """Those that stand and wait for an answer first, then by when they are due."""
+    """Active alerts without an answer come first, then by due time."""
     membership = may_or_404(request.user, Right.AREA_ALERTS)
     found = area_alerts_of(request.user).order_by("cleared_on", "answered_at", "due_at", "-severity", "id")
     standing = found.filter(cleared_on=None)

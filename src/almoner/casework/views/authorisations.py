@@ -1,4 +1,4 @@
-"""Asking the adults of a household for one authorisation, and recording what each of them says."""
+"""Ask the adults of a household for an authorisation, and record each answer."""
 
 from __future__ import annotations
 

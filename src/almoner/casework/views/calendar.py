@@ -1,4 +1,4 @@
-"""The table of working days, kept by an administrator."""
+"""The page of the working calendar, which administrators edit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Parts of a case's page: how the family takes part in each proposal, files, questions to the register,
-and requests at the desk."""
+"""Parts of a case's page: participation in each proposal, files, questions to the register, and
+applications."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from almoner.casework.residents import community_verification, corrections, walk
 
 @dataclass(frozen=True, kw_only=True)
 class ProposalPart:
-    """A proposal with its clock, what is missing before it is sent, and the authorisation that it needs."""
+    """A proposal with its clock, the steps that are missing before it is sent, and its authorisation."""
 
     proposal: Proposal
     clock: ClockView | None
@@ -31,10 +31,11 @@ class ProposalPart:
     asked_clock: ClockView | None
     words: list[authorisations.Word]
     taken_back: Consent | None
-    doubted: bool  # those on the spot said that it is not right
+    doubted: bool  # the check on the spot found it wrong
 
 
 def part(proposal: Proposal, clock: ClockView | None, case: Case) -> ProposalPart:
+    """The view of one proposal of a case."""
     referral, now = proposal.referral, dt.datetime.now()
     proposed = referral.state == ReferralState.PROPOSED and case.is_open
     needs = referral.participation == participation.ONE
@@ -54,7 +55,7 @@ def part(proposal: Proposal, clock: ClockView | None, case: Case) -> ProposalPar
 
 
 def more(found: Case, request: HttpRequest, members: list[Person]) -> dict[str, Any]:
-    """What the page needs for its files, its household and requests."""
+    """Template variables for a case's files, corrections and applications."""
     mine = guards.is_mine_or_i_lead(found, request.user, {}) is None  # type: ignore[arg-type]
     to_join = [
         (one, corrections.stays(one.case, one.other)) for one in corrections.to_join(found) if one.other

@@ -1,4 +1,4 @@
-"""One household's case: why it is here, what is proposed, what was done, and the next move."""
+"""The page of a case: its evidence, proposals, history, and the next action."""
 
 from __future__ import annotations
 
@@ -43,8 +43,10 @@ from almoner.casework.views.case_parts import more, part
 
 @dataclass(frozen=True, kw_only=True)
 class OpenGrievance:
-    """A grievance as a worker sees it. `endings` are what may be answered here; a correction is its
-    department's to answer."""
+    """A grievance as a worker sees it.
+
+    `endings` are the answers that can be given here; none for a correction, which a department answers.
+    """
 
     grievance: Grievance
     said: str
@@ -64,7 +66,7 @@ def case(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_GET
 def sheet(request: HttpRequest, reference: str) -> HttpResponse:
-    """What a visitor takes along on paper."""
+    """A sheet for a visit, to be printed."""
     found = case_for(request.user, reference)
     looked(request.user, found, "sheet")  # type: ignore[arg-type]
     present = Presenter()
@@ -89,17 +91,18 @@ def sheet(request: HttpRequest, reference: str) -> HttpResponse:
 
 
 def _to_sign(found: Case) -> list[tuple[str, list[authorisations.Word]]]:
-    """Texts that adults have still to answer, each with those who have not."""
-    asked = found.authorisations.filter(ended_at=None, settled_at=None).order_by("pk")
+    """The authorisation texts that adults still have to answer, each with those adults."""
+    waiting = found.authorisations.filter(ended_at=None, settled_at=None).order_by("pk")
     listed = [
         (authorisations.text_of(one), [w for w in authorisations.words_of(one) if w.last is None])
-        for one in asked
+        for one in waiting
     ]
     return [(text, missing) for text, missing in listed if missing]
 
 
 @require_POST
 def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
+    """Carry out one action of a case. Answers 409 when it is refused, 400 for an invalid form."""
     found = case_for(request.user, reference)
     if action not in workflow.MOVES:
         raise Http404
@@ -122,6 +125,7 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
 
 
 def show(request: HttpRequest, found: Case, status: int = 200) -> HttpResponse:
+    """Render a case's page, and record that its personal data was seen."""
     looked(request.user, found, "case")  # type: ignore[arg-type]
     return render(request, "casework/case.html", _page(request, found), status=status)
 
@@ -170,8 +174,8 @@ def _visits(found: Case) -> dict[str, Any]:
 
 
 def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str, Any]:
-    """What the household was told, what it says and what it asks for, in its own words."""
-    asked = found.grievances.select_related("answered_by", "asked_by", "other").order_by(
+    """Notices, answers and grievances of the household."""
+    raised = found.grievances.select_related("answered_by", "asked_by", "other").order_by(
         "-answered_at", "due_at"
     )
     return {
@@ -190,7 +194,7 @@ def _household(found: Case, request: HttpRequest, now: dt.datetime) -> dict[str,
                 mine=grievances.may_answer(request.user, grievance),  # type: ignore[arg-type]
                 sentence=words.in_language(grievance.fact.get("sentence")),
             )
-            for grievance in asked
+            for grievance in raised
         ],
     }
 
@@ -200,7 +204,7 @@ def _visit_ahead(found: Case) -> Visit | None:
 
 
 def _colleagues(found: Case, request: HttpRequest, can: list[str]) -> dict[str, Any]:
-    """Who else could have the case, where the user may give it to somebody."""
+    """The people to whom the user can assign the case."""
     if "assign" not in can:
         return {"colleagues": []}
     others = {found.assignee_id, request.user.pk}
@@ -213,7 +217,8 @@ def _proposals(found: Case, present: Presenter, now: dt.datetime) -> list[tuple[
 
 
 def _main_action(found: Case, request: HttpRequest, can: list[str]) -> str | None:
-    """The one thing to do next: first somebody takes the case, then what waits, then the state decides."""
+    """The action that the page offers first: taking the case, then what waits, then what the state
+    requires."""
     offered = [name for name in MAIN if name in can]
     if found.assignee_id == request.user.pk:
         offered = [name for name in offered if name != "take"]

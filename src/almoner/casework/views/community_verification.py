@@ -1,4 +1,4 @@
-"""A department's lists to confirm on the spot, a few lines at a time."""
+"""Pages where a department confirms lists on the spot, a few lines at a time."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def say(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_POST
 def again(request: HttpRequest, reference: str, about: str) -> HttpResponse:
-    """Who works the case has cleared up what was not right, and asks on the spot once more."""
+    """Ask for another check on the spot, once the case's worker has cleared up what was wrong."""
     found, form = case_for(request.user, reference), AgainForm(request.POST)
     data: dict[str, Any] = form.cleaned_data if form.is_valid() else {"version": 0, "note": ""}
     try:

@@ -1,4 +1,4 @@
-"""What a worker says of a household itself, and joining two cases of one household."""
+"""Report that a household is recorded wrongly, and join two cases of one household."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Oversight in figures: quality of the signals, fairness between groups, and blind spots."""
+"""Pages of figures for oversight: quality of signals, fairness between groups, and blind spots."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Named = tuple[str, Tally | None]
 
 @require_GET
 def quality(request: HttpRequest) -> HttpResponse:
-    """By signal, those that most cases rest on first."""
+    """Outcomes by signal, those with most cases first."""
     may_or_404(request.user, Right.OVERSIGHT)
     labels = dict(Label.objects.filter(kind="signal").values_list("key", "words"))
     at, counted = tallies.kept("signal", dt.datetime.now())
@@ -38,7 +38,7 @@ def quality(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def fairness(request: HttpRequest) -> HttpResponse:
-    """By groups that casework knows: areas, and the watch list."""
+    """Outcomes by the groups that casework knows: areas and the watch list."""
     may_or_404(request.user, Right.OVERSIGHT)
     now, areas = dt.datetime.now(), Areas()
     (at, by_area), (_at, by_list) = tallies.kept("area", now), tallies.kept("list", now)
@@ -67,7 +67,7 @@ def blind(request: HttpRequest) -> HttpResponse:
 
 
 def _group(title: str, of: str, found: Mapping[Any, Tally], names: Mapping[Any, str]) -> dict[str, Any]:
-    """A table of groups with all together, and its chart; what differs from all is marked."""
+    """A table of groups with their total and a chart; groups that differ from the total are marked."""
     whole = tallies.together(found.values())
     rows: list[Named] = sorted(
         ((names[key], tally) for key, tally in tallies.suppress_small_groups(found).items()),
@@ -78,7 +78,7 @@ def _group(title: str, of: str, found: Mapping[Any, Tally], names: Mapping[Any, 
 
 
 def _differs(tally: Tally | None, whole: Tally) -> bool:
-    """Whether the share of all lies outside the group's interval."""
+    """Whether the share of all groups lies outside this group's interval."""
     if tally is None or tally.share is None or whole.share is None:
         return False
     return not tally.share.low <= whole.share.share <= tally.share.high

@@ -1,4 +1,4 @@
-"""Files of a case: put there, fetched and taken away."""
+"""Add, download and remove files of a case."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_GET
 def fetch(request: HttpRequest, reference: str, name: str) -> HttpResponse:
-    """To be saved, never shown inside the console: whatever it is, it cannot run here."""
+    """Send a file as a download. It is never shown inside the console, so it cannot run there."""
     file = files.file_for(request.user, reference, name)  # type: ignore[arg-type]
     response = HttpResponse(files.content(file), content_type=file.media)
     response["Content-Disposition"] = content_disposition_header(True, files.name_of(file)) or "attachment"
@@ -58,5 +58,5 @@ def remove(request: HttpRequest, reference: str, name: str) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
         return show(request, found, status=409)
-    messages.success(request, _("The file was taken away."))
+    messages.success(request, _("The file was removed."))
     return redirect("case", reference=found.reference)

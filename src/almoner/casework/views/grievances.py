@@ -1,5 +1,4 @@
-"""Answering what households ask for: appeals and talks by who works cases, facts by the department that
-supplied them."""
+"""Answer grievances: workers answer appeals and requests for a talk, departments answer corrections."""
 
 from __future__ import annotations
 
@@ -33,8 +32,10 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def fact(request: HttpRequest, reference: str) -> HttpResponse:
-    """A department sees what rests on its own feed, whose it is and what the household says of it; nothing
-    else of the case."""
+    """A correction as the supplying department sees it: the fact, the person, and what the household says.
+
+    Nothing else of the case is shown.
+    """
     may_or_404(request.user, Right.REFERRALS)
     found = grievance_for(request.user, reference)
     refused = request.method == "POST" and not _answered(request, found)

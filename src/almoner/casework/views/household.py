@@ -1,6 +1,7 @@
-"""The household's own page: opened with the code on its notice and one more fact, without an account.
+"""The household's own page, opened without an account by the code on its notice and part of an identity
+number.
 
-What it shows is computed from states and due times; nothing is stored twice.
+Everything it shows is computed from states and due times.
 """
 
 from __future__ import annotations
@@ -30,18 +31,19 @@ from almoner.casework.presentation.evidence import Presenter, Proposal
 from almoner.casework.presentation.forms import GrievanceForm, OpenForm
 from almoner.casework.residents import grievances, notices
 
-KEY, OPEN_FOR = "household", dt.timedelta(minutes=15)  # of the session; each page gives the time anew
+KEY, OPEN_FOR = "household", dt.timedelta(minutes=15)  # in the session; each page restarts the time
 OFFERED = (ReferralState.PROPOSED, ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE)
 
 
 @dataclass(frozen=True)
 class NoticedItem:
-    """One thing that was noticed, with the facts behind it."""
+    """One signal that the notice names, with its facts.
+
+    A fact is its sentence and its sources; a source is (id of the fact, feed, department, latest record).
+    """
 
     label: str
-    facts: list[
-        tuple[str, list[tuple[str, str, str, str]]]
-    ]  # a sentence, and what it rests on: about, feed, department, latest
+    facts: list[tuple[str, list[tuple[str, str, str, str]]]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class AskedGrievance:
 
 @dataclass(frozen=True)
 class Asking:
-    """One authorisation; `people` are names with what each has said, empty when nothing yet."""
+    """One authorisation; `people` are the adults' names with their answers, empty for those still missing."""
 
     reference: str
     text: str
@@ -75,7 +77,10 @@ def enter(request: HttpRequest) -> HttpResponse:
     if found is None:
         messages.error(
             request,
-            _("This does not fit. Look at the letter again. After several wrong tries, wait for an hour."),
+            _(
+                "The code or number is not correct. Look at the letter again. After several wrong tries,"
+                " wait for an hour."
+            ),
         )
         return render(request, "casework/household_enter.html", status=403)
     request.session.cycle_key()
@@ -149,7 +154,7 @@ def _remember(request: HttpRequest, notice: Notice) -> None:
 
 
 def _mine(request: HttpRequest) -> Notice:
-    """The notice that this session has opened; 404 when there is none, or when its time is over."""
+    """The notice that this session has opened. Raises Http404 when there is none or its time is over."""
     held = request.session.get(KEY) or {}
     if dt.datetime.fromisoformat(held.get("until", "2000-01-01")) < dt.datetime.now():
         raise Http404
@@ -199,8 +204,8 @@ def _noticed(notice: Notice, present: Presenter) -> list[NoticedItem]:
 
 
 def _authorisations(case: Case, now: dt.datetime) -> list[Asking]:
-    """What the adults are asked to authorise, and who of them has answered; by name, so that each finds
-    the own line."""
+    """The authorisations that adults are asked for, with answers by name, so that each finds their own
+    line."""
     standing = case.authorisations.filter(ended_at=None, referral__state__in=OFFERED).order_by("pk")
     return [
         Asking(
@@ -217,9 +222,9 @@ def _authorisations(case: Case, now: dt.datetime) -> list[Asking]:
 
 
 def offers(case: Case, present: Presenter, *, own_page: bool = False) -> Sequence[Proposal]:
-    """What is offered: supports and recognitions; questions of officials to each other are none.
+    """The supports and recognitions that are offered; questions between officials are left out.
 
-    What is given without others knowing stands on the household's own page only, never on paper.
+    Supports that others must not learn of are shown on the household's own page only, never on paper.
     """
     referrals = case.referrals.filter(state__in=OFFERED).order_by("id")
     found = [present.proposal(referral) for referral in referrals]

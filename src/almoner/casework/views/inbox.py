@@ -1,4 +1,4 @@
-"""A department's own referrals, and nothing else of the case."""
+"""The pages where a department sees and answers its referrals, and nothing else of the cases."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def inbox(request: HttpRequest) -> HttpResponse:
         for one in page
     ]
     facts = grievances_of(request.user).filter(answered_at=None).order_by("due_at", "id")[:PAGE]
-    asked = [(fact, words.in_language(fact.fact["feed"]), clock_of(fact.due_at, now)) for fact in facts]
+    corrections = [(fact, words.in_language(fact.fact["feed"]), clock_of(fact.due_at, now)) for fact in facts]
     context = {
         "page": page,
         "rows": rows,
-        "facts": [] if answered else asked,
+        "facts": [] if answered else corrections,
         "unknown": [] if answered else [(one, clock_of(one.due_at, now)) for one in _unknown(request)],
         "lines": lines_of(request.user).count(),
         "answered": answered,
@@ -61,12 +61,12 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 def _unknown(request: HttpRequest) -> list[WalkIn]:
-    """Requests of people whom the department's register does not know."""
+    """Applications of people who are missing from the department's register."""
     return list(walk_ins_of(request.user).filter(answered_at=None).order_by("due_at", "pk")[:PAGE])
 
 
 def _near(page: Page[Referral], answered: bool) -> dict[str, str]:
-    """Addresses of the neighbouring pages."""
+    """The addresses of the neighbouring pages."""
     kept, near = "list=answered&" if answered else "", {}
     if page.has_previous():
         near["previous"] = f"?{kept}page={page.previous_page_number()}"

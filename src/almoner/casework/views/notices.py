@@ -1,4 +1,4 @@
-"""Making a notice: its letter with the code is shown once, as a page to print or a PDF, and not stored."""
+"""Make a notice. Its letter with the code is shown once, as a page or a PDF, and is not stored."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from almoner.casework.views.household import offers
 def make(request: HttpRequest, reference: str) -> HttpResponse:
     found = case_for(request.user, reference)
     form = NoticeForm(request.POST, signals=list(found.signals.values_list("pk", flat=True)))
-    asked = form.cleaned_data if form.is_valid() else {}
-    as_pdf = asked.get("form") == "pdf"
+    data = form.cleaned_data if form.is_valid() else {}
+    as_pdf = data.get("form") == "pdf"
     lacking = letters.missing() if as_pdf else None
     if lacking is not None:
         return _refused(request, found, lacking)
-    language = asked["language"] or get_language() or "en" if as_pdf else get_language() or "en"
+    language = data["language"] or get_language() or "en" if as_pdf else get_language() or "en"
     try:
-        with transaction.atomic():  # a letter that cannot be written leaves all as it was
+        with transaction.atomic():  # if the letter cannot be made, no notice is stored
             notice, code = notices.make(
                 request.user,  # type: ignore[arg-type]
                 found.reference,
-                asked.get("version", 0),
-                asked.get("signals", []),
+                data.get("version", 0),
+                data.get("signals", []),
             )
             looked(request.user, found, "letter")  # type: ignore[arg-type]
             with override(language):
                 context = _letter(request, found, notice, code)
             if as_pdf:
-                return _file(letters.pdf(context, language, large=asked["large"]))
+                return _file(letters.pdf(context, language, large=data["large"]))
     except workflow.Refused as refusal:
         return _refused(request, found, str(refusal))
     return render(request, "casework/letter.html", context)
@@ -59,7 +59,7 @@ def _refused(request: HttpRequest, case: Case, why: str) -> HttpResponse:
 
 
 def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict[str, Any]:
-    """What the letter says, in the language that is active."""
+    """The template variables of the letter, in the active language."""
     facts = grievances.noticed_facts(notice)
     members = people(case.household_id)
     first = members[0] if members else None
@@ -85,7 +85,7 @@ def _letter(request: HttpRequest, case: Case, notice: Notice, code: str) -> dict
 
 
 def _file(content: bytes) -> HttpResponse:
-    """To be saved under a name that tells nothing."""
+    """The PDF as a download, under a file name that reveals nothing."""
     response = HttpResponse(content, content_type="application/pdf")
     response.headers["Content-Disposition"] = 'attachment; filename="notice.pdf"'
     return response

@@ -1,4 +1,4 @@
-"""Oversight: the audit trail and the record of who looked, searched; and the check of the chain."""
+"""Pages of oversight: search the audit trail and the access log, and verify the chain."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from almoner.casework.templatetags.words import person
 from almoner.policy.model.terms import Words
 
 PAGE = 50
-SYSTEM = "system:"  # before a department, in place of a user name; no user name may hold a colon
+SYSTEM = "system:"  # prefix of a department in the field for users; user names have no colon
 
 
 @require_http_methods(["GET", "POST"])
 def oversight(request: HttpRequest) -> HttpResponse:
-    """A search by GET; by POST the whole chain is computed again."""
+    """Search by GET; by POST verify the whole chain."""
     may_or_404(request.user, Right.OVERSIGHT)
     context: dict[str, Any] = {"head": ChainHead.objects.filter(pk=1).first()}
     if request.method == "POST":
@@ -45,8 +45,10 @@ def oversight(request: HttpRequest) -> HttpResponse:
 
 
 def _events(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
-    """Number, event and its sentence, newest first; one more than a page. (No count: a trail has millions
-    of lines.)"""
+    """Number, event and sentence of matching events, the newest first, one more than fits a page.
+
+    Matches are not counted, because a trail has millions of events.
+    """
     found = _asked(CaseEvent.objects.all(), chosen, "actor")
     events = list(found.select_related("actor", "case")[: PAGE + 1])
     return [(event.number, event, line) for event, line in zip(events, lines(events), strict=True)]
@@ -61,14 +63,14 @@ def _looks(chosen: Mapping[str, Any]) -> list[tuple[int, Any, Any]]:
 
 
 def _who_looked(look: AccessLog, names: Mapping[str, Words]) -> AccessLog:
-    """The record, with the name of who looked."""
+    """The access with the name of the user or system."""
     who = person(look.user) if look.user else system_of(look.system or "", names)
     look.who = who  # type: ignore[attr-defined]
     return look
 
 
 def _asked(records: QuerySet[Any], chosen: Mapping[str, Any], who: str) -> QuerySet[Any]:
-    """By time, and by number within a moment: the clock of a machine may have been set back."""
+    """Filter and sort records by time, then by number, since a machine's clock may have been set back."""
     if chosen.get("case"):
         records = records.filter(case_id=_id(Case, reference=chosen["case"]))
     if chosen.get("who"):
@@ -86,5 +88,5 @@ def _asked(records: QuerySet[Any], chosen: Mapping[str, Any], who: str) -> Query
 
 
 def _id(model: type[Case] | type[User], **named: str) -> int:
-    """The key of the one that is named so; one that nothing has where there is none."""
+    """The primary key of the matching record; 0, which no record has, when there is none."""
     return model.objects.filter(**named).values_list("pk", flat=True).first() or 0

@@ -1,4 +1,4 @@
-"""Who may sign in: the administrator's pages."""
+"""Pages where administrators manage accounts."""
 
 from __future__ import annotations
 

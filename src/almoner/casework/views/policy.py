@@ -1,5 +1,4 @@
-"""Policy: signals, categories, programmes, parameters and timelines of the pack in use, in words, with
-dates and references."""
+"""Pages of the pack in use: its rules in words, with dates and legal references."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ KINDS = {
     "parameter": gettext_lazy("Parameters"),
     "timeline": gettext_lazy("Shown over the months"),
 }
-STANDINGS = {  # of `almoner.policy.authoring.references`
+STANDINGS = {  # how well a legal source is known (`almoner.policy.authoring.references`)
     "general knowledge": gettext_lazy("general knowledge: nobody has read the document"),
     "example value": gettext_lazy("example value: to be confirmed"),
     "setting": gettext_lazy("setting of this pack"),
@@ -84,7 +83,7 @@ def _departments() -> dict[str, str]:
 
 
 def _row(found: Rule, departments: Mapping[str, str]) -> tuple[str, str, str]:
-    """Key, label, and in a few words who acts or what holds now."""
+    """A rule's key, its label, and a short text: the department, or the value that is valid now."""
     body = found.body
     if "department" not in body:
         return found.key, words.in_language(body["label"]), ""
@@ -96,12 +95,12 @@ def _row(found: Rule, departments: Mapping[str, str]) -> tuple[str, str, str]:
 
 
 def _condition(condition: Body) -> tuple[str, list[tuple[str, str]]]:
-    """The rule as written, and what its names mean."""
+    """A condition's SQL, and the meaning of its names."""
     return condition["sql"], [(name, words.in_language(label)) for name, label in condition["names"].items()]
 
 
 def _levels(body: Body) -> list[tuple[words.LevelText, str, tuple[str, list[tuple[str, str]]] | None]]:
-    """Level, time and condition of each level of a signal."""
+    """The levels of a signal, each with time limit and condition."""
     listed = body.get("levels", ())
     named = level_names() if listed else {}
     return [
@@ -115,7 +114,8 @@ def _levels(body: Body) -> list[tuple[words.LevelText, str, tuple[str, list[tupl
 
 
 def _values(kind: str, body: Body) -> list[tuple[str, str, str, str, str]]:
-    """Area, since, value, reference and standing of a parameter or term, the newest first within an area."""
+    """The values of a parameter or term: area, valid since, value, reference and standing; newest first by
+    area."""
     if "values" not in body:
         return []
     areas = Areas()

@@ -1,4 +1,4 @@
-"""The work queue, most urgent first, with its filters; assignment of cases, and the queue as a CSV file."""
+"""The work queue: cases with filters, most urgent first; assigning cases; and the queue as a CSV file."""
 
 from __future__ import annotations
 
@@ -33,10 +33,8 @@ from almoner.casework.presentation.forms import LISTS, BulkForm, QueueForm
 from almoner.policy.model.legal_terms import LevelName
 
 PAGE = 25
-AT_ONCE = 2_000  # rows of a file
-MANY = (
-    10_000  # cases of a list: so many that its first page is found sooner by going through all in their order
-)
+AT_ONCE = 2_000  # rows of the CSV file that are read together
+MANY = 10_000  # from so many cases on, reading cases in the queue's order is faster than filtering first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,7 @@ class Row:
 
 
 class QueueQuery:
-    """What the address asks for: the filters, and the cases that they leave, most urgent first."""
+    """The filters in a request's address, and the matching cases, most urgent first."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.membership = may_or_404(request.user, Right.CASES)
@@ -69,9 +67,9 @@ class QueueQuery:
         return cases.select_related("assignee").order_by("due_at", "-severity", "id")
 
     def page(self, number: str | None) -> Page[Case]:
-        """Keys first: an index has all that the order and most filters need, also for a page far behind."""
+        """One page of cases. Ids are read first, because an index answers that even for the last pages."""
         paginator = Paginator(self.cases, PAGE)
-        many = paginator.count > MANY  # counted by now
+        many = paginator.count > MANY  # the paginator has counted anyway
         page = paginator.get_page(number)
         shown = slice(max(page.start_index() - 1, 0), page.end_index())
         keys = list((self._many if many else self.cases).values_list("pk", flat=True)[shown])
@@ -90,16 +88,16 @@ class QueueQuery:
 
 @require_GET
 def queue(request: HttpRequest) -> HttpResponse:
-    asked = QueueQuery(request)
-    page = asked.page(request.GET.get("page"))
+    query = QueueQuery(request)
+    page = query.page(request.GET.get("page"))
     context = {
-        "form": asked.form,
+        "form": query.form,
         "page": page,
-        "rows": asked.rows(page),
-        "kept": asked.kept,
-        "said": _in_words(asked.chosen, asked.form, asked.areas),
-        "pages": _pages(page, asked.chosen),
-        "receivers": _receivers(asked.membership),
+        "rows": query.rows(page),
+        "kept": query.kept,
+        "said": _in_words(query.chosen, query.form, query.areas),
+        "pages": _pages(page, query.chosen),
+        "receivers": _receivers(query.membership),
         "me": request.user,
     }
     return render(request, "casework/queue.html", context)
@@ -107,19 +105,19 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The list as CSV, without personal data; written as it is read, so that its length does not matter."""
-    asked = QueueQuery(request)
+    """The filtered queue as CSV without personal data, streamed while it is read."""
+    query = QueueQuery(request)
     head = (_("Due"), _("Case"), _("Area"), _("Level"), _("Why it is here"), _("State"), _("Assigned to"))
-    response = StreamingHttpResponse(lines(head, _cells(asked)), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(lines(head, _cells(query)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = (
         f'attachment; filename="cases-{dt.date.today().isoformat()}.csv"'
     )
     return response
 
 
-def _cells(asked: QueueQuery) -> Iterator[Sequence[str]]:
-    for some in batched(asked.cases.iterator(AT_ONCE), AT_ONCE):
-        for row in asked.rows(some):
+def _cells(query: QueueQuery) -> Iterator[Sequence[str]]:
+    for some in batched(query.cases.iterator(AT_ONCE), AT_ONCE):
+        for row in query.rows(some):
             case, due = row.case, row.clock.due
             who = (case.assignee.get_full_name() or case.assignee.get_username()) if case.assignee else ""
             yield (
@@ -135,7 +133,7 @@ def _cells(asked: QueueQuery) -> Iterator[Sequence[str]]:
 
 @require_POST
 def assign(request: HttpRequest) -> HttpResponse:
-    """Give the chosen cases to one person; what changed in between is told and left alone."""
+    """Assign the chosen cases to one person. Cases that have changed meanwhile are reported and skipped."""
     may_or_404(request.user, Right.CASES)
     form = BulkForm(request.POST)
     back = f"{reverse('queue')}?{QueryDict(request.POST.get('back', '')).urlencode()}"
@@ -165,7 +163,7 @@ def assign(request: HttpRequest) -> HttpResponse:
 
 
 def _receivers(membership: Membership) -> list[Membership]:
-    """To whom the user may give cases: a lead to all who share an area, others to themselves."""
+    """The people to whom the user can assign cases: a lead to all who share an area, others to themselves."""
     if Right.ASSIGN not in rights_of(membership):
         return [membership]
     return [member for member in colleagues_for([]) if _meet(member.areas, membership.areas)]
@@ -199,14 +197,14 @@ def _labelled(kind: str) -> list[tuple[str, str]]:
 
 
 def _used_levels(named: Mapping[str, LevelName]) -> list[str]:
-    """Those that open cases have, in the order of the pack, then those that it does not know."""
+    """The levels that open cases have, in the pack's order, then levels that the pack does not know."""
     order = list(named)
     return sorted(_levels(), key=lambda level: order.index(level) if level in named else len(order))
 
 
 def _levels() -> Iterator[str]:
-    """Those that open cases have: a handful, each found by one step in an index, where "distinct" would
-    read it whole."""
+    """The levels that open cases have. Each is found by one step in an index; DISTINCT would read the whole
+    index."""
     levels = Case.objects.filter(OPEN).order_by("level").values_list("level", flat=True)
     level = levels.first()
     while level is not None:
@@ -243,19 +241,19 @@ def _rows(
 
 
 def _add(to: list[str], names: Sequence[str]) -> None:
-    """Each name once, in the order in which it first came."""
+    """Append the names that are not in the list yet."""
     to.extend(name for name in names if name not in to)
 
 
 def _in_words(chosen: Mapping[str, str], form: QueueForm, areas: Areas) -> str:
-    said = [str(LISTS[chosen.get("list") or "open"])]
+    parts = [str(LISTS[chosen.get("list") or "open"])]
     filters = [
         name for name in ("level", "signal", "state", "programme", "watch", "theme") if chosen.get(name)
     ]
-    said += [f"{form.fields[name].label} {_shown(form, name, chosen[name])}" for name in filters]
+    parts += [f"{form.fields[name].label} {_shown(form, name, chosen[name])}" for name in filters]
     if chosen.get("area"):
-        said.append(f"{form.fields['area'].label} {areas.name(chosen['area'])}")
-    return _(", ").join(said)
+        parts.append(f"{form.fields['area'].label} {areas.name(chosen['area'])}")
+    return _(", ").join(parts)
 
 
 def _shown(form: QueueForm, name: str, value: str) -> str:
@@ -264,7 +262,7 @@ def _shown(form: QueueForm, name: str, value: str) -> str:
 
 
 def _pages(page: Page[Case], chosen: Mapping[str, str]) -> dict[str, str]:
-    """Addresses of the neighbouring pages."""
+    """The addresses of the neighbouring pages."""
     kept = {name: value for name, value in chosen.items() if value}
     near: dict[str, str] = {}
     if page.has_previous():

@@ -1,4 +1,4 @@
-"""Data sharing: feeds with their agreements and how fresh they are; for each field, which rules read it."""
+"""Pages of data sharing: feeds with their agreements and currency, and the rules that read each field."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ KINDS = {
     "category": "categories",
     "programme": "programmes",
     "timeline": "timelines",
-}  # that read fields
-ROLES = {  # what the registry does with a field
-    "resident_id": gettext_lazy("becomes a number of our own"),
-    "household": gettext_lazy("becomes a number of our own"),
+}  # kinds of rules that read fields
+ROLES = {  # how the registry uses a field
+    "resident_id": gettext_lazy("replaced by an internal number"),
+    "household": gettext_lazy("replaced by an internal number"),
     "name": gettext_lazy("sealed in the vault"),
     "phone": gettext_lazy("sealed in the vault"),
     "address": gettext_lazy("sealed in the vault"),

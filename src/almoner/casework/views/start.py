@@ -1,4 +1,4 @@
-"""Where people land, and what they see where there is nothing for them."""
+"""The start page of each role, and the page for addresses that do not exist."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 
 from almoner.casework.accounts.access import Right, membership_of, rights_of
 
-HOMES = {  # the first of these rights that somebody has says where they land
+HOMES = {  # by right; the first right that a user has decides
     Right.ASSIGN: "today",
     Right.CASES: "queue",
     Right.REFERRALS: "inbox",

@@ -1,5 +1,5 @@
-"""Today: what came in, waits, is late, was given, and which feeds are late. Each figure is the count of a
-list of the queue."""
+"""Today: new, waiting and late cases, what was given, and late feeds. Each figure counts a list of the
+queue."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from almoner.casework.presentation.forms import LISTS
 if TYPE_CHECKING:
     from almoner.casework.accounts.access import Someone
 
-GROUPS = (  # heading, lists; the first of each is the figure of the group
+GROUPS = (  # heading and lists; the first list is the group's main figure
     (_("Came in"), ("new",)),
     (
         _("Waits"),
@@ -67,7 +67,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Given:
-    """What departments delivered of one programme, in one unit."""
+    """The deliveries of one programme in one unit."""
 
     programme: str
     count: int
@@ -97,10 +97,10 @@ def today(request: HttpRequest) -> HttpResponse:
 
 
 def counts(user: Someone, now: dt.datetime, by_area: area_map.ByArea | None = None) -> dict[str, int]:
-    """How many cases each list holds, and how many open ones are how late.
+    """The number of cases in each list, and of open cases by how late they are.
 
-    What most open cases are in is told by what is left: of all of them, and of those that are late, which
-    are counted by area anyway (`area_map.counted`), the smaller parts are counted in an index.
+    Large lists are computed as remainders. The numbers of all open and all overdue cases are known from the
+    counts by area (`area_map.counted`), so only the smaller lists are counted, each by an index.
     """
     me, own = int(str(user.pk)), cases_of(user).filter(OPEN).order_by()
     by_area = area_map.counted(user, now) if by_area is None else by_area
@@ -133,7 +133,7 @@ def _queue(**chosen: str) -> str:
 
 
 def given(user: Someone, now: dt.datetime) -> list[Given]:
-    """By programme and unit: how many supports, and their amounts together."""
+    """Delivered supports by programme and unit, with their number and total amount."""
     labels = dict(Label.objects.filter(kind="programme").values_list("key", "words"))
     units = dict(Label.objects.filter(kind="unit").values_list("key", "words"))
     delivered = referrals_in_areas_of(user).filter(given_since(start(now, GIVEN)))

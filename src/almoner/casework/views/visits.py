@@ -1,4 +1,4 @@
-"""The visits that the user has planned, by day."""
+"""The page of the user's planned visits, by day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests at the desk: taking one, its receipt, and its answer."""
+"""Pages of walk-in applications: taking one, its receipt, and its answer."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def requests(request: HttpRequest) -> HttpResponse:
         answered_walk_ins.stretch(answered_walk_ins.moment(request.GET.get("before"))) if answered else None
     )
     if stretch:
-        page, found = _listed(request, stretch.of(mine), ("-answered_at", "pk"))
+        page, listed = _listed(request, stretch.of(mine), ("-answered_at", "pk"))
     else:
-        page, found = _listed(request, mine.filter(answered_at=None), ("due_at", "pk"))
-    rows = [(one, None if answered else clock_of(one.due_at, now)) for one in found]
+        page, listed = _listed(request, mine.filter(answered_at=None), ("due_at", "pk"))
+    rows = [(one, None if answered else clock_of(one.due_at, now)) for one in listed]
     context = {
         "page": page,
         "rows": rows,
@@ -52,7 +52,7 @@ def requests(request: HttpRequest) -> HttpResponse:
 def _listed(
     request: HttpRequest, mine: QuerySet[WalkIn], order: Sequence[str]
 ) -> tuple[Page[int], Iterable[WalkIn]]:
-    """Keys first: whose requests they are is looked up once, and not for the count and the page."""
+    """One page of applications. Ids are read first, so that the access rules are evaluated once."""
     page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(
         request.GET.get("page")
     )
@@ -60,7 +60,7 @@ def _listed(
 
 
 def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
-    """Addresses of the neighbouring pages, and of earlier and of the latest answers."""
+    """The addresses of the neighbouring pages, of earlier answers and of the latest ones."""
     kept = (
         f"list=answered&{f'before={stretch.until.isoformat()}&' if stretch.until else ''}" if stretch else ""
     )
@@ -80,10 +80,10 @@ def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
 def new(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
     feed, form = walk_ins.feed(), DeskForm(request.POST or None)
-    asked = walk_ins.asked_for(feed) if feed else []
+    questions = walk_ins.asked_for(feed) if feed else []
     if request.method == "POST":
         data = form.cleaned_data if form.is_valid() else {}
-        chosen = {name: request.POST.get(name, "") for name, _label, _values in asked}
+        chosen = {name: request.POST.get(name, "") for name, _label, _values in questions}
         try:
             taken = walk_ins.take(request.user, {**data, **chosen})  # type: ignore[arg-type]
             return redirect("request", reference=taken.reference)
@@ -93,10 +93,10 @@ def new(request: HttpRequest) -> HttpResponse:
         (
             name,
             words.in_language(label),
-            [(value, words.in_language(said)) for value, said in values.items()],
+            [(value, words.in_language(text)) for value, text in values.items()],
             request.POST.get(name),
         )
-        for name, label, values in asked
+        for name, label, values in questions
     ]
     context = {"possible": feed is not None, "choices": choices, "given": request.POST}
     return render(
@@ -113,57 +113,60 @@ def show(request: HttpRequest, reference: str) -> HttpResponse:
 @require_POST
 def answer(request: HttpRequest, reference: str) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
-    found = walk_in_for(request.user, reference)
-    if found.department:
+    application = walk_in_for(request.user, reference)
+    if application.department:
         raise Http404
-    return _answered(request, found, "request")
+    return _answered(request, application, "request")
 
 
 @require_POST
 def appeal(request: HttpRequest, reference: str) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
-    found, form = walk_in_for(request.user, reference), RequestForm(request.POST)
+    application, form = walk_in_for(request.user, reference), RequestForm(request.POST)
     try:
         text = form.cleaned_data["text"] if form.is_valid() else ""
         made = walk_ins.appeal(request.user, reference, text)  # type: ignore[arg-type]
     except Refused as refusal:
         messages.error(request, str(refusal))
-        return _page(request, found, status=409)
+        return _page(request, application, status=409)
     return redirect("request", reference=made.reference)
 
 
 @require_http_methods(["GET", "POST"])
 def unknown(request: HttpRequest, reference: str) -> HttpResponse:
-    """The register's department reads of somebody whom it does not know: number, name, and what was asked
-    for."""
+    """An application of a person who is missing from the register, as the register's department sees it."""
     may_or_404(request.user, Right.REFERRALS)
-    found = walk_in_for(request.user, reference)
-    return _answered(request, found, "unknown") if request.method == "POST" else _page(request, found)
+    application = walk_in_for(request.user, reference)
+    return (
+        _answered(request, application, "unknown")
+        if request.method == "POST"
+        else _page(request, application)
+    )
 
 
-def _answered(request: HttpRequest, found: WalkIn, page: str) -> HttpResponse:
+def _answered(request: HttpRequest, application: WalkIn, page: str) -> HttpResponse:
     form = RequestForm(request.POST)
     data = form.cleaned_data if form.is_valid() else {}
     try:
         walk_ins.answer(
             request.user,  # type: ignore[arg-type]
-            found.reference,
+            application.reference,
             data.get("ending", ""),
             data.get("note", ""),
         )
     except Refused as refusal:
         messages.error(request, str(refusal))
-        return _page(request, found, status=409)
-    return redirect(page, reference=found.reference)
+        return _page(request, application, status=409)
+    return redirect(page, reference=application.reference)
 
 
-def _page(request: HttpRequest, found: WalkIn, status: int = 200) -> HttpResponse:
-    walk_ins.saw(request.user, found)  # type: ignore[arg-type]
-    case = walk_ins.case_of(found)
+def _page(request: HttpRequest, application: WalkIn, status: int = 200) -> HttpResponse:
+    walk_ins.saw(request.user, application)  # type: ignore[arg-type]
+    case = walk_ins.case_of(application)
     return render(
         request,
         "casework/request.html",
-        _shown(request, found)
+        _shown(request, application)
         | {
             "case": case if case and cases_of(request.user).filter(pk=case.pk).exists() else None,
         },
@@ -171,27 +174,27 @@ def _page(request: HttpRequest, found: WalkIn, status: int = 200) -> HttpRespons
     )
 
 
-def _shown(request: HttpRequest, found: WalkIn) -> dict[str, Any]:
+def _shown(request: HttpRequest, application: WalkIn) -> dict[str, Any]:
     feed = walk_ins.feed()
     values = {name: values for name, _label, values in (walk_ins.asked_for(feed) if feed else [])}
     return {
-        "request_": found,
-        "clock": clock_of(found.due_at, dt.datetime.now()),
+        "request_": application,
+        "clock": clock_of(application.due_at, dt.datetime.now()),
         "matter": [
             words.in_language(values.get(name, {}).get(value) or value)
-            for name, value in found.chosen.items()
+            for name, value in application.chosen.items()
         ],
-        "said": walk_ins.opened(found, "text"),
-        "number": walk_ins.opened(found, "number"),
-        "name": walk_ins.opened(found, "name"),
-        "endings": walk_ins.endings(found),
+        "said": walk_ins.opened(application, "text"),
+        "number": walk_ins.opened(application, "number"),
+        "name": walk_ins.opened(application, "name"),
+        "endings": walk_ins.endings(application),
         "may_answer": walk_ins.may_answer(
             request.user,  # type: ignore[arg-type]
-            found,
+            application,
         )
-        if _is_mine(request, found)
+        if _is_mine(request, application)
         else False,
-        "appealed": WalkIn.objects.filter(appeal_of=found).first(),
+        "appealed": WalkIn.objects.filter(appeal_of=application).first(),
         "desk": not _is_department(request),
     }
 
@@ -201,5 +204,5 @@ def _is_department(request: HttpRequest) -> bool:
     return resolved is not None and resolved.url_name == "unknown"
 
 
-def _is_mine(request: HttpRequest, found: WalkIn) -> bool:
-    return bool(found.department) == _is_department(request)
+def _is_mine(request: HttpRequest, application: WalkIn) -> bool:
+    return bool(application.department) == _is_department(request)

@@ -1,2 +1,5 @@
-"""Telling departments' own systems of their referrals: CloudEvents, signed, at least once. They answer
-over the API."""
+"""Webhooks that notify departments' own systems of their referrals: CloudEvents, signed, delivered at least
+once.
+
+Departments answer through the API.
+"""

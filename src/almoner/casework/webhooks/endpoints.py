@@ -1,5 +1,7 @@
-"""Where departments' systems listen and what signs for them: kept by the installation, never by the pack;
-secrets are sealed."""
+"""The addresses of departments' systems and the secrets that sign for them.
+
+The installation stores them, never the pack; secrets are sealed with the vault's key.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ from almoner.casework.webhooks.signing import new_secret
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import CONSOLE
 
-BOTH_SIGN = dt.timedelta(days=7)  # after a rotation the former secret signs as well
+BOTH_SIGN = dt.timedelta(days=7)  # so long after a rotation the old secret signs too
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where and how one department is told now."""
+    """The address of a department's system now, and the secrets that sign for it."""
 
     url: str
     secrets: tuple[str, ...] = field(repr=False)
@@ -29,8 +31,10 @@ class Target:
 
 
 def listen(department: str, url: str | None, private_network: bool | None) -> str | None:
-    """Set where a department listens; None leaves what is there. Gives the secret of a new endpoint, to be
-    shown once."""
+    """Set where a department's system listens; None keeps the stored value.
+
+    Returns the secret of a new endpoint, to be shown once; None for an existing one. Raises AlmonerError.
+    """
     found = Department.objects.filter(pk=department).first()
     if found is None:
         known = ", ".join(Department.objects.order_by("pk").values_list("pk", flat=True))
@@ -47,7 +51,7 @@ def listen(department: str, url: str | None, private_network: bool | None) -> st
 
 
 def rotate(department: str, now: dt.datetime) -> str:
-    """A new secret, shown once. The former one signs too for seven days."""
+    """Create a new secret and return it, to be shown once. The old one signs too for seven days."""
     with transaction.atomic():
         endpoint = _endpoint(department)
         secret = new_secret()
@@ -58,7 +62,7 @@ def rotate(department: str, now: dt.datetime) -> str:
 
 
 def stop(department: str, now: dt.datetime) -> int:
-    """Tell a department nothing more. Gives how many waiting events were given up."""
+    """Stop notifying a department. Returns how many waiting events were given up."""
     with transaction.atomic():
         _endpoint(department).delete()
         waiting = OutgoingEvent.objects.filter(department=department, delivered_at=None, given_up_at=None)
@@ -67,7 +71,7 @@ def stop(department: str, now: dt.datetime) -> int:
 
 @dataclass(frozen=True)
 class Listening:
-    """Where a department listens, for people to read; without its secret."""
+    """Where a department's system listens, for display; without its secret."""
 
     department: str
     url: str
@@ -76,6 +80,7 @@ class Listening:
 
 
 def listening(now: dt.datetime) -> list[Listening]:
+    """All departments whose systems listen."""
     inboxes = dict(Department.objects.values_list("pk", "inbox"))
     found = []
     for endpoint in Endpoint.objects.order_by("pk"):
@@ -90,7 +95,7 @@ def listening(now: dt.datetime) -> list[Listening]:
 
 
 def target_of(department: str, now: dt.datetime) -> Target | None:
-    """None where the department does not listen any more. Raises VaultError without the key."""
+    """The department's target; None when it does not listen any more. Raises VaultError without the key."""
     endpoint = Endpoint.objects.filter(pk=department).first()
     inbox = Department.objects.filter(pk=department).values_list("inbox", flat=True).first()
     if endpoint is None or inbox is None:
@@ -111,7 +116,7 @@ def _url(endpoint: Endpoint, inbox: str) -> str:
 def _endpoint(department: str) -> Endpoint:
     found = Endpoint.objects.select_for_update().filter(pk=department).first()
     if found is None:
-        raise AlmonerError(f"No system of {department!r} is told anything. Begin with: almoner webhook set")
+        raise AlmonerError(f"No system of {department!r} is notified. Begin with: almoner webhook set")
     return found
 
 

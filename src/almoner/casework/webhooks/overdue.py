@@ -1,5 +1,4 @@
-"""Referrals whose time is nearly over, or over: computed from their due times, and told once for each due
-time."""
+"""Remind departments of referrals that are nearly due, and escalate overdue ones, once for each due time."""
 
 from __future__ import annotations
 
@@ -26,8 +25,10 @@ KINDS: Mapping[str, DueKind] = {
 
 
 def look(now: dt.datetime) -> int:
-    """Remind departments of what ends soon, and escalate what is over. Gives how many were told; some are
-    left for the next time."""
+    """Queue reminders and escalations for departments. Returns how many were queued.
+
+    At most `AT_ONCE` of each are queued in one call; the rest waits for the next one.
+    """
     lead = _lead(now.date())
     soon = Q(due_at__gte=now, due_at__lt=now + lead, sent_at__lt=F("due_at") - lead)
     reminded = [
@@ -38,7 +39,7 @@ def look(now: dt.datetime) -> int:
 
 
 def _lead(day: dt.date) -> dt.timedelta:
-    """How long before the end departments are reminded of what has more time than that."""
+    """How long before the due time departments are reminded. Shorter referrals get no reminder."""
     within = installed_terms().time("reminder", day)
     return dt.timedelta(**{within.unit: within.amount})
 
@@ -51,7 +52,7 @@ def _without_message(referrals: QuerySet[Referral], what: str) -> list[int]:
 
 
 def _queue_once(pk: int, what: str, now: dt.datetime) -> bool:
-    """False where it was answered or told meanwhile."""
+    """Queue one message; returns False when the referral was answered or the message queued meanwhile."""
     found = Referral.objects.values_list("case_id", flat=True).get(pk=pk)
     with change_case_of(found, touch=False) as (case, change):
         referral = lock(case.referrals.all(), pk=pk, state__in=RUNNING, due_at__isnull=False)

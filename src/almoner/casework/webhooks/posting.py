@@ -1,8 +1,7 @@
-"""One POST to a configured address, with TLS, without redirects, and with a timeout. Private addresses are
-refused unless allowed.
+"""Send one POST to a configured address: with TLS and a timeout, without redirects.
 
-The name is resolved once and the connection goes to the address that was checked, so that
-DNS cannot name another one in between.
+Private addresses are refused unless they are allowed. The name is resolved once, and the connection goes to
+the address that was checked, so that DNS cannot give another one in between.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ class AddressRefused(AlmonerError):  # noqa: N818 - a refusal is an answer
 
 
 class NotAnswered(AlmonerError):  # noqa: N818 - a state of the other side
-    """No answer came; the text names the kind of failure only."""
+    """No answer came; the text names only the kind of failure."""
 
 
 def parts_of(url: str) -> SplitResult:
-    """A webhook's address. Raises AddressRefused for one that cannot be one."""
+    """The parts of a webhook's address. Raises AddressRefused for an invalid one."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -52,7 +51,7 @@ def parts_of(url: str) -> SplitResult:
     ):
         raise AddressRefused("An address has no user name, no fragment and ASCII letters only.")
     if parts.scheme == "http" and not _names_loopback(parts.hostname):
-        raise AddressRefused("Without TLS only this machine itself is told. Write https://.")
+        raise AddressRefused("Addresses without TLS are allowed on this machine only. Write https://.")
     return parts
 
 
@@ -64,8 +63,8 @@ def _names_loopback(host: str) -> bool:
 
 
 def addresses_of(parts: SplitResult, private_network: bool) -> list[str]:
-    """Where the connection may go. Raises AddressRefused when any of the name's addresses lies inside and
-    that is not allowed."""
+    """The network addresses of a host. Raises AddressRefused if any of them is private and that is not
+    allowed."""
     port = parts.port or PORTS[parts.scheme]
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
@@ -74,7 +73,7 @@ def addresses_of(parts: SplitResult, private_network: bool) -> list[str]:
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     seen = [_plain(ipaddress.ip_address(address)) for address in addresses]
     if parts.scheme == "http" and not all(address.is_loopback for address in seen):
-        raise AddressRefused("Without TLS only this machine itself is told. Write https://.")
+        raise AddressRefused("Addresses without TLS are allowed on this machine only. Write https://.")
     if any(address.is_multicast or address.is_unspecified or address.is_link_local for address in seen):
         raise AddressRefused("This address is no host's.")
     if not private_network and not all(address.is_global for address in seen):
@@ -85,7 +84,7 @@ def addresses_of(parts: SplitResult, private_network: bool) -> list[str]:
 
 
 def _plain(address: Address) -> Address:
-    """An IPv4 address that is written as an IPv6 one is judged as what it is."""
+    """An IPv4 address that is embedded in an IPv6 address, so that it is judged as IPv4."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in TRANSLATED:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
@@ -94,7 +93,7 @@ def _plain(address: Address) -> Address:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], private_network: bool) -> tuple[int, str | None]:
-    """The status of the answer and its Retry-After. Raises AddressRefused, or NotAnswered."""
+    """Send `body` and return the status and the Retry-After header. Raises AddressRefused or NotAnswered."""
     parts = parts_of(url)
     address = addresses_of(parts, private_network)[0]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -113,7 +112,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], private_network: boo
 
 @contextmanager
 def _connected(parts: SplitResult, address: str) -> Iterator[http.client.HTTPConnection]:
-    """A connection to `address` in the name of the host; it is cut when it takes too long as a whole."""
+    """A connection to `address` for the host's name; it is cut when the whole exchange takes too long."""
     port = parts.port or PORTS[parts.scheme]
     made, late = socket.create_connection((address, port), timeout=CONNECT_SECONDS), Event()
 
@@ -133,7 +132,7 @@ def _connected(parts: SplitResult, address: str) -> Iterator[http.client.HTTPCon
         connection = http.client.HTTPConnection(str(parts.hostname), port)
         connection.sock = made
         if port == PORTS[parts.scheme]:
-            connection.port = connection.default_port  # so that Host names no port
+            connection.port = connection.default_port  # so that the Host header has no port
         yield connection
     except (OSError, http.client.HTTPException) as error:
         if late.is_set():
@@ -145,5 +144,5 @@ def _connected(parts: SplitResult, address: str) -> Iterator[http.client.HTTPCon
 
 
 def trusted() -> ssl.SSLContext:
-    """The authorities that this machine trusts; `SSL_CERT_FILE` names others."""
+    """The certificate authorities that the machine trusts; `SSL_CERT_FILE` names others."""
     return ssl.create_default_context()

@@ -1,5 +1,7 @@
-"""Delivering what waits: claimed, sent, and tried again later where it failed. At least once, under an id
-that stays the same."""
+"""Deliver queued events to departments' systems: claim, send, and retry later after a failure.
+
+An event is delivered at least once and always has the same id.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +26,22 @@ from almoner.errors import AlmonerError
 from almoner.stream.log import log_line
 
 IDLE_SECONDS = 5.0
-LOOK = dt.timedelta(minutes=1)  # between looks at what is overdue
+LOOK = dt.timedelta(minutes=1)  # between searches for overdue referrals
 AT_ONCE = 50
 MOST_TRIES = 12
 FIRST, MOST = dt.timedelta(seconds=30), dt.timedelta(hours=6)  # between tries; twelve take about a day
-CLAIM = dt.timedelta(minutes=2)  # longer than a try may take
-KEPT = dt.timedelta(days=30)  # after delivery
+CLAIM = dt.timedelta(minutes=2)  # longer than one attempt may take
+KEPT = dt.timedelta(days=30)  # so long delivered events are kept
 GONE = 410
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What one pass did."""
+    """The counts of one pass."""
 
     delivered: int = 0
     failed: int = 0
-    given_up: int = 0  # of those that failed
+    given_up: int = 0  # included in `failed`
 
     def __add__(self, more: Sent) -> Sent:
         return Sent(self.delivered + more.delivered, self.failed + more.failed, self.given_up + more.given_up)
@@ -47,7 +49,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class DepartmentBacklog:
-    """What waits for one department, since when, and what was given up."""
+    """The events that wait for one department, the time of the oldest, and how many were given up."""
 
     waiting: int
     given_up: int
@@ -55,11 +57,12 @@ class DepartmentBacklog:
 
 
 def waiting() -> QuerySet[OutgoingEvent]:
+    """The events that are neither delivered nor given up."""
     return OutgoingEvent.objects.filter(delivered_at=None, given_up_at=None)
 
 
 def backlog() -> dict[str, DepartmentBacklog]:
-    """By department that listens or of which something is left."""
+    """The backlog of each department that listens or has undelivered events, by department id."""
     open_ones = Q(delivered_at=None, given_up_at=None)
     left = OutgoingEvent.objects.filter(delivered_at=None).values("department")
     rows = left.annotate(
@@ -72,14 +75,14 @@ def backlog() -> dict[str, DepartmentBacklog]:
 
 
 def run(stop: Flag, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Remind, escalate and deliver until `stop` is set. Whatever goes wrong is told, and tried again."""
+    """Remind, escalate and deliver until `stop` is set. Errors are logged and the work is tried again."""
     looks_at = dt.datetime.now()
     while not stop.is_set():
         try:
             now = dt.datetime.now()
             if now >= looks_at:
                 reminded = overdue.look(now)
-                looks_at = now if reminded else now + LOOK  # where some were left for the next time, at once
+                looks_at = now if reminded else now + LOOK  # look again at once while there were some
             sent = deliver(stop=stop)
             if sent.delivered or sent.failed:
                 log_line("webhooks", delivered=sent.delivered, failed=sent.failed, given_up=sent.given_up)
@@ -91,7 +94,7 @@ def run(stop: Flag, idle_seconds: float = IDLE_SECONDS) -> None:
 
 
 def deliver(now: dt.datetime | None = None, stop: Flag | None = None) -> Sent:
-    """Try what is due, once each, department by department, so that one that is away keeps nobody waiting."""
+    """Try each due event once, department by department, so that one unreachable system delays no other."""
     at, sent = now or dt.datetime.now(), Sent()
     _forget(at)
     for department in list(_due(at).order_by("department").values_list("department", flat=True).distinct()):
@@ -101,7 +104,7 @@ def deliver(now: dt.datetime | None = None, stop: Flag | None = None) -> Sent:
 
 def _forget(at: dt.datetime) -> None:
     old = OutgoingEvent.objects.filter(delivered_at__lt=at - KEPT)
-    if old.exists():  # without anything to forget nothing is locked
+    if old.exists():  # an empty deletion would take a lock
         old.delete()
 
 
@@ -110,7 +113,7 @@ def _due(at: dt.datetime) -> QuerySet[OutgoingEvent]:
 
 
 def _deliver_to(department: str, at: dt.datetime, now: dt.datetime | None, stop: Flag | None) -> Sent:
-    """What one department is to be told; after a failure the rest waits for the next pass."""
+    """Deliver a department's due events; after a failure the rest waits for the next pass."""
     sent = Sent()
     for event in list(_due(at).filter(department=department).order_by("next_at", "id")[:AT_ONCE]):
         if stop is not None and stop.is_set():
@@ -125,7 +128,7 @@ def _deliver_to(department: str, at: dt.datetime, now: dt.datetime | None, stop:
 
 
 def _claim(event: OutgoingEvent, at: dt.datetime) -> bool:
-    """Of several processes one delivers; a claim of one that died ends by itself."""
+    """Claim an event, so that one of several processes delivers it. A dead process's claim expires."""
     free = waiting().filter(Q(claimed_until=None) | Q(claimed_until__lt=at), pk=event.pk, tries=event.tries)
     return bool(free.update(claimed_until=at + CLAIM))
 
@@ -142,7 +145,7 @@ def _try(event: OutgoingEvent, now: dt.datetime | None) -> None:
     else:
         event.next_at = at + max(pause(event.tries), rest)
     event.save(update_fields=["tries", "failure", "claimed_until", "delivered_at", "given_up_at", "next_at"])
-    if rest:  # it asked for quiet: nothing else goes there before
+    if rest:  # the receiver asked for a pause, which holds for all its events
         waiting().filter(department=event.department, next_at__lt=at + rest).update(next_at=at + rest)
     if failure:
         gone = event.given_up_at is not None
@@ -157,15 +160,20 @@ def _try(event: OutgoingEvent, now: dt.datetime | None) -> None:
 
 
 def pause(tries: int) -> dt.timedelta:
-    """Twice as long after each try, and by chance up to half shorter, so that not all come back at one
-    moment."""
+    """The time to wait after a number of attempts: it doubles with each one, up to `MOST`.
+
+    Up to half is taken off at random, so that not all events are retried at the same moment.
+    """
     most = min(FIRST * int(2 ** (tries - 1)), MOST)
     return most * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def _failure(event: OutgoingEvent, at: dt.datetime) -> tuple[str, dt.timedelta]:
-    """Why it did not arrive, in a few words without any content; empty when it did. And how long the other
-    side wants to rest."""
+    """Try to deliver an event; returns a short reason for the failure ("" on success) and the requested
+    pause.
+
+    The reason holds nothing of the event's content.
+    """
     try:
         target = target_of(event.department, at)
         if target is None:
@@ -201,7 +209,7 @@ def _answered(status: int) -> str:
 
 
 def dead_letters() -> list[dict[str, Any]]:
-    """What was given up, the latest first, with the reason."""
+    """The events that were given up, the latest first, each with the reason."""
     columns = ("id", "department", "kind", "tries", "failure", "given_up_at")
     return list(
         OutgoingEvent.objects.exclude(given_up_at=None).order_by("-given_up_at", "id").values(*columns)
@@ -209,7 +217,8 @@ def dead_letters() -> list[dict[str, Any]]:
 
 
 def again(ids: list[str] | None, now: dt.datetime) -> int:
-    """Queue what was given up once more, under the same id: these, or all."""
+    """Queue given-up events once more under the same ids: those in `ids`, or all for None. Returns how
+    many."""
     given_up = OutgoingEvent.objects.exclude(given_up_at=None)
     chosen = given_up if ids is None else given_up.filter(pk__in=ids)
     return chosen.update(given_up_at=None, tries=0, next_at=now, claimed_until=None, failure="")

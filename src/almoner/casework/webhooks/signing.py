@@ -1,5 +1,4 @@
-"""Signatures as Standard Webhooks has them: HMAC-SHA256 over id, time and body, one for each secret that
-is valid now."""
+"""Signatures by Standard Webhooks: HMAC-SHA256 over id, time and body, one for each valid secret."""
 
 from __future__ import annotations
 
@@ -14,12 +13,13 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> str:
+    """A new random secret."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def headers(id: str, at: dt.datetime, body: bytes, keys: Sequence[str]) -> Mapping[str, str]:  # noqa: A002
-    """The three headers of a delivery. `at` is the time of this try, which a receiver compares with its
-    own clock."""
+    """The three headers of a delivery. `at` is the time of this attempt; receivers compare it with their own
+    clock."""
     seconds = str(int(at.timestamp()))
     signed = b".".join((id.encode(), seconds.encode(), body))
     signatures = (base64.b64encode(hmac.digest(_key(key), signed, "sha256")).decode() for key in keys)
