@@ -146,8 +146,8 @@ class Clock:
         self.now += dt.timedelta(**span)
 
 
-@contextmanager
-def working(stream: Stream, clock: Clock, **options: Any) -> Iterator[Worker]:
+def worker_of(stream: Stream, cases: Following, clock: Clock, **options: Any) -> Worker:
+    """A worker on the stream's facts, whose cycles `cases` applies."""
     landing = Landing(
         home=stream.folder,
         engine=stream.engine,
@@ -156,9 +156,7 @@ def working(stream: Stream, clock: Clock, **options: Any) -> Iterator[Worker]:
         store=stream.store,
         settled_seconds=0,
     )
-    status = Status(home=stream.folder, started_at=clock())
-    cases = Following(Reader(stream.engine))
-    yield Worker(
+    return Worker(
         engine=stream.engine,
         pack=stream.pack,
         vault=stream.vault,
@@ -166,9 +164,14 @@ def working(stream: Stream, clock: Clock, **options: Any) -> Iterator[Worker]:
         inbox=stream.inbox,
         landing=landing,
         casework=cases,
-        status=status,
-        pace=stream.rounds.pace,
+        status=Status(home=stream.folder, started_at=clock()),
         clock=clock,
         **options,
     )
+
+
+@contextmanager
+def working(stream: Stream, clock: Clock, **options: Any) -> Iterator[Worker]:
+    cases = Following(Reader(stream.engine))
+    yield worker_of(stream, cases, clock, pace=stream.rounds.pace, **options)
     cases.close()

@@ -26,9 +26,6 @@ from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
 from almoner.stream import state
 from almoner.stream.following import Followed, Following
-from almoner.stream.landing import Landing
-from almoner.stream.rounds import Pace
-from almoner.stream.status import Status
 from almoner.stream.worker import Worker
 from benchmarks.stream_bench import started_by
 from county import AS_OF, number
@@ -37,7 +34,7 @@ from policy.small_pack import compiled
 from policy.support_pack import FILES
 from stream.burst import burst, held
 from stream.installation import Workers, is_done, log_lines, stop, until, wait_until_done
-from stream.taking import Clock, Reader, Stream, event
+from stream.taking import Clock, Reader, Stream, event, worker_of
 from stream.test_killing import send
 
 WHO = number(1, dt.date(1990, 1, 1))
@@ -148,31 +145,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     return compiled(tmp_path_factory.mktemp("pack"), FILES)
 
 
-def worker_of(stream: Stream, slow: Slow, clock: Clock) -> Worker:
-    cases = Following(slow)
-    landing = Landing(
-        home=stream.folder,
-        engine=stream.engine,
-        pack=stream.pack,
-        vault=stream.vault,
-        store=stream.store,
-        settled_seconds=0,
-    )
-    status = Status(home=stream.folder, started_at=clock())
-    return Worker(
-        engine=stream.engine,
-        pack=stream.pack,
-        vault=stream.vault,
-        store=cases.in_turn(stream.store),
-        inbox=stream.inbox,
-        landing=landing,
-        casework=cases,
-        status=status,
-        pace=Pace(),
-        clock=clock,
-    )
-
-
 def settled(folder: Path, pack: Pack) -> tuple[Stream, Clock, Slow, Worker]:
     """One household is known, and its worker has nothing left to do."""
     stream, clock = Stream(folder, pack), Clock()
@@ -187,7 +159,7 @@ def settled(folder: Path, pack: Pack) -> tuple[Stream, Clock, Slow, Worker]:
         "updated_on": "2026-01-01",
     }
     stream.put(event("people", 1, **who), wage(2, 9000))
-    worker = worker_of(stream, slow, clock)
+    worker = worker_of(stream, Following(slow), clock)
     worker.drain()
     return stream, clock, slow, worker
 
@@ -218,7 +190,7 @@ def test_pending_households_and_lost_evidence_are_left_to_the_next_process(
     assert slow.asked == [([1], [1])]
 
     slow.error = None
-    again = worker_of(stream, slow, clock)
+    again = worker_of(stream, Following(slow), clock)
     assert slow.asked == [([1], [1]), (None, [1])]
     assert state.pending(stream.engine) == {}
     again.drain()
