@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from almoner.errors import AlmonerError
 from almoner.intake.formats import date_format
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 from almoner.stream.events import Event
 
 MANIFEST = "manifest.json"

@@ -15,7 +15,8 @@ from almoner.assessment import opening, signals
 from almoner.assessment.opening import open_context
 from almoner.engines import Engine, quote
 from almoner.errors import AlmonerError
-from almoner.policy.model.pack import Feed, Pack, Role
+from almoner.policy.model.feeds import Feed, Role
+from almoner.policy.model.pack import Pack
 from almoner.registry.scope import scope_views
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 import openpyxl
 
 from almoner.engines.duck import DuckEngine
-from almoner.policy.model.pack import Feed, Property, Role
+from almoner.policy.model.feeds import Feed, Property, Role
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
 from almoner.registry.vault import SealedIdentity, Vault
 

@@ -15,7 +15,7 @@ import pytest
 
 from almoner.intake.faults import mask
 from almoner.intake.formats import date_format
-from almoner.policy.model.pack import Role
+from almoner.policy.model.feeds import Role
 from feeds import SCHOOL, WAGES, Place, number, write_csv
 
 NAMES = ["resident_no", "month", "employer_code", "wage"]

@@ -16,7 +16,8 @@ from almoner.home import now
 from almoner.installation.intake import deliveries_in
 from almoner.lab import evaluation
 from almoner.lab.place import build
-from almoner.policy.model.pack import Pack, Role
+from almoner.policy.model.feeds import Role
+from almoner.policy.model.pack import Pack
 from almoner.registry.vault import Vault
 from benchmarks import peer_pandas, sweep_bench
 from county import KEY, KNOWN_AT, taken_in

@@ -9,7 +9,8 @@ import pytest
 
 from almoner.engines.duck import DuckEngine
 from almoner.policy import check_pack
-from almoner.policy.model.pack import Pack, Role
+from almoner.policy.model.feeds import Role
+from almoner.policy.model.pack import Pack
 from policy.small_pack import DAY, FILES, check, compiled
 
 

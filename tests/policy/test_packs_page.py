@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from almoner.policy.document import read
-from almoner.policy.model.pack import Role
+from almoner.policy.model.feeds import Role
 from almoner.policy.reading import legal_terms, shapes, watch_shapes
 from almoner.policy.reading.conditions import parse
 

@@ -137,7 +137,7 @@ def test_a_scope_is_the_whole_place_filtered(place: Place, chosen: list[int]) ->
 def test_a_pack_that_gains_a_column_keeps_the_old_facts(place: Place) -> None:
     from dataclasses import replace
 
-    from almoner.policy.model.pack import Property
+    from almoner.policy.model.feeds import Property
 
     place.take(wages(place, "2026-11-01", (1, "2026-09", 10)), "wages", "2026-11-01")
     more = replace(

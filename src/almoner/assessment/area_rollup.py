@@ -10,7 +10,7 @@ import pyarrow as pa
 from almoner.assessment import months
 from almoner.assessment.context import AssessmentContext
 from almoner.engines import quote
-from almoner.policy.model.pack import Role
+from almoner.policy.model.feeds import Role
 from almoner.policy.model.watch import Alarm, AreaLayer
 
 ROLLED = "area_rolled"  # the materialized table of `roll`: a row a signal, level and area

@@ -19,7 +19,8 @@ from almoner.assessment.rules import (
     signal_conditions,
 )
 from almoner.engines import Join, join_select, quote
-from almoner.policy.model.pack import Indicator, Pack, Role, Signal
+from almoner.policy.model.feeds import Role
+from almoner.policy.model.pack import Indicator, Pack, Signal
 from almoner.policy.model.terms import Condition, Subject
 
 if TYPE_CHECKING:

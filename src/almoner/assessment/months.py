@@ -25,7 +25,8 @@ from almoner.assessment.feature_table import feature_table, holds
 from almoner.assessment.opening import open_context
 from almoner.assessment.values import values_at
 from almoner.engines import Engine, quote
-from almoner.policy.model.pack import Feed, Pack, Signal
+from almoner.policy.model.feeds import Feed
+from almoner.policy.model.pack import Pack, Signal
 from almoner.policy.model.terms import Condition
 from almoner.registry.deliveries import watermarks
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 from almoner.assessment.expressions import Value, area_column
 from almoner.engines import Engine, quote
 from almoner.policy import watermarks
-from almoner.policy.model.pack import Feed, Pack, Parameter, Role
+from almoner.policy.model.feeds import Feed, Role
+from almoner.policy.model.pack import Pack, Parameter
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from almoner.assessment.evidence import Explainer
 from almoner.assessment.feature_table import feature_table, subject_key
 from almoner.assessment.ledger import moved_table
 from almoner.engines import quote
-from almoner.policy.model.pack import Role, Signal
+from almoner.policy.model.feeds import Role
+from almoner.policy.model.pack import Signal
 from almoner.policy.model.watch import WatchGroup
 
 LISTED = "watch_listed"

@@ -12,7 +12,7 @@ from almoner.assessment import records, timelines
 from almoner.casework.sync.results import Applied, Seen
 from almoner.engines import quote
 from almoner.installation.opening import Installation
-from almoner.policy.model.pack import Role
+from almoner.policy.model.feeds import Role
 from almoner.progress import progress
 from almoner.registry import deliveries
 from almoner.registry.schema import current_facts

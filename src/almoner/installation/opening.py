@@ -14,7 +14,8 @@ from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine
 from almoner.home import Home
 from almoner.policy import compile_pack, find_pack
-from almoner.policy.model.pack import Feed, Pack
+from almoner.policy.model.feeds import Feed
+from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
 from almoner.registry.deliveries import Noted
 from almoner.registry.schema import ensure

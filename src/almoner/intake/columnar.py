@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from almoner.errors import DeliveryRefused
 from almoner.intake import headers
 from almoner.intake.slices import COLUMN_ROWS, LINE, Reading, Slice
-from almoner.policy.model.pack import Feed, Property
+from almoner.policy.model.feeds import Feed, Property
 
 PART_ROWS = 122_880  # rows; the engine's threads take a part each
 

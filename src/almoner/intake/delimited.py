@@ -12,7 +12,7 @@ from almoner.errors import DeliveryRefused
 from almoner.intake import headers
 from almoner.intake.faults import Broken
 from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 
 DELIMITERS = ",;\t"
 LONGEST_LINE = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from almoner.policy.model.pack import IDENTITY_ROLES, Property, Role
+from almoner.policy.model.feeds import IDENTITY_ROLES, Property, Role
 from almoner.policy.model.terms import Words
 
 SHOWN_CHARACTERS = 40

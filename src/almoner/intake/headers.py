@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from almoner.errors import DeliveryRefused
-from almoner.policy.model.pack import Feed, Property
+from almoner.policy.model.feeds import Feed, Property
 
 _PADDING = " \t\r\n\u3000\u00a0\ufeff"
 _LONGEST_NAME = 40

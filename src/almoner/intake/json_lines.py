@@ -13,7 +13,7 @@ from almoner.intake import headers
 from almoner.intake.delimited import Lines
 from almoner.intake.faults import Broken, masked
 from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
-from almoner.policy.model.pack import Feed, Property
+from almoner.policy.model.feeds import Feed, Property
 
 _Cells = dict[str, str | None]
 MOST_KEYS = 1_000  # spellings of property names that are cached

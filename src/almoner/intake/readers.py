@@ -10,7 +10,7 @@ from typing import IO
 
 from almoner.intake import columnar, delimited, encodings, json_lines, sheets, source
 from almoner.intake.slices import Reading
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 
 Advance = Callable[[int], None]
 _TEXT_READERS = {"csv": delimited.read, "jsonl": json_lines.read}

@@ -15,7 +15,7 @@ from almoner.engines.base import quote
 from almoner.intake.columnar import is_text
 from almoner.intake.formats import date_format
 from almoner.intake.headers import needed
-from almoner.policy.model.pack import Property, Role
+from almoner.policy.model.feeds import Property, Role
 
 SQL_TYPES = {
     "string": "VARCHAR",

@@ -14,7 +14,7 @@ from almoner.errors import DeliveryRefused
 from almoner.intake import headers
 from almoner.intake.faults import Broken, masked
 from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
-from almoner.policy.model.pack import Feed, Property
+from almoner.policy.model.feeds import Feed, Property
 
 EXACT_BELOW = 10**15  # a spreadsheet keeps 15 digits of a number
 DAMAGED = (zipfile.BadZipFile, KeyError, ValueError, OSError, ParseError, TypeError)

@@ -14,7 +14,7 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.faults import BadRow, Broken, masked
 from almoner.intake.rules import RECEIVED, SQL_TYPES, CellCheck, check
 from almoner.intake.slices import LINE, Slice
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 
 AS_IT_WAS = "_raw"  # the key of a quarantined row that could not be split into cells
 BAD_ROWS_AT_ONCE = 50_000

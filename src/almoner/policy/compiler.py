@@ -10,17 +10,9 @@ from typing import TypeVar
 
 from almoner.policy import clocks
 from almoner.policy.document import Document
+from almoner.policy.model.feeds import Feed
 from almoner.policy.model.legal_terms import LegalTerms
-from almoner.policy.model.pack import (
-    Feed,
-    Pack,
-    PackDepartment,
-    Panel,
-    Parameter,
-    Programme,
-    ScenarioCase,
-    Signal,
-)
+from almoner.policy.model.pack import Pack, PackDepartment, Panel, Parameter, Programme, ScenarioCase, Signal
 from almoner.policy.model.support import Category
 from almoner.policy.reading import fitting, naive_rules, shapes, sources, units
 from almoner.policy.reading.categories import CategoryReader

@@ -18,7 +18,8 @@ from almoner.engines.duck import DuckEngine
 from almoner.errors import EngineError
 from almoner.policy import watermarks
 from almoner.policy.document import Document, Path
-from almoner.policy.model.pack import Feed, Parameter
+from almoner.policy.model.feeds import Feed
+from almoner.policy.model.pack import Parameter
 from almoner.policy.reading.conditions import Parsed
 from almoner.policy.reading.indicators import ReadIndicator
 from almoner.policy.reading.naive_rules import ReadNaiveRule

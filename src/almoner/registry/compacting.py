@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from almoner.engines.base import Engine, quote
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 from almoner.registry.facts import cluster_columns
 from almoner.registry.schema import fact_table
 

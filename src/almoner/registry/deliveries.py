@@ -18,7 +18,7 @@ from almoner.errors import DeliveryRefused
 from almoner.intake.readers import open_delivery
 from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
 from almoner.registry import schema, sealing
 from almoner.registry.facts import keys_only

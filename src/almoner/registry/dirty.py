@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from almoner.engines.base import Engine
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 from almoner.registry.deliveries import DeliveryReceipt, Noted
 from almoner.registry.schema import fact_columns, fact_table
 from almoner.registry.writing import WritingOutcome

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
 from almoner.intake.validate import name_of, stage_of
-from almoner.policy.model.pack import VAULT_ROLES, Feed, Property, Role
+from almoner.policy.model.feeds import VAULT_ROLES, Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
 from almoner.registry.schema import NUMBER, fact_columns, fact_table
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from almoner.engines.base import Engine, quote
-from almoner.policy.model.pack import Feed, Role
+from almoner.policy.model.feeds import Feed, Role
 from almoner.registry.schema import fact_columns, fact_table
 
 MERGED = 2  # a piece is merged with the one before it, while that has at most twice its rows

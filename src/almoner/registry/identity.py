@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of, stage_of
-from almoner.policy.model.pack import Feed, Property, Role
+from almoner.policy.model.feeds import Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
 from almoner.registry.numbers import NumberVerdict, check_numbers
 from almoner.registry.vault import Secret, Vault

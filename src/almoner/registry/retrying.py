@@ -16,7 +16,7 @@ from almoner.engines.base import Engine
 from almoner.intake.faults import BadRow
 from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
 from almoner.intake.validate import AS_IT_WAS
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 from almoner.registry import deliveries, schema, sealing
 from almoner.registry.deliveries import DeliveryLog, DeliveryReceipt, Noted
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults

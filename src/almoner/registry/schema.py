@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.rules import SQL_TYPES
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 
 NUMBER = "DECIMAL(18, 4)"  # exact, so that a sum is the same in every order and a replay bit for bit
 CLOCKS = {"known_from": "TIMESTAMP", "known_to": "TIMESTAMP", "delivery_id": "INTEGER"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from almoner.engines.base import Engine, quote
-from almoner.policy.model.pack import Feed, Role
+from almoner.policy.model.feeds import Feed, Role
 from almoner.registry.schema import fact_columns, fact_table
 
 Absent = Mapping[str, frozenset[str]]  # by feed, the columns that the facts do not have

@@ -7,7 +7,7 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
 from almoner.intake.validate import name_of, stage_of
-from almoner.policy.model.pack import Feed, Role
+from almoner.policy.model.feeds import Feed, Role
 from almoner.registry.identity import hmac_sql, pads
 from almoner.registry.vault import FIELDS, IdentityStore, SealedIdentity, Vault
 

@@ -14,7 +14,7 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.faults import BadRow, masked
 from almoner.intake.slices import LINE, Slice
 from almoner.intake.validate import empty_stage, name_of, raw_row, stage, stage_of
-from almoner.policy.model.pack import Feed, Role
+from almoner.policy.model.feeds import Feed, Role
 from almoner.registry import facts, identity
 from almoner.registry.holders import Holders
 from almoner.registry.identity import Numbers

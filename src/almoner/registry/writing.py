@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from almoner.engines.base import Engine
 from almoner.intake.formats import date_format
 from almoner.intake.validate import name_of
-from almoner.policy.model.pack import Feed, Role
+from almoner.policy.model.feeds import Feed, Role
 from almoner.registry import facts, identity, sealing
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery

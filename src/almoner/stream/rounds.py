@@ -20,7 +20,8 @@ from almoner.engines import Engine
 from almoner.intake.faults import Broken
 from almoner.intake.json_lines import Objects
 from almoner.intake.slices import TEXT_ROWS, Slice
-from almoner.policy.model.pack import Feed, Pack, Role
+from almoner.policy.model.feeds import Feed, Role
+from almoner.policy.model.pack import Pack
 from almoner.registry import dirty, identity
 from almoner.registry.deliveries import (
     DeliveryHead,

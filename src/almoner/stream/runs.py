@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from almoner.policy.model.pack import Feed, Property, Role
+from almoner.policy.model.feeds import Feed, Property, Role
 from almoner.registry.numbers import check_numbers
 from almoner.stream.inbox import WaitingEvent
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from almoner.assessment.context import AssessmentContext
 from almoner.engines import Engine, quote
-from almoner.policy.model.pack import Feed, Role
+from almoner.policy.model.feeds import Feed, Role
 
 SMALL = 10  # persons
 BANDS = (0, 7, 16, 25, 35, 45, 60, 70, 80)  # years; the first year of each band

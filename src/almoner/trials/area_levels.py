@@ -10,7 +10,7 @@ import pyarrow as pa
 from almoner.assessment.context import AssessmentContext
 from almoner.engines import quote
 from almoner.errors import AlmonerError
-from almoner.policy.model.pack import Feed, Property, Role
+from almoner.policy.model.feeds import Feed, Property, Role
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from almoner.assessment.context import AssessmentContext
 from almoner.assessment.feature_table import feature_table, subject_key
 from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
-from almoner.policy.model.pack import Feed, Pack, Role, ScenarioCase
+from almoner.policy.model.feeds import Feed, Role
+from almoner.policy.model.pack import Pack, ScenarioCase
 from almoner.registry import schema
 from almoner.registry.deliveries import set_watermark
 from almoner.support import candidates, entitlements, recognition

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from almoner import casework
 from almoner.home import now
 from almoner.installation import cycles, intake, opening
-from almoner.policy.model.pack import Feed
+from almoner.policy.model.feeds import Feed
 from almoner.registry.deliveries import Delivery
 from casework.browser.browsing import PASSWORD
 from county import Rows, months, number

@@ -27,7 +27,7 @@ from almoner.casework.models import Case, CaseState, Ending, FeedState, Grievanc
 from almoner.casework.models.residents import OF_THE_REGISTER
 from almoner.casework.models.work import AHEAD
 from almoner.casework.residents.grievances import TEXT
-from almoner.policy.model.pack import Role
+from almoner.policy.model.feeds import Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -37,7 +37,7 @@ from almoner.casework.models import (
 )
 from almoner.casework.models.people import INDEXED
 from almoner.casework.residents.corrections import IDENTIFIED, register
-from almoner.policy.model.pack import Role
+from almoner.policy.model.feeds import Role
 from almoner.registry.numbers import check_numbers
 from almoner.stream.events import Event
 from almoner.stream.inbox import InboxAway, InboxFull

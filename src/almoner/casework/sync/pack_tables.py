@@ -13,11 +13,12 @@ from almoner.assessment.expressions import names, parse
 from almoner.casework.core.legal_terms import TERM, rule_body
 from almoner.casework.models import FeedState, PackInUse, Rule
 from almoner.policy.authoring.references import standing
-from almoner.policy.model.pack import Role
+from almoner.policy.model.feeds import Role
 from almoner.policy.model.support import GRANTED, Category
 
 if TYPE_CHECKING:
-    from almoner.policy.model.pack import Feed, Pack, Parameter, Programme, Signal, Timeline
+    from almoner.policy.model.feeds import Feed
+    from almoner.policy.model.pack import Pack, Parameter, Programme, Signal, Timeline
     from almoner.policy.model.terms import Condition, Term
 
 Field = tuple[str, str]  # feed, property

@@ -16,7 +16,8 @@ from string import Template
 import yaml
 
 from almoner.errors import PackError
-from almoner.policy.model.pack import VAULT_ROLES, Feed, Pack, Property, Role
+from almoner.policy.model.feeds import VAULT_ROLES, Feed, Property, Role
+from almoner.policy.model.pack import Pack
 
 _STARTER = Path(__file__).parent / "starter"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

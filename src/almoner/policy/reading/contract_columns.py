@@ -10,7 +10,7 @@ from typing import Any, get_args
 from open_data_contract_standard.model import SchemaObject, SchemaProperty
 
 from almoner.policy.document import Path
-from almoner.policy.model.pack import Property, PropertyType, Role
+from almoner.policy.model.feeds import Property, PropertyType, Role
 from almoner.policy.reading import fitting
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.report import instead

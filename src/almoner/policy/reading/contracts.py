@@ -10,7 +10,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 from pydantic import ValidationError
 
 from almoner.policy.document import Path
-from almoner.policy.model.pack import Feed, Property
+from almoner.policy.model.feeds import Feed, Property
 from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.reading.feed_rules import FeedRules

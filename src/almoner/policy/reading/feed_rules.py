@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from almoner.policy.document import Document, Path
-from almoner.policy.model.pack import IDENTITY_ROLES, Feed, Property, Role
+from almoner.policy.model.feeds import IDENTITY_ROLES, Feed, Property, Role
 from almoner.policy.report import Report
 
 _COLUMNS: Path = ("schema", 0, "properties")

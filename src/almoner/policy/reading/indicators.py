@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from almoner.policy import watermarks
 from almoner.policy.document import Document
-from almoner.policy.model.pack import Column, Feed, Indicator, Parameter
+from almoner.policy.model.feeds import Feed
+from almoner.policy.model.pack import Column, Indicator, Parameter
 from almoner.policy.reading import fitting, shapes
 from almoner.policy.reading.conditions import KnownColumn
 from almoner.policy.report import Report, instead

@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 
 from almoner.policy.document import Document
-from almoner.policy.model.pack import Feed, Parameter
+from almoner.policy.model.feeds import Feed
+from almoner.policy.model.pack import Parameter
 from almoner.policy.reading import sources
 from almoner.policy.reading.conditions import KnownColumn
 from almoner.policy.reading.indicators import ReadIndicator

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from almoner.policy.document import Document, Path
-from almoner.policy.model.pack import Feed, Level, Role, Signal
+from almoner.policy.model.feeds import Feed, Role
+from almoner.policy.model.pack import Level, Signal
 from almoner.policy.model.terms import Condition, Term
 from almoner.policy.reading import fitting, shapes, units
 from almoner.policy.reading.conditions import ConditionReader, KnownColumn, Parsed, Vocabulary

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from almoner.policy.document import Document, Path
-from almoner.policy.model.pack import Feed, Programme, Property, Role, ScenarioCase, Signal
+from almoner.policy.model.feeds import Feed, Property, Role
+from almoner.policy.model.pack import Programme, ScenarioCase, Signal
 from almoner.policy.model.support import Category
 from almoner.policy.reading import fitting, shapes
 from almoner.policy.report import Report, instead

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from almoner.policy import watermarks
-from almoner.policy.model.pack import Feed, Role, Timeline
+from almoner.policy.model.feeds import Feed, Role
+from almoner.policy.model.pack import Timeline
 from almoner.policy.reading import fitting, shapes
 from almoner.policy.reading.indicators import StatementReader
 from almoner.policy.sql.lineage import Lineage

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from almoner.policy.document import Document
-from almoner.policy.model.pack import Feed, Parameter, Role
+from almoner.policy.model.feeds import Feed, Role
+from almoner.policy.model.pack import Parameter
 from almoner.policy.model.terms import Condition
 from almoner.policy.model.watch import Alarm, AreaLayer, ThemeLine, Watch, WatchGroup
 from almoner.policy.reading import fitting

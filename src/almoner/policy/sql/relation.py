@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from almoner.policy.model.pack import Feed, Property, Role
+from almoner.policy.model.feeds import Feed, Property, Role
 
 Reads = frozenset[tuple[str, str]]  # (feed, property)
 NOTHING: Reads = frozenset()

@@ -1,0 +1,99 @@
+"""A feed as its contract describes it: what a department delivers, and under which terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from almoner.policy.model.terms import Words
+
+PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
+
+
+class Role(StrEnum):
+    """What a property is to the registry. Properties with an identity role never reach the facts."""
+
+    RESIDENT_ID = "resident_id"  # becomes person_id
+    HOUSEHOLD = "household"  # becomes household_id
+    NAME = "name"  # vault only
+    PHONE = "phone"  # vault only
+    ADDRESS = "address"  # vault only
+    BIRTH_DATE = "birth_date"
+    AREA = "area"
+    PARENT_AREA = "parent_area"
+    EVENT_TIME = "event_time"
+    AUDIT_ONLY = "audit_only"  # kept for fairness audits; no signal or programme may read it
+
+
+VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
+IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Property:
+    """One column of a feed, from its contract."""
+
+    name: str
+    type: PropertyType
+    role: Role | None = None
+    required: bool = False
+    key: bool = False
+    unit: str | None = None
+    label: Words = field(default_factory=dict)
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    valid_values: tuple[str, ...] = ()
+    format: str | None = None  # of dates in text files, in the letters of ODCS: yyyy-MM-dd
+    identifier: str | None = None  # a module of python-stdnum that checks the number, e.g. "xx.yyy"
+    purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
+    value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
+    at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
+
+    @property
+    def fact_column(self) -> str | None:
+        """The column's name in the facts; None for what only the vault holds."""
+        if self.role is Role.RESIDENT_ID:
+            return "person_id"
+        if self.role is Role.HOUSEHOLD:
+            return "household_id"
+        return None if self.role in VAULT_ROLES else self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """One contract: what a department delivers, under which terms."""
+
+    id: str
+    label: Words
+    owner: str
+    sharing_class: Literal["unconditional", "conditional", "not-shared"]
+    purposes: tuple[str, ...]
+    legal_basis: str
+    properties: tuple[Property, ...]
+    version: str
+    cadence: Literal["daily", "weekly", "monthly", "yearly", "on_event"]
+    shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
+    membership: bool = False  # the population register: who lives with whom
+    late_after_days: int | None = None  # after its last complete day; None: never late
+
+    def property_named(self, name: str) -> Property | None:
+        """The property with this name; None when there is none."""
+        return next((p for p in self.properties if p.name == name), None)
+
+    def with_role(self, role: Role) -> Property | None:
+        """The first property with this role; None when there is none."""
+        return next((p for p in self.properties if p.role is role), None)
+
+    @property
+    def key(self) -> tuple[Property, ...]:
+        """The properties that identify a row."""
+        return tuple(p for p in self.properties if p.key)
+
+    @property
+    def event_time(self) -> Property | None:
+        """The property that says when a row was true; None when there is none."""
+        return self.with_role(Role.EVENT_TIME)
