@@ -100,7 +100,7 @@ SEARCHED = {  # what else is looked for on a page
         "?list=ended",
         "?list=all&watch=*",
         "?list=all&area=520101",
-        "?list=all&page=2",
+        "?list=all&page=aWyIxOTAwLTAxLTAxVDAwOjAwOjAwIiwwLjAsMF0",
     ],
     "inbox": ["?list=answered"],
     "requests": ["?list=answered", "?list=answered&before=2999-01-01"],
