@@ -66,9 +66,7 @@ class Staging:
     def run(self, slices: Iterable[Slice]) -> StagedDelivery:
         """Run all checks."""
         read = self._stage(slices)
-        return self._matched(
-            read, identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected)
-        )
+        return self._matched(read, self._see_numbers())
 
     def run_ahead(self, slices: Iterable[Slice]) -> StagedDelivery | None:
         """As `run`, for rows with expected numbers, and only with queries that `Engine.run_parallel` allows.
@@ -79,8 +77,18 @@ class Staging:
         if self.feed.with_role(Role.HOUSEHOLD):
             return None
         read = self._stage(slices)
-        numbers = identity.see_numbers(self.engine, self.vault, self.feed, expected=True, ahead=True)
+        numbers = self._see_numbers(ahead=True)
         return None if numbers.new else self._matched(read, numbers)
+
+    def _see_numbers(self, *, ahead: bool = False) -> Numbers:
+        return identity.see_numbers(
+            self.engine,
+            self.vault,
+            self.feed,
+            self.received_at.date(),
+            expected=self.expected or ahead,
+            ahead=ahead,
+        )
 
     def _matched(self, read: int, numbers: Numbers) -> StagedDelivery:
         anybody = self._identify(numbers)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from almoner.policy.document import Document, Path
+from almoner.policy.model.identifiers import Identifier
 from almoner.policy.reading import fitting
 from almoner.policy.report import Report, instead
 
@@ -21,6 +22,8 @@ class ContractContext:
     purposes: frozenset[str]
     departments: frozenset[str]
     units: frozenset[str]
+    identifiers: Mapping[str, Identifier | None] = field(default_factory=dict)  # None: it has a fault
+    placeholders: tuple[str, ...] = ()  # what stands for a code that is missing, in every contract
 
 
 class ContractPart:
