@@ -11,6 +11,7 @@ from almoner.policy.model.identifiers import Identifier
 from almoner.policy.model.terms import Words
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
+Absent = Literal["keep", "empty"]
 
 
 class Role(StrEnum):
@@ -93,6 +94,7 @@ class Feed:
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
     late_after_days: int | None = None  # after its last complete day; None: never late
+    absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:
         """The property with this name; None when there is none."""
