@@ -14,7 +14,7 @@ from almoner.policy.report import Report, instead
 Extras = Mapping[str, tuple[Any, Path]]  # our additions by name: the value, and where it is written
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ContractContext:
     """What contracts may refer to: languages as tags, all else as ids of the pack."""
 
