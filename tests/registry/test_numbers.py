@@ -15,7 +15,7 @@ from almoner.registry.numbers import check_numbers
 from feeds import with_check_digit
 
 TODAY = dt.date(2026, 11, 9)
-# codes that were given out at different times, are abolished, or are of residence permits; the last is nobody's
+# codes given out at different times, abolished ones, those of residence permits; the last is nobody's
 PLACES = [
     "110101",
     "110115",

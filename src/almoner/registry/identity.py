@@ -100,7 +100,8 @@ def see_numbers(
 ) -> Numbers:
     """Fill `number_seen`, and `bad_number` if a number is wrong; nothing for a feed without numbers.
 
-    Only numbers that were never checked before are checked, for people born by the day `on`. `expected`: persons were looked up by `expect`.
+    Only numbers that were never checked before are checked, for people born by the day `on`. `expected`:
+    persons were looked up by `expect`.
     `ahead`: nobody else is looked up, and nothing is filled when somebody may be new.
     """
     prop = feed.with_role(Role.RESIDENT_ID)

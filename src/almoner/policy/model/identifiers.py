@@ -1,4 +1,4 @@
-"""How the numbers of one kind are checked: by rules that a pack writes down, or by a module of python-stdnum."""
+"""How the numbers of one kind are checked: by rules of a pack, or by a module of python-stdnum."""
 
 from __future__ import annotations
 
