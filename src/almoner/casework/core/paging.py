@@ -113,7 +113,7 @@ def _written(value: Any) -> Any:
 
 
 def _read(kind: type, found: Any) -> Any:
-    """A key's value from a cursor. Raises BrokenCursorError for any other type, and for values that no database
+    """A key's value from a cursor. Raises BrokenCursorError for any other type, and for what no database
     holds."""
     if kind in {dt.datetime, dt.date} and isinstance(found, str):
         try:
