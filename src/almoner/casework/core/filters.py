@@ -77,7 +77,7 @@ def read(form: forms.Form, wide: Wide) -> Filters:
     return Filters(chosen=chosen, left_out=tuple(_left_out(form)), narrows=narrows)
 
 
-def told(request: HttpRequest, form: forms.Form, wide: Wide) -> Filters:
+def report_filters(request: HttpRequest, form: forms.Form, wide: Wide) -> Filters:
     """The same, with a message on the page about what was left out."""
     found = read(form, wide)
     if found.complaint:

@@ -22,7 +22,7 @@ from almoner.casework.cases import workflow
 from almoner.casework.cases.status import RUNNING
 from almoner.casework.core import words
 from almoner.casework.core.audit import looked
-from almoner.casework.core.filters import told
+from almoner.casework.core.filters import report_filters
 from almoner.casework.core.paging import Key, Listing, Order
 from almoner.casework.core.timing import clock, clock_of
 from almoner.casework.models import Referral, WalkIn
@@ -39,7 +39,8 @@ ANSWERED = Order.by(Key("answered_at", dt.datetime, descending=True))
 def inbox(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.REFERRALS)
     answered = (
-        told(request, WaitingForm(request.GET), {"list": ("answered",)}).chosen.get("list") == "answered"
+        report_filters(request, WaitingForm(request.GET), {"list": ("answered",)}).chosen.get("list")
+        == "answered"
     )
     mine = referrals_of(request.user)
     asked = mine.exclude(state__in=RUNNING) if answered else mine.filter(state__in=RUNNING)

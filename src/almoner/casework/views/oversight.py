@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from almoner.casework.accounts.access import Right, may_or_404
 from almoner.casework.cases.history import PAGES, departments, lines, system_of
 from almoner.casework.core.audit import verify_chain
-from almoner.casework.core.filters import told
+from almoner.casework.core.filters import report_filters
 from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
 from almoner.casework.presentation.forms import TrailForm
 from almoner.casework.templatetags.words import person
@@ -37,7 +37,7 @@ def oversight(request: HttpRequest) -> HttpResponse:
         started = perf_counter()
         context |= {"checked": verify_chain(), "seconds": round(perf_counter() - started, 1)}
     form = TrailForm(request.GET)
-    filters = told(request, form, WHOLE)
+    filters = report_filters(request, form, WHOLE)
     chosen = filters.chosen
     kept = {name: value for name, value in chosen.items() if value and name != "before"}
     found = _looks if chosen.get("trail") == "looks" else _events

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from almoner.casework.accounts.access import Right, cases_of, may_or_404, walk_in_for, walk_ins_of
 from almoner.casework.core import words
-from almoner.casework.core.filters import told
+from almoner.casework.core.filters import report_filters
 from almoner.casework.core.paging import Key, Listing, Order
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.timing import clock_of
@@ -32,7 +32,7 @@ ANSWERED = Order.by(Key("answered_at", dt.datetime, descending=True))
 @require_GET
 def requests(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
-    chosen = told(request, AnsweredForm(request.GET), {"list": ("answered",)}).chosen
+    chosen = report_filters(request, AnsweredForm(request.GET), {"list": ("answered",)}).chosen
     answered = chosen.get("list") == "answered"
     mine, now = walk_ins_of(request.user), dt.datetime.now()
     stretch = answered_walk_ins.stretch(chosen.get("before")) if answered else None
