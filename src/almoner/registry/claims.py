@@ -10,17 +10,14 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from almoner.engines.base import Engine, quote
 from almoner.intake.formats import date_format
 from almoner.policy.model.feeds import Feed
 from almoner.registry import completeness, periods
 from almoner.registry.completeness import Span
+from almoner.registry.heads import DeliveryHead
 from almoner.registry.periods import EVER
-
-if TYPE_CHECKING:
-    from almoner.registry.deliveries import DeliveryHead
 
 _BULK = (
     0.35  # of the rows that the period of a delivery's median row has: below two of six, above one of three

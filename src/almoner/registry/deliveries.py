@@ -22,7 +22,7 @@ from almoner.intake.source import fingerprint
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
 from almoner.registry import claims, completeness, schema, sealing
-from almoner.registry.facts import keys_only
+from almoner.registry.heads import DeliveryHead
 from almoner.registry.quarantine import Sink
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
@@ -71,32 +71,6 @@ class DeliveryReceipt:
     new_persons: int = 0
     already_taken_in: bool = False
     moved: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeliveryHead:
-    """What is known of a delivery before its rows are read.
-
-    `ordered`: rows came one after the other, so the last of several rows with one key is kept. `withdraws`:
-    the rows name keys of facts that no longer hold. `expected`: the persons of its numbers were looked up
-    before, together with those of other deliveries (`identity.expect`).
-    """
-
-    feed: Feed
-    name: str  # of the file; shown with every fault
-    sha256: str
-    received_at: dt.datetime
-    complete_through: dt.date | None = None
-    complete_since: dt.date | None = None
-    moves_watermark: bool = True  # by its rows, where `complete_through` is None
-    ordered: bool = False
-    withdraws: bool = False
-    expected: bool = False
-
-    @property
-    def row_feed(self) -> Feed:
-        """The feed as its rows have it: when they withdraw facts, they have the key only."""
-        return keys_only(self.feed) if self.withdraws else self.feed
 
 
 Noted = Callable[

@@ -24,13 +24,13 @@ from almoner.policy.model.feeds import Feed, Role
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty, identity
 from almoner.registry.deliveries import (
-    DeliveryHead,
     DeliveryLog,
     DeliveryReceipt,
     move_watermark_only,
     take_rows,
 )
 from almoner.registry.dirty import DirtyHouseholds, FeedProgress
+from almoner.registry.heads import DeliveryHead
 from almoner.registry.holders import Holders
 from almoner.registry.staging import StagedDelivery, stage_ahead
 from almoner.registry.vault import IdentityStore, Vault
