@@ -174,14 +174,14 @@ def _derive(engine: Engine, feeds: Mapping[str, Feed]) -> None:
         WHERE complete_through IS NOT NULL
         ORDER BY feed, received_at, delivery_id
         """
-    told: dict[str, list[tuple[dt.date, int, dt.datetime]]] = {}
+    progress: dict[str, list[tuple[dt.date, int, dt.datetime]]] = {}
     for feed, delivery_id, at, through in engine.rows(sql):
         day = min(through, at.date())
-        if feed not in told or day > told[feed][-1][0]:
-            told.setdefault(feed, []).append((day, delivery_id, at))
+        if feed not in progress or day > progress[feed][-1][0]:
+            progress.setdefault(feed, []).append((day, delivery_id, at))
     rows = [
         (feed, None, since, day, True, delivery_id, at)
-        for feed, deliveries in told.items()
+        for feed, deliveries in progress.items()
         for since, (day, delivery_id, at) in zip(
             _begun([day for day, _, _ in deliveries], feeds.get(feed)), deliveries, strict=True
         )
