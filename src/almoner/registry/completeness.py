@@ -32,18 +32,18 @@ _KNOWN = "known_from <= $at AND known_to > $at"
 
 
 @dataclass(frozen=True, order=True)
-class Stretch:
+class CompleteDays:
     """Days that a feed is complete for, both ends included."""
 
     since: dt.date
     through: dt.date
 
-    def touches(self, later: Stretch) -> bool:
+    def touches(self, later: CompleteDays) -> bool:
         """Whether no day lies between this span and one that does not begin before it."""
         return later.since <= self.through or later.since - self.through <= _DAY
 
 
-Parts = Mapping[str | None, tuple[Stretch, ...]]  # runs by part, in order; None: the feed as a whole
+Parts = Mapping[str | None, tuple[CompleteDays, ...]]  # runs by part, in order; None: the feed as a whole
 
 
 def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
@@ -61,7 +61,7 @@ def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
 def record(
     engine: Engine,
     feed: str,
-    spans: Iterable[tuple[str | None, Stretch]],
+    spans: Iterable[tuple[str | None, CompleteDays]],
     *,
     delivery_id: int,
     at: dt.datetime,
@@ -88,9 +88,9 @@ def runs(engine: Engine, known_at: dt.datetime | None = None, feed: str | None =
         f"SELECT feed, part, since, through FROM {TABLE} WHERE {_KNOWN}{only} ORDER BY ALL",
         {"at": known_at or _FOREVER} | ({"feed": feed} if feed else {}),
     )
-    found: dict[str, dict[str | None, list[Stretch]]] = {}
+    found: dict[str, dict[str | None, list[CompleteDays]]] = {}
     for name, part, since, through in rows:
-        found.setdefault(name, {}).setdefault(part, []).append(Stretch(since, through))
+        found.setdefault(name, {}).setdefault(part, []).append(CompleteDays(since, through))
     return {name: {p: joined(spans) for p, spans in parts.items()} for name, parts in found.items()}
 
 
@@ -117,32 +117,32 @@ def parts_behind(engine: Engine, known_at: dt.datetime | None = None) -> dict[st
     return behind
 
 
-def last_run(parts: Parts) -> Stretch:
+def last_run(parts: Parts) -> CompleteDays:
     """The run that ends at the watermark."""
     through = max(spans[-1].through for spans in parts.values())
-    return Stretch(
+    return CompleteDays(
         min(spans[-1].since for spans in parts.values() if spans[-1].through == through),
         through,
     )
 
 
-def holes(spans: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
+def holes(spans: tuple[CompleteDays, ...]) -> tuple[CompleteDays, ...]:
     """The days between runs."""
-    return tuple(Stretch(a.through + _DAY, b.since - _DAY) for a, b in pairwise(spans))
+    return tuple(CompleteDays(a.through + _DAY, b.since - _DAY) for a, b in pairwise(spans))
 
 
-def joined(spans: Iterable[Stretch]) -> tuple[Stretch, ...]:
+def joined(spans: Iterable[CompleteDays]) -> tuple[CompleteDays, ...]:
     """Runs of spans: those that touch or overlap become one."""
-    found: list[Stretch] = []
+    found: list[CompleteDays] = []
     for span in sorted(spans):
         if found and found[-1].touches(span):
-            found[-1] = Stretch(found[-1].since, max(found[-1].through, span.through))
+            found[-1] = CompleteDays(found[-1].since, max(found[-1].through, span.through))
         else:
             found.append(span)
     return tuple(found)
 
 
-def covers(spans: Iterable[Stretch], wanted: Stretch) -> bool:
+def covers(spans: Iterable[CompleteDays], wanted: CompleteDays) -> bool:
     """Whether one of the runs has all days of `wanted`."""
     return any(s.since <= wanted.since and wanted.through <= s.through for s in spans)
 
@@ -158,7 +158,7 @@ def set_watermark(
         """,
         {"feed": feed, "at": received_at, "through": through},
     )
-    record(engine, feed, [(None, Stretch(since, through))], delivery_id=1, at=received_at)
+    record(engine, feed, [(None, CompleteDays(since, through))], delivery_id=1, at=received_at)
 
 
 def _derive(engine: Engine, feeds: Mapping[str, Feed]) -> None:
