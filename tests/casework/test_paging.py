@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework.core.paging import BrokenCursorError, Key, Listing, Order, Page
+from almoner.casework.core.paging import BrokenCursorError, Key, Listing, ListPage, Order
 from almoner.casework.models import AreaAlert, Case, Membership, Referral, Visit, WalkIn
 from casework.makers import Outbox, on_a_list
 
@@ -56,7 +56,7 @@ def cases(choice: random.Random, many: int) -> list[Case]:
     )
 
 
-def page_of(order: Order, size: int, address: str = "", when_many: bool = False) -> Page[Case]:
+def page_of(order: Order, size: int, address: str = "", when_many: bool = False) -> ListPage[Case]:
     rows = Case.objects.all()
     request = RequestFactory().get("/" + address)
     request._messages = CookieStorage(request)  # type: ignore[attr-defined]

@@ -140,7 +140,7 @@ def _read(kind: type, found: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page(Generic[Row]):
+class ListPage(Generic[Row]):
     """One page of a list. `first` and `last` are the places of its rows in the list, from 1; `count` is the
     number of rows of the whole list. `previous` and `next` are addresses, empty where there is no page."""
 
@@ -182,7 +182,7 @@ class Listing(Generic[Row]):
     when_many: QuerySet[Row] | None = None
     many: int = 0
 
-    def page(self, request: HttpRequest, kept: Mapping[str, str] | None = None) -> Page[Row]:
+    def page(self, request: HttpRequest, kept: Mapping[str, str] | None = None) -> ListPage[Row]:
         """The page that the request's address asks for, or the first one with a message when there is no such
         page. `kept` are the parameters that the neighbours' addresses keep."""
         cursor = request.GET.get(PARAMETER) or ""
@@ -208,7 +208,7 @@ class _Finding(Generic[Row]):
     kept: Mapping[str, str]
     count: int | None = None
 
-    def find(self, way: str, edge: Values | None) -> Page[Row]:
+    def find(self, way: str, edge: Values | None) -> ListPage[Row]:
         if self.of.when_many is not None:
             self.count = self.of.asked.count()
         size, backwards = self.of.size, way == BEFORE
@@ -223,10 +223,10 @@ class _Finding(Generic[Row]):
             return self._page(keys[:size][::-1], at_the_end=False)
         return self._page(keys[:size], at_the_end=len(keys) <= size, at_the_start=edge is None)
 
-    def _behind_the_end(self) -> Page[Row]:
+    def _behind_the_end(self) -> ListPage[Row]:
         """A page all of whose rows were taken out. It leads to the last one, and repeats nothing."""
         count = self.of.asked.count()
-        return Page(rows=[], count=count, previous=self._to(END) if count else "")
+        return ListPage(rows=[], count=count, previous=self._to(END) if count else "")
 
     def _keys(self, edge: Values | None, *, backwards: bool) -> list[Values]:
         """The keys of a page, and one more when rows follow."""
@@ -237,14 +237,14 @@ class _Finding(Generic[Row]):
         found = self.of.order.sorted(rows, backwards=backwards).values_list(*self.of.order.paths)
         return list(found[: self.of.size + 1])
 
-    def _page(self, keys: list[Values], *, at_the_end: bool, at_the_start: bool = False) -> Page[Row]:
+    def _page(self, keys: list[Values], *, at_the_end: bool, at_the_start: bool = False) -> ListPage[Row]:
         if not keys:
-            return Page(rows=[], count=0)
+            return ListPage(rows=[], count=0)
         before = 0 if at_the_start else self._before(keys[0])
         through = before + len(keys)
         count = through if at_the_end else self.count if self.count is not None else self.of.asked.count()
         loaded = self.of.shown.in_bulk([values[-1] for values in keys])
-        return Page(
+        return ListPage(
             rows=[loaded[values[-1]] for values in keys if values[-1] in loaded],
             count=max(count, through),
             first=before + 1,

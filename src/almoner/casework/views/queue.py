@@ -31,7 +31,7 @@ from almoner.casework.core import words
 from almoner.casework.core.batches import batched
 from almoner.casework.core.filters import read
 from almoner.casework.core.legal_terms import level_names
-from almoner.casework.core.paging import Key, Listing, Order, Page
+from almoner.casework.core.paging import Key, Listing, ListPage, Order
 from almoner.casework.core.spreadsheet import lines
 from almoner.casework.core.timing import ClockView, clock
 from almoner.casework.figures.areas import Areas
@@ -87,7 +87,7 @@ class QueueQuery:
         """All matching cases, most urgent first."""
         return ORDER.sorted(self._found().select_related("assignee"))
 
-    def page(self, request: HttpRequest) -> Page[Case]:
+    def page(self, request: HttpRequest) -> ListPage[Case]:
         """The page of cases that the request asks for."""
         shown = Case.objects.select_related("assignee")
         listing = Listing(
