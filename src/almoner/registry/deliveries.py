@@ -6,7 +6,7 @@ A file and a slice of a stream take the same way.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.errors import DeliveryRefused
+from almoner.intake import absent
 from almoner.intake.readers import open_delivery
 from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
@@ -63,6 +64,7 @@ class DeliveryReceipt:
     faults: int
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    columns_left_out: tuple[str, ...] = ()  # not in the file; corrected rows keep their values
     new_persons: int = 0
     already_taken_in: bool = False
 
@@ -179,10 +181,21 @@ def take_in(
     sealing.discard_orphans(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
-        receipt = take_rows(engine, vault, store, log, head, reading.slices, note)
+        missing: dict[str, None] = {}
+        slices = _seen(reading.slices, feed, missing)
+        receipt = take_rows(engine, vault, store, log, head, slices, note)
         log.write()
         clean_up(engine, feed)
-        return replace(receipt, unknown_columns=tuple(reading.unknown_columns))
+        return replace(
+            receipt, unknown_columns=tuple(reading.unknown_columns), columns_left_out=tuple(missing)
+        )
+
+
+def _seen(slices: Iterable[Slice], feed: Feed, missing: dict[str, None]) -> Iterator[Slice]:
+    """The slices; the names of kept columns that they do not have go to `missing`."""
+    for part in slices:
+        missing.update(dict.fromkeys(absent.left_out(feed, part.table.column_names)))
+        yield part
 
 
 def take_rows(

@@ -15,6 +15,7 @@ from almoner.policy.reading import contract_register
 from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.reading.contract_register import RegisterReader
+from almoner.policy.reading.contract_rows import ROW_EXTRAS, RowsReader, row_terms
 from almoner.policy.reading.feed_rules import FeedRules
 from almoner.policy.report import instead
 
@@ -22,15 +23,19 @@ _CLASSES = ("unconditional", "conditional", "not-shared")
 _CADENCES = ("daily", "weekly", "monthly", "yearly", "on_event")
 _DAYS = ("d", "day", "days")  # the standard's ways to write the unit
 _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern", "format"})
-_FEED_EXTRAS = contract_register.REGISTER_EXTRAS | {
-    "label",
-    "owner",
-    "sharingClass",
-    "purposes",
-    "legalBasis",
-    "shared",
-    "membership",
-}
+_FEED_EXTRAS = (
+    contract_register.REGISTER_EXTRAS
+    | ROW_EXTRAS
+    | {
+        "label",
+        "owner",
+        "sharingClass",
+        "purposes",
+        "legalBasis",
+        "shared",
+        "membership",
+    }
+)
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -48,6 +53,7 @@ class ContractReader(ContractPart):
         self._check_terms(extras)
         register = RegisterReader(self.document, self.context, self.report)
         register.check_feed(extras)
+        RowsReader(self.document, self.context, self.report).check(extras)
         schema = self._schema(contract)
         properties = (
             ColumnsReader(self.document, self.context, self.report).properties(schema) if schema else ()
@@ -214,4 +220,5 @@ def _feed(
         shared=bool(values.get("shared")),
         membership=bool(values.get("membership")),
         **contract_register.of_feed(values),
+        **row_terms(values),
     )
