@@ -68,6 +68,6 @@ def of_feed(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"deaths": bool(values.get("deaths")), "most_members": values.get("mostMembers")}
 
 
-def of_column(extras: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def of_column(extras: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a `Property` from its additions."""
     return {name: tuple(str(v) for v in extras.get(name) or ()) for name in MARKED_VALUES}
