@@ -69,15 +69,15 @@ def _upsert() -> str:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """One resident in clear. Callers that show one must record it (`almoner.casework.core.audit.looked`)."""
 
     person_id: int
-    number: str | None
-    name: str | None
-    phone: str | None
-    address: str | None
+    number: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    address: str | None = None
     died_on: dt.date | None = None
 
     def __repr__(self) -> str:
@@ -100,8 +100,10 @@ def people(household_id: int, fields: Collection[str] = CLEAR, *, dead: bool = F
 
 
 def people_of(households: Iterable[int]) -> dict[int, list[Person]]:
-    """The living members of several households in clear, by household id; two queries. Raises VaultError without
-    the key."""
+    """The living members of several households in clear, by household id; two queries.
+
+    Raises VaultError without the key.
+    """
     members = list(
         HouseholdMember.objects.filter(household_id__in=set(households), died_on=None).order_by("person_id")
     )
@@ -126,4 +128,4 @@ def _open(vault: Vault, row: Identity, fields: Collection[str] = CLEAR) -> Perso
     number, name, phone, address = (
         vault.open(row.person_id, f, getattr(row, f)) if f in fields else None for f in CLEAR
     )
-    return Person(row.person_id, number, name, phone, address)
+    return Person(person_id=row.person_id, number=number, name=name, phone=phone, address=address)

@@ -29,7 +29,7 @@ _Members = Mapping[int, Member]  # by person
 
 @dataclass
 class _Changes:
-    """Households whose members differ from what was stored, with what is to be told of them."""
+    """Households whose members differ from what was stored, with what is to be recorded of them."""
 
     died: dict[int, list[dt.date]] = field(default_factory=dict)  # by household, the days of death
     alive: set[int] = field(default_factory=set)  # a death was taken back
@@ -81,7 +81,7 @@ def _sync(delivered: Mapping[int, _Members]) -> None:
     )
     with connection.cursor() as cursor:
         cursor.executemany(insert, [tuple(m) for h in changed for m in sorted(delivered[h].values())])
-    _tell(changes, dt.datetime.now())
+    _record(changes, dt.datetime.now())
 
 
 def _compare(household: int, before: _Members, after: _Members, changes: _Changes) -> None:
@@ -100,7 +100,7 @@ def _living(members: _Members) -> list[int]:
     return [person for person, member in members.items() if member.died_on is None]
 
 
-def _tell(changes: _Changes, at: dt.datetime) -> None:
+def _record(changes: _Changes, at: dt.datetime) -> None:
     households = changes.died.keys() | changes.alive | changes.emptied.keys()
     if not households:
         return

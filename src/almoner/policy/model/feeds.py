@@ -99,6 +99,10 @@ class Feed:
     deaths: bool = False  # who is named here has died: no member, not visited, not paid
     most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
+    complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
+    held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
+    volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
+    volume_rows: int = 50  # usual rows of a period; with fewer nothing is said about its volume
     absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:

@@ -1,4 +1,4 @@
-"""What contracts say of the registers of people: who has died, who is a head, who has left, what is no family.
+"""What contracts say of people in registers: who has died, who is a head, who left, what is no family.
 
 At the feed: `deaths` (whoever is named has died), `mostMembers` (a household with more is no family). At a
 column of the population register: `heads`, `gone` and `collective`, lists of the column's values.
