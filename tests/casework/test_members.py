@@ -1,4 +1,4 @@
-"""Members of households with a case: who died is told and not asked for; visits to empty homes are called off."""
+"""Who died is told and not asked for, and visits to homes in which nobody is left are called off."""
 
 from __future__ import annotations
 
