@@ -84,8 +84,9 @@ def create_user(
 
 
 def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str) -> None:
-    """Change a person's name, role, areas or department. Changed rights end the person's sessions, and what the
-    person may not see any more goes back to the lists.
+    """Change a person's name, role, areas or department.
+
+    Changed rights end the person's sessions, and what the person may not see any more goes back to the lists.
 
     Raises AlmonerError when `user` and `by` are the same person and rights would change.
     """
@@ -118,8 +119,8 @@ def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str
 
 
 def switch(user: User, by: User, active: bool) -> None:
-    """Switch an account on or off, and end its sessions. What a person has who is switched off goes back to the
-    lists. Raises AlmonerError for one's own account."""
+    """Switch an account on or off, and end its sessions. Work of who is switched off goes back to the lists.
+    Raises AlmonerError for one's own account."""
     refuse_oneself(user, by)
     with transaction.atomic():
         _held(user)

@@ -162,7 +162,7 @@ class GivenTogether(StepData):
 
 
 class HandedBack(StepData):
-    """A case, its planned visit, or both came back to the lists, because `holder` can work there no longer."""
+    """A case, its planned visit, or both came back to the lists: `holder` can work there no longer."""
 
     kind: Literal[K.HANDED_BACK]
     holder: int

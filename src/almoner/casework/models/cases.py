@@ -59,8 +59,8 @@ class Case(models.Model):
     case's signals, so a smaller value is more urgent. `version` counts changes, so that a form that shows an
     older version is refused. `joined_to` is the case that continues when both belong to one household.
 
-    `handed_back_from` is the person who had the case and can work on it no longer, until somebody has it again
-    (`cases.handing_back`).
+    `handed_back_from` is the person who had the case and can work on it no longer, until somebody has it
+    again (`cases.handing_back`).
 
     `listed` and `unlisted` say whether the case has an active signal on the watch list, and one outside it.
     `untold` says that the household has not been notified of a proposal as it must be. `silent_since` is

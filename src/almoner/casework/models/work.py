@@ -37,8 +37,8 @@ class FalseAlarm(models.TextChoices):
 class Visit(models.Model):
     """One visit, from plan to result. A case has at most one visit that is not made yet.
 
-    A visit ahead is nobody's (`visitor` is None) when its visitor can make it no longer; `handed_back_from` is
-    who that was. Whoever gets the case, or plans the visit anew, gets the visit too.
+    A visit ahead is nobody's (`visitor` is None) when its visitor can make it no longer; `handed_back_from`
+    is who that was. Whoever gets the case, or plans the visit anew, gets the visit too.
     """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
