@@ -229,12 +229,12 @@ def test_a_damaged_code_is_held_back_with_its_reason(
     receipt = place.take(write(tmp_path / "d", HEADERS[feed], rows), feed)
     assert (receipt.rows_new, receipt.rows_quarantined) == (1, len(DAMAGED))
     first = 2 if write is _csv else 1
-    told = set(
+    named = set(
         place.engine.rows(
             "SELECT line, rule FROM registry.fault JOIN registry.quarantine USING (quarantine_id)"
         )
     )
-    missed = [(text, rule) for n, (text, rule) in enumerate(DAMAGED) if (n + first, rule) not in told]
+    missed = [(text, rule) for n, (text, rule) in enumerate(DAMAGED) if (n + first, rule) not in named]
     assert missed == []
 
 
