@@ -11,6 +11,7 @@ from almoner.policy.model.terms import Words
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
 Absent = Literal["keep", "empty"]
+Negative = Literal["refused", "counts", "reverses"]
 
 
 class Role(StrEnum):
@@ -52,6 +53,7 @@ class Property:
     identifier: str | None = None  # a module of python-stdnum that checks the number, e.g. "xx.yyy"
     purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
     value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
+    negative: Negative = "refused"  # what a negative amount does; `minimum` and `maximum` are of its size
     at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
 
     @property
@@ -80,6 +82,7 @@ class Feed:
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
     late_after_days: int | None = None  # after its last complete day; None: never late
+    reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
     absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:
@@ -94,6 +97,11 @@ class Feed:
     def key(self) -> tuple[Property, ...]:
         """The properties that identify a row."""
         return tuple(p for p in self.properties if p.key)
+
+    @property
+    def reversible(self) -> tuple[Property, ...]:
+        """The amounts that a negative row takes back."""
+        return tuple(p for p in self.properties if p.negative == "reverses")
 
     @property
     def event_time(self) -> Property | None:

@@ -13,9 +13,12 @@ from almoner.policy.document import Path
 from almoner.policy.model.feeds import Property, PropertyType, Role
 from almoner.policy.reading import fitting
 from almoner.policy.reading.contract_part import ContractPart, Extras
+from almoner.policy.reading.contract_rows import AmountReader
 from almoner.policy.report import instead
 
-PROPERTY_EXTRAS = frozenset({"label", "role", "unit", "identifier", "purposes", "words", "atDesk"})
+PROPERTY_EXTRAS = frozenset(
+    {"label", "role", "unit", "identifier", "purposes", "words", "atDesk", "negative"}
+)
 _TYPES = get_args(PropertyType)
 _RESERVED = frozenset({"person_id", "household_id", "known_from", "known_to", "delivery_id"})
 _ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -59,6 +62,7 @@ class ColumnsReader(ContractPart):
         self._unit(extras)
         self._identifier(extras)
         self._at_desk(extras, _valid_values(prop))
+        AmountReader(self.document, self.context, self.report).check(extras, prop)
         if prop.logicalType not in _TYPES:
             self.fault(
                 (*path, "logicalType"),
@@ -162,6 +166,7 @@ def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:
         purposes=tuple(purposes) if purposes is not None else None,
         value_labels={str(value): words for value, words in (extras.get("words") or {}).items()},
         at_desk=extras.get("atDesk"),
+        negative=extras.get("negative") or "refused",
     )
 
 

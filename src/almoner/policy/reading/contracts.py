@@ -45,11 +45,11 @@ class ContractReader(ContractPart):
         extras = self.extras((), _FEED_EXTRAS)
         self.require(extras, (), ("label", "owner", "sharingClass", "purposes", "legalBasis"))
         self._check_terms(extras)
-        RowsReader(self.document, self.context, self.report).check(extras)
         schema = self._schema(contract)
         properties = (
             ColumnsReader(self.document, self.context, self.report).properties(schema) if schema else ()
         )
+        RowsReader(self.document, self.context, self.report).check(extras, properties)
         cadence = self._cadence(contract)
         feed = None
         if len(self.report) == before and schema is not None:
