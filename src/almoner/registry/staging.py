@@ -69,7 +69,7 @@ class Staging:
     def run(self, slices: Iterable[Slice]) -> StagedDelivery:
         """Run all checks."""
         read, leaves_out = self._stage(slices)
-        numbers = identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected)
+        numbers = self._see_numbers()
         return self._matched(read, leaves_out, numbers)
 
     def run_ahead(self, slices: Iterable[Slice]) -> StagedDelivery | None:
@@ -81,8 +81,18 @@ class Staging:
         if self.feed.with_role(Role.HOUSEHOLD):
             return None
         read, leaves_out = self._stage(slices)
-        numbers = identity.see_numbers(self.engine, self.vault, self.feed, expected=True, ahead=True)
+        numbers = self._see_numbers(ahead=True)
         return None if numbers.new else self._matched(read, leaves_out, numbers)
+
+    def _see_numbers(self, *, ahead: bool = False) -> Numbers:
+        return identity.see_numbers(
+            self.engine,
+            self.vault,
+            self.feed,
+            self.received_at.date(),
+            expected=self.expected or ahead,
+            ahead=ahead,
+        )
 
     def _matched(self, read: int, leaves_out: bool, numbers: Numbers) -> StagedDelivery:
         anybody = self._identify(numbers, leaves_out)
