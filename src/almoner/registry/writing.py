@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from almoner.engines.base import Engine, quote
-from almoner.intake.formats import date_format
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
 from almoner.registry import facts, identity, reversing, sealing
@@ -23,14 +21,13 @@ from almoner.registry.vault import IdentityStore, Vault
 class WritingOutcome:
     """What became of a delivery's rows that were `staged`.
 
-    `last_event` is the largest event time of the good ones. `closed` is a table of facts that were taken
-    back, with their rowids as `old`, until `clean_up`; it is empty without any. `withdrawn` counts them.
+    `closed` is a table of facts that were taken back, with their rowids as `old`, until `clean_up`; it is
+    empty without any. `withdrawn` counts them.
     """
 
     staged: StagedDelivery
     written: Written
     new_persons: int = 0
-    last_event: dt.date | None = None
     closed: str = ""
     withdrawn: int = 0
 
@@ -74,7 +71,6 @@ class Work:
                 unchanged=written.unchanged + done.known,
             ),
             new_persons,
-            self._last_event(staged.rows),
             self._close(taken_back) if taken_back else "",
             len(taken_back),
         )
@@ -88,13 +84,3 @@ class Work:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
         written = facts.close(self.engine, self.feed, staged.matched, self.received_at)
         return WritingOutcome(staged, written, withdrawn=written.corrected)
-
-    def _last_event(self, rows: facts.Span) -> dt.date | None:
-        time = self.feed.event_time
-        if time is None:
-            return self.received_at.date() if rows.rows else None
-        if rows.last is None:
-            return None
-        day = rows.last.date() if isinstance(rows.last, dt.datetime) else rows.last
-        monthly = time.format is not None and date_format(time.format).monthly
-        return day.replace(day=monthrange(day.year, day.month)[1]) if monthly else day

@@ -97,6 +97,10 @@ class Feed:
     membership: bool = False  # the population register: who lives with whom
     late_after_days: int | None = None  # after its last complete day; None: never late
     reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
+    complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
+    held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
+    volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
+    volume_rows: int = 50  # usual rows of a period; with fewer nothing is said about its volume
     absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:
