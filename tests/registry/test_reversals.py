@@ -97,14 +97,49 @@ DECIDED: list[tuple[str, list[Flow], list[Flow], list[tuple[Fate, str | None]]]]
     ("its own key first", [flow("a", -5)], [flow("a", 5), flow("b", 5)], [(Fate.CLOSES, "a")]),
     ("a part by its own key", [flow("a", -2)], [flow("a", 5), flow("b", 5)], [(Fate.REDUCES, "a")]),
     ("more than its own key", [flow("a", -6)], [flow("a", 5), flow("b", 9)], [(Fate.EXCEEDS, None)]),
-    ("two of two", [flow("r", -5), flow("q", -5)], [flow("a", 5), flow("b", 5)], [(Fate.CLOSES, "b"), (Fate.CLOSES, "a")]),
-    ("the second too many", [flow("r", -5), flow("q", -5)], [flow("a", 5)], [(Fate.CLOSES, "a"), (Fate.WITHOUT_ORIGINAL, None)]),
-    ("exact before part", [flow("r", -2), flow("q", -5)], [flow("a", 5), flow("b", 3)], [(Fate.CLOSES, "a"), (Fate.REDUCES, "b")]),
-    ("two parts of one", [flow("r", -2), flow("q", -2)], [flow("a", 5)], [(Fate.REDUCES, "a"), (Fate.REDUCES, "a")]),
-    ("two parts that are all", [flow("r", -2), flow("q", -3)], [flow("a", 5)], [(Fate.REDUCES, "a"), (Fate.CLOSES, "a")]),
-    ("an earlier row before a later", [flow("r", -5, time=3)], [flow("a", 5, time=2), flow("b", 5, time=4)], [(Fate.CLOSES, "a")]),
-    ("negative rows count", [flow("r", -4)], [flow("a", 3), flow("b", 3), flow("n", -3)], [(Fate.EXCEEDS, None)]),
-]  # fmt: skip
+    (
+        "two of two",
+        [flow("r", -5), flow("q", -5)],
+        [flow("a", 5), flow("b", 5)],
+        [(Fate.CLOSES, "b"), (Fate.CLOSES, "a")],
+    ),
+    (
+        "the second too many",
+        [flow("r", -5), flow("q", -5)],
+        [flow("a", 5)],
+        [(Fate.CLOSES, "a"), (Fate.WITHOUT_ORIGINAL, None)],
+    ),
+    (
+        "exact before part",
+        [flow("r", -2), flow("q", -5)],
+        [flow("a", 5), flow("b", 3)],
+        [(Fate.CLOSES, "a"), (Fate.REDUCES, "b")],
+    ),
+    (
+        "two parts of one",
+        [flow("r", -2), flow("q", -2)],
+        [flow("a", 5)],
+        [(Fate.REDUCES, "a"), (Fate.REDUCES, "a")],
+    ),
+    (
+        "two parts that are all",
+        [flow("r", -2), flow("q", -3)],
+        [flow("a", 5)],
+        [(Fate.REDUCES, "a"), (Fate.CLOSES, "a")],
+    ),
+    (
+        "an earlier row before a later",
+        [flow("r", -5, time=3)],
+        [flow("a", 5, time=2), flow("b", 5, time=4)],
+        [(Fate.CLOSES, "a")],
+    ),
+    (
+        "negative rows count",
+        [flow("r", -4)],
+        [flow("a", 3), flow("b", 3), flow("n", -3)],
+        [(Fate.EXCEEDS, None)],
+    ),
+]
 
 
 @pytest.mark.parametrize(
