@@ -62,6 +62,9 @@ class Property:
     value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
     negative: Negative = "refused"  # what a negative amount does; `minimum` and `maximum` are of its size
     at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
+    heads: tuple[str, ...] = ()  # of a register: values of a household's head
+    gone: tuple[str, ...] = ()  # of a register: values of those who live there no longer
+    collective: tuple[str, ...] = ()  # of a register: values of people registered together who are no family
 
     @property
     def is_code(self) -> bool:
@@ -95,6 +98,8 @@ class Feed:
     cadence: Literal["daily", "weekly", "monthly", "yearly", "on_event"]
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
+    deaths: bool = False  # who is named here has died: no member, not visited, not paid
+    most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
     reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
     complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
@@ -110,6 +115,13 @@ class Feed:
     def with_role(self, role: Role) -> Property | None:
         """The first property with this role; None when there is none."""
         return next((p for p in self.properties if p.role is role), None)
+
+    def marked(
+        self, which: Literal["heads", "gone", "collective"]
+    ) -> tuple[Property, tuple[str, ...]] | None:
+        """The first property that marks values so, with these values; None when none does."""
+        found = ((p, getattr(p, which)) for p in self.properties)
+        return next(((p, values) for p, values in found if values), None)
 
     @property
     def key(self) -> tuple[Property, ...]:
