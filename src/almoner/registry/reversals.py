@@ -87,7 +87,7 @@ def decide(
 
 class _Group:
     def __init__(self, originals: Sequence[Flow], remembered: Mapping[str, Remembered]) -> None:
-        self._standing = {flow.key: flow for flow in originals}
+        self._open = {flow.key: flow for flow in originals}
         self._remembered = remembered
         self._counted: list[Amounts] = []
 
@@ -108,9 +108,9 @@ class _Group:
         """Let further reversals see what this one leaves."""
         original = decision.original
         if original is not None and decision.fate is Fate.CLOSES:
-            self._standing.pop(original.key, None)
+            self._open.pop(original.key, None)
         elif original is not None and decision.after is not None:
-            self._standing[original.key] = replace(original, amounts=decision.after)
+            self._open[original.key] = replace(original, amounts=decision.after)
         elif decision.fate is Fate.COUNTS:
             self._counted.append(decision.reversal.amounts)
         return decision
@@ -124,19 +124,19 @@ class _Group:
         before = self._remembered.get(flow.key)
         if before is None:
             return None
-        standing = self._standing.get(before.original)
-        if standing is None or standing.amounts == before.after:
+        held = self._open.get(before.original)
+        if held is None or held.amounts == before.after:
             if before.amounts == flow.amounts:
                 return Decision(reversal=flow, fate=Fate.KNOWN)
-            return None if standing is None else self._against(flow, standing, before.before)
-        return self._against(flow, standing, standing.amounts)
+            return None if held is None else self._against(flow, held, before.before)
+        return self._against(flow, held, held.amounts)
 
     def _same_key(self, flow: Flow) -> Decision | None:
-        standing = self._standing.get(flow.key)
-        return self._against(flow, standing, standing.amounts) if standing else None
+        held = self._open.get(flow.key)
+        return self._against(flow, held, held.amounts) if held else None
 
     def _exact(self, flow: Flow) -> Decision | None:
-        fitting = [o for o in self._standing.values() if _opposite(flow.amounts, o.amounts)]
+        fitting = [o for o in self._open.values() if _opposite(flow.amounts, o.amounts)]
         if not fitting:
             return None
         earlier = [o for o in fitting if _not_after(o.time, flow.time)]
@@ -144,14 +144,14 @@ class _Group:
         return Decision(reversal=flow, fate=Fate.CLOSES, original=chosen)
 
     def _part(self, flow: Flow) -> Decision:
-        positive = [o for o in self._standing.values() if not _negative(o.amounts)]
+        positive = [o for o in self._open.values() if not _negative(o.amounts)]
         if not positive:
             return Decision(reversal=flow, fate=Fate.WITHOUT_ORIGINAL)
         covering = [o for o in positive if not _negative(_sum(o.amounts, flow.amounts))]
         if len(covering) == 1:
             return self._against(flow, covering[0], covering[0].amounts)
         total = flow.amounts
-        for amounts in (*(o.amounts for o in self._standing.values()), *self._counted):
+        for amounts in (*(o.amounts for o in self._open.values()), *self._counted):
             total = _sum(total, amounts)
         return Decision(reversal=flow, fate=Fate.EXCEEDS if _negative(total) else Fate.COUNTS)
 

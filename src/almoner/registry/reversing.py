@@ -40,7 +40,7 @@ class Reversed:
     duplicates: int = 0
 
 
-def settle(engine: Engine, feed: Feed, refuse: Refuse, *, ordered: bool) -> Reversed:
+def take_back(engine: Engine, feed: Feed, refuse: Refuse, *, ordered: bool) -> Reversed:
     """Decide about the reversals among the identified rows, which the table `identified` has.
 
     Rows of the delivery and facts are their originals. Reduced originals are in `identified` with what is

@@ -97,7 +97,7 @@ class Staging:
     def _matched(self, read: int, leaves_out: bool, numbers: Numbers) -> StagedDelivery:
         anybody = self._identify(numbers, leaves_out)
         facts.identify_rows(self.engine, self.feed, leaves_out=leaves_out)
-        taken_back = reversing.settle(
+        taken_back = reversing.take_back(
             self.engine,
             self.feed,
             lambda lines: self._refuse(lines, None, leaves_out),
