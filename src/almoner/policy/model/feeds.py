@@ -13,6 +13,10 @@ from almoner.policy.model.terms import Words
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
 Absent = Literal["keep", "empty"]
 
+CLOCK_SKEW_SECONDS = (
+    300  # where the contract says nothing; Kerberos (RFC 4120, section 7.5.2) allows the same
+)
+
 
 class Role(StrEnum):
     """What a property is to the registry. Properties with an identity role never reach the facts."""
@@ -94,6 +98,7 @@ class Feed:
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
     late_after_days: int | None = None  # after its last complete day; None: never late
+    clock_skew_seconds: int = CLOCK_SKEW_SECONDS  # by which a sender's clock may be ahead of ours
     absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:
