@@ -16,7 +16,8 @@ import pytest
 
 from almoner.intake.json_lines import Objects
 from almoner.registry import retrying
-from almoner.registry.deliveries import DeliveryHead, DeliveryLog, take_rows
+from almoner.registry.deliveries import DeliveryLog, take_rows
+from almoner.registry.heads import DeliveryHead
 from feeds import FEEDS, SCHOOL, Place, number, write_csv, write_workbook
 
 OPTIONAL = ("boarding", "code", "seen_at")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from calendar import monthrange
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from almoner.engines.base import Engine
-from almoner.intake.formats import date_format
+import pyarrow as pa
+
+from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import facts, identity, sealing
+from almoner.registry import facts, identity, reversing, sealing
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
@@ -20,13 +21,15 @@ from almoner.registry.vault import IdentityStore, Vault
 class WritingOutcome:
     """What became of a delivery's rows that were `staged`.
 
-    `last_event` is the largest event time of the good ones.
+    `closed` is a table of facts that were taken back, with their rowids as `old`, until `clean_up`; it is
+    empty without any. `withdrawn` counts them.
     """
 
     staged: StagedDelivery
     written: Written
     new_persons: int = 0
-    last_event: dt.date | None = None
+    closed: str = ""
+    withdrawn: int = 0
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -58,18 +61,26 @@ class Work:
         written = facts.write(self.engine, self.feed, staged.matched, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (staged.anybody or sealing.holds_names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
-        return WritingOutcome(staged, written, new_persons, self._last_event(staged.rows))
+        done = staged.reversed
+        taken_back = reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)
+        return WritingOutcome(
+            staged,
+            replace(
+                written,
+                corrected=written.corrected + done.applied,
+                unchanged=written.unchanged + done.known,
+            ),
+            new_persons,
+            self._close(taken_back) if taken_back else "",
+            len(taken_back),
+        )
+
+    def _close(self, rowids: Sequence[int]) -> str:
+        taken_back = name_of("taken_back", self.feed)
+        with self.engine.register(taken_back, pa.table({"old": pa.array(rowids, pa.int64())})):
+            return facts.close_rows(self.engine, self.feed, f"FROM {quote(taken_back)}", self.received_at)
 
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
-        return WritingOutcome(staged, facts.close(self.engine, self.feed, staged.matched, self.received_at))
-
-    def _last_event(self, rows: facts.Span) -> dt.date | None:
-        time = self.feed.event_time
-        if time is None:
-            return self.received_at.date() if rows.rows else None
-        if rows.last is None:
-            return None
-        day = rows.last.date() if isinstance(rows.last, dt.datetime) else rows.last
-        monthly = time.format is not None and date_format(time.format).monthly
-        return day.replace(day=monthrange(day.year, day.month)[1]) if monthly else day
+        written = facts.close(self.engine, self.feed, staged.matched, self.received_at)
+        return WritingOutcome(staged, written, withdrawn=written.corrected)
