@@ -75,7 +75,7 @@ class Accepted:
     received_at: dt.datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WaitingEvent:
     """One event of the inbox, opened. `data` is personal data as JSON; `seq` is its position."""
 
@@ -255,12 +255,12 @@ class Inbox:
     def _opened_row(self, row: tuple[Any, ...]) -> WaitingEvent:
         seq, handle, withdrawn, through, received_at, sealed, fault = row
         return WaitingEvent(
-            seq,
-            bool(withdrawn),
-            dt.date.fromisoformat(through) if through else None,
-            dt.datetime.fromisoformat(received_at),
-            self._vault.open(handle, SEALED_FIELD, sealed),
-            fault,
+            seq=seq,
+            withdrawn=bool(withdrawn),
+            complete_through=dt.date.fromisoformat(through) if through else None,
+            received_at=dt.datetime.fromisoformat(received_at),
+            data=self._vault.open(handle, SEALED_FIELD, sealed),
+            fault=fault,
         )
 
     def _refuse_when_full(self, database: sqlite3.Connection) -> None:
