@@ -180,10 +180,7 @@ def test_what_is_no_event_is_logged_and_skipped(
     assert "secret" not in caplog.text
 
 
-def test_another_event_with_a_known_id_and_one_of_tomorrow_are_set_aside_once(
-    cluster: Cluster, inbox: Inbox
-) -> None:
-    """Nobody can be told, so they go to quarantine; read again, they change nothing."""
+def test_an_event_with_a_known_id_and_one_of_tomorrow_are_set_aside(cluster: Cluster, inbox: Inbox) -> None:
     prefix, tomorrow = cluster.topics(), dt.datetime.now().astimezone() + dt.timedelta(days=1)
     other, early = an_event(1) | {"data": {"wage": 7}}, an_event(2) | {"time": tomorrow.isoformat()}
     cluster.send(f"{prefix}insured_wages", an_event(1), other, early, other, an_event(1), an_event(3))
