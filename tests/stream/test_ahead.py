@@ -19,7 +19,7 @@ from almoner.errors import HomeError
 from almoner.local_time import latest, use_zone
 from almoner.policy.model.feeds import CLOCK_SKEW_SECONDS, Feed, Property, Role
 from almoner.registry.quarantine import entries
-from almoner.stream.ahead import Dating, Limit, dating, from_json
+from almoner.stream.ahead import Dating, DatingLimit, dating, from_json
 from almoner.stream.events import Event
 from stream.small_events import WHO
 from stream.taking import AT, Stream, event
@@ -157,14 +157,14 @@ def test_a_row_is_ahead_or_not(of: Feed, now: dt.datetime, value: object, found:
     how = from_json(json.loads(json.dumps(dating(of).as_json())))
     for key in ("day", "DAY", " day "):
         sent = Event(source="s", id="1", feed="f", data=json.dumps({"id": 1, key: value}))
-        assert Limit.of(how, now).ahead(sent) == found
-        assert Limit.of(how, now).ahead(replace(sent, withdrawn=True)) == found
+        assert DatingLimit.of(how, now).ahead(sent) == found
+        assert DatingLimit.of(how, now).ahead(replace(sent, withdrawn=True)) == found
 
 
 @pytest.mark.parametrize("seconds", [-86_400, -1, 0, 1, 299, 300, 301, 3600, 86_400])
 def test_the_time_of_an_event_is_ahead_or_not(seconds: int) -> None:
     sent = Event(source="s", id="1", feed="f", data="{}", time=NOON + dt.timedelta(seconds=seconds))
-    assert Limit.of(Dating(), NOON).ahead(sent) == ("time" if seconds > 300 else None)
+    assert DatingLimit.of(Dating(), NOON).ahead(sent) == ("time" if seconds > 300 else None)
 
 
 def test_what_the_inbox_takes_within_the_skew_is_no_fault_later(stream: Stream) -> None:

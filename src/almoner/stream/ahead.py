@@ -45,16 +45,16 @@ def from_json(kept: Mapping[str, Any]) -> Dating:
 
 
 @dataclass(frozen=True)
-class Limit:
+class DatingLimit:
     """The latest local time at which an event of a feed may be dated now."""
 
     dating: Dating
     until: dt.datetime
 
     @staticmethod
-    def of(dating: Dating, now: dt.datetime) -> Limit:
+    def of(dating: Dating, now: dt.datetime) -> DatingLimit:
         """The limit at `now` (local time)."""
-        return Limit(dating, latest(now, dt.timedelta(seconds=dating.skew_seconds)))
+        return DatingLimit(dating, latest(now, dt.timedelta(seconds=dating.skew_seconds)))
 
     def ahead(self, event: Event) -> str | None:
         """The attribute of the event, `time` or `data`, that is dated beyond the limit; None when none is,

@@ -20,7 +20,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from almoner.errors import AlmonerError
-from almoner.stream.ahead import Dating, Limit
+from almoner.stream.ahead import Dating, DatingLimit
 from almoner.stream.events import Event, EventRefused, read
 from almoner.stream.inbox import Inbox, InboxAway, InboxFull
 from almoner.stream.log import log_line
@@ -215,7 +215,7 @@ class Topics:
     def _ahead(self, events: Sequence[Event], now: dt.datetime) -> dict[int, str]:
         """The places of events whose `time` lies ahead. A row that is dated ahead is found with its other
         faults."""
-        limits = {feed: Limit.of(self.datings.get(feed, Dating()), now) for feed in self.feeds}
+        limits = {feed: DatingLimit.of(self.datings.get(feed, Dating()), now) for feed in self.feeds}
         return {
             n: AHEAD
             for n, event in enumerate(events)

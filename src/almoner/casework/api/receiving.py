@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from almoner.casework.api.models import AcceptedFeed
 from almoner.casework.api.problems import Problem
 from almoner.casework.core.inbox import inbox
-from almoner.stream.ahead import Limit, from_json
+from almoner.stream.ahead import DatingLimit, from_json
 from almoner.stream.events import Event, EventRefused, read
 from almoner.stream.inbox import Accepted, InboxAway, InboxFull
 from almoner.stream.sameness import EventsDiffer
@@ -93,7 +93,7 @@ def _events(found: list[Any], department: str, *, single: bool) -> list[Event]:
     """All events, validated. Raises a Problem that names each invalid one."""
     accepted = AcceptedFeed.objects.filter(department=department).values_list("pk", "dating")
     now = dt.datetime.now()
-    own = {feed: Limit.of(from_json(kept), now) for feed, kept in accepted}
+    own = {feed: DatingLimit.of(from_json(kept), now) for feed, kept in accepted}
     events, errors = list[Event](), list[tuple[str, str]]()
     for place, attributes in enumerate(found):
         try:
@@ -110,7 +110,7 @@ def _events(found: list[Any], department: str, *, single: bool) -> list[Event]:
     return events
 
 
-def _event(attributes: Any, own: Mapping[str, Limit], now: dt.datetime) -> Event:
+def _event(attributes: Any, own: Mapping[str, DatingLimit], now: dt.datetime) -> Event:
     if not isinstance(attributes, Mapping):
         raise EventRefused("", "An event is one JSON object.")
     event = read(attributes, now.date())
