@@ -139,7 +139,7 @@ BROKEN = [
         "sum(random())",
         AT_SQL,
         1,
-        "`random` does not give the same answer twice, or reads outside the facts.",
+        "A pack may not call `random`: only what gives the same answer twice and reads nothing but the facts.",
     ),
     (AT_SQL, SQL, "DELETE FROM wages", AT_SQL, 1, "This is DELETE, not a SELECT."),
     (
