@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from almoner.policy.model.identifiers import Identifier
 from almoner.policy.model.terms import Words
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
+Absent = Literal["keep", "empty"]
 
 
 class Role(StrEnum):
@@ -28,6 +30,8 @@ class Role(StrEnum):
 
 
 VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
+CODE_ROLES = frozenset({Role.RESIDENT_ID, Role.HOUSEHOLD, Role.AREA, Role.PARENT_AREA})
+SPELLINGS = ("code", "text")
 IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
 
 
@@ -48,10 +52,24 @@ class Property:
     pattern: str | None = None
     valid_values: tuple[str, ...] = ()
     format: str | None = None  # of dates in text files, in the letters of ODCS: yyyy-MM-dd
-    identifier: str | None = None  # a module of python-stdnum that checks the number, e.g. "xx.yyy"
+    identifier: Identifier | None = None  # how its numbers are checked
+    spelling: str | None = None  # one of SPELLINGS; None: a code by its role, or as part of the key
+    length: int | None = None  # of every code, in signs
+    padding: str | None = None  # the sign that shorter codes are filled up with from the left
+    placeholders: tuple[str, ...] = ()  # what stands for a code that is missing
     purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
     value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
     at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
+    heads: tuple[str, ...] = ()  # of a register: values of a household's head
+    gone: tuple[str, ...] = ()  # of a register: values of those who live there no longer
+    collective: tuple[str, ...] = ()  # of a register: values of people registered together who are no family
+
+    @property
+    def is_code(self) -> bool:
+        """Whether it is compared as a whole: blanks and signs that nobody sees are no part of it."""
+        if self.type != "string" or self.valid_values or self.spelling == "text":
+            return False
+        return self.key or self.role in CODE_ROLES or self.spelling == "code"
 
     @property
     def fact_column(self) -> str | None:
@@ -78,7 +96,14 @@ class Feed:
     cadence: Literal["daily", "weekly", "monthly", "yearly", "on_event"]
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
+    deaths: bool = False  # who is named here has died: no member, not visited, not paid
+    most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
+    complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
+    held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
+    volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
+    volume_rows: int = 50  # usual rows of a period; with fewer nothing is said about its volume
+    absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:
         """The property with this name; None when there is none."""
@@ -87,6 +112,13 @@ class Feed:
     def with_role(self, role: Role) -> Property | None:
         """The first property with this role; None when there is none."""
         return next((p for p in self.properties if p.role is role), None)
+
+    def marked(
+        self, which: Literal["heads", "gone", "collective"]
+    ) -> tuple[Property, tuple[str, ...]] | None:
+        """The first property that marks values so, with these values; None when none does."""
+        found = ((p, getattr(p, which)) for p in self.properties)
+        return next(((p, values) for p, values in found if values), None)
 
     @property
     def key(self) -> tuple[Property, ...]:
