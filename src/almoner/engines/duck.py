@@ -104,8 +104,11 @@ class DuckEngine(Engine):
             raise HomeError(_in_use(path, error)) from None
 
     def deny_files(self) -> None:
-        """Open no file from now on but the database's own. What keeps plans finds its rows in a way that DuckDB
-        counts among files (`almoner.engines.statements`), so it cannot do without."""
+        """Open no file from now on but the database's own.
+
+        An engine that keeps plans goes on: it finds its rows in a way that DuckDB counts among files
+        (`almoner.engines.statements`).
+        """
         if self._files_denied or self._passes_as_tables is not None:
             return
         self.execute("SET enable_external_access = false")

@@ -39,7 +39,7 @@ class Parsed:
 
 
 def parse_select(sql: str) -> Parsed:
-    """What a SELECT calls and reads, as DuckDB's parser sees it. Raises EngineError when it does not parse."""
+    """What a SELECT calls and reads, for DuckDB's parser. Raises EngineError when it does not parse."""
     found = _parser().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()
     tree = json.loads(found[0]) if found else {"error": True}
     if tree["error"]:

@@ -262,7 +262,7 @@ def _example_value(parameter: Parameter, as_of: dt.date) -> Any:
 
 
 def _reason(error: EngineError) -> tuple[str, str]:
-    """The word of the statement that the engine stopped at, "" where it names none, and its first sentence."""
+    """The word that the engine stopped at, "" where it names none, and the first sentence of its message."""
     text = str(error)
     message = text.splitlines()[0].strip().rstrip(".") + "."
     if "INTERRUPT" in message:

@@ -18,8 +18,8 @@ MOST_SIGNS = 65_536  # of a file; the longest of the packs that come with Almone
 class SqlText:
     """One SQL file. `what` says in messages what the file is, such as `an indicator`.
 
-    What is checked is what runs: `statement` is generated from `tree`. The text itself never reaches the engine,
-    which may read a comment or a quote in another way than the parser.
+    What is checked is what runs: `statement` is generated from `tree`. The text itself never reaches the
+    engine, which may read a comment or a quote in another way than the parser.
 
     `tree` is None when the file does not parse as a single SELECT; `report` then has the reason.
     """

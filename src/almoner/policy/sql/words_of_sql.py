@@ -1,4 +1,4 @@
-"""What a pack's SQL calls: functions that are not allowed, and aggregates that depend on the order of rows."""
+"""What a pack's SQL calls: functions that are not allowed, aggregates that depend on the order of rows."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ def parse_advice(error: Exception) -> str:
 def forbidden(name: str) -> tuple[str, str]:
     """What to say of a function that a pack may not call: the message and the advice."""
     return (
-        f"A pack may not call `{name}`: only what gives the same answer twice and reads nothing but the facts.",
+        f"A pack may not call `{name}`:"
+        " only what gives the same answer twice and reads nothing but the facts.",
         "Use `:as_of` for the day and feeds for data; docs/packs.md lists the functions.",
     )
