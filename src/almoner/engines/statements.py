@@ -31,14 +31,14 @@ def names_read(sql: str) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedSelect:
     """What DuckDB's own parser finds in a SELECT."""
 
     functions: frozenset[str]  # operators included, in small letters
     tables: frozenset[str]  # that are no queries of the statement's own; with the schema where one is written
 
 
-def parse_select(sql: str) -> Parsed:
+def parse_select(sql: str) -> ParsedSelect:
     """What a SELECT calls and reads, for DuckDB's parser. Raises EngineError when it does not parse."""
     found = _parser().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()
     tree = json.loads(found[0]) if found else {"error": True}
@@ -60,7 +60,7 @@ def parse_select(sql: str) -> Parsed:
                 ".".join(p for p in (node["catalog_name"], node["schema_name"], node["table_name"]) if p)
             )
         own |= {str(item["key"]) for item in (node.get("cte_map") or {}).get("map", [])}
-    return Parsed(frozenset(functions), frozenset(t.lower() for t in tables) - {o.lower() for o in own})
+    return ParsedSelect(frozenset(functions), frozenset(t.lower() for t in tables) - {o.lower() for o in own})
 
 
 def unlisted(name: str) -> str:

@@ -98,7 +98,6 @@ def parse_advice(error: Exception) -> str:
 def forbidden(name: str) -> tuple[str, str]:
     """What to say of a function that a pack may not call: the message and the advice."""
     return (
-        f"A pack may not call `{name}`:"
-        " only what gives the same answer twice and reads nothing but the facts.",
+        f"A pack may not call `{name}`: it may not give the same answer twice, or read outside the facts.",
         "Use `:as_of` for the day and feeds for data; docs/packs.md lists the functions.",
     )
