@@ -2,9 +2,9 @@
 
 Names are DuckDB's, in small letters. A function that is not here is refused, so a new version of DuckDB
 brings nothing new into packs. `tests/policy/test_allowed_functions.py` holds the list against what DuckDB
-itself says of each function. Left out on purpose: what depends on the order of rows (`mode`), on the time zone of the
-machine (`now`, `age` of one argument), on the session (`current_user`), and what runs text as SQL
-(`json_execute_serialized_sql`, `list_aggregate`).
+itself says of each function. Left out on purpose: what depends on the order of rows (`mode`), on the time
+zone of the machine (`now`, `age` of one argument), on the session (`current_user`), and what runs text as
+SQL (`json_execute_serialized_sql`, `list_aggregate`).
 """
 
 from __future__ import annotations
