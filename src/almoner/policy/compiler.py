@@ -294,6 +294,7 @@ def _context(pack_yaml: Document, departments: Mapping[str, object]) -> Contract
         purposes=frozenset(pack_yaml.mapping("purposes")),
         departments=frozenset(departments),
         units=frozenset(own_units),
+        unit_words=pack_yaml.mapping("units"),
     )
 
 

@@ -63,6 +63,8 @@ class DeliveryReceipt:
     faults: int
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    unread: tuple[str, ...] = ()  # parts of the file, such as sheets; then it vouches for nothing
+    notes: tuple[str, ...] = ()  # how the file was understood, where that is not plain
     new_persons: int = 0
     already_taken_in: bool = False
 
@@ -169,6 +171,9 @@ def take_in(
         complete_through=delivery.complete_through,
     )
     if taken:
+        unread = _unread(delivery.file, feed)
+        if unread:
+            return replace(taken, unread=unread)
         with engine.transaction():
             log = DeliveryLog(engine)
             receipt = move_watermark_only(log, head)
@@ -179,10 +184,17 @@ def take_in(
     sealing.discard_orphans(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
+        if reading.unread:
+            head = replace(head, complete_through=None, moves_watermark=False)
         receipt = take_rows(engine, vault, store, log, head, reading.slices, note)
         log.write()
         clean_up(engine, feed)
-        return replace(receipt, unknown_columns=tuple(reading.unknown_columns))
+        return replace(
+            receipt,
+            unknown_columns=tuple(reading.unknown_columns),
+            unread=tuple(reading.unread),
+            notes=tuple(reading.notes),
+        )
 
 
 def take_rows(
@@ -344,6 +356,11 @@ def _taken(engine: Engine, feed: Feed, digest: str) -> DeliveryReceipt | None:
     return (
         DeliveryReceipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
     )
+
+
+def _unread(file: Path, feed: Feed) -> tuple[str, ...]:
+    with open_delivery(file, feed) as reading:
+        return tuple(reading.unread)
 
 
 def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:

@@ -41,6 +41,7 @@ class Property:
     required: bool = False
     key: bool = False
     unit: str | None = None
+    unit_words: tuple[str, ...] = ()  # that headers may add to its label in brackets
     label: Words = field(default_factory=dict)
     minimum: float | None = None
     maximum: float | None = None
@@ -79,6 +80,7 @@ class Feed:
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
     late_after_days: int | None = None  # after its last complete day; None: never late
+    encoding: str | None = None  # of its text files; None: it is detected
 
     def property_named(self, name: str) -> Property | None:
         """The property with this name; None when there is none."""

@@ -13,6 +13,7 @@ from almoner.policy.document import Path
 from almoner.policy.model.feeds import Property, PropertyType, Role
 from almoner.policy.reading import fitting
 from almoner.policy.reading.contract_part import ContractPart, Extras
+from almoner.policy.reading.contract_text import unit_words
 from almoner.policy.report import instead
 
 PROPERTY_EXTRAS = frozenset({"label", "role", "unit", "identifier", "purposes", "words", "atDesk"})
@@ -69,7 +70,7 @@ class ColumnsReader(ContractPart):
         self._options(prop, path)
         if len(self.report) > before:
             return None
-        return _property(prop, {k: v for k, (v, _) in extras.items()})
+        return _property(prop, {k: v for k, (v, _) in extras.items()}, self.context.unit_words)
 
     def _unit(self, extras: Extras) -> None:
         unit, path = extras.get("unit", (None, ()))
@@ -140,7 +141,7 @@ class ColumnsReader(ContractPart):
         self.check_one_of(extras, "atDesk", values)
 
 
-def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:
+def _property(prop: SchemaProperty, extras: Mapping[str, Any], words: Mapping[str, Any]) -> Property:
     options = prop.logicalTypeOptions or {}
     role, purposes = extras.get("role"), extras.get("purposes")
     kind: Any = prop.logicalType
@@ -151,6 +152,7 @@ def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:
         required=bool(prop.required or prop.primaryKey),
         key=bool(prop.primaryKey),
         unit=extras.get("unit"),
+        unit_words=unit_words(extras.get("unit"), words),
         label=extras.get("label", {}),
         minimum=options.get("minimum"),
         maximum=options.get("maximum"),

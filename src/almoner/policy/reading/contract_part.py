@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from almoner.policy.document import Document, Path
@@ -21,6 +21,7 @@ class ContractContext:
     purposes: frozenset[str]
     departments: frozenset[str]
     units: frozenset[str]
+    unit_words: Mapping[str, Any] = field(default_factory=dict)  # by letter and language
 
 
 class ContractPart:

@@ -13,6 +13,7 @@ from almoner.policy.document import Path
 from almoner.policy.model.feeds import Feed, Property
 from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
+from almoner.policy.reading.contract_text import encoding_fault
 from almoner.policy.reading.feed_rules import FeedRules
 from almoner.policy.report import instead
 
@@ -20,7 +21,9 @@ _CLASSES = ("unconditional", "conditional", "not-shared")
 _CADENCES = ("daily", "weekly", "monthly", "yearly", "on_event")
 _DAYS = ("d", "day", "days")  # the standard's ways to write the unit
 _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern", "format"})
-_FEED_EXTRAS = frozenset({"label", "owner", "sharingClass", "purposes", "legalBasis", "shared", "membership"})
+_FEED_EXTRAS = frozenset(
+    {"label", "owner", "sharingClass", "purposes", "legalBasis", "shared", "membership", "encoding"}
+)
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -103,6 +106,10 @@ class ContractReader(ContractPart):
             value, path = extras.get(name, (False, ()))
             if not isinstance(value, bool):
                 self.fault(path, "wrong-type", f"`{name}` is `{value}`.", "Write true or false.")
+        encoding, path = extras.get("encoding", (None, ()))
+        wrong = encoding_fault(encoding) if "encoding" in extras else None
+        if wrong:
+            self.fault(path, "wrong-value", wrong, "Write for instance utf-8, gb18030 or cp1252.")
         basis, path = extras.get("legalBasis", ("", ()))
         if not isinstance(basis, str):
             self.fault(path, "wrong-type", "`legalBasis` is not a text.", "Name the law or the agreement.")
@@ -200,4 +207,5 @@ def _feed(
         late_after_days=latency,
         shared=bool(values.get("shared")),
         membership=bool(values.get("membership")),
+        encoding=values.get("encoding"),
     )
