@@ -74,6 +74,12 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
             )
         for note in receipt.notes:
             out.print(f"{receipt.file}: {note}", markup=False)
+        if receipt.columns_left_out and receipt.rows_corrected:
+            out.print(
+                f"{receipt.file}: columns that the file does not have kept their values in corrected rows:"
+                f" {', '.join(receipt.columns_left_out)}",
+                markup=False,
+            )
     for refusal in results:
         if isinstance(refusal, Refusal):
             out.print(f"Refused: {refusal.message}", style="red", markup=False)
