@@ -13,8 +13,8 @@ from almoner.policy.document import Path
 from almoner.policy.model.feeds import Feed, Property
 from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
-from almoner.policy.reading.contract_text import encoding_fault
 from almoner.policy.reading.contract_rows import ROW_EXTRAS, RowsReader, row_terms
+from almoner.policy.reading.contract_text import encoding_fault
 from almoner.policy.reading.feed_rules import FeedRules
 from almoner.policy.report import instead
 
