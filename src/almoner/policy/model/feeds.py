@@ -61,6 +61,9 @@ class Property:
     purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
     value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
     at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
+    heads: tuple[str, ...] = ()  # of a register: values of a household's head
+    gone: tuple[str, ...] = ()  # of a register: values of those who live there no longer
+    collective: tuple[str, ...] = ()  # of a register: values of people registered together who are no family
 
     @property
     def is_code(self) -> bool:
@@ -94,6 +97,8 @@ class Feed:
     cadence: Literal["daily", "weekly", "monthly", "yearly", "on_event"]
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
+    deaths: bool = False  # who is named here has died: no member, not visited, not paid
+    most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
     encoding: str | None = None  # of its text files; None: it is detected
     complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
@@ -109,6 +114,13 @@ class Feed:
     def with_role(self, role: Role) -> Property | None:
         """The first property with this role; None when there is none."""
         return next((p for p in self.properties if p.role is role), None)
+
+    def marked(
+        self, which: Literal["heads", "gone", "collective"]
+    ) -> tuple[Property, tuple[str, ...]] | None:
+        """The first property that marks values so, with these values; None when none does."""
+        found = ((p, getattr(p, which)) for p in self.properties)
+        return next(((p, values) for p, values in found if values), None)
 
     @property
     def key(self) -> tuple[Property, ...]:
