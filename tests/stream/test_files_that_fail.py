@@ -1,4 +1,7 @@
-"""Files that no reader can read, or that end the worker: each is set aside with a reason, and the next goes in."""
+"""Files that no reader can read, or that end the worker.
+
+Each is set aside with a reason, and the next goes in.
+"""
 
 from __future__ import annotations
 

@@ -142,7 +142,8 @@ def _refuse_type(prop: Property, kind: pa.DataType) -> None:
     if is_text(kind) or _fits(prop, kind):
         return
     raise DeliveryRefused(
-        f"Column {prop.name} has the type {str(kind)[:80]} in the file; the contract says {prop.type}. Deliver it"
+        f"Column {prop.name} has the type {str(kind)[:80]} in the file; the contract says {prop.type}."
+        f" Deliver it"
         f" as {prop.type} or as text."
     )
 

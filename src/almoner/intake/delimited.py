@@ -109,7 +109,7 @@ def read(
 
 @dataclass(frozen=True)
 class _Records:
-    """The first records of a table, read with one delimiter, and the number of lines up to the end of each."""
+    """The first records of a table, read with one delimiter, and how many lines there are to each end."""
 
     delimiter: str
     rows: list[headers.HeaderRow]

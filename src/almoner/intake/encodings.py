@@ -1,7 +1,8 @@
 """Tell the encoding of a text file, and where there is doubt.
 
-The contract may state it (`encoding`). Else it is UTF-8 where all bytes are, GB18030 where they are likely Chinese in it,
-and a refusal where neither is: a name in a wrong encoding would go into letters and lists without a word.
+The contract may state it (`encoding`). Else it is UTF-8 where all bytes are, GB18030 where they are likely
+Chinese in it, and a refusal where neither is: a name in a wrong encoding would go into letters and lists
+without a word.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ _OTHERS = [
 class Encoding:
     """How to decode a text.
 
-    `note` says what is doubtful. `is_doubtful` tells a decoded line that may mean something else; None where no
-    line is looked at.
+    `note` says what is doubtful. `is_doubtful` tells a decoded line that may mean something else; None
+    where no line is looked at.
     """
 
     name: str
@@ -80,14 +81,15 @@ def _stated(stream: IO[bytes], encoding: str, feed: Feed, name: str) -> Encoding
     stream.seek(0)
     if not undecodable and seen.wide:
         raise DeliveryRefused(
-            f"{name} is in UTF-8, but the contract of {feed.id} says {encoding}. Save it as {encoding}, or change"
+            f"{name} is in UTF-8, but the contract of {feed.id} says {encoding}. Save it as {encoding}, or"
+            f" change"
             " the contract."
         )
     return Encoding(encoding)
 
 
 class _Scripts:
-    """Looks at valid UTF-8 for runs that are as well Chinese in GB18030, in scripts that nothing else is in."""
+    """Looks at UTF-8 for runs that may be Chinese in GB18030, in scripts that nothing else is in."""
 
     def __init__(self, feed: Feed) -> None:
         self._sure, self._unsure = Counter[str](), Counter[str]()
@@ -118,7 +120,8 @@ class _Scripts:
 
         return Encoding(
             "utf-8",
-            "Some signs are letters in UTF-8 and Chinese in GB18030; their rows are held back. Save the file as UTF-8"
+            "Some signs are letters in UTF-8 and Chinese in GB18030; their rows are held back. Save the"
+            " file as UTF-8"
             " with a byte order mark, or say `encoding` in the contract.",
             is_doubtful,
         )
@@ -156,12 +159,16 @@ def _not_utf8(data: bytes, feed: Feed, name: str) -> Encoding:
     if named and few_wrong:
         return Encoding("gb18030", None, _is_utf8_after_all)
     if score >= _LIKELY and few_wrong and not _is_korean(text, right_in_gb):
-        note = "The encoding was taken for GB18030 from few signs. Check a name, or say `encoding` in the contract."
+        note = (
+            "The encoding was taken for GB18030 from few signs. Check a name, or say `encoding` in the"
+            " contract."
+        )
         return Encoding("gb18030", note if right_in_gb < _FEW else None, _is_utf8_after_all)
     guess = _guess(data)
     seems = f" It may be {guess}." if guess else ""
     raise DeliveryRefused(
-        f"{name} is not in UTF-8, and it is doubtful which encoding it has.{seems} Save it as UTF-8, or say `encoding`"
+        f"{name} is not in UTF-8, and it is doubtful which encoding it has.{seems} Save it as UTF-8, or say"
+        f" `encoding`"
         f" in the contract of {feed.id}."
     )
 

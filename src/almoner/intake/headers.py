@@ -1,7 +1,7 @@
 """Find the header of a table, and match its columns with the properties of a contract.
 
-A label is known with its usual decorations: an asterisk, line breaks and spaces, full-width signs, and in brackets
-the unit of the contract, the form of a date, or whether the column must be filled in.
+A label is known with its usual decorations: an asterisk, line breaks and spaces, full-width signs, and in
+brackets the unit of the contract, the form of a date, or whether the column must be filled in.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Labels:
         return found
 
     def nearly(self, cell: str) -> Property | None:
-        """The property whose label this is, but for an addition in brackets that the contract does not know."""
+        """The property whose label this is, but for an unknown addition in brackets."""
         return self._known.get(_split(folded_label(cell))[0]) if self.find(cell) is None else None
 
     def score(self, cells: Sequence[str]) -> int:

@@ -172,7 +172,8 @@ def _text(value: object) -> str | None:
 def _refuse_foreign(path: Path, feed: Feed, first: Slice) -> None:
     if first.table.num_rows == 0:
         raise DeliveryRefused(
-            f"{path.name} is not JSON Lines: no line of it is one JSON object. Deliver one object a line, without a"
+            f"{path.name} is not JSON Lines: no line of it is one JSON object. Deliver one object a line,"
+            f" without a"
             " list around them."
         )
     filled = {n for n in first.table.column_names if first.table[n].null_count < first.table.num_rows}

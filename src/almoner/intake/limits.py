@@ -31,7 +31,8 @@ def refuse_columns(name: str, columns: int) -> None:
     """Refuse a table that is wider than any spreadsheet."""
     if columns > MOST_COLUMNS:
         raise DeliveryRefused(
-            f"{name} has {columns:,} columns; a table may have {MOST_COLUMNS:,}. Deliver the contract's columns only."
+            f"{name} has {columns:,} columns; a table may have {MOST_COLUMNS:,}. Deliver the contract's"
+            f" columns only."
         )
 
 

@@ -1,8 +1,8 @@
 """Judge whether text that was decoded is what somebody wrote.
 
-The same bytes are often text in several encodings: four bytes are two Chinese signs in GB18030 and two Greek letters in
-UTF-8. GB18030 puts the 3,755 commonest signs of GB/T 2312 into level 1 (by sound) and 3,008 rarer ones into level 2;
-bytes of another encoding seldom hit only these, and never four-byte signs.
+The same bytes are often text in several encodings: four bytes are two Chinese signs in GB18030 and two
+Greek letters in UTF-8. GB18030 puts the 3,755 commonest signs of GB/T 2312 into level 1 (by sound) and
+3,008 rarer ones into level 2; bytes of another encoding seldom hit only these, and never four-byte signs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The process that reads workbooks and Parquet for `reader_process`. It is asked for one file after the other."""
+"""The process that reads workbooks and Parquet for `reader_process`.
+
+It is asked for one file after the other.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints is no answer
     while size := asked.read(8):
-        path, kind, feed = pickle.loads(asked.read(struct.unpack("<Q", size)[0]))  # noqa: S301 - from our parent
+        question = asked.read(struct.unpack("<Q", size)[0])
+        path, kind, feed = pickle.loads(question)  # noqa: S301 - from our parent
         if not _answered(answers, Path(path), kind, feed):
             return
 

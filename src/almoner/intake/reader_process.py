@@ -1,8 +1,9 @@
 """Read workbooks and Parquet in a process of their own.
 
-Their libraries are large, partly in C, and unpack what others have packed. Whatever a file leads to there, be it an
-endless loop, no memory or a crash, ends that process only, and the file is refused. The process is kept for the next
-file. Rows come back in Arrow's stream format; all else as JSON, so that the process cannot make this one run anything.
+Their libraries are large, partly in C, and unpack what others have packed. Whatever a file leads to there,
+be it an endless loop, no memory or a crash, ends that process only, and the file is refused. The process is
+kept for the next file. Rows come back in Arrow's stream format; all else as JSON, so that the process
+cannot make this one run anything.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class _Reader:
         # Arrow's own allocators reserve address space that is never used.
         env = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
         words = [sys.executable, "-m", "almoner.intake.reader_child"]
-        self._process = Popen(words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, bufsize=0, env=env)  # noqa: S603
+        self._process = Popen(  # noqa: S603 - our own
+            words, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, bufsize=0, env=env
+        )
         assert self._process.stdin is not None  # noqa: S101 - they are pipes
         assert self._process.stdout is not None  # noqa: S101
         self._to, self._from = self._process.stdin, self._process.stdout
@@ -201,23 +204,29 @@ class _Messages:
                 raise cannot_read(self._path, said["error"])
         elif what == NO_MEMORY:
             raise DeliveryRefused(
-                f"{self._path.name} needs more than {limits.READER_MEMORY_BYTES // limits.MIB:,} MB of memory to be"
+                f"{self._path.name} needs more than {limits.READER_MEMORY_BYTES // limits.MIB:,} MB of"
+                f" memory to be"
                 " read. It is damaged, or too large: deliver it in several files, or as CSV."
             )
         return what, data
 
 
 def cannot_read(path: Path, error: str) -> DeliveryRefused:
-    """The refusal of a file at which a reader failed in a way that it does not know. `error` is a type's name."""
+    """The refusal of a file at which a reader failed in a way that it does not know.
+
+    `error` is a type's name.
+    """
     return DeliveryRefused(
-        f"{path.name} cannot be read ({error}): it is damaged, or of a kind that is not known. Save it again, and"
+        f"{path.name} cannot be read ({error}): it is damaged, or of a kind that is not known. Save it"
+        f" again, and"
         " deliver it again or as CSV."
     )
 
 
 def _ended(path: Path) -> DeliveryRefused:
     return DeliveryRefused(
-        f"{path.name} cannot be read: it ended the reader, for instance because it needs too much memory or time. It"
+        f"{path.name} cannot be read: it ended the reader, for instance because it needs too much memory or"
+        f" time. It"
         " is damaged, or too large. Save it again, and deliver it again, in several files, or as CSV."
     )
 

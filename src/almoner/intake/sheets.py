@@ -1,4 +1,7 @@
-"""Read workbooks (.xlsx): every visible sheet with a header, with cells as text as a department would write it."""
+"""Read workbooks (.xlsx).
+
+Every visible sheet with a header, with cells as text as a department would write it.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,8 @@ def _tell(book: Any, sheets: list[_Sheet], reading: Reading) -> None:
         reading.notes.append(f"Hidden sheets are not read: {limits.some([repr(name) for name in hidden])}.")
     if len(sheets) > 1:
         reading.notes.append(
-            f"{len(sheets)} sheets were read. Row 5 of the second is called line {2 * SHEET_LINES + 5:,}, and so on."
+            f"{len(sheets)} sheets were read. Row 5 of the second is called line {2 * SHEET_LINES + 5:,},"
+            f" and so on."
         )
 
 

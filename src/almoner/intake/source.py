@@ -96,14 +96,18 @@ class _Bounded(io.RawIOBase):
         self._read += len(data)
         if self._read > self._most:
             raise DeliveryRefused(
-                f"{self._path.name} unpacks to more than {self._most // limits.MIB:,} MB. Deliver several smaller"
+                f"{self._path.name} unpacks to more than {self._most // limits.MIB:,} MB. Deliver several"
+                f" smaller"
                 " files."
             )
         return len(data)
 
 
 def bounded(path: Path, stream: IO[bytes]) -> IO[bytes]:
-    """The stream of a text. Reading it raises DeliveryRefused where it unpacks to more than `limits` allow."""
+    """The stream of a text.
+
+    Reading it raises DeliveryRefused where it unpacks to more than `limits` allow.
+    """
     if path.suffix.lower() != ".gz":
         return stream
     return io.BufferedReader(_Bounded(path, stream), 1024 * 1024)

@@ -1,4 +1,7 @@
-"""Look into a workbook's archive before it is read: is it one, how large does it become, what is merged in it."""
+"""Look into a workbook's archive before it is read.
+
+Is it one, how large does it become, what is merged in it.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,8 @@ def refuse_unreadable(path: Path, stream: IO[bytes]) -> None:
     names = {entry.filename for entry in entries}
     if any(entry.compress_type == _AES or entry.flag_bits & 1 for entry in entries):
         raise DeliveryRefused(
-            f"{path.name} is protected by a password (its entries are encrypted). Take the password off, and save it"
+            f"{path.name} is protected by a password (its entries are encrypted). Take the password off,"
+            f" and save it"
             " again as .xlsx."
         )
     if _TYPES not in names or not any(name.startswith("xl/") for name in names) or "xl/workbook.bin" in names:
@@ -58,7 +62,8 @@ def refuse_unreadable(path: Path, stream: IO[bytes]) -> None:
 def unreadable(path: Path) -> DeliveryRefused:
     """The refusal of a workbook that is damaged."""
     return DeliveryRefused(
-        f"{path.name} is not a readable .xlsx workbook: it is damaged or of another kind. Save it again as .xlsx or"
+        f"{path.name} is not a readable .xlsx workbook: it is damaged or of another kind. Save it again as"
+        f" .xlsx or"
         " .csv."
     )
 
@@ -74,7 +79,8 @@ def _refuse_large(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     ):
         if size > most:
             raise DeliveryRefused(
-                f"{path.name} is too large: {what} unpack to {size // limits.MIB:,} MB, and {most // limits.MIB:,} MB"
+                f"{path.name} is too large: {what} unpack to {size // limits.MIB:,} MB, and"
+                f" {most // limits.MIB:,} MB"
                 " can be read. Deliver several files, or CSV."
             )
 

@@ -35,7 +35,8 @@ RECEIPT_DAYS = 90  # in done/; counts only
 SETTLED_SECONDS = 5.0
 _NOT_IN_RECEIPTS = ("delivery_id", "unknown_columns", "columns_left_out", "new_persons")
 _FAILED = (
-    f"failed or ended the worker {landing_tries.MOST_TRIES} times, so it was set aside. Save it again, deliver it as CSV,"
+    f"failed or ended the worker {landing_tries.MOST_TRIES} times, so it was set aside. Save it again,"
+    f" deliver it as CSV,"
     " or report it to whoever looks after the software. Moved back into the folder, it is tried again."
 )
 

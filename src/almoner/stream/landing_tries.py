@@ -1,6 +1,7 @@
 """Counts how often a landed file was begun, so that one that fails again and again is set aside.
 
-The count is written before the file is read, in a hidden file beside it: it holds when the worker is ended by the file.
+The count is written before the file is read, in a hidden file beside it: it holds when the worker is ended
+by the file.
 """
 
 from __future__ import annotations
