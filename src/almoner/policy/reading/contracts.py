@@ -55,11 +55,11 @@ class ContractReader(ContractPart):
         self._check_terms(extras)
         register = RegisterReader(self.document, self.context, self.report)
         register.check_feed(extras)
-        RowsReader(self.document, self.context, self.report).check(extras)
         schema = self._schema(contract)
         properties = (
             ColumnsReader(self.document, self.context, self.report).properties(schema) if schema else ()
         )
+        RowsReader(self.document, self.context, self.report).check(extras, properties)
         cadence = self._cadence(contract)
         feed = None
         if len(self.report) == before and schema is not None:
