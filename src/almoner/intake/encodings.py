@@ -93,7 +93,7 @@ class _Scripts:
 
     def __init__(self, feed: Feed) -> None:
         self._sure, self._unsure = Counter[str](), Counter[str]()
-        self._told = {plausible.script(c) for word in _words(feed) for c in word}
+        self._expected = {plausible.script(c) for word in _words(feed) for c in word}
         self.wide = False  # signs of three bytes
 
     def see(self, text: str) -> None:
@@ -107,7 +107,7 @@ class _Scripts:
     def encoding(self) -> Encoding:
         """UTF-8. A script is certain where at least a fifth of its runs can be nothing else."""
         doubtful = frozenset(
-            s for s, n in self._unsure.items() if s not in self._told and 4 * self._sure[s] < n
+            s for s, n in self._unsure.items() if s not in self._expected and 4 * self._sure[s] < n
         )
         if not doubtful:
             return Encoding("utf-8")

@@ -70,7 +70,7 @@ def _read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], No
         raise refusals[0]
     if not sheets:
         raise DeliveryRefused(f"{path.name} is empty. Deliver at least a header.")
-    _tell(book, sheets, reading)
+    _note_sheets(book, sheets, reading)
     slices = itertools.chain.from_iterable(_slices(sheet, advance) for sheet in sheets)
     reading.slices = _guarded(path, slices)
     return reading
@@ -94,7 +94,7 @@ def _opened(sheet: Any, stream: IO[bytes], feed: Feed, place: int, reading: Read
     return _Sheet(found.header, below, merged, (place + 1) * SHEET_LINES if place else 0)
 
 
-def _tell(book: Any, sheets: list[_Sheet], reading: Reading) -> None:
+def _note_sheets(book: Any, sheets: list[_Sheet], reading: Reading) -> None:
     """Notes on what is not as in a workbook with one sheet."""
     hidden = [sheet.title for sheet in book.worksheets if sheet.sheet_state != "visible"]
     if hidden:
