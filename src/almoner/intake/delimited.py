@@ -116,7 +116,7 @@ class _Records:
     ends: list[int]
 
 
-def _header(path: Path, lines: Lines, feed: Feed) -> tuple[str, headers.Found]:
+def _header(path: Path, lines: Lines, feed: Feed) -> tuple[str, headers.FoundHeader]:
     first = lines.peek(_LINES_LOOKED_AT)
     if not any(line.strip("\ufeff \r\n") for _, line in first):
         raise DeliveryRefused(f"{path.name} is empty. Deliver at least a header.")

@@ -52,7 +52,7 @@ class HeaderRow:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundHeader:
     """A header, the place of its row among those that were looked at, and its number in the file."""
 
     header: Header
@@ -119,7 +119,7 @@ def folded_label(text: str) -> str:
     return _SPACES.sub("", plain).strip(_MARKS)
 
 
-def find(feed: Feed, rows: Sequence[HeaderRow]) -> Found:
+def find(feed: Feed, rows: Sequence[HeaderRow]) -> FoundHeader:
     """The header among the first rows of a table.
 
     Rows above it are left out when they are titles. Raises DeliveryRefused, and says where the header seems
@@ -136,7 +136,7 @@ def find(feed: Feed, rows: Sequence[HeaderRow]) -> Found:
                 f"Row {rows[place].number} looks like the header of {feed.id}, but row {row.number} above it"
                 " holds data. Put the header first."
             )
-    return Found(match(feed, rows[place].cells, labels), place, rows[place].number)
+    return FoundHeader(match(feed, rows[place].cells, labels), place, rows[place].number)
 
 
 def match(feed: Feed, cells: Sequence[str], labels: Labels | None = None) -> Header:

@@ -86,9 +86,6 @@ class _Bounded(io.RawIOBase):
         self._read = self._stream.seek(offset, whence)
         return self._read
 
-    def tell(self) -> int:
-        return self._read
-
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer).cast("B")
         data = self._stream.read(len(view))
