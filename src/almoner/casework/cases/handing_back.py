@@ -1,10 +1,10 @@
 """Work goes back to the lists when whoever had it can work on it no longer.
 
 A person who is switched off, gets another role, or works in other areas loses the cases and the planned
-visits that they may not see any more. Nobody else is chosen: a case is unassigned again, and a visit is nobody's, on
-its day as before. `hand_back` runs in the transaction that changes the rights. It also runs daily, over
-everybody, for what changed in another way: a case that moved to another area, or rights that were changed
-past these functions.
+visits that they may not see any more. Nobody else is chosen: a case is unassigned again, and a visit is
+nobody's, on its day as before. `hand_back` runs in the transaction that changes the rights. It also runs
+daily, over everybody, for what changed in another way: a case that moved to another area, or rights that
+were changed past these functions.
 """
 
 from __future__ import annotations
