@@ -26,6 +26,7 @@ from almoner.engines import Engine, Parameters, quote, with_columns
 from almoner.policy import clocks
 from almoner.policy.model.pack import Indicator, Pack, Timeline
 from almoner.policy.model.terms import Subject
+from almoner.policy.watermarks import Run
 from almoner.registry.scope import SCOPE_TABLE, Absent, scope_views, up_to
 
 
@@ -57,7 +58,7 @@ def open_context(
         if households is not None:
             views = _materialized_views(engine, stack, pack, views)
         stack.enter_context(engine.views(views))
-        values = values_at(pack, as_of).with_watermarks(complete_through(engine))
+        values = values_at(pack, as_of).with_watermarks(runs(engine))
         context = AssessmentContext(
             engine=engine,
             pack=pack,
@@ -113,9 +114,10 @@ def _materialized_views(
     return {name: f"SELECT * FROM {quote(table)}" for name, table in tables.items()}
 
 
-def complete_through(engine: Engine) -> dict[str, dt.date | None]:
-    """The last complete day of each feed in the open views."""
-    return dict(engine.rows("SELECT feed, complete_through FROM feed"))
+def runs(engine: Engine) -> dict[str, Run]:
+    """How far each feed in the open views is complete, and since when."""
+    sql = "SELECT feed, complete_since, complete_through, unbroken FROM feed"
+    return {feed: Run(*run) for feed, *run in engine.rows(sql)}
 
 
 def early(pack: Pack) -> list[Indicator]:

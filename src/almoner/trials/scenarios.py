@@ -68,7 +68,7 @@ def _id(case: ScenarioCase) -> str:
 
 def _together(cases: Sequence[ScenarioCase]) -> Iterator[list[ScenarioCase]]:
     def clocks(case: ScenarioCase) -> str:
-        return repr((case.as_of, sorted(case.complete_through.items())))
+        return repr((case.as_of, sorted(case.complete_through.items()), sorted(case.complete_since.items())))
 
     for _, group in groupby(sorted(cases, key=clocks), key=clocks):
         yield list(group)

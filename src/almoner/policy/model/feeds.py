@@ -89,6 +89,11 @@ class Feed:
         return next((p for p in self.properties if p.role is role), None)
 
     @property
+    def periodic(self) -> bool:
+        """Whether it comes for periods, one after the other, so that one can be missing."""
+        return self.cadence != "on_event"
+
+    @property
     def key(self) -> tuple[Property, ...]:
         """The properties that identify a row."""
         return tuple(p for p in self.properties if p.key)
