@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
+from almoner.assessment import behind
 from almoner.assessment.context import ACTIVE, AssessmentContext
 from almoner.assessment.feature_table import (
     COVERED,
@@ -54,7 +55,7 @@ def open_context(
             stack.enter_context(register_scope(engine, households))
         views = scope_views(pack.feeds, known_at, households, absent)
         if closed:
-            views = up_to(views, pack.feeds, as_of)
+            views = up_to(views, pack.feeds, as_of, known_at)
         if households is not None:
             views = _materialized_views(engine, stack, pack, views)
         stack.enter_context(engine.views(views))
@@ -68,7 +69,10 @@ def open_context(
             scoped=households is not None,
             views=views,
             evidence=evidence,
+            behind=behind.find(engine, pack, known_at),
         )
+        stack.callback(engine.drop, *behind.tables(context.behind))
+        behind.materialize(context)
         indicators = (indicator_table(i.id) for i in pack.indicators.values())
         stack.callback(engine.drop, *indicators, *map(feature_table, SUBJECTS), COVERED)
         compute(context, early(pack))
@@ -137,7 +141,7 @@ def late(pack: Pack) -> list[Indicator]:
 def compute(context: AssessmentContext, indicators: Iterable[Indicator]) -> None:
     """Materialize indicators over the open scope."""
     context.engine.materialize_each(
-        (indicator_table(i.id), i.sql, parameters(context.values, i)) for i in indicators
+        (indicator_table(i.id), behind.masked(context, i), parameters(context.values, i)) for i in indicators
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from almoner.casework.cases.timelines import LineLike, Wanted
+    from almoner.casework.sync.pack_tables import GapLike
     from almoner.casework.core.audit import ChainCheck
     from almoner.casework.core.vault_rows import Person
     from almoner.casework.figures.outlines import Loaded
@@ -158,6 +159,13 @@ def sync_sweep(
 
     blind_spots.keep(as_of, households, unplaced, judged)
     sync_tallies()
+
+
+def sync_gaps(gaps: Iterable[GapLike]) -> None:
+    """Store the periods of feeds that never came, as the latest sweep found them."""
+    from almoner.casework.sync import pack_tables
+
+    pack_tables.sync_gaps(gaps)
 
 
 def sync_tallies() -> None:
