@@ -15,6 +15,7 @@ import openpyxl
 
 from almoner.engines.duck import DuckEngine
 from almoner.policy.model.feeds import Feed, Property, Role
+from almoner.policy.model.identifiers import Identifier
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
 from almoner.registry.vault import SealedIdentity, Vault
 
@@ -41,6 +42,15 @@ GOOD_WAGE = f"{number(11)},2026-10,E,1\n".encode()
 LAST_WAGE = f"{number(12)},2026-10,E,1\n".encode()
 
 
+RESIDENT_NUMBER = Identifier(
+    id="resident_number",
+    lengths=(18,),
+    pattern="[1-9][0-9]{16}[0-9X]",
+    birth_date_at=7,
+    check_digit="iso7064_mod_11_2",
+)
+
+
 def _resident(*, key: bool = True) -> Property:
     label = {"en": "Resident number", "zh": "公民身份号码"}
     return Property(
@@ -49,7 +59,7 @@ def _resident(*, key: bool = True) -> Property:
         role=Role.RESIDENT_ID,
         required=True,
         key=key,
-        identifier="cn.ric",
+        identifier=RESIDENT_NUMBER,
         label=label,
     )
 

@@ -86,14 +86,14 @@ def test_a_month_counts_only_when_the_feeds_of_the_signal_are_complete_for_it(
     engine: Engine, few: Pack
 ) -> None:
     engine.execute(
-        "UPDATE registry.delivery SET complete_through = DATE '2026-09-15' WHERE feed = 'insured_wages'"
+        "UPDATE registry.complete_period SET through = DATE '2026-09-15' WHERE feed = 'insured_wages'"
     )
     months.count(engine, few, AS_OF, KNOWN_AT, BACK)
     last = {item: max(month for of, month in kept(engine) if of == item) for item in few.signals}
     assert last["income_shock"] == dt.date(2026, 8, 31)
     assert last["elder_unsupported"] == dt.date(2026, 10, 31)
     engine.execute(
-        "UPDATE registry.delivery SET complete_through = DATE '2026-10-31' WHERE feed = 'insured_wages'"
+        "UPDATE registry.complete_period SET through = DATE '2026-10-31' WHERE feed = 'insured_wages'"
     )
     caught_up = months.count(engine, few, AS_OF, KNOWN_AT)
     assert ("income_shock", dt.date(2026, 10, 31)) in kept(engine)

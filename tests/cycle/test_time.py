@@ -169,7 +169,7 @@ def test_a_replay_writes_nothing(engine: Engine, base: Pack) -> None:
 def test_what_becomes_unknown_stays_open_until_it_expires(engine: Engine, base: Pack) -> None:
     """Without a later delivery the windows stand still; without any income feed at all the signal is
     unknown."""
-    engine.execute("UPDATE registry.delivery SET complete_through = NULL WHERE feed = 'pensions'")
+    engine.execute("DELETE FROM registry.complete_period WHERE feed = 'pensions'")
     expires = base.signals["income_shock"].expires_days
     soon = cycle.run(engine, base, DAY_1 + dt.timedelta(days=expires), at(DAY_1 + dt.timedelta(days=expires)))
     assert "income_shock" not in soon.moved

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/packs.md").read_text(encoding="utf-8")
 SHAPES = (
     shapes.PackShape,
+    shapes.IdentifierShape,
+    shapes.BirthDateShape,
     shapes.DepartmentShape,
     shapes.IndicatorShape,
     shapes.TimelineShape,

@@ -12,6 +12,7 @@ from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Pack
 from almoner.registry import schema
+from almoner.registry.completeness import set_watermark
 from almoner.support.outbox import changes_after
 
 AS_OF = dt.date(2026, 10, 31)
@@ -25,11 +26,7 @@ class Homes:
         schema.ensure(engine, pack.feeds)
         ledger.create(engine)
         for feed in pack.feeds:
-            engine.execute(
-                "INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through) VALUES (1,"
-                " $feed, $at, $day)",
-                {"feed": feed, "at": dt.datetime(2026, 1, 1), "day": dt.date(2030, 1, 1)},
-            )
+            set_watermark(engine, feed, dt.datetime(2026, 1, 1), dt.date(2030, 1, 1))
 
     def fact(self, feed: str, **row: Any) -> None:
         names = ", ".join(quote(name) for name in (*row, "known_from", "known_to", "delivery_id"))

@@ -108,6 +108,7 @@ def write(folder: Path, **other: str) -> Path:
     purposes = {"purposes": yaml.safe_load((BASE / "pack.yaml").read_text("utf-8"))["purposes"]}
     with (folder / "pack.yaml").open("a", encoding="utf-8") as head:
         yaml.safe_dump(purposes, head, allow_unicode=True)
+    shutil.copytree(BASE / "identifiers", folder / "identifiers")
     (folder / "contracts").mkdir()
     for feed in FEEDS:
         shutil.copy(BASE / "contracts" / f"{feed}.yaml", folder / "contracts")

@@ -24,7 +24,7 @@ from almoner.assessment.jumps import Comparison, Counts, Jump, stand_out
 from almoner.assessment.ledger import CHANGE_COLUMNS, EMPTY_FINDINGS, RenderedChange, moved_table
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.watch import AreaLayer
-from almoner.registry.deliveries import watermarks
+from almoner.registry.completeness import watermarks
 
 FINDINGS, DISPROVED = "area_findings", "area_refuted"
 _DETAILS, _BODIES = "area_details", "area_bodies"

@@ -28,7 +28,7 @@ from almoner.engines import Engine, quote
 from almoner.policy.model.feeds import Feed
 from almoner.policy.model.pack import Pack, Signal
 from almoner.policy.model.terms import Condition
-from almoner.registry.deliveries import watermarks
+from almoner.registry.completeness import watermarks
 
 TABLE = "assessment.area_month"  # one of the ledger's
 _STATE, _BEFORE, _COUNTS = "month_state", "month_before", "month_counts"

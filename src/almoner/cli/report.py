@@ -63,6 +63,12 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
                 f" {', '.join(receipt.unknown_columns)}",
                 markup=False,
             )
+        if receipt.columns_left_out and receipt.rows_corrected:
+            out.print(
+                f"{receipt.file}: columns that the file does not have kept their values in corrected rows:"
+                f" {', '.join(receipt.columns_left_out)}",
+                markup=False,
+            )
     for refusal in results:
         if isinstance(refusal, Refusal):
             out.print(f"Refused: {refusal.message}", style="red", markup=False)

@@ -101,8 +101,8 @@ ADVICE: Mapping[str, Words] = {
         "zh": "号码校验位不符，可能输错。",
     },
     "identifier_component": {
-        "en": "The number contains a date or place that does not exist.",
-        "zh": "号码中的日期或地区不存在。",
+        "en": "The number has a part that does not exist, such as its date of birth. Check it.",
+        "zh": "号码中的出生日期等部分不存在，请核对。",
     },
     "identifier_invalid": {"en": "The number is not valid. Check it.", "zh": "号码无效，请核对。"},
     "conflicting_key": {

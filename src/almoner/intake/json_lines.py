@@ -1,4 +1,4 @@
-"""Read JSON Lines: one object a line; a property that an object does not have is empty."""
+"""Read JSON Lines: one object a line. A property that an object does not have is left out, not empty."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from almoner.errors import DeliveryRefused
-from almoner.intake import headers
+from almoner.intake import absent, headers
 from almoner.intake.delimited import Lines
 from almoner.intake.faults import Broken, masked
 from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
@@ -54,6 +54,7 @@ class Objects:
         self._known, self._unknown = headers.lookup(feed), unknown
         self._met: dict[str, Property] = {}  # by key as it is written
         self._names = [p.name for p in feed.properties]
+        self._kept = [p.name for p in absent.kept(feed)]
 
     def slice(self, found: Iterable[tuple[int, _Cells] | Broken]) -> Slice:
         numbers: list[int] = []
@@ -66,7 +67,15 @@ class Objects:
                 numbers.append(each[0])
                 rows.append(each[1])
         columns = [[row.get(name) for row in rows] for name in self._names]
-        return text_slice(self._names, numbers, columns, broken)
+        if not self._kept:
+            return text_slice(self._names, numbers, columns, broken)
+        left_out: list[str | None] = [self._left_out(row) for row in rows]
+        return text_slice([*self._names, absent.ABSENT], numbers, [*columns, left_out], broken)
+
+    def _left_out(self, row: _Cells) -> str:
+        if len(row) == len(self._names):  # most
+            return ""
+        return absent.text(name for name in self._kept if name not in row)
 
     def read(self, number: int, raw: str) -> tuple[int, _Cells] | Broken:
         """The cells of one object; `number` is its line."""

@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from almoner.engines.base import Engine, quote
+from almoner.intake import absent
+from almoner.intake.absent import ABSENT
 from almoner.intake.faults import BadRow, Broken, masked
 from almoner.intake.rules import RECEIVED, SQL_TYPES, CellCheck, check
 from almoner.intake.slices import LINE, Slice
@@ -18,6 +20,7 @@ from almoner.policy.model.feeds import Feed
 
 AS_IT_WAS = "_raw"  # the key of a quarantined row that could not be split into cells
 BAD_ROWS_AT_ONCE = 50_000
+_NOTHING = "''"  # SQL of a row that leaves out nothing
 
 
 def name_of(what: str, feed: Feed) -> str:
@@ -41,17 +44,23 @@ def empty_stage(engine: Engine, feed: Feed) -> None:
 
 
 def stage(
-    engine: Engine, feed: Feed, part: Slice, received_at: dt.datetime, *, first: bool
+    engine: Engine,
+    feed: Feed,
+    part: Slice,
+    received_at: dt.datetime,
+    *,
+    first: bool,
+    leaves_out: bool = False,
 ) -> Iterator[BadRow]:
     """Put the good rows of a slice on the stage, a new one for the `first` slice.
 
-    Gives the bad rows with all their faults.
+    `leaves_out`: the stage has the column `ABSENT`. Gives the bad rows with all their faults.
     """
     table = part.table.append_column(
         RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows)
     )
     checks = _checks(feed, part.table)
-    good = _stage_good(engine, feed, checks, table, first)
+    good = _stage_good(engine, feed, checks, table, first, leaves_out)
     return _bad(engine, feed, checks, part, table, good)
 
 
@@ -68,11 +77,14 @@ def _checks(feed: Feed, table: pa.Table) -> list[CellCheck]:
     return [check(p, table.schema.field(p.name).type, place) for place, p in enumerate(present)]
 
 
-def _stage_good(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Table, first: bool) -> int:
+def _stage_good(
+    engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Table, first: bool, leaves_out: bool
+) -> int:
     value = {c.prop.name: f"v{place}" for place, c in enumerate(checks)}
     columns = ", ".join(
         f"{value.get(p.name, 'NULL')}::{SQL_TYPES[p.type]} AS {quote(p.name)}" for p in feed.properties
     )
+    columns += f", {absent.of_table(feed, table) or _NOTHING} AS {ABSENT}" if leaves_out else ""
     select = f"SELECT {LINE}, {columns} FROM ({_typed(feed, checks, table)}) WHERE NOT ({_any(checks)})"
     with engine.register(_named(feed, table), table):
         return (
@@ -99,8 +111,9 @@ def _bad_rows(engine: Engine, feed: Feed, checks: list[CellCheck], table: pa.Tab
     """Bad rows, in portions, so that a delivery without a good row needs no more memory than others."""
     conditions = [f"coalesce({sql}, false) AS f{n}" for n, (_, _, sql) in enumerate(_rules(checks))]
     raws = [f"{quote(c.prop.name)}::VARCHAR AS r{place}" for place, c in enumerate(checks)]
+    left_out = ABSENT if ABSENT in table.column_names else _NOTHING
     sql = f"""
-        SELECT {", ".join([LINE, *raws, *conditions])}
+        SELECT {", ".join([LINE, left_out, *raws, *conditions])}
         FROM ({_typed(feed, checks, table)})
         WHERE {_any(checks)}
         ORDER BY {LINE}
@@ -117,17 +130,27 @@ def _named(feed: Feed, table: pa.Table) -> str:
 
 
 def _bad_row(checks: list[CellCheck], row: tuple[Any, ...]) -> BadRow:
-    line, raws, flags = row[0], row[1 : 1 + len(checks)], row[1 + len(checks) :]
+    line, left_out, *cells = row
+    raws, flags = cells[: len(checks)], cells[len(checks) :]
     broken = [(place, rule) for flag, (place, rule, _) in zip(flags, _rules(checks), strict=True) if flag]
     faults = tuple(
         (checks[place].prop.name, masked(raws[place], checks[place].prop), rule) for place, rule in broken
     )
-    return BadRow(line, raw_row({c.prop.name: raw for c, raw in zip(checks, raws, strict=True)}), faults)
+    return BadRow(
+        line, raw_row({c.prop.name: raw for c, raw in zip(checks, raws, strict=True)}, left_out), faults
+    )
 
 
-def raw_row(cells: dict[str, Any]) -> str:
-    """A row as JSON, as it is sealed for quarantine and can be retried."""
-    return json.dumps(cells, ensure_ascii=False, default=str)
+def raw_row(cells: dict[str, Any], left_out: str = "") -> str:
+    """A row as JSON, as it is sealed for quarantine and can be retried, without columns `left_out`."""
+    found = {name: value for name, value in cells.items() if f",{name}," not in left_out}
+    return json.dumps(found, ensure_ascii=False, default=str)
+
+
+def add_absent(engine: Engine, feed: Feed) -> None:
+    """Add the column `ABSENT` to the stage; its rows left out nothing."""
+    stage_table = stage_of(feed)
+    engine.materialize(stage_table, f"SELECT *, {_NOTHING} AS {ABSENT} FROM {quote(stage_table)}")
 
 
 def _from_broken(row: Broken) -> BadRow:

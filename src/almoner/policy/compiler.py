@@ -11,6 +11,7 @@ from typing import TypeVar
 from almoner.policy import clocks
 from almoner.policy.document import Document
 from almoner.policy.model.feeds import Feed
+from almoner.policy.model.identifiers import Identifier
 from almoner.policy.model.legal_terms import LegalTerms
 from almoner.policy.model.pack import Pack, PackDepartment, Panel, Parameter, Programme, ScenarioCase, Signal
 from almoner.policy.model.support import Category
@@ -20,6 +21,8 @@ from almoner.policy.reading.conditions import Vocabulary
 from almoner.policy.reading.contract_part import ContractContext
 from almoner.policy.reading.contracts import ContractReader
 from almoner.policy.reading.head import languages, read_departments, read_head
+from almoner.policy.reading.identifiers import FOLDER as IDENTIFIERS
+from almoner.policy.reading.identifiers import IdentifierReader
 from almoner.policy.reading.indicators import IndicatorReader, ReadIndicator, tables
 from almoner.policy.reading.legal_terms import LegalTermsReader
 from almoner.policy.reading.naive_rules import NaiveRuleReader, ReadNaiveRule
@@ -82,6 +85,7 @@ class Compiler:
             return None
         self._context = _context(pack_yaml, departments)
         self._files = PackFiles(self._sources, self._context.languages, self.report)
+        self._context = replace(self._context, identifiers=self._identifiers())
         data = self._data()
         legal_terms = self._legal_terms()
         watching = self._files.root_document(sources.WATCH, ("label", "check", "why"))
@@ -107,6 +111,12 @@ class Compiler:
             timelines=self._timelines(feeds, parameters),
             naive_rules=self._naive_rules(feeds, parameters),
         )
+
+    def _identifiers(self) -> dict[str, Identifier | None]:
+        identifiers: dict[str, Identifier | None] = self._files.names(IDENTIFIERS)
+        for name, document in self._files.documents(IDENTIFIERS):
+            identifiers[name] = IdentifierReader(name, document, self.report).identifier()
+        return identifiers
 
     def _feeds(self) -> dict[str, Feed | None]:
         feeds: dict[str, Feed | None] = self._files.names("contracts")
@@ -294,6 +304,7 @@ def _context(pack_yaml: Document, departments: Mapping[str, object]) -> Contract
         purposes=frozenset(pack_yaml.mapping("purposes")),
         departments=frozenset(departments),
         units=frozenset(own_units),
+        placeholders=tuple(str(text) for text in pack_yaml.items("placeholders")),
     )
 
 

@@ -6,7 +6,7 @@ A file and a slice of a stream take the same way.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.errors import DeliveryRefused
+from almoner.intake import absent
 from almoner.intake.readers import open_delivery
 from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
-from almoner.registry import schema, sealing
-from almoner.registry.facts import keys_only
+from almoner.registry import claims, completeness, schema, sealing
+from almoner.registry.heads import DeliveryHead
 from almoner.registry.quarantine import Sink
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
@@ -32,20 +33,23 @@ from almoner.registry.writing import Work, WritingOutcome, clean_up
 class Delivery:
     """A file of a feed.
 
-    `complete_through` is the last day for which the department says it is complete; None: the latest event.
+    `complete_through` is the last day for which the department says it is complete; None: it follows from the
+    rows. `complete_since` is the first day that the file is about; None: likewise (`almoner.registry.claims`).
     """
 
     file: Path
     feed: str
     received_at: dt.datetime
     complete_through: dt.date | None = None
+    complete_since: dt.date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryReceipt:
     """What became of a delivery.
 
-    `rows_read` is the sum of new, corrected, unchanged, duplicate and quarantined rows.
+    `rows_read` is the sum of new, corrected, unchanged, duplicate and quarantined rows. `complete_through` is
+    the last day that it vouches for; None: it vouches for nothing. `moved`: it completed days that were not.
     """
 
     delivery_id: int
@@ -63,33 +67,10 @@ class DeliveryReceipt:
     faults: int
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    columns_left_out: tuple[str, ...] = ()  # not in the file; corrected rows keep their values
     new_persons: int = 0
     already_taken_in: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeliveryHead:
-    """What is known of a delivery before its rows are read.
-
-    `ordered`: rows came one after the other, so the last of several rows with one key is kept. `withdraws`:
-    the rows name keys of facts that no longer hold. `expected`: the persons of its numbers were looked up
-    before, together with those of other deliveries (`identity.expect`).
-    """
-
-    feed: Feed
-    name: str  # of the file; shown with every fault
-    sha256: str
-    received_at: dt.datetime
-    complete_through: dt.date | None = None
-    moves_watermark: bool = True  # to the latest event, where `complete_through` is None
-    ordered: bool = False
-    withdraws: bool = False
-    expected: bool = False
-
-    @property
-    def row_feed(self) -> Feed:
-        """The feed as its rows have it: when they withdraw facts, they have the key only."""
-        return keys_only(self.feed) if self.withdraws else self.feed
+    moved: bool = False
 
 
 Noted = Callable[
@@ -167,11 +148,12 @@ def take_in(
         sha256=digest,
         received_at=delivery.received_at,
         complete_through=delivery.complete_through,
+        complete_since=delivery.complete_since,
     )
     if taken:
         with engine.transaction():
             log = DeliveryLog(engine)
-            receipt = move_watermark_only(log, head)
+            receipt = move_watermark_only(engine, log, head)
             log.write()
             if note:
                 note(None, receipt)
@@ -179,10 +161,21 @@ def take_in(
     sealing.discard_orphans(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
-        receipt = take_rows(engine, vault, store, log, head, reading.slices, note)
+        missing: dict[str, None] = {}
+        slices = _seen(reading.slices, feed, missing)
+        receipt = take_rows(engine, vault, store, log, head, slices, note)
         log.write()
         clean_up(engine, feed)
-        return replace(receipt, unknown_columns=tuple(reading.unknown_columns))
+        return replace(
+            receipt, unknown_columns=tuple(reading.unknown_columns), columns_left_out=tuple(missing)
+        )
+
+
+def _seen(slices: Iterable[Slice], feed: Feed, missing: dict[str, None]) -> Iterator[Slice]:
+    """The slices; the names of kept columns that they do not have go to `missing`."""
+    for part in slices:
+        missing.update(dict.fromkeys(absent.left_out(feed, part.table.column_names)))
+        yield part
 
 
 def take_rows(
@@ -232,7 +225,7 @@ def take_rows(
     outcome = work.withdraw(staged) if head.withdraws else work.write(staged)
     sink.flush()
     receipt = DeliveryReceipt(
-        **_head(delivery_id, head, outcome.last_event),
+        **_head(engine, delivery_id, head, staged.matched),
         **_counts(outcome, sink),
         new_persons=outcome.new_persons,
     )
@@ -251,55 +244,39 @@ def last_received(engine: Engine, feed: str | None = None) -> dt.datetime | None
     )
 
 
-def watermarks(engine: Engine, known_at: dt.datetime) -> dict[str, dt.date | None]:
-    """By feed, the last day that it was complete for, as known at `known_at`."""
-    return dict(
-        engine.rows(
-            """
-            SELECT feed, max(complete_through) FROM registry.delivery WHERE received_at <= $at GROUP BY feed
-            """,
-            {"at": known_at},
-        )
-    )
-
-
 def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
     """By feed: the last complete day, the latest delivery, and the rows read and quarantined."""
     rows = engine.rows(
         """
-        SELECT
-          feed,
-          max(complete_through),
-          max(received_at),
-          sum(rows_read)::BIGINT,
-          sum(rows_quarantined)::BIGINT
+        SELECT feed, max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
         FROM registry.delivery
         GROUP BY feed
         ORDER BY feed
         """
     )
-    return [(feed, through, at, read, held) for feed, through, at, read, held in rows]
+    through = completeness.watermarks(engine)
+    return [(feed, through.get(feed), at, read, held) for feed, at, read, held in rows]
 
 
-def set_watermark(engine: Engine, feed: str, received_at: dt.datetime, through: dt.date) -> None:
-    """Record a delivery without rows that completes `feed` through a day; for scenarios of a pack."""
-    engine.execute(
-        """
-        INSERT INTO registry.delivery (delivery_id, feed, received_at, complete_through)
-        VALUES (1, $feed, $at, $through)
-        """,
-        {"feed": feed, "at": received_at, "through": through},
+def _head(engine: Engine, delivery_id: int, head: DeliveryHead, matched: str | None) -> dict[str, Any]:
+    """The head of the receipt. Records which days the delivery vouches for; `matched` has its good rows."""
+    claim = claims.claim(engine, head, matched)
+    completeness.record(
+        engine,
+        head.feed.id,
+        claim.spans,
+        delivery_id=delivery_id,
+        at=head.received_at,
+        stated=claim.stated,
     )
-
-
-def _head(delivery_id: int, head: DeliveryHead, last_event: dt.date | None) -> dict[str, Any]:
     return {
         "delivery_id": delivery_id,
         "feed": head.feed.id,
         "sha256": head.sha256,
         "file": head.name,
         "received_at": head.received_at,
-        "complete_through": head.complete_through or (last_event if head.moves_watermark else None),
+        "complete_through": claim.through,
+        "moved": claim.adds,
     }
 
 
@@ -351,10 +328,10 @@ def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:
     return through is not None and (taken.complete_through is None or through > taken.complete_through)
 
 
-def move_watermark_only(log: DeliveryLog, head: DeliveryHead) -> DeliveryReceipt:
+def move_watermark_only(engine: Engine, log: DeliveryLog, head: DeliveryHead) -> DeliveryReceipt:
     """Record a delivery without rows that moves the watermark."""
     counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
-    receipt = DeliveryReceipt(**_head(log.number(), head, None), **counts)
+    receipt = DeliveryReceipt(**_head(engine, log.number(), head, None), **counts)
     log.enter(receipt)
     return receipt
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.policy.model.feeds import Feed
+from almoner.registry import completeness
 from almoner.registry.deliveries import DeliveryReceipt, Noted
 from almoner.registry.schema import fact_columns, fact_table
 from almoner.registry.writing import WritingOutcome
@@ -143,10 +144,9 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
 
     It is called in the transaction that takes in the file.
     """
-    before = watermark(engine, feed.id)
 
     def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
-        if receipt.complete_through and (before is None or receipt.complete_through > before):
+        if receipt.moved:
             note_moved(engine, feed.id)
         changed = receipt.rows_new + receipt.rows_corrected
         if outcome and changed:
@@ -185,8 +185,9 @@ class FeedProgress:
 
 def feed_states(engine: Engine) -> dict[str, FeedProgress]:
     """By feed, its progress; feeds without a delivery are left out."""
-    sql = "SELECT feed, max(received_at), max(complete_through) FROM registry.delivery GROUP BY feed"
-    return {feed: FeedProgress(received_at, through) for feed, received_at, through in engine.rows(sql)}
+    through = completeness.watermarks(engine)
+    sql = "SELECT feed, max(received_at) FROM registry.delivery GROUP BY feed"
+    return {feed: FeedProgress(at, through.get(feed)) for feed, at in engine.rows(sql)}
 
 
 def watermark(engine: Engine, feed: str) -> dt.date | None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from almoner.engines.base import Engine, quote
+from almoner.intake import absent
+from almoner.intake.absent import ABSENT
 from almoner.intake.slices import LINE
 from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model.feeds import VAULT_ROLES, Feed, Property, Role
@@ -42,8 +44,11 @@ class Written:
     unchanged: int
 
 
-def identify_rows(engine: Engine, feed: Feed) -> None:
-    """Fill `identified` from the stage, with ids in place of numbers."""
+def identify_rows(engine: Engine, feed: Feed, *, leaves_out: bool = False) -> None:
+    """Fill `identified` from the stage, with ids in place of numbers.
+
+    `leaves_out`: some rows left out columns, and the stage has the column `ABSENT`.
+    """
     person, home = feed.with_role(Role.RESIDENT_ID), feed.with_role(Role.HOUSEHOLD)
     joins = (
         f" LEFT JOIN {quote(name_of('person_seen', feed))} p ON p.number = s.{quote(person.name)}"
@@ -56,6 +61,7 @@ def identify_rows(engine: Engine, feed: Feed) -> None:
         else ""
     )
     columns = ", ".join(_identified(p) for p in feed.properties if p.fact_column)
+    columns += f", s.{ABSENT}" if leaves_out else ""
     engine.materialize(
         name_of("identified", feed), f"SELECT s.{LINE}, {columns} FROM {quote(stage_of(feed))} s{joins}"
     )
@@ -141,11 +147,13 @@ def span(engine: Engine, feed: Feed) -> Span:
     )
 
 
-def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None) -> str:
+def match_known(
+    engine: Engine, feed: Feed, rows: Span, holders: Holders | None = None, *, leaves_out: bool = False
+) -> str:
     """Compare the identified rows with the facts. Gives a table to read from.
 
     `old` is the rowid of the open fact with the same key, or null; `same` says whether its values are equal.
-    `holders` find the facts of few rows faster.
+    `holders` find the facts of few rows faster. `leaves_out`: rows take what they left out from the fact.
     """
     columns, key, identified = fact_columns(feed), _key(feed), quote(name_of("identified", feed))
     known = f"""
@@ -161,7 +169,11 @@ def match_known(engine: Engine, feed: Feed, rows: Span, holders: Holders | None 
         engine.materialize(
             matched,
             f"""
-            SELECT p.*, f.old, f.old_delivery_id, f.old IS NOT NULL AND {_same("p", "f", columns)} AS same
+            SELECT
+              p.*{_completed(feed) if leaves_out else ""},
+              f.old,
+              f.old_delivery_id,
+              f.old IS NOT NULL AND {_agree(feed) if leaves_out else _same("p", "f", columns)} AS same
             FROM {identified} p
             LEFT JOIN ({known} AND {whose}) f ON {_same("p", "f", key)}
             """,
@@ -231,6 +243,51 @@ def keys_only(feed: Feed) -> Feed:
     """The feed with its key columns only; with all its fact columns where the contract has no key."""
     named = feed.key or tuple(p for p in feed.properties if p.fact_column)
     return replace(feed, properties=named)
+
+
+def merge_left_out(engine: Engine, feed: Feed) -> None:
+    """Let the last of several ordered rows with one key have what it left out from the rows before it."""
+    optional = {p.fact_column: p.name for p in absent.kept(feed) if p.fact_column}
+    if not optional:
+        return
+    others = [c for c in fact_columns(feed) if c not in optional]
+    said = f"OVER (PARTITION BY {_list(_key(feed))} ORDER BY {LINE} ROWS UNBOUNDED PRECEDING)"
+    values, taken, missing = [], [], []
+    for column, name in optional.items():
+        value = quote(column)
+        given = f"CASE WHEN NOT {absent.is_absent(name)} THEN row({value}) END"  # a row, for it may hold null
+        values.append(f"last_value({given} IGNORE NULLS) {said} AS {value}")
+        taken.append(f"{value}[1] AS {value}")
+        missing.append(f"CASE WHEN {value} IS NULL THEN '{name},' ELSE '' END")
+    identified = name_of("identified", feed)
+    engine.materialize(
+        identified,
+        f"""
+        SELECT {LINE}, {_list(others)}, {", ".join(taken)}, ',' || {" || ".join(missing)} AS {ABSENT}
+        FROM (SELECT {LINE}, {_list(others)}, {", ".join(values)} FROM {quote(identified)})
+        """,
+    )
+
+
+def _completed(feed: Feed) -> str:
+    """SQL that replaces what rows `p` left out by the columns of the facts `f`."""
+    columns = ", ".join(
+        f"{absent.unless_absent(p, 'p', 'f')} AS {quote(p.fact_column)}"
+        for p in absent.kept(feed)
+        if p.fact_column
+    )
+    return f" REPLACE ({columns})" if columns else ""
+
+
+def _agree(feed: Feed) -> str:
+    """SQL for whether rows `p` say the same as the facts `f`, as far as they say anything."""
+    optional = {p.fact_column: p.name for p in absent.kept(feed)}
+    return " AND ".join(
+        f"({absent.is_absent(optional[c], 'p')} OR {_same('p', 'f', [c])})"
+        if c in optional
+        else _same("p", "f", [c])
+        for c in fact_columns(feed)
+    )
 
 
 def _identified(prop: Property) -> str:

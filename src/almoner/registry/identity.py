@@ -8,6 +8,7 @@ person_id and checked_as), `person_seen` (number, canonical, number_index, perso
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,25 +90,32 @@ def forget_expected(engine: Engine) -> None:
 
 
 def see_numbers(
-    engine: Engine, vault: Vault, feed: Feed, *, expected: bool = False, ahead: bool = False
+    engine: Engine,
+    vault: Vault,
+    feed: Feed,
+    on: dt.date,
+    *,
+    expected: bool = False,
+    ahead: bool = False,
 ) -> Numbers:
     """Fill `number_seen`, and `bad_number` if a number is wrong; nothing for a feed without numbers.
 
-    Only numbers that were never checked before are checked. `expected`: persons were looked up by `expect`.
+    Only numbers that were never checked before are checked, for people born by the day `on`. `expected`:
+    persons were looked up by `expect`.
     `ahead`: nobody else is looked up, and nothing is filled when somebody may be new.
     """
     prop = feed.with_role(Role.RESIDENT_ID)
     if prop is None:
         return Numbers()
     unchecked = _see_expected(engine, feed, prop) if expected else _see(engine, vault, feed, prop)
-    verdicts = check_numbers(prop.identifier, unchecked)
+    verdicts = check_numbers(prop.identifier, unchecked, on)
     if ahead and _others(unchecked, verdicts):
         return Numbers(new=True)
     if expected and _others(
         unchecked, verdicts
     ):  # somebody new perhaps, or who came with an earlier delivery of these
         unchecked = _see(engine, vault, feed, prop)
-        verdicts = check_numbers(prop.identifier, unchecked)
+        verdicts = check_numbers(prop.identifier, unchecked, on)
     bad = [v for v in verdicts if v.rule]
     if bad:
         with engine.register(
@@ -164,7 +172,11 @@ def _unchecked(engine: Engine, feed: Feed, prop: Property) -> list[str]:
     unchecked = (
         f"SELECT number FROM {_table('number_seen', feed)} WHERE checked_as IS DISTINCT FROM $identifier"
     )
-    numbers: list[str] = engine.table(unchecked, {"identifier": prop.identifier or ""}).column(0).to_pylist()
+    numbers: list[str] = (
+        engine.table(unchecked, {"identifier": prop.identifier.version if prop.identifier else ""})
+        .column(0)
+        .to_pylist()
+    )
     return numbers
 
 
@@ -283,7 +295,7 @@ def insert_new(engine: Engine, feed: Feed) -> int:
         FROM {_table("person_kept", feed)}
         ORDER BY person_id
         """,
-        {"checked_as": (prop.identifier if prop else None) or ""},
+        {"checked_as": prop.identifier.version if prop and prop.identifier else ""},
     )
     return persons
 

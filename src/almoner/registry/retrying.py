@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from almoner.engines.base import Engine
+from almoner.intake import absent
 from almoner.intake.faults import BadRow
 from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
 from almoner.intake.validate import AS_IT_WAS
@@ -163,9 +164,14 @@ def _open_rows(
 
 def _slices(feed: Feed, rows: dict[int, dict[str, Any]]) -> Iterator[Slice]:
     names, ids = [p.name for p in feed.properties], list(rows)
+    kept = [p.name for p in absent.kept(feed)]
     for start in range(0, len(ids), TEXT_ROWS):
         part = ids[start : start + TEXT_ROWS]
-        yield text_slice(names, part, [[rows[id_].get(name) for id_ in part] for name in names], [])
+        columns = [[rows[id_].get(name) for id_ in part] for name in names]
+        left_out: list[str | None] = [
+            absent.text(name for name in kept if name not in rows[id_]) for id_ in part
+        ]
+        yield text_slice([*names, absent.ABSENT], part, [*columns, left_out], [])
 
 
 def _mark(engine: Engine, passed: list[int], delivery_id: int, at: dt.datetime) -> None:

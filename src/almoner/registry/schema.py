@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from almoner.engines.base import Engine, quote
 from almoner.intake.rules import SQL_TYPES
 from almoner.policy.model.feeds import Feed
+from almoner.registry import completeness
 
 NUMBER = "DECIMAL(18, 4)"  # exact, so that a sum is the same in every order and a replay bit for bit
 CLOCKS = {"known_from": "TIMESTAMP", "known_to": "TIMESTAMP", "delivery_id": "INTEGER"}
@@ -51,6 +52,7 @@ def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
     engine.execute("CREATE SCHEMA IF NOT EXISTS registry")
     for name, columns in _TABLES.items():
         engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
+    completeness.ensure(engine, feeds)
     existing = _existing(engine)
     for feed in feeds.values():
         _ensure_facts(engine, feed, existing.get(feed.id, set()))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from almoner.engines.base import Engine, quote
 from almoner.policy.model.feeds import Feed, Role
+from almoner.registry import completeness
 from almoner.registry.schema import fact_columns, fact_table
 
 Absent = Mapping[str, frozenset[str]]  # by feed, the columns that the facts do not have
@@ -129,10 +130,20 @@ def _members(
 def _feeds(feeds: Mapping[str, Feed], known_at: dt.datetime) -> str:
     names = ", ".join(f"('{feed_id}')" for feed_id in feeds)
     return f"""
-        SELECT f.feed, max(d.complete_through) AS complete_through, max(d.received_at) AS received_at
+        SELECT f.feed, c.complete_through, d.received_at
         FROM (VALUES {names}) f(feed)
-        LEFT JOIN registry.delivery d ON d.feed = f.feed AND d.received_at <= {_literal(known_at)}
-        GROUP BY f.feed
+        LEFT JOIN (
+          SELECT feed, max(through) AS complete_through
+          FROM {completeness.TABLE}
+          WHERE {_known(known_at)}
+          GROUP BY feed
+        ) c USING (feed)
+        LEFT JOIN (
+          SELECT feed, max(received_at) AS received_at
+          FROM registry.delivery
+          WHERE received_at <= {_literal(known_at)}
+          GROUP BY feed
+        ) d USING (feed)
         """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from almoner.engines.base import Engine
+from almoner.registry import completeness
 
 FEWEST_MERGED = 500  # slices; fewer are left as they are
 
@@ -21,26 +22,18 @@ _SUMMED = (
 def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
     """Merge the slices that came under `name` into one delivery a feed and day, once `fewest` can go.
 
-    Gives how many went. A slice that moved its feed's watermark stays, so that watermarks of past moments
-    stay the same. Of the others the last stays, with the sums of all, so that the largest delivery number
+    Gives how many went. A slice that completed days of its feed stays, for it vouches for them. Of the others the last stays, with the sums of all, so that the largest delivery number
     never falls: `holders` and `compacting` rely on it.
     """
     sums = ", ".join(f"sum({c})::BIGINT AS {c}" for c in _SUMMED)
-    before = (
-        "max(complete_through) OVER (PARTITION BY feed ORDER BY delivery_id ROWS BETWEEN UNBOUNDED PRECEDING"
-        " AND 1 PRECEDING)"
-    )
     with engine.transaction():
         engine.materialize(
             "slices_to_merge",
             f"""
-            WITH told AS (
-              SELECT *, complete_through > coalesce({before}, '-infinity'::DATE) AS moves
-              FROM registry.delivery
-            )
             SELECT max(delivery_id) AS kept, list(delivery_id) AS slices, {sums}
-            FROM told
-            WHERE file = $name AND moves IS NOT true
+            FROM registry.delivery
+            WHERE file = $name
+              AND delivery_id NOT IN (SELECT delivery_id FROM {completeness.TABLE})
             GROUP BY feed, received_at::DATE
             HAVING count(*) > 1
             """,

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from almoner.engines.base import Engine, quote
+from almoner.intake.absent import ABSENT, of_table
 from almoner.intake.faults import BadRow, masked
 from almoner.intake.slices import LINE, Slice
-from almoner.intake.validate import empty_stage, name_of, raw_row, stage, stage_of
+from almoner.intake.validate import add_absent, empty_stage, name_of, raw_row, stage, stage_of
 from almoner.policy.model.feeds import Feed, Role
 from almoner.registry import facts, identity
 from almoner.registry.holders import Holders
@@ -65,10 +66,9 @@ class Staging:
 
     def run(self, slices: Iterable[Slice]) -> StagedDelivery:
         """Run all checks."""
-        read = self._stage(slices)
-        return self._matched(
-            read, identity.see_numbers(self.engine, self.vault, self.feed, expected=self.expected)
-        )
+        read, leaves_out = self._stage(slices)
+        numbers = self._see_numbers()
+        return self._matched(read, leaves_out, numbers)
 
     def run_ahead(self, slices: Iterable[Slice]) -> StagedDelivery | None:
         """As `run`, for rows with expected numbers, and only with queries that `Engine.run_parallel` allows.
@@ -78,30 +78,48 @@ class Staging:
         """
         if self.feed.with_role(Role.HOUSEHOLD):
             return None
-        read = self._stage(slices)
-        numbers = identity.see_numbers(self.engine, self.vault, self.feed, expected=True, ahead=True)
-        return None if numbers.new else self._matched(read, numbers)
+        read, leaves_out = self._stage(slices)
+        numbers = self._see_numbers(ahead=True)
+        return None if numbers.new else self._matched(read, leaves_out, numbers)
 
-    def _matched(self, read: int, numbers: Numbers) -> StagedDelivery:
-        anybody = self._identify(numbers)
-        duplicates = self._resolve_duplicates()
-        rows = facts.span(self.engine, self.feed)
-        matched = facts.match_known(self.engine, self.feed, rows, self.holders)
-        if self.from_quarantine and self._refuse_superseded(matched):
-            rows = facts.span(self.engine, self.feed)
-            matched = facts.match_known(self.engine, self.feed, rows, self.holders)
+    def _see_numbers(self, *, ahead: bool = False) -> Numbers:
+        return identity.see_numbers(
+            self.engine,
+            self.vault,
+            self.feed,
+            self.received_at.date(),
+            expected=self.expected or ahead,
+            ahead=ahead,
+        )
+
+    def _matched(self, read: int, leaves_out: bool, numbers: Numbers) -> StagedDelivery:
+        anybody = self._identify(numbers, leaves_out)
+        duplicates = self._resolve_duplicates(leaves_out)
+        rows, matched = self._match(leaves_out)
+        if self.from_quarantine and self._refuse_superseded(matched, leaves_out):
+            rows, matched = self._match(leaves_out)
         return StagedDelivery(read=read, duplicates=duplicates, anybody=anybody, rows=rows, matched=matched)
 
-    def _stage(self, slices: Iterable[Slice]) -> int:
-        read, first = 0, True
+    def _match(self, leaves_out: bool) -> tuple[facts.Span, str]:
+        rows = facts.span(self.engine, self.feed)
+        return rows, facts.match_known(self.engine, self.feed, rows, self.holders, leaves_out=leaves_out)
+
+    def _stage(self, slices: Iterable[Slice]) -> tuple[int, bool]:
+        """Gives how many rows there are, and whether some leave out columns that keep their values."""
+        read, first, leaves_out = 0, True, False
         for part in slices:
-            self.refused.add(stage(self.engine, self.feed, part, self.received_at, first=first))
+            if not leaves_out and of_table(self.feed, part.table):
+                leaves_out = True
+                if not first:
+                    add_absent(self.engine, self.feed)
+            bad = stage(self.engine, self.feed, part, self.received_at, first=first, leaves_out=leaves_out)
+            self.refused.add(bad)
             read, first = read + part.rows, False
         if first:
             empty_stage(self.engine, self.feed)
-        return read
+        return read, leaves_out
 
-    def _identify(self, numbers: Numbers) -> bool:
+    def _identify(self, numbers: Numbers, leaves_out: bool) -> bool:
         """Whether a number of this delivery was never seen before."""
         number = self.feed.with_role(Role.RESIDENT_ID)
         if number and numbers.bad:
@@ -109,29 +127,32 @@ class Staging:
             self._refuse(
                 f"SELECT {LINE}, rule FROM {quote(stage_of(self.feed))} JOIN {bad} b ON b.number = {named}",
                 number.name,
+                leaves_out,
             )
             self.engine.delete_rows(stage_of(self.feed), f"{named} IN (SELECT number FROM {bad})")
         identity.see_households(self.engine, self.vault, self.feed)
         return identity.see_persons(self.engine, self.feed, numbers)
 
-    def _resolve_duplicates(self) -> int:
+    def _resolve_duplicates(self, leaves_out: bool) -> int:
         """Drop rows that share a key: of equal rows one stays; different ones are all refused.
 
         Gives how many were dropped. Of ordered rows the last stays.
         """
-        facts.identify_rows(self.engine, self.feed)
+        facts.identify_rows(self.engine, self.feed, leaves_out=leaves_out)
         if not facts.find_duplicate_keys(self.engine, self.feed):
             return 0
         if self.ordered:
+            if leaves_out:
+                facts.merge_left_out(self.engine, self.feed)
             return facts.keep_last(self.engine, self.feed)
         conflicts = (
             f"SELECT {LINE}, 'conflicting_key' AS rule FROM {facts.duplicate_keys(self.feed)} WHERE kinds > 1"
         )
-        self._refuse(conflicts, None)
+        self._refuse(conflicts, None, leaves_out)
         facts.drop_lines(self.engine, self.feed, f"SELECT {LINE} FROM ({conflicts})")
         return facts.drop_duplicates(self.engine, self.feed)
 
-    def _refuse_superseded(self, matched: str) -> bool:
+    def _refuse_superseded(self, matched: str, leaves_out: bool) -> bool:
         """Refuse rows that a later delivery has replaced. Gives whether there were any."""
         lines = f"""
             SELECT {LINE}, 'superseded' AS rule
@@ -141,29 +162,31 @@ class Staging:
             """
         if not self.engine.rows(f"SELECT 1 FROM ({lines}) LIMIT 1"):
             return False
-        self._refuse(lines, None)
+        self._refuse(lines, None, leaves_out)
         facts.drop_lines(self.engine, self.feed, f"SELECT {LINE} FROM ({lines})")
         return True
 
-    def _refuse(self, lines: str, column: str | None) -> None:
-        self.refused.add(self._bad_rows(lines, column))
+    def _refuse(self, lines: str, column: str | None, leaves_out: bool) -> None:
+        self.refused.add(self._bad_rows(lines, column, leaves_out))
 
-    def _bad_rows(self, lines: str, column: str | None) -> Iterator[BadRow]:
+    def _bad_rows(self, lines: str, column: str | None, leaves_out: bool) -> Iterator[BadRow]:
         """Staged rows that a later check refuses; `lines` selects their `_line` and the rule."""
         names = [p.name for p in self.feed.properties]
         shown = ", ".join(f"s.{quote(name)}::VARCHAR" for name in names)
         rows = self.engine.rows(
             f"""
-            SELECT s.{LINE}, b.rule, {shown}
+            SELECT s.{LINE}, b.rule, {f"s.{ABSENT}" if leaves_out else "''"}, {shown}
             FROM {quote(stage_of(self.feed))} s
             JOIN ({lines}) b USING ({LINE})
             ORDER BY s.{LINE}
             """
         )
         prop = self.feed.property_named(column) if column else None
-        for line, rule, *values in rows:
+        for line, rule, left_out, *values in rows:
             cells = dict(zip(names, values, strict=True))
-            yield BadRow(line, raw_row(cells), ((column, masked(cells.get(column or ""), prop), rule),))
+            yield BadRow(
+                line, raw_row(cells, left_out), ((column, masked(cells.get(column or ""), prop), rule),)
+            )
 
 
 @dataclass

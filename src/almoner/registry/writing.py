@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from calendar import monthrange
 from dataclasses import dataclass
 
 from almoner.engines.base import Engine
-from almoner.intake.formats import date_format
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
 from almoner.registry import facts, identity, sealing
@@ -18,15 +16,11 @@ from almoner.registry.vault import IdentityStore, Vault
 
 @dataclass(frozen=True)
 class WritingOutcome:
-    """What became of a delivery's rows that were `staged`.
-
-    `last_event` is the largest event time of the good ones.
-    """
+    """What became of a delivery's rows that were `staged`."""
 
     staged: StagedDelivery
     written: Written
     new_persons: int = 0
-    last_event: dt.date | None = None
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -58,18 +52,8 @@ class Work:
         written = facts.write(self.engine, self.feed, staged.matched, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (staged.anybody or sealing.holds_names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
-        return WritingOutcome(staged, written, new_persons, self._last_event(staged.rows))
+        return WritingOutcome(staged, written, new_persons)
 
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
         return WritingOutcome(staged, facts.close(self.engine, self.feed, staged.matched, self.received_at))
-
-    def _last_event(self, rows: facts.Span) -> dt.date | None:
-        time = self.feed.event_time
-        if time is None:
-            return self.received_at.date() if rows.rows else None
-        if rows.last is None:
-            return None
-        day = rows.last.date() if isinstance(rows.last, dt.datetime) else rows.last
-        monthly = time.format is not None and date_format(time.format).monthly
-        return day.replace(day=monthrange(day.year, day.month)[1]) if monthly else day

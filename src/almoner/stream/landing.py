@@ -29,7 +29,7 @@ MARKER, REASON, RECEIPT = ".done", ".reason.txt", ".receipt.json"
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", MARKER, REASON)
 RECEIPT_DAYS = 90  # in done/; counts only
 SETTLED_SECONDS = 5.0
-_NOT_IN_RECEIPTS = ("delivery_id", "unknown_columns", "new_persons")
+_NOT_IN_RECEIPTS = ("delivery_id", "unknown_columns", "columns_left_out", "new_persons")
 
 
 @dataclass(frozen=True)

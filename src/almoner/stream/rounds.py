@@ -24,13 +24,13 @@ from almoner.policy.model.feeds import Feed, Role
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty, identity
 from almoner.registry.deliveries import (
-    DeliveryHead,
     DeliveryLog,
     DeliveryReceipt,
     move_watermark_only,
     take_rows,
 )
 from almoner.registry.dirty import DirtyHouseholds, FeedProgress
+from almoner.registry.heads import DeliveryHead
 from almoner.registry.holders import Holders
 from almoner.registry.staging import StagedDelivery, stage_ahead
 from almoner.registry.vault import IdentityStore, Vault
@@ -240,9 +240,8 @@ class Rounds:
         )
         staged = self._stage_ahead([run for _, runs in read for run in runs[:1] if run.slices])
         for part, runs in read:
-            before = feed_states.get(part.feed.id, FeedProgress()).complete_through
             receipts = [self._take_run(run, log, dirty_households, staged.get(id(run))) for run in runs]
-            if any(r.complete_through and (before is None or r.complete_through > before) for r in receipts):
+            if any(receipt.moved for receipt in receipts):
                 dirty.note_moved(self.engine, part.feed.id)
             yield from receipts
 
@@ -269,7 +268,7 @@ class Rounds:
     ) -> DeliveryReceipt:
         head = run.head
         if not run.slices:
-            return move_watermark_only(log, head)
+            return move_watermark_only(self.engine, log, head)
 
         def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
             if outcome and (receipt.rows_new or receipt.rows_corrected):

@@ -21,7 +21,7 @@ from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.feeds import Feed, Role
 from almoner.policy.model.pack import Pack, ScenarioCase
 from almoner.registry import schema
-from almoner.registry.deliveries import set_watermark
+from almoner.registry.completeness import set_watermark
 from almoner.support import candidates, entitlements, recognition
 
 CENT = 0.005

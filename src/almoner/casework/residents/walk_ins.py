@@ -38,6 +38,7 @@ from almoner.casework.models import (
 from almoner.casework.models.people import INDEXED
 from almoner.casework.residents.corrections import IDENTIFIED, register
 from almoner.policy.model.feeds import Role
+from almoner.policy.model.identifiers import Identifier
 from almoner.registry.numbers import check_numbers
 from almoner.stream.events import Event
 from almoner.stream.inbox import InboxAway, InboxFull
@@ -90,7 +91,7 @@ def _number(found: FeedState, typed: str) -> str:
     typed = typed.strip()
     if of is None or not typed or len(typed) > LONGEST:
         raise Refused(_("Type the whole identity number."))
-    verdicts = check_numbers(of.get("identifier"), [typed])
+    verdicts = check_numbers(Identifier.from_stored(of.get("identifier")), [typed])
     if any(verdict.rule for verdict in verdicts):
         raise Refused(_("This is no valid identity number. Look at the card again."))
     return verdicts[0].canonical if verdicts else typed

@@ -121,7 +121,7 @@ def _feed(feed: Feed, position: int, pack: Pack, readers: Readers) -> FeedState:
             "label": dict(prop.label),
             "role": prop.role.value if prop.role else "",
             "membership": feed.membership,
-            "identifier": prop.identifier,
+            "identifier": prop.identifier and prop.identifier.stored(),
             "key": prop.key,
             "values": {v: dict(w) for v, w in prop.value_labels.items()},
             "at_desk": prop.at_desk,

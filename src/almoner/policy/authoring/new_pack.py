@@ -80,7 +80,7 @@ def _values(name: str, parent: Pack, extends: str, today: dt.date) -> dict[str, 
     register = parent.membership_feed
     resident = register.with_role(Role.RESIDENT_ID)
     identifier = (
-        f"\n          - {{property: identifier, value: {resident.identifier}}}"
+        f"\n          - {{property: identifier, value: {resident.identifier.id}}}"
         if resident and resident.identifier
         else ""
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from almoner.policy.model.identifiers import Identifier
 from almoner.policy.model.terms import Words
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
+Absent = Literal["keep", "empty"]
 
 
 class Role(StrEnum):
@@ -28,6 +30,8 @@ class Role(StrEnum):
 
 
 VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
+CODE_ROLES = frozenset({Role.RESIDENT_ID, Role.HOUSEHOLD, Role.AREA, Role.PARENT_AREA})
+SPELLINGS = ("code", "text")
 IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
 
 
@@ -48,10 +52,21 @@ class Property:
     pattern: str | None = None
     valid_values: tuple[str, ...] = ()
     format: str | None = None  # of dates in text files, in the letters of ODCS: yyyy-MM-dd
-    identifier: str | None = None  # a module of python-stdnum that checks the number, e.g. "xx.yyy"
+    identifier: Identifier | None = None  # how its numbers are checked
+    spelling: str | None = None  # one of SPELLINGS; None: a code by its role, or as part of the key
+    length: int | None = None  # of every code, in signs
+    padding: str | None = None  # the sign that shorter codes are filled up with from the left
+    placeholders: tuple[str, ...] = ()  # what stands for a code that is missing
     purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
     value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
     at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
+
+    @property
+    def is_code(self) -> bool:
+        """Whether it is compared as a whole: blanks and signs that nobody sees are no part of it."""
+        if self.type != "string" or self.valid_values or self.spelling == "text":
+            return False
+        return self.key or self.role in CODE_ROLES or self.spelling == "code"
 
     @property
     def fact_column(self) -> str | None:
@@ -79,6 +94,11 @@ class Feed:
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
     late_after_days: int | None = None  # after its last complete day; None: never late
+    complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
+    held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
+    volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
+    volume_rows: int = 50  # usual rows of a period; with fewer nothing is said about its volume
+    absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:
         """The property with this name; None when there is none."""

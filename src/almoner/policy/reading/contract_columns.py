@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
@@ -12,10 +11,11 @@ from open_data_contract_standard.model import SchemaObject, SchemaProperty
 from almoner.policy.document import Path
 from almoner.policy.model.feeds import Property, PropertyType, Role
 from almoner.policy.reading import fitting
+from almoner.policy.reading.contract_codes import CODE_EXTRAS, CodeReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.report import instead
 
-PROPERTY_EXTRAS = frozenset({"label", "role", "unit", "identifier", "purposes", "words", "atDesk"})
+PROPERTY_EXTRAS = CODE_EXTRAS | {"label", "role", "unit", "purposes", "words", "atDesk"}
 _TYPES = get_args(PropertyType)
 _RESERVED = frozenset({"person_id", "household_id", "known_from", "known_to", "delivery_id"})
 _ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -57,7 +57,8 @@ class ColumnsReader(ContractPart):
         self.check_one_of(extras, "role", tuple(Role))
         self.check_purposes(extras)
         self._unit(extras)
-        self._identifier(extras)
+        codes = CodeReader(self, extras)
+        codes.check(prop.logicalType)
         self._at_desk(extras, _valid_values(prop))
         if prop.logicalType not in _TYPES:
             self.fault(
@@ -69,30 +70,12 @@ class ColumnsReader(ContractPart):
         self._options(prop, path)
         if len(self.report) > before:
             return None
-        return _property(prop, {k: v for k, (v, _) in extras.items()})
+        values = {k: v for k, (v, _) in extras.items()}
+        return _property(prop, values, codes.made(self.context.placeholders))
 
     def _unit(self, extras: Extras) -> None:
         unit, path = extras.get("unit", (None, ()))
         fitting.unit(self.document, path, unit, self.context.units, self.report)
-
-    def _identifier(self, extras: Extras) -> None:
-        name, path = extras.get("identifier", (None, ()))
-        if name is None:
-            return
-        try:
-            known = (
-                bool(re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", str(name)))
-                and importlib.util.find_spec(f"stdnum.{name}") is not None
-            )
-        except ModuleNotFoundError:
-            known = False
-        if not known:
-            self.fault(
-                path,
-                "unknown-identifier",
-                f"python-stdnum has no module `{name}`.",
-                "Write country and kind of number as python-stdnum does.",
-            )
 
     def _options(self, prop: SchemaProperty, path: Path) -> None:
         options = prop.logicalTypeOptions or {}
@@ -140,7 +123,7 @@ class ColumnsReader(ContractPart):
         self.check_one_of(extras, "atDesk", values)
 
 
-def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:
+def _property(prop: SchemaProperty, extras: Mapping[str, Any], codes: Mapping[str, Any]) -> Property:
     options = prop.logicalTypeOptions or {}
     role, purposes = extras.get("role"), extras.get("purposes")
     kind: Any = prop.logicalType
@@ -158,10 +141,10 @@ def _property(prop: SchemaProperty, extras: Mapping[str, Any]) -> Property:
         pattern=options.get("pattern"),
         valid_values=_valid_values(prop),
         format=options.get("format"),
-        identifier=extras.get("identifier"),
         purposes=tuple(purposes) if purposes is not None else None,
         value_labels={str(value): words for value, words in (extras.get("words") or {}).items()},
         at_desk=extras.get("atDesk"),
+        **codes,
     )
 
 

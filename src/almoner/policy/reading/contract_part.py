@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from almoner.policy.document import Document, Path
+from almoner.policy.model.identifiers import Identifier
 from almoner.policy.reading import fitting
 from almoner.policy.report import Report, instead
 
 Extras = Mapping[str, tuple[Any, Path]]  # our additions by name: the value, and where it is written
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ContractContext:
     """What contracts may refer to: languages as tags, all else as ids of the pack."""
 
@@ -21,6 +22,8 @@ class ContractContext:
     purposes: frozenset[str]
     departments: frozenset[str]
     units: frozenset[str]
+    identifiers: Mapping[str, Identifier | None] = field(default_factory=dict)  # None: it has a fault
+    placeholders: tuple[str, ...] = ()  # what stands for a code that is missing, in every contract
 
 
 class ContractPart:

@@ -12,6 +12,7 @@ from almoner.policy.model.support import Participation
 Words = Annotated[dict[str, str], Field(min_length=1)]
 SqlText = str | int | float | bool  # `value: 800` and `when: true` are SQL too
 Day = dt.date
+_Place = Annotated[int, Field(ge=1, le=64)]  # in a number
 
 
 class Shape(BaseModel):
@@ -42,8 +43,23 @@ class PackShape(Shape):
     extends: str | None = None
     purposes: dict[str, Words]
     units: dict[str, Words] = {}  # words for the letters of units
+    placeholders: list[str] = []  # what stands for a code that is missing
     calendar: Calendar = Calendar()
     panel: PanelShape | None = None
+
+
+class BirthDateShape(Shape):
+    at: _Place  # of the first digit, from 1
+    format: Literal["yyyyMMdd"]
+
+
+class IdentifierShape(Shape):
+    label: Words
+    length: _Place | list[_Place] | None = None
+    pattern: str | None = None
+    birth_date: BirthDateShape | None = None
+    check_digit: str | None = None
+    reference: Annotated[str, Field(min_length=1)]
 
 
 class Hours(Shape):

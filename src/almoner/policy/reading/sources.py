@@ -27,6 +27,7 @@ MERGED = {  # levels of keys that a child's file shares with its parent's
     WATCH: 3,
 }
 FOLDERS: Mapping[str, frozenset[str]] = {
+    "identifiers": frozenset({".yaml"}),
     "contracts": frozenset({".yaml"}),
     "indicators": frozenset({".sql", ".yaml"}),
     "timelines": frozenset({".sql", ".yaml"}),

@@ -1,0 +1,35 @@
+"""What is known of a delivery before its rows are read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from almoner.policy.model.feeds import Feed
+from almoner.registry.facts import keys_only
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryHead:
+    """What is known of a delivery before its rows are read.
+
+    `ordered`: rows came one after the other, so the last of several rows with one key is kept. `withdraws`:
+    the rows name keys of facts that no longer hold. `expected`: the persons of its numbers were looked up
+    before, together with those of other deliveries (`identity.expect`).
+    """
+
+    feed: Feed
+    name: str  # of the file; shown with every fault
+    sha256: str
+    received_at: dt.datetime
+    complete_through: dt.date | None = None
+    complete_since: dt.date | None = None
+    moves_watermark: bool = True  # by its rows, where `complete_through` is None
+    ordered: bool = False
+    withdraws: bool = False
+    expected: bool = False
+
+    @property
+    def row_feed(self) -> Feed:
+        """The feed as its rows have it: when they withdraw facts, they have the key only."""
+        return keys_only(self.feed) if self.withdraws else self.feed
