@@ -2,6 +2,8 @@
 -- the feed's watermark.
 -- School: what is left to pay after aid for the school year of the last 12 months. Where a feed is complete,
 -- no row means none was registered; where a period of its window is missing, it is unknown.
+-- Rules add farm income to the registered income of the year, so both are unknown where a period of either is
+-- missing (`household_income`).
 WITH farm_by_person AS (
   SELECT person_id, arg_max(net_income, year) AS net_income
   FROM farm_income
@@ -24,7 +26,17 @@ school AS (
 SELECT
   h.household_id,
   CASE
-    WHEN :farm_income_unbroken OR :farm_income_since <= :farm_income_through + 1 - INTERVAL 24 MONTH
+    WHEN coalesce(:insured_wages_since <= :insured_wages_month - INTERVAL 2 MONTH, true)
+      AND coalesce(:pensions_since <= :pensions_month - INTERVAL 2 MONTH, true)
+      AND coalesce(
+        :farm_income_unbroken OR :farm_income_since <= :farm_income_through + 1 - INTERVAL 24 MONTH, true
+      )
+      THEN true
+  END AS income_periods_complete,
+  CASE
+    WHEN (:farm_income_unbroken OR :farm_income_since <= :farm_income_through + 1 - INTERVAL 24 MONTH)
+      AND coalesce(:insured_wages_since <= :insured_wages_month - INTERVAL 11 MONTH, true)
+      AND coalesce(:pensions_since <= :pensions_month - INTERVAL 11 MONTH, true)
       THEN farm.amount
   END AS farm_income_mean,
   CASE

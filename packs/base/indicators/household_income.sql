@@ -72,6 +72,9 @@ SELECT
   CASE
     WHEN :insured_wages_since <= :insured_wages_month - INTERVAL 11 MONTH
       AND :pensions_since <= :pensions_month - INTERVAL 11 MONTH
+      AND coalesce(
+        :farm_income_unbroken OR :farm_income_since <= :farm_income_through + 1 - INTERVAL 24 MONTH, true
+      )
       THEN i.income_year_mean
   END AS income_year_mean,
   CASE

@@ -29,7 +29,9 @@ def find(engine: Engine, pack: Pack, known_at: dt.datetime) -> Behind:
     if not any(feed.complete_by for feed in pack.feeds.values()):
         return {}
     found = completeness.parts_behind(engine, known_at)
-    return {feed: parts for feed, parts in found.items() if feed in pack.feeds and pack.feeds[feed].complete_by}
+    return {
+        feed: parts for feed, parts in found.items() if feed in pack.feeds and pack.feeds[feed].complete_by
+    }
 
 
 def materialize(context: AssessmentContext) -> None:

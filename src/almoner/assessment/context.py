@@ -36,7 +36,9 @@ class AssessmentContext:
     views: Mapping[str, str]  # that are open, by name
     evidence: bool = True  # whether findings have a digest, by which a later cycle sees a change
     behind: Behind = field(default_factory=dict)  # parts of feeds whose subjects are unknown
-    gaps: list[Gap] = field(default_factory=list, compare=False, repr=False)  # of a sweep, once signals are found
+    gaps: list[Gap] = field(
+        default_factory=list, compare=False, repr=False
+    )  # of a sweep, once signals are found
     bound: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # results of `sql`
 
     def sql(self, condition: Condition | str) -> str:

@@ -64,7 +64,11 @@ def _unknown(
         selects = [
             f"SELECT household_id FROM {quote(group.table)} WHERE {' OR '.join(conditions)}"
             for group in groups
-            if (conditions := [_is_unknown(context.pack, s) for s in group.signals if _reads(context.pack, s, feed)])
+            if (
+                conditions := [
+                    _is_unknown(context.pack, s) for s in group.signals if _reads(context.pack, s, feed)
+                ]
+            )
         ]
         sql = f"SELECT count(DISTINCT household_id) FROM ({' UNION ALL '.join(selects)})"
         found[feed] = int(context.engine.value(sql)) if selects else 0

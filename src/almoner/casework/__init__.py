@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from almoner.casework.cases.timelines import LineLike, Wanted
-    from almoner.casework.sync.pack_tables import GapLike
     from almoner.casework.core.audit import ChainCheck
     from almoner.casework.core.vault_rows import Person
     from almoner.casework.figures.outlines import Loaded
+    from almoner.casework.sync.pack_tables import GapLike
     from almoner.home import Home
     from almoner.policy.model.pack import Pack
     from almoner.registry.vault import IdentityStore
