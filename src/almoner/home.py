@@ -24,6 +24,8 @@ class HomeSettings:
     memory_limit: str = "3GiB"  # of the engine
     landing_kept_days: int = 0  # of a landed file, with names in clear; 0: only its receipt stays
     demo: bool = False  # a fictional place: no second factor is asked for
+    worker_silent_seconds: float = 45.0  # without a heartbeat, a worker counts as dead
+    worker_step_seconds: float = 3600.0  # without progress in one step, a worker counts as hung
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def load(folder: Path) -> Home:
     try:
         read = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         settings = HomeSettings(**read)
+        _check_seconds(settings)
     except FileNotFoundError:
         raise HomeError(
             f"{folder} is not an installation. Make one with: almoner init {folder} --pack base"
@@ -85,3 +88,10 @@ def load(folder: Path) -> Home:
             f"{folder} was made by another version of Almoner ({settings.version}, this one reads {VERSION})."
         )
     return Home(folder, settings)
+
+
+def _check_seconds(settings: HomeSettings) -> None:
+    for name in ("worker_silent_seconds", "worker_step_seconds"):
+        seconds = getattr(settings, name)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+            raise ValueError(f"{name} must be a number of seconds above 0")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from almoner.engines import Engine, open_engine
 from almoner.registry import completeness, periods, schema
-from almoner.registry.completeness import Span
+from almoner.registry.completeness import CompleteDays
 from almoner.registry.periods import EVER, Cadence
 from feeds import FEEDS
 
@@ -54,10 +54,10 @@ def test_only_whole_periods_lie_between(since: dt.date, length: int, cadence: Ca
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)), min_size=1, max_size=12))
 def test_runs_have_the_days_of_their_spans_and_holes_the_others(drawn: list[tuple[int, int]]) -> None:
     base = dt.date(2026, 1, 1)
-    spans = [Span(base + s * DAY, base + (s + n) * DAY) for s, n in drawn]
+    spans = [CompleteDays(base + s * DAY, base + (s + n) * DAY) for s, n in drawn]
     runs = completeness.joined(spans)
 
-    def days(listed: tuple[Span, ...] | list[Span]) -> set[dt.date]:
+    def days(listed: tuple[CompleteDays, ...] | list[CompleteDays]) -> set[dt.date]:
         return {s.since + n * DAY for s in listed for n in range((s.through - s.since).days + 1)}
 
     whole = {runs[0].since + n * DAY for n in range((runs[-1].through - runs[0].since).days + 1)}
@@ -70,14 +70,14 @@ def test_the_watermark_is_the_end_of_the_last_run_and_since_its_beginning(engine
     for number, (since, through) in enumerate(
         [("2025-10-01", "2026-04-30"), ("2026-06-01", "2026-08-31"), ("2026-09-01", "2026-09-30")], 1
     ):
-        span = Span(day(since), day(through))
+        span = CompleteDays(day(since), day(through))
         completeness.record(engine, "wages", [(None, span)], delivery_id=number, at=AT + number * DAY)
     assert completeness.watermarks(engine) == {"wages": day("2026-09-30")}
     assert completeness.runs_since(engine) == {"wages": day("2026-06-01")}
     assert completeness.runs_since(engine, AT + DAY) == {"wages": day("2025-10-01")}
     assert completeness.watermarks(engine, AT) == {}
     (runs,) = completeness.runs(engine)["wages"].values()
-    assert completeness.holes(runs) == (Span(day("2026-05-01"), day("2026-05-31")),)
+    assert completeness.holes(runs) == (CompleteDays(day("2026-05-01"), day("2026-05-31")),)
 
 
 def test_a_part_is_behind_when_it_ends_earlier_or_has_a_hole(engine: Engine) -> None:
@@ -86,7 +86,7 @@ def test_a_part_is_behind_when_it_ends_earlier_or_has_a_hole(engine: Engine) -> 
         "south": [("2026-01-01", "2026-08-31")],
         "east": [("2026-01-01", "2026-05-31"), ("2026-07-01", "2026-09-30")],
     }
-    listed = [(part, Span(day(a), day(b))) for part, each in spans.items() for a, b in each]
+    listed = [(part, CompleteDays(day(a), day(b))) for part, each in spans.items() for a, b in each]
     completeness.record(engine, "wages", listed, delivery_id=1, at=AT)
     assert completeness.watermarks(engine) == {"wages": day("2026-09-30")}
     assert completeness.runs_since(engine) == {"wages": day("2026-01-01")}

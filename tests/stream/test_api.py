@@ -24,7 +24,10 @@ from almoner.casework.core import inbox
 from almoner.casework.models import Department, Endpoint
 from almoner.policy.model.pack import Pack
 from almoner.registry.vault import create_key, open_vault
+from almoner.stream import restarts
+from almoner.stream.heartbeat import StepAtWork, beating
 from almoner.stream.inbox import Inbox
+from almoner.stream.restarts import Restarts
 from almoner.stream.status import BUCKETS
 from county import number
 from fuzzing import ask
@@ -213,12 +216,10 @@ def test_health_and_metrics_say_how_it_goes(send: Send, place: Path, owner: str)
     assert health() == (200, no_worker_yet)
     send(an_event())
     assert health() == (503, no_worker_yet)  # something waits for one
-    gone = {
-        "process": 2**22 + 1,
-        "beat_at": "2026-11-09T08:00:00",
-        "trouble": None,
-    }  # beyond the largest number of a process
-    (place / "worker.json").write_text(json.dumps(gone))
+    (place / "worker.json").write_text(json.dumps({"process": os.getpid(), "trouble": None}))
+    assert health() == (503, no_worker_yet | {"worker": False})  # its number is in use, but it does not beat
+    with beating(place, StepAtWork()):
+        assert health() == (200, no_worker_yet | {"worker": True})
     assert health() == (503, no_worker_yet | {"worker": False})
     text = Client().get("/metrics").content.decode()
     assert 'almoner_inbox_waiting{feed="insured_wages"} 1' in text
@@ -236,6 +237,7 @@ METRICS = {  # dashboards rest on these names, types and labels
     "almoner_inbox_waiting": ("gauge", {"feed"}),
     "almoner_inbox_oldest_seconds": ("gauge", {"feed"}),
     "almoner_worker_up": ("gauge", set()),
+    "almoner_worker_restarts_total": ("counter", set()),
     "almoner_kafka_up": ("gauge", set()),
     "almoner_events_total": ("counter", set()),
     "almoner_quarantined_total": ("counter", set()),
@@ -264,7 +266,6 @@ def test_metrics_keep_their_names_types_and_labels_and_whole_values(
     send(an_event())
     status = {
         "process": os.getpid(),
-        "beat_at": dt.datetime.now().isoformat(),
         "trouble": None,
         "kafka": True,
         "counts": {"events": 12_345_678},
@@ -274,7 +275,9 @@ def test_metrics_keep_their_names_types_and_labels_and_whole_values(
         "waited_seconds": 0.5,
     }
     (place / "worker.json").write_text(json.dumps(status))
-    answer = Client().get("/metrics")
+    restarts.write(place, Restarts(3, "it ended with exit status 1"))
+    with beating(place, StepAtWork()):
+        answer = Client().get("/metrics")
     assert answer["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     families = list(text_string_to_metric_families(answer.content.decode()))
     samples = [(family.type, sample) for family in families for sample in family.samples]
@@ -282,6 +285,7 @@ def test_metrics_keep_their_names_types_and_labels_and_whole_values(
     values = {(sample.name, *sample.labels.values()): sample.value for _, sample in samples}
     assert values["almoner_events_total",] == 12_345_678
     assert values["almoner_worker_up",] == values["almoner_kafka_up",] == 1
+    assert values["almoner_worker_restarts_total",] == 3
     assert values["almoner_worker_seconds_total", "cycle"] == 1.25
     assert values["almoner_watermark_age_days", "insured_wages"] == 0
     assert ("almoner_watermark_age_days", "pensions") not in values

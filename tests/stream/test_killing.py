@@ -11,6 +11,7 @@ import json
 import os
 import random
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def test_a_second_worker_is_refused_and_learns_by_which_process(
     first = worker(homes[1])
     wait_until_done(homes[1], first)
     message = almoner("work", homes[1], code=1)
-    assert f"has a worker already (process {first.pid}, since" in message
+    assert f"has a worker already (process {first.pid} on {socket.gethostname()}, since" in message
     assert "Only one may write" in message
     assert first.poll() is None
     stop(first)

@@ -67,11 +67,7 @@ def test_an_event_becomes_a_case(served: tuple[Path, str]) -> None:
     home, url = served
     until(
         lambda: (
-            ask(f"{url}/health")[1]
-            == {
-                "status": "ok",
-                "checks": {"casework": True, "inbox": True, "worker": True},
-            }
+            (ask(f"{url}/health")[1] or {}).get("checks") == {"casework": True, "inbox": True, "worker": True}
         ),
         90,
     )

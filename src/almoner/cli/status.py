@@ -6,19 +6,37 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from almoner import casework, home
 from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
-from almoner.home import now
 from almoner.registry.vault import open_vault
+from almoner.stream import heartbeat, restarts
 from almoner.stream import status as worker_status
 from almoner.stream.inbox import Inbox
 
 
-def status(folder: Folder, as_json: AsJson = False) -> None:
+def status(
+    folder: Folder,
+    well: Annotated[
+        bool,
+        typer.Option(
+            "--well",
+            help=(
+                "Only say whether the worker is well, and end with 1 when it is not: for the health checks of"
+                " containers and service managers."
+            ),
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show whether the worker runs, what waits, and how far each feed is complete."""
+    if well:
+        _say_whether_well(folder)
+        return
     with errors_as_text():
         state = _state(folder)
     if as_json:
@@ -26,6 +44,11 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         return
     worker = state["worker"]
     out.print(f"Worker: {_in_words(worker)}", markup=False)
+    if worker.get("restarts"):
+        out.print(
+            f"Restarts: {worker['restarts']:,}. At {worker['ended_at']}, {worker['ended']}.",
+            markup=False,
+        )
     out.print(f"Events: {state['accepted']:,} kept, {state['waiting']:,} wait.")
     rows = [
         (feed, waits["events"], waits["complete_through"], waits["received_at"])
@@ -51,10 +74,13 @@ def _state(folder: Path) -> dict[str, Any]:
         }
         for feed in sorted({*waiting, *through})
     }
-    alive = worker_status.is_alive(worker or None, now())
+    lives, again = heartbeat.look(folder, place.settings), restarts.read(folder)
     kept = {k: v for k, v in worker.items() if k not in ("watermarks", "received")}
     return {
-        "worker": kept | {"alive": alive},
+        "worker": kept
+        | (lives.as_json() | {"process": lives.process, "host": lives.host} if lives else {})
+        | (asdict(again) if again else {})
+        | {"alive": lives is not None and lives.is_well},
         "accepted": totals["accepted"],
         "repeated": totals["repeated"],
         "waiting": sum(b.events for b in waiting.values()),
@@ -79,7 +105,34 @@ def _webhook_backlog(place: home.Home) -> dict[str, Any] | None:
 
 def _in_words(worker: dict[str, Any]) -> str:
     if not worker["alive"]:
-        return "none works. Start one with: almoner work HOME"
-    trouble = f"; in trouble ({worker['trouble']}), tries again" if worker["trouble"] else ""
+        reason = worker.get("reason") or "none ever ran; start one with: almoner work HOME"
+        return f"none works ({worker.get('state', 'none')}): {reason}"
+    trouble = f"; in trouble ({worker['trouble']}), tries again" if worker.get("trouble") else ""
     away = "; Kafka does not answer" if worker.get("kafka") is False else ""
-    return f"process {worker['process']}, since {worker['started_at']}{trouble}{away}"
+    return (
+        f"process {worker['process']} on {worker['host']}, since {worker['started_at']}; {worker['reason']}"
+        f"{trouble}{away}"
+    )
+
+
+def _say_whether_well(folder: Path) -> None:
+    """Print one line; end with 1 when events would not be processed. It is called every minute, so it opens
+    no database but the inbox."""
+    with errors_as_text():
+        place = home.load(folder)
+        lives, found = heartbeat.look(folder, place.settings), worker_status.read(folder) or {}
+        problem = None
+        if lives is None and restarts.read(folder) is not None:
+            problem = "it has not begun to work yet"
+        elif lives is None:
+            with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
+                problem = "events wait, and no worker ever ran" if inbox.backlog() else None
+        elif not lives.is_well:
+            problem = lives.reason
+        elif found.get("trouble"):
+            problem = f"in trouble ({found['trouble']}), tries again"
+        elif found.get("kafka") is False:
+            problem = "Kafka does not answer"
+    out.print(f"The worker is not well: {problem}." if problem else "Well.", markup=False)
+    if problem:
+        raise typer.Exit(1)

@@ -20,6 +20,7 @@ from almoner.installation import opening
 from almoner.installation.worker import casework_upkeep, kafka_topics, open_worker
 from almoner.policy import compile_pack
 from almoner.stream import log
+from almoner.stream.heartbeat import beating
 from almoner.stream.kafka import settings_in
 from almoner.stream.landing import SETTLED_SECONDS
 from almoner.stream.lock import sole_worker
@@ -60,6 +61,7 @@ def work(
             with (
                 kafka_topics(folder, day, settings, kafka_prefix, stop, status_of),
                 casework_upkeep(folder, stop),
+                beating(folder, status_of.step),
             ):
                 supervisor.run(stop)
             log.log_line("stopped", process=os.getpid())

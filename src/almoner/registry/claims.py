@@ -15,7 +15,7 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.formats import date_format
 from almoner.policy.model.feeds import Feed
 from almoner.registry import completeness, periods
-from almoner.registry.completeness import Span
+from almoner.registry.completeness import CompleteDays
 from almoner.registry.heads import DeliveryHead
 from almoner.registry.periods import EVER
 
@@ -46,7 +46,7 @@ class Claim:
 
     through: dt.date | None = None
     stated: bool = False
-    spans: tuple[tuple[str | None, Span], ...] = field(default=())
+    spans: tuple[tuple[str | None, CompleteDays], ...] = field(default=())
 
     @property
     def adds(self) -> bool:
@@ -61,7 +61,7 @@ def claim(engine: Engine, head: DeliveryHead, matched: str | None) -> Claim:
     by_part = _rows(engine, feed, matched, head.received_at.date()) if matched and not head.withdraws else {}
     known = completeness.runs(engine, feed=feed.id).get(feed.id, {})
     parts = list(by_part) or ([None] if feed.complete_by is None or stated else [])
-    spans: list[tuple[str | None, Span]] = []
+    spans: list[tuple[str | None, CompleteDays]] = []
     through: dt.date | None = stated
     for part in parts:
         found = _spans(head, by_part.get(part, {}), known.get(part, ()), _was_stated(engine, feed, part))
@@ -96,7 +96,9 @@ def _rows(engine: Engine, feed: Feed, matched: str, latest: dt.date) -> dict[str
     return dict(found_rows)
 
 
-def _spans(head: DeliveryHead, rows: Rows, runs: Sequence[Span], previous_stated: bool) -> list[Span]:
+def _spans(
+    head: DeliveryHead, rows: Rows, runs: Sequence[CompleteDays], previous_stated: bool
+) -> list[CompleteDays]:
     """The days of one part that the delivery claims, in order."""
     feed = head.feed
     bulk = bulk_of(rows)
@@ -114,7 +116,7 @@ def _spans(head: DeliveryHead, rows: Rows, runs: Sequence[Span], previous_stated
         since = runs[-1].through + _DAY
     else:
         return _later(feed, rows, through, runs[-1].through, previous_stated)
-    return [Span(min(since, through), through)]
+    return [CompleteDays(min(since, through), through)]
 
 
 def bulk_of(rows: Rows) -> list[dt.date]:
@@ -144,18 +146,20 @@ def _first_of_all(feed: Feed, rows: Rows, bulk: Sequence[dt.date]) -> dt.date:
     return bulk[0] if regular or dense else EVER
 
 
-def _later(feed: Feed, rows: Rows, through: dt.date, reached: dt.date, previous_stated: bool) -> list[Span]:
+def _later(
+    feed: Feed, rows: Rows, through: dt.date, reached: dt.date, previous_stated: bool
+) -> list[CompleteDays]:
     """What a later delivery completes: earlier periods that it fills, and those after `reached`, which is the
     watermark before it."""
     bulk = bulk_of(rows)
     earlier = [p for p in bulk if periods.end(feed.cadence, p) <= reached]
-    spans = list(completeness.joined(Span(p, periods.end(feed.cadence, p)) for p in earlier))
+    spans = list(completeness.joined(CompleteDays(p, periods.end(feed.cadence, p)) for p in earlier))
     later = bulk[len(earlier) :]
     if later or through > reached or not bulk:
         begun = later[0] if later else periods.start(feed.cadence, through)
         if begun > reached + _DAY and _goes_on(feed, rows, begun, through, reached, previous_stated):
             begun = reached + _DAY
-        spans.append(Span(begun, max(begun, through)))
+        spans.append(CompleteDays(begun, max(begun, through)))
     return spans
 
 

@@ -32,18 +32,18 @@ _KNOWN = "known_from <= $at AND known_to > $at"
 
 
 @dataclass(frozen=True, order=True)
-class Span:
+class CompleteDays:
     """Days that a feed is complete for, both ends included."""
 
     since: dt.date
     through: dt.date
 
-    def touches(self, later: Span) -> bool:
+    def touches(self, later: CompleteDays) -> bool:
         """Whether no day lies between this span and one that does not begin before it."""
         return later.since <= self.through or later.since - self.through <= _DAY
 
 
-Parts = Mapping[str | None, tuple[Span, ...]]  # runs by part, in order; None: the feed as a whole
+Parts = Mapping[str | None, tuple[CompleteDays, ...]]  # runs by part, in order; None: the feed as a whole
 
 
 def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
@@ -61,7 +61,7 @@ def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
 def record(
     engine: Engine,
     feed: str,
-    spans: Iterable[tuple[str | None, Span]],
+    spans: Iterable[tuple[str | None, CompleteDays]],
     *,
     delivery_id: int,
     at: dt.datetime,
@@ -88,9 +88,9 @@ def runs(engine: Engine, known_at: dt.datetime | None = None, feed: str | None =
         f"SELECT feed, part, since, through FROM {TABLE} WHERE {_KNOWN}{only} ORDER BY ALL",
         {"at": known_at or _FOREVER} | ({"feed": feed} if feed else {}),
     )
-    found: dict[str, dict[str | None, list[Span]]] = {}
+    found: dict[str, dict[str | None, list[CompleteDays]]] = {}
     for name, part, since, through in rows:
-        found.setdefault(name, {}).setdefault(part, []).append(Span(since, through))
+        found.setdefault(name, {}).setdefault(part, []).append(CompleteDays(since, through))
     return {name: {p: joined(spans) for p, spans in parts.items()} for name, parts in found.items()}
 
 
@@ -117,32 +117,32 @@ def parts_behind(engine: Engine, known_at: dt.datetime | None = None) -> dict[st
     return behind
 
 
-def last_run(parts: Parts) -> Span:
+def last_run(parts: Parts) -> CompleteDays:
     """The run that ends at the watermark."""
     through = max(spans[-1].through for spans in parts.values())
-    return Span(
+    return CompleteDays(
         min(spans[-1].since for spans in parts.values() if spans[-1].through == through),
         through,
     )
 
 
-def holes(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+def holes(spans: tuple[CompleteDays, ...]) -> tuple[CompleteDays, ...]:
     """The days between runs."""
-    return tuple(Span(a.through + _DAY, b.since - _DAY) for a, b in pairwise(spans))
+    return tuple(CompleteDays(a.through + _DAY, b.since - _DAY) for a, b in pairwise(spans))
 
 
-def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+def joined(spans: Iterable[CompleteDays]) -> tuple[CompleteDays, ...]:
     """Runs of spans: those that touch or overlap become one."""
-    found: list[Span] = []
+    found: list[CompleteDays] = []
     for span in sorted(spans):
         if found and found[-1].touches(span):
-            found[-1] = Span(found[-1].since, max(found[-1].through, span.through))
+            found[-1] = CompleteDays(found[-1].since, max(found[-1].through, span.through))
         else:
             found.append(span)
     return tuple(found)
 
 
-def covers(spans: Iterable[Span], wanted: Span) -> bool:
+def covers(spans: Iterable[CompleteDays], wanted: CompleteDays) -> bool:
     """Whether one of the runs has all days of `wanted`."""
     return any(s.since <= wanted.since and wanted.through <= s.through for s in spans)
 
@@ -158,7 +158,7 @@ def set_watermark(
         """,
         {"feed": feed, "at": received_at, "through": through},
     )
-    record(engine, feed, [(None, Span(since, through))], delivery_id=1, at=received_at)
+    record(engine, feed, [(None, CompleteDays(since, through))], delivery_id=1, at=received_at)
 
 
 def _derive(engine: Engine, feeds: Mapping[str, Feed]) -> None:
@@ -174,14 +174,14 @@ def _derive(engine: Engine, feeds: Mapping[str, Feed]) -> None:
         WHERE complete_through IS NOT NULL
         ORDER BY feed, received_at, delivery_id
         """
-    told: dict[str, list[tuple[dt.date, int, dt.datetime]]] = {}
+    progress: dict[str, list[tuple[dt.date, int, dt.datetime]]] = {}
     for feed, delivery_id, at, through in engine.rows(sql):
         day = min(through, at.date())
-        if feed not in told or day > told[feed][-1][0]:
-            told.setdefault(feed, []).append((day, delivery_id, at))
+        if feed not in progress or day > progress[feed][-1][0]:
+            progress.setdefault(feed, []).append((day, delivery_id, at))
     rows = [
         (feed, None, since, day, True, delivery_id, at)
-        for feed, deliveries in told.items()
+        for feed, deliveries in progress.items()
         for since, (day, delivery_id, at) in zip(
             _begun([day for day, _, _ in deliveries], feeds.get(feed)), deliveries, strict=True
         )

@@ -34,7 +34,7 @@ class Delivery:
     """A file of a feed.
 
     `complete_through` is the last day for which the department says it is complete; None: it follows from the
-    rows. `complete_since` is the first day that the file is about; None: likewise (`almoner.registry.claims`).
+    rows. `complete_since` is the first day that the file is about; None: likewise (see `claims`).
     """
 
     file: Path

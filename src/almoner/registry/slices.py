@@ -22,8 +22,9 @@ _SUMMED = (
 def merge_slices(engine: Engine, name: str, fewest: int = FEWEST_MERGED) -> int:
     """Merge the slices that came under `name` into one delivery a feed and day, once `fewest` can go.
 
-    Gives how many went. A slice that completed days of its feed stays, for it vouches for them. Of the others the last stays, with the sums of all, so that the largest delivery number
-    never falls: `holders` and `compacting` rely on it.
+    Gives how many went. A slice that completed days of its feed stays, for it vouches for them. Of the others
+    the last stays, with the sums of all, so that the largest delivery number never falls: `holders` and
+    `compacting` rely on it.
     """
     sums = ", ".join(f"sum({c})::BIGINT AS {c}" for c in _SUMMED)
     with engine.transaction():

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Protocol
 
 from almoner.errors import AlmonerError
@@ -75,6 +75,7 @@ class Following:
         self._casework = casework
         self._pool = ThreadPoolExecutor(1, "casework")
         self._running: Future[None] | None = None
+        self.since = monotonic()  # the call under way began then
 
     @property
     def busy(self) -> bool:
@@ -143,6 +144,7 @@ class Following:
 
     def _run(self, task: Callable[[], None]) -> None:
         self.wait()
+        self.since = monotonic()
         self._running = self._pool.submit(task)
 
 

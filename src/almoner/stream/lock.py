@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ FILE = "worker.lock"
 def sole_worker(folder: Path) -> Iterator[None]:
     """Hold the lock within the block. Raises HomeError when another process holds it.
 
-    The operating system releases it when a process dies.
+    The operating system holds it on the open file and releases it when the process dies. The text in the file
+    is for people only: a process number means nothing to another machine or container.
     """
     with (folder / FILE).open("a+", encoding="utf-8") as file:
         try:
@@ -30,7 +32,9 @@ def sole_worker(folder: Path) -> Iterator[None]:
                 " write: stop that one first, or let it work."
             ) from None
         file.truncate(0)
-        file.write(f"process {os.getpid()}, since {dt.datetime.now():%Y-%m-%d %H:%M:%S}\n")
+        file.write(
+            f"process {os.getpid()} on {socket.gethostname()}, since {dt.datetime.now():%Y-%m-%d %H:%M:%S}\n"
+        )
         file.flush()
         yield
         file.truncate(0)

@@ -1,6 +1,7 @@
 """The worker's status: a file HOME/worker.json, for `almoner status`, /health and /metrics.
 
-It is written after each piece of work and every few seconds. Another process cannot open the facts while the
+It is written after each piece of work. Whether the worker lives is said by its heartbeat
+(`almoner.stream.heartbeat`). Another process cannot open the facts while the
 worker writes them, so the file also has their counts and watermarks.
 """
 
@@ -15,11 +16,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from almoner.stream.heartbeat import StepAtWork
+
 if TYPE_CHECKING:
     from almoner.engines import Engine
 
 FILE = "worker.json"
-STALE = dt.timedelta(seconds=60)  # without a beat; a long cycle is announced by its beginning
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 300.0)  # seconds from arrival to case
 
 
@@ -36,6 +38,7 @@ class Status:
     trouble: str | None = None
     idle: bool = False  # whether nothing was left to do
     kafka: Callable[[], bool] | None = None  # whether brokers answer, where topics are read
+    step: StepAtWork = field(default_factory=StepAtWork)  # what is at work: for the heartbeat
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def count(self, name: str, more: int) -> None:
@@ -105,20 +108,3 @@ def read(home: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     return status
-
-
-def is_alive(status: dict[str, Any] | None, now: dt.datetime) -> bool:
-    """Whether the worker that wrote `status` still works, as far as this machine can tell."""
-    if status is None or not _runs(int(status["process"])):
-        return False
-    return now - dt.datetime.fromisoformat(status["beat_at"]) < STALE or status.get("trouble") is None
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

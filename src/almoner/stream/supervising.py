@@ -48,6 +48,7 @@ class Supervisor:
         started it."""
         first = True
         while not stop.is_set():
+            self.status.step.at("opening")
             try:
                 with self.opened(self.pace, self.status) as worker:
                     first = False
@@ -58,6 +59,7 @@ class Supervisor:
                 self._rest(error, stop)
 
     def _work(self, worker: Worker, stop: Flag) -> None:
+        self.status.step.at("warming up")
         worker.warm_up(stop)
         while not stop.is_set():
             try:
@@ -87,6 +89,7 @@ class Supervisor:
         """Log the error and wait, longer each time."""
         seconds = min(self.first_seconds * 2**self._failures, MOST_SECONDS)
         self._failures += 1
+        self.status.step.at("waiting")
         self.status.trouble = type(error).__name__
         log_line(
             "trouble",

@@ -143,17 +143,22 @@ class Worker:
 
     def step(self) -> bool:
         """One round of everything; False when there was nothing to do. Casework may still be following."""
-        at = self.clock()
+        at, stage = self.clock(), self.status.step.at
+        stage("idle")
         self.casework.look()
         if self.status.idle and self._rounds.waits():
             self.status.idle = False
             self.status.write(self.engine, at)
+        stage("events")
         taken = self._take(at)
+        stage("files")
         landed = self._land(at)
         moved = taken or landed
+        stage("households")
         assessed = self._assess(at, quiet=not moved) if moved or self._is_time() else False
         busy = moved or assessed
         idle = not busy and not self.casework.busy
+        stage("upkeep")
         self._upkeep.step(busy=not idle)
         if idle and self._forgotten < self._progress.last_cycle:
             self._forget_pending()
@@ -161,6 +166,10 @@ class Worker:
             self._beat, self.status.idle = monotonic(), idle
             self.status.write(self.engine, self.clock())
         self._looked_at_time = float("-inf") if busy else self._looked_at_time
+        if self.casework.busy:  # what it does goes on from step to step
+            stage("casework", self.casework.since)
+        else:
+            stage("idle")
         return busy
 
     def _is_time(self) -> bool:

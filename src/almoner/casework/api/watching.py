@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import accumulate
 from typing import Any, TypeVar
 
@@ -20,7 +21,9 @@ from almoner.casework.core.inbox import NoInstallation, home, inbox
 from almoner.casework.models import Case
 from almoner.casework.webhooks import sending
 from almoner.errors import AlmonerError
-from almoner.stream import status
+from almoner.stream import heartbeat, restarts, status
+from almoner.stream.heartbeat import Liveness
+from almoner.stream.restarts import Restarts
 from almoner.stream.status import BUCKETS
 
 Family = TypeVar("Family", CounterMetricFamily, GaugeMetricFamily)
@@ -31,14 +34,15 @@ Family = TypeVar("Family", CounterMetricFamily, GaugeMetricFamily)
 def health(request: HttpRequest) -> JsonResponse:
     """Answer 200 when events are received and processed, else 503.
 
-    Without a worker, as in a demonstration, the answer is 200 as long as no event waits.
+    `worker` says what it is judged by: the age of its last sign of life, the step at work, and how often it
+    was started again. Without a worker, as in a demonstration, the answer is 200 as long as no event waits.
     """
     del request
-    checks = {"casework": _casework(), "inbox": _inbox(), **_worker(_status())}
+    found, lives = _status(), _liveness()
+    checks = {"casework": _casework(), "inbox": _inbox(), **_worker(found, lives)}
     well = all(checks.values()) if checks["worker"] is not None else checks["casework"] and _nothing_waits()
-    return JsonResponse(
-        {"status": "ok" if well else "degraded", "checks": checks}, status=200 if well else 503
-    )
+    body = {"status": "ok" if well else "degraded", "checks": checks, "worker": _in_detail(found, lives)}
+    return JsonResponse(body, status=200 if well else 503)
 
 
 @login_not_required
@@ -99,13 +103,40 @@ def _status() -> dict[str, Any] | None:
         return {}
 
 
-def _worker(found: dict[str, Any] | None) -> dict[str, bool | None]:
-    """The checks `worker` (None: no worker ever ran) and, where topics are read, `kafka`."""
-    if found is None:
+def _liveness() -> Liveness | None:
+    """How the worker is, by its heartbeat; None when none ever wrote one."""
+    try:
+        place = home()
+    except NoInstallation:
+        return None
+    return heartbeat.look(place.folder, place.settings)
+
+
+def _restarts() -> Restarts | None:
+    try:
+        return restarts.read(home().folder)
+    except NoInstallation:
+        return None
+
+
+def _worker(found: dict[str, Any] | None, lives: Liveness | None) -> dict[str, bool | None]:
+    """The checks `worker` (None: no worker ever ran, nor is one expected) and, where topics are read,
+    `kafka`."""
+    if found is None and lives is None and _restarts() is None:
         return {"worker": None}
-    alive = bool(found) and status.is_alive(found, dt.datetime.now())
-    kafka = {"kafka": found["kafka"] and alive} if "kafka" in found else {}
-    return {"worker": alive and found.get("trouble") is None, **kafka}
+    alive = lives is not None and lives.is_well
+    kafka = {"kafka": found["kafka"] and alive} if found and "kafka" in found else {}
+    return {"worker": alive and (found or {}).get("trouble") is None, **kafka}
+
+
+def _in_detail(found: dict[str, Any] | None, lives: Liveness | None) -> dict[str, Any] | None:
+    """What is known about the worker; None where none ever ran, nor is one expected."""
+    again = _restarts()
+    if found is None and lives is None and again is None:
+        return None
+    detail = lives.as_json() if lives else {"state": "starting", "reason": "it has not begun to work yet"}
+    detail |= {"trouble": (found or {}).get("trouble")}
+    return detail | (asdict(again) if again else {})
 
 
 def _of_inbox() -> Iterator[Metric]:
@@ -130,9 +161,15 @@ def _of_inbox() -> Iterator[Metric]:
 
 
 def _of_worker(found: dict[str, Any]) -> Iterator[Metric]:
-    counts, checks = found.get("counts", {}), _worker(found)
+    counts, checks, again = found.get("counts", {}), _worker(found, _liveness()), _restarts()
     up, kafka = float(checks["worker"] or 0), float(checks.get("kafka") or 0)
     yield _one(GaugeMetricFamily, "worker_up", "1 while a worker is running, else 0.", up)
+    yield _one(
+        CounterMetricFamily,
+        "worker_restarts_total",
+        "How often the worker beside the console was started again.",
+        again.restarts if again else 0,
+    )
     if "kafka" in checks:
         yield _one(GaugeMetricFamily, "kafka_up", "1 while the Kafka brokers answer, else 0.", kafka)
     for name, words in _COUNTS.items():
