@@ -47,12 +47,12 @@ def find(context: AssessmentContext, groups: Sequence[SignalGroup]) -> list[Gap]
     ]
 
 
-def _missing(parts: completeness.Parts) -> Iterator[tuple[str | None, completeness.Span]]:
+def _missing(parts: completeness.Parts) -> Iterator[tuple[str | None, completeness.CompleteDays]]:
     whole = completeness.last_run(parts)
     for part, spans in parts.items():
         yield from ((part, hole) for hole in completeness.holes(spans))
         if part is not None and spans[-1].through < whole.through:
-            yield part, completeness.Span(spans[-1].through + _DAY, whole.through)
+            yield part, completeness.CompleteDays(spans[-1].through + _DAY, whole.through)
 
 
 def _unknown(

@@ -7,7 +7,5 @@ class Migration(migrations.Migration):
     dependencies = [("casework", "0005_words_of_the_glossary")]
 
     operations = [
-        migrations.AddField(
-            model_name="feedstate", name="gaps", field=models.JSONField(default=list)
-        ),
+        migrations.AddField(model_name="feedstate", name="gaps", field=models.JSONField(default=list)),
     ]
