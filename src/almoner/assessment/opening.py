@@ -28,7 +28,8 @@ from almoner.policy import clocks
 from almoner.policy.model.pack import Indicator, Pack, Timeline
 from almoner.policy.model.terms import Subject
 from almoner.policy.watermarks import Run
-from almoner.registry.scope import SCOPE_TABLE, Absent, scope_views, up_to
+from almoner.registry.living import Absent
+from almoner.registry.scope import SCOPE_TABLE, scope_views, up_to
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def open_context(
         if households is not None:
             stack.enter_context(engine.small_batch())
             stack.enter_context(register_scope(engine, households))
-        views = scope_views(pack.feeds, known_at, households, absent)
+        views = scope_views(pack.feeds, known_at, households, absent, day=as_of)
         if closed:
             views = up_to(views, pack.feeds, as_of, known_at)
         if households is not None:

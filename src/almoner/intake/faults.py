@@ -109,6 +109,21 @@ ADVICE: Mapping[str, Words] = {
         "en": "The delivery has several different rows with this key. Deliver the right one only.",
         "zh": "同一主键有多行不同内容，请只报送正确的一行。",
     },
+    "reversal_without_original": {
+        "en": (
+            "This row takes back an amount, but no row that it could take back has come. Deliver that row;"
+            " this one is then tried again."
+        ),
+        "zh": "此行为冲正，但未见其所冲正的原始记录。请报送原始记录，之后此行会自动重试。",
+    },
+    "reversal_exceeds": {
+        "en": "This row takes back more than the rows that it could take back. Check both.",
+        "zh": "冲正金额大于可冲正的原始记录，请核对两者。",
+    },
+    "reversal_signs": {
+        "en": "Some amounts are negative, others positive. A row that takes back has no positive ones.",
+        "zh": "此行金额有正有负。冲正行的金额不得为正，请核对。",
+    },
     "superseded": {
         "en": "A later delivery holds other values for this key. Dismiss this row.",
         "zh": "之后的报送对该主键已有其他内容，请作废此行。",

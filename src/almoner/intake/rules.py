@@ -199,10 +199,11 @@ def _number_rules(
 
 def _agreed(prop: Property, cell: str, value: str) -> Iterator[tuple[str, str]]:
     """Rules of the contract: limits, length, pattern and valid values."""
+    size = value if prop.negative == "refused" else f"abs({value})"
     if prop.minimum is not None:
-        yield "minimum", f"{value} < {prop.minimum!r}"
+        yield "minimum", f"{size} < {prop.minimum!r}"
     if prop.maximum is not None:
-        yield "maximum", f"{value} > {prop.maximum!r}"
+        yield "maximum", f"{size} > {prop.maximum!r}"
     if prop.type == "string":
         yield "max_length", f"length({cell}) > {prop.max_length or LONGEST_CELL}"
     if prop.pattern:
