@@ -19,11 +19,11 @@ SELECT
     WHEN :school_attendance_unbroken
       OR :school_attendance_since <= :school_attendance_month - INTERVAL 1 MONTH
       THEN least(
-        min(a.absent_days / nullif(a.school_days, 0)) FILTER (WHERE a.month = :school_attendance_month),
-        min(a.absent_days / nullif(a.school_days, 0)) FILTER (
-          WHERE a.month = :school_attendance_month - INTERVAL 1 MONTH
+          min(a.absent_days / nullif(a.school_days, 0)) FILTER (WHERE a.month = :school_attendance_month),
+          min(a.absent_days / nullif(a.school_days, 0)) FILTER (
+            WHERE a.month = :school_attendance_month - INTERVAL 1 MONTH
+          )
         )
-      )
   END AS absence_best_recent_month,
   CASE
     WHEN :school_attendance_unbroken
