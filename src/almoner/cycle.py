@@ -18,9 +18,9 @@ import pyarrow as pa
 from almoner.assessment import area_alerts, evidence, gone, ledger, records, signals, watch
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import EvidenceSources
-from almoner.assessment.gaps import Gap
 from almoner.assessment.jumps import Jump
 from almoner.assessment.ledger import Kind, RenderedChange
+from almoner.assessment.missing import Gap
 from almoner.assessment.opening import open_context
 from almoner.assessment.signals import Watched
 from almoner.assessment.watch import Layers

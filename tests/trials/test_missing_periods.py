@@ -1,4 +1,4 @@
-"""A period that never came raises nothing: every scenario of the packs, with a hole in each feed that it has."""
+"""A period that never came raises nothing: every scenario of the packs, with a hole in each of its feeds."""
 
 from __future__ import annotations
 

@@ -8,10 +8,11 @@ with a record of that part, for those who live in it where it is an area, and fo
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from almoner.assessment.expressions import literal
+from almoner.assessment.missing import Behind
 from almoner.engines import Engine, quote
 from almoner.policy.model.feeds import Feed, Role
 from almoner.policy.model.pack import Column, Indicator, Pack
@@ -20,8 +21,6 @@ from almoner.registry import completeness
 
 if TYPE_CHECKING:
     from almoner.assessment.context import AssessmentContext
-
-Behind = Mapping[str, frozenset[str]]  # by feed, its parts that are not complete like the others
 
 
 def find(engine: Engine, pack: Pack, known_at: dt.datetime) -> Behind:

@@ -11,9 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from almoner.assessment.behind import Behind
 from almoner.assessment.expressions import bind
-from almoner.assessment.gaps import Gap
+from almoner.assessment.missing import Behind, Gap
 from almoner.assessment.values import ParameterValues
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack

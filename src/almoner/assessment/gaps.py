@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from almoner.assessment.feature_table import has, holds
+from almoner.assessment.missing import Gap
 from almoner.assessment.rules import signal_conditions
 from almoner.assessment.signal_groups import SignalGroup, own_indicators
 from almoner.engines import quote
@@ -18,21 +18,6 @@ if TYPE_CHECKING:
     from almoner.assessment.context import AssessmentContext
 
 _DAY = dt.timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Days of a feed that nobody said are complete, both ends included, between days that are.
-
-    `part`: the area or supplier that they are missing from; None: the whole feed. `households`: for how many a
-    signal that reads the feed is unknown.
-    """
-
-    feed: str
-    part: str | None
-    since: dt.date
-    through: dt.date
-    households: int
 
 
 def find(context: AssessmentContext, groups: Sequence[SignalGroup]) -> list[Gap]:

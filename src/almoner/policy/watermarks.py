@@ -39,7 +39,7 @@ def names(feeds: Iterable[str]) -> dict[str, str]:
 
 
 def unlimited(parameters: Iterable[str], feeds: Iterable[str]) -> dict[str, str]:
-    """Feeds of which `parameters` read the end of a run and not its beginning, with the parameter that does."""
+    """Feeds of which `parameters` read the end of a run and not its beginning, with the parameter read."""
     read = frozenset(parameters)
     found: dict[str, str] = {}
     for feed in feeds:

@@ -42,8 +42,8 @@ class FeedState(models.Model):
 
     An entry of `fields` has the keys name, label, role, purposes, signals, programmes, categories and
     timelines. Rows are counted over all deliveries. A feed is late when its last complete day is more than
-    `late_after_days` ago (None: it is never late). An entry of `gaps` is a time that never came, with the keys
-    part, since, through (ISO dates) and households (for how many a signal is unknown).
+    `late_after_days` ago (None: it is never late). An entry of `gaps` is a time that never came, with the
+    keys part, since, through (ISO dates) and households (for how many a signal is unknown).
     """
 
     id = models.CharField(primary_key=True, max_length=80)

@@ -84,8 +84,9 @@ class StatementReader:
                     self._sql.parameter_lines[end],
                     "window-begins-anywhere",
                     f"`:{end}` is read, but a missing period of `{feed}` would count as nothing.",
-                    f"Give NULL where the window begins before `:{feed}_since`, or unless `:{feed}_unbroken` for"
-                    f" a register; or say in {self._document.file} `holes: {{{feed}: why it does no harm}}`.",
+                    f"Give NULL where the window begins before `:{feed}_since`, or for a register unless"
+                    f" `:{feed}_unbroken`; or say in {self._document.file}"
+                    f" `holes: {{{feed}: why it does no harm}}`.",
                 )
 
     def _parameter(self, name: str) -> None:

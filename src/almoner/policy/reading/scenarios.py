@@ -87,7 +87,7 @@ class ScenarioReader:
                     (*path, "complete_since", feed),
                     "date",
                     f"`{feed}` is complete since {since}, but not through that day.",
-                    "Write the first day after the missing period; `complete_through` is the last complete day.",
+                    "Write the first day after the missing period; `complete_through` is the last day.",
                 )
 
     def _feed_names(self, path: Path, found: Mapping[str, object]) -> None:
