@@ -11,8 +11,8 @@ def last_runs(known: str, through: str | None = None) -> str:
     """A SELECT of one row a feed: `feed`, `complete_through`, `complete_since` and `unbroken`.
 
     `known` is the SQL condition that a period is known. With `through`, the SQL of a day, as it was complete
-    by then. Spans that touch are one run; `unbroken` says that nothing is missing before it. Of several parts,
-    those that reach the watermark count (`almoner.registry.completeness.last_run`).
+    by then. Spans that touch are one run; `unbroken` says that nothing is missing before it. Of several
+    parts, those that reach the watermark count (`almoner.registry.completeness.last_run`).
     """
     until, begun = (f"least(through, {through})", f"AND since <= {through}") if through else ("through", "")
     return f"""
