@@ -11,7 +11,7 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import facts, identity, reversing, sealing
+from almoner.registry import closing, facts, identity, reversing, sealing
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
@@ -22,7 +22,9 @@ class WritingOutcome:
     """What became of a delivery's rows that were `staged`.
 
     `closed` is a table of facts that were taken back, with their rowids as `old`, until `clean_up`; it is
-    empty without any. `withdrawn` counts them.
+    empty without any. `withdrawn` counts them, and
+    `waiting` those that a person has to look at first.
+    `not_named`: facts of deliveries that this one repeats, which it does not name.
     """
 
     staged: StagedDelivery
@@ -30,6 +32,8 @@ class WritingOutcome:
     new_persons: int = 0
     closed: str = ""
     withdrawn: int = 0
+    waiting: int = 0
+    not_named: int = 0
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -73,12 +77,15 @@ class Work:
             new_persons,
             self._close(taken_back) if taken_back else "",
             len(taken_back),
+            not_named=0
+            if self.feed.full_list
+            else closing.not_named(self.engine, self.feed, staged.matched, written),
         )
 
     def _close(self, rowids: Sequence[int]) -> str:
         taken_back = name_of("taken_back", self.feed)
         with self.engine.register(taken_back, pa.table({"old": pa.array(rowids, pa.int64())})):
-            return facts.close_rows(self.engine, self.feed, f"FROM {quote(taken_back)}", self.received_at)
+            return closing.close_rows(self.engine, self.feed, f"FROM {quote(taken_back)}", self.received_at)
 
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
