@@ -69,13 +69,13 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
             out.print(f"{receipt.file}: {receipt.rows_withdrawn:,} rows were taken back.", markup=False)
         if receipt.withdrawals_waiting:
             out.print(
-                f"{receipt.file}: this list does not name {receipt.withdrawals_waiting:,} rows that hold. They"
+                f"{receipt.file}: this list does not name {receipt.withdrawals_waiting:,} rows. They"
                 " hold until somebody has looked: `almoner withdrawals list`.",
                 markup=False,
             )
         if receipt.not_named:
             out.print(
-                f"{receipt.file}: repeats rows of an earlier file, but not {receipt.not_named:,} of them. They"
+                f"{receipt.file}: repeats rows of an earlier file, but not {receipt.not_named:,}. They"
                 " hold. If they should not, deliver them with `withdraw` in a column `_action`.",
                 markup=False,
             )

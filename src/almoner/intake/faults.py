@@ -105,6 +105,25 @@ ADVICE: Mapping[str, Words] = {
         "zh": "号码中的出生日期等部分不存在，请核对。",
     },
     "identifier_invalid": {"en": "The number is not valid. Check it.", "zh": "号码无效，请核对。"},
+    "scientific_notation": {
+        "en": "A spreadsheet shortened this code. Format the column as text, fill it in and export again.",
+        "zh": "电子表格已将此编码缩写为科学计数法，请将该列设为文本格式，重新填写后再导出。",
+    },
+    "placeholder": {
+        "en": "This stands for a code that is missing. Fill in the code; the contract requires it.",
+        "zh": "此处为占位内容，并非编码。约定要求必填，请补全。",
+    },
+    "incomplete_code": {
+        "en": "Part of the code is hidden or lost. Deliver the whole code.",
+        "zh": "编码有部分被遮盖或丢失，请提供完整编码。",
+    },
+    "code_length": {
+        "en": (
+            "The code has another length than the contract says. Zeros in front may be lost: format the "
+            "column as text."
+        ),
+        "zh": "编码位数与约定不符，可能丢失了开头的零，请将该列设为文本格式。",
+    },
     "conflicting_key": {
         "en": "The delivery has several different rows with this key. Deliver the right one only.",
         "zh": "同一主键有多行不同内容，请只报送正确的一行。",

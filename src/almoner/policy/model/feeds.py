@@ -33,6 +33,9 @@ class Role(StrEnum):
 VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
 CODE_ROLES = frozenset({Role.RESIDENT_ID, Role.HOUSEHOLD, Role.AREA, Role.PARENT_AREA})
 SPELLINGS = ("code", "text")
+PLACEHOLDERS = (  # what programs write where there is nothing, and people a zero or a dash
+    *("0", "-", "null", "none", "nil", "nan", "n/a", "undefined"),
+)
 IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
 
 
@@ -57,7 +60,7 @@ class Property:
     spelling: str | None = None  # one of SPELLINGS; None: a code by its role, or as part of the key
     length: int | None = None  # of every code, in signs
     padding: str | None = None  # the sign that shorter codes are filled up with from the left
-    placeholders: tuple[str, ...] = ()  # what stands for a code that is missing
+    placeholders: tuple[str, ...] = PLACEHOLDERS  # what stands for a code that is missing
     purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
     value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
     negative: Negative = "refused"  # what a negative amount does; `minimum` and `maximum` are of its size
