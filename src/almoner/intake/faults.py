@@ -71,6 +71,17 @@ ADVICE: Mapping[str, Words] = {
         "en": "Some bytes are not valid text. Save the file as UTF-8.",
         "zh": "含有无法识别的字节，请以 UTF-8 保存。",
     },
+    "encoding_doubtful": {
+        "en": (
+            "The bytes of this row are text in two encodings. Save the file as UTF-8 with a byte order mark,"
+            " or state the encoding in the contract."
+        ),
+        "zh": "此行文字用两种编码都能读出。请另存为带 BOM 的 UTF-8，或在约定中注明编码。",
+    },
+    "merged_cell": {
+        "en": "The row has a merged cell. Unmerge it, and fill in every row.",
+        "zh": "该行含有合并单元格，请取消合并，并逐行填写。",
+    },
     "too_long": {
         "en": "A cell is longer than 131,072 characters. Shorten it.",
         "zh": "单元格超过131072个字符，请缩短。",

@@ -49,6 +49,7 @@ class Property:
     required: bool = False
     key: bool = False
     unit: str | None = None
+    unit_words: tuple[str, ...] = ()  # that headers may add to its label in brackets
     label: Words = field(default_factory=dict)
     minimum: float | None = None
     maximum: float | None = None
@@ -120,6 +121,7 @@ class Feed:
     late_after_days: int | None = None  # after its last complete day; None: never late
     full_list: FullList | None = None  # None: deliveries bring changes only
     reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
+    encoding: str | None = None  # of its text files; None: it is detected
     complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
     held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
     volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any

@@ -16,6 +16,7 @@ from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsRead
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.reading.contract_register import RegisterReader
 from almoner.policy.reading.contract_rows import ROW_EXTRAS, RowsReader, row_terms
+from almoner.policy.reading.contract_text import encoding_fault
 from almoner.policy.reading.feed_rules import FeedRules
 from almoner.policy.report import instead
 
@@ -34,6 +35,7 @@ _FEED_EXTRAS = (
         "legalBasis",
         "shared",
         "membership",
+        "encoding",
     }
 )
 _ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -122,6 +124,10 @@ class ContractReader(ContractPart):
             value, path = extras.get(name, (False, ()))
             if not isinstance(value, bool):
                 self.fault(path, "wrong-type", f"`{name}` is `{value}`.", "Write true or false.")
+        encoding, path = extras.get("encoding", (None, ()))
+        wrong = encoding_fault(encoding) if "encoding" in extras else None
+        if wrong:
+            self.fault(path, "wrong-value", wrong, "Write for instance utf-8, gb18030 or cp1252.")
         basis, path = extras.get("legalBasis", ("", ()))
         if not isinstance(basis, str):
             self.fault(path, "wrong-type", "`legalBasis` is not a text.", "Name the law or the agreement.")
@@ -219,6 +225,7 @@ def _feed(
         late_after_days=latency,
         shared=bool(values.get("shared")),
         membership=bool(values.get("membership")),
+        encoding=values.get("encoding"),
         **contract_register.of_feed(values),
         **row_terms(values),
     )
