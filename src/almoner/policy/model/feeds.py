@@ -14,6 +14,8 @@ PropertyType = Literal["string", "integer", "number", "date", "timestamp", "bool
 Absent = Literal["keep", "empty"]
 Negative = Literal["refused", "counts", "reverses"]
 
+CLOCK_SKEW_SECONDS = 300  # where the contract says nothing; as in Kerberos (RFC 4120, section 7.5.2)
+
 
 class Role(StrEnum):
     """What a property is to the registry. Properties with an identity role never reach the facts."""
@@ -120,6 +122,7 @@ class Feed:
     most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
     full_list: FullList | None = None  # None: deliveries bring changes only
+    clock_skew_seconds: int = CLOCK_SKEW_SECONDS  # by which a sender's clock may be ahead of ours
     reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
     encoding: str | None = None  # of its text files; None: it is detected
     complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
