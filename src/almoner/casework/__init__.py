@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from almoner.casework.core.audit import ChainCheck
     from almoner.casework.core.vault_rows import Person
     from almoner.casework.figures.outlines import Loaded
+    from almoner.casework.sync.pack_tables import GapLike
     from almoner.home import Home
     from almoner.policy.model.pack import Pack
     from almoner.registry.vault import IdentityStore
@@ -163,6 +164,13 @@ def sync_sweep(
 
     blind_spots.keep(as_of, households, unplaced, judged)
     sync_tallies()
+
+
+def sync_gaps(gaps: Iterable[GapLike]) -> None:
+    """Store the periods of feeds that never came, as the latest sweep found them."""
+    from almoner.casework.sync import pack_tables
+
+    pack_tables.sync_gaps(gaps)
 
 
 def sync_tallies() -> None:

@@ -29,6 +29,7 @@ from almoner.casework.cases.lists import GIVEN, condition, given_since, records,
 from almoner.casework.core import words
 from almoner.casework.figures import area_map, figures
 from almoner.casework.figures.freshness import late_feeds
+from almoner.casework.figures.gaps import missing_periods
 from almoner.casework.models import Label
 from almoner.casework.models.cases import OPEN
 from almoner.casework.presentation.forms import LISTS
@@ -87,6 +88,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "groups": [(heading, [_figure(name, counted[name]) for name in names]) for heading, names in GROUPS],
         "given": given(request.user, now),
         "late": late_feeds(now.date()),
+        "missing": missing_periods(),
         "waiting": figures.waiting(counted),
         "weeks": figures.by_week(request.user, now.date()),
         "map": area_map.shown(membership, by_area),
