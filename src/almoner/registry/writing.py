@@ -17,7 +17,7 @@ from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WritingOutcome:
     """What became of a delivery's rows that were `staged`.
 
@@ -68,15 +68,15 @@ class Work:
         done = staged.reversed
         taken_back = reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)
         return WritingOutcome(
-            staged,
-            replace(
+            staged=staged,
+            written=replace(
                 written,
                 corrected=written.corrected + done.applied,
                 unchanged=written.unchanged + done.known,
             ),
-            new_persons,
-            self._close(taken_back) if taken_back else "",
-            len(taken_back),
+            new_persons=new_persons,
+            closed=self._close(taken_back) if taken_back else "",
+            withdrawn=len(taken_back),
             not_named=0
             if self.feed.full_list
             else closing.not_named(self.engine, self.feed, staged.matched, written),
@@ -90,4 +90,4 @@ class Work:
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
         written = facts.close(self.engine, self.feed, staged.matched, self.received_at)
-        return WritingOutcome(staged, written, withdrawn=written.corrected)
+        return WritingOutcome(staged=staged, written=written, withdrawn=written.corrected)
