@@ -1,4 +1,4 @@
-"""A whole list takes back what it no longer names; a list that would take back too much waits for a person."""
+"""A whole list takes back what it no longer names; one that would take back too much waits for a person."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_list_is_about_its_own_months_only(months: Lists) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_after_any_lists_the_last_of_each_month_holds(tmp_path: Path, seed: int) -> None:
-    """96 lists of 1 to 3 months with 20 to 60 persons, of whom each list names nine in ten and some others."""
+    """96 lists of 1 to 3 months with 20 to 60 persons; each names nine in ten of them, and some others."""
     chance, lists = random.Random(seed), Lists(tmp_path, replace(BY_MONTH, full_list=FullList(
         by_period=True, most_share=0.5
     )))  # fmt: skip

@@ -38,7 +38,7 @@ def list_(folder: Folder, as_json: AsJson = False) -> None:
     )
     if found:
         out.print(
-            "Ask the department. Then `almoner withdrawals release` takes them back, and `keep` lets them hold."
+            "Ask the department. `almoner withdrawals release` then takes them back, `keep` lets them hold."
         )
 
 

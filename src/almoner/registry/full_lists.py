@@ -1,7 +1,7 @@
 """Take back what a whole list no longer names: the rows of its periods, or all, that are not in it.
 
-Rows in quarantine count as named where their key can be read. A list that would take back more than its contract
-allows, or of which keys cannot be read, is taken in, and what it would take back waits for a person
+Rows in quarantine count as named where their key can be read. A list that would take back more than its
+contract allows, or of which keys cannot be read, is taken in, and what it would take back waits for a person
 (`almoner.registry.withdrawals`).
 """
 
@@ -78,7 +78,7 @@ class _Scope:
 
 
 def take_back(work: Work, head: DeliveryHead, outcome: WritingOutcome, naming: Naming) -> WritingOutcome:
-    """Close the facts that the list does not name, once its rows are written. Those that wait are recorded."""
+    """Close the facts that the list does not name, once its rows are written; record those that wait."""
     engine, feed, terms = work.engine, head.feed, head.feed.full_list
     if terms is None:
         return outcome

@@ -118,7 +118,7 @@ def release(
 
 
 def keep(engine: Engine, feeds: Mapping[str, Feed], delivery_id: int, at: dt.datetime) -> int:
-    """Let the rows hold that a delivery does not name. Gives how many. Raises AlmonerError when none waits."""
+    """Let the rows hold that a delivery does not name. Gives how many. Raises AlmonerError for none."""
     _feed(engine, feeds, delivery_id)
     with engine.transaction():
         return _mark(engine, delivery_id, KEPT, at)
