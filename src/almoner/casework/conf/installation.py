@@ -81,9 +81,8 @@ def _postgresql(url: str) -> dict[str, Any]:
 
 
 def local_zone() -> str:
-    """The name of the time zone: ALMONER_TIME_ZONE, else the machine's. Raises HomeError for one that does not
-    exist. Django sets the process to its own zone, but our times are local
-    times."""
+    """The name of the time zone: ALMONER_TIME_ZONE, else the machine's. Django sets the process to its own
+    zone, but our times are local times. Raises HomeError for one that does not exist."""
     use_zone_of_environment()
     named = os.environ.get("TZ", "").lstrip(":")
     path = str(Path("/etc/localtime").resolve())
