@@ -21,7 +21,8 @@ from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
-from almoner.registry import claims, completeness, schema, sealing
+from almoner.registry import completeness, schema, sealing, trail, vouching
+from almoner.registry.doubts import Doubt
 from almoner.registry.heads import DeliveryHead
 from almoner.registry.quarantine import Sink
 from almoner.registry.staging import StagedDelivery, Staging
@@ -42,6 +43,8 @@ class Delivery:
     received_at: dt.datetime
     complete_through: dt.date | None = None
     complete_since: dt.date | None = None
+    rows: int | None = None  # how many there should be, as a manifest or a marker says
+    sha256: str | None = None  # of the whole file, likewise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +74,13 @@ class DeliveryReceipt:
     new_persons: int = 0
     already_taken_in: bool = False
     moved: bool = False
+    doubts: tuple[Doubt, ...] = ()  # why it does not vouch for all that it claims
 
 
 Noted = Callable[
     [WritingOutcome | None, DeliveryReceipt], None
 ]  # called in the transaction; None: it brought a watermark only
+RETRIED = "quarantine"  # in place of a file's name, for rows that went in after a retry
 _STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:13])
 _COUNTS = _STORED[6:]
 
@@ -131,14 +136,15 @@ def take_in(
 ) -> DeliveryReceipt:
     """Read, validate, identify and write one delivery.
 
-    The same file for the same feed again changes nothing, unless it is stated to be complete for later days:
-    empty files of two months are the same file. `note` is called within the transaction. Raises
+    The file that came last for the feed changes nothing when it comes again, unless it is stated to be complete
+    for later days: empty files of two months are the same file. A file that came before others is a correction. `note` is called within the transaction. Raises
     DeliveryRefused when the file as a whole cannot be taken in; then nothing has changed.
     """
     feed = feed_to_fill(pack_feeds, delivery.feed)
     digest = fingerprint(delivery.file)
+    _refuse_damaged(delivery, digest)
     schema.ensure(engine, pack_feeds)
-    taken = _taken(engine, feed, digest)
+    taken = _taken(engine, feed, digest, delivery.received_at)
     if taken and not _completes_later_days(delivery, taken):
         return taken
     _refuse_out_of_order(engine, delivery)
@@ -149,6 +155,7 @@ def take_in(
         received_at=delivery.received_at,
         complete_through=delivery.complete_through,
         complete_since=delivery.complete_since,
+        rows_stated=delivery.rows,
     )
     if taken:
         with engine.transaction():
@@ -225,7 +232,7 @@ def take_rows(
     outcome = work.withdraw(staged) if head.withdraws else work.write(staged)
     sink.flush()
     receipt = DeliveryReceipt(
-        **_head(engine, delivery_id, head, staged.matched),
+        **_head(engine, delivery_id, head, staged.matched, staged.read, sink.rows),
         **_counts(outcome, sink),
         new_persons=outcome.new_persons,
     )
@@ -238,9 +245,12 @@ def take_rows(
 def last_received(engine: Engine, feed: str | None = None) -> dt.datetime | None:
     """When the latest delivery came, of one feed or of all."""
     if feed is None:
-        return engine.value("SELECT max(received_at) FROM registry.delivery")  # type: ignore[no-any-return]
+        return engine.value(  # type: ignore[no-any-return]
+            f"SELECT max(received_at) FROM registry.delivery WHERE {trail.NOT_UNDONE}"
+        )
     return engine.value(  # type: ignore[no-any-return]
-        "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": feed}
+        f"SELECT max(received_at) FROM registry.delivery WHERE feed = $feed AND {trail.NOT_UNDONE}",
+        {"feed": feed},
     )
 
 
@@ -258,25 +268,25 @@ def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | N
     return [(feed, through.get(feed), at, read, held) for feed, at, read, held in rows]
 
 
-def _head(engine: Engine, delivery_id: int, head: DeliveryHead, matched: str | None) -> dict[str, Any]:
-    """The head of the receipt. Records which days the delivery vouches for; `matched` has its good rows."""
-    claim = claims.claim(engine, head, matched)
-    completeness.record(
-        engine,
-        head.feed.id,
-        claim.spans,
-        delivery_id=delivery_id,
-        at=head.received_at,
-        stated=claim.stated,
-    )
+def _head(
+    engine: Engine,
+    delivery_id: int,
+    head: DeliveryHead,
+    matched: str | None,
+    read: int = 0,
+    held_back: int = 0,
+) -> dict[str, Any]:
+    """The head of the receipt. Records which days the delivery vouches for (see `vouching.vouch`)."""
+    vouched = vouching.vouch(engine, delivery_id, head, matched, read=read, held_back=held_back)
     return {
         "delivery_id": delivery_id,
         "feed": head.feed.id,
         "sha256": head.sha256,
         "file": head.name,
         "received_at": head.received_at,
-        "complete_through": claim.through,
-        "moved": claim.adds,
+        "complete_through": vouched.through,
+        "moved": vouched.moved,
+        "doubts": vouched.doubts,
     }
 
 
@@ -308,24 +318,45 @@ def feed_to_fill(pack_feeds: Mapping[str, Feed], name: str) -> Feed:
     return feed
 
 
-def _taken(engine: Engine, feed: Feed, digest: str) -> DeliveryReceipt | None:
+def _taken(engine: Engine, feed: Feed, digest: str, received_at: dt.datetime) -> DeliveryReceipt | None:
+    """The delivery of the same file, if it is the feed's last one or came at the same time.
+
+    The latter is what a worker finds who was stopped between taking a file in and putting it away.
+    """
     found = engine.rows(
         f"""
         SELECT {", ".join(_STORED)}
         FROM registry.delivery
-        WHERE feed = $feed AND sha256 = $digest
+        WHERE feed = $feed
+          AND sha256 = $digest
+          AND {trail.NOT_UNDONE}
+          AND (
+            received_at = $at
+            OR delivery_id = (
+              SELECT max(delivery_id)
+              FROM registry.delivery
+              WHERE feed = $feed AND file <> '{RETRIED}' AND {trail.NOT_UNDONE}
+            )
+          )
         ORDER BY complete_through DESC NULLS LAST, delivery_id
         """,
-        {"feed": feed.id, "digest": digest},
+        {"feed": feed.id, "digest": digest, "at": received_at},
     )
-    return (
-        DeliveryReceipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
+    if not found:
+        return None
+    kept = dict(zip(_STORED, found[0], strict=True))
+    return DeliveryReceipt(
+        **kept, already_taken_in=True, doubts=vouching.doubts_of(engine, kept["delivery_id"])
     )
 
 
 def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:
     through = delivery.complete_through
-    return through is not None and (taken.complete_through is None or through > taken.complete_through)
+    return (
+        not taken.doubts
+        and through is not None
+        and (taken.complete_through is None or through > taken.complete_through)
+    )
 
 
 def move_watermark_only(engine: Engine, log: DeliveryLog, head: DeliveryHead) -> DeliveryReceipt:
@@ -334,6 +365,21 @@ def move_watermark_only(engine: Engine, log: DeliveryLog, head: DeliveryHead) ->
     receipt = DeliveryReceipt(**_head(engine, log.number(), head, None), **counts)
     log.enter(receipt)
     return receipt
+
+
+def _refuse_damaged(delivery: Delivery, digest: str) -> None:
+    """Refuse a file that is not the one that was sent, or that is stated to be complete for days to come."""
+    if delivery.sha256 and delivery.sha256.strip().lower() != digest:
+        raise DeliveryRefused(
+            f"{delivery.file.name} is not the file that was sent: its SHA-256 begins with {digest[:12]}, the"
+            f" stated one with {delivery.sha256.strip()[:12]}. Send it again."
+        )
+    through, received = delivery.complete_through, delivery.received_at.date()
+    if through is not None and through > received:
+        raise DeliveryRefused(
+            f"{delivery.file.name} is stated to be complete through {through}, but it was received on {received}:"
+            " nobody knows days to come. Correct the day and send it again."
+        )
 
 
 def _refuse_out_of_order(engine: Engine, delivery: Delivery) -> None:

@@ -24,6 +24,8 @@ class DeliveryHead:
     received_at: dt.datetime
     complete_through: dt.date | None = None
     complete_since: dt.date | None = None
+    rows_stated: int | None = None  # how many rows there should be, as a manifest or a marker says
+    unread: tuple[str, ...] = ()  # parts of the file that were not read: then it vouches for nothing
     moves_watermark: bool = True  # by its rows, where `complete_through` is None
     ordered: bool = False
     withdraws: bool = False

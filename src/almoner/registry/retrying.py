@@ -116,7 +116,7 @@ def _write(
         delivery_id=delivery_id,
         feed=feed.id,
         sha256=digest,
-        file="quarantine",
+        file=deliveries.RETRIED,
         received_at=received_at,
         complete_through=None,
         rows_read=staged.read,

@@ -26,6 +26,14 @@ _TABLES = {
         "row_sealed BLOB, "
         "state VARCHAR, reason VARCHAR, changed_at TIMESTAMP, retried_delivery_id INTEGER"
     ),
+    "claim": (  # what a delivery would have vouched for, and why it does not
+        "delivery_id INTEGER, feed VARCHAR, part VARCHAR, since DATE, through DATE, stated BOOLEAN, "
+        "rule VARCHAR, found BIGINT, expected BIGINT, period DATE, state VARCHAR, changed_at TIMESTAMP"
+    ),
+    "feed_trail": (
+        "done_at TIMESTAMP, who VARCHAR, act VARCHAR, feed VARCHAR, delivery_id INTEGER, through DATE, "
+        "reason VARCHAR"
+    ),
     "fault": "quarantine_id BIGINT, column_name VARCHAR, value VARCHAR, rule VARCHAR",
 }
 

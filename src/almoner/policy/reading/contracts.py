@@ -14,6 +14,7 @@ from almoner.policy.model.feeds import Feed, Property
 from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.reading.contract_rows import ROW_EXTRAS, RowsReader, row_terms
+from almoner.policy.reading.contract_vouching import VOUCHING_EXTRAS, VouchingReader, vouching_terms
 from almoner.policy.reading.feed_rules import FeedRules
 from almoner.policy.report import instead
 
@@ -21,15 +22,19 @@ _CLASSES = ("unconditional", "conditional", "not-shared")
 _CADENCES = ("daily", "weekly", "monthly", "yearly", "on_event")
 _DAYS = ("d", "day", "days")  # the standard's ways to write the unit
 _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern", "format"})
-_FEED_EXTRAS = ROW_EXTRAS | {
-    "label",
-    "owner",
-    "sharingClass",
-    "purposes",
-    "legalBasis",
-    "shared",
-    "membership",
-}
+_FEED_EXTRAS = (
+    ROW_EXTRAS
+    | VOUCHING_EXTRAS
+    | {
+        "label",
+        "owner",
+        "sharingClass",
+        "purposes",
+        "legalBasis",
+        "shared",
+        "membership",
+    }
+)
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -46,6 +51,7 @@ class ContractReader(ContractPart):
         self.require(extras, (), ("label", "owner", "sharingClass", "purposes", "legalBasis"))
         self._check_terms(extras)
         RowsReader(self.document, self.context, self.report).check(extras)
+        VouchingReader(self.document, self.context, self.report).check(extras)
         schema = self._schema(contract)
         properties = (
             ColumnsReader(self.document, self.context, self.report).properties(schema) if schema else ()
@@ -211,4 +217,5 @@ def _feed(
         shared=bool(values.get("shared")),
         membership=bool(values.get("membership")),
         **row_terms(values),
+        **vouching_terms(values),
     )
