@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Exists, F, OuterRef
 
+from almoner import casework
 from almoner.casework.cases.participation import ONE
 from almoner.casework.cases.status import NOTIFIED_FIRST, around
 from almoner.casework.core import vault_rows
@@ -151,7 +152,7 @@ def _residents(now: dt.datetime) -> None:
             for key, number, name in zip(some, *sealed, strict=True)
         )
         vault_rows.DjangoIdentityStore().write(list(rows))
-        vault_rows.sync_members((household, household, now.date()) for household in some)
+        casework.sync_members([(household, household, now.date()) for household in some])
 
 
 def _some(found: Sequence[int]) -> Iterable[list[int]]:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from almoner.assessment import area_alerts, evidence, ledger, records, signals, watch
+from almoner.assessment import area_alerts, evidence, gone, ledger, records, signals, watch
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Jump
@@ -26,8 +26,8 @@ from almoner.assessment.watch import Layers
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
+from almoner.registry.living import Absent
 from almoner.registry.schema import absent
-from almoner.registry.scope import Absent
 from almoner.support import candidates, entitlements, reasons, recognition
 from almoner.support.recognition import Recognised
 
@@ -224,7 +224,7 @@ def _assess(context: AssessmentContext, seconds: dict[str, float]) -> CycleOutco
     entitlements.find(context)
     seconds["entitlements"] = perf_counter() - started
     households, persons = context.engine.rows(
-        "SELECT (SELECT count(*) FROM wide_household), (SELECT count(*) FROM member)"
+        f"SELECT (SELECT count(*) FROM wide_household), ({gone.count_living(context)})"
     )[0]
     stages = ((stage.kind, stage.findings) for stage in _STAGES)
     decided = ledger.decided(context.engine, *stages) if context.evidence else ""
@@ -264,9 +264,11 @@ def _record(context: AssessmentContext, outcome: CycleOutcome) -> None:
         },
     )
     compared = [ledger.Compared(s.kind, s.findings, s.disproved, s.expiry(context.pack)) for s in _STAGES]
+    gone.find(context)
     moved = ledger.find_moves(
         context.engine, compared, context.active_findings, context.as_of, scoped=context.scoped
     )
+    context.engine.drop(ledger.GONE)
     for kind, counts in moved.items():
         _count(outcome.areas_moved if kind == "area" else outcome.moved, counts)
     ledger.materialize_concerned(context.engine, [stage.kind for stage in _STAGES])

@@ -223,6 +223,14 @@ CONTRACTS = [
         "minimum",
         "below the minimum",
     ),
+    Broken(
+        "wrong-value",
+        "contracts/clinic.yaml",
+        "logicalType: number\n        customProperties:",
+        "logicalType: number\n        customProperties:\n          - {property: negative, value: reversed}",
+        "reversed",
+        "reverses",
+    ),
     Broken("feed-name", "contracts/wages.yaml", "id: wages", "id: wage", "id: wage", "Write `wages`"),
     Broken(
         "property-name",

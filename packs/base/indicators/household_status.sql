@@ -4,9 +4,10 @@ WITH listed AS (
   SELECT
     m.household_id,
     bool_or(r.category <> 'extreme_poverty') AS low_income,
-    count(DISTINCT r.person_id) FILTER (WHERE r.category = 'extreme_poverty') AS in_extreme_poverty
+    count(DISTINCT living.person_id) FILTER (WHERE r.category = 'extreme_poverty') AS in_extreme_poverty
   FROM low_income_register AS r
   JOIN member AS m ON m.person_id = r.person_id
+  LEFT JOIN population_register AS living ON living.person_id = r.person_id
   WHERE r.recognised_on <= :as_of
     AND (r.ended_on IS NULL OR r.ended_on > :as_of)
     AND (r.valid_until IS NULL OR r.valid_until >= :as_of)

@@ -1,5 +1,5 @@
 -- Members without health insurance, and members whose premium was not aided, in the latest insurance year of
--- the household.
+-- the household. The dead are no members.
 WITH latest AS (
   SELECT e.person_id, e.scheme, e.premium_aided
   FROM insurance_enrolment AS e
@@ -11,5 +11,6 @@ SELECT
   count(*) FILTER (WHERE l.scheme = 'none') AS insurance_missing,
   count(*) FILTER (WHERE l.scheme <> 'employee' AND NOT l.premium_aided) AS insurance_unaided
 FROM latest AS l
-JOIN member AS m ON m.person_id = l.person_id
+JOIN population_register AS m ON m.person_id = l.person_id
+WHERE m.household_id IS NOT NULL
 GROUP BY m.household_id

@@ -87,7 +87,7 @@ def covered(context: AssessmentContext) -> str:
 
     Nobody else can be the subject of a signal about persons.
     """
-    return _covered(_indicators_read(context.pack, "person", _population_columns(context.pack)))
+    return _covered(context.pack, _indicators_read(context.pack, "person", _population_columns(context.pack)))
 
 
 def _population_columns(pack: Pack) -> set[str] | None:
@@ -106,6 +106,7 @@ def rows(
     if subject == "household":
         return _households(context, columns, among)
     persons = _covered(
+        context.pack,
         _indicators_read(context.pack, "person", columns),
         " AS i SEMI JOIN member ON member.person_id = i.person_id" if among else "",
     )
@@ -158,16 +159,17 @@ def placeholder(context: AssessmentContext, columns: Collection[str]) -> str:
     return f"SELECT {_of_household(context, columns)}{listed} FROM {feature_table('household')} AS h{joins}"
 
 
-def _covered(indicators: Sequence[Indicator], only: str = "") -> str:
+def _covered(pack: Pack, indicators: Sequence[Indicator], only: str = "") -> str:
     if not indicators:
         return "SELECT NULL::BIGINT AS person_id, NULL::BIGINT AS household_id LIMIT 0"
     persons = " UNION ".join(
         f"SELECT person_id FROM {quote(indicator_table(i.id))}{only}" for i in indicators
     )
     return f"""
-        SELECT p.person_id, member.household_id
+        SELECT p.person_id, living.household_id
         FROM ({persons}) AS p
-        JOIN member ON member.person_id = p.person_id
+        JOIN {quote(pack.membership_feed.id)} AS living ON living.person_id = p.person_id
+        WHERE living.household_id IS NOT NULL
         """
 
 

@@ -25,6 +25,7 @@ from almoner.engines import Engine, quote
 
 Kind = Literal["signal", "area", "recognition", "exit", "review", "proposal"]
 CHANGE_COLUMNS = ("key", "change", "household_id", "person_id", "area")  # that the outbox has of a finding
+GONE = "gone_subject"  # the materialized table of active findings (`key`) whose subject is gone
 CONCERNED = "concerned"  # the materialized table of households with a finding that moved
 
 SCHEMA = """
@@ -162,8 +163,8 @@ def find_moves(
 ) -> dict[Kind, dict[str, dict[str, int]]]:
     """Compare findings with the table `active`, and materialize the `moved_table` of each kind.
 
-    With `scoped`, only households in view are compared. Gives, by kind and item, how many were raised,
-    changed and cleared.
+    With `scoped`, only households in view are compared. Findings in the table `GONE` are cleared.
+    Gives by kind and item how many were raised, changed and cleared.
     """
     engine.materialize_each((moved_table(c.kind), _moves(c, active, as_of, scoped), None) for c in compared)
     moved: dict[Kind, dict[str, dict[str, int]]] = {c.kind: {} for c in compared}
@@ -221,7 +222,7 @@ def _moves(compared: Compared, active: str, as_of: dt.date, scoped: bool) -> str
         WHERE s.kind = '{compared.kind}'
           AND {in_view}
           AND s.key NOT IN (SELECT key FROM ({found}))
-          AND (s.key IN (SELECT key FROM {compared.disproved}) OR {expired})
+          AND (s.key IN (SELECT key FROM {compared.disproved} UNION ALL SELECT key FROM {GONE}) OR {expired})
         """
 
 

@@ -26,7 +26,8 @@ from almoner.engines import Engine, Parameters, quote, with_columns
 from almoner.policy import clocks
 from almoner.policy.model.pack import Indicator, Pack, Timeline
 from almoner.policy.model.terms import Subject
-from almoner.registry.scope import SCOPE_TABLE, Absent, scope_views, up_to
+from almoner.registry.living import Absent
+from almoner.registry.scope import SCOPE_TABLE, scope_views, up_to
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def open_context(
         if households is not None:
             stack.enter_context(engine.small_batch())
             stack.enter_context(register_scope(engine, households))
-        views = scope_views(pack.feeds, known_at, households, absent)
+        views = scope_views(pack.feeds, known_at, households, absent, day=as_of)
         if closed:
             views = up_to(views, pack.feeds, as_of)
         if households is not None:

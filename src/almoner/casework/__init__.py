@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from almoner.casework.sync.results import Applied, Seen
+from almoner.casework.sync.results import Applied, Member, Seen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,11 +77,16 @@ def people(household_id: int) -> list[Person]:
     return store.people(household_id)
 
 
-def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
-    """Replace the members of every household in `rows`; a row is (household_id, person_id, as_of)."""
-    from almoner.casework.core import vault_rows as store
+def sync_members(
+    rows: Iterable[tuple[int, int, dt.date] | Member], assessed: Collection[int] | None = ()
+) -> None:
+    """Replace the members of every household in `rows`; a row is (household_id, person_id, as_of, died_on).
 
-    store.sync_members(rows)
+    Households that were `assessed` (None: all) and have no row are empty now.
+    """
+    from almoner.casework.sync import members
+
+    members.sync_members((Member(*row) for row in rows), assessed)
 
 
 def apply(batches: Iterable[Sequence[Change]]) -> Applied:
@@ -106,7 +111,7 @@ def follow(batches: Iterable[Sequence[Change]], seen: Seen | None = None) -> App
         applied = apply(batches)
         if seen:
             mark(seen.households, seen.evidence_lost, dt.datetime.now())
-            sync_members(seen.members)
+            sync_members(seen.members, seen.households)
     return applied
 
 

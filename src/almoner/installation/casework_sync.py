@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from almoner import casework
 from almoner.assessment import records, timelines
-from almoner.casework.sync.results import Applied, Seen
+from almoner.casework.sync.results import Applied, Member, Seen
 from almoner.engines import quote
 from almoner.installation.opening import Installation
 from almoner.policy.model.feeds import Role
 from almoner.progress import progress
 from almoner.registry import deliveries
+from almoner.registry.living import current_deaths
 from almoner.registry.schema import current_facts
 from almoner.stream import state
 from almoner.stream.timelines_due import CIRCUMSTANCES
@@ -78,21 +79,22 @@ def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime
     return deliveries.freshness(inst.engine)
 
 
-def members_of_cases(
-    inst: Installation, households: Sequence[int] | None = None
-) -> list[tuple[int, int, dt.date]]:
-    """Household, person and day of entry of the members of all households that ever had a finding; of those
-    among `households`, where given."""
+def members_of_cases(inst: Installation, households: Sequence[int] | None = None) -> list[Member]:
+    """The members of all households that ever had a finding; of those among `households`, where given.
+
+    Those who died are among them, with the day.
+    """
     membership = inst.pack.membership_feed
     day = f'f."{membership.event_time.name}"' if membership.event_time else "current_date"
     changed = records.changed_households(None if households is None else "asked_about")
     sql = f"""
-        SELECT f.household_id, f.person_id, {day}::DATE
+        SELECT f.household_id, f.person_id, {day}::DATE, d.died_on
         FROM ({current_facts(membership)}) AS f
+        LEFT JOIN ({current_deaths(inst.pack.feeds)}) AS d ON d.person_id = f.person_id
         WHERE f.household_id IN ({changed})
         ORDER BY f.household_id, f.person_id
         """
     with inst.engine.register(
         "asked_about", pa.table({"household_id": pa.array(households or [], pa.int64())})
     ):
-        return [(household, person, as_of) for household, person, as_of in inst.engine.rows(sql)]
+        return [Member(*row) for row in inst.engine.rows(sql)]

@@ -105,9 +105,43 @@ ADVICE: Mapping[str, Words] = {
         "zh": "号码中的出生日期等部分不存在，请核对。",
     },
     "identifier_invalid": {"en": "The number is not valid. Check it.", "zh": "号码无效，请核对。"},
+    "scientific_notation": {
+        "en": "A spreadsheet shortened this code. Format the column as text, fill it in and export again.",
+        "zh": "电子表格已将此编码缩写为科学计数法，请将该列设为文本格式，重新填写后再导出。",
+    },
+    "placeholder": {
+        "en": "This stands for a code that is missing. Fill in the code; the contract requires it.",
+        "zh": "此处为占位内容，并非编码。约定要求必填，请补全。",
+    },
+    "incomplete_code": {
+        "en": "Part of the code is hidden or lost. Deliver the whole code.",
+        "zh": "编码有部分被遮盖或丢失，请提供完整编码。",
+    },
+    "code_length": {
+        "en": (
+            "The code has another length than the contract says. Zeros in front may be lost: format the "
+            "column as text."
+        ),
+        "zh": "编码位数与约定不符，可能丢失了开头的零，请将该列设为文本格式。",
+    },
     "conflicting_key": {
         "en": "The delivery has several different rows with this key. Deliver the right one only.",
         "zh": "同一主键有多行不同内容，请只报送正确的一行。",
+    },
+    "reversal_without_original": {
+        "en": (
+            "This row takes back an amount, but no row that it could take back has come. Deliver that row;"
+            " this one is then tried again."
+        ),
+        "zh": "此行为冲正，但未见其所冲正的原始记录。请报送原始记录，之后此行会自动重试。",
+    },
+    "reversal_exceeds": {
+        "en": "This row takes back more than the rows that it could take back. Check both.",
+        "zh": "冲正金额大于可冲正的原始记录，请核对两者。",
+    },
+    "reversal_signs": {
+        "en": "Some amounts are negative, others positive. A row that takes back has no positive ones.",
+        "zh": "此行金额有正有负。冲正行的金额不得为正，请核对。",
     },
     "superseded": {
         "en": "A later delivery holds other values for this key. Dismiss this row.",

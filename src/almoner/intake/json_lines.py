@@ -152,7 +152,7 @@ def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object_once
+    object_pairs_hook=_object_once, parse_float=str
 )  # `json.loads` with a hook makes one for each text
 
 

@@ -68,6 +68,7 @@ class DeliveryReceipt:
     rows_duplicate: int
     rows_quarantined: int
     faults: int
+    rows_withdrawn: int = 0  # facts that it took back; not among the rows read
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
     columns_left_out: tuple[str, ...] = ()  # not in the file; corrected rows keep their values
@@ -81,7 +82,7 @@ Noted = Callable[
     [WritingOutcome | None, DeliveryReceipt], None
 ]  # called in the transaction; None: it brought a watermark only
 RETRIED = "quarantine"  # in place of a file's name, for rows that went in after a retry
-_STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:13])
+_STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:14])
 _COUNTS = _STORED[6:]
 
 
@@ -299,6 +300,7 @@ def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
         "rows_duplicate": outcome.staged.duplicates,
         "rows_quarantined": sink.rows,
         "faults": sink.rules.total(),
+        "rows_withdrawn": outcome.withdrawn,
         "rules": dict(sink.rules),
     }
 

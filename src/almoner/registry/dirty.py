@@ -75,12 +75,20 @@ class DirtyHouseholds:
         self._found: dict[str, list[pa.Table]] = {"household_id": [], "person_id": []}
 
     def add(
-        self, feed: Feed, matched: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False
+        self,
+        feed: Feed,
+        matched: str,
+        *,
+        corrected: bool,
+        withdrawn: bool = False,
+        everybody: bool = False,
+        closed: str = "",
     ) -> None:
         """Add the households of a feed's rows that were written or `withdrawn`.
 
         The table `matched` says what was known before. `corrected`: some rows replaced others. `everybody`:
         the rows are so many that everybody is assessed; only households with closed rows are then collected.
+        `closed`: a table of further facts that were taken back, with their rowids as `old`.
         """
         self._everybody |= everybody or feed.shared
         columns = fact_columns(feed)
@@ -105,7 +113,12 @@ class DirtyHouseholds:
                 SELECT old FROM {matched} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"}
               )
             """
-        selects = ((new, not withdrawn and not everybody), (old, corrected))
+        taken_back = f"""
+            SELECT DISTINCT {column} AS subject, true AS closed
+            FROM {fact_table(feed)}
+            WHERE {column} IS NOT NULL AND rowid IN (SELECT old FROM {closed})
+            """
+        selects = ((new, not withdrawn and not everybody), (old, corrected), (taken_back, bool(closed)))
         self._found[column] += [self._engine.table(sql) for sql, wanted in selects if wanted]
 
     def write(self, register: Feed) -> None:
@@ -148,7 +161,7 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
     def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
         if receipt.moved:
             note_moved(engine, feed.id)
-        changed = receipt.rows_new + receipt.rows_corrected
+        changed = receipt.rows_new + receipt.rows_corrected + receipt.rows_withdrawn
         if outcome and changed:
             dirty_households = DirtyHouseholds(engine)
             dirty_households.add(
@@ -156,6 +169,7 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
                 outcome.staged.matched,
                 corrected=receipt.rows_corrected > 0,
                 everybody=changed > MOST_DIRTY,
+                closed=outcome.closed,
             )
             dirty_households.write(register)
 

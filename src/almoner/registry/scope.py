@@ -9,9 +9,8 @@ from types import MappingProxyType
 from almoner.engines.base import Engine, quote
 from almoner.policy.model.feeds import Feed, Role
 from almoner.registry import completeness
+from almoner.registry.living import Absent, alive, dead
 from almoner.registry.schema import fact_columns, fact_table
-
-Absent = Mapping[str, frozenset[str]]  # by feed, the columns that the facts do not have
 
 SCOPE_TABLE = "scope_household"
 _INLINE_HOUSEHOLDS = 50  # at most so many ids are literals in the views, by which the engine skips blocks
@@ -22,17 +21,24 @@ def scope_views(
     known_at: dt.datetime,
     households: Sequence[int] | None,
     absent: Absent = MappingProxyType({}),
+    *,
+    day: dt.date | None = None,
 ) -> dict[str, str]:
     """SELECTs by view name: `member`, every feed, and `feed` with the watermarks.
 
     With `households`, feeds of persons and households have only their rows, and shared feeds stay whole. The
     caller then registers the table `scope_household(household_id BIGINT)` with the same ids while the views
     are in use. Columns that are `absent` from the facts (`schema.absent`) are null, and a feed without a
-    table is empty.
+    table is empty. The register's view leaves out whoever had died by `day` (None: the day of `known_at`);
+    `member` has them, because what they earned belongs to their household.
     """
     chosen = _chosen(households)
     members = {"member": _members(feeds, known_at, chosen, absent)}
     views = {feed.id: _facts(feed, known_at, chosen, absent) for feed in feeds.values()}
+    gone = dead(feeds, _known(known_at), day or known_at.date(), absent)
+    for feed in feeds.values():
+        if feed.membership and feed.with_role(Role.RESIDENT_ID) and not _is_missing(feed, absent):
+            views[feed.id] += alive(gone)
     return members | views | {"feed": _feeds(feeds, known_at)}
 
 
@@ -64,6 +70,12 @@ def within(views: Mapping[str, str], feeds: Mapping[str, Feed], households: str)
         elif "person_id" in columns:
             narrowed[feed.id] = f"SELECT * FROM ({views[feed.id]}) WHERE {persons}"
     return narrowed
+
+
+def everywhere(feeds: Mapping[str, Feed], known_at: dt.datetime, day: dt.date) -> str:
+    """A SELECT of the register's view of everybody, whatever scope is open."""
+    register = next(f for f in feeds.values() if f.membership)
+    return f"{_facts(register, known_at, None)}{alive(dead(feeds, _known(known_at), day))}"
 
 
 def persons_without_household(engine: Engine, feeds: Mapping[str, Feed], known_at: dt.datetime) -> int:
@@ -98,7 +110,7 @@ def _facts(
     names = ", ".join(
         f"NULL::{kind} AS {quote(c)}" if c in missing else quote(c) for c, kind in columns.items()
     )
-    if missing >= columns.keys():
+    if _is_missing(feed, absent):
         return f"SELECT {names} LIMIT 0"
     select = f"SELECT {names} FROM {fact_table(feed)} WHERE {_known(known_at)}"
     if chosen is None or feed.shared:
@@ -108,6 +120,10 @@ def _facts(
     if "person_id" in columns:
         return f"{select} AND person_id IN (SELECT person_id FROM member)"
     return select
+
+
+def _is_missing(feed: Feed, absent: Absent) -> bool:
+    return absent.get(feed.id, frozenset()) >= fact_columns(feed).keys()
 
 
 def _members(

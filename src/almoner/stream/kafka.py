@@ -186,7 +186,7 @@ class Topics:
         return events
 
     def _event(self, message: Message, today: dt.date) -> Event:
-        attributes = json.loads(message.value() or b"")
+        attributes = json.loads(message.value() or b"", parse_float=str)  # codes stay as written
         if not isinstance(attributes, dict):
             raise EventRefused("", "An event is one JSON object.")
         event = read(attributes, today)

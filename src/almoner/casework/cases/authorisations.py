@@ -68,10 +68,7 @@ def words_of(authorisation: Authorisation) -> list[Word]:
     """The persons who are asked, in the order of the household's members."""
     members = {person.person_id: person for person in people(authorisation.case.household_id)}
     said = last_words(authorisation)
-    return [
-        Word(members.get(key, Person(key, None, None, None, None)), said.get(key))
-        for key in authorisation.asked
-    ]
+    return [Word(members.get(key, Person(person_id=key)), said.get(key)) for key in authorisation.asked]
 
 
 def last_words(authorisation: Authorisation) -> dict[int, Consent]:

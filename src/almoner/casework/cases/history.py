@@ -233,6 +233,14 @@ def _withdrawn(data: Data) -> str:
     return _("The records no longer support %(name)s. A person's decision stays as it is.") % data
 
 
+def _empty(data: Data) -> str:
+    if data["case"]:
+        return _("Nobody lives in this household any more; its members belong to case %(case)s.") % data
+    if data["visits"]:
+        return _("Nobody lives in this household any more. The planned visit is called off.")
+    return _("Nobody lives in this household any more. A person decides what follows.")
+
+
 def _dismissed(data: Data) -> str:
     return _("Dismissed: %(reason)s.") % {"reason": DismissalReason(data["outcome"]).label}
 
@@ -268,6 +276,11 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
         "Evidence withdrawn: the records no longer give a reason for this case. A person decides what"
         " follows."
     ),
+    EventKind.MEMBER_DIED: lambda data: (
+        _("A member has died on %(day)s, as the register of deaths says.") % {"day": words.day(data["day"])}
+    ),
+    EventKind.MEMBER_ALIVE: lambda _data: _("The register of deaths has taken back that a member had died."),
+    EventKind.HOUSEHOLD_EMPTY: _empty,
     EventKind.PROPOSAL_RAISED: _proposed,
     EventKind.PROPOSAL_CHANGED: _amended,
     EventKind.PROPOSAL_CLEARED: _withdrawn,

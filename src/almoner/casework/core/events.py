@@ -69,6 +69,21 @@ class EvidenceWithdrawn(TypedDict):
     kind: Literal[K.EVIDENCE_WITHDRAWN]
 
 
+class MembersChanged(TypedDict):
+    """`day` is the day of death; empty where a death was taken back."""
+
+    kind: Literal[K.MEMBER_DIED, K.MEMBER_ALIVE]
+    day: str
+
+
+class HouseholdEmpty(TypedDict):
+    """`visits` were called off; `case` is the open case of the household to which the members belong now."""
+
+    kind: Literal[K.HOUSEHOLD_EMPTY]
+    visits: int
+    case: str
+
+
 class ProposalRaised(Found):
     """`amount` is in `unit`; both are None for a question to a person."""
 
@@ -330,6 +345,8 @@ CycleEvent = (
     | SignalChanged
     | SignalCleared
     | EvidenceWithdrawn
+    | MembersChanged
+    | HouseholdEmpty
     | ProposalRaised
     | ProposalChanged
     | ProposalCleared

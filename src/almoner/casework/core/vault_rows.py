@@ -5,16 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from almoner.casework.core.batches import batched
 from almoner.casework.models import HouseholdMember, Identity
-from almoner.casework.models.among import IdSet
 from almoner.registry.vault import SealedIdentity, Vault, open_vault
 
 COLUMNS = SealedIdentity._fields
@@ -71,37 +69,44 @@ def _upsert() -> str:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """One resident in clear. Callers that show one must record it (`almoner.casework.core.audit.looked`)."""
 
     person_id: int
-    number: str | None
-    name: str | None
-    phone: str | None
-    address: str | None
+    number: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    died_on: dt.date | None = None
 
     def __repr__(self) -> str:
         return f"Person({self.person_id})"  # no personal data: a repr ends up in logs
 
 
-def people(household_id: int, fields: Collection[str] = CLEAR) -> list[Person]:
-    """The members of a household that has a case, ordered by person id, with `fields` decrypted.
+def people(household_id: int, fields: Collection[str] = CLEAR, *, dead: bool = False) -> list[Person]:
+    """The living members of a household that has a case, ordered by person id, with `fields` decrypted.
 
-    Other fields are None. Raises VaultError without the key.
+    Those who died are given too with `dead`, or where nobody lives any more. Other fields are None. Raises
+    VaultError without the key.
     """
-    members = (
-        HouseholdMember.objects.filter(household_id=household_id).order_by("person_id").values("person_id")
-    )
+    members = HouseholdMember.objects.filter(household_id=household_id).order_by("person_id")
+    days = dict(members.values_list("person_id", "died_on"))
+    if not dead and None in days.values():
+        days = {person: day for person, day in days.items() if day is None}
     vault = opened_vault(str(settings.VAULT_KEY))
-    rows = Identity.objects.filter(person_id__in=members).order_by("person_id")
-    return [_open(vault, row, fields) for row in rows]
+    rows = Identity.objects.filter(person_id__in=list(days)).order_by("person_id")
+    return [replace(_open(vault, row, fields), died_on=days[row.person_id]) for row in rows]
 
 
 def people_of(households: Iterable[int]) -> dict[int, list[Person]]:
-    """The members of several households in clear, by household id; two queries. Raises VaultError without
-    the key."""
-    members = list(HouseholdMember.objects.filter(household_id__in=set(households)).order_by("person_id"))
+    """The living members of several households in clear, by household id; two queries.
+
+    Raises VaultError without the key.
+    """
+    members = list(
+        HouseholdMember.objects.filter(household_id__in=set(households), died_on=None).order_by("person_id")
+    )
     vault = opened_vault(str(settings.VAULT_KEY))
     rows = Identity.objects.filter(person_id__in=[member.person_id for member in members])
     found = {row.person_id: _open(vault, row) for row in rows}
@@ -120,27 +125,7 @@ def opened_vault(path: str) -> Vault:
 
 def _open(vault: Vault, row: Identity, fields: Collection[str] = CLEAR) -> Person:
     """Decrypt `fields` only; all other fields stay None."""
-    opened = (vault.open(row.person_id, f, getattr(row, f)) if f in fields else None for f in CLEAR)
-    return Person(row.person_id, *opened)
-
-
-def sync_members(rows: Iterable[tuple[int, int, dt.date]]) -> None:
-    """Replace the members of each household in `rows`; a row is (household_id, person_id, as_of).
-
-    Households whose members have not changed are not written.
-    """
-    delivered: dict[int, set[tuple[int, dt.date]]] = {}
-    for household, person, as_of in rows:
-        delivered.setdefault(household, set()).add((person, as_of))
-    insert = (
-        f"INSERT INTO {HouseholdMember._meta.db_table} (household_id, person_id, as_of) VALUES (%s, %s, %s)"
+    number, name, phone, address = (
+        vault.open(row.person_id, f, getattr(row, f)) if f in fields else None for f in CLEAR
     )
-    with transaction.atomic(), connection.cursor() as cursor:
-        for some in batched(delivered, 5_000):
-            known: dict[int, set[tuple[int, dt.date]]] = {}
-            members = HouseholdMember.objects.filter(household_id__among=IdSet(some))
-            for household, person, as_of in members.values_list("household_id", "person_id", "as_of"):
-                known.setdefault(household, set()).add((person, as_of))
-            changed = [household for household in some if known.get(household) != delivered[household]]
-            HouseholdMember.objects.filter(household_id__among=IdSet(changed)).delete()
-            cursor.executemany(insert, [(h, *member) for h in changed for member in sorted(delivered[h])])
+    return Person(person_id=row.person_id, number=number, name=name, phone=phone, address=address)

@@ -47,6 +47,7 @@ class HouseholdMember(models.Model):
     household_id = models.BigIntegerField()
     person_id = models.BigIntegerField()
     as_of = models.DateField()
+    died_on = models.DateField(null=True)  # as the feed of deaths says
 
     class Meta:
         constraints: ClassVar = [

@@ -149,7 +149,7 @@ def _kept(fact: NoticedFact) -> dict[str, Any]:
 def subjects(grievance: Grievance) -> list[Person]:
     """The persons whose record a correction is about, so that the department can find it."""
     subject = grievance.fact["person"]
-    found = [p for p in people(grievance.case.household_id) if subject in {None, p.person_id}]
+    found = [p for p in people(grievance.case.household_id, dead=True) if subject in {None, p.person_id}]
     found += people(grievance.other.household_id) if grievance.other else []
     return [replace(person, phone=None, address=None) for person in found]
 

@@ -37,6 +37,7 @@ from almoner.casework.models import (
 )
 from almoner.casework.models.people import INDEXED
 from almoner.casework.residents.corrections import IDENTIFIED, register
+from almoner.intake.spelling import respell
 from almoner.policy.model.feeds import Role
 from almoner.policy.model.identifiers import Identifier
 from almoner.registry.numbers import check_numbers
@@ -88,8 +89,8 @@ def take(by: User, data: Mapping[str, Any]) -> WalkIn:
 def _number(found: FeedState, typed: str) -> str:
     """The identity number in its canonical form."""
     of = next((f for f in found.fields if f["role"] == IDENTIFIED), None)
-    typed = typed.strip()
-    if of is None or not typed or len(typed) > LONGEST:
+    typed = respell(typed, capitals=True) if len(typed) <= LONGEST else ""
+    if of is None or not typed:
         raise Refused(_("Type the whole identity number."))
     verdicts = check_numbers(Identifier.from_stored(of.get("identifier")), [typed])
     if any(verdict.rule for verdict in verdicts):

@@ -5,6 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Member(NamedTuple):
+    """A member of a household since `as_of`; `died_on` as the feed of deaths says, None while alive."""
+
+    household_id: int
+    person_id: int
+    as_of: dt.date
+    died_on: dt.date | None = None
 
 
 @dataclass(frozen=True)
@@ -12,12 +22,12 @@ class Seen:
     """The households that a cycle assessed.
 
     `households` is None for all of them. `evidence_lost` are households with a finding for which there is no
-    data any more. A row of `members` is (household, person, since).
+    data any more. `members` are those of the households that have a case.
     """
 
     households: Sequence[int] | None
     evidence_lost: Sequence[int]
-    members: Sequence[tuple[int, int, dt.date]]
+    members: Sequence[Member]
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def sheet(request: HttpRequest, reference: str) -> HttpResponse:
         "case": found,
         "area": Areas().name(found.area),
         "clock": clock(found, dt.datetime.now()),
-        "people": people(found.household_id),
+        "people": people(found.household_id, dead=True),
         "reasons": [present.reason(signal) for signal in signals],
         "proposals": [
             p
@@ -134,7 +134,7 @@ def _page(request: HttpRequest, found: Case) -> dict[str, Any]:
     now = dt.datetime.now()
     present = Presenter()
     can = workflow.possible(found, request.user)  # type: ignore[arg-type]
-    members = people(found.household_id)
+    members = people(found.household_id, dead=True)
     signals = found.signals.order_by("urgency_hours", "due_at", "id")
     reasons = [(present.reason(signal), signal.cleared_on) for signal in signals]
     return {

@@ -12,6 +12,7 @@ from almoner.policy.model.terms import Words
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
 Absent = Literal["keep", "empty"]
+Negative = Literal["refused", "counts", "reverses"]
 
 
 class Role(StrEnum):
@@ -32,6 +33,9 @@ class Role(StrEnum):
 VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
 CODE_ROLES = frozenset({Role.RESIDENT_ID, Role.HOUSEHOLD, Role.AREA, Role.PARENT_AREA})
 SPELLINGS = ("code", "text")
+PLACEHOLDERS = (  # what programs write where there is nothing, and people a zero or a dash
+    *("0", "-", "null", "none", "nil", "nan", "n/a", "undefined"),
+)
 IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
 
 
@@ -56,10 +60,14 @@ class Property:
     spelling: str | None = None  # one of SPELLINGS; None: a code by its role, or as part of the key
     length: int | None = None  # of every code, in signs
     padding: str | None = None  # the sign that shorter codes are filled up with from the left
-    placeholders: tuple[str, ...] = ()  # what stands for a code that is missing
+    placeholders: tuple[str, ...] = PLACEHOLDERS  # what stands for a code that is missing
     purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
     value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
+    negative: Negative = "refused"  # what a negative amount does; `minimum` and `maximum` are of its size
     at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
+    heads: tuple[str, ...] = ()  # of a register: values of a household's head
+    gone: tuple[str, ...] = ()  # of a register: values of those who live there no longer
+    collective: tuple[str, ...] = ()  # of a register: values of people registered together who are no family
 
     @property
     def is_code(self) -> bool:
@@ -93,7 +101,10 @@ class Feed:
     cadence: Literal["daily", "weekly", "monthly", "yearly", "on_event"]
     shared: bool = False  # a small table without persons that every scope sees whole (areas, calendars)
     membership: bool = False  # the population register: who lives with whom
+    deaths: bool = False  # who is named here has died: no member, not visited, not paid
+    most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
+    reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
     complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
     held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
     volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
@@ -109,10 +120,22 @@ class Feed:
         """The first property with this role; None when there is none."""
         return next((p for p in self.properties if p.role is role), None)
 
+    def marked(
+        self, which: Literal["heads", "gone", "collective"]
+    ) -> tuple[Property, tuple[str, ...]] | None:
+        """The first property that marks values so, with these values; None when none does."""
+        found = ((p, getattr(p, which)) for p in self.properties)
+        return next(((p, values) for p, values in found if values), None)
+
     @property
     def key(self) -> tuple[Property, ...]:
         """The properties that identify a row."""
         return tuple(p for p in self.properties if p.key)
+
+    @property
+    def reversible(self) -> tuple[Property, ...]:
+        """The amounts that a negative row takes back."""
+        return tuple(p for p in self.properties if p.negative == "reverses")
 
     @property
     def event_time(self) -> Property | None:

@@ -10,12 +10,17 @@ from open_data_contract_standard.model import SchemaObject, SchemaProperty
 
 from almoner.policy.document import Path
 from almoner.policy.model.feeds import Property, PropertyType, Role
-from almoner.policy.reading import fitting
+from almoner.policy.reading import contract_register, fitting
 from almoner.policy.reading.contract_codes import CODE_EXTRAS, CodeReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
+from almoner.policy.reading.contract_rows import AmountReader
 from almoner.policy.report import instead
 
-PROPERTY_EXTRAS = CODE_EXTRAS | {"label", "role", "unit", "purposes", "words", "atDesk"}
+PROPERTY_EXTRAS = (
+    CODE_EXTRAS
+    | {"label", "role", "unit", "purposes", "words", "atDesk", "negative"}
+    | frozenset(contract_register.MARKED_VALUES)
+)
 _TYPES = get_args(PropertyType)
 _RESERVED = frozenset({"person_id", "household_id", "known_from", "known_to", "delivery_id"})
 _ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -60,6 +65,10 @@ class ColumnsReader(ContractPart):
         codes = CodeReader(self, extras)
         codes.check(prop.logicalType)
         self._at_desk(extras, _valid_values(prop))
+        AmountReader(self.document, self.context, self.report).check(extras, prop)
+        contract_register.RegisterReader(self.document, self.context, self.report).check_column(
+            extras, _valid_values(prop)
+        )
         if prop.logicalType not in _TYPES:
             self.fault(
                 (*path, "logicalType"),
@@ -144,6 +153,8 @@ def _property(prop: SchemaProperty, extras: Mapping[str, Any], codes: Mapping[st
         purposes=tuple(purposes) if purposes is not None else None,
         value_labels={str(value): words for value, words in (extras.get("words") or {}).items()},
         at_desk=extras.get("atDesk"),
+        negative=extras.get("negative") or "refused",
+        **contract_register.of_column(extras),
         **codes,
     )
 

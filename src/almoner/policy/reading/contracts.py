@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from almoner.policy.document import Path
 from almoner.policy.model.feeds import Feed, Property
+from almoner.policy.reading import contract_register
 from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
+from almoner.policy.reading.contract_register import RegisterReader
 from almoner.policy.reading.contract_rows import ROW_EXTRAS, RowsReader, row_terms
 from almoner.policy.reading.contract_vouching import VOUCHING_EXTRAS, VouchingReader, vouching_terms
 from almoner.policy.reading.feed_rules import FeedRules
@@ -23,7 +25,8 @@ _CADENCES = ("daily", "weekly", "monthly", "yearly", "on_event")
 _DAYS = ("d", "day", "days")  # the standard's ways to write the unit
 _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern", "format"})
 _FEED_EXTRAS = (
-    ROW_EXTRAS
+    contract_register.REGISTER_EXTRAS
+    | ROW_EXTRAS
     | VOUCHING_EXTRAS
     | {
         "label",
@@ -50,17 +53,20 @@ class ContractReader(ContractPart):
         extras = self.extras((), _FEED_EXTRAS)
         self.require(extras, (), ("label", "owner", "sharingClass", "purposes", "legalBasis"))
         self._check_terms(extras)
-        RowsReader(self.document, self.context, self.report).check(extras)
         VouchingReader(self.document, self.context, self.report).check(extras)
+        register = RegisterReader(self.document, self.context, self.report)
+        register.check_feed(extras)
         schema = self._schema(contract)
         properties = (
             ColumnsReader(self.document, self.context, self.report).properties(schema) if schema else ()
         )
+        RowsReader(self.document, self.context, self.report).check(extras, properties)
         cadence = self._cadence(contract)
         feed = None
         if len(self.report) == before and schema is not None:
             feed = _feed(contract, extras, properties, cadence, self._latency(contract))
             FeedRules(self.document, feed, self._where, self.report).check()
+            register.check_whole(feed, ("schema", 0, "properties"))
         return feed if len(self.report) == before else None
 
     def _where(self, column: int, name: str) -> Path:
@@ -216,6 +222,7 @@ def _feed(
         late_after_days=latency,
         shared=bool(values.get("shared")),
         membership=bool(values.get("membership")),
+        **contract_register.of_feed(values),
         **row_terms(values),
         **vouching_terms(values),
     )

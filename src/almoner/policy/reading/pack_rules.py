@@ -31,6 +31,10 @@ def check_feeds(feeds: Mapping[str, Feed | None], shown: Mapping[str, str], repo
     for name in registers[1:]:
         message = f"`{name}` is a second membership feed beside `{registers[0]}`."
         report.add(shown[name], 1, "membership", message, "Mark one feed only.")
+    deaths = sorted(feed.id for feed in feeds.values() if feed is not None and feed.deaths)
+    for name in deaths[1:]:
+        message = f"`{name}` is a second feed of deaths beside `{deaths[0]}`."
+        report.add(shown[name], 1, "deaths", message, "Mark one feed only.")
     for name in feeds.keys() & _OWN_TABLES:
         message = f"`{name}` is a table of Almoner's own."
         report.add(shown[name], 1, "feed-name", message, "Give the feed another name.")
