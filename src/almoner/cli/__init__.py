@@ -40,6 +40,8 @@ COMMANDS = {
     "pack": "policy_files",
     "webhook": "webhooks",
     "quarantine": "quarantine",
+    "feeds": "feeds",
+    "delivery": "delivery",
     "lab": "place",
 }
 
