@@ -38,7 +38,8 @@ def undo(
             raise AlmonerError(f"There is no feed {feed}. Feeds are {', '.join(sorted(inst.pack.feeds))}.")
         undone = undoing.undo(inst.engine, found, who=by or getpass.getuser(), reason=reason, at=now())
     out.print(
-        f"Delivery {undone.delivery_id} ({undone.file}, {undone.received_at}) is undone: {undone.closed:,} rows"
-        f" hold no longer, {undone.reopened:,} hold again. The next run or the worker assesses everybody.",
+        f"Delivery {undone.delivery_id} ({undone.file}, {undone.received_at}) is undone:"
+        f" {undone.closed:,} rows hold no longer, {undone.reopened:,} hold again. The next run"
+        " or the worker assesses everybody.",
         markup=False,
     )

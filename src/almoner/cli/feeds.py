@@ -1,4 +1,4 @@
-"""`almoner feeds`: what each feed is complete for, since when and by which delivery; releases and withdraws."""
+"""`almoner feeds`: what each feed is complete for, since when, by which delivery; releases, withdrawals."""
 
 from __future__ import annotations
 
@@ -74,8 +74,9 @@ def _show(found: list[overview.FeedOverview], as_json: bool) -> None:
         for claim in one.waiting:
             reasons = "; ".join(doubt.sentence for doubt in claim.doubts)
             out.print(
-                f"Delivery {claim.delivery_id} of {one.feed} vouches for nothing: {reasons}. Send a whole file, mend"
-                f" its rows, or release it: `almoner feeds HOME release {one.feed} {claim.delivery_id}`.",
+                f"Delivery {claim.delivery_id} of {one.feed} vouches for nothing: {reasons}. Send a whole"
+                f" file, mend its rows, or release it: `almoner feeds HOME release {one.feed}"
+                f" {claim.delivery_id}`.",
                 style="yellow",
                 markup=False,
             )

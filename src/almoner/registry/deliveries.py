@@ -21,7 +21,7 @@ from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
-from almoner.registry import completeness, schema, sealing, trail, vouching
+from almoner.registry import schema, sealing, trail, vouching
 from almoner.registry.doubts import Doubt
 from almoner.registry.heads import DeliveryHead
 from almoner.registry.quarantine import Sink
@@ -71,6 +71,8 @@ class DeliveryReceipt:
     rows_withdrawn: int = 0  # facts that it took back; not among the rows read
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    unread: tuple[str, ...] = ()  # parts of the file, such as sheets; then it vouches for nothing
+    notes: tuple[str, ...] = ()  # how the file was understood, where that is not plain
     columns_left_out: tuple[str, ...] = ()  # not in the file; corrected rows keep their values
     new_persons: int = 0
     already_taken_in: bool = False
@@ -137,9 +139,10 @@ def take_in(
 ) -> DeliveryReceipt:
     """Read, validate, identify and write one delivery.
 
-    The file that came last for the feed changes nothing when it comes again, unless it is stated to be complete
-    for later days: empty files of two months are the same file. A file that came before others is a correction. `note` is called within the transaction. Raises
-    DeliveryRefused when the file as a whole cannot be taken in; then nothing has changed.
+    The file that came last for the feed changes nothing when it comes again, unless it is stated to be
+    complete for later days: empty files of two months are the same file. A file that came before others is a
+    correction. `note` is called within the transaction. Raises DeliveryRefused when the file as a whole
+    cannot be taken in; then nothing has changed.
     """
     feed = feed_to_fill(pack_feeds, delivery.feed)
     digest = fingerprint(delivery.file)
@@ -159,6 +162,9 @@ def take_in(
         rows_stated=delivery.rows,
     )
     if taken:
+        unread = _unread(delivery.file, feed)
+        if unread:
+            return replace(taken, unread=unread)
         with engine.transaction():
             log = DeliveryLog(engine)
             receipt = move_watermark_only(engine, log, head)
@@ -169,13 +175,19 @@ def take_in(
     sealing.discard_orphans(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
+        if reading.unread:
+            head = replace(head, unread=tuple(reading.unread))
         missing: dict[str, None] = {}
         slices = _seen(reading.slices, feed, missing)
         receipt = take_rows(engine, vault, store, log, head, slices, note)
         log.write()
         clean_up(engine, feed)
         return replace(
-            receipt, unknown_columns=tuple(reading.unknown_columns), columns_left_out=tuple(missing)
+            receipt,
+            unknown_columns=tuple(reading.unknown_columns),
+            columns_left_out=tuple(missing),
+            unread=tuple(reading.unread),
+            notes=tuple(reading.notes),
         )
 
 
@@ -253,20 +265,6 @@ def last_received(engine: Engine, feed: str | None = None) -> dt.datetime | None
         f"SELECT max(received_at) FROM registry.delivery WHERE feed = $feed AND {trail.NOT_UNDONE}",
         {"feed": feed},
     )
-
-
-def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
-    """By feed: the last complete day, the latest delivery, and the rows read and quarantined."""
-    rows = engine.rows(
-        """
-        SELECT feed, max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
-        FROM registry.delivery
-        GROUP BY feed
-        ORDER BY feed
-        """
-    )
-    through = completeness.watermarks(engine)
-    return [(feed, through.get(feed), at, read, held) for feed, at, read, held in rows]
 
 
 def _head(
@@ -352,6 +350,11 @@ def _taken(engine: Engine, feed: Feed, digest: str, received_at: dt.datetime) ->
     )
 
 
+def _unread(file: Path, feed: Feed) -> tuple[str, ...]:
+    with open_delivery(file, feed) as reading:
+        return tuple(reading.unread)
+
+
 def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:
     through = delivery.complete_through
     return (
@@ -379,8 +382,8 @@ def _refuse_damaged(delivery: Delivery, digest: str) -> None:
     through, received = delivery.complete_through, delivery.received_at.date()
     if through is not None and through > received:
         raise DeliveryRefused(
-            f"{delivery.file.name} is stated to be complete through {through}, but it was received on {received}:"
-            " nobody knows days to come. Correct the day and send it again."
+            f"{delivery.file.name} is stated to be complete through {through}, but it was received on"
+            f" {received}: nobody knows days to come. Correct the day and send it again."
         )
 
 

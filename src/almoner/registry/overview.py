@@ -60,6 +60,20 @@ def of_feeds(engine: Engine) -> list[FeedOverview]:
     return found
 
 
+def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
+    """By feed: the last complete day, the latest delivery, and the rows read and quarantined."""
+    rows = engine.rows(
+        """
+        SELECT feed, max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
+        FROM registry.delivery
+        GROUP BY feed
+        ORDER BY feed
+        """
+    )
+    through = completeness.watermarks(engine)
+    return [(feed, through.get(feed), at, read, held) for feed, at, read, held in rows]
+
+
 _REACHED = f"""
     SELECT c.feed, c.part, c.delivery_id, d.file, d.received_at
     FROM {completeness.TABLE} c

@@ -27,7 +27,8 @@ def release(
     found = [claim for claim in vouching.waiting(engine, feed) if claim.delivery_id == delivery_id]
     if not found:
         raise AlmonerError(
-            f"Nothing of delivery {delivery_id} of {feed} waits for a release. `almoner feeds` lists what does."
+            f"Nothing of delivery {delivery_id} of {feed} waits for a release. `almoner feeds`"
+            " lists what does."
         )
     with engine.transaction():
         _vouch(engine, found, delivery_id, at)

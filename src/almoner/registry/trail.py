@@ -10,7 +10,9 @@ from almoner.engines.base import Engine
 
 Act = Literal["release", "withdraw", "undo"]
 TRAIL = "registry.feed_trail"
-NOT_UNDONE = f"delivery_id NOT IN (SELECT delivery_id FROM {TRAIL} WHERE act = 'undo' AND delivery_id IS NOT NULL)"  # of a delivery
+NOT_UNDONE = (  # of a delivery
+    f"delivery_id NOT IN (SELECT delivery_id FROM {TRAIL} WHERE act = 'undo' AND delivery_id IS NOT NULL)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +37,10 @@ def add(engine: Engine, step: Step) -> None:
 
 def steps(engine: Engine, feed: str | None = None) -> list[Step]:
     """All steps, the latest first; of one feed or of all."""
+    names = ("done_at", "who", "act", "feed", "delivery_id", "through", "reason")
     only = " WHERE feed = $feed" if feed else ""
     rows = engine.rows(
-        f"SELECT done_at, who, act, feed, delivery_id, through, reason FROM {TRAIL}{only} ORDER BY done_at DESC",
+        f"SELECT {', '.join(names)} FROM {TRAIL}{only} ORDER BY done_at DESC",
         {"feed": feed} if feed else None,
     )
-    names = ("done_at", "who", "act", "feed", "delivery_id", "through", "reason")
     return [Step(**dict(zip(names, row, strict=True))) for row in rows]

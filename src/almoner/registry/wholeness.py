@@ -49,8 +49,8 @@ def _by_contract(feed: Feed, read: int) -> Iterator[Doubt]:
 
 
 def _since_last(engine: Engine, feed: Feed, read: int, held_back: int) -> tuple[int, int]:
-    """Rows of a stream since its feed was last vouched for, with those of this slice. A slice has few rows, so
-    that one bad row would be a large share of it."""
+    """Rows of a stream since its feed was last vouched for, with those of this slice. One bad row is a
+    large share of a slice."""
     last = f"""
         SELECT coalesce(max(delivery_id), 0) FROM {completeness.TABLE} WHERE feed = $feed
         """
@@ -100,7 +100,7 @@ def _usual(
     known: Sequence[CompleteDays],
     counts: Mapping[dt.date, int],
 ) -> float | None:
-    """The usual rows of a period: the median of the complete ones before; fewer, where the same season had."""
+    """The usual rows of a period: the median of the complete ones before; fewer, where its season had."""
     first = min(counts, default=period)
 
     def complete(one: dt.date) -> bool:
