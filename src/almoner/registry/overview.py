@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from almoner.engines.base import Engine
 from almoner.registry import completeness, trail, vouching
 from almoner.registry.completeness import CompleteDays
-from almoner.registry.trail import Step
+from almoner.registry.trail import TrailStep
 from almoner.registry.vouching import Waiting
 
 
@@ -28,7 +28,7 @@ class FeedOverview:
     received_at: dt.datetime | None = None
     holes: tuple[CompleteDays, ...] = ()
     waiting: tuple[Waiting, ...] = ()
-    trail: tuple[Step, ...] = ()
+    trail: tuple[TrailStep, ...] = ()
 
 
 def of_feeds(engine: Engine) -> list[FeedOverview]:

@@ -10,7 +10,7 @@ from almoner.errors import AlmonerError
 from almoner.policy.model.feeds import Feed
 from almoner.registry import completeness, dirty, trail, vouching
 from almoner.registry.completeness import TABLE, CompleteDays
-from almoner.registry.trail import Step
+from almoner.registry.trail import TrailStep
 from almoner.registry.vouching import Waiting
 
 _OPEN = "known_to = 'infinity'::TIMESTAMP"
@@ -34,7 +34,7 @@ def release(
         _vouch(engine, found, delivery_id, at)
         trail.add(
             engine,
-            Step(done_at=at, who=who, act="release", feed=feed, delivery_id=delivery_id, reason=reason),
+            TrailStep(done_at=at, who=who, act="release", feed=feed, delivery_id=delivery_id, reason=reason),
         )
     return found
 
@@ -48,14 +48,14 @@ def withdraw(
     _demand(reason)
     before = completeness.watermarks(engine).get(feed)
     if before is None or before <= through:
-        told = f"complete through {before}" if before else "not complete for any day"
-        raise AlmonerError(f"{feed} is {told}: there is nothing after {through} to take back.")
+        known = f"complete through {before}" if before else "not complete for any day"
+        raise AlmonerError(f"{feed} is {known}: there is nothing after {through} to take back.")
     with engine.transaction():
         close_periods(engine, f"feed = $feed AND through > DATE '{through}'", {"feed": feed}, at, through)
         dirty.note_moved(engine, feed)
         dirty.mark_all(engine)
         trail.add(
-            engine, Step(done_at=at, who=who, act="withdraw", feed=feed, through=through, reason=reason)
+            engine, TrailStep(done_at=at, who=who, act="withdraw", feed=feed, through=through, reason=reason)
         )
     return before
 

@@ -16,7 +16,7 @@ NOT_UNDONE = (  # of a delivery
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class TrailStep:
     """One act of a person on a feed. `delivery_id` or `through` says what it was about."""
 
     done_at: dt.datetime
@@ -28,14 +28,14 @@ class Step:
     reason: str = ""
 
 
-def add(engine: Engine, step: Step) -> None:
+def add(engine: Engine, step: TrailStep) -> None:
     """Add a step, within the caller's transaction."""
     names = ", ".join(asdict(step))
     values = ", ".join(f"${name}" for name in asdict(step))
     engine.execute(f"INSERT INTO {TRAIL} ({names}) VALUES ({values})", asdict(step))
 
 
-def steps(engine: Engine, feed: str | None = None) -> list[Step]:
+def steps(engine: Engine, feed: str | None = None) -> list[TrailStep]:
     """All steps, the latest first; of one feed or of all."""
     names = ("done_at", "who", "act", "feed", "delivery_id", "through", "reason")
     only = " WHERE feed = $feed" if feed else ""
@@ -43,4 +43,4 @@ def steps(engine: Engine, feed: str | None = None) -> list[Step]:
         f"SELECT {', '.join(names)} FROM {TRAIL}{only} ORDER BY done_at DESC",
         {"feed": feed} if feed else None,
     )
-    return [Step(**dict(zip(names, row, strict=True))) for row in rows]
+    return [TrailStep(**dict(zip(names, row, strict=True))) for row in rows]

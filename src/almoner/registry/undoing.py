@@ -14,7 +14,7 @@ from almoner.errors import AlmonerError
 from almoner.policy.model.feeds import Feed
 from almoner.registry import dirty, releasing, trail, vouching
 from almoner.registry.schema import fact_columns, fact_table
-from almoner.registry.trail import Step
+from almoner.registry.trail import TrailStep
 
 EVENTS = "events"  # in place of a file's name
 
@@ -73,7 +73,7 @@ def undo(engine: Engine, feed: Feed, *, who: str, reason: str, at: dt.datetime) 
             """,
             {"at": at, "id": delivery_id},
         )
-        step = Step(
+        step = TrailStep(
             done_at=at, who=who, act="undo", feed=feed.id, delivery_id=delivery_id, reason=reason.strip()
         )
         trail.add(engine, step)
