@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from almoner.errors import DeliveryRefused
 from almoner.policy.model.feeds import Feed
 from almoner.registry import completeness, vouching
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
+from almoner.registry.heads import Stated
 from feeds import FEEDS, METERS, WAGES, Place, number, write_csv
 
 NAMES = ["resident_no", "month", "employer_code", "wage"]
@@ -35,18 +37,22 @@ def through(place: Place, feed: str = "wages") -> str:
 
 
 def take(
-    place: Place, table: list[list[object]], at: str, stated: str | None = None, **more: object
+    place: Place, table: list[list[object]], at: str, stated: str | None = None, **more: Any
 ) -> DeliveryReceipt:
     file = write_csv(place.folder / f"wages-{at}-{len(table)}.csv", NAMES, table)
     delivery = Delivery(
-        file, "wages", dt.datetime.fromisoformat(f"{at}T08:00:00"), day(stated) if stated else None
+        file,
+        "wages",
+        dt.datetime.fromisoformat(f"{at}T08:00:00"),
+        day(stated) if stated else None,
+        Stated(**more),
     )
     return take_in(
         place.engine,
         place.vault,
         place.store,
         place.feeds,
-        replace(delivery, **more),  # type: ignore[arg-type]
+        delivery,
     )
 
 

@@ -15,6 +15,7 @@ from almoner.home import now
 from almoner.installation.opening import Installation
 from almoner.progress import progress
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
+from almoner.registry.heads import Stated
 from almoner.stream.slice_failures import ends_engine, is_of_disk
 
 MANIFEST = "manifest.json"
@@ -59,9 +60,11 @@ def _of_entry(folder: Path, entry: Mapping[str, Any]) -> Delivery:
         entry["feed"],
         dt.datetime.fromisoformat(entry["received_at"]),
         day("complete_through"),
-        day("complete_since"),
-        None if entry.get("rows") is None else int(entry["rows"]),
-        entry.get("sha256"),
+        Stated(
+            day("complete_since"),
+            None if entry.get("rows") is None else int(entry["rows"]),
+            entry.get("sha256"),
+        ),
     )
 
 

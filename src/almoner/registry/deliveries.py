@@ -21,9 +21,9 @@ from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
-from almoner.registry import schema, sealing, trail, vouching
+from almoner.registry import completeness, schema, sealing, trail, vouching
 from almoner.registry.doubts import Doubt
-from almoner.registry.heads import DeliveryHead
+from almoner.registry.heads import DeliveryHead, Stated
 from almoner.registry.quarantine import Sink
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
@@ -35,16 +35,14 @@ class Delivery:
     """A file of a feed.
 
     `complete_through` is the last day for which the department says it is complete; None: it follows from the
-    rows. `complete_since` is the first day that the file is about; None: likewise (see `claims`).
+    rows (see `claims`).
     """
 
     file: Path
     feed: str
     received_at: dt.datetime
     complete_through: dt.date | None = None
-    complete_since: dt.date | None = None
-    rows: int | None = None  # how many there should be, as a manifest or a marker says
-    sha256: str | None = None  # of the whole file, likewise
+    stated: Stated = Stated()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +147,7 @@ def take_in(
     _refuse_damaged(delivery, digest)
     schema.ensure(engine, pack_feeds)
     taken = _taken(engine, feed, digest, delivery.received_at)
-    if taken and not _completes_later_days(delivery, taken):
+    if taken and not _completes_later_days(engine, delivery, taken):
         return taken
     _refuse_out_of_order(engine, delivery)
     head = DeliveryHead(
@@ -158,8 +156,8 @@ def take_in(
         sha256=digest,
         received_at=delivery.received_at,
         complete_through=delivery.complete_through,
-        complete_since=delivery.complete_since,
-        rows_stated=delivery.rows,
+        complete_since=delivery.stated.complete_since,
+        rows_stated=delivery.stated.rows,
     )
     if taken:
         unread = _unread(delivery.file, feed)
@@ -355,13 +353,11 @@ def _unread(file: Path, feed: Feed) -> tuple[str, ...]:
         return tuple(reading.unread)
 
 
-def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:
-    through = delivery.complete_through
-    return (
-        not taken.doubts
-        and through is not None
-        and (taken.complete_through is None or through > taken.complete_through)
-    )
+def _completes_later_days(engine: Engine, delivery: Delivery, taken: DeliveryReceipt) -> bool:
+    if taken.doubts or delivery.complete_through is None:
+        return False
+    reached = completeness.watermarks(engine).get(delivery.feed)
+    return reached is None or delivery.complete_through > reached
 
 
 def move_watermark_only(engine: Engine, log: DeliveryLog, head: DeliveryHead) -> DeliveryReceipt:
@@ -374,10 +370,11 @@ def move_watermark_only(engine: Engine, log: DeliveryLog, head: DeliveryHead) ->
 
 def _refuse_damaged(delivery: Delivery, digest: str) -> None:
     """Refuse a file that is not the one that was sent, or that is stated to be complete for days to come."""
-    if delivery.sha256 and delivery.sha256.strip().lower() != digest:
+    stated = (delivery.stated.sha256 or "").strip()
+    if stated and stated.lower() != digest:
         raise DeliveryRefused(
             f"{delivery.file.name} is not the file that was sent: its SHA-256 begins with {digest[:12]}, the"
-            f" stated one with {delivery.sha256.strip()[:12]}. Send it again."
+            f" stated one with {stated[:12]}. Send it again."
         )
     through, received = delivery.complete_through, delivery.received_at.date()
     if through is not None and through > received:

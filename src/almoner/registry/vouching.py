@@ -97,7 +97,7 @@ def doubts_of(engine: Engine, delivery_id: int) -> tuple[Doubt, ...]:
     return tuple(Doubt(*row) for row in engine.rows(sql, {"id": delivery_id}))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Waiting:
     """A claim that waits for a person, or for a whole delivery of the same days."""
 
@@ -125,9 +125,10 @@ def waiting(engine: Engine, feed: str | None = None) -> list[Waiting]:
     for delivery_id, name, part, since, through, stated, *doubt in rows:
         key = (delivery_id, name, part, CompleteDays(since, through), stated)
         found.setdefault(key, []).append(Doubt(*doubt))
+    names = ("delivery_id", "feed", "part", "days", "stated")
     known = completeness.runs(engine, feed=feed) if found else {}
     return [
-        Waiting(*key, tuple(doubts))
+        Waiting(**dict(zip(names, key, strict=True)), doubts=tuple(doubts))  # type: ignore[arg-type]
         for key, doubts in found.items()
         if not completeness.covers(known.get(key[1], {}).get(key[2], ()), key[3])
     ]

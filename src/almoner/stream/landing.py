@@ -25,6 +25,7 @@ from almoner.errors import DeliveryRefused, HomeError, VaultError
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, last_received, take_in
+from almoner.registry.heads import Stated
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.stream import landing_tries
 from almoner.stream.log import log_line
@@ -163,7 +164,7 @@ class Landing:
         note = dirty.noting(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
         marked = _marked(file)
         delivery = Delivery(
-            file, feed, received, marked.complete_through, rows=marked.rows, sha256=marked.sha256
+            file, feed, received, marked.complete_through, Stated(rows=marked.rows, sha256=marked.sha256)
         )
         return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)
 
