@@ -42,7 +42,7 @@ class Delivery:
     feed: str
     received_at: dt.datetime
     complete_through: dt.date | None = None
-    stated: Stated = Stated()
+    stated: Stated = field(default_factory=Stated)
 
 
 @dataclass(frozen=True, kw_only=True)
