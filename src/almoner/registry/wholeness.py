@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from almoner.engines.base import Engine, quote
+from almoner.errors import DeliveryRefused
 from almoner.policy.model.feeds import Feed
 from almoner.registry import completeness, periods
 from almoner.registry.completeness import CompleteDays
@@ -22,6 +23,25 @@ from almoner.registry.schema import fact_table
 FEWEST_PERIODS = 3  # complete ones before; with fewer nobody knows what is usual
 _COMPARED: dict[Cadence, int] = {"daily": 28, "weekly": 26, "monthly": 12, "yearly": 5}  # periods before
 _SEASONS: dict[Cadence, tuple[int, ...]] = {"daily": (7, 14), "weekly": (52,), "monthly": (12,)}  # back
+
+
+def refuse_other_file(name: str, stated: str | None, digest: str) -> None:
+    """Raise DeliveryRefused for a file that has another SHA-256 than was stated."""
+    wanted = (stated or "").strip().lower()
+    if wanted and wanted != digest:
+        raise DeliveryRefused(
+            f"{name} is not the file that was sent: its SHA-256 begins with {digest[:12]}, the stated one"
+            f" with {wanted[:12]}. Send it again."
+        )
+
+
+def refuse_days_to_come(name: str, through: dt.date | None, received: dt.date) -> None:
+    """Raise DeliveryRefused for a file that is stated to be complete beyond the day of its receipt."""
+    if through is not None and through > received:
+        raise DeliveryRefused(
+            f"{name} is stated to be complete through {through}, but it was received on {received}: nobody"
+            " knows days to come. Correct the day and send it again."
+        )
 
 
 def of_delivery(engine: Engine, head: DeliveryHead, read: int, held_back: int) -> list[Doubt]:
