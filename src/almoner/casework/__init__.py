@@ -177,10 +177,13 @@ def sync_tallies() -> None:
     """Count the outcomes of the last 12 months' cases, and cases opened and ended by week.
 
     The pages on quality and fairness and Today show these counts. Counting takes seconds in a large county.
+    Before, what people have who can work on it no longer goes back to the lists.
     """
+    from almoner.casework.cases import handing_back
     from almoner.casework.figures import figures, quality
 
     now = dt.datetime.now()
+    handing_back.hand_back()
     quality.keep(now)
     figures.keep_weeks(now)
 

@@ -19,6 +19,7 @@ from almoner.intake import absent
 from almoner.intake.readers import open_delivery
 from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
+from almoner.local_time import latest
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
 from almoner.registry import claims, completeness, schema, sealing
@@ -144,7 +145,7 @@ def take_in(
     taken = _taken(engine, feed, digest)
     if taken and not _completes_later_days(delivery, taken):
         return taken
-    _refuse_out_of_order(engine, delivery)
+    delivery = _in_order(engine, delivery)
     head = DeliveryHead(
         feed=feed,
         name=delivery.file.name,
@@ -354,11 +355,16 @@ def move_watermark_only(engine: Engine, log: DeliveryLog, head: DeliveryHead) ->
     return receipt
 
 
-def _refuse_out_of_order(engine: Engine, delivery: Delivery) -> None:
+def _in_order(engine: Engine, delivery: Delivery) -> Delivery:
+    """The delivery, at the time of the last one where clocks were put back between the two. Raises
+    DeliveryRefused when it came before that."""
     last = last_received(engine, delivery.feed)
     if last is not None and delivery.received_at < last:
+        if last <= latest(delivery.received_at, dt.timedelta()):
+            return replace(delivery, received_at=last)
         raise DeliveryRefused(
             f"{delivery.file.name} was received at {delivery.received_at}, but {delivery.feed} already "
             "has a delivery "
             f"of {last}. Take in a feed's deliveries in the order in which they arrived."
         )
+    return delivery
