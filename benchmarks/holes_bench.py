@@ -42,7 +42,7 @@ _KEY = bytes(range(32))
 class Disturbed:
     """What became of one change of one delivery. `false`: signals that only the disturbed deliveries raise.
 
-    `earlier`: those of them that were true when the disturbed feed ended. `vouched`: the feed is as far
+    `earlier`: those of them that were true when the disturbed feed ended. `as_complete`: the feed is as far
     complete as without the change.
     """
 
@@ -50,7 +50,7 @@ class Disturbed:
     change: Change
     false: Raised
     earlier: int
-    vouched: bool
+    as_complete: bool
 
 
 class Disturbances:
