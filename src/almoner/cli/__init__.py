@@ -42,6 +42,7 @@ COMMANDS = {
     "pack": "policy_files",
     "webhook": "webhooks",
     "quarantine": "quarantine",
+    "withdrawals": "withdrawals",
     "lab": "place",
 }
 

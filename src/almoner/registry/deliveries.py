@@ -22,7 +22,7 @@ from almoner.intake.source import fingerprint
 from almoner.local_time import latest
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
-from almoner.registry import claims, completeness, schema, sealing
+from almoner.registry import claims, completeness, full_lists, schema, sealing
 from almoner.registry.heads import DeliveryHead
 from almoner.registry.quarantine import Sink
 from almoner.registry.staging import StagedDelivery, Staging
@@ -69,6 +69,8 @@ class DeliveryReceipt:
     rows_withdrawn: int = 0  # facts that it took back; not among the rows read
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    withdrawals_waiting: int = 0  # facts that a whole list does not name and a person has to look at first
+    not_named: int = 0  # rows of deliveries that it repeats, which it does not name; they hold
     unread: tuple[str, ...] = ()  # parts of the file, such as sheets; then it vouches for nothing
     notes: tuple[str, ...] = ()  # how the file was understood, where that is not plain
     columns_left_out: tuple[str, ...] = ()  # not in the file; corrected rows keep their values
@@ -153,6 +155,7 @@ def take_in(
         received_at=delivery.received_at,
         complete_through=delivery.complete_through,
         complete_since=delivery.complete_since,
+        lists=feed.full_list is not None,
     )
     if taken:
         unread = _unread(delivery.file, feed)
@@ -169,7 +172,7 @@ def take_in(
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
         if reading.unread:
-            head = replace(head, complete_through=None, moves_watermark=False)
+            head = replace(head, complete_through=None, moves_watermark=False, lists=False)
         missing: dict[str, None] = {}
         slices = _seen(reading.slices, feed, missing)
         receipt = take_rows(engine, vault, store, log, head, slices, note)
@@ -215,6 +218,7 @@ def take_rows(
         delivery_id=delivery_id,
         received_at=head.received_at,
     )
+    naming = full_lists.Naming(feed, sink)
     if staged:
         sink.add(staged.bad)
     else:
@@ -223,7 +227,7 @@ def take_rows(
             vault=vault,
             feed=feed,
             received_at=head.received_at,
-            refused=sink,
+            refused=naming if head.lists else sink,
             ordered=head.ordered,
             expected=head.expected,
         ).run(slices)
@@ -236,6 +240,8 @@ def take_rows(
         delivery_id=delivery_id,
     )
     outcome = work.withdraw(staged) if head.withdraws else work.write(staged)
+    if head.lists:
+        outcome = full_lists.take_back(work, head, outcome, naming)
     sink.flush()
     receipt = DeliveryReceipt(
         **_head(engine, delivery_id, head, staged.matched),
@@ -303,6 +309,8 @@ def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
         "rows_quarantined": sink.rows,
         "faults": sink.rules.total(),
         "rows_withdrawn": outcome.withdrawn,
+        "withdrawals_waiting": outcome.waiting,
+        "not_named": outcome.not_named,
         "rules": dict(sink.rules),
     }
 
