@@ -9,7 +9,7 @@ from almoner.engines.base import Engine
 from almoner.registry import completeness, trail, vouching
 from almoner.registry.completeness import CompleteDays
 from almoner.registry.trail import TrailStep
-from almoner.registry.vouching import Waiting
+from almoner.registry.vouching import WaitingClaim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class FeedOverview:
     file: str | None = None
     received_at: dt.datetime | None = None
     holes: tuple[CompleteDays, ...] = ()
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[WaitingClaim, ...] = ()
     trail: tuple[TrailStep, ...] = ()
 
 

@@ -11,14 +11,14 @@ from almoner.policy.model.feeds import Feed
 from almoner.registry import completeness, dirty, trail, vouching
 from almoner.registry.completeness import TABLE, CompleteDays
 from almoner.registry.trail import TrailStep
-from almoner.registry.vouching import Waiting
+from almoner.registry.vouching import WaitingClaim
 
 _OPEN = "known_to = 'infinity'::TIMESTAMP"
 
 
 def release(
     engine: Engine, feed: str, delivery_id: int, *, who: str, reason: str, at: dt.datetime
-) -> list[Waiting]:
+) -> list[WaitingClaim]:
     """A person answers for a delivery: it vouches for all that it claims, from `at` on. Gives the claims.
 
     Raises AlmonerError when nothing of the delivery waits, or without a reason.
@@ -98,7 +98,7 @@ def reconsider(engine: Engine, feed: Feed, delivery_id: int, at: dt.datetime) ->
     return bool(good)
 
 
-def _vouch(engine: Engine, found: list[Waiting], delivery_id: int, at: dt.datetime) -> None:
+def _vouch(engine: Engine, found: list[WaitingClaim], delivery_id: int, at: dt.datetime) -> None:
     for claim in found:
         completeness.record(
             engine,
@@ -112,7 +112,7 @@ def _vouch(engine: Engine, found: list[Waiting], delivery_id: int, at: dt.dateti
         dirty.note_moved(engine, claim.feed)
 
 
-def _left(engine: Engine, claim: Waiting) -> int:
+def _left(engine: Engine, claim: WaitingClaim) -> int:
     sql = "SELECT count(*) FROM registry.quarantine WHERE delivery_id = $id AND state = 'open'"
     return int(engine.value(sql, {"id": claim.delivery_id}))
 

@@ -98,7 +98,7 @@ def doubts_of(engine: Engine, delivery_id: int) -> tuple[Doubt, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting:
+class WaitingClaim:
     """A claim that waits for a person, or for a whole delivery of the same days."""
 
     delivery_id: int
@@ -109,7 +109,7 @@ class Waiting:
     doubts: tuple[Doubt, ...]
 
 
-def waiting(engine: Engine, feed: str | None = None) -> list[Waiting]:
+def waiting(engine: Engine, feed: str | None = None) -> list[WaitingClaim]:
     """The claims that wait, in order of deliveries; without those whose days are complete by now."""
     only = " AND feed = $feed" if feed else ""
     rows = engine.rows(
@@ -128,7 +128,7 @@ def waiting(engine: Engine, feed: str | None = None) -> list[Waiting]:
     names = ("delivery_id", "feed", "part", "days", "stated")
     known = completeness.runs(engine, feed=feed) if found else {}
     return [
-        Waiting(**dict(zip(names, key, strict=True)), doubts=tuple(doubts))  # type: ignore[arg-type]
+        WaitingClaim(**dict(zip(names, key, strict=True)), doubts=tuple(doubts))  # type: ignore[arg-type]
         for key, doubts in found.items()
         if not completeness.covers(known.get(key[1], {}).get(key[2], ()), key[3])
     ]
