@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from almoner.cli import categories, layers
@@ -11,6 +12,7 @@ from almoner.cli.output import out, show_table
 from almoner.cycle import CycleOutcome
 from almoner.installation.cycles import CycleResult
 from almoner.installation.intake import Refusal
+from almoner.intake.limits import some
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import say
 from almoner.registry.deliveries import DeliveryReceipt
@@ -31,6 +33,8 @@ def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         "rows_duplicate": sum(r.rows_duplicate for r in fresh),
         "rows_quarantined": sum(r.rows_quarantined for r in fresh),
         "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
+        "unread": [{"file": r.file, "parts": list(r.unread)} for r in taken if r.unread],
+        "notes": [{"file": r.file, "note": note} for r in taken for note in r.notes],
         "seconds": round(seconds, 3),
     }
 
@@ -59,9 +63,18 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         if receipt.unknown_columns:
             out.print(
                 f"{receipt.file}: columns outside the contract were neither read nor kept:"
-                f" {', '.join(receipt.unknown_columns)}",
+                f" {some(receipt.unknown_columns)}",
                 markup=False,
             )
+        if receipt.unread:
+            out.print(
+                f"{receipt.file}: not read, so that the delivery does not count as complete:"
+                f" {some(receipt.unread)}",
+                style="red",
+                markup=False,
+            )
+        for note in receipt.notes:
+            out.print(f"{receipt.file}: {note}", markup=False)
         if receipt.columns_left_out and receipt.rows_corrected:
             out.print(
                 f"{receipt.file}: columns that the file does not have kept their values in corrected rows:"
@@ -105,6 +118,7 @@ def cycle_json(result: CycleResult) -> dict[str, Any]:
         "cases_updated": applied.cases_updated,
         "referrals": applied.referrals,
         "persons_without_household": result.persons_without_household,
+        "gaps": [asdict(gap) for gap in outcome.gaps],
         "months_counted": list(result.counted.months),
         "months_seconds": round(result.counted.seconds, 3),
         "seconds": round(result.seconds, 3),
@@ -157,6 +171,14 @@ def show_outcome(outcome: CycleOutcome, pack: Pack, language: str = "en") -> Non
 def show_cycle(result: CycleResult, pack: Pack, language: str = "en") -> None:
     show_outcome(result.outcome, pack, language)
     applied = result.applied
+    for gap in result.outcome.gaps:
+        whence = f" from {gap.part}" if gap.part else ""
+        label = say(pack.feeds[gap.feed].label, language)
+        out.print(
+            f"Blind spot: {label}: {gap.since} to {gap.through} never came{whence}; signals that need it are"
+            f" unknown for {gap.households:,} households.",
+            markup=False,
+        )
     if result.persons_without_household:
         count = f"{result.persons_without_household:,}"
         out.print(f"Blind spot: {count} persons have records but no household in the population register.")

@@ -49,6 +49,14 @@ ADVICE: Mapping[str, Words] = {
     "pattern": {"en": "Write the value in the contract's pattern.", "zh": "请按约定的样式填写。"},
     "valid_values": {"en": "Use one of the contract's values.", "zh": "请使用约定的取值之一。"},
     "future": {"en": "The date lies after the delivery. Correct it.", "zh": "日期晚于报送时间，请更正。"},
+    "event_id": {
+        "en": "An earlier event has this source and id, but other content. Send it with another id.",
+        "zh": "已有来源和编号（id）相同但内容不同的事件，请换用新的编号重新发送。",
+    },
+    "event_ahead": {
+        "en": "The event's time lies ahead of ours. Set the sender's clock and send it with another id.",
+        "zh": "事件时间晚于本系统时间，请校准发送方时钟后换用新的编号重新发送。",
+    },
     "too_old": {"en": "The date lies before 1900. Correct it.", "zh": "日期早于1900年，请更正。"},
     "formula": {"en": "Deliver values, not formulas.", "zh": "请提供数值，不要提供公式。"},
     "error_cell": {
@@ -70,6 +78,17 @@ ADVICE: Mapping[str, Words] = {
     "encoding": {
         "en": "Some bytes are not valid text. Save the file as UTF-8.",
         "zh": "含有无法识别的字节，请以 UTF-8 保存。",
+    },
+    "encoding_doubtful": {
+        "en": (
+            "The bytes of this row are text in two encodings. Save the file as UTF-8 with a byte order mark,"
+            " or state the encoding in the contract."
+        ),
+        "zh": "此行文字用两种编码都能读出。请另存为带 BOM 的 UTF-8，或在约定中注明编码。",
+    },
+    "merged_cell": {
+        "en": "The row has a merged cell. Unmerge it, and fill in every row.",
+        "zh": "该行含有合并单元格，请取消合并，并逐行填写。",
     },
     "too_long": {
         "en": "A cell is longer than 131,072 characters. Shorten it.",

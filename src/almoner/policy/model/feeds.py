@@ -14,6 +14,8 @@ PropertyType = Literal["string", "integer", "number", "date", "timestamp", "bool
 Absent = Literal["keep", "empty"]
 Negative = Literal["refused", "counts", "reverses"]
 
+CLOCK_SKEW_SECONDS = 300  # where the contract says nothing; as in Kerberos (RFC 4120, section 7.5.2)
+
 
 class Role(StrEnum):
     """What a property is to the registry. Properties with an identity role never reach the facts."""
@@ -49,6 +51,7 @@ class Property:
     required: bool = False
     key: bool = False
     unit: str | None = None
+    unit_words: tuple[str, ...] = ()  # that headers may add to its label in brackets
     label: Words = field(default_factory=dict)
     minimum: float | None = None
     maximum: float | None = None
@@ -104,7 +107,9 @@ class Feed:
     deaths: bool = False  # who is named here has died: no member, not visited, not paid
     most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
+    clock_skew_seconds: int = CLOCK_SKEW_SECONDS  # by which a sender's clock may be ahead of ours
     reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
+    encoding: str | None = None  # of its text files; None: it is detected
     complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
     held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
     volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
@@ -125,6 +130,11 @@ class Feed:
         """The first property that marks values so, with these values; None when none does."""
         found = ((p, getattr(p, which)) for p in self.properties)
         return next(((p, values) for p, values in found if values), None)
+
+    @property
+    def periodic(self) -> bool:
+        """Whether it comes for periods, one after the other, so that one can be missing."""
+        return self.cadence != "on_event"
 
     @property
     def key(self) -> tuple[Property, ...]:

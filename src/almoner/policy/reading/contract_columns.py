@@ -14,6 +14,7 @@ from almoner.policy.reading import contract_register, fitting
 from almoner.policy.reading.contract_codes import CODE_EXTRAS, CodeReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.reading.contract_rows import AmountReader
+from almoner.policy.reading.contract_text import unit_words
 from almoner.policy.report import instead
 
 PROPERTY_EXTRAS = (
@@ -80,7 +81,8 @@ class ColumnsReader(ContractPart):
         if len(self.report) > before:
             return None
         values = {k: v for k, (v, _) in extras.items()}
-        return _property(prop, values, codes.made(self.context.placeholders))
+        words = unit_words(values.get("unit"), self.context.unit_words)
+        return _property(prop, values, {**codes.made(self.context.placeholders), "unit_words": words})
 
     def _unit(self, extras: Extras) -> None:
         unit, path = extras.get("unit", (None, ()))
