@@ -32,8 +32,8 @@ _CODES: Characters = np.frombuffer((_PLACES + PREFIX).replace(" ", "").encode(),
 def resident_numbers(births: Days, male: Bools) -> pa.Array:
     """One valid number a person: place, birth date, order (odd for men) and check digit (GB 11643-1999).
 
-    The places are real, with orders that nobody has. Who finds no room there has `PREFIX`. ValueError when more
-    people of one sex share a birth date than there are numbers.
+    The places are real, with orders that nobody has. Who finds no room there has `PREFIX`. ValueError when
+    more people of one sex share a birth date than there are numbers.
     """
     rank = _rank_among_equals(births.astype(np.int64) * 2 + male)
     known = len(_CODES) - 1
