@@ -17,25 +17,25 @@ _TABLE = "registry.code_lengths"
 
 
 @dataclass(frozen=True)
-class Span:
+class LengthRange:
     """The shortest and longest of some lengths, in digits."""
 
     low: int
     high: int
 
-    def meets(self, other: Span | None) -> bool:
+    def meets(self, other: LengthRange | None) -> bool:
         return other is not None and self.low <= other.high and other.low <= self.high
 
-    def joined(self, other: Span | None) -> Span:
-        return Span(min(self.low, other.low), max(self.high, other.high)) if other else self
+    def joined(self, other: LengthRange | None) -> LengthRange:
+        return LengthRange(min(self.low, other.low), max(self.high, other.high)) if other else self
 
 
 @dataclass(frozen=True)
 class Lengths:
     """Of codes of digits in one column: of those without leading zeros, and of what is behind the zeros."""
 
-    plain: Span | None = None
-    bare: Span | None = None
+    plain: LengthRange | None = None
+    bare: LengthRange | None = None
 
     def joined(self, other: Lengths) -> Lengths:
         plain = self.plain.joined(other.plain) if self.plain else other.plain
@@ -99,9 +99,9 @@ def _lengths(engine: Engine, table: str, columns: list[Property]) -> dict[str, L
 def _made(
     plain_low: int | None, plain_high: int | None, bare_low: int | None, bare_high: int | None
 ) -> Lengths:
-    plain = Span(plain_low, plain_high) if plain_low is not None and plain_high is not None else None
+    plain = LengthRange(plain_low, plain_high) if plain_low is not None and plain_high is not None else None
     return Lengths(
-        plain, Span(bare_low, bare_high) if bare_low is not None and bare_high is not None else None
+        plain, LengthRange(bare_low, bare_high) if bare_low is not None and bare_high is not None else None
     )
 
 
