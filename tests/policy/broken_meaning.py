@@ -107,7 +107,7 @@ MEANING = [
         "condition-refused",
         "signals/ill.yaml",
         "cost_year > 1000",
-        "upperr(cost_year) > 1",
+        "make_date(cost_year) > 1",
         "when",
         "engine refuses",
     ),

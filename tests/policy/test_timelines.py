@@ -17,6 +17,7 @@ subject: household
 label: {en: Wages, zh: 工资}
 unit: CNY/month
 meaning: {en: All members, zh: 全体成员}
+holes: {wages: a month without a record is a gap}
 """
 SQL = """\
 SELECT m.household_id, w.month, sum(w.wage) AS value
@@ -139,7 +140,7 @@ BROKEN = [
         "sum(random())",
         AT_SQL,
         1,
-        "`random` does not give the same answer twice, or reads outside the facts.",
+        "A pack may not call `random`: it may not give the same answer twice, or read outside the facts.",
     ),
     (AT_SQL, SQL, "DELETE FROM wages", AT_SQL, 1, "This is DELETE, not a SELECT."),
     (

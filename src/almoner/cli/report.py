@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from almoner.cli import categories, layers
@@ -31,6 +32,9 @@ def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         "rows_unchanged": sum(r.rows_unchanged for r in fresh),
         "rows_duplicate": sum(r.rows_duplicate for r in fresh),
         "rows_quarantined": sum(r.rows_quarantined for r in fresh),
+        "rows_withdrawn": sum(r.rows_withdrawn for r in fresh),
+        "withdrawals_waiting": sum(r.withdrawals_waiting for r in fresh),
+        "rows_not_named": sum(r.not_named for r in fresh),
         "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
         "unread": [{"file": r.file, "parts": list(r.unread)} for r in taken if r.unread],
         "notes": [{"file": r.file, "note": note} for r in taken for note in r.notes],
@@ -63,6 +67,20 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
             out.print(
                 f"{receipt.file}: columns outside the contract were neither read nor kept:"
                 f" {some(receipt.unknown_columns)}",
+                markup=False,
+            )
+        if receipt.rows_withdrawn and not receipt.already_taken_in:
+            out.print(f"{receipt.file}: {receipt.rows_withdrawn:,} rows were taken back.", markup=False)
+        if receipt.withdrawals_waiting:
+            out.print(
+                f"{receipt.file}: this list does not name {receipt.withdrawals_waiting:,} rows. They"
+                " hold until somebody has looked: `almoner withdrawals list`.",
+                markup=False,
+            )
+        if receipt.not_named:
+            out.print(
+                f"{receipt.file}: repeats rows of an earlier file, but not {receipt.not_named:,}. They"
+                " hold. If they should not, withdraw them by events (docs/realtime.md).",
                 markup=False,
             )
         if receipt.unread:
@@ -117,6 +135,7 @@ def cycle_json(result: CycleResult) -> dict[str, Any]:
         "cases_updated": applied.cases_updated,
         "referrals": applied.referrals,
         "persons_without_household": result.persons_without_household,
+        "gaps": [asdict(gap) for gap in outcome.gaps],
         "months_counted": list(result.counted.months),
         "months_seconds": round(result.counted.seconds, 3),
         "seconds": round(result.seconds, 3),
@@ -169,6 +188,14 @@ def show_outcome(outcome: CycleOutcome, pack: Pack, language: str = "en") -> Non
 def show_cycle(result: CycleResult, pack: Pack, language: str = "en") -> None:
     show_outcome(result.outcome, pack, language)
     applied = result.applied
+    for gap in result.outcome.gaps:
+        whence = f" from {gap.part}" if gap.part else ""
+        label = say(pack.feeds[gap.feed].label, language)
+        out.print(
+            f"Blind spot: {label}: {gap.since} to {gap.through} never came{whence}; signals that need it are"
+            f" unknown for {gap.households:,} households.",
+            markup=False,
+        )
     if result.persons_without_household:
         count = f"{result.persons_without_household:,}"
         out.print(f"Blind spot: {count} persons have records but no household in the population register.")

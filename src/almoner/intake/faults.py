@@ -49,6 +49,14 @@ ADVICE: Mapping[str, Words] = {
     "pattern": {"en": "Write the value in the contract's pattern.", "zh": "请按约定的样式填写。"},
     "valid_values": {"en": "Use one of the contract's values.", "zh": "请使用约定的取值之一。"},
     "future": {"en": "The date lies after the delivery. Correct it.", "zh": "日期晚于报送时间，请更正。"},
+    "event_id": {
+        "en": "An earlier event has this source and id, but other content. Send it with another id.",
+        "zh": "已有来源和编号（id）相同但内容不同的事件，请换用新的编号重新发送。",
+    },
+    "event_ahead": {
+        "en": "The event's time lies ahead of ours. Set the sender's clock and send it with another id.",
+        "zh": "事件时间晚于本系统时间，请校准发送方时钟后换用新的编号重新发送。",
+    },
     "too_old": {"en": "The date lies before 1900. Correct it.", "zh": "日期早于1900年，请更正。"},
     "formula": {"en": "Deliver values, not formulas.", "zh": "请提供数值，不要提供公式。"},
     "error_cell": {

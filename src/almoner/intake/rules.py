@@ -27,7 +27,7 @@ SQL_TYPES = {
     "timestamp": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
-RECEIVED = "_received_at"  # the column of a slice with the time of receipt
+LATEST = "_latest"  # the column of a slice with the latest time that a row may have
 LONGEST_CELL = 131_072  # characters
 LARGEST_NUMBER = 1e14  # facts keep 18 digits, 4 of them behind the point
 _BLANK = "' \u3000\u00a0\ufeff' || chr(9) || chr(10) || chr(13)"
@@ -56,8 +56,8 @@ class CellCheck:
 def check(prop: Property, kind: pa.DataType, place: int, spelled: Spelled | None = None) -> CellCheck:
     """The checks of a column of type `kind`; `spelled` says how a column of codes came.
 
-    `place` numbers its intermediate columns `c<place>` and `v<place>`. The column `RECEIVED` has the time of
-    receipt.
+    `place` numbers its intermediate columns `c<place>` and `v<place>`. The column `LATEST` has the latest
+    time that a row may have: that of the receipt, and what clocks may differ.
     """
     raw, cell, value = quote(prop.name), f"c{place}", f"v{place}"
     if spelled is not None:
@@ -218,7 +218,7 @@ def _agreed(prop: Property, cell: str, value: str) -> Iterator[tuple[str, str]]:
 
 def _time_rules(prop: Property, value: str) -> Iterator[tuple[str, str]]:
     if prop.role in (Role.EVENT_TIME, Role.BIRTH_DATE) and prop.type in ("date", "timestamp"):
-        yield "future", f"{value} > {RECEIVED}"
+        yield "future", f"{value} > {LATEST}"
         yield "too_old", f"{value} < DATE '1900-01-01'"
 
 

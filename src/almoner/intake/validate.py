@@ -14,9 +14,10 @@ from almoner.engines.base import Engine, quote
 from almoner.intake import absent
 from almoner.intake.absent import ABSENT
 from almoner.intake.faults import BadRow, Broken, masked
-from almoner.intake.rules import RECEIVED, SQL_TYPES, CellCheck, check
+from almoner.intake.rules import LATEST, SQL_TYPES, CellCheck, check
 from almoner.intake.slices import LINE, Slice
 from almoner.intake.spelling import Spelled, spell
+from almoner.local_time import latest
 from almoner.policy.model.feeds import Feed
 
 AS_IT_WAS = "_raw"  # the key of a quarantined row that could not be split into cells
@@ -30,7 +31,7 @@ def name_of(what: str, feed: Feed) -> str:
     Each feed has its own, so that an engine can keep the plans of statements that read it. So has a feed that
     is reduced to its key.
     """
-    return f"{what} {feed.id} {len(feed.properties)}"
+    return f"{what} {feed.id} {len(feed.properties)} {feed.version}"
 
 
 def stage_of(feed: Feed) -> str:
@@ -57,8 +58,9 @@ def stage(
 
     `leaves_out`: the stage has the column `ABSENT`. Gives the bad rows with all their faults.
     """
+    limit = latest(received_at, dt.timedelta(seconds=feed.clock_skew_seconds))
     table = part.table.append_column(
-        RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows)
+        LATEST, pa.repeat(pa.scalar(limit, pa.timestamp("us")), part.table.num_rows)
     )
     table, spelled = spell(feed, table)
     checks = _checks(feed, part.table, spelled)

@@ -309,4 +309,9 @@ def _head(feed: Feed, received: dt.datetime, name: str) -> DeliveryHead:
 def _slices(head: DeliveryHead, events: Sequence[WaitingEvent]) -> Iterator[Slice]:
     reader = Objects(head.row_feed, [])
     for start in range(0, len(events), TEXT_ROWS):
-        yield reader.slice(reader.read(e.seq, e.data or "") for e in events[start : start + TEXT_ROWS])
+        yield reader.slice(_read(reader, e) for e in events[start : start + TEXT_ROWS])
+
+
+def _read(reader: Objects, event: WaitingEvent) -> tuple[int, dict[str, str | None]] | Broken:
+    raw = event.data or ""
+    return Broken(event.seq, event.fault, raw) if event.fault else reader.read(event.seq, raw)

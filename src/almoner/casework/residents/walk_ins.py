@@ -43,6 +43,7 @@ from almoner.policy.model.identifiers import Identifier
 from almoner.registry.numbers import check_numbers
 from almoner.stream.events import Event
 from almoner.stream.inbox import InboxAway, InboxFull
+from almoner.stream.sameness import EventsDiffer
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -158,7 +159,7 @@ def _send(
     )
     try:
         inbox().put([event], now)
-    except (InboxFull, InboxAway, NoInstallation):
+    except (InboxFull, InboxAway, EventsDiffer, NoInstallation):
         raise Refused(
             _("The inbox cannot take the request now. Nothing was saved: try again in a few minutes.")
         ) from None

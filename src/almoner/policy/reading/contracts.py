@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from almoner.policy.document import Path
 from almoner.policy.model.feeds import Feed, Property
 from almoner.policy.reading import contract_register
+from almoner.policy.reading.contract_clock import CLOCK_EXTRAS, ClockReader, clock_terms
 from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.reading.contract_register import RegisterReader
@@ -27,6 +28,7 @@ _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern",
 _FEED_EXTRAS = (
     contract_register.REGISTER_EXTRAS
     | ROW_EXTRAS
+    | CLOCK_EXTRAS
     | {
         "label",
         "owner",
@@ -53,6 +55,7 @@ class ContractReader(ContractPart):
         extras = self.extras((), _FEED_EXTRAS)
         self.require(extras, (), ("label", "owner", "sharingClass", "purposes", "legalBasis"))
         self._check_terms(extras)
+        ClockReader(self.document, self.context, self.report).check(extras)
         register = RegisterReader(self.document, self.context, self.report)
         register.check_feed(extras)
         schema = self._schema(contract)
@@ -228,4 +231,5 @@ def _feed(
         encoding=values.get("encoding"),
         **contract_register.of_feed(values),
         **row_terms(values),
+        **clock_terms(values),
     )
