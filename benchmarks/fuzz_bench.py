@@ -68,7 +68,7 @@ _TOKENS = (
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Outcome:
     """What became of the files of one kind. `faults` are (seed, type of the error) of what was no refusal."""
 
@@ -162,7 +162,7 @@ def fuzz(
     kind: str, original: bytes, take: Callable[[Path], object], folder: Path, files: int, seconds: float = 1e9
 ) -> Outcome:
     """Have `take` take in so many damaged files, for at most so many seconds."""
-    outcome, started = Outcome(kind), monotonic()
+    outcome, started = Outcome(kind=kind), monotonic()
     path = folder / f"damaged.{kind}"
     for seed in range(files):
         if monotonic() - started > seconds:
