@@ -1,4 +1,4 @@
-"""Damage files of every kind in many ways, and see that each is taken in or refused, and nothing else happens.
+"""Damage files of every kind in many ways, and see that each is taken in or refused.
 
 A file is made from a good one by a seed, so that each finding can be made again.
 """

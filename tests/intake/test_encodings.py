@@ -47,7 +47,7 @@ def write(path: Path, names: list[str], encoding: str, header: list[str] = HEADE
 
 
 def names_in(place: Place, file: Path) -> tuple[set[str | None], int, int]:
-    """The names that went in, how many rows were held back, and how many notes there are; none: it is refused."""
+    """The names that went in, how many rows were held back, and how many notes there are."""
     before = set(place.store.opened(place.vault))
     assert not before
     try:

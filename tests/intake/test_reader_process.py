@@ -1,4 +1,4 @@
-"""Readers that fail, crash, need too much memory or never end: the file is refused, and the next one is read."""
+"""Readers that fail, crash, need much memory or never end: their file is refused, and the next is read."""
 
 from __future__ import annotations
 

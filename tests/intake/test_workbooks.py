@@ -1,4 +1,4 @@
-"""Workbooks: every sheet is read or named, and what is no workbook that can be read is named for what it is."""
+"""Workbooks: every sheet is read or named, and what cannot be read is named for what it is."""
 
 from __future__ import annotations
 
@@ -153,9 +153,10 @@ def _zip(*names: str, **texts: str) -> bytes:
     return out.getvalue()
 
 
-STRICT = {
-    b"http://schemas.openxmlformats.org/spreadsheetml/2006/main": b"http://purl.oclc.org/ooxml/spreadsheetml/main"
-}
+STRICT = (
+    b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+    b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+)
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 
 ODD: list[tuple[str, bytes, str]] = [
@@ -169,7 +170,7 @@ ODD: list[tuple[str, bytes, str]] = [
     ("d.xlsx", _flagged(8, 98), "is not a readable"),
     (
         "d.xlsx",
-        _changed(lambda _, t: t.replace(*next(iter(STRICT.items())))),
+        _changed(lambda _, t: t.replace(*STRICT)),
         "Strict Open XML.*Save it as .xlsx",
     ),
     ("d.xlsx", _changed(lambda n, t: None if "Content_Types" in n else t), "ZIP archive|workbook"),
