@@ -11,6 +11,7 @@ import pyarrow as pa
 from almoner.engines.base import Engine
 from almoner.policy.model.feeds import Feed
 from almoner.registry import completeness
+from almoner.registry.continuity import Homes
 from almoner.registry.deliveries import DeliveryReceipt, Noted
 from almoner.registry.schema import fact_columns, fact_table
 from almoner.registry.writing import WritingOutcome
@@ -75,17 +76,29 @@ class DirtyHouseholds:
         self._found: dict[str, list[pa.Table]] = {"household_id": [], "person_id": []}
 
     def add(
-        self, feed: Feed, matched: str, *, corrected: bool, withdrawn: bool = False, everybody: bool = False
+        self,
+        feed: Feed,
+        matched: str,
+        *,
+        corrected: bool,
+        withdrawn: bool = False,
+        everybody: bool = False,
+        homes: Homes | None = None,
     ) -> None:
         """Add the households of a feed's rows that were written or `withdrawn`.
 
         The table `matched` says what was known before. `corrected`: some rows replaced others. `everybody`:
         the rows are so many that everybody is assessed; only households with closed rows are then collected.
+        `homes`: households whose people came under other numbers.
         """
         self._everybody |= everybody or feed.shared
         columns = fact_columns(feed)
         if feed.shared:
             return
+        if homes:
+            ids = pa.array(homes.touched, pa.int64())
+            closed = pa.array([True] * len(ids), pa.bool_())
+            self._found["household_id"].append(pa.table([ids, closed], schema=_SUBJECTS))
         if "household_id" in columns and (feed.membership or "person_id" not in columns):
             column = "household_id"
         elif "person_id" in columns:
@@ -149,13 +162,14 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
         if receipt.moved:
             note_moved(engine, feed.id)
         changed = receipt.rows_new + receipt.rows_corrected
-        if outcome and changed:
+        if outcome and (changed or outcome.staged.homes):
             dirty_households = DirtyHouseholds(engine)
             dirty_households.add(
                 feed,
                 outcome.staged.matched,
                 corrected=receipt.rows_corrected > 0,
                 everybody=changed > MOST_DIRTY,
+                homes=outcome.staged.homes,
             )
             dirty_households.write(register)
 

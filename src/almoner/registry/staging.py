@@ -16,7 +16,8 @@ from almoner.intake.faults import BadRow, masked
 from almoner.intake.slices import LINE, Slice
 from almoner.intake.validate import add_absent, empty_stage, name_of, raw_row, stage, stage_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import facts, identity
+from almoner.registry import continuity, facts, identity
+from almoner.registry.continuity import Homes
 from almoner.registry.holders import Holders
 from almoner.registry.identity import Numbers
 from almoner.registry.vault import Vault
@@ -34,7 +35,7 @@ class StagedDelivery:
 
     `read` counts its rows and `duplicates` those that were dropped; `anybody` says whether somebody may be
     new. `rows` is the span of the good ones. `matched` is the table of these with what is known of them,
-    until `clean_up`. `bad` are refused rows that were not handed on yet.
+    until `clean_up`. `homes`: households whose people came under other numbers. `bad` are refused rows that were not handed on yet.
     """
 
     read: int
@@ -43,6 +44,7 @@ class StagedDelivery:
     rows: facts.Span
     matched: str
     bad: tuple[BadRow, ...] = ()
+    homes: Homes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +97,13 @@ class Staging:
     def _matched(self, read: int, leaves_out: bool, numbers: Numbers) -> StagedDelivery:
         anybody = self._identify(numbers, leaves_out)
         duplicates = self._resolve_duplicates(leaves_out)
+        homes = continuity.settle(self.engine, self.feed, self.received_at)
         rows, matched = self._match(leaves_out)
         if self.from_quarantine and self._refuse_superseded(matched, leaves_out):
             rows, matched = self._match(leaves_out)
-        return StagedDelivery(read=read, duplicates=duplicates, anybody=anybody, rows=rows, matched=matched)
+        return StagedDelivery(
+            read=read, duplicates=duplicates, anybody=anybody, rows=rows, matched=matched, homes=homes
+        )
 
     def _match(self, leaves_out: bool) -> tuple[facts.Span, str]:
         rows = facts.span(self.engine, self.feed)

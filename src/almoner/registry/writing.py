@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from almoner.engines.base import Engine
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import facts, identity, sealing
+from almoner.registry import continuity, facts, identity, sealing
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
@@ -44,6 +44,8 @@ class Work:
 
     def write(self, staged: StagedDelivery) -> WritingOutcome:
         """Add new facts, and close those that they correct."""
+        if staged.homes:
+            continuity.write(self.engine, self.feed, staged.homes, self.received_at, self.delivery_id)
         new_persons = (
             identity.insert_new(self.engine, self.feed)
             if staged.anybody or self.feed.with_role(Role.HOUSEHOLD)
