@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from almoner.casework.api import tokens
 from almoner.casework.api.referrals import cursor_of
+from almoner.casework.core.paging import AFTER, END
 from almoner.casework.models import (
     Case,
     CaseEvent,
@@ -32,6 +33,7 @@ from almoner.casework.models import (
 from almoner.casework.models.cases import OPEN
 from almoner.casework.models.people import INDEXED
 from almoner.casework.views.household import KEY
+from almoner.casework.views.queue import ORDER
 from almoner.errors import AlmonerError
 
 TIMES = 7  # requests of each page, after one to warm up
@@ -115,7 +117,8 @@ def pages(township: str, department: str) -> list[Page]:
         {"level": level, "signal": signal, "area": township},
     ]
     queue = reverse("queue")
-    deep = Case.objects.filter(OPEN).count() // 25
+    keys = ORDER.sorted(Case.objects.filter(OPEN)).values_list(*ORDER.paths)
+    half_way = ORDER.cursor(AFTER, keys[Case.objects.filter(OPEN).count() // 2])
     found = [Page("today", by, reverse("today")) for by in ("everywhere", "township")]
     found += [
         Page(f"queue {name}", by, f"{queue}?{urlencode({'list': name})}")
@@ -140,9 +143,9 @@ def pages(township: str, department: str) -> list[Page]:
     ]
     found += [
         Page(f"queue all, page {name}", "everywhere", f"{queue}?list=all&page={page}")
-        for name, page in (("half way", deep // 2), ("last", deep))
+        for name, page in (("half way", half_way), ("last", END))
     ]
-    found += [Page("queue departments, last page", "everywhere", f"{queue}?list=departments&page=999999")]
+    found += [Page("queue departments, last page", "everywhere", f"{queue}?list=departments&page=e")]
     found += [Page("visits", "everywhere", reverse("visits"))]
     found += [Page("case", "everywhere", reverse("case", args=[_a_case()]))]
     found += _of_requests()
@@ -158,9 +161,9 @@ def _of_requests() -> list[Page]:
     before = answered[answered.count() // 2].answered_at if answered else None
     asked = {
         "": "",
-        " last page": "?page=999999",
+        " last page": "?page=e",
         " answered": "?list=answered",
-        " answered, last page": "?list=answered&page=999999",
+        " answered, last page": "?list=answered&page=e",
         " answered, earlier": f"?list=answered&before={before.isoformat() if before else ''}",
     }
     found = [
@@ -175,11 +178,11 @@ def _of_requests() -> list[Page]:
 def _of_departments(department: str) -> list[Page]:
     inbox, listed, system = reverse("inbox"), reverse("lists"), reverse("api:list_referrals")
     found = [Page(f"inbox {name}", "department", f"{inbox}?list={name}") for name in ("waiting", "answered")]
-    found += [Page("inbox, last page", "department", f"{inbox}?page=999999")]
+    found += [Page("inbox, last page", "department", f"{inbox}?page=e")]
     found += [Page("referral", "department", reverse("referral", args=[_a_referral(department)]))]
     found += [
         Page("lists", "department", listed),
-        Page("lists, last page", "department", f"{listed}?page=999999"),
+        Page("lists, last page", "department", f"{listed}?page=e"),
     ]
     deep = (
         Referral.objects.filter(department=department)

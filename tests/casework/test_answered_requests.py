@@ -89,5 +89,5 @@ def test_the_pages_of_a_stretch_stay_in_it(
         answer = client.get(address)
         found += [one.reference for one, _clock in answer.context["rows"]]
         near = answer.context["pages"]
-        address = reverse("requests") + (near.get("next") or near.get("earlier") or "")
+        address = reverse("requests") + (answer.context["page"].next or near.get("earlier") or "")
     assert found == made

@@ -100,7 +100,7 @@ SEARCHED = {  # what else is looked for on a page
         "?list=ended",
         "?list=all&watch=*",
         "?list=all&area=520101",
-        "?list=all&page=2",
+        "?list=all&page=aWyIxOTAwLTAxLTAxVDAwOjAwOjAwIiwwLjAsMF0",
     ],
     "inbox": ["?list=answered"],
     "requests": ["?list=answered", "?list=answered&before=2999-01-01"],
@@ -341,7 +341,8 @@ def test_every_page_that_lists_something_runs_as_many_queries_for_many_rows(
     county.grow(MANY)
     many = {page: queries(client, page) for page, client in pages.items() if client}
     assert len(few) > 25
-    assert {page: (few[page], many[page]) for page in few if many[page] > few[page]} == {}
+    counted = 1  # a list of more than one page is counted
+    assert {page: (few[page], many[page]) for page in few if many[page] > few[page] + counted} == {}
 
 
 def test_django_zeal_sees_a_query_a_row(county: County) -> None:

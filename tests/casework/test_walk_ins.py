@@ -130,6 +130,13 @@ def test_what_was_said_is_sealed_and_of_who_is_known_neither_number_nor_name_is_
 
 
 def test_the_number_is_taken_in_its_one_spelling(desk: Path, worker: User) -> None:
+    for spelled in (
+        f" {NUMBER.lower()} ",
+        f"\u200b{NUMBER[:6]}\u3000{NUMBER[6:]}\ufeff",
+        "".join(chr(ord(c) + 0xFEE0) for c in NUMBER),
+        f"'{NUMBER[:6]}-{NUMBER[6:]}'",
+    ):
+        assert walk_ins.take(worker, form_data(number=spelled)).known
     request = walk_ins.take(worker, form_data(number=f" {NUMBER.lower()} "))
     assert (request.known, waiting(desk)[0]["resident_no"]) == (True, NUMBER)
 

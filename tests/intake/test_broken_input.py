@@ -111,7 +111,7 @@ BAD_CELLS = [
         "wages", "resident_no", number(7)[:-1] + ("1" if number(7)[-1] != "1" else "2"), "identifier_checksum"
     ),
     one("wages", "resident_no", with_check_digit("11010119400230001"), "identifier_component"),
-    one("wages", "resident_no", "1.10101194001E+17", "identifier_length"),
+    one("wages", "resident_no", "1.10101194001E+17", "scientific_notation"),
     one("school", "grade", "3.5", "type_integer"),
     one("school", "grade", "99999999999999999999", "type_integer"),
     one("school", "grade", "0", "minimum"),

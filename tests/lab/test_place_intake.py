@@ -14,7 +14,13 @@ from almoner.lab.place import build
 from almoner.policy.model.pack import Pack
 from county import taken_in
 
-PLANTED = {"identifier_checksum", "required", "minimum", "type_date"}
+PLANTED = {
+    "identifier_checksum",
+    "required",
+    "reversal_signs",
+    "reversal_without_original",
+    "type_date",
+}
 # Entries that are closed later: the column of the day on which they ended.
 CLOSINGS = {
     "registered_unemployment": "ended_on",

@@ -107,7 +107,7 @@ MEANING = [
         "condition-refused",
         "signals/ill.yaml",
         "cost_year > 1000",
-        "upperr(cost_year) > 1",
+        "make_date(cost_year) > 1",
         "when",
         "engine refuses",
     ),
@@ -222,6 +222,14 @@ CONTRACTS = [
         "logicalType: number\n        logicalTypeOptions: {minimum: 5, maximum: 1}",
         "minimum",
         "below the minimum",
+    ),
+    Broken(
+        "wrong-value",
+        "contracts/clinic.yaml",
+        "logicalType: number\n        customProperties:",
+        "logicalType: number\n        customProperties:\n          - {property: negative, value: reversed}",
+        "reversed",
+        "reverses",
     ),
     Broken("feed-name", "contracts/wages.yaml", "id: wages", "id: wage", "id: wage", "Write `wages`"),
     Broken(

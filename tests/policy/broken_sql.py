@@ -160,8 +160,8 @@ SQL = [
         "sql-refused",
         "indicators/income.sql",
         "income * 0.5",
-        "inkome_of(income)",
-        "inkome_of",
+        "lower(income) * 0.5",
+        "lower",
         "engine refuses",
     ),
     Broken(

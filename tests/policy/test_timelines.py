@@ -139,7 +139,7 @@ BROKEN = [
         "sum(random())",
         AT_SQL,
         1,
-        "`random` does not give the same answer twice, or reads outside the facts.",
+        "A pack may not call `random`: it may not give the same answer twice, or read outside the facts.",
     ),
     (AT_SQL, SQL, "DELETE FROM wages", AT_SQL, 1, "This is DELETE, not a SELECT."),
     (

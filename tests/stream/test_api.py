@@ -107,6 +107,52 @@ def test_a_batch_is_kept_in_order_and_each_event_once(send: Send, place: Path) -
     assert [json.loads(data)["wage"] for data in waiting(place)] == [1, 2, 3, 4]
 
 
+def test_another_event_with_a_known_id_is_refused_with_409_and_nothing_is_lost(
+    send: Send, place: Path
+) -> None:
+    first = an_event("named-after-a-person")
+    assert send(first).json()["accepted"] == 1
+    assert send(first).json()["repeated"] == 1
+    other = an_event("named-after-a-person", data=first["data"] | {"wage": 101})
+    for body, kind, pointers in (
+        (other, receiving.SINGLE, ["#/id"]),
+        ([an_event(2), other, first, other], receiving.BATCH, ["#/1/id", "#/3/id"]),
+        ([an_event(3), an_event(3, type="insured_wages.withdrawn")], receiving.BATCH, ["#/1/id"]),
+    ):
+        answer = send(body, kind)
+        problem = answer.json()
+        assert (answer.status_code, problem["type"]) == (409, "urn:almoner:problem:event-id-reused")
+        assert [each["pointer"] for each in problem["errors"]] == pointers
+        assert "another id" in problem["errors"][0]["detail"]
+        assert "named-after" not in answer.content.decode()
+        assert WHO not in answer.content.decode()
+    assert [json.loads(data)["wage"] for data in waiting(place)] == [100]
+    assert send(an_event("fresh", data=other["data"])).json()["accepted"] == 1
+
+
+@pytest.mark.parametrize("days", [1, 30, 400, 20_000])
+def test_an_event_dated_ahead_is_refused_at_once_with_the_reason(send: Send, place: Path, days: int) -> None:
+    later = dt.datetime.now().astimezone() + dt.timedelta(days=days)
+    month = {"month": f"{(later + dt.timedelta(days=31)):%Y-%m}"}
+    for changes, where in (
+        ({"time": later.isoformat()}, "time"),
+        ({"data": an_event()["data"] | month}, "data"),
+    ):
+        answer = send([an_event(1), an_event(2, **changes)], receiving.BATCH)
+        problem = answer.json()
+        assert (answer.status_code, problem["errors"][0]["pointer"]) == (422, f"#/1/{where}")
+        assert "ahead of our clock" in problem["errors"][0]["detail"]
+        assert "300 seconds" in problem["errors"][0]["detail"]
+    assert waiting(place) == []
+
+
+@pytest.mark.parametrize("seconds", [-3600, 0, 60, 290])
+def test_an_event_within_the_difference_of_clocks_is_taken_in(send: Send, seconds: int) -> None:
+    at = dt.datetime.now().astimezone() + dt.timedelta(seconds=seconds)
+    assert send(an_event(time=at.isoformat())).status_code == 202
+    assert send(an_event(2, time=at.astimezone(dt.UTC).isoformat())).status_code == 202
+
+
 def test_a_withdrawal_and_a_watermark_may_come_too(send: Send) -> None:
     assert send(an_event(1, type="insured_wages.withdrawn")).status_code == 202
     silent = an_event(2, completethrough="2020-01-31")
@@ -326,7 +372,7 @@ _bodies = st.dictionaries(_names, _likely | _json, max_size=8)
 )
 def test_whatever_is_sent_is_answered_by_a_receipt_or_a_problem(send: Send, body: Any, kind: str) -> None:
     answer = send(body, kind)
-    assert answer.status_code in (202, 415, 422)
+    assert answer.status_code in (202, 409, 415, 422)
     assert answer.json()
 
 

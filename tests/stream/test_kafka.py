@@ -180,6 +180,16 @@ def test_what_is_no_event_is_logged_and_skipped(
     assert "secret" not in caplog.text
 
 
+def test_an_event_with_a_known_id_and_one_of_tomorrow_are_set_aside(cluster: Cluster, inbox: Inbox) -> None:
+    prefix, tomorrow = cluster.topics(), dt.datetime.now().astimezone() + dt.timedelta(days=1)
+    other, early = an_event(1) | {"data": {"wage": 7}}, an_event(2) | {"time": tomorrow.isoformat()}
+    cluster.send(f"{prefix}insured_wages", an_event(1), other, early, other, an_event(1), an_event(3))
+    reading(cluster, inbox, prefix, 4)
+    found = [(json.loads(e.data or "")["wage"], e.fault) for e in inbox.take("insured_wages", 0, 99, 10**6)]
+    assert found == [(1, None), (7, "event_id"), (2, "event_ahead"), (3, None)]
+    assert inbox.totals() == {"accepted": 4, "repeated": 2}
+
+
 def test_what_the_inbox_does_not_take_is_not_counted_as_read(cluster: Cluster, inbox: Inbox) -> None:
     prefix = cluster.topics()
     cluster.send(f"{prefix}insured_wages", *(an_event(n) for n in range(3)))

@@ -104,7 +104,7 @@ def test_what_cannot_be_taken_in_moves_to_refused_with_the_reason(landing: Landi
     reasons = {f.name: f.read_text(encoding="utf-8") for f in refused.glob("*.reason.txt")}
     assert "lacks the columns" in reasons["insured_wages-1.jsonl.reason.txt"]
     assert "begins with no feed of the department" in reasons["elderly_meters.jsonl.reason.txt"]
-    assert "not a readable Parquet" in reasons["insured_wages-2.parquet.reason.txt"]
+    assert "not a Parquet file" in reasons["insured_wages-2.parquet.reason.txt"]
     assert all((refused / f.name).exists() for f in (wrong, foreign, broken))
     assert all(WHO not in reason for reason in reasons.values())
     assert stream.rows("insured_wages") == []

@@ -11,6 +11,7 @@ from almoner.cli.output import out, show_table
 from almoner.cycle import CycleOutcome
 from almoner.installation.cycles import CycleResult
 from almoner.installation.intake import Refusal
+from almoner.intake.limits import some
 from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import say
 from almoner.registry.deliveries import DeliveryReceipt
@@ -31,6 +32,8 @@ def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         "rows_duplicate": sum(r.rows_duplicate for r in fresh),
         "rows_quarantined": sum(r.rows_quarantined for r in fresh),
         "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
+        "unread": [{"file": r.file, "parts": list(r.unread)} for r in taken if r.unread],
+        "notes": [{"file": r.file, "note": note} for r in taken for note in r.notes],
         "seconds": round(seconds, 3),
     }
 
@@ -59,9 +62,18 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         if receipt.unknown_columns:
             out.print(
                 f"{receipt.file}: columns outside the contract were neither read nor kept:"
-                f" {', '.join(receipt.unknown_columns)}",
+                f" {some(receipt.unknown_columns)}",
                 markup=False,
             )
+        if receipt.unread:
+            out.print(
+                f"{receipt.file}: not read, so that the delivery does not count as complete:"
+                f" {some(receipt.unread)}",
+                style="red",
+                markup=False,
+            )
+        for note in receipt.notes:
+            out.print(f"{receipt.file}: {note}", markup=False)
         if receipt.columns_left_out and receipt.rows_corrected:
             out.print(
                 f"{receipt.file}: columns that the file does not have kept their values in corrected rows:"

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from functools import partial
 from pathlib import Path
+from threading import Timer
 from types import MappingProxyType
 from typing import Any
 
@@ -36,15 +37,19 @@ FEWEST_FOR_TWO = 2  # statements for which the second thread is woken
 LOG_MOVED = (
     "4MiB"  # size of the log at which it is written into the file where plans are kept: no commit waits long
 )
-PASSES_AS_TABLES = 2  # small batches before plans are kept: to prepare a plan costs as much as planning twice
+CHANGEABLE = ("threads", "checkpoint_threshold", "enable_external_access")  # once the database is open
 
 
 class DuckEngine(Engine):
     """A DuckDB database in the file `path`, or in memory when it is None.
 
     `memory_limit` is DuckDB's ("4GB"); work beyond it goes, encrypted, into `path`.tmp. `passes_as_tables` is
-    the number of small batches that run before plans are kept. `quoting`: errors say all that DuckDB says,
-    for a database that holds no records. Raises HomeError when the file is in use or cannot be opened.
+    the number of small batches that run before plans are kept; None: they are kept once `cache_plans` was
+    called. `quoting`: errors say all that DuckDB says, for a database that holds no records. Raises HomeError
+    when the file is in use or cannot be opened.
+
+    Extensions are never loaded, and the configuration is locked but for what the engine itself sets. Where no
+    plans are kept, the first `views`, and so all SQL of a pack, comes with `deny_files`.
     """
 
     def __init__(
@@ -53,12 +58,15 @@ class DuckEngine(Engine):
         *,
         read_only: bool = False,
         memory_limit: str | None = None,
-        passes_as_tables: int = PASSES_AS_TABLES,
+        passes_as_tables: int | None = None,
         quoting: bool = False,
     ) -> None:
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_extension_repositories": "forbidden",
+            "allow_persistent_secrets": False,
         }
         if memory_limit:
             config["memory_limit"] = memory_limit
@@ -77,8 +85,12 @@ class DuckEngine(Engine):
         self._passes_as_tables = passes_as_tables
         self._threads: int | None = None  # the number to give back after small-batch mode
         self._attached = path is not None
+        self._files_denied = False
         if path:
             self._attach(path, read_only)
+        self._connection.execute("SET enable_progress_bar = false")
+        self._connection.execute(f"SET allowed_configs = {list(CHANGEABLE)}")
+        self._connection.execute("SET lock_configuration = true")
 
     def _attach(self, path: Path, read_only: bool) -> None:
         """Attach the file as `installation`: under its own name, `facts`, it would hide a schema."""
@@ -90,7 +102,28 @@ class DuckEngine(Engine):
         except duckdb.IOException as error:
             self._connection.close()
             raise HomeError(_in_use(path, error)) from None
-        self._connection.execute("SET enable_progress_bar = false")
+
+    def deny_files(self) -> None:
+        """Open no file from now on but the database's own.
+
+        An engine that keeps plans goes on: it finds its rows in a way that DuckDB counts among files
+        (`almoner.engines.statements`).
+        """
+        if self._files_denied or self._passes_as_tables is not None:
+            return
+        self.execute("SET enable_external_access = false")
+        self._files_denied = True
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Within the block a statement that has not ended after `seconds` fails with EngineError."""
+        timer = Timer(seconds, self._connection.interrupt)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
     def _errors(self, sql: str) -> RaisedFor:
         """A block that runs `sql`: what fails in it is an EngineError."""
@@ -158,6 +191,7 @@ class DuckEngine(Engine):
 
     @contextmanager
     def views(self, definitions: Mapping[str, str]) -> Iterator[None]:
+        self.deny_files()
         outer = self._cache.views
         self._open({**outer, **definitions})
         try:
@@ -286,8 +320,9 @@ class DuckEngine(Engine):
         if self._threads is None:
             self._threads = int(self.value("SELECT current_setting('threads')"))
             self.execute("SET threads = 1")
-        self._small_batch = self._passes_as_tables <= 0
-        self._passes_as_tables -= 1
+        if self._passes_as_tables is not None:
+            self._small_batch = self._passes_as_tables <= 0
+            self._passes_as_tables -= 1
         try:
             yield
         finally:

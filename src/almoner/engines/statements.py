@@ -9,14 +9,17 @@ catalogue.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 import duckdb
 
 from almoner.engines.base import quote
+from almoner.errors import EngineError
 
 _WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*WITH\s+(RECURSIVE\s+)?", re.IGNORECASE | re.DOTALL)
 _AS_A_QUERY = r"\s*(?:\([^()]*\)\s*)?\bAS\s+(?:NOT\s+)?(?:MATERIALIZED\s*)?\("
@@ -25,6 +28,39 @@ _AS_A_QUERY = r"\s*(?:\([^()]*\)\s*)?\bAS\s+(?:NOT\s+)?(?:MATERIALIZED\s*)?\("
 def names_read(sql: str) -> set[str]:
     """The names of tables that a statement reads. Raises duckdb.Error where DuckDB cannot say."""
     return {_unquoted(name) for name in _parser().get_table_names(sql, qualified=True)}
+
+
+@dataclass(frozen=True)
+class ParsedSelect:
+    """What DuckDB's own parser finds in a SELECT."""
+
+    functions: frozenset[str]  # operators included, in small letters
+    tables: frozenset[str]  # that are no queries of the statement's own; with the schema where one is written
+
+
+def parse_select(sql: str) -> ParsedSelect:
+    """What a SELECT calls and reads, for DuckDB's parser. Raises EngineError when it does not parse."""
+    found = _parser().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()
+    tree = json.loads(found[0]) if found else {"error": True}
+    if tree["error"]:
+        raise EngineError(str(tree.get("error_message", "the statement does not parse")), sql)
+    functions, tables, own = set[str](), set[str](), set[str]()
+    waiting: list[Any] = [tree["statements"]]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+        if not isinstance(node, dict):
+            continue
+        waiting += node.values()
+        if node.get("function_name"):
+            functions.add(str(node["function_name"]).lower())
+        if node.get("type") == "BASE_TABLE":
+            tables.add(
+                ".".join(p for p in (node["catalog_name"], node["schema_name"], node["table_name"]) if p)
+            )
+        own |= {str(item["key"]) for item in (node.get("cte_map") or {}).get("map", [])}
+    return ParsedSelect(frozenset(functions), frozenset(t.lower() for t in tables) - {o.lower() for o in own})
 
 
 def unlisted(name: str) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from almoner import casework
-from almoner.errors import AlmonerError, DeliveryRefused
+from almoner.errors import AlmonerError, DeliveryRefused, EngineError
 from almoner.installation.opening import Installation
 from almoner.progress import progress
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
+from almoner.stream.slice_failures import ends_engine, is_of_disk
 
 MANIFEST = "manifest.json"
 
@@ -90,4 +91,8 @@ def take_in_all(inst: Installation, deliveries: Sequence[Delivery]) -> Iterator[
                 )
             except DeliveryRefused as refused:
                 yield Refusal(delivery.file.name, str(refused))
+            except EngineError as error:
+                if is_of_disk(error) or ends_engine(error):
+                    raise
+                yield Refusal(delivery.file.name, f"{delivery.file.name} cannot be taken in. {error}")
             advance()

@@ -20,6 +20,7 @@ from almoner.installation import casework_sync, opening
 from almoner.installation.opening import Installation
 from almoner.policy import archive, compile_pack
 from almoner.registry.vault import IdentityStore, SealedIdentity, open_vault
+from almoner.stream.ahead import dating
 from almoner.stream.following import Following
 from almoner.stream.inbox import Inbox
 from almoner.stream.kafka import Topics, refuse_without_package
@@ -46,8 +47,9 @@ def kafka_topics(
     refuse_without_package()
     place = home.load(folder)
     feeds = compile_pack(opening.pack_folder(place), as_of=day).feeds
+    datings = {feed.id: dating(feed) for feed in feeds.values()}
     with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
-        topics = Topics(settings, list(feeds), inbox, prefix)
+        topics = Topics(settings, list(feeds), inbox, prefix, datings)
         topics.refuse_wrong_settings()
         status.kafka = lambda: topics.answers
         with _in_thread(topics.run, stop):

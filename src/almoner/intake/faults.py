@@ -49,6 +49,14 @@ ADVICE: Mapping[str, Words] = {
     "pattern": {"en": "Write the value in the contract's pattern.", "zh": "请按约定的样式填写。"},
     "valid_values": {"en": "Use one of the contract's values.", "zh": "请使用约定的取值之一。"},
     "future": {"en": "The date lies after the delivery. Correct it.", "zh": "日期晚于报送时间，请更正。"},
+    "event_id": {
+        "en": "An earlier event has this source and id, but other content. Send it with another id.",
+        "zh": "已有来源和编号（id）相同但内容不同的事件，请换用新的编号重新发送。",
+    },
+    "event_ahead": {
+        "en": "The event's time lies ahead of ours. Set the sender's clock and send it with another id.",
+        "zh": "事件时间晚于本系统时间，请校准发送方时钟后换用新的编号重新发送。",
+    },
     "too_old": {"en": "The date lies before 1900. Correct it.", "zh": "日期早于1900年，请更正。"},
     "formula": {"en": "Deliver values, not formulas.", "zh": "请提供数值，不要提供公式。"},
     "error_cell": {
@@ -70,6 +78,17 @@ ADVICE: Mapping[str, Words] = {
     "encoding": {
         "en": "Some bytes are not valid text. Save the file as UTF-8.",
         "zh": "含有无法识别的字节，请以 UTF-8 保存。",
+    },
+    "encoding_doubtful": {
+        "en": (
+            "The bytes of this row are text in two encodings. Save the file as UTF-8 with a byte order mark,"
+            " or state the encoding in the contract."
+        ),
+        "zh": "此行文字用两种编码都能读出。请另存为带 BOM 的 UTF-8，或在约定中注明编码。",
+    },
+    "merged_cell": {
+        "en": "The row has a merged cell. Unmerge it, and fill in every row.",
+        "zh": "该行含有合并单元格，请取消合并，并逐行填写。",
     },
     "too_long": {
         "en": "A cell is longer than 131,072 characters. Shorten it.",
@@ -105,9 +124,43 @@ ADVICE: Mapping[str, Words] = {
         "zh": "号码中的出生日期等部分不存在，请核对。",
     },
     "identifier_invalid": {"en": "The number is not valid. Check it.", "zh": "号码无效，请核对。"},
+    "scientific_notation": {
+        "en": "A spreadsheet shortened this code. Format the column as text, fill it in and export again.",
+        "zh": "电子表格已将此编码缩写为科学计数法，请将该列设为文本格式，重新填写后再导出。",
+    },
+    "placeholder": {
+        "en": "This stands for a code that is missing. Fill in the code; the contract requires it.",
+        "zh": "此处为占位内容，并非编码。约定要求必填，请补全。",
+    },
+    "incomplete_code": {
+        "en": "Part of the code is hidden or lost. Deliver the whole code.",
+        "zh": "编码有部分被遮盖或丢失，请提供完整编码。",
+    },
+    "code_length": {
+        "en": (
+            "The code has another length than the contract says. Zeros in front may be lost: format the "
+            "column as text."
+        ),
+        "zh": "编码位数与约定不符，可能丢失了开头的零，请将该列设为文本格式。",
+    },
     "conflicting_key": {
         "en": "The delivery has several different rows with this key. Deliver the right one only.",
         "zh": "同一主键有多行不同内容，请只报送正确的一行。",
+    },
+    "reversal_without_original": {
+        "en": (
+            "This row takes back an amount, but no row that it could take back has come. Deliver that row;"
+            " this one is then tried again."
+        ),
+        "zh": "此行为冲正，但未见其所冲正的原始记录。请报送原始记录，之后此行会自动重试。",
+    },
+    "reversal_exceeds": {
+        "en": "This row takes back more than the rows that it could take back. Check both.",
+        "zh": "冲正金额大于可冲正的原始记录，请核对两者。",
+    },
+    "reversal_signs": {
+        "en": "Some amounts are negative, others positive. A row that takes back has no positive ones.",
+        "zh": "此行金额有正有负。冲正行的金额不得为正，请核对。",
     },
     "superseded": {
         "en": "A later delivery holds other values for this key. Dismiss this row.",

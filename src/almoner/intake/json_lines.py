@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from almoner.errors import DeliveryRefused
-from almoner.intake import absent, headers
+from almoner.intake import absent, headers, limits
 from almoner.intake.delimited import Lines
+from almoner.intake.encodings import Encoding
 from almoner.intake.faults import Broken, masked
 from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
 from almoner.policy.model.feeds import Feed, Property
@@ -23,13 +24,15 @@ class _DuplicateKey(ValueError):  # noqa: N818 - says what was found
     """An object has a key twice."""
 
 
-def read(path: Path, text: IO[str], feed: Feed, advance: Callable[[int], None]) -> Reading:
+def read(
+    path: Path, text: IO[str], encoding: Encoding, feed: Feed, advance: Callable[[int], None]
+) -> Reading:
     """Open a delivery in JSON Lines.
 
     Raises DeliveryRefused when no line of the first slice is an object with the contract's keys.
     """
-    lines = Lines(text)
-    reading = Reading(path, iter(()))
+    lines = Lines(text, encoding, path.name)
+    reading = Reading(path, iter(()), notes=lines.notes)
     slices = _Slices(lines, feed, reading)
     first = slices.take()
     if first is None:
@@ -51,7 +54,7 @@ class Objects:
     """Reads JSON objects against a contract. `unknown` collects keys that the contract does not have."""
 
     def __init__(self, feed: Feed, unknown: list[str]) -> None:
-        self._known, self._unknown = headers.lookup(feed), unknown
+        self._labels, self._unknown = headers.Labels(feed), unknown
         self._met: dict[str, Property] = {}  # by key as it is written
         self._names = [p.name for p in feed.properties]
         self._kept = [p.name for p in absent.kept(feed)]
@@ -106,7 +109,7 @@ class Objects:
         return number, cells
 
     def _property(self, key: str) -> Property | None:
-        prop = self._known.get(key.strip().casefold())
+        prop = self._labels.find(key) if len(key) < headers.LONGEST_LABEL else None
         if prop is not None and len(self._met) < MOST_KEYS:
             self._met[key] = prop
         return prop
@@ -123,17 +126,21 @@ class _Slices:
 
     def take(self) -> Slice | None:
         """The next slice; None at the end."""
-        found = self._reader.slice(islice(self._objects(), TEXT_ROWS))
+        found = self._reader.slice(islice(self._objects(limits.MOST_CHARACTERS_AT_ONCE), TEXT_ROWS))
         return found if found.rows else None
 
-    def _objects(self) -> Iterator[tuple[int, _Cells] | Broken]:
+    def _objects(self, room: int) -> Iterator[tuple[int, _Cells] | Broken]:
+        """Objects, of at most so many characters together and the one that passes them."""
         for line in self._lines:
             number, _ = self._lines.record[-1]
             rule = self._lines.fault
             self._lines.begin()
             if line.strip("\ufeff \t\r\n"):
                 raw = line.rstrip("\r\n")
+                room -= len(raw)
                 yield Broken(number, rule, raw) if rule else self._reader.read(number, raw)
+                if room < 0:
+                    return
 
 
 def _shown(value: object, prop: Property) -> str:
@@ -152,7 +159,7 @@ def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object_once
+    object_pairs_hook=_object_once, parse_float=str
 )  # `json.loads` with a hook makes one for each text
 
 
@@ -165,7 +172,9 @@ def _text(value: object) -> str | None:
 def _refuse_foreign(path: Path, feed: Feed, first: Slice) -> None:
     if first.table.num_rows == 0:
         raise DeliveryRefused(
-            f"{path.name} is not JSON Lines: no line of it is one JSON object. Deliver one object a line."
+            f"{path.name} is not JSON Lines: no line of it is one JSON object. Deliver one object a line,"
+            f" without a"
+            " list around them."
         )
     filled = {n for n in first.table.column_names if first.table[n].null_count < first.table.num_rows}
     headers.refuse_missing(feed, filled & {p.name for p in feed.properties}, len(filled))

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from almoner.engines.base import quote
+from almoner.intake import codes
 from almoner.intake.columnar import is_text
 from almoner.intake.formats import date_format
 from almoner.intake.headers import needed
+from almoner.intake.spelling import Spelled
 from almoner.policy.model.feeds import Property, Role
 
 SQL_TYPES = {
@@ -25,7 +27,7 @@ SQL_TYPES = {
     "timestamp": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
-RECEIVED = "_received_at"  # the column of a slice with the time of receipt
+LATEST = "_latest"  # the column of a slice with the latest time that a row may have
 LONGEST_CELL = 131_072  # characters
 LARGEST_NUMBER = 1e14  # facts keep 18 digits, 4 of them behind the point
 _BLANK = "' \u3000\u00a0\ufeff' || chr(9) || chr(10) || chr(13)"
@@ -39,7 +41,6 @@ _ISO_TIME = r"'\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?'"
 _YES = "('true', '1', 'yes', 'y', 't', '是')"
 _NO = "('false', '0', 'no', 'n', 'f', '否')"
 _ODD_NUMBER = r"'[+-]?(nan|inf|infinity)'"
-_WIDE, _NARROW = "０１２３４５６７８９Ｘｘ", "0123456789XX"
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,15 @@ class CellCheck:
     rules: tuple[tuple[str, str], ...]
 
 
-def check(prop: Property, kind: pa.DataType, place: int) -> CellCheck:
-    """The checks of a column of type `kind`.
+def check(prop: Property, kind: pa.DataType, place: int, spelled: Spelled | None = None) -> CellCheck:
+    """The checks of a column of type `kind`; `spelled` says how a column of codes came.
 
-    `place` numbers its intermediate columns `c<place>` and `v<place>`. The column `RECEIVED` has the time of
-    receipt.
+    `place` numbers its intermediate columns `c<place>` and `v<place>`. The column `LATEST` has the latest
+    time that a row may have: that of the receipt, and what clocks may differ.
     """
     raw, cell, value = quote(prop.name), f"c{place}", f"v{place}"
+    if spelled is not None:
+        return _code_check(prop, spelled, cell, value)
     textual = is_text(kind) or prop.type == "string"
     as_cell = _trimmed(f"{raw}::VARCHAR") if textual else raw
     as_value = _from_text(prop, cell) if textual else _from_typed(prop, kind, cell)
@@ -70,13 +73,13 @@ def check(prop: Property, kind: pa.DataType, place: int) -> CellCheck:
     return CellCheck(prop, as_cell, as_value, tuple(rules))
 
 
-def number_sql(cell: str) -> str:
-    """SQL of a number of a person or household in one spelling.
-
-    Without blanks or a leading apostrophe, in half width and upper case.
-    """
-    spelled = f"upper(translate(ltrim({cell}, ''''), '{_WIDE}' || {_BLANK}, '{_NARROW}'))"
-    return f"nullif(CASE WHEN regexp_full_match({cell}, '[0-9A-Z]+') THEN {cell} ELSE {spelled} END, '')"
+def _code_check(prop: Property, spelled: Spelled, cell: str, value: str) -> CellCheck:
+    rules = (
+        *codes.rules(prop, spelled, cell, value, needed(prop)),
+        *((("control_character", f"regexp_matches({cell}, {_CONTROL})"),) if spelled.column else ()),
+        *_agreed(prop, cell, value),
+    )
+    return CellCheck(prop, codes.cell_sql(prop, spelled), codes.value_sql(prop, cell), rules)
 
 
 def _trimmed(text: str) -> str:
@@ -104,7 +107,7 @@ def _from_text(prop: Property, cell: str) -> str:
         case "boolean":
             return f"CASE WHEN lower({cell}) IN {_YES} THEN true WHEN lower({cell}) IN {_NO} THEN false END"
         case _:
-            return number_sql(cell) if prop.role in (Role.RESIDENT_ID, Role.HOUSEHOLD) else cell
+            return cell
 
 
 def _day_from_text(prop: Property, cell: str) -> str:
@@ -199,21 +202,23 @@ def _number_rules(
 
 def _agreed(prop: Property, cell: str, value: str) -> Iterator[tuple[str, str]]:
     """Rules of the contract: limits, length, pattern and valid values."""
+    size = value if prop.negative == "refused" else f"abs({value})"
     if prop.minimum is not None:
-        yield "minimum", f"{value} < {prop.minimum!r}"
+        yield "minimum", f"{size} < {prop.minimum!r}"
     if prop.maximum is not None:
-        yield "maximum", f"{value} > {prop.maximum!r}"
+        yield "maximum", f"{size} > {prop.maximum!r}"
     if prop.type == "string":
         yield "max_length", f"length({cell}) > {prop.max_length or LONGEST_CELL}"
     if prop.pattern:
-        yield "pattern", f"NOT regexp_matches({cell}::VARCHAR, {_text(prop.pattern)})"
+        written = value if prop.is_code else f"{cell}::VARCHAR"
+        yield "pattern", f"NOT regexp_matches({written}, {_text(prop.pattern)})"
     if prop.valid_values:
         yield "valid_values", f"{value}::VARCHAR NOT IN ({', '.join(map(_text, prop.valid_values))})"
 
 
 def _time_rules(prop: Property, value: str) -> Iterator[tuple[str, str]]:
     if prop.role in (Role.EVENT_TIME, Role.BIRTH_DATE) and prop.type in ("date", "timestamp"):
-        yield "future", f"{value} > {RECEIVED}"
+        yield "future", f"{value} > {LATEST}"
         yield "too_old", f"{value} < DATE '1900-01-01'"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from almoner.intake.faults import Broken
+from almoner.intake.limits import MOST_CELLS_AT_ONCE
 
 LINE = "_line"
 TEXT_ROWS = 65_536
@@ -29,11 +30,23 @@ class Slice:
 
 @dataclass
 class Reading:
-    """An opened delivery. `unknown_columns` are in the file but not in the contract, and are not read."""
+    """An opened delivery.
+
+    `unknown_columns` are in the file but not in the contract, and are not read. `unread` names parts of the
+    file that were not read, such as a sheet without a header: then the delivery may not count as complete.
+    `notes` are sentences about how the file was understood. All are known before the first slice.
+    """
 
     file: Path
     slices: Iterator[Slice]
     unknown_columns: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def rows_at_once(width: int) -> int:
+    """How many rows a slice of text takes, so that a wide table needs no more memory than others."""
+    return max(1, min(TEXT_ROWS, MOST_CELLS_AT_ONCE // max(width, 1)))
 
 
 def text_slice(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -14,8 +14,10 @@ from almoner.engines.base import Engine, quote
 from almoner.intake import absent
 from almoner.intake.absent import ABSENT
 from almoner.intake.faults import BadRow, Broken, masked
-from almoner.intake.rules import RECEIVED, SQL_TYPES, CellCheck, check
+from almoner.intake.rules import LATEST, SQL_TYPES, CellCheck, check
 from almoner.intake.slices import LINE, Slice
+from almoner.intake.spelling import Spelled, spell
+from almoner.local_time import latest
 from almoner.policy.model.feeds import Feed
 
 AS_IT_WAS = "_raw"  # the key of a quarantined row that could not be split into cells
@@ -56,10 +58,12 @@ def stage(
 
     `leaves_out`: the stage has the column `ABSENT`. Gives the bad rows with all their faults.
     """
+    limit = latest(received_at, dt.timedelta(seconds=feed.clock_skew_seconds))
     table = part.table.append_column(
-        RECEIVED, pa.repeat(pa.scalar(received_at, pa.timestamp("us")), part.table.num_rows)
+        LATEST, pa.repeat(pa.scalar(limit, pa.timestamp("us")), part.table.num_rows)
     )
-    checks = _checks(feed, part.table)
+    table, spelled = spell(feed, table)
+    checks = _checks(feed, part.table, spelled)
     good = _stage_good(engine, feed, checks, table, first, leaves_out)
     return _bad(engine, feed, checks, part, table, good)
 
@@ -72,9 +76,12 @@ def _bad(
         yield from _bad_rows(engine, feed, checks, _left_behind(engine, feed, table))
 
 
-def _checks(feed: Feed, table: pa.Table) -> list[CellCheck]:
+def _checks(feed: Feed, table: pa.Table, spelled: Mapping[str, Spelled]) -> list[CellCheck]:
     present = [p for p in feed.properties if p.name in table.column_names]
-    return [check(p, table.schema.field(p.name).type, place) for place, p in enumerate(present)]
+    return [
+        check(p, table.schema.field(p.name).type, place, spelled.get(p.name))
+        for place, p in enumerate(present)
+    ]
 
 
 def _stage_good(

@@ -304,6 +304,7 @@ def _context(pack_yaml: Document, departments: Mapping[str, object]) -> Contract
         purposes=frozenset(pack_yaml.mapping("purposes")),
         departments=frozenset(departments),
         units=frozenset(own_units),
+        unit_words=pack_yaml.mapping("units"),
         placeholders=tuple(str(text) for text in pack_yaml.items("placeholders")),
     )
 

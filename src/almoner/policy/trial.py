@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine, quote
 from almoner.engines.duck import DuckEngine
+from almoner.engines.statements import parse_select
 from almoner.errors import EngineError
 from almoner.policy import watermarks
 from almoner.policy.document import Document, Path
@@ -26,6 +27,8 @@ from almoner.policy.reading.naive_rules import ReadNaiveRule
 from almoner.policy.reading.rules import RuleReader
 from almoner.policy.reading.timelines import ReadTimeline
 from almoner.policy.report import Report
+from almoner.policy.sql.allowed_functions import ALLOWED, OPERATORS
+from almoner.policy.sql.sql_text import SqlText
 
 _TYPES = {
     "string": "VARCHAR",
@@ -35,6 +38,9 @@ _TYPES = {
     "timestamp": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
+_CONDITIONS = frozenset({"trial"})  # the one table that a condition is tried on
+SECONDS = 10.0  # for one statement over empty tables; those of the packs here take milliseconds
+MEMORY = "512MB"
 _PARAMETER = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -43,7 +49,7 @@ class Trial:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: DuckEngine,
         feeds: Mapping[str, Feed],
         parameters: Mapping[str, Parameter],
         as_of: dt.date,
@@ -55,6 +61,7 @@ class Trial:
         self._values |= {"as_of": as_of, "known_at": dt.datetime.combine(as_of, dt.time())}
         self._values |= watermarks.values(dict.fromkeys(feeds, as_of), as_of)
         self._columns: dict[str, pa.DataType] = {}
+        self._readable = frozenset({*feeds, "member", "feed"})
         for feed in feeds.values():
             self._create(
                 feed.id,
@@ -73,12 +80,12 @@ class Trial:
 
     def indicator(self, read: ReadIndicator) -> None:
         """Try the indicator's SQL, and learn the types of its columns."""
-        schema = self._schema(read.indicator.sql, read.sql_file) if read.indicator else None
+        schema = self._schema(read.indicator.sql, read.sql) if read.indicator else None
         self._columns |= {f.name.lower(): f.type for f in schema or ()}
 
     def timeline(self, read: ReadTimeline) -> None:
         """Try the timeline's SQL: it gives days and numbers."""
-        schema = self._schema(read.timeline.sql, read.sql_file) if read.timeline else None
+        schema = self._schema(read.timeline.sql, read.sql) if read.timeline else None
         for name, fits, expected in (("month", pa.types.is_date, "a date"), ("value", _numeric, "a number")):
             kind = schema.field(name).type if schema else None
             if kind is not None and not fits(kind):
@@ -86,27 +93,39 @@ class Trial:
                     f"`{name}` gives a {kind}, not {expected}.",
                     f"Write an expression that gives {expected}.",
                 )
-                self._report.add(read.sql_file, 1, "timeline-type", message, advice)
+                self._report.add(read.sql.file, 1, "timeline-type", message, advice)
 
     def naive_rule(self, read: ReadNaiveRule) -> None:
         """Try the naive rule's SQL."""
         if read.rule:
-            self._schema(read.rule.sql, read.sql_file)
+            self._schema(read.rule.sql, read.sql)
 
-    def _schema(self, sql: str, file: str) -> pa.Schema | None:
+    def _schema(self, sql: str, written: SqlText) -> pa.Schema | None:
         used = {n: v for n, v in self._values.items() if re.search(rf"\${n}\b", sql)}
         try:
-            return self._engine.table(sql, used).schema
+            with self._engine.limited(SECONDS):
+                return self._checked(sql, self._readable).table(sql, used).schema
         except EngineError as error:
-            line, message = _reason(error)
+            word, message = _reason(error)
             self._report.add(
-                file,
-                line,
+                written.file,
+                written.line_of(word),
                 "sql-refused",
                 f"The engine refuses the SQL: {message}",
                 "Check names, functions and types.",
             )
             return None
+
+    def _checked(self, sql: str, tables: frozenset[str]) -> Engine:
+        """The engine, after its own parser found nothing in the statement but what was checked.
+
+        Raises EngineError where it calls a function that is not allowed or reads another table.
+        """
+        found = parse_select(sql)
+        strange = sorted(found.functions - ALLOWED - OPERATORS) + sorted(found.tables - tables)
+        if strange:
+            raise EngineError(f"It calls or reads '{strange[0]}', which a pack may not.", sql)
+        return self._engine
 
     def rule(self, reader: RuleReader) -> None:
         """Try the conditions of a rule: what must be a number or a truth value is one."""
@@ -145,12 +164,13 @@ class Trial:
         if not columns <= self._columns.keys():
             return {}
         types |= {c: self._columns[c] for c in columns}
-        sql = ", ".join(_PARAMETER.sub(_dollar, parsed.condition.sql) for parsed in reader.read.values())
+        values = ", ".join(_PARAMETER.sub(_dollar, parsed.condition.sql) for parsed in reader.read.values())
+        sql = f"SELECT {values} FROM trial"
         used = {n: v for n, v in self._values.items() if f"${n}" in sql}
         table = _empty(types)
         try:
-            with self._engine.register("trial", table):
-                found = self._engine.table(f"SELECT {sql} FROM trial", used).schema.types
+            with self._engine.register("trial", table), self._engine.limited(SECONDS):
+                found = self._checked(sql, _CONDITIONS).table(sql, used).schema.types
         except EngineError:
             return {}
         return dict(zip(reader.read, found, strict=True))
@@ -170,8 +190,8 @@ class Trial:
             if f"${n}" in sql and n in self._values
         }
         try:
-            with self._engine.register("trial", table):
-                found: pa.DataType = self._engine.table(sql, used).schema.field(0).type
+            with self._engine.register("trial", table), self._engine.limited(SECONDS):
+                found: pa.DataType = self._checked(sql, _CONDITIONS).table(sql, used).schema.field(0).type
         except EngineError as error:
             message = f"The engine refuses `{parsed.path[-1]}`: {_reason(error)[1]}"
             self._report.at(document, parsed.path, "condition-refused", message, "Check functions and types.")
@@ -190,7 +210,8 @@ def try_out(
     report: Report,
 ) -> None:
     """Try every indicator, timeline and naive rule, then every condition."""
-    with DuckEngine(quoting=True) as engine:  # it holds no record: what it quotes is the pack's
+    with DuckEngine(quoting=True, memory_limit=MEMORY) as engine:  # no records: it quotes what is the pack's
+        engine.deny_files()
         trial = Trial(engine, feeds, parameters, as_of, report)
         for indicator in indicators.values():
             trial.indicator(indicator)
@@ -240,16 +261,15 @@ def _example_value(parameter: Parameter, as_of: dt.date) -> Any:
     return values[0] if values else 0.0
 
 
-def _reason(error: EngineError) -> tuple[int, str]:
-    """The line of the statement, from 1, and the first sentence of the engine's message.
-
-    Where the message has no line, it is the line on which the name in the message first stands.
-    """
+def _reason(error: EngineError) -> tuple[str, str]:
+    """The word that the engine stopped at, "" where it names none, and the first sentence of its message."""
     text = str(error)
     message = text.splitlines()[0].strip().rstrip(".") + "."
-    line = re.search(r"LINE (\d+):", text)
-    if line:
-        return int(line[1]), message
-    name = re.search(r"name (\w+)|[\"'](\w+)[\"']", message)
-    at = error.sql.find(name[1] or name[2]) if name else -1
-    return error.sql.count("\n", 0, max(at, 0)) + 1, message
+    if "INTERRUPT" in message:
+        return "", f"It has not ended after {SECONDS:.0f} seconds over empty tables."
+    pointed = re.search(r"^(LINE \d+: .*)\n( *)\^", text, re.MULTILINE)
+    if pointed:
+        at = re.match(r"\W*(\w+)", pointed[1][len(pointed[2]) :])
+        return at[1] if at else "", message
+    named = re.search(r"[\"'](\w+)", message) or re.search(r"name (\w+)", message)
+    return named[1] if named else "", message

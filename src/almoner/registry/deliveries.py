@@ -65,8 +65,11 @@ class DeliveryReceipt:
     rows_duplicate: int
     rows_quarantined: int
     faults: int
+    rows_withdrawn: int = 0  # facts that it took back; not among the rows read
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    unread: tuple[str, ...] = ()  # parts of the file, such as sheets; then it vouches for nothing
+    notes: tuple[str, ...] = ()  # how the file was understood, where that is not plain
     columns_left_out: tuple[str, ...] = ()  # not in the file; corrected rows keep their values
     new_persons: int = 0
     already_taken_in: bool = False
@@ -76,7 +79,7 @@ class DeliveryReceipt:
 Noted = Callable[
     [WritingOutcome | None, DeliveryReceipt], None
 ]  # called in the transaction; None: it brought a watermark only
-_STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:13])
+_STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:14])
 _COUNTS = _STORED[6:]
 
 
@@ -151,6 +154,9 @@ def take_in(
         complete_since=delivery.complete_since,
     )
     if taken:
+        unread = _unread(delivery.file, feed)
+        if unread:
+            return replace(taken, unread=unread)
         with engine.transaction():
             log = DeliveryLog(engine)
             receipt = move_watermark_only(engine, log, head)
@@ -161,13 +167,19 @@ def take_in(
     sealing.discard_orphans(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
+        if reading.unread:
+            head = replace(head, complete_through=None, moves_watermark=False)
         missing: dict[str, None] = {}
         slices = _seen(reading.slices, feed, missing)
         receipt = take_rows(engine, vault, store, log, head, slices, note)
         log.write()
         clean_up(engine, feed)
         return replace(
-            receipt, unknown_columns=tuple(reading.unknown_columns), columns_left_out=tuple(missing)
+            receipt,
+            unknown_columns=tuple(reading.unknown_columns),
+            columns_left_out=tuple(missing),
+            unread=tuple(reading.unread),
+            notes=tuple(reading.notes),
         )
 
 
@@ -289,6 +301,7 @@ def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
         "rows_duplicate": outcome.staged.duplicates,
         "rows_quarantined": sink.rows,
         "faults": sink.rules.total(),
+        "rows_withdrawn": outcome.withdrawn,
         "rules": dict(sink.rules),
     }
 
@@ -321,6 +334,11 @@ def _taken(engine: Engine, feed: Feed, digest: str) -> DeliveryReceipt | None:
     return (
         DeliveryReceipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
     )
+
+
+def _unread(file: Path, feed: Feed) -> tuple[str, ...]:
+    with open_delivery(file, feed) as reading:
+        return tuple(reading.unread)
 
 
 def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:

@@ -84,12 +84,14 @@ class DirtyHouseholds:
         withdrawn: bool = False,
         everybody: bool = False,
         homes: Homes | None = None,
+        closed: str = "",
     ) -> None:
         """Add the households of a feed's rows that were written or `withdrawn`.
 
         The table `matched` says what was known before. `corrected`: some rows replaced others. `everybody`:
         the rows are so many that everybody is assessed; only households with closed rows are then collected.
         `homes`: households whose people came under other numbers.
+        `closed`: a table of further facts that were taken back, with their rowids as `old`.
         """
         self._everybody |= everybody or feed.shared
         columns = fact_columns(feed)
@@ -118,7 +120,12 @@ class DirtyHouseholds:
                 SELECT old FROM {matched} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"}
               )
             """
-        selects = ((new, not withdrawn and not everybody), (old, corrected))
+        taken_back = f"""
+            SELECT DISTINCT {column} AS subject, true AS closed
+            FROM {fact_table(feed)}
+            WHERE {column} IS NOT NULL AND rowid IN (SELECT old FROM {closed})
+            """
+        selects = ((new, not withdrawn and not everybody), (old, corrected), (taken_back, bool(closed)))
         self._found[column] += [self._engine.table(sql) for sql, wanted in selects if wanted]
 
     def write(self, register: Feed) -> None:
@@ -161,7 +168,7 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
     def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
         if receipt.moved:
             note_moved(engine, feed.id)
-        changed = receipt.rows_new + receipt.rows_corrected
+        changed = receipt.rows_new + receipt.rows_corrected + receipt.rows_withdrawn
         if outcome and (changed or outcome.staged.homes):
             dirty_households = DirtyHouseholds(engine)
             dirty_households.add(
@@ -170,6 +177,7 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
                 corrected=receipt.rows_corrected > 0,
                 everybody=changed > MOST_DIRTY,
                 homes=outcome.staged.homes,
+                closed=outcome.closed,
             )
             dirty_households.write(register)
 

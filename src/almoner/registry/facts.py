@@ -23,7 +23,14 @@ from almoner.registry.schema import NUMBER, fact_columns, fact_table
 FEW = 5_000  # rows; more are compared only if any fact can have one of their keys
 
 
-KEPT = ("staged", "identified", "duplicate_key", "matched")  # tables of a delivery (`name_of`)
+KEPT = (
+    "staged",
+    "identified",
+    "duplicate_key",
+    "matched",
+    "closed",
+    "negative",
+)  # tables of a delivery (`name_of`)
 
 
 @dataclass(frozen=True)
@@ -237,6 +244,21 @@ def close(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime) ->
             {"received_at": received_at},
         )
     return Written(0, found, unknown)
+
+
+def close_rows(engine: Engine, feed: Feed, select: str, received_at: dt.datetime) -> str:
+    """Close the facts of which `select` gives the rowids, as `old`. Gives a table of them to read from."""
+    closed = name_of("closed", feed)
+    engine.materialize(closed, f"SELECT DISTINCT old FROM ({select}) WHERE old IS NOT NULL")
+    engine.execute(
+        f"""
+        UPDATE {fact_table(feed)}
+        SET known_to = $received_at
+        WHERE known_to = 'infinity' AND rowid IN (SELECT old FROM {quote(closed)})
+        """,
+        {"received_at": received_at},
+    )
+    return quote(closed)
 
 
 def keys_only(feed: Feed) -> Feed:

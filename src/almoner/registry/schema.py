@@ -21,7 +21,11 @@ _TABLES = {
         "complete_through DATE, "
         "rows_read BIGINT, rows_new BIGINT, rows_corrected BIGINT, rows_unchanged BIGINT, "
         "rows_duplicate BIGINT, "
-        "rows_quarantined BIGINT, faults BIGINT"
+        "rows_quarantined BIGINT, faults BIGINT, rows_withdrawn BIGINT DEFAULT 0"
+    ),
+    "reversal": (
+        "feed VARCHAR, delivery_id INTEGER, reversal VARCHAR, amounts VARCHAR, original VARCHAR, "
+        "before VARCHAR, after VARCHAR, known_from TIMESTAMP"
     ),
     "quarantine": (
         "quarantine_id BIGINT, delivery_id INTEGER, feed VARCHAR, file VARCHAR, line BIGINT, "
@@ -54,10 +58,21 @@ def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
     engine.execute("CREATE SCHEMA IF NOT EXISTS registry")
     for name, columns in _TABLES.items():
         engine.execute(f"CREATE TABLE IF NOT EXISTS registry.{name} ({columns})")
+    _add_columns(engine)
     completeness.ensure(engine, feeds)
     existing = _existing(engine)
     for feed in feeds.values():
         _ensure_facts(engine, feed, existing.get(feed.id, set()))
+
+
+def _add_columns(engine: Engine) -> None:
+    """Add the columns to the registry's tables that an older version did not have."""
+    sql = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'registry'"
+    existing = set(engine.rows(sql))
+    for table, columns in _TABLES.items():
+        for column in columns.split(", "):
+            if (table, column.split(" ")[0]) not in existing:
+                engine.execute(f"ALTER TABLE registry.{table} ADD COLUMN {column}")
 
 
 def absent(engine: Engine, feeds: Mapping[str, Feed]) -> dict[str, frozenset[str]]:

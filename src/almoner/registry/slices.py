@@ -16,6 +16,7 @@ _SUMMED = (
     "rows_duplicate",
     "rows_quarantined",
     "faults",
+    "rows_withdrawn",
 )
 
 

@@ -16,10 +16,11 @@ from almoner.intake.faults import BadRow, masked
 from almoner.intake.slices import LINE, Slice
 from almoner.intake.validate import add_absent, empty_stage, name_of, raw_row, stage, stage_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import continuity, facts, identity
+from almoner.registry import continuity, facts, identity, reversing
 from almoner.registry.continuity import Homes
 from almoner.registry.holders import Holders
 from almoner.registry.identity import Numbers
+from almoner.registry.reversing import Reversed
 from almoner.registry.vault import Vault
 
 
@@ -35,7 +36,8 @@ class StagedDelivery:
 
     `read` counts its rows and `duplicates` those that were dropped; `anybody` says whether somebody may be
     new. `rows` is the span of the good ones. `matched` is the table of these with what is known of them,
-    until `clean_up`. `homes`: households whose people came under other numbers. `bad` are refused rows that were not handed on yet.
+    until `clean_up`. `bad` are refused rows that were not handed on yet. `reversed` is what reversals do.
+    `homes` are households whose people came under other numbers.
     """
 
     read: int
@@ -45,6 +47,7 @@ class StagedDelivery:
     matched: str
     bad: tuple[BadRow, ...] = ()
     homes: Homes | None = None
+    reversed: Reversed = field(default_factory=Reversed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +99,26 @@ class Staging:
 
     def _matched(self, read: int, leaves_out: bool, numbers: Numbers) -> StagedDelivery:
         anybody = self._identify(numbers, leaves_out)
-        duplicates = self._resolve_duplicates(leaves_out)
+        facts.identify_rows(self.engine, self.feed, leaves_out=leaves_out)
+        taken_back = reversing.take_back(
+            self.engine,
+            self.feed,
+            lambda lines: self._refuse(lines, None, leaves_out),
+            ordered=self.ordered,
+        )
+        duplicates = self._resolve_duplicates(leaves_out) + taken_back.duplicates
         homes = continuity.settle(self.engine, self.feed, self.received_at)
         rows, matched = self._match(leaves_out)
         if self.from_quarantine and self._refuse_superseded(matched, leaves_out):
             rows, matched = self._match(leaves_out)
         return StagedDelivery(
-            read=read, duplicates=duplicates, anybody=anybody, rows=rows, matched=matched, homes=homes
+            read=read,
+            duplicates=duplicates,
+            anybody=anybody,
+            rows=rows,
+            matched=matched,
+            reversed=taken_back,
+            homes=homes,
         )
 
     def _match(self, leaves_out: bool) -> tuple[facts.Span, str]:
@@ -143,7 +159,6 @@ class Staging:
 
         Gives how many were dropped. Of ordered rows the last stays.
         """
-        facts.identify_rows(self.engine, self.feed, leaves_out=leaves_out)
         if not facts.find_duplicate_keys(self.engine, self.feed):
             return 0
         if self.ordered:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from almoner.engines.base import Engine
+import pyarrow as pa
+
+from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import continuity, facts, identity, sealing
+from almoner.registry import continuity, facts, identity, reversing, sealing
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
@@ -16,11 +19,17 @@ from almoner.registry.vault import IdentityStore, Vault
 
 @dataclass(frozen=True)
 class WritingOutcome:
-    """What became of a delivery's rows that were `staged`."""
+    """What became of a delivery's rows that were `staged`.
+
+    `closed` is a table of facts that were taken back, with their rowids as `old`, until `clean_up`; it is
+    empty without any. `withdrawn` counts them.
+    """
 
     staged: StagedDelivery
     written: Written
     new_persons: int = 0
+    closed: str = ""
+    withdrawn: int = 0
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -54,8 +63,26 @@ class Work:
         written = facts.write(self.engine, self.feed, staged.matched, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (staged.anybody or sealing.holds_names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
-        return WritingOutcome(staged, written, new_persons)
+        done = staged.reversed
+        taken_back = reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)
+        return WritingOutcome(
+            staged,
+            replace(
+                written,
+                corrected=written.corrected + done.applied,
+                unchanged=written.unchanged + done.known,
+            ),
+            new_persons,
+            self._close(taken_back) if taken_back else "",
+            len(taken_back),
+        )
+
+    def _close(self, rowids: Sequence[int]) -> str:
+        taken_back = name_of("taken_back", self.feed)
+        with self.engine.register(taken_back, pa.table({"old": pa.array(rowids, pa.int64())})):
+            return facts.close_rows(self.engine, self.feed, f"FROM {quote(taken_back)}", self.received_at)
 
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
-        return WritingOutcome(staged, facts.close(self.engine, self.feed, staged.matched, self.received_at))
+        written = facts.close(self.engine, self.feed, staged.matched, self.received_at)
+        return WritingOutcome(staged, written, withdrawn=written.corrected)

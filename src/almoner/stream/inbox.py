@@ -10,6 +10,7 @@ may have made them of a resident's number. A receipt is given when the event is 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import sqlite3
 import threading
@@ -21,12 +22,13 @@ from typing import Any
 
 from almoner.errors import AlmonerError
 from almoner.registry.vault import Vault
+from almoner.stream import sameness
 from almoner.stream.events import Event
+from almoner.stream.sameness import EventsDiffer
 
 FILE = "inbox.sqlite3"
 SEALED_FIELD = "event"
-INDEX_PREFIX = "event\x1f"  # no number of a person can begin so: control characters are refused
-INDEX_BYTES = 16
+DIFFERS = "event_id"  # the rule of an event whose name an earlier one had with other content
 NAMES_KEPT_DAYS = 30  # a repeated event is recognised for so long; later its row is still compared by key
 LARGEST_BYTES = 4 * 1024**3  # of what waits; more is refused until the worker has caught up
 _WAIT_SECONDS = 30.0
@@ -40,12 +42,18 @@ CREATE TABLE IF NOT EXISTS waiting (
   withdrawn INTEGER NOT NULL,
   complete_through TEXT,
   received_at TEXT NOT NULL,
-  sealed BLOB
+  sealed BLOB,
+  fault TEXT
 );
 CREATE INDEX IF NOT EXISTS waiting_by_feed ON waiting (feed, seq);
-CREATE TABLE IF NOT EXISTS known (name BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known (
+  name BLOB PRIMARY KEY,
+  day INTEGER NOT NULL,
+  digest BLOB
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+_ADDED = {"waiting": "fault TEXT", "known": "digest BLOB"}  # to inboxes of older versions
 
 
 class InboxFull(AlmonerError):  # noqa: N818 - a state, no fault of ours
@@ -67,7 +75,7 @@ class Accepted:
     received_at: dt.datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WaitingEvent:
     """One event of the inbox, opened. `data` is personal data as JSON; `seq` is its position."""
 
@@ -76,6 +84,7 @@ class WaitingEvent:
     complete_through: dt.date | None
     received_at: dt.datetime
     data: str | None
+    fault: str | None = None  # the rule by which it goes to quarantine unread
 
     def __repr__(self) -> str:
         return f"Waiting({self.seq})"
@@ -102,43 +111,76 @@ class Inbox:
         with self._writing() as database:
             for statement in _SCHEMA.split(";"):
                 database.execute(statement)
+            for table, column in _ADDED.items():
+                if column.split()[0] not in {
+                    row[1] for row in database.execute(f"PRAGMA table_info({table})")
+                }:
+                    database.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
-    def put(self, events: Sequence[Event], at: dt.datetime) -> Accepted:
+    def put(
+        self,
+        events: Sequence[Event],
+        at: dt.datetime,
+        *,
+        faults: Mapping[int, str] | None = None,
+        set_aside: bool = False,
+    ) -> Accepted:
         """Store events in their order, all or none. Those that came before are counted and left out.
 
-        Raises InboxFull or InboxAway; then nothing was stored.
+        `faults`: by place, the rule by which an event goes to quarantine unread. `set_aside`: so do events
+        whose name an earlier one had with other content, where nobody can be told. Raises EventsDiffer for
+        them otherwise, and InboxFull or InboxAway; then nothing was stored.
         """
-        names = [self._vault.index(f"{INDEX_PREFIX}{e.source}\x1f{e.id}")[:INDEX_BYTES] for e in events]
-        handles = [int.from_bytes(name[:8]) >> 1 for name in names]
-        sealed = self._vault.seal_all(handles, SEALED_FIELD, [e.data for e in events])
-        day, received = at.date().toordinal(), at.isoformat()
+        names, digests = sameness.names_of(self._vault, events), sameness.digests_of(self._vault, events)
+        rules, day = dict(faults or {}), at.date().toordinal()
         with self._writing() as database:
             self._refuse_when_full(database)
-            known = _known(database, names)
-            first = {name: n for n, name in reversed(list(enumerate(names))) if name not in known}
-            fresh = sorted(first.values())
-            database.executemany("INSERT INTO known VALUES (?, ?)", [(names[n], day) for n in fresh])
+            found = sameness.sort(names, digests, _known(database, names))
+            if found.differ and not set_aside:
+                raise EventsDiffer(found.differ)
+            if found.differ:  # such an event has a name with its content, so that it too comes once
+                for n in found.differ:
+                    names[n] = self._vault.index(f"{names[n].hex()}{digests[n].hex()}")[: len(names[n])]
+                others = sameness.sort(names, digests, _known(database, names))
+                rules |= dict.fromkeys(found.differ, DIFFERS)
+                found.fresh += [n for n in others.fresh if n in rules and n not in found.fresh]
+            fresh = sorted(found.fresh)
             database.executemany(
-                """
-                INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed)
-                VALUES (?, ?, ?, ?, ?, ?)
-                """,
-                [
-                    (
-                        e.feed,
-                        handles[n],
-                        e.withdrawn,
-                        e.complete_through.isoformat() if e.complete_through else None,
-                        received,
-                        sealed[n],
-                    )
-                    for n, e in ((n, events[n]) for n in fresh)
-                ],
+                "INSERT INTO known (name, day, digest) VALUES (?, ?, ?)",
+                [(names[n], day, digests[n]) for n in fresh],
             )
+            self._store(database, [(events[n], names[n], rules.get(n)) for n in fresh], at)
             _count(database, "accepted", len(fresh))
             _count(database, "repeated", len(events) - len(fresh))
             position = _position(database)
         return Accepted(len(fresh), len(events) - len(fresh), position, at)
+
+    def _store(
+        self,
+        database: sqlite3.Connection,
+        events: Sequence[tuple[Event, bytes, str | None]],
+        at: dt.datetime,
+    ) -> None:
+        handles = [int.from_bytes(name[:8]) >> 1 for _, name, _ in events]
+        sealed = self._vault.seal_all(handles, SEALED_FIELD, [_data(e, rule) for e, _, rule in events])
+        database.executemany(
+            """
+            INSERT INTO waiting (feed, handle, withdrawn, complete_through, received_at, sealed, fault)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                (
+                    e.feed,
+                    handle,
+                    e.withdrawn,
+                    e.complete_through.isoformat() if e.complete_through and rule is None else None,
+                    at.isoformat(),
+                    of,
+                    rule,
+                )
+                for (e, _, rule), handle, of in zip(events, handles, sealed, strict=True)
+            ],
+        )
 
     def position(self) -> int:
         """The position of the last event that ever came."""
@@ -156,7 +198,7 @@ class Inbox:
         """The next events of a feed, oldest first: at most `rows`, and not many more than `most_bytes` of
         data. They stay in the inbox."""
         sql = """
-            SELECT seq, handle, withdrawn, complete_through, received_at, sealed
+            SELECT seq, handle, withdrawn, complete_through, received_at, sealed, fault
             FROM waiting
             WHERE feed = ? AND seq > ?
             ORDER BY seq
@@ -211,13 +253,14 @@ class Inbox:
         self._local = threading.local()
 
     def _opened_row(self, row: tuple[Any, ...]) -> WaitingEvent:
-        seq, handle, withdrawn, through, received_at, sealed = row
+        seq, handle, withdrawn, through, received_at, sealed, fault = row
         return WaitingEvent(
-            seq,
-            bool(withdrawn),
-            dt.date.fromisoformat(through) if through else None,
-            dt.datetime.fromisoformat(received_at),
-            self._vault.open(handle, SEALED_FIELD, sealed),
+            seq=seq,
+            withdrawn=bool(withdrawn),
+            complete_through=dt.date.fromisoformat(through) if through else None,
+            received_at=dt.datetime.fromisoformat(received_at),
+            data=self._vault.open(handle, SEALED_FIELD, sealed),
+            fault=fault,
         )
 
     def _refuse_when_full(self, database: sqlite3.Connection) -> None:
@@ -265,17 +308,21 @@ class Inbox:
         return connection
 
 
-def _known(database: sqlite3.Connection, names: Sequence[bytes]) -> set[bytes]:
-    """Those of `names` that came before."""
-    known: set[bytes] = set()
+def _data(event: Event, fault: str | None) -> str | None:
+    """The record to keep. What goes to quarantine needs one, though the event may only complete its feed."""
+    if event.data is None and fault is not None:
+        through = event.complete_through.isoformat() if event.complete_through else None
+        return json.dumps({"completethrough": through})
+    return event.data
+
+
+def _known(database: sqlite3.Connection, names: Sequence[bytes]) -> dict[bytes, bytes | None]:
+    """Those of `names` that came before, with the digest of their content; None where it was not kept."""
+    known: dict[bytes, bytes | None] = {}
     for start in range(0, len(names), NAMES_AT_ONCE):
         batch = names[start : start + NAMES_AT_ONCE]
-        known.update(
-            name
-            for (name,) in database.execute(
-                f"SELECT name FROM known WHERE name IN ({', '.join('?' * len(batch))})", batch
-            )
-        )
+        marks = ", ".join("?" * len(batch))
+        known |= dict(database.execute(f"SELECT name, digest FROM known WHERE name IN ({marks})", batch))
     return known
 
 

@@ -1,8 +1,10 @@
 """Reads CloudEvents from Kafka into the inbox: a topic for each feed, one event in structured JSON a message.
 
 The group's position is committed once the inbox has stored the events. If a process dies in between, events
-are read twice, and the inbox recognises them by source and id. A message that is no event is logged with its
-position and skipped; it stays in the topic. When a broker refuses or goes away, the group is joined again.
+are read twice, and the inbox recognises them by source and id. Nobody can be told about an event whose id an
+earlier one had with other content, or whose time lies ahead: it goes to quarantine. A message that is no
+event is logged with its position and skipped; it stays in the topic. When a broker refuses or goes away, the
+group is joined again.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from almoner.errors import AlmonerError
+from almoner.stream.ahead import Dating, DatingLimit
 from almoner.stream.events import Event, EventRefused, read
 from almoner.stream.inbox import Inbox, InboxAway, InboxFull
 from almoner.stream.log import log_line
@@ -25,6 +28,7 @@ from almoner.stream.log import log_line
 PACKAGE = "confluent_kafka"
 GROUP = "almoner"
 MESSAGES = 2_000  # at a time
+AHEAD = "event_ahead"  # the rule of an event whose time lies ahead
 POLL_SECONDS, REST_SECONDS = 0.2, 5.0
 AGAIN_SECONDS = 60.0  # until the same trouble with a broker is logged again
 # while it is not known whether brokers answer: how often they are asked, and how long they have
@@ -92,6 +96,7 @@ class Topics:
     feeds: Collection[str]
     inbox: Inbox
     prefix: str = ""
+    datings: Mapping[str, Dating] = field(default_factory=dict)  # by feed
     refused: int = field(default=0, init=False)
     answers: bool = field(default=False, init=False)  # whether brokers answer, as far as is known
     _ask_at: float = field(default=0.0, init=False)
@@ -186,7 +191,7 @@ class Topics:
         return events
 
     def _event(self, message: Message, today: dt.date) -> Event:
-        attributes = json.loads(message.value() or b"")
+        attributes = json.loads(message.value() or b"", parse_float=str)  # codes stay as written
         if not isinstance(attributes, dict):
             raise EventRefused("", "An event is one JSON object.")
         event = read(attributes, today)
@@ -198,10 +203,21 @@ class Topics:
         """Store events in the inbox, trying again until `stop` is set. Gives whether they are stored."""
         while not stop.is_set():
             try:
-                self.inbox.put(events, dt.datetime.now())
+                now = dt.datetime.now()
+                self.inbox.put(events, now, faults=self._ahead(events, now), set_aside=True)
             except (InboxFull, InboxAway) as away:
                 log_line("trouble", error=type(away).__name__, about="kafka", wait=REST_SECONDS)
                 stop.wait(REST_SECONDS)
             else:
                 return True
         return False
+
+    def _ahead(self, events: Sequence[Event], now: dt.datetime) -> dict[int, str]:
+        """The places of events whose `time` lies ahead. A row that is dated ahead is found with its other
+        faults."""
+        limits = {feed: DatingLimit.of(self.datings.get(feed, Dating()), now) for feed in self.feeds}
+        return {
+            n: AHEAD
+            for n, event in enumerate(events)
+            if event.time is not None and limits[event.feed].ahead(event) == "time"
+        }

@@ -1,7 +1,8 @@
 """Takes in the files that departments put into HOME/landing/<department>/.
 
 A file that was taken in leaves its receipt in done/; the file itself stays there only for as many days as the
-installation sets. A file that was refused moves to refused/ with the reason.
+installation sets. A file that was refused moves to refused/ with the reason, and so does one that failed
+three times, even if it ended the worker.
 
 A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some seconds.
 While a sender writes a file, its name should end in ``.part`` or begin with a dot. A marker may hold one day,
@@ -18,11 +19,14 @@ from pathlib import Path
 from time import time
 
 from almoner.engines import Engine
-from almoner.errors import DeliveryRefused
+from almoner.errors import DeliveryRefused, HomeError, VaultError
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, last_received, take_in
 from almoner.registry.vault import IdentityStore, Vault
+from almoner.stream import landing_tries
+from almoner.stream.log import log_line
+from almoner.stream.slice_failures import ends_engine, is_of_disk
 
 FOLDER, DONE, REFUSED = "landing", "done", "refused"
 MARKER, REASON, RECEIPT = ".done", ".reason.txt", ".receipt.json"
@@ -30,6 +34,11 @@ UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload", MARKER, REASON)
 RECEIPT_DAYS = 90  # in done/; counts only
 SETTLED_SECONDS = 5.0
 _NOT_IN_RECEIPTS = ("delivery_id", "unknown_columns", "columns_left_out", "new_persons")
+_FAILED = (
+    f"failed or ended the worker {landing_tries.MOST_TRIES} times, so it was set aside. Save it again,"
+    f" deliver it as CSV,"
+    " or report it to whoever looks after the software. Moved back into the folder, it is tried again."
+)
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,8 @@ class Landing:
     def take(self, at: dt.datetime) -> Landed | None:
         """Take in one complete file; None when there is none."""
         for department, file in self._files():
-            if self._is_complete(file):
-                return self._take(department, file, at)
+            if self._is_complete(file) and (landed := self._take(department, file, at)):
+                return landed
         return None
 
     def forget_old(self) -> int:
@@ -99,15 +108,25 @@ class Landing:
             return self.settled_seconds <= 0
         return time() - max(since, file.stat().st_mtime) >= self.settled_seconds
 
-    def _take(self, department: str, file: Path, at: dt.datetime) -> Landed:
+    def _take(self, department: str, file: Path, at: dt.datetime) -> Landed | None:
+        """Take in or refuse one file; None when it failed and is tried again."""
         self._sizes.pop(file, None)
         feed: str | None = None
         try:
+            _begin(file)
             feed = self._feed_of(department, file)
             receipt = self._take_in(feed, file, at)
         except DeliveryRefused as refused:
             _refuse(file, str(refused))
             return Landed(department, feed, None, str(refused))
+        except Exception as error:
+            if _is_elsewhere(error):
+                landing_tries.not_its_fault(file)
+                raise
+            if ends_engine(error):
+                raise
+            log_line("trouble", error=type(error).__name__, about="landing", feed=feed)
+            return None
         self._done(file, receipt)
         return Landed(department, feed, receipt)
 
@@ -125,6 +144,7 @@ class Landing:
         else:
             file.unlink()
         _marker(file).unlink(missing_ok=True)
+        landing_tries.forget(file)
 
     def _feed_of(self, department: str, file: Path) -> str:
         own = sorted(f.id for f in self.pack.feeds.values() if f.owner == department)
@@ -168,6 +188,18 @@ def _refuse(file: Path, reason: str) -> None:
     file.replace(there / name)
     os.utime(there / name)
     _marker(file).unlink(missing_ok=True)
+    landing_tries.forget(file)
+
+
+def _begin(file: Path) -> None:
+    """Count the try. Raises DeliveryRefused when there were enough."""
+    if landing_tries.begin(file) >= landing_tries.MOST_TRIES:
+        raise DeliveryRefused(f"{file.name} {_FAILED}")
+
+
+def _is_elsewhere(error: Exception) -> bool:
+    """Whether the disk, the key or another process is the cause, which another file would meet as well."""
+    return isinstance(error, OSError | VaultError | HomeError) or is_of_disk(error)
 
 
 def _free(there: Path, name_wanted: str, suffix: str) -> str:

@@ -271,13 +271,15 @@ class Rounds:
             return move_watermark_only(self.engine, log, head)
 
         def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
-            if outcome and (receipt.rows_new or receipt.rows_corrected or outcome.staged.homes):
+            changed = receipt.rows_new or receipt.rows_corrected or receipt.rows_withdrawn
+            if outcome and (changed or outcome.staged.homes):
                 dirty_households.add(
                     head.feed,
                     outcome.staged.matched,
                     corrected=receipt.rows_corrected > 0,
                     withdrawn=head.withdraws,
                     homes=outcome.staged.homes,
+                    closed=outcome.closed,
                 )
 
         return take_rows(self.engine, self.vault, self.store, log, head, run.slices, note, staged)
@@ -309,4 +311,9 @@ def _head(feed: Feed, received: dt.datetime, name: str) -> DeliveryHead:
 def _slices(head: DeliveryHead, events: Sequence[WaitingEvent]) -> Iterator[Slice]:
     reader = Objects(head.row_feed, [])
     for start in range(0, len(events), TEXT_ROWS):
-        yield reader.slice(reader.read(e.seq, e.data or "") for e in events[start : start + TEXT_ROWS])
+        yield reader.slice(_read(reader, e) for e in events[start : start + TEXT_ROWS])
+
+
+def _read(reader: Objects, event: WaitingEvent) -> tuple[int, dict[str, str | None]] | Broken:
+    raw = event.data or ""
+    return Broken(event.seq, event.fault, raw) if event.fault else reader.read(event.seq, raw)

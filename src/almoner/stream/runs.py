@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from almoner.intake.spelling import respell
 from almoner.policy.model.feeds import Feed, Property, Role
 from almoner.registry.numbers import check_numbers
 from almoner.stream.inbox import WaitingEvent
@@ -47,7 +48,8 @@ def _persons(events: Sequence[WaitingEvent], number_property: Property) -> list[
 
 def _number(event: WaitingEvent, name: str) -> str:
     try:
-        return str(json.loads(event.data or "{}").get(name)).strip()
+        number = json.loads(event.data or "{}", parse_float=str).get(name)
+        return respell(str(number), capitals=True)
     except (ValueError, AttributeError):
         return ""
 

@@ -12,7 +12,10 @@ WORDS = {
     401: "The token is missing, unknown, ended or expired.",
     403: "The token lacks the scope.",
     404: "This department has no referral with that reference.",
-    409: "The referral has changed since it was read, or its state does not allow this.",
+    409: (
+        "The referral has changed since it was read, or its state does not allow this; an event has the id of"
+        " an earlier one, but other content."
+    ),
     413: "The request is too large.",
     415: "The content type is not accepted.",
     422: "The request does not match its description; `errors` point to the faults.",

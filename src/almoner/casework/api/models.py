@@ -39,6 +39,7 @@ class AcceptedFeed(models.Model):
 
     id = models.CharField(primary_key=True, max_length=120)
     department = models.CharField(max_length=80)
+    dating = models.JSONField(default=dict)  # of `almoner.stream.ahead.Dating`
 
     def __str__(self) -> str:
         return self.id

@@ -12,12 +12,15 @@ from django.http import HttpRequest
 from almoner.casework.api.models import AcceptedFeed
 from almoner.casework.api.problems import Problem
 from almoner.casework.core.inbox import inbox
+from almoner.stream.ahead import DatingLimit, from_json
 from almoner.stream.events import Event, EventRefused, read
 from almoner.stream.inbox import Accepted, InboxAway, InboxFull
+from almoner.stream.sameness import EventsDiffer
 
 LARGEST_BODY_BYTES = 8 * 1024 * 1024
 MOST_EVENTS = 10_000
 MOST_ERRORS = 20
+MOST_DIFFERING = 1_000  # so many a sender can mend by itself
 RETRY_SECONDS = 30
 SINGLE, BATCH, PLAIN = (
     "application/cloudevents+json",
@@ -33,11 +36,24 @@ def receive(request: HttpRequest, department: str) -> Accepted:
     events = _events(found, department, single=not isinstance(_parsed(request), list))
     try:
         return inbox().put(events, dt.datetime.now())
+    except EventsDiffer as differ:
+        raise _differing(differ, len(events), single=not isinstance(_parsed(request), list)) from None
     except InboxFull as full:
         raise Problem(429, "inbox-full", "The inbox is full", str(full), retry_after=RETRY_SECONDS) from None
     except InboxAway:
         detail = "The inbox cannot be written to now. Nothing of this was kept; send it again later."
         raise Problem(503, "inbox-away", "The inbox is away", detail, retry_after=RETRY_SECONDS) from None
+
+
+def _differing(differ: EventsDiffer, sent: int, *, single: bool) -> Problem:
+    detail = (
+        f"{len(differ.places):,} of {sent:,} events have the source and id of an earlier event, but other"
+        " content. Nothing was kept. Give each event an id that its source never used, also after a restart,"
+        " and send all again."
+    )
+    advice = "An earlier event has this source and id, but other content. Use another id."
+    errors = [("#/id" if single else f"#/{place}/id", advice) for place in differ.places[:MOST_DIFFERING]]
+    return Problem(409, "event-id-reused", "Known id, other content", detail, errors)
 
 
 def _parsed(request: HttpRequest) -> Any:
@@ -57,7 +73,7 @@ def _attributes(request: HttpRequest) -> list[Any]:
             f"A request may have {LARGEST_BODY_BYTES:,} bytes. Send the batch in parts.",
         )
     try:
-        found = json.loads(request.body)
+        found = json.loads(request.body, parse_float=str)  # codes are kept as written
     except (ValueError, RecursionError):
         raise Problem(422, "not-json", "Not JSON", "The body is not valid JSON in UTF-8.") from None
     if not isinstance(found, _SHAPES[kind]):
@@ -75,11 +91,13 @@ def _attributes(request: HttpRequest) -> list[Any]:
 
 def _events(found: list[Any], department: str, *, single: bool) -> list[Event]:
     """All events, validated. Raises a Problem that names each invalid one."""
-    own = set(AcceptedFeed.objects.filter(department=department).values_list("pk", flat=True))
-    today, events, errors = dt.datetime.now().date(), list[Event](), list[tuple[str, str]]()
+    accepted = AcceptedFeed.objects.filter(department=department).values_list("pk", "dating")
+    now = dt.datetime.now()
+    own = {feed: DatingLimit.of(from_json(kept), now) for feed, kept in accepted}
+    events, errors = list[Event](), list[tuple[str, str]]()
     for place, attributes in enumerate(found):
         try:
-            events.append(_event(attributes, own, today))
+            events.append(_event(attributes, own, now))
         except EventRefused as refused:
             at = "" if single else f"/{place}"
             errors.append((f"#{at}/{refused.attribute}".rstrip("/"), str(refused)))
@@ -92,11 +110,21 @@ def _events(found: list[Any], department: str, *, single: bool) -> list[Event]:
     return events
 
 
-def _event(attributes: Any, own: set[str], today: dt.date) -> Event:
+def _event(attributes: Any, own: Mapping[str, DatingLimit], now: dt.datetime) -> Event:
     if not isinstance(attributes, Mapping):
         raise EventRefused("", "An event is one JSON object.")
-    event = read(attributes, today)
+    event = read(attributes, now.date())
     if event.feed not in own:
         listed = ", ".join(sorted(own)) or "it has none"
         raise EventRefused("type", f"`type` must name a feed of your department: {listed}.")
+    how = own[event.feed]
+    dated_ahead = how.ahead(event)
+    if dated_ahead:
+        what = "`time`" if dated_ahead == "time" else f"`{how.dating.column}`"
+        raise EventRefused(
+            dated_ahead,
+            f"{what} lies ahead of our clock, which says {now:%Y-%m-%d %H:%M:%S}, by more than"
+            f" {how.dating.skew_seconds:,} seconds. Set the sender's clock and its time zone, or send it when"
+            " it has happened.",
+        )
     return event

@@ -30,7 +30,10 @@ _EVENT: dict[str, Any] = {
             "type": "string",
             "minLength": 1,
             "maxLength": 512,
-            "description": "Names the event, together with `source`, for ever.",
+            "description": (
+                "Names the event, together with `source`, for ever. The same again with other content is"
+                " refused."
+            ),
         },
         "source": {"type": "string", "minLength": 1, "maxLength": 512},
         "type": {
@@ -88,7 +91,7 @@ router = Router()
     operation_id="send_events",
     summary="Send one event or a batch",
     openapi_extra={"requestBody": _BODY},
-    response={202: Receipt, frozenset({401, 403, 413, 415, 422, 429, 503}): shapes.ProblemDetails},
+    response={202: Receipt, frozenset({401, 403, 409, 413, 415, 422, 429, 503}): shapes.ProblemDetails},
 )
 def events(request: HttpRequest) -> Status[dict[str, Any]]:
     """Events are stored in order, each once by `source` and `id`. A batch is stored as a whole or not at

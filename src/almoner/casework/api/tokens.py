@@ -15,6 +15,7 @@ from django.db.models import Q
 from almoner.casework.api.models import AcceptedFeed, Token
 from almoner.casework.models import Department
 from almoner.errors import AlmonerError
+from almoner.stream.ahead import dating
 
 if TYPE_CHECKING:
     from almoner.policy.model.pack import Pack
@@ -85,12 +86,16 @@ def listed(department: str) -> list[dict[str, Any]]:
 
 
 def sync_feeds(pack: Pack) -> None:
-    """Store which department may send which feed, as the pack says."""
-    wanted = [AcceptedFeed(f.id, f.owner) for f in pack.feeds.values() if f.sharing_class != "not-shared"]
+    """Store which department may send which feed, and how its rows are dated, as the pack says."""
+    wanted = [
+        AcceptedFeed(f.id, f.owner, dating(f).as_json())
+        for f in pack.feeds.values()
+        if f.sharing_class != "not-shared"
+    ]
     with transaction.atomic():
         AcceptedFeed.objects.exclude(pk__in=[f.pk for f in wanted]).delete()
         AcceptedFeed.objects.bulk_create(
-            wanted, update_conflicts=True, unique_fields=["id"], update_fields=["department"]
+            wanted, update_conflicts=True, unique_fields=["id"], update_fields=["department", "dating"]
         )
 
 

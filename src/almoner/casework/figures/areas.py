@@ -43,6 +43,11 @@ class Areas:
         """The area's own name."""
         return self._names.get(code, code)
 
+    def known(self, inside: Callable[[str], bool]) -> dict[str, str]:
+        """The names of all areas that have some area for which `inside` holds in them, by code."""
+        found = {code for own in self._names if inside(own) for code in self.above(own)}
+        return {code: self.name(code) for code in found}
+
     def above(self, code: str) -> list[str]:
         """`code` and the codes of all enclosing areas, the innermost first."""
         found: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from almoner.casework.core.filters import KnownChoiceField
 from almoner.casework.core.selects import QuickSelect
 from almoner.casework.models import CaseState, DismissalReason, Ending, FalseAlarm, JumpCause, VisitFinding
 
@@ -39,25 +41,52 @@ LISTS = {
 
 class QueueForm(forms.Form):
     """The filters of the queue. The caller gives the choices of levels, signals, programmes, areas and
-    layers."""
+    layers, and the areas and levels that are known but not offered, because no open case has them."""
 
     list = forms.ChoiceField(choices=list(LISTS.items()), required=False, widget=QuickSelect, label=_("List"))
-    level = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Level"))
+    level = KnownChoiceField(required=False, widget=QuickSelect, label=_("Level"))
     signal = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Signal"))
     state = forms.ChoiceField(
         required=False, widget=QuickSelect, label=_("State"), choices=[("", _("Any")), *CaseState.choices]
     )
-    area = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Area"))
+    area = KnownChoiceField(required=False, widget=QuickSelect, label=_("Area"))
     programme = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Programme"))
     watch = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Watch list"))
     theme = forms.ChoiceField(required=False, widget=QuickSelect, label=_("Theme"))
 
-    def __init__(self, *args: Any, choices: Mapping[str, Sequence[Any]], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        choices: Mapping[str, Sequence[Any]],
+        known: Mapping[str, Mapping[str, str]],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.widget.attrs["class"] = "govuk-select"
             if name in choices and isinstance(field, forms.ChoiceField):
                 field.choices = [("", _("Any")), *choices[name]]
+            if name in known and isinstance(field, KnownChoiceField):
+                field.know(known[name], str(self.data.get(name, "")))
+
+
+class WaitingForm(forms.Form):
+    """Which records are listed: those that wait, or those that were answered."""
+
+    list = forms.ChoiceField(
+        required=False, label=_("List"), choices=[("", _("Waiting")), ("answered", _("Answered"))]
+    )
+
+
+class AnsweredForm(WaitingForm):
+    """The same, and for answered ones the time before which they were answered."""
+
+    before = forms.DateTimeField(required=False, label=_("Until"))
+
+    def clean_before(self) -> dt.datetime | None:
+        """The time without a zone, as all times are kept."""
+        found = self.cleaned_data["before"]
+        return found.replace(tzinfo=None) if isinstance(found, dt.datetime) else None
 
 
 class ActForm(forms.Form):

@@ -48,12 +48,3 @@ def _before(until: dt.datetime | None, requests: QuerySet[WalkIn]) -> QuerySet[W
     infer."""
     answered = requests.filter(answered_at__isnull=False)
     return answered.filter(answered_at__lt=until) if until else answered
-
-
-def moment(typed: str | None) -> dt.datetime | None:
-    """A time from an address; None when the text is not a time."""
-    try:
-        found = dt.datetime.fromisoformat(typed or "")
-    except ValueError:
-        return None
-    return found.replace(tzinfo=None)

@@ -37,11 +37,13 @@ from almoner.casework.models import (
 )
 from almoner.casework.models.people import INDEXED
 from almoner.casework.residents.corrections import IDENTIFIED, register
+from almoner.intake.spelling import respell
 from almoner.policy.model.feeds import Role
 from almoner.policy.model.identifiers import Identifier
 from almoner.registry.numbers import check_numbers
 from almoner.stream.events import Event
 from almoner.stream.inbox import InboxAway, InboxFull
+from almoner.stream.sameness import EventsDiffer
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -88,8 +90,8 @@ def take(by: User, data: Mapping[str, Any]) -> WalkIn:
 def _number(found: FeedState, typed: str) -> str:
     """The identity number in its canonical form."""
     of = next((f for f in found.fields if f["role"] == IDENTIFIED), None)
-    typed = typed.strip()
-    if of is None or not typed or len(typed) > LONGEST:
+    typed = respell(typed, capitals=True) if len(typed) <= LONGEST else ""
+    if of is None or not typed:
         raise Refused(_("Type the whole identity number."))
     verdicts = check_numbers(Identifier.from_stored(of.get("identifier")), [typed])
     if any(verdict.rule for verdict in verdicts):
@@ -157,7 +159,7 @@ def _send(
     )
     try:
         inbox().put([event], now)
-    except (InboxFull, InboxAway, NoInstallation):
+    except (InboxFull, InboxAway, EventsDiffer, NoInstallation):
         raise Refused(
             _("The inbox cannot take the request now. Nothing was saved: try again in a few minutes.")
         ) from None

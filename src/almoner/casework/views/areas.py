@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime as dt
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.db.models import Case, IntegerField, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from almoner.casework.accounts.access import Right, area_alert_for, area_alerts_of, may_or_404, rights_of
 from almoner.casework.cases.workflow import Refused
+from almoner.casework.core.paging import Key, Listing, Order
 from almoner.casework.presentation.area_evidence import AreaPresenter
 from almoner.casework.presentation.forms import CauseForm
 from almoner.casework.sync import area_alerts
 
 PAGE = 25
+ORDER = Order.by(Key("answered", int), Key("due_at", dt.datetime), Key("severity", float, descending=True))
 
 
 @require_GET
@@ -49,18 +51,13 @@ def answer(request: HttpRequest, reference: str) -> HttpResponse:
 def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
     """Active alerts without an answer come first, then by due time."""
     membership = may_or_404(request.user, Right.AREA_ALERTS)
-    found = area_alerts_of(request.user).order_by("cleared_on", "answered_at", "due_at", "-severity", "id")
-    standing = found.filter(cleared_on=None)
-    page = Paginator(standing, PAGE).get_page(request.GET.get("page"))
+    found = area_alerts_of(request.user)
+    answered = Case(When(answered_at=None, then=Value(0)), default=Value(1), output_field=IntegerField())
+    standing = found.filter(cleared_on=None).annotate(answered=answered)
+    page = Listing(asked=standing, shown=found, order=ORDER, size=PAGE).page(request)
     present, now = AreaPresenter(), dt.datetime.now()
-    near = {}
-    if page.has_previous():
-        near["previous"] = f"?page={page.previous_page_number()}"
-    if page.has_next():
-        near["next"] = f"?page={page.next_page_number()}"
     context = {
         "page": page,
-        "pages": near,
         "alerts": [present.alert(alert, now) for alert in page],
         "past": [
             present.alert(alert, now)

@@ -6,13 +6,13 @@ import datetime as dt
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from almoner.casework.accounts.access import Right, case_for, lines_of, may_or_404
 from almoner.casework.core.audit import looked_at
+from almoner.casework.core.paging import Key, Listing, Order
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.timing import clock_of
 from almoner.casework.core.vault_rows import people_of
@@ -23,6 +23,7 @@ from almoner.casework.residents import community_verification
 from almoner.casework.views.cases import show
 
 PAGE = 10
+ORDER = Order.by(Key("check_due_at", dt.datetime))
 
 
 @require_GET
@@ -75,8 +76,8 @@ def again(request: HttpRequest, reference: str, about: str) -> HttpResponse:
 
 def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
     may_or_404(request.user, Right.REFERRALS)
-    waiting = lines_of(request.user).select_related("case").order_by("check_due_at", "pk")
-    page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
+    waiting = lines_of(request.user)
+    page = Listing(asked=waiting, shown=waiting.select_related("case"), order=ORDER, size=PAGE).page(request)
     now, present, areas = dt.datetime.now(), Presenter(), Areas()
     living = people_of([line.case.household_id for line in page])
     looked_at(
@@ -93,9 +94,4 @@ def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
         )
         for line in page
     ]
-    near = {}
-    if page.has_previous():
-        near["previous"] = f"?page={page.previous_page_number()}"
-    if page.has_next():
-        near["next"] = f"?page={page.next_page_number()}"
-    return render(request, "casework/lists.html", {"page": page, "rows": rows, "pages": near}, status=status)
+    return render(request, "casework/lists.html", {"page": page, "rows": rows}, status=status)

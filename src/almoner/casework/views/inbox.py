@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -23,23 +22,32 @@ from almoner.casework.cases import workflow
 from almoner.casework.cases.status import RUNNING
 from almoner.casework.core import words
 from almoner.casework.core.audit import looked
+from almoner.casework.core.filters import report_filters
+from almoner.casework.core.paging import Key, Listing, Order
 from almoner.casework.core.timing import clock, clock_of
 from almoner.casework.models import Referral, WalkIn
 from almoner.casework.presentation import minimal_data
 from almoner.casework.presentation.evidence import Presenter
-from almoner.casework.presentation.forms import ActForm
+from almoner.casework.presentation.forms import ActForm, WaitingForm
 
 PAGE = 25
+WAITING = Order.by(Key("due_at", dt.datetime))
+ANSWERED = Order.by(Key("answered_at", dt.datetime, descending=True))
 
 
 @require_GET
 def inbox(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.REFERRALS)
-    answered = request.GET.get("list") == "answered"
+    answered = (
+        report_filters(request, WaitingForm(request.GET), {"list": ("answered",)}).chosen.get("list")
+        == "answered"
+    )
     mine = referrals_of(request.user)
-    waiting = mine.filter(state__in=RUNNING).order_by("due_at", "id")
-    past = mine.exclude(state__in=RUNNING).order_by("-answered_at", "id")
-    page = Paginator(past if answered else waiting, PAGE).get_page(request.GET.get("page"))
+    asked = mine.exclude(state__in=RUNNING) if answered else mine.filter(state__in=RUNNING)
+    order = ANSWERED if answered else WAITING
+    page = Listing(asked=asked, shown=mine, order=order, size=PAGE).page(
+        request, {"list": "answered"} if answered else None
+    )
     now, present = dt.datetime.now(), Presenter()
     shows = minimal_data.lineages(page)
     rows = [
@@ -55,7 +63,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "unknown": [] if answered else [(one, clock_of(one.due_at, now)) for one in _unknown(request)],
         "lines": lines_of(request.user).count(),
         "answered": answered,
-        "pages": _near(page, answered),
     }
     return render(request, "casework/inbox.html", context)
 
@@ -63,16 +70,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
 def _unknown(request: HttpRequest) -> list[WalkIn]:
     """Applications of people who are missing from the department's register."""
     return list(walk_ins_of(request.user).filter(answered_at=None).order_by("due_at", "pk")[:PAGE])
-
-
-def _near(page: Page[Referral], answered: bool) -> dict[str, str]:
-    """The addresses of the neighbouring pages."""
-    kept, near = "list=answered&" if answered else "", {}
-    if page.has_previous():
-        near["previous"] = f"?{kept}page={page.previous_page_number()}"
-    if page.has_next():
-        near["next"] = f"?{kept}page={page.next_page_number()}"
-    return near
 
 
 @require_GET

@@ -17,12 +17,14 @@ from django.views.decorators.http import require_http_methods
 from almoner.casework.accounts.access import Right, may_or_404
 from almoner.casework.cases.history import PAGES, departments, lines, system_of
 from almoner.casework.core.audit import verify_chain
+from almoner.casework.core.filters import report_filters
 from almoner.casework.models import AccessLog, Case, CaseEvent, ChainHead
 from almoner.casework.presentation.forms import TrailForm
 from almoner.casework.templatetags.words import person
 from almoner.policy.model.terms import Words
 
 PAGE = 50
+WHOLE = {"trail": ("looks",)}
 SYSTEM = "system:"  # prefix of a department in the field for users; user names have no colon
 
 
@@ -35,9 +37,11 @@ def oversight(request: HttpRequest) -> HttpResponse:
         started = perf_counter()
         context |= {"checked": verify_chain(), "seconds": round(perf_counter() - started, 1)}
     form = TrailForm(request.GET)
-    chosen = form.cleaned_data if form.is_valid() else {}
+    filters = report_filters(request, form, WHOLE)
+    chosen = filters.chosen
     kept = {name: value for name, value in chosen.items() if value and name != "before"}
-    shown = _looks(chosen) if chosen.get("trail") == "looks" else _events(chosen)
+    found = _looks if chosen.get("trail") == "looks" else _events
+    shown = [] if filters.shows_nothing else found(chosen)
     context |= {"form": form, "rows": shown[:PAGE], "looks": chosen.get("trail") == "looks"}
     if len(shown) > PAGE:
         context["older"] = "?" + urlencode(kept | {"before": shown[PAGE - 1][0]})

@@ -8,7 +8,6 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,19 +18,20 @@ from almoner.casework.accounts import staff
 from almoner.casework.accounts.access import Right, may_or_404
 from almoner.casework.accounts.signing_in import has_second_factor
 from almoner.casework.accounts.staff_forms import PersonForm
+from almoner.casework.core.paging import Key, Listing, Order
 from almoner.casework.models import Membership
 
 PAGE = 50
+ORDER = Order.by(Key("user__is_active", bool, descending=True), Key("user__username", str, private=True))
 ACTIONS = ("off", "on", "second-factor", "link")
 
 
 @require_safe
 def people(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.PEOPLE)
-    members = Membership.objects.select_related("user", "department").order_by(
-        "-user__is_active", "user__username"
-    )
-    page = Paginator(members, PAGE).get_page(request.GET.get("page"))
+    members = Membership.objects.all()
+    shown = members.select_related("user", "department")
+    page = Listing(asked=members, shown=shown, order=ORDER, size=PAGE).page(request)
     factors = Authenticator.objects.filter(type=Authenticator.Type.TOTP, user__in=[m.user_id for m in page])
     context = {"page": page, "second": set(factors.values_list("user_id", flat=True))}
     return render(request, "casework/people_list.html", context)

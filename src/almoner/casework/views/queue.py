@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -18,12 +17,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from almoner.casework.accounts.access import EVERYWHERE, Right, colleagues_for, may_or_404, rights_of
+from almoner.casework.accounts.access import (
+    EVERYWHERE,
+    Right,
+    colleagues_for,
+    covers,
+    may_or_404,
+    rights_of,
+)
 from almoner.casework.cases.assignment import assign_cases
 from almoner.casework.cases.lists import LISTED, UNLISTED, filtered
 from almoner.casework.core import words
 from almoner.casework.core.batches import batched
+from almoner.casework.core.filters import read
 from almoner.casework.core.legal_terms import level_names
+from almoner.casework.core.paging import Key, Listing, ListPage, Order
 from almoner.casework.core.spreadsheet import lines
 from almoner.casework.core.timing import ClockView, clock
 from almoner.casework.figures.areas import Areas
@@ -33,6 +41,8 @@ from almoner.casework.presentation.forms import LISTS, BulkForm, QueueForm
 from almoner.policy.model.legal_terms import LevelName
 
 PAGE = 25
+ORDER = Order.by(Key("due_at", dt.datetime), Key("severity", float, descending=True))
+WHOLE = {"list": ("open", "all")}  # lists that are no filter
 AT_ONCE = 2_000  # rows of the CSV file that are read together
 MANY = 10_000  # from so many cases on, reading cases in the queue's order is faster than filtering first
 
@@ -56,31 +66,44 @@ class QueueQuery:
         self.areas = Areas()
         self.levels = level_names()
         self.form = QueueForm(
-            request.GET, choices=_choices(self.membership, self.signals, self.areas, self.levels)
+            request.GET,
+            choices=_choices(self.membership, self.signals, self.areas, self.levels),
+            known={
+                "area": self.areas.known(lambda code: covers(self.membership, code)),
+                "level": {level: str(words.level(level, self.levels)) for level in self.levels},
+            },
         )
-        self.chosen: dict[str, str] = self.form.cleaned_data if self.form.is_valid() else {}
-        self.cases = self._ordered(filtered(request.user, self.chosen, self.areas))
-        self._many = self._ordered(filtered(request.user, self.chosen, self.areas, many=True))
+        self.filters = read(self.form, WHOLE)
+        self.chosen: Mapping[str, str] = self.filters.chosen
+        self._user = request.user
 
-    @staticmethod
-    def _ordered(cases: QuerySet[Case]) -> QuerySet[Case]:
-        return cases.select_related("assignee").order_by("due_at", "-severity", "id")
-
-    def page(self, number: str | None) -> Page[Case]:
-        """One page of cases. Ids are read first, because an index answers that even for the last pages."""
-        paginator = Paginator(self.cases, PAGE)
-        many = paginator.count > MANY  # the paginator has counted anyway
-        page = paginator.get_page(number)
-        shown = slice(max(page.start_index() - 1, 0), page.end_index())
-        keys = list((self._many if many else self.cases).values_list("pk", flat=True)[shown])
-        found = Case.objects.select_related("assignee").in_bulk(keys)
-        page.object_list = [found[key] for key in keys if key in found]
-        return page
+    def _found(self, *, many: bool = False) -> QuerySet[Case]:
+        if self.filters.shows_nothing:
+            return Case.objects.none()
+        return filtered(self._user, self.chosen, self.areas, many=many)
 
     @property
-    def kept(self) -> str:
-        """The filters as a query string."""
-        return urlencode({name: value for name, value in self.chosen.items() if value})
+    def cases(self) -> QuerySet[Case]:
+        """All matching cases, most urgent first."""
+        return ORDER.sorted(self._found().select_related("assignee"))
+
+    def page(self, request: HttpRequest) -> ListPage[Case]:
+        """The page of cases that the request asks for."""
+        shown = Case.objects.select_related("assignee")
+        listing = Listing(
+            asked=self._found(),
+            shown=shown,
+            order=ORDER,
+            size=PAGE,
+            when_many=self._found(many=True),
+            many=MANY,
+        )
+        return listing.page(request, self.kept)
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """The filters that hold, as parameters of an address."""
+        return {name: value for name, value in self.chosen.items() if value}
 
     def rows(self, cases: Iterable[Case]) -> list[Row]:
         return _rows(list(cases), self.signals, self.areas, self.levels)
@@ -89,14 +112,15 @@ class QueueQuery:
 @require_GET
 def queue(request: HttpRequest) -> HttpResponse:
     query = QueueQuery(request)
-    page = query.page(request.GET.get("page"))
+    page = query.page(request)
+    if query.filters.complaint:
+        messages.error(request, query.filters.complaint)
     context = {
         "form": query.form,
         "page": page,
         "rows": query.rows(page),
-        "kept": query.kept,
+        "kept": urlencode(query.kept),
         "said": _in_words(query.chosen, query.form, query.areas),
-        "pages": _pages(page, query.chosen),
         "receivers": _receivers(query.membership),
         "me": request.user,
     }
@@ -104,9 +128,15 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The filtered queue as CSV without personal data, streamed while it is read."""
+def export(request: HttpRequest) -> StreamingHttpResponse | HttpResponse:
+    """The filtered queue as CSV without personal data, streamed while it is read.
+
+    It holds what the page shows: a filter that was left out is said in the last line, and without any other
+    filter there is no file.
+    """
     query = QueueQuery(request)
+    if query.filters.shows_nothing:
+        return HttpResponse(query.filters.complaint, status=400, content_type="text/plain; charset=utf-8")
     head = (_("Due"), _("Case"), _("Area"), _("Level"), _("Why it is here"), _("State"), _("Assigned to"))
     response = StreamingHttpResponse(lines(head, _cells(query)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = (
@@ -129,6 +159,8 @@ def _cells(query: QueueQuery) -> Iterator[Sequence[str]]:
                 case.get_state_display(),
                 who,
             )
+    if query.filters.complaint:
+        yield query.filters.complaint, *[""] * 6
 
 
 @require_POST
@@ -259,14 +291,3 @@ def _in_words(chosen: Mapping[str, str], form: QueueForm, areas: Areas) -> str:
 def _shown(form: QueueForm, name: str, value: str) -> str:
     choices: Any = getattr(form.fields[name], "choices", ())
     return str(dict(choices).get(value, value))
-
-
-def _pages(page: Page[Case], chosen: Mapping[str, str]) -> dict[str, str]:
-    """The addresses of the neighbouring pages."""
-    kept = {name: value for name, value in chosen.items() if value}
-    near: dict[str, str] = {}
-    if page.has_previous():
-        near["previous"] = "?" + urlencode(kept | {"page": page.previous_page_number()})
-    if page.has_next():
-        near["next"] = "?" + urlencode(kept | {"page": page.next_page_number()})
-    return near

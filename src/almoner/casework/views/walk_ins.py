@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,60 +13,58 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from almoner.casework.accounts.access import Right, cases_of, may_or_404, walk_in_for, walk_ins_of
 from almoner.casework.core import words
+from almoner.casework.core.filters import report_filters
+from almoner.casework.core.paging import Key, Listing, Order
 from almoner.casework.core.refusals import Refused
 from almoner.casework.core.timing import clock_of
 from almoner.casework.models import WalkIn
+from almoner.casework.models.among import IdSet
 from almoner.casework.presentation.case_forms import DeskForm, RequestForm
+from almoner.casework.presentation.forms import AnsweredForm
 from almoner.casework.residents import answered_walk_ins, walk_ins
 from almoner.casework.residents.answered_walk_ins import Stretch
 
 PAGE = 25
+WAITING = Order.by(Key("due_at", dt.datetime))
+ANSWERED = Order.by(Key("answered_at", dt.datetime, descending=True))
 
 
 @require_GET
 def requests(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
-    answered = request.GET.get("list") == "answered"
+    chosen = report_filters(request, AnsweredForm(request.GET), {"list": ("answered",)}).chosen
+    answered = chosen.get("list") == "answered"
     mine, now = walk_ins_of(request.user), dt.datetime.now()
-    stretch = (
-        answered_walk_ins.stretch(answered_walk_ins.moment(request.GET.get("before"))) if answered else None
-    )
-    if stretch:
-        page, listed = _listed(request, stretch.of(mine), ("-answered_at", "pk"))
-    else:
-        page, listed = _listed(request, mine.filter(answered_at=None), ("due_at", "pk"))
-    rows = [(one, None if answered else clock_of(one.due_at, now)) for one in listed]
+    stretch = answered_walk_ins.stretch(chosen.get("before")) if answered else None
+    asked = stretch.of(mine) if stretch else mine.filter(answered_at=None)
+    page = _listing(asked, ANSWERED if answered else WAITING).page(request, _kept(stretch))
     context = {
         "page": page,
-        "rows": rows,
+        "rows": [(one, None if answered else clock_of(one.due_at, now)) for one in page],
         "answered": answered,
         "stretch": stretch,
         "now": now,
-        "pages": _near(page, stretch),
+        "pages": _stretches(stretch),
     }
     return render(request, "casework/requests.html", context)
 
 
-def _listed(
-    request: HttpRequest, mine: QuerySet[WalkIn], order: Sequence[str]
-) -> tuple[Page[int], Iterable[WalkIn]]:
-    """One page of applications. Ids are read first, so that the access rules are evaluated once."""
-    page = Paginator(list(mine.order_by(*order).values_list("pk", flat=True)), PAGE).get_page(
-        request.GET.get("page")
-    )
-    return page, WalkIn.objects.filter(pk__in=list(page)).select_related("taken_by").order_by(*order)
+def _listing(asked: QuerySet[WalkIn], order: Order) -> Listing[WalkIn]:
+    """Applications in pages. All ids are read first, so that the access rules are evaluated once."""
+    found = WalkIn.objects.filter(pk__among=IdSet(asked.values_list("pk", flat=True)))
+    return Listing(asked=found, shown=WalkIn.objects.select_related("taken_by"), order=order, size=PAGE)
 
 
-def _near(page: Page[Any], stretch: Stretch | None) -> dict[str, str]:
-    """The addresses of the neighbouring pages, of earlier answers and of the latest ones."""
-    kept = (
-        f"list=answered&{f'before={stretch.until.isoformat()}&' if stretch.until else ''}" if stretch else ""
-    )
+def _kept(stretch: Stretch | None) -> dict[str, str]:
+    """The parameters that the addresses of all pages of a list have."""
+    if stretch is None:
+        return {}
+    return {"list": "answered"} | ({"before": stretch.until.isoformat()} if stretch.until else {})
+
+
+def _stretches(stretch: Stretch | None) -> dict[str, str]:
+    """The addresses of earlier answers and of the latest ones."""
     near = {}
-    if page.has_previous():
-        near["previous"] = f"?{kept}page={page.previous_page_number()}"
-    if page.has_next():
-        near["next"] = f"?{kept}page={page.next_page_number()}"
     if stretch and stretch.earlier:
         near["earlier"] = f"?list=answered&before={stretch.first.isoformat()}"
     if stretch and stretch.until:

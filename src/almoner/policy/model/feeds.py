@@ -12,6 +12,9 @@ from almoner.policy.model.terms import Words
 
 PropertyType = Literal["string", "integer", "number", "date", "timestamp", "boolean"]
 Absent = Literal["keep", "empty"]
+Negative = Literal["refused", "counts", "reverses"]
+
+CLOCK_SKEW_SECONDS = 300  # where the contract says nothing; as in Kerberos (RFC 4120, section 7.5.2)
 
 
 class Role(StrEnum):
@@ -32,6 +35,9 @@ class Role(StrEnum):
 VAULT_ROLES = frozenset({Role.NAME, Role.PHONE, Role.ADDRESS})
 CODE_ROLES = frozenset({Role.RESIDENT_ID, Role.HOUSEHOLD, Role.AREA, Role.PARENT_AREA})
 SPELLINGS = ("code", "text")
+PLACEHOLDERS = (  # what programs write where there is nothing, and people a zero or a dash
+    *("0", "-", "null", "none", "nil", "nan", "n/a", "undefined"),
+)
 IDENTITY_ROLES = VAULT_ROLES | {Role.RESIDENT_ID, Role.HOUSEHOLD}
 
 
@@ -45,6 +51,7 @@ class Property:
     required: bool = False
     key: bool = False
     unit: str | None = None
+    unit_words: tuple[str, ...] = ()  # that headers may add to its label in brackets
     label: Words = field(default_factory=dict)
     minimum: float | None = None
     maximum: float | None = None
@@ -56,9 +63,10 @@ class Property:
     spelling: str | None = None  # one of SPELLINGS; None: a code by its role, or as part of the key
     length: int | None = None  # of every code, in signs
     padding: str | None = None  # the sign that shorter codes are filled up with from the left
-    placeholders: tuple[str, ...] = ()  # what stands for a code that is missing
+    placeholders: tuple[str, ...] = PLACEHOLDERS  # what stands for a code that is missing
     purposes: tuple[str, ...] | None = None  # narrower than the feed's, where the agreement says so
     value_labels: Mapping[str, Words] = field(default_factory=dict)  # of its valid values, for people
+    negative: Negative = "refused"  # what a negative amount does; `minimum` and `maximum` are of its size
     at_desk: str | None = None  # the value where a person came to the desk: requests are taken into this feed
     heads: tuple[str, ...] = ()  # of a register: values of a household's head
     gone: tuple[str, ...] = ()  # of a register: values of those who live there no longer
@@ -99,6 +107,9 @@ class Feed:
     deaths: bool = False  # who is named here has died: no member, not visited, not paid
     most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
+    clock_skew_seconds: int = CLOCK_SKEW_SECONDS  # by which a sender's clock may be ahead of ours
+    reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
+    encoding: str | None = None  # of its text files; None: it is detected
     complete_by: str | None = None  # the column by whose values a delivery is complete: an area, a supplier
     held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
     volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
@@ -124,6 +135,11 @@ class Feed:
     def key(self) -> tuple[Property, ...]:
         """The properties that identify a row."""
         return tuple(p for p in self.properties if p.key)
+
+    @property
+    def reversible(self) -> tuple[Property, ...]:
+        """The amounts that a negative row takes back."""
+        return tuple(p for p in self.properties if p.negative == "reverses")
 
     @property
     def event_time(self) -> Property | None:

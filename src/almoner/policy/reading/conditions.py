@@ -17,7 +17,7 @@ from almoner.policy.reading.unit_check import UnitCheck
 from almoner.policy.report import Report, instead
 from almoner.policy.sql.placeholders import to_dollars
 from almoner.policy.sql.relation import Reads
-from almoner.policy.sql.words_of_sql import forbidden_functions, parse_advice
+from almoner.policy.sql.words_of_sql import forbidden, forbidden_functions, parse_advice
 
 _ALWAYS = frozenset({"as_of"})
 
@@ -131,10 +131,7 @@ class ConditionReader:
                     "Compute it in an indicator and use that column here.",
                 )
         for name, _ in forbidden_functions(tree):
-            message = f"`{name}` does not give the same answer twice, or reads outside the facts."
-            self._report.near(
-                self._document, path, name, "forbidden-function", message, "Use `:as_of` for the day."
-            )
+            self._report.near(self._document, path, name, "forbidden-function", *forbidden(name))
 
     def _columns(self, tree: exp.Expr, path: Path, steps: Mapping[str, units.Unit | None]) -> Iterator[str]:
         seen = set(steps)

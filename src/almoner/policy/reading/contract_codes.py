@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from almoner.policy.model.feeds import SPELLINGS
+from almoner.policy.model.feeds import PLACEHOLDERS, SPELLINGS
 from almoner.policy.model.identifiers import Identifier
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.report import instead
@@ -54,7 +54,7 @@ class CodeReader:
             "spelling": self._value("spelling"),
             "length": self._value("length"),
             "padding": self._value("padding"),
-            "placeholders": tuple(pack_placeholders if own is None else own),
+            "placeholders": (*PLACEHOLDERS, *pack_placeholders) if own is None else tuple(own),
         }
 
     def _identifier_known(self) -> None:

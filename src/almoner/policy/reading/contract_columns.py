@@ -13,11 +13,13 @@ from almoner.policy.model.feeds import Property, PropertyType, Role
 from almoner.policy.reading import contract_register, fitting
 from almoner.policy.reading.contract_codes import CODE_EXTRAS, CodeReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
+from almoner.policy.reading.contract_rows import AmountReader
+from almoner.policy.reading.contract_text import unit_words
 from almoner.policy.report import instead
 
 PROPERTY_EXTRAS = (
     CODE_EXTRAS
-    | {"label", "role", "unit", "purposes", "words", "atDesk"}
+    | {"label", "role", "unit", "purposes", "words", "atDesk", "negative"}
     | frozenset(contract_register.MARKED_VALUES)
 )
 _TYPES = get_args(PropertyType)
@@ -64,6 +66,7 @@ class ColumnsReader(ContractPart):
         codes = CodeReader(self, extras)
         codes.check(prop.logicalType)
         self._at_desk(extras, _valid_values(prop))
+        AmountReader(self.document, self.context, self.report).check(extras, prop)
         contract_register.RegisterReader(self.document, self.context, self.report).check_column(
             extras, _valid_values(prop)
         )
@@ -78,7 +81,8 @@ class ColumnsReader(ContractPart):
         if len(self.report) > before:
             return None
         values = {k: v for k, (v, _) in extras.items()}
-        return _property(prop, values, codes.made(self.context.placeholders))
+        words = unit_words(values.get("unit"), self.context.unit_words)
+        return _property(prop, values, {**codes.made(self.context.placeholders), "unit_words": words})
 
     def _unit(self, extras: Extras) -> None:
         unit, path = extras.get("unit", (None, ()))
@@ -151,6 +155,7 @@ def _property(prop: SchemaProperty, extras: Mapping[str, Any], codes: Mapping[st
         purposes=tuple(purposes) if purposes is not None else None,
         value_labels={str(value): words for value, words in (extras.get("words") or {}).items()},
         at_desk=extras.get("atDesk"),
+        negative=extras.get("negative") or "refused",
         **contract_register.of_column(extras),
         **codes,
     )

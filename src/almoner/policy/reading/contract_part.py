@@ -22,6 +22,7 @@ class ContractContext:
     purposes: frozenset[str]
     departments: frozenset[str]
     units: frozenset[str]
+    unit_words: Mapping[str, Any] = field(default_factory=dict)  # by letter and language
     identifiers: Mapping[str, Identifier | None] = field(default_factory=dict)  # None: it has a fault
     placeholders: tuple[str, ...] = ()  # what stands for a code that is missing, in every contract
 

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 from almoner.policy.document import Path
 from almoner.policy.model.feeds import Feed, Property
 from almoner.policy.reading import contract_register
+from almoner.policy.reading.contract_clock import CLOCK_EXTRAS, ClockReader, clock_terms
 from almoner.policy.reading.contract_columns import PROPERTY_EXTRAS, ColumnsReader
 from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.reading.contract_register import RegisterReader
 from almoner.policy.reading.contract_rows import ROW_EXTRAS, RowsReader, row_terms
+from almoner.policy.reading.contract_text import encoding_fault
 from almoner.policy.reading.feed_rules import FeedRules
 from almoner.policy.report import instead
 
@@ -26,6 +28,7 @@ _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern",
 _FEED_EXTRAS = (
     contract_register.REGISTER_EXTRAS
     | ROW_EXTRAS
+    | CLOCK_EXTRAS
     | {
         "label",
         "owner",
@@ -34,6 +37,7 @@ _FEED_EXTRAS = (
         "legalBasis",
         "shared",
         "membership",
+        "encoding",
     }
 )
 _ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -51,13 +55,14 @@ class ContractReader(ContractPart):
         extras = self.extras((), _FEED_EXTRAS)
         self.require(extras, (), ("label", "owner", "sharingClass", "purposes", "legalBasis"))
         self._check_terms(extras)
+        ClockReader(self.document, self.context, self.report).check(extras)
         register = RegisterReader(self.document, self.context, self.report)
         register.check_feed(extras)
-        RowsReader(self.document, self.context, self.report).check(extras)
         schema = self._schema(contract)
         properties = (
             ColumnsReader(self.document, self.context, self.report).properties(schema) if schema else ()
         )
+        RowsReader(self.document, self.context, self.report).check(extras, properties)
         cadence = self._cadence(contract)
         feed = None
         if len(self.report) == before and schema is not None:
@@ -122,6 +127,10 @@ class ContractReader(ContractPart):
             value, path = extras.get(name, (False, ()))
             if not isinstance(value, bool):
                 self.fault(path, "wrong-type", f"`{name}` is `{value}`.", "Write true or false.")
+        encoding, path = extras.get("encoding", (None, ()))
+        wrong = encoding_fault(encoding) if "encoding" in extras else None
+        if wrong:
+            self.fault(path, "wrong-value", wrong, "Write for instance utf-8, gb18030 or cp1252.")
         basis, path = extras.get("legalBasis", ("", ()))
         if not isinstance(basis, str):
             self.fault(path, "wrong-type", "`legalBasis` is not a text.", "Name the law or the agreement.")
@@ -219,6 +228,8 @@ def _feed(
         late_after_days=latency,
         shared=bool(values.get("shared")),
         membership=bool(values.get("membership")),
+        encoding=values.get("encoding"),
         **contract_register.of_feed(values),
         **row_terms(values),
+        **clock_terms(values),
     )

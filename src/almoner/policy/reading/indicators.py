@@ -28,7 +28,7 @@ class ReadIndicator:
     document: Document
     columns: tuple[KnownColumn, ...]
     indicator: Indicator | None
-    sql_file: str
+    sql: SqlText
 
 
 def tables(feeds: Mapping[str, Feed | None]) -> dict[str, Relation]:
@@ -152,7 +152,7 @@ class IndicatorReader(StatementReader):
             if shape and self._sql.sound and len(self._report) == before
             else None
         )
-        return ReadIndicator(self._name, self._document, columns, made, self._sql.file)
+        return ReadIndicator(self._name, self._document, columns, made, self._sql)
 
     def _outputs(self, relation: Relation, subject: str) -> None:
         """What the SELECT gives is what the YAML describes, the subject's number first."""

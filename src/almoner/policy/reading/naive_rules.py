@@ -10,6 +10,7 @@ from almoner.policy.reading import fitting, shapes
 from almoner.policy.reading.indicators import StatementReader
 from almoner.policy.sql.lineage import Lineage
 from almoner.policy.sql.relation import OPAQUE
+from almoner.policy.sql.sql_text import SqlText
 
 FOLDER = "naive_rules"
 
@@ -19,7 +20,7 @@ class ReadNaiveRule:
     """A naive rule as far as it could be read, and where its SQL is."""
 
     rule: NaiveRule | None
-    sql_file: str
+    sql: SqlText
 
 
 class NaiveRuleReader(StatementReader):
@@ -37,7 +38,7 @@ class NaiveRuleReader(StatementReader):
             if relation is not OPAQUE:
                 self._subject_first(list(relation.columns), str(self._document.get("subject")))
         sound = shape and self._sql.sound and len(self._report) == before
-        return ReadNaiveRule(self._made(shape) if sound and shape else None, self._sql.file)
+        return ReadNaiveRule(self._made(shape) if sound and shape else None, self._sql)
 
     def _made(self, shape: shapes.NaiveRuleShape) -> NaiveRule:
         return NaiveRule(

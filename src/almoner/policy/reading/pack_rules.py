@@ -92,7 +92,7 @@ def _uses(
             yield from ((name, reader.document.file) for name in parsed.condition.parameters)
     for indicator in indicators:
         if indicator.indicator is not None:
-            yield from ((name, indicator.sql_file) for name in indicator.indicator.parameters)
+            yield from ((name, indicator.sql.file) for name in indicator.indicator.parameters)
     for timeline in timelines:
         if timeline.timeline is not None:
-            yield from ((name, timeline.sql_file) for name in timeline.timeline.parameters)
+            yield from ((name, timeline.sql.file) for name in timeline.timeline.parameters)

@@ -12,6 +12,7 @@ from almoner.policy.reading import fitting, shapes
 from almoner.policy.reading.indicators import StatementReader
 from almoner.policy.sql.lineage import Lineage
 from almoner.policy.sql.relation import OPAQUE, Reads, Relation
+from almoner.policy.sql.sql_text import SqlText
 
 FOLDER = "timelines"
 _REST = ("month", "value")
@@ -22,7 +23,7 @@ class ReadTimeline:
     """A timeline as far as it could be read, and where its SQL is."""
 
     timeline: Timeline | None
-    sql_file: str
+    sql: SqlText
 
 
 class TimelineReader(StatementReader):
@@ -47,7 +48,7 @@ class TimelineReader(StatementReader):
         purposes = self._purposes(reads, feeds, lineage.sites)
         sound = shape and self._sql.sound and len(self._report) == before
         made = self._made(shape, reads, purposes) if sound else None
-        return ReadTimeline(made, self._sql.file)
+        return ReadTimeline(made, self._sql)
 
     def _outputs(self, relation: Relation, subject: str) -> None:
         """Check that there are exactly three columns, in order, and that no subject has a month twice."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from almoner.policy.report import Report
 from almoner.policy.sql.placeholders import Dollars, to_dollars
-from almoner.policy.sql.words_of_sql import forbidden_functions, orderless_aggregates, parse_advice
+from almoner.policy.sql.words_of_sql import forbidden, forbidden_functions, orderless_aggregates, parse_advice
+
+MOST_SIGNS = 65_536  # of a file; the longest of the packs that come with Almoner has a tenth of it
 
 
 class SqlText:
     """One SQL file. `what` says in messages what the file is, such as `an indicator`.
+
+    What is checked is what runs: `statement` is generated from `tree`. The text itself never reaches the
+    engine, which may read a comment or a quote in another way than the parser.
 
     `tree` is None when the file does not parse as a single SELECT; `report` then has the reason.
     """
@@ -24,6 +31,7 @@ class SqlText:
         self.text = content.decode("utf-8-sig", errors="replace")
         self.parameter_lines: dict[str, int] = {}
         self.sql = ""
+        self.statement = ""  # what the engine runs: written anew from the tree that was checked
         before = len(report)
         self.tree = self._parse()
         self.sound = len(report) == before
@@ -42,6 +50,11 @@ class SqlText:
             node = node.parent
         return 1
 
+    def line_of(self, word: str) -> int:
+        """The first line that has `word`, whatever its letters' case; 1 where none has."""
+        found = re.search(rf"\b{re.escape(word)}\b", self.text, re.IGNORECASE) if word else None
+        return self.text.count("\n", 0, found.start()) + 1 if found else 1
+
     def fault(self, node: exp.Expr | None, rule: str, message: str, advice: str) -> None:
         self._report.add(self.file, self.line(node), rule, message, advice)
 
@@ -52,6 +65,15 @@ class SqlText:
                 self.file, line, "sql-encoding", "The file is not UTF-8.", "Save it as UTF-8 in your editor."
             )
             return None
+        if len(self.text) > MOST_SIGNS:
+            self._report.add(
+                self.file,
+                1,
+                "sql-too-long",
+                f"The file has {len(self.text):,} signs, more than {MOST_SIGNS:,}.",
+                "Split it into several files.",
+            )
+            return None
         try:
             self._take(to_dollars(self.text))
             found = [
@@ -59,6 +81,7 @@ class SqlText:
                 for s in sqlglot.parse(self.sql, dialect="duckdb")
                 if s is not None and not isinstance(s, exp.Semicolon)
             ]
+            self.statement = found[0].sql(dialect="duckdb", comments=False, pretty=True) if found else ""
         except (SqlglotError, RecursionError) as error:
             self._report.add(
                 self.file,
@@ -96,10 +119,7 @@ class SqlText:
             self.fault(node, "limit", "LIMIT makes the answer depend on who else is there.", advice)
         for name, function in forbidden_functions(tree):
             if not isinstance(function.parent, exp.Table):
-                message = f"`{name}` does not give the same answer twice, or reads outside the facts."
-                self.fault(
-                    function, "forbidden-function", message, "Use `:as_of` for the day, and feeds for data."
-                )
+                self.fault(function, "forbidden-function", *forbidden(name))
         for name, aggregate in orderless_aggregates(tree):
             advice = f"Write {name}(x ORDER BY ...), or min(x) or max(x)."
             self.fault(
@@ -128,11 +148,6 @@ class SqlText:
                 f"A parameter is not written with `{sign}`.",
                 "Write it as `:name`.",
             )
-
-    @property
-    def statement(self) -> str:
-        """What the engine runs: the text as written, parameters as `$name`, without a closing semicolon."""
-        return self.sql.rstrip().rstrip(";").rstrip()
 
 
 def _outer_selects(tree: exp.Query) -> list[exp.Select]:

@@ -1,28 +1,15 @@
-"""The functions that a pack's SQL may not call, since their result can change or they read other data."""
+"""What a pack's SQL calls: functions that are not allowed, aggregates that depend on the order of rows."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
-_CHANGING_WORDS = """
-random rand uuid gen_random_uuid uuidv4 uuidv7 now today current_date current_time
-current_timestamp get_current_timestamp get_current_time transaction_timestamp localtime
-localtimestamp current_localtime current_localtimestamp nextval currval setseed txid_current
-gen_random_uuid reservoir_quantile approx_quantile approx_top_k
-"""
-_CHANGING = frozenset(_CHANGING_WORDS.split())
-_OUTSIDE_WORDS = """
-read_csv read_csv_auto read_parquet parquet_scan parquet_metadata parquet_schema read_json
-read_json_auto read_json_objects read_ndjson read_ndjson_auto read_ndjson_objects read_text
-read_blob read_duckdb glob sniff_csv sqlite_scan postgres_scan mysql_scan iceberg_scan
-delta_scan arrow_scan query query_table getenv getvariable current_setting current_user
-current_database current_schema current_query version load_aws_credentials which_secret
-"""
-_OUTSIDE = frozenset(_OUTSIDE_WORDS.split())
-FORBIDDEN = _CHANGING | _OUTSIDE
+from almoner.policy.sql.allowed_functions import ALLOWED, FEWEST_ARGUMENTS
+
 _KINDS: dict[type[exp.Expr], str] = {
     exp.Rand: "random",
     exp.Randn: "random",
@@ -36,6 +23,20 @@ _KINDS: dict[type[exp.Expr], str] = {
     exp.ReadParquet: "read_parquet",
     exp.ApproxQuantile: "approx_quantile",
 }
+_FORMS = (
+    exp.And,
+    exp.Or,
+    exp.Xor,
+    exp.Case,
+    exp.If,
+    exp.Cast,
+    exp.TryCast,
+    exp.Array,
+    exp.Struct,
+    exp.Exists,
+    exp.Columns,  # refused as a star
+)
+_CALL = re.compile(r'"?(\w+)"?\s*\(')
 _ORDERLESS: dict[type[exp.Expr], str] = {
     exp.First: "first",
     exp.Last: "last",
@@ -45,21 +46,25 @@ _ORDERLESS: dict[type[exp.Expr], str] = {
 }
 
 
-def function_name(node: exp.Expr) -> str | None:
-    """The name of the function that `node` calls; None when it calls none."""
+def forbidden_functions(tree: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
+    """Functions that a pack may not call, with the names that they have for its author."""
+    for node in tree.find_all(exp.Func):
+        if isinstance(node, _FORMS):
+            continue
+        called = _CALL.match(node.sql(dialect="duckdb", comments=False))
+        name = called[1].lower() if called else ""
+        given = sum(1 for part in node.args.values() if part is not None and part != [])
+        if isinstance(node, exp.Anonymous):
+            given = len(node.expressions)
+        if name not in ALLOWED or given < FEWEST_ARGUMENTS.get(name, 0):
+            yield _written(node), node
+
+
+def _written(node: exp.Expr) -> str:
+    """The name of a function as its author wrote it, or nearly so."""
     if isinstance(node, exp.Anonymous):
         return node.name.lower()
-    if type(node) in _KINDS:
-        return _KINDS[type(node)]
-    return node.sql_name().lower() if isinstance(node, exp.Func) else None
-
-
-def forbidden_functions(tree: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
-    """Functions that a pack may not call, with their names."""
-    for node in tree.find_all(exp.Func):
-        name = function_name(node)
-        if name and (name in FORBIDDEN or name.startswith(("duckdb_", "pragma_"))):
-            yield name, node
+    return _KINDS.get(type(node)) or node.sql_name().lower()  # type: ignore[attr-defined]
 
 
 def orderless_aggregates(tree: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
@@ -88,3 +93,11 @@ def parse_advice(error: Exception) -> str:
         return f"{description}{f', near `{near}`' if near else ''}."
     text = str(error).splitlines()[0].rstrip(".")
     return f"{text}."
+
+
+def forbidden(name: str) -> tuple[str, str]:
+    """What to say of a function that a pack may not call: the message and the advice."""
+    return (
+        f"A pack may not call `{name}`: it may not give the same answer twice, or read outside the facts.",
+        "Use `:as_of` for the day and feeds for data; docs/packs.md lists the functions.",
+    )
