@@ -20,6 +20,7 @@ from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import EvidenceSources
 from almoner.assessment.jumps import Jump
 from almoner.assessment.ledger import Kind, RenderedChange
+from almoner.assessment.missing import Gap
 from almoner.assessment.opening import open_context
 from almoner.assessment.signals import Watched
 from almoner.assessment.watch import Layers
@@ -79,8 +80,8 @@ class Proposed:
 class CycleOutcome:
     """What a cycle found and changed.
 
-    `seconds` are by phase. `watched`, `proposed`, `recognised` and `layers` are counts of everybody, and are
-    empty for a cycle over some households.
+    `seconds` are by phase. `watched`, `proposed`, `recognised`, `gaps` and `layers` are counts of everybody,
+    and are empty for a cycle over some households.
     """
 
     cycle_id: int | None
@@ -93,6 +94,7 @@ class CycleOutcome:
     proposed: list[Proposed]
     recognised: list[Recognised] = field(default_factory=list)
     jumps: list[Jump] = field(default_factory=list)  # areas whose rate jumped
+    gaps: list[Gap] = field(default_factory=list)  # periods that never came
     layers: Layers | None = None  # what holds, by layer of the watch; None where the pack has none
     moved: dict[str, dict[str, int]] = field(default_factory=dict)  # by item: raised, changed, cleared
     areas_moved: dict[str, dict[str, int]] = field(default_factory=dict)  # of areas' alerts, by signal
@@ -239,6 +241,7 @@ def _assess(context: AssessmentContext, seconds: dict[str, float]) -> CycleOutco
         proposed=[] if context.scoped else _proposed(context),
         recognised=recognised,
         jumps=jumps,
+        gaps=list(context.gaps),
         layers=None if context.scoped else watch.count(context, signals.FINDINGS),
         seconds=seconds,
     )

@@ -92,6 +92,8 @@ class Place:
         chance, some = self.chance, {"case": case}
         time = lambda: NOW + chance.randint(-20, 20) * DAY + dt.timedelta(hours=1)  # noqa: E731
         case.assignee = chance.choice([None, *self.people])
+        if case.assignee is None:
+            case.handed_back_from = chance.choice([None, *self.people])
         case.due_at = chance.choice([case.due_at, time(), dt.datetime(9999, 12, 31)])
         case.held_until = chance.choice([None, None, None, NOW.date() + chance.randint(-2, 2) * DAY])
         case.state = chance.choice(["detected", "verifying", "confirmed", "supporting", "follow_up"])
@@ -195,6 +197,9 @@ class Once_more:  # noqa: N801 - reads as what it is
 
     def is_unassigned(self, case: Case) -> bool:
         return self._working(case) and case.assignee_id is None
+
+    def is_back(self, case: Case) -> bool:
+        return case.ended_at is None and case.handed_back_from is not None
 
     def is_overdue(self, case: Case) -> bool:
         return self._working(case) and case.due_at < NOW

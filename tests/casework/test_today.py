@@ -59,12 +59,13 @@ def test_each_figure_is_the_count_of_the_list_behind_it(
 ) -> None:
     client = signed_in(worker)
     found = figures(client)
-    assert len(found) == 14
+    assert len(found) == 15
     assert {address: client.get(address).context["page"].count for address in found} == found
     by_list = {address.split("list=")[1]: count for address, count in found.items()}
     assert by_list == {
         "new": 4,
         "unassigned": 4,
+        "back": 0,
         "mine": 1,
         "team": 2,
         "second": 1,

@@ -1,7 +1,8 @@
 -- Of households that are recognised or receive the minimum living guarantee: months in a row of receiving it,
 -- and what care cost in 12 months.
 -- Unlike the cost of care in general, no settlement here means no cost, because the feed is complete; where
--- it was never delivered it is unknown.
+-- it was never delivered, or a period of the window is missing, it is unknown. So is how long the guarantee
+-- has been received, when the months reach back to a missing one.
 WITH received AS (
   SELECT DISTINCT m.household_id, datediff('month', r.month, :minimum_living_recipients_month) AS back
   FROM minimum_living_recipients AS r
@@ -34,9 +35,16 @@ care AS (
 )
 SELECT
   k.household_id,
-  CASE WHEN :minimum_living_recipients_month IS NOT NULL THEN coalesce(unbroken.months, 0) END
-    AS living_months,
-  CASE WHEN :medical_settlements_through IS NOT NULL THEN coalesce(care.paid, 0) END AS exit_care_year
+  CASE
+    WHEN :minimum_living_recipients_unbroken
+      OR coalesce(unbroken.months, 0)
+      <= datediff('month', :minimum_living_recipients_since, :minimum_living_recipients_month)
+      THEN coalesce(unbroken.months, 0)
+  END AS living_months,
+  CASE
+    WHEN :medical_settlements_since <= :medical_settlements_through + 1 - INTERVAL 12 MONTH
+      THEN coalesce(care.paid, 0)
+  END AS exit_care_year
 FROM recognised AS k
 LEFT JOIN unbroken ON unbroken.household_id = k.household_id
 LEFT JOIN care ON care.household_id = k.household_id

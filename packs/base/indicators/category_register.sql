@@ -1,6 +1,6 @@
 -- Under which categories the household is recognised, since when, and what was done for a monitored one.
 -- Entries count from recognition until they end or run out. Months are whole months since the latest
--- recognition.
+-- recognition. Where a delivery of a list is missing, what it says is unknown.
 WITH listed AS (
   SELECT
     m.household_id,
@@ -12,7 +12,8 @@ WITH listed AS (
     max(r.recognised_on) FILTER (WHERE r.category = 'illness_impoverished') AS impoverished_on
   FROM low_income_register AS r
   JOIN member AS m ON m.person_id = r.person_id
-  WHERE r.recognised_on <= :as_of
+  WHERE coalesce(:low_income_register_unbroken, true)
+    AND r.recognised_on <= :as_of
     AND (r.ended_on IS NULL OR r.ended_on > :as_of)
     AND (r.valid_until IS NULL OR r.valid_until >= :as_of)
   GROUP BY m.household_id
@@ -28,23 +29,22 @@ watched AS (
     bool_and(w.labour_capacity) AS labour_capacity
   FROM monitored_households AS w
   JOIN member AS m ON m.person_id = w.person_id
-  WHERE w.recognised_on <= :as_of AND (w.eliminated_on IS NULL OR w.eliminated_on > :as_of)
+  WHERE coalesce(:monitored_households_unbroken, true)
+    AND w.recognised_on <= :as_of
+    AND (w.eliminated_on IS NULL OR w.eliminated_on > :as_of)
   GROUP BY m.household_id
 )
 SELECT
   h.household_id,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.margin, false) END
-    AS register_margin,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.rigid, false) END AS register_rigid,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.impoverished, false) END
+  CASE WHEN :low_income_register_unbroken THEN coalesce(listed.margin, false) END AS register_margin,
+  CASE WHEN :low_income_register_unbroken THEN coalesce(listed.rigid, false) END AS register_rigid,
+  CASE WHEN :low_income_register_unbroken THEN coalesce(listed.impoverished, false) END
     AS register_impoverished,
   datesub('month', listed.margin_on, :as_of) AS register_margin_months,
   datesub('month', listed.rigid_on, :as_of) AS register_rigid_months,
   datesub('month', listed.impoverished_on, :as_of) AS register_impoverished_months,
-  CASE WHEN :monitored_households_through IS NOT NULL THEN coalesce(watched.unstable, false) END
-    AS monitored_unstable,
-  CASE WHEN :monitored_households_through IS NOT NULL THEN coalesce(watched.sudden, false) END
-    AS monitored_sudden,
+  CASE WHEN :monitored_households_unbroken THEN coalesce(watched.unstable, false) END AS monitored_unstable,
+  CASE WHEN :monitored_households_unbroken THEN coalesce(watched.sudden, false) END AS monitored_sudden,
   datesub('month', watched.recognised_on, :as_of) AS monitored_months,
   watched.measures AS monitored_measures,
   watched.stable_months AS monitored_stable_months,

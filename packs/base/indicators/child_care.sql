@@ -1,5 +1,5 @@
 -- Who looks after each child that lives here: the register of children in need of care, and the grown-ups who
--- live at home.
+-- live at home. Where a delivery of a register is missing, what rests on it is unknown.
 WITH listed AS (
   SELECT
     person_id,
@@ -28,14 +28,15 @@ home AS (
 )
 SELECT
   c.person_id,
-  CASE WHEN :children_register_through IS NOT NULL THEN listed.person_id IS NOT NULL END AS child_registered,
-  CASE WHEN :children_register_through IS NOT NULL THEN coalesce(listed.unattended, false) END
+  CASE WHEN :children_register_unbroken THEN listed.person_id IS NOT NULL END AS child_registered,
+  CASE WHEN :children_register_unbroken THEN coalesce(listed.unattended, false) END
     AS child_registered_unattended,
-  CASE WHEN :children_register_through IS NOT NULL THEN coalesce(listed.without_guardian, false) END
+  CASE WHEN :children_register_unbroken THEN coalesce(listed.without_guardian, false) END
     AS child_guardian_missing,
-  CASE WHEN :allowances_paid_month IS NOT NULL THEN paid.person_id IS NOT NULL END AS child_allowance_paid,
-  home.adults AS adults_at_home,
-  home.carers AS carers_at_home
+  CASE WHEN :allowances_paid_since <= :allowances_paid_month THEN paid.person_id IS NOT NULL END
+    AS child_allowance_paid,
+  CASE WHEN coalesce(:population_register_unbroken, true) THEN home.adults END AS adults_at_home,
+  CASE WHEN coalesce(:population_register_unbroken, true) THEN home.carers END AS carers_at_home
 FROM population_register AS c
 JOIN home ON home.household_id = c.household_id
 LEFT JOIN listed ON listed.person_id = c.person_id

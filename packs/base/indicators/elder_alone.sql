@@ -1,5 +1,5 @@
 -- Elderly residents: whether anybody else lives at home with them, and what puts them higher on the visit
--- ladder.
+-- ladder. Where a delivery of a register is missing, what rests on it is unknown.
 WITH present AS (
   SELECT household_id, count(*) AS members_at_home
   FROM population_register
@@ -21,11 +21,9 @@ supported AS (
 SELECT
   r.person_id,
   datesub('year', r.birth_date, :as_of) AS age,
-  present.members_at_home = 1 AS lives_alone,
-  CASE WHEN :disability_register_through IS NOT NULL THEN coalesce(disabled.severe, false) END
-    AS disability_severe,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN supported.person_id IS NOT NULL END
-    AS extreme_poverty_elder
+  CASE WHEN coalesce(:population_register_unbroken, true) THEN present.members_at_home = 1 END AS lives_alone,
+  CASE WHEN :disability_register_unbroken THEN coalesce(disabled.severe, false) END AS disability_severe,
+  CASE WHEN :low_income_register_unbroken THEN supported.person_id IS NOT NULL END AS extreme_poverty_elder
 FROM population_register AS r
 JOIN present ON present.household_id = r.household_id
 LEFT JOIN disabled ON disabled.person_id = r.person_id

@@ -1,7 +1,9 @@
 -- Farm income and school costs, both told once a year. Farm: each member's latest year within 24 months of
 -- the feed's watermark.
 -- School: what is left to pay after aid for the school year of the last 12 months. Where a feed is complete,
--- no row means none was registered.
+-- no row means none was registered; where a period of its window is missing, it is unknown.
+-- Rules add farm income to the registered income of the year, so both are unknown where a period of either is
+-- missing (`household_income`).
 WITH farm_by_person AS (
   SELECT person_id, arg_max(net_income, year) AS net_income
   FROM farm_income
@@ -23,9 +25,28 @@ school AS (
 )
 SELECT
   h.household_id,
-  farm.amount AS farm_income_mean,
-  CASE WHEN :school_costs_through IS NOT NULL THEN coalesce(school.amount, 0) END AS school_cost_year,
-  CASE WHEN :school_costs_through IS NOT NULL THEN coalesce(school.amount, 0) / 12 END AS school_cost_mean
+  CASE
+    WHEN coalesce(:insured_wages_since <= :insured_wages_month - INTERVAL 2 MONTH, true)
+      AND coalesce(:pensions_since <= :pensions_month - INTERVAL 2 MONTH, true)
+      AND coalesce(
+        :farm_income_unbroken OR :farm_income_since <= :farm_income_through + 1 - INTERVAL 24 MONTH, true
+      )
+      THEN true
+  END AS income_periods_complete,
+  CASE
+    WHEN (:farm_income_unbroken OR :farm_income_since <= :farm_income_through + 1 - INTERVAL 24 MONTH)
+      AND coalesce(:insured_wages_since <= :insured_wages_month - INTERVAL 11 MONTH, true)
+      AND coalesce(:pensions_since <= :pensions_month - INTERVAL 11 MONTH, true)
+      THEN farm.amount
+  END AS farm_income_mean,
+  CASE
+    WHEN :school_costs_unbroken OR :school_costs_since <= :school_costs_through + 1 - INTERVAL 12 MONTH
+      THEN coalesce(school.amount, 0)
+  END AS school_cost_year,
+  CASE
+    WHEN :school_costs_unbroken OR :school_costs_since <= :school_costs_through + 1 - INTERVAL 12 MONTH
+      THEN coalesce(school.amount, 0) / 12
+  END AS school_cost_mean
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN farm ON farm.household_id = h.household_id
 LEFT JOIN school ON school.household_id = h.household_id

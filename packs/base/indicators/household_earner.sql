@@ -1,6 +1,6 @@
 -- Whether the member who earned most was lost to work within 12 months: by death, by an accident or crime
 -- that killed or disabled, or by a first entry as severely disabled (grade 1 or 2). Earned most: insured
--- wages of the 12 months before the event.
+-- wages of the 12 months before the event. Where a delivery is missing that could tell, it is unknown.
 WITH events AS (
   SELECT person_id, died_on AS happened_on FROM deaths
   UNION ALL
@@ -8,7 +8,7 @@ WITH events AS (
   UNION ALL
   SELECT person_id, min(recorded_on) AS happened_on
   FROM disability_register
-  WHERE status = 'valid' AND grade <= 2
+  WHERE coalesce(:disability_register_unbroken, true) AND status = 'valid' AND grade <= 2
   GROUP BY person_id
 ),
 struck AS (
@@ -29,6 +29,7 @@ earned AS (
   JOIN member AS m ON m.household_id = h.household_id
   JOIN insured_wages AS w ON w.person_id = m.person_id
   WHERE w.month > h.struck_on - INTERVAL 12 MONTH AND w.month <= h.struck_on
+    AND coalesce(:insured_wages_since <= h.struck_on - INTERVAL 12 MONTH, true)
   GROUP BY m.household_id, m.person_id
 ),
 most AS (
@@ -49,7 +50,7 @@ SELECT
     WHEN lost.household_id IS NOT NULL THEN true
     WHEN :deaths_through IS NOT NULL
       AND :accidents_through IS NOT NULL
-      AND :disability_register_through IS NOT NULL
+      AND :disability_register_unbroken
       AND (homes.household_id IS NULL OR most.household_id IS NOT NULL)
       THEN false
   END AS earner_lost,

@@ -68,8 +68,14 @@ SELECT
   CASE WHEN :disaster_losses_through IS NOT NULL THEN coalesce(disaster.house_damaged, false) END
     AS disaster_house_damaged,
   :disaster_losses_through - disaster.happened_on AS disaster_days,
-  coalesce(request.requests, CASE WHEN :help_requests_through IS NOT NULL THEN 0 END) AS help_requests_recent,
-  coalesce(request.urgent, CASE WHEN :help_requests_through IS NOT NULL THEN 0 END) AS help_requests_urgent
+  CASE
+    WHEN request.requests IS NOT NULL THEN request.requests
+    WHEN :help_requests_unbroken OR :help_requests_since <= :as_of - 29 THEN 0
+  END AS help_requests_recent,
+  CASE
+    WHEN request.urgent IS NOT NULL THEN request.urgent
+    WHEN :help_requests_unbroken OR :help_requests_since <= :as_of - 29 THEN 0
+  END AS help_requests_urgent
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN house ON house.household_id = h.household_id
 LEFT JOIN disaster ON disaster.household_id = h.household_id

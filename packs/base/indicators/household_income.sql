@@ -4,6 +4,8 @@
 -- last one.
 -- recent: the last 3 complete months. usual: the median of the 12 months before those, counting months with
 -- income.
+-- A month that never came is no month without income: where one of a window is missing, the value is unknown.
+-- The usual income may rest on fewer months where the feeds began later, and says on how many.
 -- Months stand side by side: to group by household and month takes half as long again.
 WITH by_month AS (
   SELECT
@@ -47,12 +49,40 @@ summed AS (
 )
 SELECT
   i.household_id,
-  i.income_usual,
-  i.income_usual_months,
-  i.income_recent,
-  i.income_best_recent_month,
-  i.income_year_mean,
-  i.income_recent / c.members AS income_recent_per_head
+  CASE
+    WHEN (:insured_wages_unbroken OR :insured_wages_since <= :insured_wages_month - INTERVAL 14 MONTH)
+      AND (:pensions_unbroken OR :pensions_since <= :pensions_month - INTERVAL 14 MONTH)
+      THEN i.income_usual
+  END AS income_usual,
+  CASE
+    WHEN (:insured_wages_unbroken OR :insured_wages_since <= :insured_wages_month - INTERVAL 14 MONTH)
+      AND (:pensions_unbroken OR :pensions_since <= :pensions_month - INTERVAL 14 MONTH)
+      THEN i.income_usual_months
+  END AS income_usual_months,
+  CASE
+    WHEN :insured_wages_since <= :insured_wages_month - INTERVAL 2 MONTH
+      AND :pensions_since <= :pensions_month - INTERVAL 2 MONTH
+      THEN i.income_recent
+  END AS income_recent,
+  CASE
+    WHEN :insured_wages_since <= :insured_wages_month - INTERVAL 2 MONTH
+      AND :pensions_since <= :pensions_month - INTERVAL 2 MONTH
+      THEN i.income_best_recent_month
+  END AS income_best_recent_month,
+  CASE
+    WHEN :insured_wages_since <= :insured_wages_month - INTERVAL 11 MONTH
+      AND :pensions_since <= :pensions_month - INTERVAL 11 MONTH
+      AND coalesce(
+        :farm_income_unbroken OR :farm_income_since <= :farm_income_through + 1 - INTERVAL 24 MONTH, true
+      )
+      THEN i.income_year_mean
+  END AS income_year_mean,
+  CASE
+    WHEN :insured_wages_since <= :insured_wages_month - INTERVAL 2 MONTH
+      AND :pensions_since <= :pensions_month - INTERVAL 2 MONTH
+      AND coalesce(:population_register_unbroken, true)
+      THEN i.income_recent / c.members
+  END AS income_recent_per_head
 FROM summed AS i
 JOIN (
   SELECT household_id, count(*) AS members

@@ -1,6 +1,7 @@
 -- The lowest month a head among the last 6 complete months, for households that receive the minimum living
 -- guarantee now.
--- A month without registered income counts as none. Other households: no row.
+-- A month without registered income counts as none; where one never came, no row: unknown. Other households:
+-- no row.
 WITH helped AS (
   SELECT DISTINCT m.household_id
   FROM minimum_living_recipients AS r
@@ -40,4 +41,7 @@ heads AS (
 SELECT heads.household_id, coalesce(lowest.amount, 0) / heads.members AS income_lowest_per_head
 FROM heads
 LEFT JOIN lowest ON lowest.household_id = heads.household_id
-WHERE :insured_wages_month IS NOT NULL AND :pensions_month IS NOT NULL
+WHERE :insured_wages_since <= :insured_wages_month - INTERVAL 5 MONTH
+  AND :pensions_since <= :pensions_month - INTERVAL 5 MONTH
+  AND :minimum_living_recipients_since <= :minimum_living_recipients_month
+  AND coalesce(:population_register_unbroken, true)

@@ -1,5 +1,5 @@
 -- Which lists of people in need the household stands on. An entry counts from its recognition until it ends
--- or runs out.
+-- or runs out. Where a delivery of a list is missing, what it says is unknown.
 WITH listed AS (
   SELECT
     m.household_id,
@@ -22,11 +22,10 @@ watched AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.low_income, false) END
-    AS low_income_listed,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.in_extreme_poverty, 0) END
+  CASE WHEN :low_income_register_unbroken THEN coalesce(listed.low_income, false) END AS low_income_listed,
+  CASE WHEN :low_income_register_unbroken THEN coalesce(listed.in_extreme_poverty, 0) END
     AS extreme_poverty_members,
-  CASE WHEN :monitored_households_through IS NOT NULL THEN watched.household_id IS NOT NULL END AS monitored
+  CASE WHEN :monitored_households_unbroken THEN watched.household_id IS NOT NULL END AS monitored
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN listed ON listed.household_id = h.household_id
 LEFT JOIN watched ON watched.household_id = h.household_id

@@ -2,6 +2,7 @@
 -- met an ordinary payment run: a month before the last paid one.
 -- able_adults: members of working age who are neither severely disabled nor at school; without any, the
 -- registers see nearly all of a household's income.
+-- Where a delivery of a list is missing, what rests on it is unknown.
 -- The few who are disabled, old or at school are looked up; everybody is only counted.
 WITH paid AS (
   SELECT
@@ -73,20 +74,26 @@ old AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :disability_register_through IS NOT NULL THEN h.adults - coalesce(u.adults, 0) END AS able_adults,
   CASE
-    WHEN :disability_register_through IS NOT NULL
-      AND :low_income_register_through IS NOT NULL
-      AND :allowances_paid_month IS NOT NULL
+    WHEN :disability_register_unbroken
+      AND coalesce(:population_register_unbroken, true)
+      AND coalesce(:school_register_unbroken, true)
+      THEN h.adults - coalesce(u.adults, 0)
+  END AS able_adults,
+  CASE
+    WHEN :disability_register_unbroken
+      AND :low_income_register_unbroken
+      AND :allowances_paid_since <= :allowances_paid_month
       THEN coalesce(due.nursing, 0)
   END AS nursing_subsidies_unpaid,
   CASE
-    WHEN :disability_register_through IS NOT NULL
-      AND :low_income_register_through IS NOT NULL
-      AND :allowances_paid_month IS NOT NULL
+    WHEN :disability_register_unbroken
+      AND :low_income_register_unbroken
+      AND :allowances_paid_since <= :allowances_paid_month
       THEN coalesce(due.living, 0)
   END AS living_subsidies_unpaid,
-  CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(old.unpaid, 0) END AS old_age_allowances_unpaid
+  CASE WHEN :allowances_paid_since <= :allowances_paid_month THEN coalesce(old.unpaid, 0) END
+    AS old_age_allowances_unpaid
 FROM homes AS h
 LEFT JOIN unable_adults AS u ON u.household_id = h.household_id
 LEFT JOIN due ON due.household_id = h.household_id

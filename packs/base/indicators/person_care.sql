@@ -1,5 +1,5 @@
 -- What each person paid for care: in the 12 months that end at the feed's watermark, and for the dearest stay
--- of the last 3 of them.
+-- of the last 3 of them. Where a period of these is missing, it is unknown.
 WITH care AS (
   SELECT
     person_id,
@@ -20,9 +20,16 @@ supported AS (
 )
 SELECT
   care.person_id,
-  care.paid AS care_paid_year,
-  coalesce(care.stay, 0) AS care_paid_stay,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN supported.person_id IS NOT NULL END
-    AS extreme_poverty_member
+  CASE
+    WHEN :medical_settlements_unbroken
+      OR :medical_settlements_since <= :medical_settlements_through + 1 - INTERVAL 12 MONTH
+      THEN care.paid
+  END AS care_paid_year,
+  CASE
+    WHEN :medical_settlements_unbroken
+      OR :medical_settlements_since <= :medical_settlements_through + 1 - INTERVAL 3 MONTH
+      THEN coalesce(care.stay, 0)
+  END AS care_paid_stay,
+  CASE WHEN :low_income_register_unbroken THEN supported.person_id IS NOT NULL END AS extreme_poverty_member
 FROM care
 LEFT JOIN supported ON supported.person_id = care.person_id

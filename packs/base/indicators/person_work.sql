@@ -1,5 +1,6 @@
 -- Who is registered as unemployed, at the feed's watermark. An insured wage in a later month than the
--- registration means work again, whatever the register says.
+-- registration means work again, whatever the register says. Where a delivery is missing that could end it,
+-- it is unknown.
 WITH latest AS (
   SELECT
     person_id,
@@ -18,7 +19,12 @@ again AS (
 )
 SELECT
   l.person_id,
-  l.ended_on > :registered_unemployment_through AND again.person_id IS NULL AS unemployed,
+  CASE
+    WHEN again.person_id IS NOT NULL OR l.ended_on <= :registered_unemployment_through THEN false
+    WHEN :registered_unemployment_unbroken
+      AND coalesce(:insured_wages_since <= l.registered_on, true)
+      THEN true
+  END AS unemployed,
   :registered_unemployment_through - l.registered_on AS unemployed_days
 FROM latest AS l
 LEFT JOIN again ON again.person_id = l.person_id

@@ -1,7 +1,7 @@
 -- Children of compulsory school age who live here, beside the school register: who should be at school, and
 -- who is enrolled.
 -- The school year is the one that has run for 30 days at the register's watermark, so that enrolment in
--- September has had its time.
+-- September has had its time. Where a delivery of a register is missing, it is unknown.
 WITH school_year AS (
   SELECT
     cut,
@@ -23,8 +23,12 @@ registered AS (
 )
 SELECT
   r.person_id,
-  NOT coalesce(g.completed, false) AS school_expected,
-  coalesce(g.enrolled, false) AS school_enrolled
+  CASE
+    WHEN :school_register_unbroken
+      AND coalesce(:population_register_unbroken, true)
+      THEN NOT coalesce(g.completed, false)
+  END AS school_expected,
+  CASE WHEN :school_register_unbroken THEN coalesce(g.enrolled, false) END AS school_enrolled
 FROM population_register AS r
 CROSS JOIN school_year AS y
 LEFT JOIN registered AS g ON g.person_id = r.person_id

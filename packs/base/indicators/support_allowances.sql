@@ -43,17 +43,20 @@ SELECT
   r.person_id,
   datesub('year', r.birth_date, :as_of) AS person_age,
   r.status IN ('resident', 'away') AS person_present,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.extreme, false) END
-    AS person_extreme,
-  CASE WHEN :low_income_register_through IS NOT NULL THEN coalesce(listed.single, false) END AS person_single,
+  CASE WHEN :low_income_register_unbroken THEN coalesce(listed.extreme, false) END AS person_extreme,
+  CASE WHEN :low_income_register_unbroken THEN coalesce(listed.single, false) END AS person_single,
   listed.care_grade AS person_care_grade,
   datesub('month', listed.recognised_on, :as_of) AS person_listed_months,
-  CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.living, 0) END AS paid_disability_living,
-  CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.nursing, 0) END AS paid_disability_nursing,
-  CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.old_age, 0) END AS paid_old_age,
-  CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.child, 0) END AS paid_child,
-  CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.care, 0) END AS paid_care,
-  CASE WHEN :allowances_paid_month IS NOT NULL THEN coalesce(paid.extreme, 0) END AS paid_extreme
+  CASE WHEN :allowances_paid_since <= :allowances_paid_month THEN coalesce(paid.living, 0) END
+    AS paid_disability_living,
+  CASE WHEN :allowances_paid_since <= :allowances_paid_month THEN coalesce(paid.nursing, 0) END
+    AS paid_disability_nursing,
+  CASE WHEN :allowances_paid_since <= :allowances_paid_month THEN coalesce(paid.old_age, 0) END
+    AS paid_old_age,
+  CASE WHEN :allowances_paid_since <= :allowances_paid_month THEN coalesce(paid.child, 0) END AS paid_child,
+  CASE WHEN :allowances_paid_since <= :allowances_paid_month THEN coalesce(paid.care, 0) END AS paid_care,
+  CASE WHEN :allowances_paid_since <= :allowances_paid_month THEN coalesce(paid.extreme, 0) END
+    AS paid_extreme
 FROM concerned AS c
 JOIN population_register AS r ON r.person_id = c.person_id
 LEFT JOIN listed ON listed.person_id = c.person_id

@@ -1,5 +1,5 @@
 -- Of households that receive the minimum living guarantee: the months in a row, up to the last complete one,
--- in which members earned insured wages.
+-- in which members earned insured wages. Unknown where they reach back to a month that never came.
 WITH helped AS (
   SELECT DISTINCT m.household_id
   FROM minimum_living_recipients AS r
@@ -23,4 +23,8 @@ unbroken AS (
 SELECT helped.household_id, coalesce(unbroken.months, 0) AS work_months
 FROM helped
 LEFT JOIN unbroken ON unbroken.household_id = helped.household_id
-WHERE :insured_wages_month IS NOT NULL
+WHERE :minimum_living_recipients_since <= :minimum_living_recipients_month
+  AND (
+    :insured_wages_unbroken
+    OR coalesce(unbroken.months, 0) <= datediff('month', :insured_wages_since, :insured_wages_month)
+  )

@@ -1,6 +1,7 @@
 -- What the household was paid in the 12 months that end today, by programme and cause; repair of the house in
 -- 60 months.
--- A household in no list has been paid nothing, as far as the list was ever delivered.
+-- A household in no list has been paid nothing, as far as the list was ever delivered and no period of the
+-- window is missing.
 WITH payments AS (
   SELECT person_id, 'aid ' || cause AS what, amount
   FROM temporary_assistance_paid
@@ -39,14 +40,26 @@ paid AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_illness, 0) END
-    AS received_aid_illness,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_income, 0) END
-    AS received_aid_income,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_disaster, 0) END
-    AS received_aid_disaster,
-  CASE WHEN :temporary_assistance_paid_through IS NOT NULL THEN coalesce(paid.aid_other, 0) END
-    AS received_aid_other,
+  CASE
+    WHEN :temporary_assistance_paid_unbroken
+      OR :temporary_assistance_paid_since <= :as_of + 1 - INTERVAL 12 MONTH
+      THEN coalesce(paid.aid_illness, 0)
+  END AS received_aid_illness,
+  CASE
+    WHEN :temporary_assistance_paid_unbroken
+      OR :temporary_assistance_paid_since <= :as_of + 1 - INTERVAL 12 MONTH
+      THEN coalesce(paid.aid_income, 0)
+  END AS received_aid_income,
+  CASE
+    WHEN :temporary_assistance_paid_unbroken
+      OR :temporary_assistance_paid_since <= :as_of + 1 - INTERVAL 12 MONTH
+      THEN coalesce(paid.aid_disaster, 0)
+  END AS received_aid_disaster,
+  CASE
+    WHEN :temporary_assistance_paid_unbroken
+      OR :temporary_assistance_paid_since <= :as_of + 1 - INTERVAL 12 MONTH
+      THEN coalesce(paid.aid_other, 0)
+  END AS received_aid_other,
   CASE WHEN :medical_assistance_paid_through IS NOT NULL THEN coalesce(paid.medical, 0) END
     AS received_medical,
   CASE WHEN :charity_aid_through IS NOT NULL THEN coalesce(paid.charity, 0) END AS received_charity,

@@ -3,7 +3,9 @@
 WITH enrolled AS (
   SELECT person_id, stage, grade, boarding, status, enrolled_on
   FROM school_register
-  WHERE enrolled_on <= :as_of AND status IN ('enrolled', 'graduated')
+  WHERE coalesce(:school_register_unbroken, true)
+    AND enrolled_on <= :as_of
+    AND status IN ('enrolled', 'graduated')
   QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY enrolled_on DESC, grade DESC) = 1
 ),
 aid AS (

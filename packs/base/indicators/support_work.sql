@@ -16,7 +16,7 @@ known AS (
 )
 SELECT
   k.person_id,
-  CASE WHEN :public_posts_through IS NOT NULL THEN coalesce(posts.held, false) END AS post_held,
-  CASE WHEN :public_posts_through IS NOT NULL THEN coalesce(posts.months, 0) END AS post_months
+  CASE WHEN :public_posts_unbroken THEN coalesce(posts.held, false) END AS post_held,
+  CASE WHEN :public_posts_unbroken THEN coalesce(posts.months, 0) END AS post_months
 FROM known AS k
 LEFT JOIN posts ON posts.person_id = k.person_id

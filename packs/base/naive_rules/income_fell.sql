@@ -22,4 +22,6 @@ summed AS (
 )
 SELECT household_id
 FROM summed
-WHERE amount_before > 0 AND amount_now <= 0.7 * amount_before
+WHERE :insured_wages_since <= least(:insured_wages_month, :pensions_month) - INTERVAL 1 MONTH
+  AND :pensions_since <= least(:insured_wages_month, :pensions_month) - INTERVAL 1 MONTH
+  AND amount_before > 0 AND amount_now <= 0.7 * amount_before

@@ -1,3 +1,3 @@
 SELECT DISTINCT person_id
 FROM elderly_meters
-WHERE day = :elderly_meters_through AND litres < 10
+WHERE :elderly_meters_since <= :elderly_meters_through AND day = :elderly_meters_through AND litres < 10

@@ -1,7 +1,8 @@
 -- What registers can see of a household's income, by month: insured wages and pensions, as
 -- `indicators/household_income`.
 -- Only months that both feeds are complete for, so that a late feed is a missing month and not a fall. A
--- household that had some income within these months had none in those without a record.
+-- household that had some income within these months had none in those without a record. Behind a month that
+-- never came, the series begins anew.
 WITH payments AS (
   SELECT m.household_id, w.month, w.wage AS amount
   FROM insured_wages AS w
@@ -18,6 +19,7 @@ WITH payments AS (
 begun AS (
   SELECT household_id, min(month) AS since
   FROM payments
+  WHERE month >= greatest(:insured_wages_since, :pensions_since)
   GROUP BY household_id
 ),
 months AS (

@@ -1,5 +1,6 @@
 -- What the members paid themselves for care, by the month of the settlement; from the household's first
 -- settlement within the 24 complete months on, months without one count as none.
+-- Behind a month that never came, the series begins anew.
 WITH paid AS (
   SELECT m.household_id, date_trunc('month', s.settled_on)::DATE AS month, s.self_paid AS amount
   FROM medical_settlements AS s
@@ -10,6 +11,7 @@ WITH paid AS (
 begun AS (
   SELECT household_id, min(month) AS since
   FROM paid
+  WHERE month >= :medical_settlements_since
   GROUP BY household_id
 ),
 months AS (

@@ -1,5 +1,5 @@
 -- Whether members stand on the city's list of the low-income population today, and in how many categories.
--- Where the list is complete, no entry is none.
+-- Where the list is complete, no entry is none; where a delivery is missing, it is unknown.
 WITH listed AS (
   SELECT m.household_id, count(DISTINCT l.category_code) AS categories, count(DISTINCT l.person_id) AS members
   FROM city_low_income_list AS l
@@ -10,8 +10,7 @@ WITH listed AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :city_low_income_list_through IS NOT NULL THEN coalesce(l.categories, 0) END
-    AS city_list_categories,
-  CASE WHEN :city_low_income_list_through IS NOT NULL THEN coalesce(l.members, 0) END AS city_list_members
+  CASE WHEN :city_low_income_list_unbroken THEN coalesce(l.categories, 0) END AS city_list_categories,
+  CASE WHEN :city_low_income_list_unbroken THEN coalesce(l.members, 0) END AS city_list_members
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN listed AS l ON l.household_id = h.household_id

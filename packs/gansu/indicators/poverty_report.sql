@@ -1,6 +1,6 @@
 -- Reports by the one-key code of 60 days that are not decided. A report counts for the household of who
 -- reported.
--- Where the feed is complete, no report is none.
+-- Where a period of the window is missing, it is unknown; where the feed is complete, no report is none.
 WITH waiting AS (
   SELECT
     m.household_id,
@@ -16,10 +16,21 @@ WITH waiting AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :poverty_reports_through IS NOT NULL THEN coalesce(w.reports, 0) END AS reports_open,
-  CASE WHEN :poverty_reports_through IS NOT NULL THEN coalesce(w.unchecked, 0) END AS reports_unchecked,
-  CASE WHEN :poverty_reports_through IS NOT NULL THEN coalesce(w.green_channel, 0) END
-    AS reports_green_channel,
-  :poverty_reports_through - w.first_on AS report_days
+  CASE
+    WHEN :poverty_reports_unbroken OR :poverty_reports_since <= :poverty_reports_through - 59
+      THEN coalesce(w.reports, 0)
+  END AS reports_open,
+  CASE
+    WHEN :poverty_reports_unbroken OR :poverty_reports_since <= :poverty_reports_through - 59
+      THEN coalesce(w.unchecked, 0)
+  END AS reports_unchecked,
+  CASE
+    WHEN :poverty_reports_unbroken OR :poverty_reports_since <= :poverty_reports_through - 59
+      THEN coalesce(w.green_channel, 0)
+  END AS reports_green_channel,
+  CASE
+    WHEN :poverty_reports_unbroken OR :poverty_reports_since <= :poverty_reports_through - 59
+      THEN :poverty_reports_through - w.first_on
+  END AS report_days
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN waiting AS w ON w.household_id = h.household_id

@@ -1,5 +1,5 @@
 -- What the province's monthly comparison has told and the county has not checked yet, within a year.
--- Where the feed is complete, no alert is none.
+-- Where a period of the window is missing, it is unknown; where the feed is complete, no alert is none.
 WITH waiting AS (
   SELECT
     m.household_id,
@@ -16,8 +16,20 @@ WITH waiting AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :province_alerts_through IS NOT NULL THEN coalesce(w.alerts, 0) END AS province_alerts_open,
-  CASE WHEN :province_alerts_through IS NOT NULL THEN coalesce(w.urgent, 0) END AS province_alerts_urgent,
-  :province_alerts_through - w.first_on AS province_alert_waiting
+  CASE
+    WHEN :province_alerts_unbroken
+      OR :province_alerts_since <= :province_alerts_through + 1 - INTERVAL 12 MONTH
+      THEN coalesce(w.alerts, 0)
+  END AS province_alerts_open,
+  CASE
+    WHEN :province_alerts_unbroken
+      OR :province_alerts_since <= :province_alerts_through + 1 - INTERVAL 12 MONTH
+      THEN coalesce(w.urgent, 0)
+  END AS province_alerts_urgent,
+  CASE
+    WHEN :province_alerts_unbroken
+      OR :province_alerts_since <= :province_alerts_through + 1 - INTERVAL 12 MONTH
+      THEN :province_alerts_through - w.first_on
+  END AS province_alert_waiting
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN waiting AS w ON w.household_id = h.household_id

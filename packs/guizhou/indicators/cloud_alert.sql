@@ -1,7 +1,7 @@
 -- Alerts of the province's platform that wait for an answer. An alert is answered when the check found no
 -- risk, or when help has begun;
 -- "watch" without help goes on waiting. Alerts older than a year belong to another round. Where the feed is
--- complete, no alert is none.
+-- complete, no alert is none; where a period of the window is missing, it is unknown.
 WITH waiting AS (
   SELECT
     m.household_id,
@@ -17,9 +17,21 @@ WITH waiting AS (
 )
 SELECT
   h.household_id,
-  CASE WHEN :cloud_alerts_through IS NOT NULL THEN coalesce(w.alerts, 0) END AS cloud_alerts_waiting,
-  :cloud_alerts_through - w.first_on AS cloud_alert_days,
-  CASE WHEN :cloud_alerts_through IS NOT NULL THEN coalesce(w.unchecked, 0) END AS cloud_alerts_unchecked,
-  CASE WHEN :cloud_alerts_through IS NOT NULL THEN coalesce(w.confirmed, 0) END AS cloud_alerts_confirmed
+  CASE
+    WHEN :cloud_alerts_unbroken OR :cloud_alerts_since <= :cloud_alerts_through + 1 - INTERVAL 12 MONTH
+      THEN coalesce(w.alerts, 0)
+  END AS cloud_alerts_waiting,
+  CASE
+    WHEN :cloud_alerts_unbroken OR :cloud_alerts_since <= :cloud_alerts_through + 1 - INTERVAL 12 MONTH
+      THEN :cloud_alerts_through - w.first_on
+  END AS cloud_alert_days,
+  CASE
+    WHEN :cloud_alerts_unbroken OR :cloud_alerts_since <= :cloud_alerts_through + 1 - INTERVAL 12 MONTH
+      THEN coalesce(w.unchecked, 0)
+  END AS cloud_alerts_unchecked,
+  CASE
+    WHEN :cloud_alerts_unbroken OR :cloud_alerts_since <= :cloud_alerts_through + 1 - INTERVAL 12 MONTH
+      THEN coalesce(w.confirmed, 0)
+  END AS cloud_alerts_confirmed
 FROM (SELECT DISTINCT household_id FROM member) AS h
 LEFT JOIN waiting AS w ON w.household_id = h.household_id

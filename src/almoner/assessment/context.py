@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from almoner.assessment.expressions import bind
+from almoner.assessment.missing import Behind, Gap
 from almoner.assessment.values import ParameterValues
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
@@ -33,6 +34,10 @@ class AssessmentContext:
     scoped: bool  # whether only some households are in view
     views: Mapping[str, str]  # that are open, by name
     evidence: bool = True  # whether findings have a digest, by which a later cycle sees a change
+    behind: Behind = field(default_factory=dict)  # parts of feeds whose subjects are unknown
+    gaps: list[Gap] = field(
+        default_factory=list, compare=False, repr=False
+    )  # of a sweep, once signals are found
     bound: dict[str, str] = field(default_factory=dict, compare=False, repr=False)  # results of `sql`
 
     def sql(self, condition: Condition | str) -> str:

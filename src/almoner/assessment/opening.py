@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
+from almoner.assessment import behind
 from almoner.assessment.context import ACTIVE, AssessmentContext
 from almoner.assessment.feature_table import (
     COVERED,
@@ -26,6 +27,7 @@ from almoner.engines import Engine, Parameters, quote, with_columns
 from almoner.policy import clocks
 from almoner.policy.model.pack import Indicator, Pack, Timeline
 from almoner.policy.model.terms import Subject
+from almoner.policy.watermarks import Run
 from almoner.registry.living import Absent
 from almoner.registry.scope import SCOPE_TABLE, scope_views, up_to
 
@@ -54,11 +56,11 @@ def open_context(
             stack.enter_context(register_scope(engine, households))
         views = scope_views(pack.feeds, known_at, households, absent, day=as_of)
         if closed:
-            views = up_to(views, pack.feeds, as_of)
+            views = up_to(views, pack.feeds, as_of, known_at)
         if households is not None:
             views = _materialized_views(engine, stack, pack, views)
         stack.enter_context(engine.views(views))
-        values = values_at(pack, as_of).with_watermarks(complete_through(engine))
+        values = values_at(pack, as_of).with_watermarks(runs(engine))
         context = AssessmentContext(
             engine=engine,
             pack=pack,
@@ -68,7 +70,10 @@ def open_context(
             scoped=households is not None,
             views=views,
             evidence=evidence,
+            behind=behind.find(engine, pack, known_at),
         )
+        stack.callback(engine.drop, *behind.tables(context.behind))
+        behind.materialize(context)
         indicators = (indicator_table(i.id) for i in pack.indicators.values())
         stack.callback(engine.drop, *indicators, *map(feature_table, SUBJECTS), COVERED)
         compute(context, early(pack))
@@ -114,9 +119,10 @@ def _materialized_views(
     return {name: f"SELECT * FROM {quote(table)}" for name, table in tables.items()}
 
 
-def complete_through(engine: Engine) -> dict[str, dt.date | None]:
-    """The last complete day of each feed in the open views."""
-    return dict(engine.rows("SELECT feed, complete_through FROM feed"))
+def runs(engine: Engine) -> dict[str, Run]:
+    """How far each feed in the open views is complete, and since when."""
+    sql = "SELECT feed, complete_since, complete_through, unbroken FROM feed"
+    return {feed: Run(*run) for feed, *run in engine.rows(sql)}
 
 
 def early(pack: Pack) -> list[Indicator]:
@@ -136,7 +142,7 @@ def late(pack: Pack) -> list[Indicator]:
 def compute(context: AssessmentContext, indicators: Iterable[Indicator]) -> None:
     """Materialize indicators over the open scope."""
     context.engine.materialize_each(
-        (indicator_table(i.id), i.sql, parameters(context.values, i)) for i in indicators
+        (indicator_table(i.id), behind.masked(context, i), parameters(context.values, i)) for i in indicators
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from almoner.assessment import watch
+from almoner.assessment import gaps, watch
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.evidence import PRESENT, EvidenceSources, Explainer, planned
 from almoner.assessment.feature_table import has, holds, subject_key
@@ -47,6 +47,8 @@ def find(context: AssessmentContext) -> list[Watched]:
     disproved = " UNION ALL ".join(_disproved(context, f) for f in found) or NONE_DISPROVED
     context.engine.materialize_each([(FINDINGS, holding, None), (DISPROVED, disproved, None)])
     watch.find(context, FINDINGS)
+    if not context.scoped:
+        context.gaps[:] = gaps.find(context, found)
     counted = {} if context.scoped else {w.signal: w for f in found for w in _watched(context, f)}
     drop_groups(context, found)
     return [counted[s] for s in context.pack.signals if s in counted]

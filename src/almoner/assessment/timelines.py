@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from almoner.assessment.opening import complete_through, parameters, register_scope
+from almoner.assessment.opening import parameters, register_scope, runs
 from almoner.assessment.values import values_at
 from almoner.engines import Engine
 from almoner.policy import clocks, watermarks
@@ -52,7 +52,7 @@ def lines(
     with ExitStack() as stack:
         stack.enter_context(register_scope(engine, households))
         stack.enter_context(engine.views(scope_views(pack.feeds, known_at, households)))
-        values = values_at(pack, as_of).with_watermarks(complete_through(engine))
+        values = values_at(pack, as_of).with_watermarks(runs(engine))
         for timeline in pack.timelines.values():
             chosen = pa.table(
                 {"household_id": pa.array(sorted(set(households_of.get(timeline.id, ()))), pa.int64())}
@@ -67,7 +67,7 @@ def lines(
 def circumstances(engine: Engine, pack: Pack, as_of: dt.date, known_at: dt.datetime) -> str:
     """A hash of what the series depend on beside facts: the pack, and how far their feeds are complete."""
     with engine.views(scope_views(pack.feeds, known_at, None)):
-        through = watermarks.values(complete_through(engine), as_of)
+        through = watermarks.values(runs(engine), as_of)
     read = sorted({name for timeline in pack.timelines.values() for name in timeline.parameters})
     inputs = [pack.hash, _since(as_of), *((name, through[name]) for name in read if name in through)]
     return hashlib.sha256(repr(inputs).encode()).hexdigest()[:32]

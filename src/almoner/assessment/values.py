@@ -23,9 +23,9 @@ class ParameterValues:
     plain: Mapping[str, Value]
     by_area: frozenset[str]
 
-    def with_watermarks(self, complete_through: Mapping[str, dt.date | None]) -> ParameterValues:
-        """The same values, with the last complete month or day of each feed (`almoner.policy.watermarks`)."""
-        return replace(self, plain={**self.plain, **watermarks.values(complete_through, self.as_of)})
+    def with_watermarks(self, runs: Mapping[str, watermarks.Run]) -> ParameterValues:
+        """The same values, with what is complete of each feed (`almoner.policy.watermarks`)."""
+        return replace(self, plain={**self.plain, **watermarks.values(runs, self.as_of)})
 
     def among(self, names: Iterable[str]) -> dict[str, Value]:
         """The values of `names`, to be bound to a statement."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from almoner.casework.core.audit import ChainCheck
     from almoner.casework.core.vault_rows import Person
     from almoner.casework.figures.outlines import Loaded
+    from almoner.casework.sync.pack_tables import GapLike
     from almoner.home import Home
     from almoner.policy.model.pack import Pack
     from almoner.registry.vault import IdentityStore
@@ -165,14 +166,24 @@ def sync_sweep(
     sync_tallies()
 
 
+def sync_gaps(gaps: Iterable[GapLike]) -> None:
+    """Store the periods of feeds that never came, as the latest sweep found them."""
+    from almoner.casework.sync import pack_tables
+
+    pack_tables.sync_gaps(gaps)
+
+
 def sync_tallies() -> None:
     """Count the outcomes of the last 12 months' cases, and cases opened and ended by week.
 
     The pages on quality and fairness and Today show these counts. Counting takes seconds in a large county.
+    Before, what people have who can work on it no longer goes back to the lists.
     """
+    from almoner.casework.cases import handing_back
     from almoner.casework.figures import figures, quality
 
     now = dt.datetime.now()
+    handing_back.hand_back()
     quality.keep(now)
     figures.keep_weeks(now)
 

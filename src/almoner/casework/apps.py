@@ -12,3 +12,4 @@ class CaseworkConfig(AppConfig):
 
     def ready(self) -> None:
         from almoner.casework.accounts import signing_in  # noqa: F401 - hears who signs in
+        from almoner.casework.cases import handing_back  # noqa: F401 - hears whose rights change

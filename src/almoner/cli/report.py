@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from almoner.cli import categories, layers
@@ -117,6 +118,7 @@ def cycle_json(result: CycleResult) -> dict[str, Any]:
         "cases_updated": applied.cases_updated,
         "referrals": applied.referrals,
         "persons_without_household": result.persons_without_household,
+        "gaps": [asdict(gap) for gap in outcome.gaps],
         "months_counted": list(result.counted.months),
         "months_seconds": round(result.counted.seconds, 3),
         "seconds": round(result.seconds, 3),
@@ -169,6 +171,14 @@ def show_outcome(outcome: CycleOutcome, pack: Pack, language: str = "en") -> Non
 def show_cycle(result: CycleResult, pack: Pack, language: str = "en") -> None:
     show_outcome(result.outcome, pack, language)
     applied = result.applied
+    for gap in result.outcome.gaps:
+        whence = f" from {gap.part}" if gap.part else ""
+        label = say(pack.feeds[gap.feed].label, language)
+        out.print(
+            f"Blind spot: {label}: {gap.since} to {gap.through} never came{whence}; signals that need it are"
+            f" unknown for {gap.households:,} households.",
+            markup=False,
+        )
     if result.persons_without_household:
         count = f"{result.persons_without_household:,}"
         out.print(f"Blind spot: {count} persons have records but no household in the population register.")

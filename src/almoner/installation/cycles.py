@@ -64,6 +64,7 @@ def run_cycle(
     unplaced = persons_without_household(inst.engine, inst.pack.feeds, known_at)
     judged = [(w.signal, w.subjects, w.holds, w.unknown) for w in outcome.watched]
     casework.sync_sweep(as_of, outcome.households, unplaced, judged)
+    casework.sync_gaps(outcome.gaps)
     return CycleResult(outcome, applied, unplaced, seconds, counted)
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from almoner.assessment import records
-from almoner.assessment.opening import complete_through
+from almoner.assessment.opening import runs
 from almoner.assessment.values import ParameterValues, values_at
 from almoner.engines import Engine
 from almoner.policy.model.pack import NaiveRule, Pack
@@ -137,7 +137,7 @@ def naive_rules(engine: Engine, pack: Pack, as_of: dt.date) -> list[Quality]:
     now = dt.datetime.now()
     known_at = max(now, last_received(engine) or now)
     with engine.views(scope_views(pack.feeds, known_at, None)):
-        values = values_at(pack, as_of).with_watermarks(complete_through(engine))
+        values = values_at(pack, as_of).with_watermarks(runs(engine))
         return [_naive_quality(engine, rule, values) for rule in pack.naive_rules.values()]
 
 

@@ -59,7 +59,7 @@ class Trial:
         self._report = report
         self._values: dict[str, Any] = {name: _example_value(p, as_of) for name, p in parameters.items()}
         self._values |= {"as_of": as_of, "known_at": dt.datetime.combine(as_of, dt.time())}
-        self._values |= watermarks.values(dict.fromkeys(feeds, as_of), as_of)
+        self._values |= watermarks.values(dict.fromkeys(feeds, watermarks.Run(as_of, as_of)), as_of)
         self._columns: dict[str, pa.DataType] = {}
         self._readable = frozenset({*feeds, "member", "feed"})
         for feed in feeds.values():
@@ -72,7 +72,16 @@ class Trial:
                 },
             )
         self._create("member", {"person_id": "BIGINT", "household_id": "BIGINT"})
-        self._create("feed", {"feed": "VARCHAR", "complete_through": "DATE", "received_at": "TIMESTAMP"})
+        self._create(
+            "feed",
+            {
+                "feed": "VARCHAR",
+                "complete_through": "DATE",
+                "complete_since": "DATE",
+                "unbroken": "BOOLEAN",
+                "received_at": "TIMESTAMP",
+            },
+        )
 
     def _create(self, table: str, columns: Mapping[str, str]) -> None:
         listed = ", ".join(f"{quote(name)} {kind}" for name, kind in columns.items())

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from almoner.engines.base import Engine, quote
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import completeness
+from almoner.registry import runs
 from almoner.registry.living import Absent, alive, dead
 from almoner.registry.schema import fact_columns, fact_table
 
@@ -42,8 +42,10 @@ def scope_views(
     return members | views | {"feed": _feeds(feeds, known_at)}
 
 
-def up_to(views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date) -> dict[str, str]:
-    """`views` as of the end of an earlier `day`: without later events, and with watermarks at most that day.
+def up_to(
+    views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date, known_at: dt.datetime
+) -> dict[str, str]:
+    """`views` as of the end of an earlier `day`: without later events, and with feeds as complete by then.
 
     Membership of households stays as it is known: the register has the present, not the day of each move.
     """
@@ -52,10 +54,7 @@ def up_to(views: Mapping[str, str], feeds: Mapping[str, Feed], day: dt.date) -> 
         for feed in feeds.values()
         if feed.event_time and not feed.membership and not feed.shared
     }
-    through = (
-        f"SELECT * REPLACE (least(complete_through, DATE '{day}') AS complete_through) FROM ({views['feed']})"
-    )
-    return {**views, **limited, "feed": through}
+    return {**views, **limited, "feed": _feeds(feeds, known_at, day)}
 
 
 def within(views: Mapping[str, str], feeds: Mapping[str, Feed], households: str) -> dict[str, str]:
@@ -143,17 +142,14 @@ def _members(
         """
 
 
-def _feeds(feeds: Mapping[str, Feed], known_at: dt.datetime) -> str:
+def _feeds(feeds: Mapping[str, Feed], known_at: dt.datetime, day: dt.date | None = None) -> str:
+    """How far each feed is complete, as known at `known_at`; with `day`, as it was complete by then."""
     names = ", ".join(f"('{feed_id}')" for feed_id in feeds)
+    last_runs = runs.last_runs(_known(known_at), f"DATE '{day}'" if day else None)
     return f"""
-        SELECT f.feed, c.complete_through, d.received_at
+        SELECT f.feed, {", ".join(f"r.{column}" for column in runs.COLUMNS)}, d.received_at
         FROM (VALUES {names}) f(feed)
-        LEFT JOIN (
-          SELECT feed, max(through) AS complete_through
-          FROM {completeness.TABLE}
-          WHERE {_known(known_at)}
-          GROUP BY feed
-        ) c USING (feed)
+        LEFT JOIN ({last_runs}) r USING (feed)
         LEFT JOIN (
           SELECT feed, max(received_at) AS received_at
           FROM registry.delivery

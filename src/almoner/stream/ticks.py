@@ -9,7 +9,7 @@ the households for which a signal holds, a finding is active or a category is re
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 
 from almoner.assessment import records
@@ -95,12 +95,14 @@ def _parameters(pack: Pack, signal: Signal) -> set[str]:
 
 
 def _reads_feeds(pack: Pack, signal: Signal) -> set[str]:
-    """Feeds of the columns whose indicator reads watermarks."""
-    asking = (i for i in _indicators(pack, signal) if "complete_through" in i.sql)
-    return {feed for i in asking for c in i.columns for feed in c.feeds}
+    """Feeds of the columns whose indicator reads watermarks, or that are complete by parts."""
+    indicators = _indicators(pack, signal)
+    asking = {i.id for i in indicators if "complete_" in i.sql or "unbroken" in i.sql}
+    by_part = {feed.id for feed in pack.feeds.values() if feed.complete_by}
+    return {f for i in indicators for c in i.columns for f in c.feeds if i.id in asking or f in by_part}
 
 
-def _indicators(pack: Pack, signal: Signal) -> Iterable[Indicator]:
+def _indicators(pack: Pack, signal: Signal) -> Collection[Indicator]:
     names = {name for c in signal_conditions(signal) for name in c.columns}
     return {i.id: i for i, _ in map(pack.column, names)}.values()
 

@@ -20,7 +20,7 @@ from almoner.assessment.opening import open_context
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.feeds import Feed, Role
 from almoner.policy.model.pack import Pack, ScenarioCase
-from almoner.registry import schema
+from almoner.registry import periods, schema
 from almoner.registry.completeness import set_watermark
 from almoner.support import candidates, entitlements, recognition
 
@@ -68,7 +68,7 @@ def _id(case: ScenarioCase) -> str:
 
 def _together(cases: Sequence[ScenarioCase]) -> Iterator[list[ScenarioCase]]:
     def clocks(case: ScenarioCase) -> str:
-        return repr((case.as_of, sorted(case.complete_through.items())))
+        return repr((case.as_of, sorted(case.complete_through.items()), sorted(case.complete_since.items())))
 
     for _, group in groupby(sorted(cases, key=clocks), key=clocks):
         yield list(group)
@@ -149,8 +149,15 @@ def _text(value: object) -> str | None:
 
 def _deliver(engine: Engine, feed: Feed, case: ScenarioCase, known_at: dt.datetime) -> None:
     through = case.complete_through.get(feed.id, case.as_of)
-    if through is not None:
+    if through is None:
+        return
+    since = case.complete_since.get(feed.id)
+    if since is None:
         set_watermark(engine, feed.id, known_at, through)
+        return
+    missing = periods.previous(feed.cadence, since)
+    set_watermark(engine, feed.id, known_at, missing - dt.timedelta(days=1))
+    set_watermark(engine, feed.id, known_at, through, since)
 
 
 class _Results:

@@ -160,8 +160,9 @@ def _in_areas_of(user: Someone, records: QuerySet[Record], area: str) -> QuerySe
 
 
 def visits_of(user: Someone) -> QuerySet[Visit]:
-    """The user's own planned visits, for cases that the user may still see."""
-    return of_cases(user, Visit.objects.filter(AHEAD, visitor_id=user.pk))
+    """The planned visits of the cases that the user may see: the user's own, and those that are nobody's,
+    because they came back from somebody."""
+    return of_cases(user, Visit.objects.filter(AHEAD, Q(visitor_id=user.pk) | Q(visitor=None)))
 
 
 def colleagues_for(areas: Iterable[str]) -> list[Membership]:
@@ -206,7 +207,8 @@ def walk_ins_of(user: Someone) -> QuerySet[WalkIn]:
     """The walk-in applications that the user may see.
 
     For a department: those of people who are missing from its register. For people who work cases: those
-    that they took, those in their areas, and those of members of a household whose case they may see.
+    that they took, those in their areas, and those of members of a household whose case they may see. Leads
+    also see those of no area whose taker was switched off.
     """
     membership = membership_of(user)
     rights = rights_of(membership)
@@ -218,7 +220,10 @@ def walk_ins_of(user: Someone) -> QuerySet[WalkIn]:
         cases = Case.objects.filter(_inside(membership), household_id=OuterRef("household_id"))
         lives = HouseholdMember.objects.filter(Exists(cases), person_id=OuterRef("person_id"))
         person = Identity.objects.filter(INDEXED, Exists(lives), number_index=OuterRef("number_index"))
-        return WalkIn.objects.filter(Q(taken_by_id=user.pk) | _inside(membership) | Exists(person))
+        mine = Q(taken_by_id=user.pk) | _inside(membership)
+        if Right.ASSIGN in rights:  # of no area, and whoever took it is gone: else nobody would see it
+            mine |= Q(area="", taken_by__is_active=False)
+        return WalkIn.objects.filter(mine | Exists(person))
     return WalkIn.objects.none()
 
 

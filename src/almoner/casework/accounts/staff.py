@@ -15,6 +15,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
+from django.dispatch import Signal
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -24,6 +25,9 @@ from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.models import Department, Membership, RoleOf
 from almoner.errors import AlmonerError
+
+# Sent in the transaction that changes what a person may do, with `user` and `by` (None: a command).
+rights_changed = Signal()
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ def create_user(
 
 
 def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str) -> None:
-    """Change a person's name, role, areas or department. Changed rights end the person's sessions.
+    """Change a person's name, role, areas or department.
+
+    Changed rights end the person's sessions, and what the person may not see any more goes back to the lists.
 
     Raises AlmonerError when `user` and `by` are the same person and rights would change.
     """
@@ -108,10 +114,13 @@ def change(user: User, by: User, full_name: str, grant: Grant, outside_name: str
             after=after,
         )
         _record(changed, by)
+        if before != after:
+            rights_changed.send(sender=None, user=user, by=by)
 
 
 def switch(user: User, by: User, active: bool) -> None:
-    """Switch an account on or off, and end its sessions. Raises AlmonerError for one's own account."""
+    """Switch an account on or off, and end its sessions. Work of who is switched off goes back to the lists.
+    Raises AlmonerError for one's own account."""
     refuse_oneself(user, by)
     with transaction.atomic():
         _held(user)
@@ -121,6 +130,7 @@ def switch(user: User, by: User, active: bool) -> None:
         user.save(update_fields=["is_active"])
         end_sessions(user)
         _record_event(EventKind.USER_ON if active else EventKind.USER_OFF, user, by)
+        rights_changed.send(sender=None, user=user, by=by)
 
 
 def reset_second_factor(user: User, by: User | None) -> None:

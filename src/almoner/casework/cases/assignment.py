@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from almoner.casework.accounts.access import Right, cases_of, covers, may_or_404, membership_of, rights_of
 from almoner.casework.cases.changing import CaseChange, change_cases
+from almoner.casework.cases.handing_back import hand_out
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.events import GivenTogether
 from almoner.casework.models import Case, Membership
@@ -60,7 +61,8 @@ def _give(cases: list[Case], by: User, assignee_id: int, change: CaseChange) -> 
     for case in cases:
         case.assignee_id = assignee_id
         case.version += 1
-    Case.objects.bulk_update(cases, ["assignee", "version"])
+    hand_out(cases, assignee_id)
+    Case.objects.bulk_update(cases, ["assignee", "handed_back_from", "version"])
     for case in cases:
         event: GivenTogether = {
             "kind": EventKind.TAKE if assignee_id == by.pk else EventKind.ASSIGN,

@@ -15,6 +15,7 @@ from django.db.models.functions import TruncDate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from almoner.casework.cases.handing_back import Returned, in_words
 from almoner.casework.core import words
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.legal_terms import level_names
@@ -65,13 +66,16 @@ def lines(events: list[CaseEvent]) -> list[HistoryEntry]:
     return [_line(event, names, units, levels, systems) for event in _named(events)]
 
 
+NAMED: Mapping[str, str] = {EventKind.ASSIGN: "assignee", EventKind.HANDED_BACK: "holder"}
+
+
 def _named(events: list[CaseEvent]) -> list[tuple[CaseEvent, dict[str, Any]]]:
-    """Events with their payloads, with the names of assignees filled in by one query."""
+    """Events with their payloads, with the names of the people in them filled in by one query."""
     entries: list[tuple[CaseEvent, dict[str, Any]]] = [(event, json.loads(event.data)) for event in events]
-    given = {data.get("assignee") for event, data in entries if event.kind == EventKind.ASSIGN} - {None}
-    users = User.objects.in_bulk(given) if given else {}
-    for event, data in entries:
-        user = users.get(data.get("assignee")) if event.kind == EventKind.ASSIGN else None
+    named = [(data, data.get(NAMED[kind])) for event, data in entries if (kind := event.kind) in NAMED]
+    users = User.objects.in_bulk({pk for _data, pk in named if pk is not None}) if named else {}
+    for data, pk in named:
+        user = users.get(pk)
         if user is not None:
             data["person"] = user.get_full_name() or user.get_username()
     return entries
@@ -264,6 +268,15 @@ def _consent(said: Said, data: Data) -> str:
     return _("An adult's answer: %(said)s (%(how)s).") % values
 
 
+def _handed_back(data: Data) -> str:
+    values = {"person": data["person"]}
+    if data["case"] and data["visit"]:
+        return _("Back on the list with its visit: %(person)s can work on it no longer.") % values
+    if data["case"]:
+        return _("Back on the list: %(person)s can work on it no longer.") % values
+    return _("The planned visit is nobody's: %(person)s can make it no longer.") % values
+
+
 SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     EventKind.OPENED: _opened,
     EventKind.CARRIED_OVER: lambda data: _("A proposal was carried over from case %(from_case)s.") % data,
@@ -291,6 +304,7 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     EventKind.DISMISS: _dismissed,
     EventKind.SEND: lambda _data: _("New proposals sent to the departments."),
     EventKind.ASSIGN: lambda data: _("Given to %(person)s.") % data,
+    EventKind.HANDED_BACK: _handed_back,
     EventKind.PLAN: lambda data: _("Visit planned for %(date)s.") % {"date": words.day(data["day"])},
     EventKind.SEEN: _seen,
     EventKind.NOTE: lambda _data: _("Note."),
@@ -376,5 +390,9 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     EventKind.USER_PASSWORD: lambda data: _("User %(username)s has chosen a new password.") % data,
     EventKind.USER_SECOND_FACTOR_RESET: lambda data: (
         _("The second factor of user %(username)s was removed.") % data
+    ),
+    EventKind.WORK_HANDED_BACK: lambda data: (
+        _("Back on the lists from user %(username)s: %(what)s.")
+        % {"username": data["username"], "what": in_words(Returned(data["cases"], data["visits"]))}
     ),
 }

@@ -47,6 +47,7 @@ def condition(me: int, name: str, now: dt.datetime) -> Q:
         "mine": lambda: working & Q(assignee_id=me),
         "team": lambda: working & Q(assignee__isnull=False),
         "unassigned": lambda: working & Q(assignee=None),
+        "back": lambda: OPEN & Q(handed_back_from__isnull=False),
         "overdue": lambda: working & Q(due_at__lt=now),
         "second": lambda: OPEN & Q(pk__in=waiting().values("case_id")),
         "asked": lambda: Q(pk__in=asked().values("case_id")),

@@ -34,6 +34,7 @@ from almoner.casework.cases.guards import (
     visit_is_ahead,
     works_there,
 )
+from almoner.casework.cases.handing_back import hand_out
 from almoner.casework.cases.moves import Act, Move, only
 from almoner.casework.cases.outgoing import queue_messages
 from almoner.casework.cases.status import RUNNING
@@ -63,11 +64,13 @@ S = CaseState
 
 def _take(act: Act) -> list[MoveEvent]:
     act.case.assignee = act.by
+    hand_out([act.case], act.by.pk)
     return act.moved(EventKind.TAKE)
 
 
 def _assign(act: Act) -> list[MoveEvent]:
     act.case.assignee_id = act.data["assignee"]
+    hand_out([act.case], act.data["assignee"])
     return act.moved(EventKind.ASSIGN)
 
 
@@ -198,6 +201,7 @@ def _plan(act: Act) -> list[MoveEvent]:
     """A new visit, or another day and visitor for the one that is ahead."""
     visit = act.case.visits.filter(AHEAD).first() or Visit(case=act.case)
     visit.planned_for, visit.visitor, visit.planned_at = act.data["day"], act.by, act.now
+    visit.handed_back_from = None
     visit.save()
     return [VisitPlanned({"kind": EventKind.PLAN, **act.step, "day": act.data["day"].isoformat()})]
 
@@ -206,6 +210,8 @@ def _seen(act: Act) -> list[MoveEvent]:
     visit = act.case.visits.get(AHEAD)
     visit.made_on, visit.found, visit.note = act.data["day"], act.data["found"], act.data.get("note", "")
     visit.reason = act.data["reason"] if visit.found == "false_alarm" else ""
+    if visit.visitor_id is None:
+        visit.visitor = act.by
     visit.save()
     day, found, reason = visit.made_on.isoformat(), visit.found, visit.reason
     return [VisitMade({"kind": EventKind.SEEN, **act.step, "day": day, "found": found, "reason": reason})]

@@ -37,3 +37,13 @@ class UserEvent(TypedDict):
     kind: UserKind
     user: int
     username: str
+
+
+class WorkHandedBack(TypedDict):
+    """The numbers of cases and of planned visits that came back from a person to the lists."""
+
+    kind: Literal[K.WORK_HANDED_BACK]
+    user: int
+    username: str
+    cases: int
+    visits: int

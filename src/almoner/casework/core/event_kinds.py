@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     # Work on a case.
     TAKE = "take"
     ASSIGN = "assign"
+    HANDED_BACK = "handed_back"
     START = "start"
     CONFIRM = "confirm"
     DISMISS = "dismiss"
@@ -90,6 +91,7 @@ class EventKind(StrEnum):
     USER_LINK = "user_link"
     USER_PASSWORD = "user_password"  # noqa: S105 - no password
     USER_SECOND_FACTOR_RESET = "user_second_factor_reset"
+    WORK_HANDED_BACK = "work_handed_back"
 
     @classmethod
     def read(cls, stored: str) -> EventKind | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
-from almoner.casework.core.account_events import UserChanged, UserEvent, UserMade
+from almoner.casework.core.account_events import UserChanged, UserEvent, UserMade, WorkHandedBack
 from almoner.casework.core.event_kinds import EventKind as K
 
 
@@ -159,6 +159,15 @@ class GivenTogether(StepData):
 
     kind: Literal[K.TAKE, K.ASSIGN]
     together: int
+
+
+class HandedBack(StepData):
+    """A case, its planned visit, or both came back to the lists: `holder` can work there no longer."""
+
+    kind: Literal[K.HANDED_BACK]
+    holder: int
+    case: bool
+    visit: bool
 
 
 class EndDecided(StepData):
@@ -355,6 +364,7 @@ CycleEvent = (
 MoveEvent = (
     MovedData
     | GivenTogether
+    | HandedBack
     | EndDecided
     | Held
     | VisitPlanned
@@ -385,4 +395,5 @@ TrailEvent = (
     | UserMade
     | UserChanged
     | UserEvent
+    | WorkHandedBack
 )

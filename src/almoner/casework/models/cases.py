@@ -59,6 +59,9 @@ class Case(models.Model):
     case's signals, so a smaller value is more urgent. `version` counts changes, so that a form that shows an
     older version is refused. `joined_to` is the case that continues when both belong to one household.
 
+    `handed_back_from` is the person who had the case and can work on it no longer, until somebody has it
+    again (`cases.handing_back`).
+
     `listed` and `unlisted` say whether the case has an active signal on the watch list, and one outside it.
     `untold` says that the household has not been notified of a proposal as it must be. `silent_since` is
     when the household's time to answer ended without a planned visit. `status.refresh` computes these
@@ -76,6 +79,9 @@ class Case(models.Model):
     held_until = models.DateField(null=True, blank=True)
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="cases"
+    )
+    handed_back_from = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
     )
     opened_at = models.DateTimeField()
     opened_as_of = models.DateField()
@@ -129,6 +135,11 @@ class Case(models.Model):
                 fields=["held_until", "due_at", "area", "ended_at"],
                 condition=OPEN & Q(held_until__isnull=False),
                 name="open_and_held",
+            ),
+            models.Index(
+                fields=["handed_back_from", "due_at", "area", "ended_at"],
+                condition=OPEN & Q(handed_back_from__isnull=False),
+                name="open_handed_back",
             ),
             *(
                 models.Index(

@@ -42,7 +42,8 @@ class FeedState(models.Model):
 
     An entry of `fields` has the keys name, label, role, purposes, signals, programmes, categories and
     timelines. Rows are counted over all deliveries. A feed is late when its last complete day is more than
-    `late_after_days` ago (None: it is never late).
+    `late_after_days` ago (None: it is never late). An entry of `gaps` is a time that never came, with the
+    keys part, since, through (ISO dates) and households (for how many a signal is unknown).
     """
 
     id = models.CharField(primary_key=True, max_length=80)
@@ -59,6 +60,7 @@ class FeedState(models.Model):
     delivered_at = models.DateTimeField(null=True)
     rows_read = models.BigIntegerField(default=0)
     rows_held_back = models.BigIntegerField(default=0)
+    gaps = models.JSONField(default=list)
 
     class Meta:
         ordering: ClassVar = ["position"]

@@ -35,12 +35,19 @@ class FalseAlarm(models.TextChoices):
 
 
 class Visit(models.Model):
-    """One visit, from plan to result. A case has at most one visit that is not made yet."""
+    """One visit, from plan to result. A case has at most one visit that is not made yet.
+
+    A visit ahead is nobody's (`visitor` is None) when its visitor can make it no longer; `handed_back_from`
+    is who that was. Whoever gets the case, or plans the visit anew, gets the visit too.
+    """
 
     reference = models.CharField(max_length=16, unique=True, default=new_reference)
     case = models.ForeignKey(Case, models.PROTECT, related_name="visits")
     planned_for = models.DateField()
-    visitor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="visits")
+    visitor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="visits")
+    handed_back_from = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, db_index=False, related_name="+"
+    )
     planned_at = models.DateTimeField()
     made_on = models.DateField(null=True)
     found = models.CharField(max_length=20, choices=VisitFinding, blank=True)
@@ -56,6 +63,9 @@ class Visit(models.Model):
             models.CheckConstraint(
                 condition=Q(made_on=None, found="") | Q(made_on__isnull=False) & ~Q(found=""),
                 name="a_visit_made_has_a_finding",
+            ),
+            models.CheckConstraint(
+                condition=Q(made_on=None) | Q(visitor__isnull=False), name="a_visit_made_has_a_visitor"
             ),
         ]
         indexes: ClassVar = [

@@ -23,6 +23,7 @@ class Source:
     owner: str
     complete_through: str
     latest: str
+    feed_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,7 @@ class Presenter:
             self.department(feed["owner"]),
             words.day(feed.get("complete_through")),
             words.day(feed.get("latest")),
+            feed["feed"],
         )
 
     def amount(self, value: object, unit: str | None) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import override
 
 from almoner.casework.core import words
 from almoner.casework.figures.areas import Areas
+from almoner.casework.figures.gaps import missing_periods
 from almoner.casework.models import AreaAlert, Case
 from almoner.casework.presentation import area_evidence
 from almoner.casework.presentation.evidence import FactView, Presenter, Proposal, Reason
@@ -52,12 +53,16 @@ def _lines(case: Case) -> Iterator[str]:
     }
     if case.clock:
         yield _("Due %(date)s") % {"date": words.moment(case.clock)}
-    for signal in sorted(
-        case.signals.order_by("urgency_hours", "id"), key=lambda s: s.cleared_on is not None
-    ):
-        yield from ("", *_reason(present.reason(signal)))
+    signals = sorted(case.signals.order_by("urgency_hours", "id"), key=lambda s: s.cleared_on is not None)
+    reasons = [present.reason(signal) for signal in signals]
+    for reason in reasons:
+        yield from ("", *_reason(reason))
     for alert in _around(case):
         yield from ("", *area_evidence.lines(alert))
+    facts = [fact for reason in reasons for fact in reason.facts]
+    missing = missing_periods({source.feed_id for fact in facts for source in fact.sources})
+    if missing:
+        yield from ("", _("What never came"), *(f"  - {one.sentence}" for one in missing))
     proposals = [present.proposal(referral) for referral in case.referrals.order_by("id")]
     if proposals:
         yield from ("", _("What is proposed"))

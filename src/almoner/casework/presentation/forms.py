@@ -23,6 +23,7 @@ LISTS = {
     "mine": _("Mine"),
     "team": _("My team's"),
     "unassigned": _("Unassigned"),
+    "back": _("Came back from somebody who left"),
     "overdue": _("Overdue"),
     "second": _("Waiting for a second person"),
     "asked": _("The household asks for something"),

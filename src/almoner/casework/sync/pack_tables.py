@@ -4,8 +4,9 @@ read each field."""
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import transaction
 
@@ -78,6 +79,39 @@ def sync_freshness(rows: Iterable[tuple[str, dt.date | None, dt.datetime | None,
     FeedState.objects.bulk_update(
         feeds.values(), ["complete_through", "delivered_at", "rows_read", "rows_held_back"]
     )
+
+
+class GapLike(Protocol):
+    """Days of a feed that never came (`almoner.assessment.gaps`)."""
+
+    @property
+    def feed(self) -> str: ...
+    @property
+    def part(self) -> str | None: ...
+    @property
+    def since(self) -> dt.date: ...
+    @property
+    def through(self) -> dt.date: ...
+    @property
+    def households(self) -> int: ...
+
+
+def sync_gaps(gaps: Iterable[GapLike]) -> None:
+    """Store the gaps of each feed in place of those stored before."""
+    by_feed: dict[str, list[dict[str, str | int | None]]] = defaultdict(list)
+    for gap in gaps:
+        by_feed[gap.feed].append(
+            {
+                "part": gap.part,
+                "since": gap.since.isoformat(),
+                "through": gap.through.isoformat(),
+                "households": gap.households,
+            }
+        )
+    feeds = [f for f in FeedState.objects.only("gaps") if f.gaps != by_feed.get(f.pk, [])]
+    for feed in feeds:
+        feed.gaps = by_feed.get(feed.pk, [])
+    FeedState.objects.bulk_update(feeds, ["gaps"])
 
 
 def _feed(feed: Feed, position: int, pack: Pack, readers: Readers) -> FeedState:

@@ -17,6 +17,7 @@ from almoner.casework.figures import charts
 from almoner.casework.figures import quality as tallies
 from almoner.casework.figures.areas import Areas
 from almoner.casework.figures.charts import Chart, Share
+from almoner.casework.figures.gaps import missing_periods
 from almoner.casework.figures.quality import SMALLEST, Tally
 from almoner.casework.models import Label
 from almoner.casework.sync import blind_spots
@@ -60,6 +61,7 @@ def blind(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.OVERSIGHT)
     context = {
         "feeds": blind_spots.feeds(dt.date.today()),
+        "missing": missing_periods(),
         "signals": [(one, charts.percent(one.share)) for one in blind_spots.unknown()],
         "sweep": blind_spots.sweep(),
     }

@@ -18,6 +18,7 @@ from almoner.casework.accounts import staff
 from almoner.casework.accounts.access import Right, may_or_404
 from almoner.casework.accounts.signing_in import has_second_factor
 from almoner.casework.accounts.staff_forms import PersonForm
+from almoner.casework.cases import handing_back
 from almoner.casework.core.paging import Key, Listing, Order
 from almoner.casework.models import Membership
 
@@ -73,7 +74,7 @@ def person(request: HttpRequest, number: int) -> HttpResponse:
             staff.change(
                 member.user, by, form.cleaned_data["full_name"], form.grant(), _outside(form, member, own)
             )
-            messages.success(request, _("Saved."))
+            messages.success(request, _saved(member))
             return redirect("person", number)
     return _show(request, member, form, own)
 
@@ -95,8 +96,18 @@ def act(request: HttpRequest, number: int, action: str) -> HttpResponse:
         staff.reset_second_factor(member.user, by)
     else:
         staff.switch(member.user, by, action == "on")
-    messages.success(request, _("Saved."))
+    messages.success(request, _saved(member))
     return redirect("person", number)
+
+
+def _saved(member: Membership) -> str:
+    """That the change was saved, and which work has come back from the person to the lists."""
+    back = handing_back.waiting_of(member.user)
+    if not back:
+        return _("Saved.")
+    return _("Saved. %(what)s of this person came back to the lists and wait for somebody.") % {
+        "what": handing_back.in_words(back)
+    }
 
 
 def _member(number: int) -> Membership:

@@ -25,10 +25,12 @@ from almoner.casework.accounts.access import (
     visits_of,
     walk_ins_of,
 )
+from almoner.casework.cases import departments, handing_back
 from almoner.casework.cases.lists import GIVEN, condition, given_since, records, start
 from almoner.casework.core import words
 from almoner.casework.figures import area_map, figures
 from almoner.casework.figures.freshness import late_feeds
+from almoner.casework.figures.gaps import missing_periods
 from almoner.casework.models import Label
 from almoner.casework.models.cases import OPEN
 from almoner.casework.presentation.forms import LISTS
@@ -42,6 +44,7 @@ GROUPS = (  # heading and lists; the first list is the group's main figure
         _("Waits"),
         (
             "unassigned",
+            "back",
             "mine",
             "team",
             "second",
@@ -81,17 +84,25 @@ def today(request: HttpRequest) -> HttpResponse:
     now = dt.datetime.now()
     by_area = area_map.counted(request.user, now)
     counted = counts(request.user, now, by_area)
+    back = handing_back.waiting_for(request.user)
+    counted["back"] = sum(returned.cases for _person, returned in back)
     requests = walk_ins_of(request.user).filter(answered_at=None)
     context = {
         "now": now,
         "groups": [(heading, [_figure(name, counted[name]) for name in names]) for heading, names in GROUPS],
         "given": given(request.user, now),
         "late": late_feeds(now.date()),
+        "missing": missing_periods(),
         "waiting": figures.waiting(counted),
         "weeks": figures.by_week(request.user, now.date()),
         "map": area_map.shown(membership, by_area),
         **requests.aggregate(requests=Count("*"), requests_late=Count("due_at", filter=Q(due_at__lt=now))),
-        "visits": visits_of(request.user).filter(planned_for__lte=now.date()).count(),
+        "back": [(person, handing_back.in_words(returned)) for person, returned in back],
+        "deserted": departments.deserted(request.user),
+        **visits_of(request.user).aggregate(
+            visits=Count("pk", filter=Q(visitor=request.user.pk, planned_for__lte=now.date())),
+            visits_of_nobody=Count("pk", filter=Q(visitor=None)),
+        ),
     }
     return render(request, "casework/today.html", context)
 

@@ -132,6 +132,11 @@ class Feed:
         return next(((p, values) for p, values in found if values), None)
 
     @property
+    def periodic(self) -> bool:
+        """Whether it comes for periods, one after the other, so that one can be missing."""
+        return self.cadence != "on_event"
+
+    @property
     def key(self) -> tuple[Property, ...]:
         """The properties that identify a row."""
         return tuple(p for p in self.properties if p.key)

@@ -201,6 +201,9 @@ class ScenarioCase:
     complete_through: Mapping[
         str, dt.date | None
     ]  # by feed; not named: complete to `as_of`; None: never delivered
+    complete_since: Mapping[str, dt.date] = field(
+        default_factory=dict
+    )  # by feed, the first day after a missing period; not named: no period is missing
     records: Mapping[str, tuple[Mapping[str, object], ...]]  # by feed, in the contract's columns
     signals: Mapping[
         str, str | bool | None

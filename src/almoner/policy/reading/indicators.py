@@ -67,7 +67,27 @@ class StatementReader:
         self._feed_names(tree)
         for name in self._sql.parameters:
             self._parameter(name)
+        self._beginnings()
         return relation
+
+    def _beginnings(self) -> None:
+        """A window that ends at a feed's watermark says where it may begin, or why a hole does no harm."""
+        holes = self._document.mapping("holes")
+        for feed in holes.keys() - self._tables.keys():
+            message, advice = f"There is no feed `{feed}`.", instead(feed, self._tables.keys())
+            self._report.at(self._document, ("holes", feed), "unknown-feed", message, advice)
+        periodic = [name for name, relation in self._tables.items() if relation.periodic]
+        for feed, end in watermarks.unlimited(self._sql.parameters, periodic).items():
+            if feed not in holes:
+                self._report.add(
+                    self._sql.file,
+                    self._sql.parameter_lines[end],
+                    "window-begins-anywhere",
+                    f"`:{end}` is read, but a missing period of `{feed}` would count as nothing.",
+                    f"Give NULL where the window begins before `:{feed}_since`, or for a register unless"
+                    f" `:{feed}_unbroken`; or say in {self._document.file}"
+                    f" `holes: {{{feed}: why it does no harm}}`.",
+                )
 
     def _parameter(self, name: str) -> None:
         line = self._sql.parameter_lines[name]

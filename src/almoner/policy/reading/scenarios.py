@@ -30,6 +30,7 @@ class Scenario(shapes.Shape):
     name: str
     as_of: dt.date
     complete_through: dict[str, dt.date | None] = {}
+    complete_since: dict[str, dt.date] = {}
     given: Annotated[dict[str, list[dict[str, Any]]], Field(min_length=1)]
     corrections: dict[str, list[dict[str, Any]]] = {}
     expect: Expect
@@ -72,6 +73,23 @@ class ScenarioReader:
     def _fault(self, path: Path, rule: str, message: str, advice: str) -> None:
         self._report.at(self._document, path, rule, message, advice)
 
+    def _runs(self, scenario: Scenario, path: Path) -> None:
+        """A feed that is complete since a day is complete through that day or a later one."""
+        for feed, since in scenario.complete_since.items():
+            known = self._feeds.get(feed)
+            if known is not None and not known.periodic:
+                message = f"`{feed}` comes with each event, so no period of it can be missing."
+                advice = "Leave it out, or name its frequency in the contract."
+                self._fault((*path, "complete_since", feed), "date", message, advice)
+            through = scenario.complete_through.get(feed, scenario.as_of)
+            if through is None or through < since:
+                self._fault(
+                    (*path, "complete_since", feed),
+                    "date",
+                    f"`{feed}` is complete since {since}, but not through that day.",
+                    "Write the first day after the missing period; `complete_through` is the last day.",
+                )
+
     def _feed_names(self, path: Path, found: Mapping[str, object]) -> None:
         for name in found.keys() - self._feeds.keys():
             self._fault(
@@ -90,6 +108,8 @@ class ScenarioReader:
         before = len(self._report)
         self._feed_names((*path, "given"), scenario.given)
         self._feed_names((*path, "complete_through"), scenario.complete_through)
+        self._feed_names((*path, "complete_since"), scenario.complete_since)
+        self._runs(scenario, path)
         records = {
             feed.id: tuple(self._records(feed, rows, (*path, "given", name), defaults.get(name, {})))
             for name, rows in scenario.given.items()
@@ -117,6 +137,7 @@ class ScenarioReader:
             line=line,
             as_of=scenario.as_of,
             complete_through=scenario.complete_through,
+            complete_since=scenario.complete_since,
             records=records,
             signals=expected,
             programmes=amounts,

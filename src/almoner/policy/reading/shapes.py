@@ -83,12 +83,14 @@ class ColumnShape(Shape):
 class IndicatorShape(Shape):
     subject: Literal["person", "household"]
     label: Words
+    holes: dict[str, Annotated[str, Field(min_length=1)]] = {}  # by feed, why a missing period does no harm
     columns: Annotated[dict[str, ColumnShape], Field(min_length=1)]
 
 
 class TimelineShape(Shape):
     subject: Literal["person", "household"]
     label: Words
+    holes: dict[str, Annotated[str, Field(min_length=1)]] = {}
     unit: str | int | None = None
     meaning: dict[str, str] = {}
 
@@ -96,6 +98,7 @@ class TimelineShape(Shape):
 class NaiveRuleShape(Shape):
     subject: Literal["person", "household"]
     label: Words
+    holes: dict[str, Annotated[str, Field(min_length=1)]] = {}
     need: str
 
 

@@ -25,6 +25,7 @@ class Relation:
     personal: bool = False  # rows are about persons or households
     opaque: bool = False  # its columns are not known, because its own declaration is at fault
     refused: bool = False  # the feed is not shared at all
+    periodic: bool = False  # it comes by days, weeks, months or years, one of which may be missing
     hidden: Mapping[str, str] = field(default_factory=dict)  # properties that are no columns -> what to write
 
     def named(self, names: Iterable[str]) -> Relation:
@@ -41,7 +42,14 @@ class Relation:
 
 OPAQUE = Relation(columns={}, opaque=True)
 FEED_TABLE = Relation(
-    columns={"feed": NOTHING, "complete_through": NOTHING, "received_at": NOTHING}, unique=frozenset({"feed"})
+    columns={
+        "feed": NOTHING,
+        "complete_through": NOTHING,
+        "complete_since": NOTHING,
+        "unbroken": NOTHING,
+        "received_at": NOTHING,
+    },
+    unique=frozenset({"feed"}),
 )
 
 
@@ -56,6 +64,7 @@ def of_feed(feed: Feed) -> Relation:
         unique=key or None,
         personal=not feed.shared,
         refused=feed.sharing_class == "not-shared",
+        periodic=feed.periodic,
         hidden={p.name: _advice(p) for p in feed.properties if p.fact_column != p.name},
     )
 
