@@ -1,4 +1,4 @@
-"""A household is its people: it keeps its id under another number, and a number given to others takes nothing."""
+"""A household keeps its id under another number; a number that is given to others takes nothing along."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A household is its people, not its number: it keeps its id when the register gives its people another number.
+"""A household is its people, not its number: it keeps its id when the register gives them another number.
 
 When rows of the population register bring people under other numbers, each household keeps its id with the
 largest part of its people; of equal parts it stays with the number, then with the head. A number that goes to
@@ -264,7 +264,11 @@ def _moved(
         last = engine.value(
             f"""
             SELECT max(household_id)
-            FROM (SELECT household_id FROM registry.household UNION ALL SELECT household_id FROM {_seen(feed)})
+            FROM (
+              SELECT household_id FROM registry.household
+              UNION ALL
+              SELECT household_id FROM {_seen(feed)}
+            )
             """
         )
         moved |= {number: int(last) + n for n, number in enumerate(fresh, 1)}
