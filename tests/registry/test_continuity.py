@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from almoner.policy.model.feeds import Feed, Property
-from almoner.registry.continuity import undo_numbers
+from almoner.registry.household_numbers import undo_numbers
 from feeds import FEEDS, REGISTER, Place, number, write_csv
 
 RELATION = Property(name="relation", type="string", heads=("head",))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import continuity, facts, identity, reversing, sealing
+from almoner.registry import facts, household_numbers, identity, reversing, sealing
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
@@ -54,7 +54,7 @@ class Work:
     def write(self, staged: StagedDelivery) -> WritingOutcome:
         """Add new facts, and close those that they correct."""
         if staged.homes:
-            continuity.write(self.engine, self.feed, staged.homes, self.received_at, self.delivery_id)
+            household_numbers.write(self.engine, self.feed, staged.homes, self.received_at, self.delivery_id)
         new_persons = (
             identity.insert_new(self.engine, self.feed)
             if staged.anybody or self.feed.with_role(Role.HOUSEHOLD)
