@@ -24,6 +24,7 @@ from almoner.progress import Advance
 from almoner.registry import claims, completeness, schema, sealing
 from almoner.registry.heads import DeliveryHead
 from almoner.registry.quarantine import Sink
+from almoner.registry.remarks import remarks
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work, WritingOutcome, clean_up
@@ -173,13 +174,14 @@ def take_in(
         slices = _seen(reading.slices, feed, missing)
         receipt = take_rows(engine, vault, store, log, head, slices, note)
         log.write()
+        odd = remarks(engine, pack_feeds, feed, receipt.delivery_id)
         clean_up(engine, feed)
         return replace(
             receipt,
             unknown_columns=tuple(reading.unknown_columns),
             columns_left_out=tuple(missing),
             unread=tuple(reading.unread),
-            notes=tuple(reading.notes),
+            notes=(*reading.notes, *odd),
         )
 
 
