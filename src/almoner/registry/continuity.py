@@ -40,7 +40,7 @@ class Homes:
     along: pa.Table
 
     @property
-    def touched(self) -> list[int]:
+    def households(self) -> list[int]:
         """All households that are concerned."""
         others = (h for h in self.along.column("household_id").to_pylist() if h is not None)
         return sorted({*self.moved, *self.moved.values(), *self.collective, *others})

@@ -98,7 +98,7 @@ class DirtyHouseholds:
         if feed.shared:
             return
         if homes:
-            ids = pa.array(homes.touched, pa.int64())
+            ids = pa.array(homes.households, pa.int64())
             closed = pa.array([True] * len(ids), pa.bool_())
             self._found["household_id"].append(pa.table([ids, closed], schema=_SUBJECTS))
         if "household_id" in columns and (feed.membership or "person_id" not in columns):
