@@ -162,13 +162,13 @@ def _homes(engine: Engine, feed: Feed, received_at: dt.datetime) -> Homes | None
           WHERE r.known_to > $since AND r.{here} AND NOT {marked(feed, "gone", "r")}
           GROUP BY ALL
         ),
-        placed AS (
+        first_seen AS (
           SELECT *, household_id = arg_min(household_id, (since, household_id)) OVER w AS first
           FROM before
           WINDOW w AS (PARTITION BY person_id)
         )
         SELECT b.household_id, a.number, count(*) FILTER (b.first), count(*), count(*) FILTER (a.head)
-        FROM placed AS b
+        FROM first_seen AS b
         JOIN {_AFTER} AS a USING (person_id)
         WHERE NOT a.gone
         GROUP BY ALL
@@ -206,12 +206,12 @@ def _matched(pairs: list[tuple[int, int, int, int, int]]) -> dict[int, int]:
     heads among them.
     """
     kept: dict[int, int] = {}
-    placed: set[int] = set()
+    settled: set[int] = set()
     ranked = sorted(pairs, key=lambda p: (-p[2], p[0] != p[1], -p[3], -p[4], p[0], p[1]))
     for home, number, *_counts in ranked:
-        if home not in placed and number not in kept:
+        if home not in settled and number not in kept:
             kept[number] = home
-            placed.add(home)
+            settled.add(home)
     return kept
 
 
