@@ -48,6 +48,11 @@ def use_zone_of_environment() -> None:
         use_zone(name)
 
 
+def elapsed(earlier: dt.datetime, later: dt.datetime) -> float:
+    """The seconds that passed between two local times, also across a change of clocks; never below 0."""
+    return max(0.0, (later.astimezone() - earlier.astimezone()).total_seconds())
+
+
 def latest(at: dt.datetime, ahead: dt.timedelta) -> dt.datetime:
     """The latest local time that a clock may show which goes right but for `ahead`, or has shown before.
 

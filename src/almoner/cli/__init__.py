@@ -16,7 +16,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from almoner import __version__
+from almoner.errors import HomeError
 from almoner.installation.memory import keep_more_at_hand
+from almoner.local_time import use_zone_of_environment
 
 # The module of each command. It has a function with the command's name, whose docstring is the help text.
 # For a group of commands it also has `app`, with the function as its callback.
@@ -40,6 +42,7 @@ COMMANDS = {
     "pack": "policy_files",
     "webhook": "webhooks",
     "quarantine": "quarantine",
+    "withdrawals": "withdrawals",
     "lab": "place",
 }
 
@@ -102,6 +105,11 @@ def _options(
 
 def main() -> None:
     """The entry point of the command `almoner`."""
+    try:
+        use_zone_of_environment()
+    except HomeError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
     if sys.argv[1:2] == ["work"]:
         keep_more_at_hand()
     app()

@@ -32,6 +32,9 @@ def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         "rows_unchanged": sum(r.rows_unchanged for r in fresh),
         "rows_duplicate": sum(r.rows_duplicate for r in fresh),
         "rows_quarantined": sum(r.rows_quarantined for r in fresh),
+        "rows_withdrawn": sum(r.rows_withdrawn for r in fresh),
+        "withdrawals_waiting": sum(r.withdrawals_waiting for r in fresh),
+        "rows_not_named": sum(r.not_named for r in fresh),
         "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
         "unread": [{"file": r.file, "parts": list(r.unread)} for r in taken if r.unread],
         "notes": [{"file": r.file, "note": note} for r in taken for note in r.notes],
@@ -64,6 +67,20 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
             out.print(
                 f"{receipt.file}: columns outside the contract were neither read nor kept:"
                 f" {some(receipt.unknown_columns)}",
+                markup=False,
+            )
+        if receipt.rows_withdrawn and not receipt.already_taken_in:
+            out.print(f"{receipt.file}: {receipt.rows_withdrawn:,} rows were taken back.", markup=False)
+        if receipt.withdrawals_waiting:
+            out.print(
+                f"{receipt.file}: this list does not name {receipt.withdrawals_waiting:,} rows. They"
+                " hold until somebody has looked: `almoner withdrawals list`.",
+                markup=False,
+            )
+        if receipt.not_named:
+            out.print(
+                f"{receipt.file}: repeats rows of an earlier file, but not {receipt.not_named:,}. They"
+                " hold. If they should not, deliver them with `withdraw` in a column `_action`.",
                 markup=False,
             )
         if receipt.unread:

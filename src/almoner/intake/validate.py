@@ -31,7 +31,7 @@ def name_of(what: str, feed: Feed) -> str:
     Each feed has its own, so that an engine can keep the plans of statements that read it. So has a feed that
     is reduced to its key.
     """
-    return f"{what} {feed.id} {len(feed.properties)}"
+    return f"{what} {feed.id} {len(feed.properties)} {feed.version}"
 
 
 def stage_of(feed: Feed) -> str:

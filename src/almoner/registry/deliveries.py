@@ -19,9 +19,10 @@ from almoner.intake import absent
 from almoner.intake.readers import open_delivery
 from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
+from almoner.local_time import latest
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
-from almoner.registry import claims, completeness, schema, sealing
+from almoner.registry import claims, completeness, full_lists, schema, sealing
 from almoner.registry.heads import DeliveryHead
 from almoner.registry.quarantine import Sink
 from almoner.registry.remarks import remarks
@@ -69,6 +70,8 @@ class DeliveryReceipt:
     rows_withdrawn: int = 0  # facts that it took back; not among the rows read
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    withdrawals_waiting: int = 0  # facts that a whole list does not name and a person has to look at first
+    not_named: int = 0  # rows of deliveries that it repeats, which it does not name; they hold
     unread: tuple[str, ...] = ()  # parts of the file, such as sheets; then it vouches for nothing
     notes: tuple[str, ...] = ()  # how the file was understood, where that is not plain
     columns_left_out: tuple[str, ...] = ()  # not in the file; corrected rows keep their values
@@ -145,7 +148,7 @@ def take_in(
     taken = _taken(engine, feed, digest)
     if taken and not _completes_later_days(delivery, taken):
         return taken
-    _refuse_out_of_order(engine, delivery)
+    delivery = _in_order(engine, delivery)
     head = DeliveryHead(
         feed=feed,
         name=delivery.file.name,
@@ -153,6 +156,7 @@ def take_in(
         received_at=delivery.received_at,
         complete_through=delivery.complete_through,
         complete_since=delivery.complete_since,
+        lists=feed.full_list is not None,
     )
     if taken:
         unread = _unread(delivery.file, feed)
@@ -169,7 +173,7 @@ def take_in(
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
         if reading.unread:
-            head = replace(head, complete_through=None, moves_watermark=False)
+            head = replace(head, complete_through=None, moves_watermark=False, lists=False)
         missing: dict[str, None] = {}
         slices = _seen(reading.slices, feed, missing)
         receipt = take_rows(engine, vault, store, log, head, slices, note)
@@ -216,6 +220,7 @@ def take_rows(
         delivery_id=delivery_id,
         received_at=head.received_at,
     )
+    naming = full_lists.Naming(feed, sink)
     if staged:
         sink.add(staged.bad)
     else:
@@ -224,7 +229,7 @@ def take_rows(
             vault=vault,
             feed=feed,
             received_at=head.received_at,
-            refused=sink,
+            refused=naming if head.lists else sink,
             ordered=head.ordered,
             expected=head.expected,
         ).run(slices)
@@ -237,6 +242,8 @@ def take_rows(
         delivery_id=delivery_id,
     )
     outcome = work.withdraw(staged) if head.withdraws else work.write(staged)
+    if head.lists:
+        outcome = full_lists.take_back(work, head, outcome, naming)
     sink.flush()
     receipt = DeliveryReceipt(
         **_head(engine, delivery_id, head, staged.matched),
@@ -304,6 +311,8 @@ def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
         "rows_quarantined": sink.rows,
         "faults": sink.rules.total(),
         "rows_withdrawn": outcome.withdrawn,
+        "withdrawals_waiting": outcome.waiting,
+        "not_named": outcome.not_named,
         "rules": dict(sink.rules),
     }
 
@@ -356,11 +365,16 @@ def move_watermark_only(engine: Engine, log: DeliveryLog, head: DeliveryHead) ->
     return receipt
 
 
-def _refuse_out_of_order(engine: Engine, delivery: Delivery) -> None:
+def _in_order(engine: Engine, delivery: Delivery) -> Delivery:
+    """The delivery, at the time of the last one where clocks were put back between the two. Raises
+    DeliveryRefused when it came before that."""
     last = last_received(engine, delivery.feed)
     if last is not None and delivery.received_at < last:
+        if last <= latest(delivery.received_at, dt.timedelta()):
+            return replace(delivery, received_at=last)
         raise DeliveryRefused(
             f"{delivery.file.name} was received at {delivery.received_at}, but {delivery.feed} already "
             "has a delivery "
             f"of {last}. Take in a feed's deliveries in the order in which they arrived."
         )
+    return delivery

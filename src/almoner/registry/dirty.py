@@ -94,18 +94,12 @@ class DirtyHouseholds:
         `closed`: a table of further facts that were taken back, with their rowids as `old`.
         """
         self._everybody |= everybody or feed.shared
-        columns = fact_columns(feed)
-        if feed.shared:
-            return
         if homes:
             ids = pa.array(homes.households, pa.int64())
-            closed = pa.array([True] * len(ids), pa.bool_())
-            self._found["household_id"].append(pa.table([ids, closed], schema=_SUBJECTS))
-        if "household_id" in columns and (feed.membership or "person_id" not in columns):
-            column = "household_id"
-        elif "person_id" in columns:
-            column = "person_id"
-        else:
+            closed_too = pa.array([True] * len(ids), pa.bool_())
+            self._found["household_id"].append(pa.table([ids, closed_too], schema=_SUBJECTS))
+        column = _subject(feed)
+        if column is None:
             return
         new = f"""
             SELECT DISTINCT {column} AS subject, false AS closed
@@ -120,13 +114,22 @@ class DirtyHouseholds:
                 SELECT old FROM {matched} WHERE old IS NOT NULL{"" if withdrawn else " AND NOT same"}
               )
             """
-        taken_back = f"""
+        selects = ((new, not withdrawn and not everybody), (old, corrected))
+        self._found[column] += [self._engine.table(sql) for sql, wanted in selects if wanted]
+        if closed:
+            self.add_closed(feed, closed)
+
+    def add_closed(self, feed: Feed, closed: str) -> None:
+        """Add the households of facts that were closed; `closed` is a table of their rowids, as `old`."""
+        column = _subject(feed)
+        if column is None:
+            return
+        sql = f"""
             SELECT DISTINCT {column} AS subject, true AS closed
             FROM {fact_table(feed)}
             WHERE {column} IS NOT NULL AND rowid IN (SELECT old FROM {closed})
             """
-        selects = ((new, not withdrawn and not everybody), (old, corrected), (taken_back, bool(closed)))
-        self._found[column] += [self._engine.table(sql) for sql, wanted in selects if wanted]
+        self._found[column].append(self._engine.table(sql))
 
     def write(self, register: Feed) -> None:
         """Write the households, also those in which the persons live."""
@@ -157,6 +160,26 @@ class DirtyHouseholds:
 
 
 _SUBJECTS = pa.schema([("subject", pa.int64()), ("closed", pa.bool_())])
+
+
+def _subject(feed: Feed) -> str | None:
+    """The column of a feed's facts that says whose household is concerned, if any does."""
+    columns = fact_columns(feed)
+    if feed.shared:
+        return None
+    if "household_id" in columns and (feed.membership or "person_id" not in columns):
+        return "household_id"
+    return "person_id" if "person_id" in columns else None
+
+
+def note_closed(engine: Engine, feed: Feed, register: Feed, closed: str) -> None:
+    """Mark the households of facts that a person took back; `closed` is a table of their rowids, as `old`."""
+    ensure(engine)
+    if feed.shared:
+        mark_all(engine)
+    households = DirtyHouseholds(engine)
+    households.add_closed(feed, closed)
+    households.write(register)
 
 
 def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:

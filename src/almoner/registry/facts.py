@@ -246,25 +246,10 @@ def close(engine: Engine, feed: Feed, matched: str, received_at: dt.datetime) ->
     return Written(0, found, unknown)
 
 
-def close_rows(engine: Engine, feed: Feed, select: str, received_at: dt.datetime) -> str:
-    """Close the facts of which `select` gives the rowids, as `old`. Gives a table of them to read from."""
-    closed = name_of("closed", feed)
-    engine.materialize(closed, f"SELECT DISTINCT old FROM ({select}) WHERE old IS NOT NULL")
-    engine.execute(
-        f"""
-        UPDATE {fact_table(feed)}
-        SET known_to = $received_at
-        WHERE known_to = 'infinity' AND rowid IN (SELECT old FROM {quote(closed)})
-        """,
-        {"received_at": received_at},
-    )
-    return quote(closed)
-
-
 def keys_only(feed: Feed) -> Feed:
     """The feed with its key columns only; with all its fact columns where the contract has no key."""
     named = feed.key or tuple(p for p in feed.properties if p.fact_column)
-    return replace(feed, properties=named)
+    return replace(feed, properties=named, version=f"{feed.version} key")
 
 
 def merge_left_out(engine: Engine, feed: Feed) -> None:

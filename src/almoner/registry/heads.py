@@ -15,7 +15,8 @@ class DeliveryHead:
 
     `ordered`: rows came one after the other, so the last of several rows with one key is kept. `withdraws`:
     the rows name keys of facts that no longer hold. `expected`: the persons of its numbers were looked up
-    before, together with those of other deliveries (`identity.expect`).
+    before, together with those of other deliveries (`identity.expect`). `lists`: it is a whole list,
+    which takes back what it does not name.
     """
 
     feed: Feed
@@ -27,6 +28,7 @@ class DeliveryHead:
     moves_watermark: bool = True  # by its rows, where `complete_through` is None
     ordered: bool = False
     withdraws: bool = False
+    lists: bool = False
     expected: bool = False
 
     @property

@@ -19,7 +19,7 @@ from almoner.intake.absent import ABSENT
 from almoner.intake.slices import LINE
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed
-from almoner.registry import facts
+from almoner.registry import closing, facts
 from almoner.registry.reversals import Amounts, Decision, Fate, Flow, Remembered, decide
 from almoner.registry.schema import fact_columns, fact_table
 
@@ -70,7 +70,7 @@ def take_back(engine: Engine, feed: Feed, refuse: Refuse, *, ordered: bool) -> R
 def apply(
     engine: Engine, feed: Feed, taken: Reversed, received_at: dt.datetime, delivery_id: int
 ) -> Sequence[int]:
-    """Remember the reversals. Gives the rowids of the facts that they close; `facts.close_rows` closes them.
+    """Remember the reversals. Gives the rowids of the facts that they close; `closing` closes them.
 
     Call it once the rows of the delivery are written.
     """
@@ -106,14 +106,15 @@ def apply(
     if not closed:
         return ()
     subject = _group(feed)[0]
+    named = quote(name_of("originals_closed", feed))
     with engine.register(name_of("originals_closed", feed), _keyed([(o.group[0], o.key) for o in closed])):
         found = engine.rows(
             f"""
             SELECT f.rowid
             FROM {fact_table(feed)} f
             WHERE f.known_to = 'infinity'
-              AND f.{quote(subject)} IN (SELECT subject FROM {quote(name_of("originals_closed", feed))})
-              AND {_key(feed, "f")} IN (SELECT key FROM {quote(name_of("originals_closed", feed))})
+              AND f.{quote(subject)} IN (SELECT subject FROM {named})
+              AND {closing.key_text(feed, "f")} IN (SELECT key FROM {named})
             """
         )
     return [row for (row,) in found]
@@ -150,19 +151,11 @@ def _group(feed: Feed) -> list[str]:
     return [subject, *(c for c in named if c and c != subject)]
 
 
-def _key(feed: Feed, rows: str) -> str:
-    """SQL of the key of `rows` as text; the same for identified rows and for facts."""
-    kinds = fact_columns(feed)
-    named = [p.fact_column for p in feed.key if p.fact_column]
-    parts = ", ".join(f"{rows}.{quote(c)}::{kinds[c]}::VARCHAR" for c in named)
-    return f"to_json([{parts}])::VARCHAR"
-
-
 def _flow_columns(feed: Feed, rows: str) -> str:
     time = f"{rows}.{quote(feed.event_time.name)}" if feed.event_time else "NULL"
     names = [*_group(feed), *(a.name for a in feed.reversible)]
     listed = ", ".join(f"{rows}.{quote(c)} AS {quote('c ' + c)}" for c in names)
-    return f"{_key(feed, rows)} AS key, {time} AS time, {listed}"
+    return f"{closing.key_text(feed, rows)} AS key, {time} AS time, {listed}"
 
 
 def _flow(feed: Feed, row: tuple[Any, ...]) -> Flow:
@@ -181,8 +174,8 @@ def _reversals(engine: Engine, feed: Feed, negative: str) -> list[Flow]:
         SELECT p.{LINE}, {_flow_columns(feed, "p")}
         FROM {table} p
         WHERE ({negative})
-          AND {_key(feed, "p")} NOT IN (
-            SELECT {_key(feed, "f")}
+          AND {closing.key_text(feed, "p")} NOT IN (
+            SELECT {closing.key_text(feed, "f")}
             FROM {fact_table(feed)} f
             WHERE f.known_to = 'infinity'
               AND f.{subject} IN (SELECT p.{subject} FROM {table} p WHERE {negative})
@@ -231,7 +224,7 @@ def _originals(engine: Engine, feed: Feed, reversals: Sequence[Flow]) -> list[Fl
             FROM {fact_table(feed)} f
             WHERE f.known_to = 'infinity'
               AND f.{subject} IN (SELECT subject FROM {quote(name_of("subjects_reversing", feed))})
-              AND {_key(feed, "f")} NOT IN (SELECT key FROM coming)
+              AND {closing.key_text(feed, "f")} NOT IN (SELECT key FROM coming)
             """
         )
     return [_flow(feed, row) for row in rows]
@@ -311,7 +304,7 @@ def _reduce(engine: Engine, feed: Feed, decisions: Sequence[Decision]) -> set[in
             FROM {identified} p
             LEFT JOIN {quote(name_of("originals_reduced", feed))} r USING ({LINE})
             LEFT JOIN (
-              SELECT *, {_key(feed, "f")} AS original
+              SELECT *, {closing.key_text(feed, "f")} AS original
               FROM {fact_table(feed)} f
               WHERE f.known_to = 'infinity' AND f.{subject} IN (SELECT {subject} FROM {identified})
             ) f ON r.fact AND f.original = r.original

@@ -23,6 +23,9 @@ _TABLES = {
         "rows_duplicate BIGINT, "
         "rows_quarantined BIGINT, faults BIGINT, rows_withdrawn BIGINT DEFAULT 0"
     ),
+    "withdrawal": (
+        "delivery_id INTEGER, feed VARCHAR, scope VARCHAR, key VARCHAR, state VARCHAR, changed_at TIMESTAMP"
+    ),
     "reversal": (
         "feed VARCHAR, delivery_id INTEGER, reversal VARCHAR, amounts VARCHAR, original VARCHAR, "
         "before VARCHAR, after VARCHAR, known_from TIMESTAMP"

@@ -11,18 +11,20 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import facts, household_numbers, identity, reversing, sealing
+from almoner.registry import closing, facts, household_numbers, identity, reversing, sealing
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WritingOutcome:
     """What became of a delivery's rows that were `staged`.
 
     `closed` is a table of facts that were taken back, with their rowids as `old`, until `clean_up`; it is
-    empty without any. `withdrawn` counts them.
+    empty without any. `withdrawn` counts them, and
+    `waiting` those that a person has to look at first.
+    `not_named`: facts of deliveries that this one repeats, which it does not name.
     """
 
     staged: StagedDelivery
@@ -30,6 +32,8 @@ class WritingOutcome:
     new_persons: int = 0
     closed: str = ""
     withdrawn: int = 0
+    waiting: int = 0
+    not_named: int = 0
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -66,23 +70,26 @@ class Work:
         done = staged.reversed
         taken_back = reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)
         return WritingOutcome(
-            staged,
-            replace(
+            staged=staged,
+            written=replace(
                 written,
                 corrected=written.corrected + done.applied,
                 unchanged=written.unchanged + done.known,
             ),
-            new_persons,
-            self._close(taken_back) if taken_back else "",
-            len(taken_back),
+            new_persons=new_persons,
+            closed=self._close(taken_back) if taken_back else "",
+            withdrawn=len(taken_back),
+            not_named=0
+            if self.feed.full_list
+            else closing.not_named(self.engine, self.feed, staged.matched, written),
         )
 
     def _close(self, rowids: Sequence[int]) -> str:
         taken_back = name_of("taken_back", self.feed)
         with self.engine.register(taken_back, pa.table({"old": pa.array(rowids, pa.int64())})):
-            return facts.close_rows(self.engine, self.feed, f"FROM {quote(taken_back)}", self.received_at)
+            return closing.close_rows(self.engine, self.feed, f"FROM {quote(taken_back)}", self.received_at)
 
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
         written = facts.close(self.engine, self.feed, staged.matched, self.received_at)
-        return WritingOutcome(staged, written, withdrawn=written.corrected)
+        return WritingOutcome(staged=staged, written=written, withdrawn=written.corrected)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from almoner.cycle import CycleOutcome
+from almoner.local_time import elapsed
 from almoner.registry.deliveries import DeliveryReceipt
 from almoner.stream.following import Followed
 from almoner.stream.landing import Landed
@@ -68,14 +69,14 @@ class ProgressLog:
         """Everything that these rounds brought is in cases now."""
         now = self.clock()
         for taken, began in rounds:
-            waited = (now - taken.oldest).total_seconds()
+            waited = elapsed(taken.oldest, now)
             self.status.arrived(taken.events, waited)
             log_line(
                 "round",
                 events=taken.events,
                 through=taken.through,
                 quarantined=_quarantined(taken),
-                seconds=round((now - began).total_seconds(), 3),
+                seconds=round(elapsed(began, now), 3),
                 waited=round(waited, 3),
                 left=taken.left,
             )

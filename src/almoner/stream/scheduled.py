@@ -62,7 +62,7 @@ class ScheduledWork:
         if not (sweep or tick or state.mark(self.engine, MONTHS)):
             self._waits_since = None
             return False
-        self._waits_since = self._waits_since or at
+        self._waits_since = min(self._waits_since or at, at)  # clocks may have been put back
         if not quiet and at - self._waits_since <= LONGEST_WAIT:
             return False
         if sweep:

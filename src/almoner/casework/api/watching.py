@@ -21,6 +21,7 @@ from almoner.casework.core.inbox import NoInstallation, home, inbox
 from almoner.casework.models import Case
 from almoner.casework.webhooks import sending
 from almoner.errors import AlmonerError
+from almoner.local_time import elapsed
 from almoner.stream import heartbeat, restarts, status
 from almoner.stream.heartbeat import Liveness
 from almoner.stream.restarts import Restarts
@@ -142,7 +143,7 @@ def _in_detail(found: dict[str, Any] | None, lives: Liveness | None) -> dict[str
 def _of_inbox() -> Iterator[Metric]:
     totals, waiting, now = inbox().totals(), inbox().backlog(), dt.datetime.now()
     counts = {feed: of.events for feed, of in waiting.items()}
-    ages = {feed: (now - of.oldest).total_seconds() for feed, of in waiting.items()}
+    ages = {feed: elapsed(of.oldest, now) for feed, of in waiting.items()}
     yield _one(CounterMetricFamily, "events_accepted_total", "Events that were accepted.", totals["accepted"])
     yield _one(
         CounterMetricFamily,
@@ -240,7 +241,7 @@ def _of_casework() -> Iterator[Metric]:
         GaugeMetricFamily,
         "webhooks_oldest_seconds",
         "Age of the oldest waiting event, in seconds.",
-        {department: (now - of.oldest).total_seconds() for department, of in left.items() if of.oldest},
+        {department: elapsed(of.oldest, now) for department, of in left.items() if of.oldest},
     )
 
 

@@ -1,11 +1,12 @@
 """The environment variables that configure the console. All of them are read in this module, except for
-ALMONER_DATABASE_URL (`installation`).
+ALMONER_DATABASE_URL (`installation`) and ALMONER_TIME_ZONE, which every command reads.
 
 Each variable with its default in parentheses:
 
 - ALMONER_HTTPS (0): 1: a proxy terminates TLS; cookies are secure, HSTS is sent, forwarded headers count
 - ALMONER_HOSTS (loopback only): the host names by which the console is reached, separated by spaces
 - ALMONER_DATABASE_URL (SQLite in HOME): postgresql://user:password@host:port/name?sslmode=verify-full
+- ALMONER_TIME_ZONE (the machine's): the installation's time zone, such as Etc/UTC (`almoner.local_time`)
 - ALMONER_IDLE_MINUTES (30): a session ends after so many minutes without a request
 - ALMONER_SESSION_HOURS (10): a session ends so many hours after signing in, even while it is in use
 - ALMONER_SECOND_FACTOR (personal): who needs one: personal, all, none, or roles separated by commas

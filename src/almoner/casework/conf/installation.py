@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from almoner.errors import HomeError
 from almoner.home import Home, load
+from almoner.local_time import use_zone_of_environment
 
 # Page cache of each connection. With SQLite's default of 2 MiB, index pages are read again and again.
 CACHE_KIB = 32 * 1024
@@ -80,8 +81,9 @@ def _postgresql(url: str) -> dict[str, Any]:
 
 
 def local_zone() -> str:
-    """The name of the machine's time zone. Django sets the process to its own zone, but our times are local
-    times."""
+    """The name of the time zone: ALMONER_TIME_ZONE, else the machine's. Django sets the process to its own
+    zone, but our times are local times. Raises HomeError for one that does not exist."""
+    use_zone_of_environment()
     named = os.environ.get("TZ", "").lstrip(":")
     path = str(Path("/etc/localtime").resolve())
     name = named or path.partition("/zoneinfo/")[2] or "UTC"

@@ -90,6 +90,20 @@ class Property:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FullList:
+    """A feed of which every file is a whole list: of the periods of its rows, or of all.
+
+    `by` are columns of parts, such as employers, of which each file has all rows. A file takes back at most
+    `most_share` of the rows of a period or part by itself, or `most_rows` if these are no more than half.
+    """
+
+    by_period: bool = False
+    by: tuple[str, ...] = ()
+    most_share: float = 0.05
+    most_rows: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
 class Feed:
     """One contract: what a department delivers, under which terms."""
 
@@ -107,6 +121,7 @@ class Feed:
     deaths: bool = False  # who is named here has died: no member, not visited, not paid
     most_members: int | None = None  # of a register: a household with more is no family
     late_after_days: int | None = None  # after its last complete day; None: never late
+    full_list: FullList | None = None  # None: deliveries bring changes only
     clock_skew_seconds: int = CLOCK_SKEW_SECONDS  # by which a sender's clock may be ahead of ours
     reversal_of: tuple[str, ...] = ()  # columns in which a reversal agrees with its original
     encoding: str | None = None  # of its text files; None: it is detected

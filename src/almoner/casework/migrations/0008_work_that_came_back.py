@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("casework", "0006_members_who_died"),
+        ("casework", "0007_gaps"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
