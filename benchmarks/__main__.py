@@ -1,4 +1,4 @@
-"""Run a benchmark from a checkout: `python -m benchmarks sweep|stream|console|entitlements`."""
+"""Run a benchmark from a checkout: `python -m benchmarks sweep|stream|console|entitlements|holes`."""
 
 from benchmarks.cli.benchmark import app
 

@@ -42,7 +42,7 @@ CLINIC = "SELECT person_id, day::DATE AS month, sum(cost) AS value FROM clinic G
 FILES = {
     "timelines/earned.yaml": (
         "subject: household\nlabel: {en: Wages <b>, zh: 工资}\nunit: CNY/month\nmeaning: {en: All members,"
-        " zh: 全体成员}\n"
+        " zh: 全体成员}\nholes: {wages: a month without a record is a gap}\n"
     ),
     "timelines/earned.sql": WAGES,
     "timelines/paid.yaml": "subject: person\nlabel: {en: Paid for care, zh: 医疗支出}\nunit: CNY\n",

@@ -17,6 +17,7 @@ subject: household
 label: {en: Wages, zh: 工资}
 unit: CNY/month
 meaning: {en: All members, zh: 全体成员}
+holes: {wages: a month without a record is a gap}
 """
 SQL = """\
 SELECT m.household_id, w.month, sum(w.wage) AS value

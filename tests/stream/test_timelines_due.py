@@ -26,7 +26,8 @@ from stream.taking import Clock, Reader, Stream, event
 
 WHO, OTHER = (number(n, dt.date(1990, 1, 1)) for n in (1, 2))
 TIMELINES = {
-    "timelines/earned.yaml": "subject: household\nlabel: {en: Wages, zh: 工资}\nunit: CNY/month\n",
+    "timelines/earned.yaml": "subject: household\nlabel: {en: Wages, zh: 工资}\nunit: CNY/month\n"
+    "holes: {wages: a month without a record is a gap}\n",
     "timelines/earned.sql": (
         "SELECT m.household_id, w.month, sum(w.wage) AS value FROM wages AS w JOIN member AS m ON m.person_id"
         " = w.person_id\nWHERE w.month <= :wages_month GROUP BY m.household_id, w.month\n"

@@ -80,7 +80,7 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         if receipt.not_named:
             out.print(
                 f"{receipt.file}: repeats rows of an earlier file, but not {receipt.not_named:,}. They"
-                " hold. If they should not, deliver them with `withdraw` in a column `_action`.",
+                " hold. If they should not, withdraw them by events (docs/realtime.md).",
                 markup=False,
             )
         if receipt.unread:

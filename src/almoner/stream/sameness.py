@@ -74,8 +74,7 @@ def _canonical(data: str | None) -> str:
     if data is None:
         return ""
     try:
-        found = json.loads(data, parse_float=_number)
-        return json.dumps(found, sort_keys=True, separators=(",", ":"))
+        return _ENCODER.encode(_DECODER.decode(data))
     except (ValueError, RecursionError):
         return data
 
@@ -83,3 +82,7 @@ def _canonical(data: str | None) -> str:
 def _number(text: str) -> float | int:
     number = float(text)
     return int(number) if number.is_integer() and abs(number) <= LARGEST_WHOLE else number
+
+
+_DECODER = json.JSONDecoder(parse_float=_number)  # `json.loads` with a hook makes one for each text
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
