@@ -14,7 +14,7 @@ from almoner.engines import quote
 from almoner.installation.opening import Installation
 from almoner.policy.model.feeds import Role
 from almoner.progress import progress
-from almoner.registry import deliveries
+from almoner.registry import overview
 from almoner.registry.living import current_deaths
 from almoner.registry.schema import current_facts
 from almoner.stream import state
@@ -76,7 +76,7 @@ def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
 def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
     """Of each feed: its id, its watermark, its last delivery, and the numbers of rows read and
     quarantined."""
-    return deliveries.freshness(inst.engine)
+    return overview.freshness(inst.engine)
 
 
 def members_of_cases(inst: Installation, households: Sequence[int] | None = None) -> list[Member]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.policy.model.feeds import Feed
-from almoner.registry import completeness
+from almoner.registry import completeness, trail
 from almoner.registry.continuity import Homes
 from almoner.registry.deliveries import DeliveryReceipt, Noted
 from almoner.registry.schema import fact_columns, fact_table
@@ -231,7 +231,7 @@ class FeedProgress:
 def feed_states(engine: Engine) -> dict[str, FeedProgress]:
     """By feed, its progress; feeds without a delivery are left out."""
     through = completeness.watermarks(engine)
-    sql = "SELECT feed, max(received_at) FROM registry.delivery GROUP BY feed"
+    sql = f"SELECT feed, max(received_at) FROM registry.delivery WHERE {trail.NOT_UNDONE} GROUP BY feed"
     return {feed: FeedProgress(at, through.get(feed)) for feed, at in engine.rows(sql)}
 
 
