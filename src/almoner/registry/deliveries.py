@@ -26,6 +26,7 @@ from almoner.registry import completeness, full_lists, schema, sealing, trail, v
 from almoner.registry.doubts import Doubt
 from almoner.registry.heads import DeliveryHead, Stated
 from almoner.registry.quarantine import Sink
+from almoner.registry.remarks import remarks
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.registry.writing import Work, WritingOutcome, clean_up
@@ -185,13 +186,14 @@ def take_in(
         slices = _seen(reading.slices, feed, missing)
         receipt = take_rows(engine, vault, store, log, head, slices, note)
         log.write()
+        odd = remarks(engine, pack_feeds, feed, receipt.delivery_id)
         clean_up(engine, feed)
         return replace(
             receipt,
             unknown_columns=tuple(reading.unknown_columns),
             columns_left_out=tuple(missing),
             unread=tuple(reading.unread),
-            notes=tuple(reading.notes),
+            notes=(*reading.notes, *odd),
         )
 
 

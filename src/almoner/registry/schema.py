@@ -13,7 +13,9 @@ NUMBER = "DECIMAL(18, 4)"  # exact, so that a sum is the same in every order and
 CLOCKS = {"known_from": "TIMESTAMP", "known_to": "TIMESTAMP", "delivery_id": "INTEGER"}
 _TABLES = {
     "person": "person_id BIGINT, number_index BLOB, checked_as VARCHAR, identity_hash BLOB",
-    "household": "household_id BIGINT, key_index BLOB",
+    "household": "household_id BIGINT, key_index BLOB",  # without a key: it has no number any more
+    "household_change": "delivery_id INTEGER, key_index BLOB, before BIGINT, after BIGINT",
+    "collective": "household_id BIGINT, delivery_id INTEGER",  # people under its number are no family
     "delivery": (
         "delivery_id INTEGER, feed VARCHAR, sha256 VARCHAR, file VARCHAR, received_at TIMESTAMP, "
         "complete_through DATE, "

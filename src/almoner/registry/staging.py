@@ -16,8 +16,9 @@ from almoner.intake.faults import BadRow, masked
 from almoner.intake.slices import LINE, Slice
 from almoner.intake.validate import add_absent, empty_stage, name_of, raw_row, stage, stage_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import code_lengths, facts, identity, reversing, zeros
+from almoner.registry import code_lengths, continuity, facts, identity, reversing, zeros
 from almoner.registry.code_lengths import Lengths
+from almoner.registry.continuity import Homes
 from almoner.registry.holders import Holders
 from almoner.registry.identity import Numbers
 from almoner.registry.reversing import Reversed
@@ -37,7 +38,7 @@ class StagedDelivery:
     `read` counts its rows and `duplicates` those that were dropped; `anybody` says whether somebody may be
     new. `rows` is the span of the good ones. `matched` is the table of these with what is known of them,
     until `clean_up`. `bad` are refused rows that were not handed on yet. `reversed` is what reversals do,
-    and `lengths` are those of codes, by column.
+    `homes` are households whose people came under other numbers, `lengths` those of codes, by column.
     """
 
     read: int
@@ -46,6 +47,7 @@ class StagedDelivery:
     rows: facts.Span
     matched: str
     bad: tuple[BadRow, ...] = ()
+    homes: Homes | None = None
     reversed: Reversed = field(default_factory=Reversed)
     lengths: Mapping[str, Lengths] = field(default_factory=dict)
 
@@ -108,6 +110,7 @@ class Staging:
             ordered=self.ordered,
         )
         duplicates = self._resolve_duplicates(leaves_out) + taken_back.duplicates
+        homes = continuity.settle(self.engine, self.feed, self.received_at)
         rows, matched = self._match(leaves_out)
         if self.from_quarantine and self._refuse_superseded(matched, leaves_out):
             rows, matched = self._match(leaves_out)
@@ -118,6 +121,7 @@ class Staging:
             rows=rows,
             matched=matched,
             reversed=taken_back,
+            homes=homes,
             lengths=lengths,
         )
 

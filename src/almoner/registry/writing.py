@@ -11,7 +11,16 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import closing, code_lengths, facts, identity, reversing, sealing, zeros
+from almoner.registry import (
+    closing,
+    code_lengths,
+    facts,
+    household_numbers,
+    identity,
+    reversing,
+    sealing,
+    zeros,
+)
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
@@ -59,6 +68,8 @@ class Work:
 
     def write(self, staged: StagedDelivery) -> WritingOutcome:
         """Add new facts, and close those that they correct."""
+        if staged.homes:
+            household_numbers.write(self.engine, self.feed, staged.homes, self.received_at, self.delivery_id)
         new_persons = (
             identity.insert_new(self.engine, self.feed)
             if staged.anybody or self.feed.with_role(Role.HOUSEHOLD)

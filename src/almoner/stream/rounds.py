@@ -271,12 +271,14 @@ class Rounds:
             return move_watermark_only(self.engine, log, head)
 
         def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
-            if outcome and (receipt.rows_new or receipt.rows_corrected or receipt.rows_withdrawn):
+            changed = receipt.rows_new or receipt.rows_corrected or receipt.rows_withdrawn
+            if outcome and (changed or outcome.staged.homes):
                 dirty_households.add(
                     head.feed,
                     outcome.staged.matched,
                     corrected=receipt.rows_corrected > 0,
                     withdrawn=head.withdraws,
+                    homes=outcome.staged.homes,
                     closed=outcome.closed,
                 )
 
