@@ -45,10 +45,10 @@ class FeedState(models.Model):
     `late_after_days` ago (None: it is never late). An entry of `gaps` is a time that never came, with the
     keys part, since, through (ISO dates) and households (for how many a signal is unknown).
 
-    `complete` has an entry for the feed, or for each part: part, since (None: for ever), through, delivery, file
-    and never_came (pairs of dates). `waiting` has the deliveries that vouch for nothing: delivery, file, parts,
-    since, through and reasons (rule, found, expected, period). `lists_waiting` has the full lists of which
-    withdrawals wait: delivery, file and rows.
+    `complete` has an entry for the feed, or for each part: part, since (None: for ever), through, delivery,
+    file and never_came (pairs of dates). `waiting` has the deliveries that vouch for nothing: delivery, file,
+    parts, since, through and reasons (rule, found, expected, period). `lists_waiting` has the full lists of
+    which withdrawals wait: delivery, file and rows.
     """
 
     id = models.CharField(primary_key=True, max_length=80)
