@@ -102,8 +102,8 @@ def _claim(feed: FeedState, label: str, one: Mapping[str, Any], areas: Areas | N
         shown = _(", ").join(parts[:_SHOWN]) + (" …" if len(parts) > _SHOWN else "")
         reasons.insert(0, _("It is about %(parts)s.") % {"parts": shown})
     advice = _(
-        "Ask the department for the whole file, or mend the rows in quarantine. If the file is right as it is,"
-        " answer for it:"
+        "Ask the department for the whole file, or mend the rows in quarantine. If the file is right as it"
+        " is, answer for it:"
     )
     reason = _("why it is right")
     return Waits(
