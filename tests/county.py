@@ -18,6 +18,7 @@ from almoner.assessment import ledger
 from almoner.engines import Engine, open_engine
 from almoner.policy.model.pack import Pack
 from almoner.registry.deliveries import Delivery, take_in
+from almoner.registry.heads import Stated
 from almoner.registry.schema import ensure
 from almoner.registry.vault import SealedIdentity, Vault
 
@@ -314,6 +315,9 @@ THROUGH = {0: dt.date(2026, 8, 31), 1: dt.date(2026, 10, 31), 2: dt.date(2026, 1
 DAILY = {"elderly_meters": dt.date(2026, 11, 8), "elderly_contacts": dt.date(2026, 11, 8)}
 
 
+FIRST_DAY = dt.date(2020, 1, 1)  # since when the first file of each feed is said to be complete
+
+
 def deliveries(folder: Path, book: Book) -> list[Delivery]:
     """The book as files, one a feed and part, in an order that keeps each feed's own sequence."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -321,12 +325,13 @@ def deliveries(folder: Path, book: Book) -> list[Delivery]:
     for (feed, part), rows in sorted(book.rows.items(), key=lambda item: (item[0][1], item[0][0])):
         file = folder / f"{feed}-{part}.jsonl"
         file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-        received = dt.datetime(2026, 11, 7 + part, 8)  # after the last day of every part
+        received = dt.datetime(2026, 11, 7 + part, 8)
         through = DAILY.get(feed, THROUGH[part]) if part else min(THROUGH[0], DAILY.get(feed, THROUGH[0]))
         if feed == "elderly_contacts":
-            through = DAILY[feed]
+            through = min(DAILY[feed], received.date())
         if rows:
-            found.append(Delivery(file, feed, received, through))
+            since = None if any(one.feed == feed for one in found) else FIRST_DAY
+            found.append(Delivery(file, feed, received, through, stated=Stated(complete_since=since)))
     return found
 
 
