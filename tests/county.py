@@ -330,7 +330,7 @@ def deliveries(folder: Path, book: Book) -> list[Delivery]:
         if feed == "elderly_contacts":
             through = min(DAILY[feed], received.date())
         if rows:
-            since = None if any(one.feed == feed for one in found) else FIRST_DAY
+            since = THROUGH[0] + dt.timedelta(days=1) if any(one.feed == feed for one in found) else FIRST_DAY
             found.append(Delivery(file, feed, received, through, stated=Stated(complete_since=since)))
     return found
 
