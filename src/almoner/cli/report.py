@@ -33,6 +33,7 @@ def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         "rows_duplicate": sum(r.rows_duplicate for r in fresh),
         "rows_quarantined": sum(r.rows_quarantined for r in fresh),
         "rows_withdrawn": sum(r.rows_withdrawn for r in fresh),
+        "rows_not_standing": sum(r.not_standing for r in fresh),
         "withdrawals_waiting": sum(r.withdrawals_waiting for r in fresh),
         "rows_not_named": sum(r.not_named for r in fresh),
         "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
@@ -71,6 +72,12 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
             )
         if receipt.rows_withdrawn and not receipt.already_taken_in:
             out.print(f"{receipt.file}: {receipt.rows_withdrawn:,} rows were taken back.", markup=False)
+        if receipt.not_standing and not receipt.already_taken_in:
+            out.print(
+                f"{receipt.file}: {receipt.not_standing:,} rows withdraw what does not stand. Nothing came of"
+                " them; check their keys.",
+                markup=False,
+            )
         if receipt.withdrawals_waiting:
             out.print(
                 f"{receipt.file}: this list does not name {receipt.withdrawals_waiting:,} rows. They"
@@ -80,7 +87,7 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         if receipt.not_named:
             out.print(
                 f"{receipt.file}: repeats rows of an earlier file, but not {receipt.not_named:,}. They"
-                " hold. If they should not, withdraw them by events (docs/realtime.md).",
+                " hold. If they should not, withdraw them: `_action` in a file (docs/deliveries.md), or events.",
                 markup=False,
             )
         if receipt.unread:

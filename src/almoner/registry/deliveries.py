@@ -27,6 +27,7 @@ from almoner.registry.heads import DeliveryHead
 from almoner.registry.quarantine import Sink
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
+from almoner.registry.withdrawing import MarkedRows, Withdrawing, adds
 from almoner.registry.writing import Work, WritingOutcome, clean_up
 
 
@@ -69,6 +70,7 @@ class DeliveryReceipt:
     rows_withdrawn: int = 0  # facts that it took back; not among the rows read
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    not_standing: int = 0  # rows that withdraw what does not stand; nothing came of them
     withdrawals_waiting: int = 0  # facts that a whole list does not name and a person has to look at first
     not_named: int = 0  # rows of deliveries that it repeats, which it does not name; they hold
     unread: tuple[str, ...] = ()  # parts of the file, such as sheets; then it vouches for nothing
@@ -82,6 +84,7 @@ class DeliveryReceipt:
 Noted = Callable[
     [WritingOutcome | None, DeliveryReceipt], None
 ]  # called in the transaction; None: it brought a watermark only
+NO_LIST = "Rows withdraw others, so the file was not taken for a whole list."
 _STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:14])
 _COUNTS = _STORED[6:]
 
@@ -183,14 +186,15 @@ def take_in(
             unknown_columns=tuple(reading.unknown_columns),
             columns_left_out=tuple(missing),
             unread=tuple(reading.unread),
-            notes=tuple(reading.notes),
+            notes=(*reading.notes, *receipt.notes),
         )
 
 
 def _seen(slices: Iterable[Slice], feed: Feed, missing: dict[str, None]) -> Iterator[Slice]:
     """The slices; the names of kept columns that they do not have go to `missing`."""
     for part in slices:
-        missing.update(dict.fromkeys(absent.left_out(feed, part.table.column_names)))
+        if adds(part.table):
+            missing.update(dict.fromkeys(absent.left_out(feed, part.table.column_names)))
         yield part
 
 
@@ -219,18 +223,6 @@ def take_rows(
         received_at=head.received_at,
     )
     naming = full_lists.Naming(feed, sink)
-    if staged:
-        sink.add(staged.bad)
-    else:
-        staged = Staging(
-            engine=engine,
-            vault=vault,
-            feed=feed,
-            received_at=head.received_at,
-            refused=naming if head.lists else sink,
-            ordered=head.ordered,
-            expected=head.expected,
-        ).run(slices)
     work = Work(
         engine=engine,
         vault=vault,
@@ -239,14 +231,31 @@ def take_rows(
         received_at=head.received_at,
         delivery_id=delivery_id,
     )
-    outcome = work.withdraw(staged) if head.withdraws else work.write(staged)
-    if head.lists:
+    refused = MarkedRows(sink) if head.withdraws else naming if head.lists else sink
+    withdrawing = Withdrawing(work=work, refused=refused, marked=MarkedRows(sink))
+    if staged:
+        refused.add(staged.bad)
+    else:
+        staged = Staging(
+            engine=engine,
+            vault=vault,
+            feed=feed,
+            received_at=head.received_at,
+            refused=refused,
+            ordered=head.ordered,
+            expected=head.expected,
+            withdraws=head.withdraws,
+            contradicted=withdrawing.settle,
+        ).run(withdrawing.others(slices))
+    outcome = work.withdraw(staged) if head.withdraws else withdrawing.added_to(work.write(staged))
+    if head.lists and not withdrawing.rows:
         outcome = full_lists.take_back(work, head, outcome, naming)
     sink.flush()
     receipt = DeliveryReceipt(
         **_head(engine, delivery_id, head, staged.matched),
         **_counts(outcome, sink),
         new_persons=outcome.new_persons,
+        notes=(NO_LIST,) if head.lists and withdrawing.rows else (),
     )
     log.enter(receipt)
     if note:
@@ -311,6 +320,7 @@ def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
         "rows_withdrawn": outcome.withdrawn,
         "withdrawals_waiting": outcome.waiting,
         "not_named": outcome.not_named,
+        "not_standing": outcome.not_standing,
         "rules": dict(sink.rules),
     }
 

@@ -24,7 +24,8 @@ class WritingOutcome:
     `closed` is a table of facts that were taken back, with their rowids as `old`, until `clean_up`; it is
     empty without any. `withdrawn` counts them, and
     `waiting` those that a person has to look at first.
-    `not_named`: facts of deliveries that this one repeats, which it does not name.
+    `not_named`: facts of deliveries that this one repeats, which it does not name. `not_standing`: rows that
+    withdraw what no fact says.
     """
 
     staged: StagedDelivery
@@ -34,6 +35,7 @@ class WritingOutcome:
     withdrawn: int = 0
     waiting: int = 0
     not_named: int = 0
+    not_standing: int = 0
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -90,4 +92,9 @@ class Work:
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
         written = facts.close(self.engine, self.feed, staged.matched, self.received_at)
-        return WritingOutcome(staged=staged, written=written, withdrawn=written.corrected)
+        return WritingOutcome(
+            staged=staged,
+            written=written,
+            withdrawn=written.corrected,
+            not_standing=written.unchanged,
+        )
