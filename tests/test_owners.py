@@ -15,7 +15,7 @@ OWNERS = {
     "assessment": r"\bassessment\.(?:\{|cycle|standing|change|form|area_month)\b",
     "stream": rf"\bregistry\.(?:{STREAM})\b",
     "registry": rf"\bregistry\.(?!(?:{STREAM})\b)"
-    r"(?:person|household|delivery|quarantine|fault|touched|clustered|moved_watermark)\b",
+    r"(?:person|household|delivery|quarantine|fault|touched|clustered|moved_watermark|code_lengths)\b",
 }
 FACTS = re.compile(r"\bfacts\.(?:\{|\"|[a-z_]+\b(?!\())")
 STATEMENT = r"(?i:from|join|into|update|table|exists)\s+"

@@ -118,7 +118,9 @@ def test_no_page_runs_a_query_per_row(worker: User, clerk: User, outbox: Outbox,
     few = [queries(reverse("queue"), worker), queries(reverse("inbox"), clerk)]
     casework.apply([[change for h in range(2, 40) for change in (outbox.signal(h), outbox.proposal(h))]])
     Referral.objects.update(state="sent", due_at=FRIDAY)
-    assert [queries(reverse("queue"), worker), queries(reverse("inbox"), clerk)] == few
+    counted = 1  # a list of more than one page is counted
+    many = [queries(reverse("queue"), worker), queries(reverse("inbox"), clerk)]
+    assert many == [few[0], few[1] + counted]
 
 
 def test_the_case_page_says_why_first_with_source_date_value_and_rule(

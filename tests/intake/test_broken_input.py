@@ -153,6 +153,7 @@ def test_a_bad_cell_costs_its_row_and_names_line_column_and_rule(
         f'facts."{case.feed}"',
         'registry."delivery"',
         'registry."complete_period"',
+        'registry."claim"',
         'registry."quarantine"',
         'registry."fault"',
         'registry."person"',

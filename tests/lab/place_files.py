@@ -11,6 +11,7 @@ from typing import Any
 
 import openpyxl
 import pyarrow.parquet as pq
+from stdnum.iso7064 import mod_11_2
 
 
 def manifest(place: Path) -> list[dict[str, str]]:
@@ -49,3 +50,8 @@ def rows_of(place: Path, feed: str, contains: str = "") -> list[dict[str, Any]]:
         entry["file"] for entry in manifest(place) if entry["feed"] == feed and contains in entry["file"]
     ]
     return [row for file in files for row in read(place / "deliveries" / file)]
+
+
+def is_number(text: str) -> bool:
+    """Whether it has the length and the check digit of a resident number."""
+    return len(text) == 18 and mod_11_2.is_valid(text)

@@ -13,11 +13,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from stdnum.cn import ric
 
 from almoner.errors import AlmonerError
 from almoner.lab.place import PlaceSummary, build
-from lab.place_files import manifest, read, rows_of
+from lab.place_files import is_number, manifest, read, rows_of
 
 KEYS = {
     "areas": ("area_code",),
@@ -134,19 +133,20 @@ def test_parquet_alone_holds_the_same_rows(place: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_every_person_has_a_valid_number_of_a_code_that_is_never_issued(place: Path) -> None:
+def test_every_person_has_a_valid_number_that_was_never_given_out(place: Path) -> None:
     persons = pq.read_table(place / "truth" / "persons.parquet").to_pylist()
     numbers = [person["resident_no"] for person in persons]
     assert len(set(numbers)) == len(numbers) == 4000
-    assert all(number.startswith("710000") for number in numbers)
+    assert {number[14:17] for number in numbers} == {"996", "997", "998", "999"}
+    assert len({number[:6] for number in numbers}) > 70
     for person in persons[::7]:
-        assert ric.validate(person["resident_no"]) == person["resident_no"]
+        assert is_number(person["resident_no"])
         assert (int(person["resident_no"][16]) % 2 == 1) == (person["sex"] == "male")
 
 
 def test_between_three_and_five_numbers_in_a_thousand_are_mistyped_and_few_are_missing(place: Path) -> None:
     numbers = [row["resident_no"] for row in rows_of(place, "insured_wages")]
-    bad = [number for number in numbers if number and not ric.is_valid(number)]
+    bad = [number for number in numbers if number and not is_number(number)]
     assert 0.0025 < len(bad) / len(numbers) < 0.0055
     assert 0.0003 < numbers.count(None) / len(numbers) < 0.002
 
@@ -158,7 +158,7 @@ def test_a_key_occurs_once_in_a_file_but_for_rows_that_were_sent_twice(place: Pa
         if entry["feed"] != feed:
             continue
         rows = read(place / "deliveries" / entry["file"])
-        typed = [row for row in rows if ric.is_valid(row.get("resident_no") or "") or feed == "areas"]
+        typed = [row for row in rows if is_number(row.get("resident_no") or "") or feed == "areas"]
         distinct = {json.dumps(row, default=str) for row in typed}
         keys = {tuple(row[name] for name in KEYS[feed]) for row in typed}
         doubtful = sum(1 for row in typed if _odd(row))

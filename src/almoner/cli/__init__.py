@@ -42,6 +42,8 @@ COMMANDS = {
     "pack": "policy_files",
     "webhook": "webhooks",
     "quarantine": "quarantine",
+    "feeds": "feeds",
+    "delivery": "delivery",
     "withdrawals": "withdrawals",
     "lab": "place",
 }

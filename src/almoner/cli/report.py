@@ -37,6 +37,11 @@ def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         "withdrawals_waiting": sum(r.withdrawals_waiting for r in fresh),
         "rows_not_named": sum(r.not_named for r in fresh),
         "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
+        "not_vouched": [
+            {"delivery": r.delivery_id, "feed": r.feed, "file": r.file, "reason": _reasons(r)}
+            for r in taken
+            if r.doubts
+        ],
         "unread": [{"file": r.file, "parts": list(r.unread)} for r in taken if r.unread],
         "notes": [{"file": r.file, "note": note} for r in taken for note in r.notes],
         "seconds": round(seconds, 3),
@@ -105,11 +110,24 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
                 f" {', '.join(receipt.columns_left_out)}",
                 markup=False,
             )
+    for receipt in taken:
+        if receipt.doubts:
+            out.print(
+                f"{receipt.file} vouches for no new day: {_reasons(receipt)}. What it would complete stays"
+                " unknown until a whole file comes, its rows go in, or a person releases it: `almoner feeds"
+                f" HOME release {receipt.feed} {receipt.delivery_id}`.",
+                style="yellow",
+                markup=False,
+            )
     for refusal in results:
         if isinstance(refusal, Refusal):
             out.print(f"Refused: {refusal.message}", style="red", markup=False)
     total = sum(r.rows_read for r in taken if not r.already_taken_in)
     out.print(f"{total:,} rows in {seconds:.1f} s.")
+
+
+def _reasons(receipt: DeliveryReceipt) -> str:
+    return "; ".join(doubt.sentence for doubt in receipt.doubts)
 
 
 def _by_feed(feed: str, taken: Sequence[DeliveryReceipt]) -> tuple[object, ...]:

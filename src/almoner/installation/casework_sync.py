@@ -11,10 +11,11 @@ from almoner import casework
 from almoner.assessment import records, timelines
 from almoner.casework.sync.results import Applied, Member, Seen
 from almoner.engines import quote
+from almoner.installation import feeds_shown
 from almoner.installation.opening import Installation
 from almoner.policy.model.feeds import Role
 from almoner.progress import progress
-from almoner.registry import deliveries
+from almoner.registry import overview
 from almoner.registry.living import current_deaths
 from almoner.registry.schema import current_facts
 from almoner.stream import state
@@ -31,9 +32,15 @@ def apply_outbox(inst: Installation, evidence_lost: Sequence[int]) -> Applied:
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
         casework.sync_areas(_areas(inst))
-        casework.sync_freshness(freshness(inst))
+        show_feeds(inst)
         changes = changes_after(inst.engine, casework.last_seq())
         return casework.follow(changes, Seen(None, evidence_lost, members_of_cases(inst)))
+
+
+def show_feeds(inst: Installation) -> None:
+    """Bring the pages of feeds up to date, after deliveries or an act of a person."""
+    casework.sync_freshness(freshness(inst))
+    casework.sync_completeness(feeds_shown.of_feeds(inst.engine))
 
 
 def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> None:
@@ -76,7 +83,7 @@ def _areas(inst: Installation) -> list[tuple[str, dict[str, str], str | None]]:
 def freshness(inst: Installation) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
     """Of each feed: its id, its watermark, its last delivery, and the numbers of rows read and
     quarantined."""
-    return deliveries.freshness(inst.engine)
+    return overview.freshness(inst.engine)
 
 
 def members_of_cases(inst: Installation, households: Sequence[int] | None = None) -> list[Member]:

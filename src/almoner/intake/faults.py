@@ -136,6 +136,13 @@ ADVICE: Mapping[str, Words] = {
         "en": "Part of the code is hidden or lost. Deliver the whole code.",
         "zh": "编码有部分被遮盖或丢失，请提供完整编码。",
     },
+    "leading_zeros": {
+        "en": (
+            "This code came with other zeros in front before. Format the column as text and restore the "
+            "zeros; if these are right, take back the rows without them."
+        ),
+        "zh": "此编码此前以不同的前导零出现。请将该列设为文本格式并补回零；若此写法正确，请撤回之前缺零的记录。",
+    },
     "code_length": {
         "en": (
             "The code has another length than the contract says. Zeros in front may be lost: format the "

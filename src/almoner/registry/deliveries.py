@@ -6,7 +6,7 @@ A file and a slice of a stream take the same way.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,20 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.errors import DeliveryRefused
-from almoner.intake import absent
 from almoner.intake.readers import open_delivery
 from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
 from almoner.local_time import latest
 from almoner.policy.model.feeds import Feed
 from almoner.progress import Advance
-from almoner.registry import claims, completeness, full_lists, schema, sealing
-from almoner.registry.heads import DeliveryHead
+from almoner.registry import completeness, full_lists, schema, sealing, trail, vouching, wholeness
+from almoner.registry.doubts import Doubt
+from almoner.registry.heads import DeliveryHead, Stated
 from almoner.registry.quarantine import Sink
+from almoner.registry.remarks import remarks
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.registry.withdrawing import MarkedRows, Withdrawing, adds
+from almoner.registry.withdrawing import MarkedRows, Withdrawing, noting_left_out
 from almoner.registry.writing import Work, WritingOutcome, clean_up
 
 
@@ -36,14 +37,14 @@ class Delivery:
     """A file of a feed.
 
     `complete_through` is the last day for which the department says it is complete; None: it follows from the
-    rows. `complete_since` is the first day that the file is about; None: likewise (see `claims`).
+    rows (see `claims`).
     """
 
     file: Path
     feed: str
     received_at: dt.datetime
     complete_through: dt.date | None = None
-    complete_since: dt.date | None = None
+    stated: Stated = field(default_factory=Stated)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +80,14 @@ class DeliveryReceipt:
     new_persons: int = 0
     already_taken_in: bool = False
     moved: bool = False
+    doubts: tuple[Doubt, ...] = ()  # why it does not vouch for all that it claims
 
 
 Noted = Callable[
     [WritingOutcome | None, DeliveryReceipt], None
 ]  # called in the transaction; None: it brought a watermark only
 NO_LIST = "Rows withdraw others, so the file was not taken for a whole list."
+RETRIED = "quarantine"  # in place of a file's name, for rows that went in after a retry
 _STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:14])
 _COUNTS = _STORED[6:]
 
@@ -140,15 +143,19 @@ def take_in(
 ) -> DeliveryReceipt:
     """Read, validate, identify and write one delivery.
 
-    The same file for the same feed again changes nothing, unless it is stated to be complete for later days:
-    empty files of two months are the same file. `note` is called within the transaction. Raises
-    DeliveryRefused when the file as a whole cannot be taken in; then nothing has changed.
+    The file that came last for the feed changes nothing when it comes again, unless it is stated to be
+    complete for later days: empty files of two months are the same file. A file that came before others is a
+    correction. `note` is called within the transaction. Raises DeliveryRefused when the file as a whole
+    cannot be taken in; then nothing has changed.
     """
     feed = feed_to_fill(pack_feeds, delivery.feed)
     digest = fingerprint(delivery.file)
+    name, received = delivery.file.name, delivery.received_at.date()
+    wholeness.refuse_other_file(name, delivery.stated.sha256, digest)
+    wholeness.refuse_days_to_come(name, delivery.complete_through, received)
     schema.ensure(engine, pack_feeds)
-    taken = _taken(engine, feed, digest)
-    if taken and not _completes_later_days(delivery, taken):
+    taken = _taken(engine, feed, digest, delivery.received_at)
+    if taken and not _completes_later_days(engine, delivery, taken):
         return taken
     delivery = _in_order(engine, delivery)
     head = DeliveryHead(
@@ -157,7 +164,8 @@ def take_in(
         sha256=digest,
         received_at=delivery.received_at,
         complete_through=delivery.complete_through,
-        complete_since=delivery.complete_since,
+        complete_since=delivery.stated.complete_since,
+        rows_stated=delivery.stated.rows,
         lists=feed.full_list is not None,
     )
     if taken:
@@ -175,27 +183,20 @@ def take_in(
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
         if reading.unread:
-            head = replace(head, complete_through=None, moves_watermark=False, lists=False)
+            head = replace(head, unread=tuple(reading.unread), lists=False)
         missing: dict[str, None] = {}
-        slices = _seen(reading.slices, feed, missing)
+        slices = noting_left_out(reading.slices, feed, missing)
         receipt = take_rows(engine, vault, store, log, head, slices, note)
         log.write()
+        odd = remarks(engine, pack_feeds, feed, receipt.delivery_id)
         clean_up(engine, feed)
         return replace(
             receipt,
             unknown_columns=tuple(reading.unknown_columns),
             columns_left_out=tuple(missing),
             unread=tuple(reading.unread),
-            notes=(*reading.notes, *receipt.notes),
+            notes=(*reading.notes, *odd, *receipt.notes),
         )
-
-
-def _seen(slices: Iterable[Slice], feed: Feed, missing: dict[str, None]) -> Iterator[Slice]:
-    """The slices; the names of kept columns that they do not have go to `missing`."""
-    for part in slices:
-        if adds(part.table):
-            missing.update(dict.fromkeys(absent.left_out(feed, part.table.column_names)))
-        yield part
 
 
 def take_rows(
@@ -252,7 +253,7 @@ def take_rows(
         outcome = full_lists.take_back(work, head, outcome, naming)
     sink.flush()
     receipt = DeliveryReceipt(
-        **_head(engine, delivery_id, head, staged.matched),
+        **_head(engine, delivery_id, head, staged.matched, outcome.staged.read, sink.rows),
         **_counts(outcome, sink),
         new_persons=outcome.new_persons,
         notes=(NO_LIST,) if head.lists and withdrawing.rows else (),
@@ -266,45 +267,34 @@ def take_rows(
 def last_received(engine: Engine, feed: str | None = None) -> dt.datetime | None:
     """When the latest delivery came, of one feed or of all."""
     if feed is None:
-        return engine.value("SELECT max(received_at) FROM registry.delivery")  # type: ignore[no-any-return]
+        return engine.value(  # type: ignore[no-any-return]
+            f"SELECT max(received_at) FROM registry.delivery WHERE {trail.NOT_UNDONE}"
+        )
     return engine.value(  # type: ignore[no-any-return]
-        "SELECT max(received_at) FROM registry.delivery WHERE feed = $feed", {"feed": feed}
+        f"SELECT max(received_at) FROM registry.delivery WHERE feed = $feed AND {trail.NOT_UNDONE}",
+        {"feed": feed},
     )
 
 
-def freshness(engine: Engine) -> list[tuple[str, dt.date | None, dt.datetime | None, int, int]]:
-    """By feed: the last complete day, the latest delivery, and the rows read and quarantined."""
-    rows = engine.rows(
-        """
-        SELECT feed, max(received_at), sum(rows_read)::BIGINT, sum(rows_quarantined)::BIGINT
-        FROM registry.delivery
-        GROUP BY feed
-        ORDER BY feed
-        """
-    )
-    through = completeness.watermarks(engine)
-    return [(feed, through.get(feed), at, read, held) for feed, at, read, held in rows]
-
-
-def _head(engine: Engine, delivery_id: int, head: DeliveryHead, matched: str | None) -> dict[str, Any]:
-    """The head of the receipt. Records which days the delivery vouches for; `matched` has its good rows."""
-    claim = claims.claim(engine, head, matched)
-    completeness.record(
-        engine,
-        head.feed.id,
-        claim.spans,
-        delivery_id=delivery_id,
-        at=head.received_at,
-        stated=claim.stated,
-    )
+def _head(
+    engine: Engine,
+    delivery_id: int,
+    head: DeliveryHead,
+    matched: str | None,
+    read: int = 0,
+    held_back: int = 0,
+) -> dict[str, Any]:
+    """The head of the receipt. Records which days the delivery vouches for (see `vouching.vouch`)."""
+    vouched = vouching.vouch(engine, delivery_id, head, matched, read=read, held_back=held_back)
     return {
         "delivery_id": delivery_id,
         "feed": head.feed.id,
         "sha256": head.sha256,
         "file": head.name,
         "received_at": head.received_at,
-        "complete_through": claim.through,
-        "moved": claim.adds,
+        "complete_through": vouched.through,
+        "moved": vouched.moved,
+        "doubts": vouched.doubts,
     }
 
 
@@ -340,18 +330,35 @@ def feed_to_fill(pack_feeds: Mapping[str, Feed], name: str) -> Feed:
     return feed
 
 
-def _taken(engine: Engine, feed: Feed, digest: str) -> DeliveryReceipt | None:
+def _taken(engine: Engine, feed: Feed, digest: str, received_at: dt.datetime) -> DeliveryReceipt | None:
+    """The delivery of the same file, if it is the feed's last one or came at the same time.
+
+    The latter is what a worker finds who was stopped between taking a file in and putting it away.
+    """
     found = engine.rows(
         f"""
         SELECT {", ".join(_STORED)}
         FROM registry.delivery
-        WHERE feed = $feed AND sha256 = $digest
+        WHERE feed = $feed
+          AND sha256 = $digest
+          AND {trail.NOT_UNDONE}
+          AND (
+            received_at = $at
+            OR delivery_id = (
+              SELECT max(delivery_id)
+              FROM registry.delivery
+              WHERE feed = $feed AND file <> '{RETRIED}' AND {trail.NOT_UNDONE}
+            )
+          )
         ORDER BY complete_through DESC NULLS LAST, delivery_id
         """,
-        {"feed": feed.id, "digest": digest},
+        {"feed": feed.id, "digest": digest, "at": received_at},
     )
-    return (
-        DeliveryReceipt(**dict(zip(_STORED, found[0], strict=True)), already_taken_in=True) if found else None
+    if not found:
+        return None
+    kept = dict(zip(_STORED, found[0], strict=True))
+    return DeliveryReceipt(
+        **kept, already_taken_in=True, doubts=vouching.doubts_of(engine, kept["delivery_id"])
     )
 
 
@@ -360,9 +367,11 @@ def _unread(file: Path, feed: Feed) -> tuple[str, ...]:
         return tuple(reading.unread)
 
 
-def _completes_later_days(delivery: Delivery, taken: DeliveryReceipt) -> bool:
-    through = delivery.complete_through
-    return through is not None and (taken.complete_through is None or through > taken.complete_through)
+def _completes_later_days(engine: Engine, delivery: Delivery, taken: DeliveryReceipt) -> bool:
+    if taken.doubts or delivery.complete_through is None:
+        return False
+    reached = completeness.watermarks(engine).get(delivery.feed)
+    return reached is None or delivery.complete_through > reached
 
 
 def move_watermark_only(engine: Engine, log: DeliveryLog, head: DeliveryHead) -> DeliveryReceipt:

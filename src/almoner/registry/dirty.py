@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.policy.model.feeds import Feed
-from almoner.registry import completeness
+from almoner.registry import completeness, trail
+from almoner.registry.continuity import Homes
 from almoner.registry.deliveries import DeliveryReceipt, Noted
 from almoner.registry.schema import fact_columns, fact_table
 from almoner.registry.writing import WritingOutcome
@@ -82,15 +83,21 @@ class DirtyHouseholds:
         corrected: bool,
         withdrawn: bool = False,
         everybody: bool = False,
+        homes: Homes | None = None,
         closed: str = "",
     ) -> None:
         """Add the households of a feed's rows that were written or `withdrawn`.
 
         The table `matched` says what was known before. `corrected`: some rows replaced others. `everybody`:
         the rows are so many that everybody is assessed; only households with closed rows are then collected.
+        `homes`: households whose people came under other numbers.
         `closed`: a table of further facts that were taken back, with their rowids as `old`.
         """
         self._everybody |= everybody or feed.shared
+        if homes:
+            ids = pa.array(homes.households, pa.int64())
+            closed_too = pa.array([True] * len(ids), pa.bool_())
+            self._found["household_id"].append(pa.table([ids, closed_too], schema=_SUBJECTS))
         column = _subject(feed)
         if column is None:
             return
@@ -185,13 +192,14 @@ def noting(engine: Engine, feed: Feed, register: Feed) -> Noted:
         if receipt.moved:
             note_moved(engine, feed.id)
         changed = receipt.rows_new + receipt.rows_corrected + receipt.rows_withdrawn
-        if outcome and changed:
+        if outcome and (changed or outcome.staged.homes):
             dirty_households = DirtyHouseholds(engine)
             dirty_households.add(
                 feed,
                 outcome.staged.matched,
                 corrected=receipt.rows_corrected > 0,
                 everybody=changed > MOST_DIRTY,
+                homes=outcome.staged.homes,
                 closed=outcome.closed,
             )
             dirty_households.write(register)
@@ -223,7 +231,7 @@ class FeedProgress:
 def feed_states(engine: Engine) -> dict[str, FeedProgress]:
     """By feed, its progress; feeds without a delivery are left out."""
     through = completeness.watermarks(engine)
-    sql = "SELECT feed, max(received_at) FROM registry.delivery GROUP BY feed"
+    sql = f"SELECT feed, max(received_at) FROM registry.delivery WHERE {trail.NOT_UNDONE} GROUP BY feed"
     return {feed: FeedProgress(at, through.get(feed)) for feed, at in engine.rows(sql)}
 
 

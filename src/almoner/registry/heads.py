@@ -9,6 +9,15 @@ from almoner.policy.model.feeds import Feed
 from almoner.registry.facts import keys_only
 
 
+@dataclass(frozen=True)
+class Stated:
+    """What a manifest or a marker says of a file: its first day, its number of rows, its SHA-256."""
+
+    complete_since: dt.date | None = None
+    rows: int | None = None
+    sha256: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeliveryHead:
     """What is known of a delivery before its rows are read.
@@ -25,6 +34,8 @@ class DeliveryHead:
     received_at: dt.datetime
     complete_through: dt.date | None = None
     complete_since: dt.date | None = None
+    rows_stated: int | None = None  # how many rows there should be, as a manifest or a marker says
+    unread: tuple[str, ...] = ()  # parts of the file that were not read: then it vouches for nothing
     moves_watermark: bool = True  # by its rows, where `complete_through` is None
     ordered: bool = False
     withdraws: bool = False

@@ -19,7 +19,7 @@ from almoner.intake.row_actions import ACTION
 from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
 from almoner.intake.validate import AS_IT_WAS
 from almoner.policy.model.feeds import Feed
-from almoner.registry import deliveries, schema, sealing
+from almoner.registry import deliveries, releasing, schema, sealing
 from almoner.registry.deliveries import DeliveryLog, DeliveryReceipt, Noted
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
 from almoner.registry.staging import Staging
@@ -126,7 +126,7 @@ def _write(
         delivery_id=delivery_id,
         feed=feed.id,
         sha256=digest,
-        file="quarantine",
+        file=deliveries.RETRIED,
         received_at=received_at,
         complete_through=None,
         rows_read=outcome.staged.read,
@@ -143,6 +143,7 @@ def _write(
     )
     log.enter(receipt)
     log.write()
+    releasing.reconsider(engine, feed, delivery_id, received_at)
     if note:
         note(outcome, receipt)
     clean_up(engine, feed)

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from almoner.engines.base import Engine, quote
 from almoner.intake.rules import SQL_TYPES
 from almoner.policy.model.feeds import Feed
-from almoner.registry import completeness
+from almoner.registry import code_lengths, completeness
 
 NUMBER = "DECIMAL(18, 4)"  # exact, so that a sum is the same in every order and a replay bit for bit
 CLOCKS = {"known_from": "TIMESTAMP", "known_to": "TIMESTAMP", "delivery_id": "INTEGER"}
 _TABLES = {
     "person": "person_id BIGINT, number_index BLOB, checked_as VARCHAR, identity_hash BLOB",
-    "household": "household_id BIGINT, key_index BLOB",
+    "household": "household_id BIGINT, key_index BLOB",  # without a key: it has no number any more
+    "household_change": "delivery_id INTEGER, key_index BLOB, before BIGINT, after BIGINT",
+    "collective": "household_id BIGINT, delivery_id INTEGER",  # people under its number are no family
     "delivery": (
         "delivery_id INTEGER, feed VARCHAR, sha256 VARCHAR, file VARCHAR, received_at TIMESTAMP, "
         "complete_through DATE, "
@@ -32,6 +34,14 @@ _TABLES = {
         "quarantine_id BIGINT, delivery_id INTEGER, feed VARCHAR, file VARCHAR, line BIGINT, "
         "row_sealed BLOB, "
         "state VARCHAR, reason VARCHAR, changed_at TIMESTAMP, retried_delivery_id INTEGER"
+    ),
+    "claim": (  # what a delivery would have vouched for, and why it does not
+        "delivery_id INTEGER, feed VARCHAR, part VARCHAR, since DATE, through DATE, stated BOOLEAN, "
+        "rule VARCHAR, found BIGINT, expected BIGINT, period DATE, state VARCHAR, changed_at TIMESTAMP"
+    ),
+    "feed_trail": (
+        "done_at TIMESTAMP, who VARCHAR, act VARCHAR, feed VARCHAR, delivery_id INTEGER, through DATE, "
+        "reason VARCHAR"
     ),
     "fault": "quarantine_id BIGINT, column_name VARCHAR, value VARCHAR, rule VARCHAR",
 }
@@ -64,6 +74,7 @@ def ensure(engine: Engine, feeds: Mapping[str, Feed]) -> None:
     existing = _existing(engine)
     for feed in feeds.values():
         _ensure_facts(engine, feed, existing.get(feed.id, set()))
+    code_lengths.ensure(engine, feeds)
 
 
 def _add_columns(engine: Engine) -> None:

@@ -6,7 +6,7 @@ They are validated, identified, freed of duplicates, and compared with what is k
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,7 +16,9 @@ from almoner.intake.faults import BadRow, masked
 from almoner.intake.slices import LINE, Slice
 from almoner.intake.validate import add_absent, empty_stage, name_of, raw_row, stage, stage_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import facts, identity, reversing
+from almoner.registry import code_lengths, continuity, facts, identity, reversing, zeros
+from almoner.registry.code_lengths import Lengths
+from almoner.registry.continuity import Homes
 from almoner.registry.holders import Holders
 from almoner.registry.identity import Numbers
 from almoner.registry.reversing import Reversed
@@ -35,7 +37,8 @@ class StagedDelivery:
 
     `read` counts its rows and `duplicates` those that were dropped; `anybody` says whether somebody may be
     new. `rows` is the span of the good ones. `matched` is the table of these with what is known of them,
-    until `clean_up`. `bad` are refused rows that were not handed on yet. `reversed` is what reversals do.
+    until `clean_up`. `bad` are refused rows that were not handed on yet. `reversed` is what reversals do,
+    `homes` are households whose people came under other numbers, `lengths` those of codes, by column.
     """
 
     read: int
@@ -44,7 +47,9 @@ class StagedDelivery:
     rows: facts.Span
     matched: str
     bad: tuple[BadRow, ...] = ()
+    homes: Homes | None = None
     reversed: Reversed = field(default_factory=Reversed)
+    lengths: Mapping[str, Lengths] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +104,7 @@ class Staging:
         )
 
     def _matched(self, read: int, leaves_out: bool, numbers: Numbers) -> StagedDelivery:
+        lengths = self._refuse_lost_zeros(leaves_out)
         anybody = self._identify(numbers, leaves_out)
         facts.identify_rows(self.engine, self.feed, leaves_out=leaves_out)
         if self.contradicted and (lines := self.contradicted()):
@@ -111,6 +117,7 @@ class Staging:
             ordered=self.ordered,
         )
         duplicates = self._resolve_duplicates(leaves_out) + taken_back.duplicates
+        homes = continuity.settle(self.engine, self.feed, self.received_at)
         rows, matched = self._match(leaves_out)
         if self.from_quarantine and self._refuse_superseded(matched, leaves_out):
             rows, matched = self._match(leaves_out)
@@ -121,7 +128,18 @@ class Staging:
             rows=rows,
             matched=matched,
             reversed=taken_back,
+            homes=homes,
+            lengths=lengths,
         )
+
+    def _refuse_lost_zeros(self, leaves_out: bool) -> Mapping[str, Lengths]:
+        """Refuse rows whose codes are known with other leading zeros. Gives the lengths of all others."""
+        lengths = code_lengths.of_stage(self.engine, self.feed)
+        doubtful = zeros.doubtful(self.engine, self.vault, self.feed, lengths)
+        for column, lines, condition in doubtful:
+            self._refuse(lines, column, leaves_out)
+            self.engine.delete_rows(stage_of(self.feed), condition)
+        return code_lengths.of_stage(self.engine, self.feed) if doubtful else lengths
 
     def _match(self, leaves_out: bool) -> tuple[facts.Span, str]:
         rows = facts.span(self.engine, self.feed)

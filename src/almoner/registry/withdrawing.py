@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from almoner.engines.base import quote
+from almoner.intake import absent
 from almoner.intake.absent import ABSENT
 from almoner.intake.faults import BadRow, mask
 from almoner.intake.headers import needed
@@ -154,7 +155,15 @@ class Withdrawing:
         )
 
 
-def adds(table: pa.Table) -> bool:
+def noting_left_out(slices: Iterable[Slice], feed: Feed, missing: dict[str, None]) -> Iterator[Slice]:
+    """The slices; the names of kept columns that they do not have go to `missing`."""
+    for part in slices:
+        if _adds(part.table):
+            missing.update(dict.fromkeys(absent.left_out(feed, part.table.column_names)))
+        yield part
+
+
+def _adds(table: pa.Table) -> bool:
     """Whether some of a slice's rows do not withdraw."""
     if ACTION.name not in table.column_names:
         return True

@@ -11,7 +11,16 @@ import pyarrow as pa
 from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import closing, facts, identity, reversing, sealing
+from almoner.registry import (
+    closing,
+    code_lengths,
+    facts,
+    household_numbers,
+    identity,
+    reversing,
+    sealing,
+    zeros,
+)
 from almoner.registry.facts import Written
 from almoner.registry.staging import StagedDelivery
 from almoner.registry.vault import IdentityStore, Vault
@@ -41,7 +50,9 @@ class WritingOutcome:
 def clean_up(engine: Engine, feed: Feed) -> None:
     """Drop the tables that hold names and numbers of a delivery."""
     names = (
-        name_of(what, f) for f in (feed, facts.keys_only(feed)) for what in (*facts.KEPT, *identity.KEPT)
+        name_of(what, f)
+        for f in (feed, facts.keys_only(feed))
+        for what in (*facts.KEPT, *identity.KEPT, *zeros.KEPT)
     )
     engine.drop(*names, sealing.KEPT)
 
@@ -59,11 +70,14 @@ class Work:
 
     def write(self, staged: StagedDelivery) -> WritingOutcome:
         """Add new facts, and close those that they correct."""
+        if staged.homes:
+            household_numbers.write(self.engine, self.feed, staged.homes, self.received_at, self.delivery_id)
         new_persons = (
             identity.insert_new(self.engine, self.feed)
             if staged.anybody or self.feed.with_role(Role.HOUSEHOLD)
             else 0
         )
+        code_lengths.remember(self.engine, self.feed, staged.lengths)
         written = facts.write(self.engine, self.feed, staged.matched, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (staged.anybody or sealing.holds_names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)

@@ -6,7 +6,8 @@ three times, even if it ended the worker.
 
 A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some seconds.
 While a sender writes a file, its name should end in ``.part`` or begin with a dot. A marker may hold one day,
-``YYYY-MM-DD``: the last day for which the department's records are complete.
+``YYYY-MM-DD``: the last day for which the department's records are complete. Lines ``rows 1200`` and
+``sha256 ...`` say what the whole file has.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import time
+from typing import Any
 
 from almoner.engines import Engine
 from almoner.errors import DeliveryRefused, HomeError, VaultError
 from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, last_received, take_in
+from almoner.registry.heads import Stated
 from almoner.registry.vault import IdentityStore, Vault
 from almoner.stream import landing_tries
 from almoner.stream.log import log_line
@@ -159,7 +162,10 @@ class Landing:
     def _take_in(self, feed: str, file: Path, at: dt.datetime) -> DeliveryReceipt:
         received = max(at, last_received(self.engine, feed) or at)
         note = dirty.noting(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
-        delivery = Delivery(file, feed, received, _complete_through(file))
+        marked = _marked(file)
+        delivery = Delivery(
+            file, feed, received, marked.complete_through, Stated(rows=marked.rows, sha256=marked.sha256)
+        )
         return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)
 
 
@@ -167,16 +173,47 @@ def _marker(file: Path) -> Path:
     return file.with_name(file.name + MARKER)
 
 
-def _complete_through(file: Path) -> dt.date | None:
-    """The day in the marker, if there is one. Raises DeliveryRefused when it holds anything else."""
+@dataclass(frozen=True)
+class _Marked:
+    """What the marker beside a file says: its last complete day, its rows, its SHA-256."""
+
+    complete_through: dt.date | None = None
+    rows: int | None = None
+    sha256: str | None = None
+
+
+def _marked(file: Path) -> _Marked:
+    """What the marker says, if there is one. Raises DeliveryRefused when it says anything else."""
     marker = _marker(file)
-    text = marker.read_text(encoding="utf-8", errors="replace").strip() if marker.exists() else ""
-    if not text:
-        return None
+    text = marker.read_text(encoding="utf-8", errors="replace") if marker.exists() else ""
+    said: dict[str, Any] = {}
+    for word in text.replace("=", " ").replace(":", " ").split("\n"):
+        match word.split():
+            case []:
+                pass
+            case ["rows", count] if count.isdecimal():
+                said["rows"] = int(count)
+            case ["sha256", digest]:
+                said["sha256"] = digest
+            case [day]:
+                said["complete_through"] = _day(day, marker)
+            case _:
+                raise _unclear(marker)
+    return _Marked(**said)
+
+
+def _day(text: str, marker: Path) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise DeliveryRefused(f"{marker.name} must be empty or hold one day, YYYY-MM-DD.") from None
+        raise _unclear(marker) from None
+
+
+def _unclear(marker: Path) -> DeliveryRefused:
+    return DeliveryRefused(
+        f"{marker.name} must be empty or hold one day, YYYY-MM-DD; lines `rows 1200` and"
+        " `sha256 ...` may follow."
+    )
 
 
 def _refuse(file: Path, reason: str) -> None:

@@ -271,12 +271,14 @@ class Rounds:
             return move_watermark_only(self.engine, log, head)
 
         def note(outcome: WritingOutcome | None, receipt: DeliveryReceipt) -> None:
-            if outcome and (receipt.rows_new or receipt.rows_corrected or receipt.rows_withdrawn):
+            changed = receipt.rows_new or receipt.rows_corrected or receipt.rows_withdrawn
+            if outcome and (changed or outcome.staged.homes):
                 dirty_households.add(
                     head.feed,
                     outcome.staged.matched,
                     corrected=receipt.rows_corrected > 0,
                     withdrawn=head.withdraws,
+                    homes=outcome.staged.homes,
                     closed=outcome.closed,
                 )
 
@@ -286,8 +288,9 @@ class Rounds:
         self, feed: Feed, events: Sequence[WaitingEvent], feed_state: FeedProgress, at: dt.datetime
     ) -> DeliveryHead:
         name = f"{NAME} {feed.id} {events[0].seq} {events[-1].seq} {events[0].withdrawn}"
-        through = max((e.complete_through for e in events if e.complete_through), default=None)
         received = max(at, feed_state.received_at or at)
+        days = (e.complete_through for e in events if e.complete_through)
+        through = max((day for day in days if day <= received.date()), default=None)  # no day to come counts
         return replace(_head(feed, received, name), complete_through=through, withdraws=events[0].withdrawn)
 
 

@@ -103,7 +103,8 @@ class _Writer:
             tables = iter(kept)
         name = delivery.file(self.life.clock, shape)
         self.rows += write(tables, self.folder / name, shape)
-        return [_entry(name, feed, delivery.received_at, delivery.complete_through)]
+        since = self.life.clock.starts[delivery.first]
+        return [_entry(name, feed, delivery.received_at, delivery.complete_through, since)]
 
     def write_corrections(self) -> list[dict[str, str]]:
         """A file a feed with the rows that were wrong at first, as they should have been."""
@@ -130,11 +131,15 @@ class _Writer:
 
 
 def _entry(
-    file: str, feed: PlaceFeed, received_at: datetime, complete_through: np.datetime64
+    file: str,
+    feed: PlaceFeed,
+    received_at: datetime,
+    complete_through: np.datetime64,
+    complete_since: np.datetime64 | None = None,
 ) -> dict[str, str]:
     return {
         "file": file,
         "feed": feed.name,
         "received_at": received_at.isoformat(),
         "complete_through": str(complete_through),
-    }
+    } | ({"complete_since": str(complete_since)} if complete_since is not None else {})

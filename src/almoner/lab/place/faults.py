@@ -12,6 +12,7 @@ from almoner.lab.place.arrays import Bools, Ints, Rng
 
 IMPOSSIBLE_DATE = "2026-02-30"
 _HANDFUL = 3
+_MOST = 0.01  # of the rows of a file have a bad number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,8 @@ def _mistype(table: pa.Table, faults: Faults, rng: Rng) -> pa.Table:
     chance = rng.random(len(table))
     wrong = chance < faults.mistyped
     missing = (chance >= faults.mistyped) & (chance < faults.mistyped + faults.missing)
+    beyond = np.cumsum(wrong | missing) > _MOST * len(table)  # a small file would vouch for nothing
+    wrong, missing = wrong & ~beyond, missing & ~beyond
     numbers = table["resident_no"].combine_chunks()
     typed = numbers.filter(pa.array(wrong)).to_pylist()
     steps = rng.integers(1, 10, len(typed)).tolist()

@@ -8,29 +8,49 @@ import pyarrow as pa
 
 from almoner.lab.place.arrays import Bools, Days, Ints
 
-PREFIX = "710000"  # no resident number of the mainland is issued under it, yet it passes the published check
+PREFIX = "710000"  # no resident number of the mainland is issued under it, yet its check digit is right
+# where people were registered when their numbers were given out: old codes, abolished ones and young ones
+_PLACES = (
+    "110101 110115 120110 120225 130105 130128 140106 140702 150102 150221 210211 210281 220183 220802 "
+    "230184 230523 310101 310115 310225 320282 320583 330183 330212 340123 340822 350128 350582 360121 "
+    "360733 370181 370683 410122 410481 420115 420683 430121 430481 440111 440306 440982 450122 450881 "
+    "460105 469005 500101 500112 500119 510181 510202 510212 510221 512201 513701 520102 520115 520221 "
+    "522401 522701 530111 530381 540102 542621 610111 610581 620102 620105 620123 622301 630104 640104 "
+    "640221 650105 659001 810000 820000 830000 "
+)
+# from this order on, numbers of a place were kept for people over a hundred: nobody living has one
+_RESERVED = 996
 _WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
 _CHECK = np.frombuffer(b"10X98765432", np.uint8)  # GB 11643-1999
+_STEP = 61  # from one birthday to the next, so that neighbours in age come from different places
 _SHUFFLE, _FIELD = 48_271_381, 99_999_989  # a prime field: every product is another number
 
 Characters = npt.NDArray[np.uint8]
+_CODES: Characters = np.frombuffer((_PLACES + PREFIX).replace(" ", "").encode(), np.uint8).reshape(-1, 6)
 
 
 def resident_numbers(births: Days, male: Bools) -> pa.Array:
-    """One valid number a person: prefix, birth date, sequence (odd for men) and checksum (GB 11643-1999).
+    """One valid number a person: place, birth date, order (odd for men) and check digit (GB 11643-1999).
 
-    ValueError when more people of one sex share a birth date than sequences exist.
+    The places are real, with orders that nobody has. Who finds no room there has `PREFIX`. ValueError when
+    more people of one sex share a birth date than there are numbers.
     """
-    sequence = _rank_among_equals(births.astype(np.int64) * 2 + male) * 2 + np.where(male, 1, 2)
-    if sequence.max() > 999:
-        raise ValueError("Too many residents: a birth date has room for 499 people of each sex.")
+    rank = _rank_among_equals(births.astype(np.int64) * 2 + male)
+    known = len(_CODES) - 1
+    room = 2 * known
+    turn = (rank + births.astype(np.int64) * _STEP) % room
+    order = np.where(male, 1, 0) + _RESERVED + 2 * (turn // known)
+    rest = rank - room
+    order = np.where(rest < 0, order, 2 * rest + np.where(male, 1, 2))
+    if order.max() > 999:
+        raise ValueError(f"Too many residents: a birth date has room for {room + 499} people of each sex.")
     months = births.astype("datetime64[M]")
     year = births.astype("datetime64[Y]").astype(np.int64) + 1970
     month = months.astype(np.int64) % 12 + 1
     day = (births - months.astype("datetime64[D]")).astype(np.int64) + 1
     text = np.empty((len(births), 18), np.uint8)
-    text[:, :6] = np.frombuffer(PREFIX.encode(), np.uint8)
-    text[:, 6:17] = _digits(((year * 100 + month) * 100 + day) * 1000 + sequence, 11)
+    text[:, :6] = _CODES[np.where(rest < 0, turn % known, known)]
+    text[:, 6:17] = _digits(((year * 100 + month) * 100 + day) * 1000 + order, 11)
     text[:, 17] = _CHECK[((text[:, :17] - 48) @ _WEIGHTS) % 11]
     return fixed_width(text)
 

@@ -129,6 +129,7 @@ class Feed:
     held_back_share: float = 0.02  # of the rows; a delivery with more in quarantine vouches for nothing
     volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
     volume_rows: int = 50  # usual rows of a period; with fewer nothing is said about its volume
+    row_count: tuple[int | None, int | None] = (None, None)  # the least and most rows of a delivery
     absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:

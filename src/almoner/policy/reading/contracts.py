@@ -18,6 +18,7 @@ from almoner.policy.reading.contract_part import ContractPart, Extras
 from almoner.policy.reading.contract_register import RegisterReader
 from almoner.policy.reading.contract_rows import ROW_EXTRAS, RowsReader, row_terms
 from almoner.policy.reading.contract_text import encoding_fault
+from almoner.policy.reading.contract_vouching import VOUCHING_EXTRAS, VouchingReader, vouching_terms
 from almoner.policy.reading.feed_rules import FeedRules
 from almoner.policy.report import instead
 
@@ -28,6 +29,7 @@ _OPTIONS = frozenset({"minimum", "maximum", "maxLength", "minLength", "pattern",
 _FEED_EXTRAS = (
     contract_register.REGISTER_EXTRAS
     | ROW_EXTRAS
+    | VOUCHING_EXTRAS
     | CLOCK_EXTRAS
     | {
         "label",
@@ -55,6 +57,7 @@ class ContractReader(ContractPart):
         extras = self.extras((), _FEED_EXTRAS)
         self.require(extras, (), ("label", "owner", "sharingClass", "purposes", "legalBasis"))
         self._check_terms(extras)
+        VouchingReader(self.document, self.context, self.report).check(extras)
         ClockReader(self.document, self.context, self.report).check(extras)
         register = RegisterReader(self.document, self.context, self.report)
         register.check_feed(extras)
@@ -231,5 +234,6 @@ def _feed(
         encoding=values.get("encoding"),
         **contract_register.of_feed(values),
         **row_terms(values),
+        **vouching_terms(values),
         **clock_terms(values),
     )

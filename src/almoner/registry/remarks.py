@@ -1,0 +1,122 @@
+"""What is odd about people in a delivery, in sentences for its receipt. Nothing is held back for it.
+
+A person decides: two heads, the same name under two numbers, or an area that nobody knows may be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from almoner.engines.base import Engine, quote
+from almoner.intake.validate import name_of
+from almoner.policy.model.feeds import Feed, Role
+from almoner.registry.continuity import COLLECTIVE, marked
+from almoner.registry.schema import fact_table
+
+_SHOWN = 3  # area codes that a remark names
+
+
+def remarks(engine: Engine, feeds: Mapping[str, Feed], feed: Feed, delivery_id: int) -> tuple[str, ...]:
+    """The remarks on a delivery of `feed` that was written. Needs its tables, before `clean_up`."""
+    found = list(_areas(engine, feeds, feed))
+    if feed.membership and feed.with_role(Role.HOUSEHOLD) and feed.with_role(Role.RESIDENT_ID):
+        earlier = f"SELECT 1 FROM {fact_table(feed)} WHERE delivery_id < $id LIMIT 1"
+        first = not engine.rows(earlier, {"id": delivery_id})
+        found += _heads(engine, feed, first=first)
+        found += _collective(engine, feed, delivery_id)
+        if not first:
+            found += _lookalikes(engine, feed)
+    return tuple(found)
+
+
+def _count(n: int, one: str, many: str) -> str:
+    return one if n == 1 else f"{n:,} {many}"
+
+
+def _identified(feed: Feed) -> str:
+    return quote(name_of("identified", feed))
+
+
+def _heads(engine: Engine, feed: Feed, *, first: bool) -> Iterator[str]:
+    """Households of the delivery with several heads; `first`: nothing else was delivered before."""
+    if feed.marked("heads") is None:
+        return
+    here = f"SELECT household_id FROM {_identified(feed)} WHERE household_id IS NOT NULL"
+    register = (
+        f"{_identified(feed)} AS r WHERE true"
+        if first
+        else f"{fact_table(feed)} AS r WHERE known_to = 'infinity' AND household_id IN ({here})"
+    )
+    several = f"""
+        SELECT household_id
+        FROM {register} AND household_id IS NOT NULL AND NOT {marked(feed, "gone", "r")}
+        GROUP BY household_id
+        HAVING count(*) FILTER ({marked(feed, "heads", "r")}) > 1
+        """
+    n = int(engine.value(f"SELECT count(*) FROM ({several})"))
+    if n:
+        yield (
+            f"{_count(n, 'One household has', 'households have')} more than one head."
+            " Ask the register who is the head, and whether strangers have one number."
+        )
+
+
+def _collective(engine: Engine, feed: Feed, delivery_id: int) -> Iterator[str]:
+    ids = f"SELECT DISTINCT household_id FROM {COLLECTIVE} WHERE delivery_id = $id"
+    n = int(engine.value(f"SELECT count(*) FROM ({ids})", {"id": delivery_id}))
+    if n:
+        alone = f"SELECT count(*) FROM {_identified(feed)} WHERE household_id IS NULL"
+        most = f" more than {feed.most_members} people or are" if feed.most_members else ""
+        yield (
+            f"{_count(n, 'One household number has', 'household numbers have')}{most} marked as collective:"
+            f" {int(engine.value(alone)):,} persons are not assessed as a family."
+        )
+
+
+def _lookalikes(engine: Engine, feed: Feed) -> Iterator[str]:
+    """New people with the name, telephone and address of somebody in the same household."""
+    register, new = fact_table(feed), quote(name_of("person_kept", feed))
+    twice = f"""
+        SELECT DISTINCT n.person_id
+        FROM {new} AS k
+        JOIN registry.person AS n ON n.person_id = k.person_id
+        JOIN {register} AS h ON h.person_id = k.person_id AND h.known_to = 'infinity'
+        JOIN {register} AS r ON r.household_id = h.household_id AND r.known_to = 'infinity'
+        JOIN registry.person AS o ON o.person_id = r.person_id
+        WHERE o.identity_hash = n.identity_hash
+          AND o.person_id NOT IN (SELECT person_id FROM {new})
+          AND NOT {marked(feed, "gone", "r")}
+        """
+    n = int(engine.value(f"SELECT count(*) FROM ({twice})"))
+    if n:
+        yield (
+            f"{_count(n, 'One person may be', 'persons may be')} in the register twice: name, telephone and"
+            " address stand in the same household under another number. Where a number was corrected, ask"
+            " the register to withdraw the row with the old one."
+        )
+
+
+def _areas(engine: Engine, feeds: Mapping[str, Feed], feed: Feed) -> Iterator[str]:
+    """Areas that the feed of areas does not name."""
+    area = feed.with_role(Role.AREA)
+    listing = next((f for f in feeds.values() if f.shared and f.with_role(Role.PARENT_AREA)), None)
+    code = listing.with_role(Role.AREA) if listing else None
+    if area is None or feed.shared or listing is None or code is None:
+        return
+    known = f"SELECT {quote(code.name)} FROM {fact_table(listing)} WHERE known_to = 'infinity'"
+    if not engine.rows(f"{known} LIMIT 1"):
+        return
+    name = quote(area.name)
+    unknown = f"""
+        SELECT DISTINCT {name}
+        FROM {_identified(feed)}
+        WHERE {name} IS NOT NULL AND {name} NOT IN ({known})
+        ORDER BY ALL
+        """
+    codes = [value for (value,) in engine.rows(unknown)]
+    if codes:
+        shown = ", ".join(map(str, codes[:_SHOWN])) + (", ..." if len(codes) > _SHOWN else "")
+        yield (
+            f"{_count(len(codes), 'One area is', 'areas are')} not in `{listing.id}`: {shown}."
+            " Correct the code, or deliver the area."
+        )
