@@ -245,13 +245,17 @@ def test_a_whole_list_that_withdraws_takes_back_nothing_else(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("feed", "row", "names"),
     [
-        (CARE, {"care_no": "C1", "resident_no": number(1), "settled_on": "2026-10-01", "self_paid": 1}, ["care_no"]),
+        (
+            CARE,
+            {"care_no": "C1", "resident_no": number(1), "settled_on": "2026-10-01", "self_paid": 1},
+            ["care_no"],
+        ),
         (METERS, {"household_no": "H1", "day": "2026-10-01", "litres": 3}, ["household_no", "day"]),
         (SCHOOL, {"resident_no": number(1), "day": "2026-10-01", "grade": 3}, ["resident_no", "day"]),
         (
             REGISTER,
-            {"resident_no": number(1), "name": "甲", "birth_date": "1950-01-01", "household_no": "H", "sex": "male",
-             "updated_on": "2026-10-01"},
+            {"resident_no": number(1), "name": "甲", "birth_date": "1950-01-01", "household_no": "H",
+             "sex": "male", "updated_on": "2026-10-01"},
             ["resident_no"],
         ),
     ],

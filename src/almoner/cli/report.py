@@ -92,7 +92,8 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         if receipt.not_named:
             out.print(
                 f"{receipt.file}: repeats rows of an earlier file, but not {receipt.not_named:,}. They"
-                " hold. If they should not, withdraw them: `_action` in a file (docs/deliveries.md), or events.",
+                " hold. If they should not, withdraw them: `_action` in a file, or events"
+                " (docs/deliveries.md).",
                 markup=False,
             )
         if receipt.unread:

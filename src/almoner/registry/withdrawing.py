@@ -198,4 +198,5 @@ def _keyed(feed: Feed) -> str:
         if person and person in keys_only(feed).properties
         else ""
     )
-    return f"SELECT s.{LINE}, to_json([{', '.join(columns)}])::VARCHAR AS key FROM {quote(stage_of(feed))} s{seen}"
+    key = f"to_json([{', '.join(columns)}])::VARCHAR"
+    return f"SELECT s.{LINE}, {key} AS key FROM {quote(stage_of(feed))} s{seen}"
