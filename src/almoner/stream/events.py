@@ -1,8 +1,9 @@
 """CloudEvents 1.0 (https://github.com/cloudevents/spec) as the records of a feed.
 
 `type` names the feed, `data` is one row of its contract; a row of a known key is a correction. The type
-``<feed>.withdrawn`` takes a row back: `data` names its key. So does `_action: withdraw`
-in `data`. The extension ``completethrough`` (a date) says that the sender has sent all that happened up to that day; such an event may come without data.
+``<feed>.withdrawn`` takes a row back: `data` names its key. So does `_action: withdraw` in `data`. The
+extension ``completethrough`` (a date) says that the sender has sent all that happened up to that day; such an
+event may come without data.
 """
 
 from __future__ import annotations
