@@ -90,7 +90,7 @@ def counts(receipt: DeliveryReceipt) -> tuple[int, ...]:
         receipt.rows_duplicate,
         receipt.rows_quarantined,
         receipt.rows_withdrawn,
-        receipt.not_standing,
+        receipt.withdrawals_without_row,
     )
 
 
@@ -155,7 +155,7 @@ def test_after_any_files_the_facts_are_as_if_by_hand(tmp_path: Path, form: str, 
                 held[at] = chance.randint(1, 3)
                 rows.append(wage(at[0], held[at], at[1]) | ({"_action": "add"} if n % 2 else {}))
         receipt = files.take(*rows)
-        assert (receipt.rows_withdrawn, receipt.not_standing) == (withdrawn, unknown)
+        assert (receipt.rows_withdrawn, receipt.withdrawals_without_row) == (withdrawn, unknown)
         assert receipt.rows_read == len(rows) == sum(counts(receipt)[1:6])
         expected = [(number(who), month, float(v)) for (who, month), v in held.items()]
         assert files.open() == sorted(expected, key=str)

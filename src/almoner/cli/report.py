@@ -33,7 +33,7 @@ def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         "rows_duplicate": sum(r.rows_duplicate for r in fresh),
         "rows_quarantined": sum(r.rows_quarantined for r in fresh),
         "rows_withdrawn": sum(r.rows_withdrawn for r in fresh),
-        "rows_not_standing": sum(r.not_standing for r in fresh),
+        "withdrawals_without_row": sum(r.withdrawals_without_row for r in fresh),
         "withdrawals_waiting": sum(r.withdrawals_waiting for r in fresh),
         "rows_not_named": sum(r.not_named for r in fresh),
         "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
@@ -77,9 +77,9 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
             )
         if receipt.rows_withdrawn and not receipt.already_taken_in:
             out.print(f"{receipt.file}: {receipt.rows_withdrawn:,} rows were taken back.", markup=False)
-        if receipt.not_standing and not receipt.already_taken_in:
+        if receipt.withdrawals_without_row and not receipt.already_taken_in:
             out.print(
-                f"{receipt.file}: {receipt.not_standing:,} rows withdraw what does not stand. Nothing came of"
+                f"{receipt.file}: {receipt.withdrawals_without_row:,} rows withdraw what does not stand. Nothing came of"
                 " them; check their keys.",
                 markup=False,
             )

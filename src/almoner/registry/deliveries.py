@@ -71,7 +71,7 @@ class DeliveryReceipt:
     rows_withdrawn: int = 0  # facts that it took back; not among the rows read
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
-    not_standing: int = 0  # rows that withdraw what does not stand; nothing came of them
+    withdrawals_without_row: int = 0  # rows that withdraw what does not stand; nothing came of them
     withdrawals_waiting: int = 0  # facts that a whole list does not name and a person has to look at first
     not_named: int = 0  # rows of deliveries that it repeats, which it does not name; they hold
     unread: tuple[str, ...] = ()  # parts of the file, such as sheets; then it vouches for nothing
@@ -310,7 +310,7 @@ def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
         "rows_withdrawn": outcome.withdrawn,
         "withdrawals_waiting": outcome.waiting,
         "not_named": outcome.not_named,
-        "not_standing": outcome.not_standing,
+        "withdrawals_without_row": outcome.withdrawals_without_row,
         "rules": dict(sink.rules),
     }
 

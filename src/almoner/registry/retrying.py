@@ -136,7 +136,7 @@ def _write(
         rows_duplicate=outcome.staged.duplicates,
         rows_quarantined=len(again.rows),
         rows_withdrawn=outcome.withdrawn,
-        not_standing=outcome.not_standing,
+        withdrawals_without_row=outcome.withdrawals_without_row,
         faults=rules.total(),
         rules=dict(rules),
         new_persons=outcome.new_persons,

@@ -151,7 +151,7 @@ class Withdrawing:
             ),
             closed=closed,
             withdrawn=outcome.withdrawn + done.withdrawn,
-            not_standing=done.not_standing,
+            withdrawals_without_row=done.withdrawals_without_row,
         )
 
 

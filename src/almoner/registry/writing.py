@@ -33,7 +33,7 @@ class WritingOutcome:
     `closed` is a table of facts that were taken back, with their rowids as `old`, until `clean_up`; it is
     empty without any. `withdrawn` counts them, and
     `waiting` those that a person has to look at first.
-    `not_named`: facts of deliveries that this one repeats, which it does not name. `not_standing`: rows that
+    `not_named`: facts of deliveries that this one repeats, which it does not name. `withdrawals_without_row`: rows that
     withdraw what no fact says.
     """
 
@@ -44,7 +44,7 @@ class WritingOutcome:
     withdrawn: int = 0
     waiting: int = 0
     not_named: int = 0
-    not_standing: int = 0
+    withdrawals_without_row: int = 0
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -110,5 +110,5 @@ class Work:
             staged=staged,
             written=written,
             withdrawn=written.corrected,
-            not_standing=written.unchanged,
+            withdrawals_without_row=written.unchanged,
         )
