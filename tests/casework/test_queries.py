@@ -235,6 +235,29 @@ class County:
             sharing_class="conditional",
             complete_through=NOW.date() - 9 * DAY,
             late_after_days=2,
+            complete=[
+                {
+                    "part": f"520101{200 + i}",
+                    "since": None,
+                    "through": "2026-10-31",
+                    "delivery": i,
+                    "file": "wages.csv",
+                    "never_came": [["2026-01-01", "2026-01-31"]],
+                }
+                for i in range(n)
+            ],
+            waiting=[
+                {
+                    "delivery": i,
+                    "file": "wages.csv",
+                    "parts": [f"520101{200 + i}"],
+                    "since": "2026-11-01",
+                    "through": "2026-11-30",
+                    "reasons": [{"rule": "unread", "found": 0, "expected": 0, "period": None}],
+                }
+                for i in range(n)
+            ],
+            lists_waiting=[{"delivery": i, "file": "list.csv", "rows": 9} for i in range(n)],
             fields=[
                 {
                     "name": f"f{i}",

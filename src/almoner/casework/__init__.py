@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from almoner.casework.core.audit import ChainCheck
     from almoner.casework.core.vault_rows import Person
     from almoner.casework.figures.outlines import Loaded
-    from almoner.casework.sync.pack_tables import GapLike
+    from almoner.casework.sync.pack_tables import CompleteDays, GapLike
     from almoner.home import Home
     from almoner.policy.model.pack import Pack
     from almoner.registry.vault import IdentityStore
@@ -171,6 +171,13 @@ def sync_gaps(gaps: Iterable[GapLike]) -> None:
     from almoner.casework.sync import pack_tables
 
     pack_tables.sync_gaps(gaps)
+
+
+def sync_completeness(found: Mapping[str, CompleteDays]) -> None:
+    """Store what each feed is complete for, and the deliveries and full lists that wait for a person."""
+    from almoner.casework.sync import pack_tables
+
+    pack_tables.sync_completeness(found)
 
 
 def sync_tallies() -> None:

@@ -11,7 +11,7 @@ from almoner.cli.arguments import Folder
 from almoner.cli.output import errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.home import now
-from almoner.installation import opening
+from almoner.installation import casework_sync, opening
 from almoner.registry import undoing
 
 app = typer.Typer(no_args_is_help=True)
@@ -37,6 +37,7 @@ def undo(
         if found is None:
             raise AlmonerError(f"There is no feed {feed}. Feeds are {', '.join(sorted(inst.pack.feeds))}.")
         undone = undoing.undo(inst.engine, found, who=by or getpass.getuser(), reason=reason, at=now())
+        casework_sync.show_feeds(inst)
     out.print(
         f"Delivery {undone.delivery_id} ({undone.file}, {undone.received_at}) is undone:"
         f" {undone.closed:,} rows hold no longer, {undone.reopened:,} hold again. The next run"

@@ -12,7 +12,7 @@ from almoner.cli.arguments import DAY, Folder
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.errors import AlmonerError
 from almoner.home import now
-from almoner.installation import opening
+from almoner.installation import casework_sync, opening
 from almoner.registry import overview, releasing
 from almoner.registry.periods import EVER
 
@@ -42,11 +42,13 @@ def feeds(
                 _show(overview.of_feeds(inst.engine), as_json)
             case "release" if feed and delivery is not None:
                 found = releasing.release(inst.engine, feed, delivery, who=who, reason=reason, at=now())
+                casework_sync.show_feeds(inst)
                 days = max(claim.days.through for claim in found)
                 out.print(f"{feed} is complete through {days}: {who} answers for delivery {delivery}.")
             case "withdraw" if feed and through is not None:
                 day = through.date()
                 before = releasing.withdraw(inst.engine, feed, day, who=who, reason=reason, at=now())
+                casework_sync.show_feeds(inst)
                 out.print(f"{feed} is complete through {day}; it was through {before}.")
             case _:
                 raise AlmonerError(

@@ -12,7 +12,7 @@ from almoner import casework
 from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.home import now
-from almoner.installation import opening
+from almoner.installation import casework_sync, opening
 from almoner.policy.model.terms import say
 from almoner.registry import quarantine as held
 from almoner.registry import retrying
@@ -65,6 +65,7 @@ def retry(folder: Folder, as_json: AsJson = False) -> None:
         receipts = retrying.retry(
             inst.engine, inst.vault, casework.identities(), inst.pack.feeds, now(), noting=inst.noting
         )
+        casework_sync.show_feeds(inst)
     went_in = sum(r.rows_new + r.rows_corrected + r.rows_unchanged for r in receipts)
     if as_json:
         emit_json({"rows_taken_in": went_in, "feeds": [r.feed for r in receipts]})

@@ -13,7 +13,7 @@ from almoner.cli import report
 from almoner.cli.arguments import DAY, MOMENT, Folder
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.home import now
-from almoner.installation import cycles, opening
+from almoner.installation import casework_sync, cycles, opening
 from almoner.installation.intake import Refusal, deliveries_in, take_in_all
 
 
@@ -54,7 +54,8 @@ def intake(
         through = complete_through.date() if complete_through else None
         deliveries = deliveries_in(files, list(inst.pack.feeds), feed, received_at or now(), through)
         results = list(take_in_all(inst, deliveries))
-    seconds = perf_counter() - started
+        seconds = perf_counter() - started
+        casework_sync.show_feeds(inst)
     if as_json:
         emit_json(report.intake_json(results, seconds))
     else:

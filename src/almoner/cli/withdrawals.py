@@ -9,7 +9,7 @@ import typer
 from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.home import now
-from almoner.installation import opening
+from almoner.installation import casework_sync, opening
 from almoner.registry import dirty
 from almoner.registry import withdrawals as held
 
@@ -54,6 +54,7 @@ def release(folder: Folder, delivery: Delivery) -> None:
             now(),
             lambda feed, closed: dirty.note_closed(inst.engine, feed, register, closed),
         )
+        casework_sync.show_feeds(inst)
     out.print(f"{count:,} rows taken back.")
 
 
@@ -62,4 +63,5 @@ def keep(folder: Folder, delivery: Delivery) -> None:
     """Let the rows hold that a whole list does not name."""
     with errors_as_text(), opening.installation(folder) as inst:
         count = held.keep(inst.engine, inst.pack.feeds, delivery, now())
+        casework_sync.show_feeds(inst)
     out.print(f"{count:,} rows hold.")

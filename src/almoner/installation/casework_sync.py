@@ -11,6 +11,7 @@ from almoner import casework
 from almoner.assessment import records, timelines
 from almoner.casework.sync.results import Applied, Member, Seen
 from almoner.engines import quote
+from almoner.installation import feeds_shown
 from almoner.installation.opening import Installation
 from almoner.policy.model.feeds import Role
 from almoner.progress import progress
@@ -31,9 +32,15 @@ def apply_outbox(inst: Installation, evidence_lost: Sequence[int]) -> Applied:
     casework.sync_calendar(inst.pack)
     with progress("Cases"):
         casework.sync_areas(_areas(inst))
-        casework.sync_freshness(freshness(inst))
+        show_feeds(inst)
         changes = changes_after(inst.engine, casework.last_seq())
         return casework.follow(changes, Seen(None, evidence_lost, members_of_cases(inst)))
+
+
+def show_feeds(inst: Installation) -> None:
+    """Bring the pages of feeds up to date, after deliveries or an act of a person."""
+    casework.sync_freshness(freshness(inst))
+    casework.sync_completeness(feeds_shown.of_feeds(inst.engine))
 
 
 def show_timelines(inst: Installation, as_of: dt.date, known_at: dt.datetime) -> None:

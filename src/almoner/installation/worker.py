@@ -175,7 +175,7 @@ class Cases:
         freshness = casework_sync.freshness(self._inst)
         if freshness != self._shown:
             with _reachable():
-                casework.sync_freshness(freshness)
+                casework_sync.show_feeds(self._inst)
             self._shown = freshness
 
 

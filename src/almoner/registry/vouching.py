@@ -106,26 +106,29 @@ class WaitingClaim:
     part: str | None
     days: CompleteDays
     stated: bool
+    file: str
     doubts: tuple[Doubt, ...]
 
 
 def waiting(engine: Engine, feed: str | None = None) -> list[WaitingClaim]:
     """The claims that wait, in order of deliveries; without those whose days are complete by now."""
-    only = " AND feed = $feed" if feed else ""
+    only = " AND c.feed = $feed" if feed else ""
     rows = engine.rows(
         f"""
-        SELECT delivery_id, feed, part, since, through, stated, rule, found, expected, period
-        FROM {CLAIMS}
+        SELECT c.delivery_id, c.feed, part, since, through, stated, coalesce(d.file, ''),
+          rule, found, expected, period
+        FROM {CLAIMS} c
+        LEFT JOIN registry.delivery d USING (delivery_id)
         WHERE state = '{WAITING}'{only}
         ORDER BY ALL
         """,
         {"feed": feed} if feed else None,
     )
-    found: dict[tuple[int, str, str | None, CompleteDays, bool], list[Doubt]] = {}
-    for delivery_id, name, part, since, through, stated, *doubt in rows:
-        key = (delivery_id, name, part, CompleteDays(since, through), stated)
+    found: dict[tuple[int, str, str | None, CompleteDays, bool, str], list[Doubt]] = {}
+    for delivery_id, name, part, since, through, stated, file, *doubt in rows:
+        key = (delivery_id, name, part, CompleteDays(since, through), stated, file)
         found.setdefault(key, []).append(Doubt(*doubt))
-    names = ("delivery_id", "feed", "part", "days", "stated")
+    names = ("delivery_id", "feed", "part", "days", "stated", "file")
     known = completeness.runs(engine, feed=feed) if found else {}
     return [
         WaitingClaim(**dict(zip(names, key, strict=True)), doubts=tuple(doubts))  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ def missing_periods(feeds: Collection[str] | None = None) -> list[MissingPeriod]
         MissingPeriod(
             state,
             words.in_language(state.label),
-            _span(dt.date.fromisoformat(gap["since"]), dt.date.fromisoformat(gap["through"])),
+            span(dt.date.fromisoformat(gap["since"]), dt.date.fromisoformat(gap["through"])),
             areas.name(gap["part"]) or gap["part"] if gap["part"] else "",
             gap["households"],
         )
@@ -61,8 +61,8 @@ def missing_periods(feeds: Collection[str] | None = None) -> list[MissingPeriod]
     ]
 
 
-def _span(since: dt.date, through: dt.date) -> str:
-    """A month, several months, a day, or days."""
+def span(since: dt.date, through: dt.date) -> str:
+    """In words: a month, several months, a day, or days; both ends are included."""
     if since.day == 1 and through.day == calendar.monthrange(through.year, through.month)[1]:
         first, last = words.month(since), words.month(through)
     else:

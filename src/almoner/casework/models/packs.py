@@ -44,6 +44,11 @@ class FeedState(models.Model):
     timelines. Rows are counted over all deliveries. A feed is late when its last complete day is more than
     `late_after_days` ago (None: it is never late). An entry of `gaps` is a time that never came, with the
     keys part, since, through (ISO dates) and households (for how many a signal is unknown).
+
+    `complete` has an entry for the feed, or for each part: part, since (None: for ever), through, delivery,
+    file and never_came (pairs of dates). `waiting` has the deliveries that vouch for nothing: delivery, file,
+    parts, since, through and reasons (rule, found, expected, period). `lists_waiting` has the full lists of
+    which withdrawals wait: delivery, file and rows.
     """
 
     id = models.CharField(primary_key=True, max_length=80)
@@ -61,6 +66,9 @@ class FeedState(models.Model):
     rows_read = models.BigIntegerField(default=0)
     rows_held_back = models.BigIntegerField(default=0)
     gaps = models.JSONField(default=list)
+    complete = models.JSONField(default=list)
+    waiting = models.JSONField(default=list)
+    lists_waiting = models.JSONField(default=list)
 
     class Meta:
         ordering: ClassVar = ["position"]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from almoner.policy.model.terms import Condition, Term
 
 Field = tuple[str, str]  # feed, property
+CompleteDays = Mapping[str, list[dict[str, Any]]]  # as `FeedState` has it: complete, waiting, lists_waiting
 Readers = Mapping[str, Mapping[str, frozenset[Field]]]  # kind -> id -> the fields that the rule reads
 AGREEMENT = [
     "position",
@@ -112,6 +113,20 @@ def sync_gaps(gaps: Iterable[GapLike]) -> None:
     for feed in feeds:
         feed.gaps = by_feed.get(feed.pk, [])
     FeedState.objects.bulk_update(feeds, ["gaps"])
+
+
+def sync_completeness(found: Mapping[str, CompleteDays]) -> None:
+    """Store what each feed is complete for and what waits, in place of what was stored before."""
+    names = ("complete", "waiting", "lists_waiting")
+    changed = []
+    for state in FeedState.objects.only(*names):
+        feed = found.get(state.pk, {})
+        now = {name: feed.get(name, []) for name in names}
+        if any(getattr(state, name) != now[name] for name in names):
+            for name in names:
+                setattr(state, name, now[name])
+            changed.append(state)
+    FeedState.objects.bulk_update(changed, names)
 
 
 def _feed(feed: Feed, position: int, pack: Pack, readers: Readers) -> FeedState:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from almoner.casework.accounts.access import Right, may_or_404
 from almoner.casework.core import words
+from almoner.casework.figures import complete_days
 from almoner.casework.figures.freshness import freshness
 from almoner.casework.models import Department, FeedState, Rule
 
@@ -51,6 +52,7 @@ def sharing(request: HttpRequest) -> HttpResponse:
     context = {
         "feeds": [(one, owners.get(one.feed.owner, one.feed.owner)) for one in feeds],
         "late": sum(one.is_late for one in feeds),
+        "waits": complete_days.waiting(),
     }
     return render(request, "casework/sharing.html", context)
 
@@ -62,7 +64,11 @@ def feed(request: HttpRequest, feed: str) -> HttpResponse:
     if found is None:
         raise Http404
     labels = {(rule.kind, rule.key): words.in_language(rule.body["label"]) for rule in Rule.objects.all()}
+    parts, more = complete_days.complete_parts(found)
     context = {
+        "parts": parts,
+        "more": more,
+        "waits": complete_days.waiting(found),
         "one": freshness(found, dt.date.today()),
         "owner": _departments().get(found.owner, found.owner),
         "purposes": _purposes(found.purposes),
