@@ -1,9 +1,9 @@
 """A person keeps their id when the register corrects their number.
 
-Somebody who comes under a number that nobody had, with the name, the birth date and the household (or the name,
-birth date, telephone and address) of one person whom the delivery does not name, is that person. Where the birth
-date was corrected with the number, it may be another: the record under the old number no longer holds, so that
-nobody counts twice, and the receipt says so. Numbers and names are compared by their blind indexes.
+Somebody who comes under a number that nobody had, with the name, the birth date and the household (or the
+name, birth date, telephone and address) of one person whom the delivery does not name, is that person. Where
+the birth date was corrected with the number, it may be another: the record under the old number no longer
+holds, so that nobody counts twice, and the receipt says so. Numbers and names are compared by blind indexes.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Corrections:
     """What a delivery does to numbers, as rows of `person_id`, `number_index`, and the `before` of it.
 
     `linked` numbers belong to a known person; those that are `apart` no longer do, for both were delivered.
-    `superseded` persons are in the register under another number, most likely. `dropped` counts rows that only
-    say that an old number is gone.
+    `superseded` persons are in the register under another number, most likely. `dropped` counts rows that
+    only say that an old number is gone.
     """
 
     linked: pa.Table
@@ -47,9 +47,9 @@ class Corrections:
 
 
 def settle(engine: Engine, vault: Vault, feed: Feed, received_at: dt.datetime) -> Corrections | None:
-    """Give the identified rows of the register the persons whose numbers were corrected. None: nothing changes.
+    """Give the identified rows of the register the persons whose numbers were corrected.
 
-    Needs `person_seen` and `identified`, and changes both.
+    None where nothing changes. Needs `person_seen` and `identified`, and changes both.
     """
     wanted = (Role.RESIDENT_ID, Role.NAME, Role.BIRTH_DATE, Role.HOUSEHOLD)
     if not feed.membership or not all(feed.with_role(role) for role in wanted):
@@ -268,7 +268,7 @@ def _give(engine: Engine, feed: Feed, table: str, numbers: str) -> None:
 
 
 def write(engine: Engine, found: Corrections, received_at: dt.datetime, delivery_id: int) -> None:
-    """Store whose the numbers are. To be called in the delivery's transaction, before new persons are added."""
+    """Store whose the numbers are, in the delivery's transaction, before new persons are added."""
     for rows, state in ((found.linked, LINKED), (found.superseded, SUPERSEDED)):
         with engine.register(_CHANGES, rows):
             engine.execute(

@@ -76,10 +76,10 @@ def _collective(engine: Engine, feed: Feed, delivery_id: int) -> Iterator[str]:
 
 
 def _numbers(engine: Engine, delivery_id: int) -> Iterator[str]:
-    """Numbers that were corrected, and people of whom one record was closed because they came under another."""
+    """Numbers that were corrected, and people whose record was closed, for they came under another number."""
     counts: dict[str, int] = dict(
         engine.rows(
-            f"SELECT state, count(DISTINCT person_id) FROM {NUMBER_LOG} WHERE delivery_id = $id GROUP BY state",
+            f"SELECT state, count(DISTINCT person_id) FROM {NUMBER_LOG} WHERE delivery_id = $id GROUP BY 1",
             {"id": delivery_id},
         )
     )
@@ -92,9 +92,9 @@ def _numbers(engine: Engine, delivery_id: int) -> Iterator[str]:
         )
     if superseded:
         yield (
-            f"{_count(superseded, 'One person', 'persons')} probably came under another number and with another"
-            " birth date. The record under the old number no longer counts. If they are two, have the register"
-            " deliver both."
+            f"{_count(superseded, 'One person', 'persons')} probably came under another number and with"
+            " another birth date. The record under the old number no longer counts. If they are two, have the"
+            " register deliver both."
         )
 
 
@@ -116,8 +116,8 @@ def _lookalikes(engine: Engine, feed: Feed) -> Iterator[str]:
     n = int(engine.value(f"SELECT count(*) FROM ({twice})"))
     if n:
         yield (
-            f"{_count(n, 'One person may be', 'persons may be')} in the register twice: the name stands in the"
-            " same household under another number. Where a number was corrected, ask"
+            f"{_count(n, 'One person may be', 'persons may be')} in the register twice: the name stands in"
+            " the same household under another number. Where a number was corrected, ask"
             " the register to withdraw the row with the old one."
         )
 

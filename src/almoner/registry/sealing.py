@@ -86,7 +86,10 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
         SELECT DISTINCT ON (n.person_id) n.person_id, n.before, NULL, NULL, NULL, NULL, NULL, NULL
         FROM registry.number_change n
         JOIN seen s USING (number_index)
-        WHERE n.state IN ('apart', 'undone') AND s.is_new AND s.person_id <> n.person_id AND n.person_id NOT IN (SELECT person_id FROM seen)
+        WHERE n.state IN ('apart', 'undone')
+          AND s.is_new
+          AND s.person_id <> n.person_id
+          AND n.person_id NOT IN (SELECT person_id FROM seen)
         """,
         pads(vault) if has_names else None,
     )

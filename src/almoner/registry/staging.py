@@ -39,7 +39,8 @@ class StagedDelivery:
     `read` counts its rows and `duplicates` those that were dropped; `anybody` says whether somebody may be
     new. `rows` is the span of the good ones. `matched` is the table of these with what is known of them,
     until `clean_up`. `bad` are refused rows that were not handed on yet. `reversed` is what reversals do,
-    `homes` are households whose people came under other numbers, `corrections` numbers of people, `lengths` those of codes, by column.
+    `homes` are households whose people came under other numbers, `corrections` numbers of people,
+    `lengths` those of codes, by column.
     """
 
     read: int
