@@ -72,7 +72,8 @@ def ids(place: Place) -> dict[int, int]:
 def living(place: Place) -> int:
     return int(
         place.engine.value(
-            "SELECT count(*) FROM facts.register WHERE known_to = 'infinity' AND coalesce(status, '') <> 'left'"
+            "SELECT count(*) FROM facts.register"
+            " WHERE known_to = 'infinity' AND coalesce(status, '') <> 'left'"
         )
     )
 
