@@ -96,8 +96,9 @@ def test_a_collective_number_is_said(place: Place, people: int, said: bool) -> N
 
 
 TWICE = [
-    ([person(9, name="P0")], True),  # the same name and home under another number
-    ([person(9, name="P0"), person(1)], True),
+    ([person(9, name="P0"), person(0)], True),  # the same name and home under another number
+    ([person(9, name="P0"), person(0), person(1)], True),
+    ([person(9, name="P0")], False),  # the same person: see test_lookalikes.py
     ([person(9, name="P7")], False),
     ([person(9, home="B", name="P0")], False),
     ([person(0)], False),  # the same number

@@ -11,6 +11,7 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, Role
 from almoner.registry.continuity import COLLECTIVE, marked
+from almoner.registry.lookalikes import LINKED, NUMBER_LOG, SUPERSEDED
 from almoner.registry.schema import fact_table
 
 _SHOWN = 3  # area codes that a remark names
@@ -24,6 +25,7 @@ def remarks(engine: Engine, feeds: Mapping[str, Feed], feed: Feed, delivery_id: 
         first = not engine.rows(earlier, {"id": delivery_id})
         found += _heads(engine, feed, first=first)
         found += _collective(engine, feed, delivery_id)
+        found += _numbers(engine, delivery_id)
         if not first:
             found += _lookalikes(engine, feed)
     return tuple(found)
@@ -73,6 +75,29 @@ def _collective(engine: Engine, feed: Feed, delivery_id: int) -> Iterator[str]:
         )
 
 
+def _numbers(engine: Engine, delivery_id: int) -> Iterator[str]:
+    """Numbers that were corrected, and people whose record was closed, for they came under another number."""
+    counts: dict[str, int] = dict(
+        engine.rows(
+            f"SELECT state, count(DISTINCT person_id) FROM {NUMBER_LOG} WHERE delivery_id = $id GROUP BY 1",
+            {"id": delivery_id},
+        )
+    )
+    linked, superseded = counts.get(LINKED, 0), counts.get(SUPERSEDED, 0)
+    if linked:
+        yield (
+            f"{_count(linked, 'One person has', 'persons have')} another number now, and"
+            f" {'is' if linked == 1 else 'are'} the same by name, birth date, and household or address."
+            " If they are others, undo the delivery and ask the register."
+        )
+    if superseded:
+        yield (
+            f"{_count(superseded, 'One person', 'persons')} probably came under another number and with"
+            " another birth date. The record under the old number no longer counts. If they are two, have the"
+            " register deliver both."
+        )
+
+
 def _lookalikes(engine: Engine, feed: Feed) -> Iterator[str]:
     """New people with the name, telephone and address of somebody in the same household."""
     register, new = fact_table(feed), quote(name_of("person_kept", feed))
@@ -83,15 +108,16 @@ def _lookalikes(engine: Engine, feed: Feed) -> Iterator[str]:
         JOIN {register} AS h ON h.person_id = k.person_id AND h.known_to = 'infinity'
         JOIN {register} AS r ON r.household_id = h.household_id AND r.known_to = 'infinity'
         JOIN registry.person AS o ON o.person_id = r.person_id
-        WHERE o.identity_hash = n.identity_hash
+        WHERE (o.identity_hash = n.identity_hash OR o.name_hash = n.name_hash)
+          AND o.person_id <> n.person_id
           AND o.person_id NOT IN (SELECT person_id FROM {new})
           AND NOT {marked(feed, "gone", "r")}
         """
     n = int(engine.value(f"SELECT count(*) FROM ({twice})"))
     if n:
         yield (
-            f"{_count(n, 'One person may be', 'persons may be')} in the register twice: name, telephone and"
-            " address stand in the same household under another number. Where a number was corrected, ask"
+            f"{_count(n, 'One person may be', 'persons may be')} in the register twice: the name stands in"
+            " the same household under another number. Where a number was corrected, ask"
             " the register to withdraw the row with the old one."
         )
 

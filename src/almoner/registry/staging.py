@@ -16,11 +16,12 @@ from almoner.intake.faults import BadRow, masked
 from almoner.intake.slices import LINE, Slice
 from almoner.intake.validate import add_absent, empty_stage, name_of, raw_row, stage, stage_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import code_lengths, continuity, facts, identity, reversing, zeros
+from almoner.registry import code_lengths, continuity, facts, identity, lookalikes, reversing, zeros
 from almoner.registry.code_lengths import Lengths
 from almoner.registry.continuity import Homes
 from almoner.registry.holders import Holders
 from almoner.registry.identity import Numbers
+from almoner.registry.lookalikes import Corrections
 from almoner.registry.reversing import Reversed
 from almoner.registry.vault import Vault
 
@@ -38,7 +39,8 @@ class StagedDelivery:
     `read` counts its rows and `duplicates` those that were dropped; `anybody` says whether somebody may be
     new. `rows` is the span of the good ones. `matched` is the table of these with what is known of them,
     until `clean_up`. `bad` are refused rows that were not handed on yet. `reversed` is what reversals do,
-    `homes` are households whose people came under other numbers, `lengths` those of codes, by column.
+    `homes` are households whose people came under other numbers, `corrections` numbers of people,
+    `lengths` those of codes, by column.
     """
 
     read: int
@@ -48,6 +50,7 @@ class StagedDelivery:
     matched: str
     bad: tuple[BadRow, ...] = ()
     homes: Homes | None = None
+    corrections: Corrections | None = None
     reversed: Reversed = field(default_factory=Reversed)
     lengths: Mapping[str, Lengths] = field(default_factory=dict)
 
@@ -110,6 +113,7 @@ class Staging:
         if self.contradicted and (lines := self.contradicted()):
             self._refuse(lines, None, leaves_out)
             facts.drop_lines(self.engine, self.feed, f"SELECT {LINE} FROM ({lines})")
+        corrections = lookalikes.settle(self.engine, self.vault, self.feed, self.received_at)
         taken_back = reversing.take_back(
             self.engine,
             self.feed,
@@ -117,6 +121,7 @@ class Staging:
             ordered=self.ordered,
         )
         duplicates = self._resolve_duplicates(leaves_out) + taken_back.duplicates
+        duplicates += corrections.dropped if corrections else 0
         homes = continuity.settle(self.engine, self.feed, self.received_at)
         rows, matched = self._match(leaves_out)
         if self.from_quarantine and self._refuse_superseded(matched, leaves_out):
@@ -129,6 +134,7 @@ class Staging:
             matched=matched,
             reversed=taken_back,
             homes=homes,
+            corrections=corrections,
             lengths=lengths,
         )
 

@@ -17,6 +17,7 @@ from almoner.registry import (
     facts,
     household_numbers,
     identity,
+    lookalikes,
     reversing,
     sealing,
     zeros,
@@ -70,6 +71,9 @@ class Work:
 
     def write(self, staged: StagedDelivery) -> WritingOutcome:
         """Add new facts, and close those that they correct."""
+        found = staged.corrections
+        if found:
+            lookalikes.write(self.engine, found, self.received_at, self.delivery_id)
         if staged.homes:
             household_numbers.write(self.engine, self.feed, staged.homes, self.received_at, self.delivery_id)
         new_persons = (
@@ -82,7 +86,8 @@ class Work:
         if self.feed.with_role(Role.RESIDENT_ID) and (staged.anybody or sealing.holds_names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
         done = staged.reversed
-        taken_back = reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)
+        taken_back = [*reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)]
+        taken_back += lookalikes.superseded_rows(self.engine, self.feed, found) if found else []
         return WritingOutcome(
             staged=staged,
             written=replace(
