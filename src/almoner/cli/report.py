@@ -79,8 +79,8 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
             out.print(f"{receipt.file}: {receipt.rows_withdrawn:,} rows were taken back.", markup=False)
         if receipt.withdrawals_without_row and not receipt.already_taken_in:
             out.print(
-                f"{receipt.file}: {receipt.withdrawals_without_row:,} rows withdraw what does not stand. Nothing came of"
-                " them; check their keys.",
+                f"{receipt.file}: {receipt.withdrawals_without_row:,} rows withdraw what does not stand."
+                " Nothing came of them; check their keys.",
                 markup=False,
             )
         if receipt.withdrawals_waiting:
