@@ -34,8 +34,8 @@ class WritingOutcome:
     `closed` is a table of facts that were taken back, with their rowids as `old`, until `clean_up`; it is
     empty without any. `withdrawn` counts them, and
     `waiting` those that a person has to look at first.
-    `not_named`: facts of deliveries that this one repeats, which it does not name. `withdrawals_without_row`: rows that
-    withdraw what no fact says.
+    `not_named`: facts of deliveries that this one repeats, which it does not name.
+    `withdrawals_without_row`: rows that withdraw what no fact says.
     """
 
     staged: StagedDelivery
