@@ -36,6 +36,7 @@ _TABLES = {
         "feed VARCHAR, delivery_id INTEGER, reversal VARCHAR, amounts VARCHAR, original VARCHAR, "
         "before VARCHAR, after VARCHAR, known_from TIMESTAMP"
     ),
+    "remark": "delivery_id INTEGER, feed VARCHAR, sentence VARCHAR",  # what is odd about people in it
     "quarantine": (
         "quarantine_id BIGINT, delivery_id INTEGER, feed VARCHAR, file VARCHAR, line BIGINT, "
         "row_sealed BLOB, "
