@@ -6,7 +6,7 @@ They are validated, identified, freed of duplicates, and compared with what is k
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -62,6 +62,8 @@ class Staging:
     `from_quarantine`: rows are retried, and do not replace what came later. `ordered`: rows came one after
     the other, so the last of several rows with one key is kept. `expected`: the persons of its numbers were
     looked up before (`identity.expect`). `holders` may be given while nothing is written in the transaction.
+    `withdraws`: the rows withdraw facts. `contradicted` is called once the rows are identified, and gives a
+    SELECT of the `_line` and rule of those that other rows of the delivery contradict; empty for none.
     """
 
     engine: Engine
@@ -73,6 +75,8 @@ class Staging:
     ordered: bool = False
     expected: bool = False
     holders: Holders | None = None
+    withdraws: bool = False
+    contradicted: Callable[[], str] | None = None
 
     def run(self, slices: Iterable[Slice]) -> StagedDelivery:
         """Run all checks."""
@@ -106,6 +110,9 @@ class Staging:
         lengths = self._refuse_lost_zeros(leaves_out)
         anybody = self._identify(numbers, leaves_out)
         facts.identify_rows(self.engine, self.feed, leaves_out=leaves_out)
+        if self.contradicted and (lines := self.contradicted()):
+            self._refuse(lines, None, leaves_out)
+            facts.drop_lines(self.engine, self.feed, f"SELECT {LINE} FROM ({lines})")
         corrections = lookalikes.settle(self.engine, self.vault, self.feed, self.received_at)
         taken_back = reversing.take_back(
             self.engine,
@@ -197,7 +204,9 @@ class Staging:
             SELECT {LINE}, 'superseded' AS rule
             FROM {matched} j
             JOIN registry.quarantine q ON q.quarantine_id = j.{LINE}
-            WHERE j.old IS NOT NULL AND NOT j.same AND j.old_delivery_id > q.delivery_id
+            WHERE j.old IS NOT NULL
+              AND {"true" if self.withdraws else "NOT j.same"}
+              AND j.old_delivery_id > q.delivery_id
             """
         if not self.engine.rows(f"SELECT 1 FROM ({lines}) LIMIT 1"):
             return False

@@ -35,6 +35,7 @@ class WritingOutcome:
     empty without any. `withdrawn` counts them, and
     `waiting` those that a person has to look at first.
     `not_named`: facts of deliveries that this one repeats, which it does not name.
+    `withdrawals_without_row`: rows that withdraw what no fact says.
     """
 
     staged: StagedDelivery
@@ -44,6 +45,7 @@ class WritingOutcome:
     withdrawn: int = 0
     waiting: int = 0
     not_named: int = 0
+    withdrawals_without_row: int = 0
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -110,4 +112,9 @@ class Work:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
         matched = lookalikes.without_replaced(self.engine, self.feed, staged.matched)
         written = facts.close(self.engine, self.feed, matched, self.received_at)
-        return WritingOutcome(staged=staged, written=written, withdrawn=written.corrected)
+        return WritingOutcome(
+            staged=staged,
+            written=written,
+            withdrawn=written.corrected,
+            withdrawals_without_row=written.unchanged,
+        )
