@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from almoner.intake.faults import Broken
 from almoner.intake.limits import MOST_CELLS_AT_ONCE
+
+if TYPE_CHECKING:
+    from almoner.intake.trailers import Totals
 
 LINE = "_line"
 TEXT_ROWS = 65_536
@@ -34,7 +38,8 @@ class Reading:
 
     `unknown_columns` are in the file but not in the contract, and are not read. `unread` names parts of the
     file that were not read, such as a sheet without a header: then the delivery may not count as complete.
-    `notes` are sentences about how the file was understood. All are known before the first slice.
+    `notes` are sentences about how the file was understood. All are known before the first slice. `totals` is
+    known after the last one, where the contract describes a last row that is no record.
     """
 
     file: Path
@@ -42,6 +47,7 @@ class Reading:
     unknown_columns: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    totals: Totals | None = None
 
 
 def rows_at_once(width: int) -> int:
