@@ -173,6 +173,10 @@ ADVICE: Mapping[str, Words] = {
         "en": "Some amounts are negative, others positive. A row that takes back has no positive ones.",
         "zh": "此行金额有正有负。冲正行的金额不得为正，请核对。",
     },
+    "action": {
+        "en": "Write `withdraw` to take the row back, or `add`, or leave `_action` empty.",
+        "zh": "“_操作”请填写“撤销”或“新增”，或留空。",
+    },
     "superseded": {
         "en": "A later delivery holds other values for this key. Dismiss this row.",
         "zh": "之后的报送对该主键已有其他内容，请作废此行。",

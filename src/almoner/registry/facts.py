@@ -23,6 +23,7 @@ from almoner.registry.schema import NUMBER, fact_columns, fact_table
 FEW = 5_000  # rows; more are compared only if any fact can have one of their keys
 
 
+CONTRADICTED = "contradicted"  # keys that a delivery both withdraws and delivers
 KEPT = (
     "staged",
     "identified",
@@ -30,6 +31,7 @@ KEPT = (
     "matched",
     "closed",
     "negative",
+    CONTRADICTED,
 )  # tables of a delivery (`name_of`)
 
 
