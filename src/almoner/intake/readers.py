@@ -16,8 +16,8 @@ from typing import IO
 from almoner.errors import AlmonerError, DeliveryRefused
 from almoner.intake import delimited, encodings, json_lines, reader_process, source
 from almoner.intake.sheets import SHEET_LINES
-from almoner.intake.slices import Reading, Slice
-from almoner.intake.trailers import Totals
+from almoner.intake.slices import Reading, Slice, Totals
+from almoner.intake.trailers import taken_off
 from almoner.policy.model.feeds import Feed
 
 Advance = Callable[[int], None]
@@ -48,7 +48,7 @@ def _without_totals(reading: Reading, kind: str, feed: Feed) -> Reading:
     """The reading without its last row where that is one of totals."""
     if feed.trailer and kind in _TABLES:
         reading.totals = Totals()
-        reading.slices = reading.totals.taken_off(reading.slices, SHEET_LINES if kind == "xlsx" else None)
+        reading.slices = taken_off(reading.totals, reading.slices, SHEET_LINES if kind == "xlsx" else None)
     return reading
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from almoner.intake.faults import Broken
 from almoner.intake.limits import MOST_CELLS_AT_ONCE
-
-if TYPE_CHECKING:
-    from almoner.intake.trailers import Totals
 
 LINE = "_line"
 TEXT_ROWS = 65_536
@@ -30,6 +26,18 @@ class Slice:
     @property
     def rows(self) -> int:
         return int(self.table.num_rows) + len(self.broken)
+
+
+@dataclass
+class Totals:
+    """What rows of totals below the tables of a file say, once all its slices are read.
+
+    `at_end`: the last table ends with one. `rows` is the number of rows that they state together; None where
+    one of them has no number.
+    """
+
+    at_end: bool = False
+    rows: int | None = 0
 
 
 @dataclass

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from almoner.intake.faults import Broken
 from almoner.intake.headers import Header
-from almoner.intake.slices import Slice
+from almoner.intake.slices import Slice, Totals
 from almoner.policy.model.feeds import Feed, Trailer
 
 RULE = "trailer"
@@ -53,41 +53,32 @@ class Recogniser:
         return None
 
 
-@dataclass
-class Totals:
-    """The rows of totals that were taken off a file, once all its slices are read.
+def taken_off(totals: Totals, slices: Iterator[Slice], lines_a_table: int | None) -> Iterator[Slice]:
+    """The slices without the last row of each table where it is one of totals, which goes to `totals`.
 
-    `rows` is the number that they state together; None where one of them has no number.
+    `lines_a_table`: tables of one file have lines of as many numbers each (None: there is one table).
     """
-
-    at_end: bool = False
-    rows: int | None = 0
-
-    def taken_off(self, slices: Iterator[Slice], lines_a_table: int | None) -> Iterator[Slice]:
-        """The slices without the last row of each table, where it is one of totals.
-
-        `lines_a_table`: tables of one file have lines of as many numbers each (None: there is one table).
-        """
-        held: Slice | None = None
-        for part in slices:
-            if not part.rows:
-                yield part
-                continue
-            if held is not None:
-                new = lines_a_table and _last(held) // lines_a_table < _last(part) // lines_a_table
-                yield self._without_totals(held) if new else held
-            held = part
+    held: Slice | None = None
+    for part in slices:
+        if not part.rows:
+            yield part
+            continue
         if held is not None:
-            yield self._without_totals(held)
+            new = lines_a_table and _last(held) // lines_a_table < _last(part) // lines_a_table
+            yield _without(totals, held) if new else held
+        held = part
+    if held is not None:
+        yield _without(totals, held)
 
-    def _without_totals(self, part: Slice) -> Slice:
-        last = part.broken[-1] if part.broken else None
-        self.at_end = last is not None and last.rule == RULE and last.line == _last(part)
-        if last is None or not self.at_end:
-            return part
-        stated = int(last.value) if last.value else None
-        self.rows = None if stated is None or self.rows is None else self.rows + stated
-        return replace(part, broken=part.broken[:-1])
+
+def _without(totals: Totals, part: Slice) -> Slice:
+    last = part.broken[-1] if part.broken else None
+    totals.at_end = last is not None and last.rule == RULE and last.line == _last(part)
+    if last is None or not totals.at_end:
+        return part
+    stated = int(last.value) if last.value else None
+    totals.rows = None if stated is None or totals.rows is None else totals.rows + stated
+    return replace(part, broken=part.broken[:-1])
 
 
 def _last(part: Slice) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from almoner.intake.trailers import Totals
+from almoner.intake.slices import Totals
 from almoner.policy.model.feeds import Feed
 from almoner.registry.facts import keys_only
 
