@@ -55,7 +55,7 @@ class Reading:
     unknown_columns: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    totals: Totals | None = None
+    totals: Totals | None = field(default=None, init=False)
 
 
 def rows_at_once(width: int) -> int:
