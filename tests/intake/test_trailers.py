@@ -1,4 +1,4 @@
-"""A last row of totals is no record, and a file with another number of rows than it says vouches for nothing."""
+"""A last row of totals is no record, and a file that has other rows than it counts vouches for nothing."""
 
 from __future__ import annotations
 

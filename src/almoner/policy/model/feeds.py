@@ -107,8 +107,8 @@ class FullList:
 class Trailer:
     """The last row of a feed's tables, which is no record but a total.
 
-    Its first cell that is not empty begins with one of the `words`. The number of rows stands behind the word,
-    or in the column `rows`.
+    Its first cell that is not empty begins with one of the `words`. The number of rows stands behind the
+    word, or in the column `rows`.
     """
 
     words: tuple[str, ...]

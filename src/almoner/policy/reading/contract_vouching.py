@@ -69,8 +69,8 @@ class VouchingReader(ContractPart):
                 path,
                 "wrong-value",
                 f"`trailer: {value}` does not say how the last row begins.",
-                "Write {words: [Total]}, or {words: [Total], rows: COLUMN} with the column that has the number"
-                " of rows.",
+                "Write {words: [Total]}, or {words: [Total], rows: COLUMN} with the column that has the"
+                " number of rows.",
             )
             return
         columns = [str(p.get("name")) for p in self.document.items("schema", 0, "properties")]
