@@ -160,10 +160,10 @@ ADVICE: Mapping[str, Words] = {
     },
     "reversal_without_original": {
         "en": (
-            "This row takes back an amount, but no row that it could take back has come. Deliver that row;"
-            " this one is then tried again."
+            "This row takes back an amount, but no row that it could take back has come. Deliver that row,"
+            " then retry this one from quarantine."
         ),
-        "zh": "此行为冲正，但未见其所冲正的原始记录。请报送原始记录，之后此行会自动重试。",
+        "zh": "此行为冲正，但未见其所冲正的原始记录。请报送原始记录，之后在隔离区重试此行。",
     },
     "reversal_exceeds": {
         "en": "This row takes back more than the rows that it could take back. Check both.",
