@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
@@ -10,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from almoner.intake.json_lines import Objects
 from almoner.policy.model.feeds import Feed, Property
 from almoner.registry import dirty, undoing
+from almoner.registry.deliveries import DeliveryLog, take_rows
+from almoner.registry.heads import DeliveryHead
 from almoner.registry.lookalikes import NUMBER_LOG
+from almoner.registry.writing import clean_up
 from feeds import FEEDS, REGISTER, Place, number, write_csv
 
 RELATION = Property(name="relation", type="string", heads=("head",))
@@ -253,3 +258,60 @@ def test_no_number_or_name_is_stored_plain(place: Place) -> None:
     for table in ("registry.person", NUMBER_LOG):
         text = str(place.engine.rows(f"SELECT * FROM {table}"))
         assert [plain for plain in (number(0), number(5), "Zhou") if plain in text] == []
+
+
+def event(place: Place, minute: int, rows: Sequence[Row], *, withdraws: bool = False) -> None:
+    """Deliver rows as one slice of a stream, or take them back by their keys."""
+    names = ["resident_no"] if withdraws else COLUMNS[:-1]
+    cells = [
+        [
+            *(number(r.n), r.name, r.born, r.home, "male", r.address, r.phone, "2026-01-01", "other"),
+            "left" if r.gone else "resident",
+        ]
+        for r in rows
+    ]
+    objects = [dict(zip(names, line, strict=False)) for line in cells]
+    head = DeliveryHead(
+        feed=PEOPLE,
+        name="events",
+        sha256=str(minute),
+        received_at=dt.datetime(2026, 2, 1, 8) + dt.timedelta(minutes=minute),
+        ordered=True,
+        withdraws=withdraws,
+    )
+    reader = Objects(head.row_feed, [])
+    part = reader.slice(reader.read(line, json.dumps(each)) for line, each in enumerate(objects, 1))
+    with place.engine.transaction():
+        log = DeliveryLog(place.engine)
+        receipt = take_rows(place.engine, place.vault, place.store, log, head, [part])
+        log.write()
+    assert receipt.rows_quarantined == 0
+    clean_up(place.engine, PEOPLE)
+    clean_up(place.engine, head.row_feed)
+
+
+GONE = replace(OLD, gone=True)
+EVENTS: list[tuple[str, list[tuple[list[Row], bool]], int]] = [
+    ("the new row alone", [([NEW], False)], 2),
+    ("then the old one leaves", [([NEW], False), ([GONE], False)], 2),
+    ("first the old one leaves", [([GONE], False), ([NEW], False)], 2),
+    ("both in one slice", [([NEW, GONE], False)], 2),
+    ("both in one slice, the old one first", [([GONE, NEW], False)], 2),
+    ("the old row is withdrawn after", [([NEW], False), ([OLD], True)], 2),
+    ("the old row is withdrawn before", [([OLD], True), ([NEW], False)], 2),
+    ("the new row is withdrawn", [([NEW], False), ([NEW], True)], 1),
+    ("the new one leaves", [([NEW], False), ([replace(NEW, gone=True)], False)], 1),
+    ("back to the old one, who leaves", [([NEW], False), ([OLD], False), ([GONE], False)], 1),
+    ("back to the old one, whose row is withdrawn", [([NEW], False), ([OLD], False), ([OLD], True)], 1),
+]
+
+
+@pytest.mark.parametrize(("name", "slices", "count"), EVENTS, ids=[e[0] for e in EVENTS])
+def test_a_correction_by_events(
+    place: Place, name: str, slices: list[tuple[list[Row], bool]], count: int
+) -> None:
+    deliver(place, 0, [OLD, WIFE])
+    for minute, (rows, withdraws) in enumerate(slices):
+        event(place, minute, rows, withdraws=withdraws)
+    assert ids(place)[0] == ids(place)[5]
+    assert living(place) == count, name

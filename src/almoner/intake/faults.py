@@ -86,6 +86,10 @@ ADVICE: Mapping[str, Words] = {
         ),
         "zh": "此行文字用两种编码都能读出。请另存为带 BOM 的 UTF-8，或在约定中注明编码。",
     },
+    "trailer": {
+        "en": "The row is one of totals, but not the last one. Take it out.",
+        "zh": "该行是合计行，但不在末尾，请删除。",
+    },
     "merged_cell": {
         "en": "The row has a merged cell. Unmerge it, and fill in every row.",
         "zh": "该行含有合并单元格，请取消合并，并逐行填写。",

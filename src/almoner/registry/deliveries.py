@@ -182,6 +182,7 @@ def take_in(
     sealing.discard_orphans(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
+        head = replace(head, totals=reading.totals)
         if reading.unread:
             head = replace(head, unread=tuple(reading.unread), lists=False)
         missing: dict[str, None] = {}

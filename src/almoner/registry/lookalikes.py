@@ -26,7 +26,9 @@ from almoner.registry.vault import Vault
 
 NUMBER_LOG = "registry.number_change"
 LINKED, SUPERSEDED, APART, UNDONE = "linked", "superseded", "apart", "undone"
+RETURNED = "returned"  # the number before is in use again
 _ARRIVED, _PAIRS, _PARTED, _CHANGES = "number_arrived", "number_pairs", "number_parted", "number_changes"
+_REPLACED = f"SELECT before FROM {NUMBER_LOG} WHERE state = '{LINKED}'"
 _NEAR_DAYS = 3653  # ten years: a parent and a child of one name are further apart
 _NEAR_DIGITS = 2  # what a slip of the pen, or two digits exchanged, changes
 
@@ -37,12 +39,13 @@ class Corrections:
 
     `linked` numbers belong to a known person; those that are `apart` no longer do, for both were delivered.
     `superseded` persons are in the register under another number, most likely. `dropped` counts rows that
-    only say that an old number is gone.
+    only say that an old number is gone. `returned` are old numbers that are in use again.
     """
 
     linked: pa.Table
     apart: pa.Table
     superseded: pa.Table
+    returned: pa.Table
     dropped: int = 0
 
 
@@ -57,7 +60,14 @@ def settle(engine: Engine, vault: Vault, feed: Feed, received_at: dt.datetime) -
     if not engine.rows(f"SELECT 1 FROM {fact_table(feed)} LIMIT 1"):
         return None
     apart = _part(engine, feed)
-    dropped = _drop_replaced(engine, feed, f"SELECT before FROM {NUMBER_LOG} WHERE state = '{LINKED}'")
+    returned = engine.table(
+        f"""
+        SELECT DISTINCT number_index
+        FROM ({_number_of_line(feed)})
+        WHERE NOT gone AND number_index IN ({_REPLACED})
+        """
+    )
+    dropped = _drop_replaced(engine, feed, _REPLACED)
     _find(engine, vault, feed, received_at)
     linked = _pairs(engine, "exact AND is_new")
     superseded = _pairs(engine, "NOT (exact AND is_new) AND known")
@@ -68,9 +78,9 @@ def settle(engine: Engine, vault: Vault, feed: Feed, received_at: dt.datetime) -
             _give(engine, feed, "identified", "false")
             _give(engine, feed, "person_seen", "true")
     engine.drop(_ARRIVED, _PAIRS)
-    if not linked.num_rows and not superseded.num_rows and not apart.num_rows and not dropped:
+    if not dropped and not any(rows.num_rows for rows in (linked, apart, superseded, returned)):
         return None
-    return Corrections(linked, apart, superseded, dropped)
+    return Corrections(linked, apart, superseded, returned, dropped)
 
 
 def _column(feed: Feed, role: Role) -> str:
@@ -114,7 +124,7 @@ def _part(engine: Engine, feed: Feed) -> pa.Table:
         {"person_id": pa.array([], pa.int64()), "number_index": pa.array([], pa.binary())}
         | {"was": pa.array([], pa.int64())}
     )
-    if not engine.rows(f"SELECT 1 FROM {NUMBER_LOG} WHERE state = '{LINKED}' LIMIT 1"):
+    if not engine.rows(f"SELECT 1 FROM {NUMBER_LOG} WHERE state IN ('{LINKED}', '{RETURNED}') LIMIT 1"):
         return nobody
     engine.materialize(
         _PARTED,
@@ -127,7 +137,7 @@ def _part(engine: Engine, feed: Feed) -> pa.Table:
           FROM {NUMBER_LOG} AS n
           JOIN alive AS a ON a.person_id = n.person_id AND a.number_index = n.number_index
           JOIN alive AS b ON b.person_id = n.person_id AND b.number_index <> n.number_index
-          WHERE n.state = '{LINKED}'
+          WHERE n.state IN ('{LINKED}', '{RETURNED}')
         )
         SELECT
           number_index,
@@ -298,10 +308,32 @@ def write(engine: Engine, found: Corrections, received_at: dt.datetime, delivery
                 f"""
                 UPDATE {NUMBER_LOG}
                 SET state = '{APART}', changed_at = $at
-                WHERE state = '{LINKED}' AND number_index IN ({numbers})
+                WHERE state IN ('{LINKED}', '{RETURNED}') AND number_index IN ({numbers})
                 """,
                 {"at": received_at},
             )
+
+    if found.returned.num_rows:
+        with engine.register(_CHANGES, found.returned):
+            engine.execute(
+                f"""
+                UPDATE {NUMBER_LOG}
+                SET state = '{RETURNED}', changed_at = $at
+                WHERE state = '{LINKED}' AND before IN (SELECT number_index FROM {_CHANGES})
+                """,
+                {"at": received_at},
+            )
+
+
+def without_replaced(engine: Engine, feed: Feed, matched: str) -> str:
+    """The `matched` rows of a withdrawal but for those with corrected numbers: a table to read from.
+
+    Whoever takes back the row with the wrong number does not mean the person. `feed` is one of `keys_only`.
+    """
+    if not feed.membership or not engine.rows(f"{_REPLACED} LIMIT 1"):
+        return matched
+    lines = f"SELECT {LINE} FROM ({_number_of_line(feed)}) WHERE number_index IN ({_REPLACED})"
+    return f"(SELECT * FROM {matched} WHERE {LINE} NOT IN ({lines}))"
 
 
 def superseded_rows(engine: Engine, feed: Feed, found: Corrections) -> list[int]:

@@ -110,7 +110,8 @@ class Work:
 
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
-        written = facts.close(self.engine, self.feed, staged.matched, self.received_at)
+        matched = lookalikes.without_replaced(self.engine, self.feed, staged.matched)
+        written = facts.close(self.engine, self.feed, matched, self.received_at)
         return WritingOutcome(
             staged=staged,
             written=written,
