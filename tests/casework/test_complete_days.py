@@ -145,6 +145,7 @@ def test_today_tells_of_what_waits_and_says_nothing_when_nothing_does(
             "申报为 1,200 行",
         ),
         (doubt("unread"), "A part of the file was not read.", "未能读取"),
+        (doubt("trailer"), "The last row, which counts the others, is missing", "缺少末尾的合计行"),
         (doubt("a_later_rule"), "a_later_rule", "a_later_rule"),
     ],
 )

@@ -18,7 +18,7 @@ from almoner.intake.json_lines import Objects
 from almoner.registry import retrying
 from almoner.registry.deliveries import DeliveryLog, take_rows
 from almoner.registry.heads import DeliveryHead
-from feeds import FEEDS, SCHOOL, Place, number, write_csv, write_workbook
+from feeds import FEEDS, REGISTER, SCHOOL, Place, number, write_csv, write_workbook
 
 OPTIONAL = ("boarding", "code", "seen_at")
 VALUES: dict[str, list[Any]] = {
@@ -207,3 +207,25 @@ def test_names_and_phones_stay_that_a_file_leaves_out(place: Place) -> None:
         file = write_csv(place.folder / f"r{n}.csv", [names[i] for i in has], [cells])
         place.take(file, "register", f"2026-11-02T0{n}:00:00")
         assert place.store.opened(place.vault)[number(1)] == (f"Mei{n}", "555", "Lane 1")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_an_earlier_event_of_a_slice_said_of_a_person_stays(place: Place, seed: int) -> None:
+    """6 slices of 24 events about 4 persons; each has a phone, an address, both or neither."""
+    chance, said = random.Random(seed), dict[str, dict[str, str | None]]()
+    reader, events = Objects(REGISTER, []), []
+    for line in range(24):
+        who = number(chance.randrange(4))
+        more = {name: f"{name} {line}" for name in ("phone", "address") if chance.random() < 0.4}
+        said[who] = said.get(who, {"phone": None, "address": None}) | more
+        plain = {"name": "甲", "birth_date": "1950-01-01", "household_no": "H", "sex": "male"}
+        events.append({"resident_no": who, "updated_on": "2026-10-01"} | plain | more)
+    part = reader.slice(reader.read(line, json.dumps(each)) for line, each in enumerate(events, 1))
+    head = DeliveryHead(feed=REGISTER, name="events", sha256="1", received_at=START, ordered=True)
+    place.take(write_csv(place.folder / "none.csv", list(plain | events[0]), []), "register", "2026-10-02")
+    with place.engine.transaction():
+        log = DeliveryLog(place.engine)
+        take_rows(place.engine, place.vault, place.store, log, head, [part])
+        log.write()
+    found = place.store.opened(place.vault)
+    assert {who: dict(zip(("phone", "address"), found[who][1:], strict=True)) for who in said} == said

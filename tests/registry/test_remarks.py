@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from almoner.policy.model.feeds import Feed, Property, Role
+from almoner.registry import overview
 from feeds import AREAS, FEEDS, REGISTER, Place, number, write_csv
 
 RELATION = Property(name="relation", type="string", heads=("head",))
@@ -96,8 +97,9 @@ def test_a_collective_number_is_said(place: Place, people: int, said: bool) -> N
 
 
 TWICE = [
-    ([person(9, name="P0")], True),  # the same name and home under another number
-    ([person(9, name="P0"), person(1)], True),
+    ([person(9, name="P0"), person(0)], True),  # the same name and home under another number
+    ([person(9, name="P0"), person(0), person(1)], True),
+    ([person(9, name="P0")], False),  # the same person: see test_lookalikes.py
     ([person(9, name="P7")], False),
     ([person(9, home="B", name="P0")], False),
     ([person(0)], False),  # the same number
@@ -112,13 +114,60 @@ def test_somebody_who_may_be_in_twice_is_said(place: Place, rows: list[list[obje
 
 
 def test_two_of_one_name_in_the_first_delivery_are_two(place: Place) -> None:
-    assert remarks(place, [person(0, name="Wei"), person(1, name="Wei")]) == ""
+    people = [person(0, name="Wei", relation="head"), person(1, name="Wei")]
+    assert remarks(place, people) == ""
 
 
 def test_an_area_that_nobody_knows_is_said_once_the_areas_came(place: Place) -> None:
-    assert remarks(place, [person(0, area="9")]) == ""
+    assert remarks(place, [person(0, relation="head", area="9")]) == ""
     areas = write_csv(place.folder / "areas.csv", ["area_code", "area_name", "above"], [["1", "a", ""]])
     place.take(areas, "areas", "2026-02-01T08:00:00")
     found = remarks(place, [person(n, f"H{n}", area=str(n)) for n in range(1, 7)], 2)
     assert "5 areas are not in `areas`: 2, 3, 4, ..." in found
-    assert remarks(place, [person(1, "H1", area="1")], 3) == ""
+    assert remarks(place, [person(1, "H1", relation="head", area="1")], 3) == ""
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        ([("A", "head", ""), ("A", "other", "")], ""),
+        ([("A", "other", ""), ("A", "other", "")], "One household has no head"),
+        ([("A", "head", "left"), ("A", "other", "")], "One household has no head"),
+        ([("A", "other", ""), ("B", "other", "")], "2 households have no head"),
+        ([("A", "head", ""), ("B", "other", "")], "One household has no head"),
+        ([("A", "other", "left")], ""),
+    ],
+)
+def test_a_household_without_a_head_is_said(
+    place: Place, people: list[tuple[str, str, str]], said: str
+) -> None:
+    found = remarks(place, [person(n, home, relation=r, status=s) for n, (home, r, s) in enumerate(people)])
+    assert said in found if said else "no head" not in found
+
+
+@pytest.mark.parametrize(
+    ("homes", "said"),
+    [
+        (["A"], False),
+        (["A", "B"], True),
+        (["A", "B", "C"], True),
+    ],
+)
+def test_a_person_in_two_households_is_said(tmp_path: Path, homes: list[str], said: bool) -> None:
+    by_home = replace(PEOPLE, properties=tuple(_key(p) for p in PEOPLE.properties))
+    place = Place(tmp_path / "home", feeds=WITH_PEOPLE | {"register": by_home})
+    found = remarks(place, [*(person(0, home, relation="head") for home in homes), person(1, "Z")])
+    assert ("in two households" in found) is said
+    place.close()
+
+
+def _key(prop: Property) -> Property:
+    return replace(prop, key=True) if prop.role in (Role.RESIDENT_ID, Role.HOUSEHOLD) else prop
+
+
+def test_the_remarks_on_the_last_delivery_are_in_the_list_of_feeds(place: Place) -> None:
+    said = remarks(place, [person(0), person(1)])
+    assert {one.feed: " ".join(one.remarks) for one in overview.of_feeds(place.engine)} == {"register": said}
+    assert said
+    remarks(place, [person(0, relation="head"), person(1)], 1)
+    assert [one.remarks for one in overview.of_feeds(place.engine)] == [()]

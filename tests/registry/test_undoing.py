@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from almoner.errors import AlmonerError
+from almoner.policy.model.feeds import FullList
 from almoner.registry import completeness, dirty, releasing, trail, undoing, vouching
 from almoner.registry.deliveries import last_received
 from feeds import FEEDS, WAGES, Place, number, write_csv
@@ -136,3 +137,27 @@ def test_days_that_were_stated_by_mistake_are_withdrawn(place: Place, through: s
         releasing.withdraw(place.engine, "wages", dt.date(2026, 12, 31), **WHO)
     take(place, BEFORE, "2026-09", "2026-12-02", "2026-10-31")
     assert completeness.watermarks(place.engine) == {"wages": dt.date(2026, 10, 31)}
+
+
+@pytest.mark.parametrize("way", ["reverses", "whole list"])
+def test_an_undone_delivery_may_come_again(place: Place, way: str) -> None:
+    amount = replace(WAGES.properties[-1], negative="reverses")
+    feed = (
+        replace(WAGES, properties=(*WAGES.properties[:-1], amount), reversal_of=("month", "employer_code"))
+        if way == "reverses"
+        else replace(WAGES, full_list=FullList(by_period=True))
+    )
+    place.feeds = {**FEEDS, "wages": feed}
+    many = dict.fromkeys(range(40), 10.0)
+    take(place, many, "2026-09", "2026-10-05")
+    before = wages(place)
+    table = "registry.reversal" if way == "reverses" else "registry.withdrawal"
+    for day in ("2026-10-06", "2026-10-07"):
+        take(place, {1: -10.0} if way == "reverses" else {1: 10.0}, "2026-09", day)
+        assert place.engine.value(f"SELECT count(*) FROM {table}")
+        assert ("1 2026-09" in wages(place)) is (way != "reverses")
+        undoing.undo(
+            place.engine, feed, who="Lin", reason="wrong", at=dt.datetime.fromisoformat(f"{day}T09:00")
+        )
+        assert wages(place) == before
+        assert place.engine.value(f"SELECT count(*) FROM {table}") == 0

@@ -18,6 +18,7 @@ from stream.taking import AT, Stream
 
 WHO = number(1, dt.date(1984, 6, 1))
 ROW = {"resident_no": WHO, "month": "2026-09", "employer_code": "E1", "wage": 100}
+KEY = ("resident_no", "month", "employer_code")
 PERSON = {
     "resident_no": WHO,
     "name": "Mei Fictional",
@@ -146,3 +147,18 @@ def test_what_is_done_does_not_lie_about_for_ever(landing: Landing) -> None:
         os.utime(each, (0, time() - (days + 1) * 86_400))
         assert landing.forget_old() == 1
         assert not each.exists()
+
+
+@pytest.mark.parametrize("name", ["_action", "_操作"])
+@pytest.mark.parametrize("said", ["withdraw", "撤销"])
+def test_a_file_withdraws_a_row(landing: Landing, stream: Stream, name: str, said: str) -> None:
+    put(landing, "population_register", "population_register.jsonl", PERSON)
+    put(landing, "insured_wages", "insured_wages-2026-09.jsonl", ROW)
+    landing.take(AT)
+    landing.take(AT)
+    dirty.forget_all(stream.engine)
+    put(landing, "insured_wages", "insured_wages-2026-09b.jsonl", {k: ROW[k] for k in KEY} | {name: said})
+    landed = landing.take(AT + dt.timedelta(minutes=1))
+    assert landed is not None
+    assert stream.rows("insured_wages", "wage") == []
+    assert dirty.dirty_households(stream.engine, 10) == [1]

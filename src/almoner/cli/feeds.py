@@ -82,6 +82,8 @@ def _show(found: list[overview.FeedOverview], as_json: bool) -> None:
                 style="yellow",
                 markup=False,
             )
+        for sentence in one.remarks:
+            out.print(f"{one.feed}: {sentence}", markup=False)
         for step in one.trail:
             about = f"delivery {step.delivery_id}" if step.delivery_id else f"days after {step.through}"
             out.print(
@@ -103,6 +105,7 @@ def _json(one: overview.FeedOverview) -> dict[str, Any]:
         "delivery": one.delivery_id,
         "file": one.file,
         "received_at": one.received_at,
+        "remarks": one.remarks,
         "never_came": [{"since": hole.since, "through": hole.through} for hole in one.holes],
         "waiting": [
             {

@@ -33,6 +33,7 @@ def intake_json(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         "rows_duplicate": sum(r.rows_duplicate for r in fresh),
         "rows_quarantined": sum(r.rows_quarantined for r in fresh),
         "rows_withdrawn": sum(r.rows_withdrawn for r in fresh),
+        "withdrawals_without_row": sum(r.withdrawals_without_row for r in fresh),
         "withdrawals_waiting": sum(r.withdrawals_waiting for r in fresh),
         "rows_not_named": sum(r.not_named for r in fresh),
         "faults": dict(sum((Counter(r.rules) for r in fresh), Counter())),
@@ -76,6 +77,12 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
             )
         if receipt.rows_withdrawn and not receipt.already_taken_in:
             out.print(f"{receipt.file}: {receipt.rows_withdrawn:,} rows were taken back.", markup=False)
+        if receipt.withdrawals_without_row and not receipt.already_taken_in:
+            out.print(
+                f"{receipt.file}: {receipt.withdrawals_without_row:,} rows withdraw what does not stand."
+                " Nothing came of them; check their keys.",
+                markup=False,
+            )
         if receipt.withdrawals_waiting:
             out.print(
                 f"{receipt.file}: this list does not name {receipt.withdrawals_waiting:,} rows. They"
@@ -85,7 +92,8 @@ def show_intake(results: Sequence[DeliveryReceipt | Refusal], seconds: float) ->
         if receipt.not_named:
             out.print(
                 f"{receipt.file}: repeats rows of an earlier file, but not {receipt.not_named:,}. They"
-                " hold. If they should not, withdraw them by events (docs/realtime.md).",
+                " hold. If they should not, withdraw them: `_action` in a file, or events"
+                " (docs/deliveries.md).",
                 markup=False,
             )
         if receipt.unread:

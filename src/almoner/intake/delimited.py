@@ -15,6 +15,7 @@ from almoner.intake import headers, limits
 from almoner.intake.encodings import Encoding
 from almoner.intake.faults import Broken
 from almoner.intake.slices import Reading, Slice, rows_at_once, text_slice
+from almoner.intake.trailers import Recogniser
 from almoner.policy.model.feeds import Feed
 
 DELIMITERS = ",;\t"
@@ -104,7 +105,12 @@ def read(
     delimiter, found = _header(path, lines, feed)
     notes = [*lines.notes, *found.notes()]
     header = found.header
-    return Reading(path, _slices(lines, delimiter, header, advance), list(header.unknown), notes=notes)
+    return Reading(
+        path,
+        _slices(lines, delimiter, header, advance, Recogniser.of(feed, header)),
+        list(header.unknown),
+        notes=notes,
+    )
 
 
 @dataclass(frozen=True)
@@ -167,9 +173,13 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _slices(
-    lines: Lines, delimiter: str, header: headers.Header, advance: Callable[[int], None]
+    lines: Lines,
+    delimiter: str,
+    header: headers.Header,
+    advance: Callable[[int], None],
+    totals: Recogniser | None,
 ) -> Iterator[Slice]:
-    records = _records(lines, delimiter, header.width)
+    records = _records(lines, delimiter, header.width, totals)
     cells = _Cells([position for position, _ in header.columns])
     most = rows_at_once(len(header.columns))
     finished = False
@@ -219,7 +229,9 @@ def _fill(
     return True
 
 
-def _records(lines: Lines, delimiter: str, width: int) -> Iterator[tuple[int, list[str]] | Broken]:
+def _records(
+    lines: Lines, delimiter: str, width: int, totals: Recogniser | None
+) -> Iterator[tuple[int, list[str]] | Broken]:
     """Records in order, without blank lines."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
@@ -231,6 +243,12 @@ def _records(lines: Lines, delimiter: str, width: int) -> Iterator[tuple[int, li
         except csv.Error as error:
             row, rule = None, "too_long" if "field larger" in str(error) else "quoting"
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        if totals and row is not None and rule is None:
+            number, line = lines.record[0]
+            total = totals.broken(number, row, line.rstrip("\r\n"))
+            if total:
+                yield total
+                continue
         if row is not None and rule is None and len(row) == width:
             yield lines.record[0][0], row
         elif row is None or rule or any(cell.strip() for cell in row):

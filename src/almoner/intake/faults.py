@@ -86,6 +86,10 @@ ADVICE: Mapping[str, Words] = {
         ),
         "zh": "此行文字用两种编码都能读出。请另存为带 BOM 的 UTF-8，或在约定中注明编码。",
     },
+    "trailer": {
+        "en": "The row is one of totals, but not the last one. Take it out.",
+        "zh": "该行是合计行，但不在末尾，请删除。",
+    },
     "merged_cell": {
         "en": "The row has a merged cell. Unmerge it, and fill in every row.",
         "zh": "该行含有合并单元格，请取消合并，并逐行填写。",
@@ -156,10 +160,10 @@ ADVICE: Mapping[str, Words] = {
     },
     "reversal_without_original": {
         "en": (
-            "This row takes back an amount, but no row that it could take back has come. Deliver that row;"
-            " this one is then tried again."
+            "This row takes back an amount, but no row that it could take back has come. Deliver that row,"
+            " then retry this one from quarantine."
         ),
-        "zh": "此行为冲正，但未见其所冲正的原始记录。请报送原始记录，之后此行会自动重试。",
+        "zh": "此行为冲正，但未见其所冲正的原始记录。请报送原始记录，之后在隔离区重试此行。",
     },
     "reversal_exceeds": {
         "en": "This row takes back more than the rows that it could take back. Check both.",
@@ -168,6 +172,10 @@ ADVICE: Mapping[str, Words] = {
     "reversal_signs": {
         "en": "Some amounts are negative, others positive. A row that takes back has no positive ones.",
         "zh": "此行金额有正有负。冲正行的金额不得为正，请核对。",
+    },
+    "action": {
+        "en": "Write `withdraw` to take the row back, or `add`, or leave `_action` empty.",
+        "zh": "“_操作”请填写“撤销”或“新增”，或留空。",
     },
     "superseded": {
         "en": "A later delivery holds other values for this key. Dismiss this row.",

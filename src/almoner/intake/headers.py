@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from almoner.errors import DeliveryRefused
 from almoner.intake.faults import LONG_DIGITS
 from almoner.intake.limits import HEADER_ROWS, some
+from almoner.intake.row_actions import ACTION
 from almoner.policy.model.feeds import Feed, Property
 
 _LONGEST_NAME = 40
@@ -72,7 +73,7 @@ class Labels:
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self._known = lookup(feed)
-        self._additions = {p.name: _additions(p) for p in feed.properties}
+        self._additions = {p.name: _additions(p) for p in (*feed.properties, ACTION)}
         self.find: Callable[[str], Property | None] = lru_cache(MOST_LABELS)(self._find)
 
     def _find(self, cell: str) -> Property | None:
@@ -90,12 +91,15 @@ class Labels:
 
     def score(self, cells: Sequence[str]) -> int:
         """How many properties the cells name."""
-        return len({p.name for c in cells if len(c) < LONGEST_LABEL and (p := self.find(c)) is not None})
+        return len(self._found(cells))
 
     def is_complete(self, cells: Sequence[str]) -> bool:
         """Whether the cells name every property that a row needs."""
-        found = {p.name for c in cells if len(c) < LONGEST_LABEL and (p := self.find(c)) is not None}
-        return bool(found) and all(p.name in found for p in self.feed.properties if needed(p))
+        found = self._found(cells)
+        return bool(found) and not lacking(self.feed, found)
+
+    def _found(self, cells: Sequence[str]) -> set[str]:
+        return {p.name for c in cells if len(c) < LONGEST_LABEL and (p := self.find(c)) is not None}
 
 
 MOST_LABELS = 40_000  # spellings that are remembered
@@ -105,7 +109,7 @@ LONGEST_LABEL = 400  # characters
 def lookup(feed: Feed) -> dict[str, Property]:
     """Properties by name, and by their label in every language, as `folded_label` writes them."""
     found: dict[str, Property] = {}
-    for prop in feed.properties:
+    for prop in (ACTION, *feed.properties):
         for text in prop.label.values():
             found[folded_label(text)] = prop
             if _split(folded_label(text))[1] is not None:  # a label may have brackets of its own
@@ -159,13 +163,22 @@ def match(feed: Feed, cells: Sequence[str], labels: Labels | None = None) -> Hea
 
 def refuse_missing(feed: Feed, present: set[str], width: int, hint: str = "") -> None:
     """Refuse a file that lacks columns. `hint` is a sentence that helps to find the reason."""
-    missing = [p.name for p in feed.properties if needed(p) and p.name not in present]
+    missing = lacking(feed, present)
     if missing:
         raise DeliveryRefused(
             f"The file lacks the columns {some(missing)} that the contract of {feed.id} requires "
             f"({len(present)} of its {width} columns are known).{hint} Add them to the header, by name or by"
             " label."
         )
+
+
+def lacking(feed: Feed, present: Collection[str]) -> list[str]:
+    """The columns that a file must have and that are not `present`.
+
+    One that says what is to be done with its rows needs only the key: its rows may all withdraw.
+    """
+    keyed = ACTION.name in present and bool(feed.key)
+    return [p.name for p in feed.properties if (p.key if keyed else needed(p)) and p.name not in present]
 
 
 def needed(prop: Property) -> bool:

@@ -13,6 +13,7 @@ from almoner.intake import absent, headers, limits
 from almoner.intake.delimited import Lines
 from almoner.intake.encodings import Encoding
 from almoner.intake.faults import Broken, masked
+from almoner.intake.row_actions import ACTION
 from almoner.intake.slices import TEXT_ROWS, Reading, Slice, text_slice
 from almoner.policy.model.feeds import Feed, Property
 
@@ -69,14 +70,15 @@ class Objects:
             else:
                 numbers.append(each[0])
                 rows.append(each[1])
-        columns = [[row.get(name) for row in rows] for name in self._names]
+        names = [*self._names, *([ACTION.name] if any(ACTION.name in row for row in rows) else [])]
+        columns = [[row.get(name) for row in rows] for name in names]
         if not self._kept:
-            return text_slice(self._names, numbers, columns, broken)
+            return text_slice(names, numbers, columns, broken)
         left_out: list[str | None] = [self._left_out(row) for row in rows]
-        return text_slice([*self._names, absent.ABSENT], numbers, [*columns, left_out], broken)
+        return text_slice([*names, absent.ABSENT], numbers, [*columns, left_out], broken)
 
     def _left_out(self, row: _Cells) -> str:
-        if len(row) == len(self._names):  # most
+        if len(row) == len(self._names) and ACTION.name not in row:  # most
             return ""
         return absent.text(name for name in self._kept if name not in row)
 
@@ -177,4 +179,5 @@ def _refuse_foreign(path: Path, feed: Feed, first: Slice) -> None:
             " list around them."
         )
     filled = {n for n in first.table.column_names if first.table[n].null_count < first.table.num_rows}
-    headers.refuse_missing(feed, filled & {p.name for p in feed.properties}, len(filled))
+    known = {ACTION.name, *(p.name for p in feed.properties)}
+    headers.refuse_missing(feed, filled & known, len(filled))

@@ -15,11 +15,14 @@ from typing import IO
 
 from almoner.errors import AlmonerError, DeliveryRefused
 from almoner.intake import delimited, encodings, json_lines, reader_process, source
-from almoner.intake.slices import Reading, Slice
+from almoner.intake.sheets import SHEET_LINES
+from almoner.intake.slices import Reading, Slice, Totals
+from almoner.intake.trailers import taken_off
 from almoner.policy.model.feeds import Feed
 
 Advance = Callable[[int], None]
 _TEXT_READERS = {"csv": delimited.read, "jsonl": json_lines.read}
+_TABLES = ("csv", "xlsx")  # kinds that can have a row which is no record
 _KNOWN = (AlmonerError, gzip.BadGzipFile, EOFError, zlib.error)  # `source.opened` refuses a damaged archive
 _log = logging.getLogger(__name__)
 
@@ -33,12 +36,20 @@ def open_delivery(path: Path, feed: Feed, advance: Advance = lambda _: None) -> 
     kind = source.kind(path)
     if kind not in _TEXT_READERS:
         with reader_process.read_apart(path, kind, feed, advance) as reading:
-            yield reading
+            yield _without_totals(reading, kind, feed)
         return
     with source.opened(path) as stream, ExitStack() as closing:
         reading = _text(path, source.bounded(path, stream), kind, feed, advance, closing)
         reading.slices = _guarded(path, reading.slices)
-        yield reading
+        yield _without_totals(reading, kind, feed)
+
+
+def _without_totals(reading: Reading, kind: str, feed: Feed) -> Reading:
+    """The reading without its last row where that is one of totals."""
+    if feed.trailer and kind in _TABLES:
+        reading.totals = Totals()
+        reading.slices = taken_off(reading.totals, reading.slices, SHEET_LINES if kind == "xlsx" else None)
+    return reading
 
 
 def _text(

@@ -17,6 +17,7 @@ from almoner.errors import DeliveryRefused
 from almoner.intake import headers, limits, workbooks
 from almoner.intake.faults import Broken, masked
 from almoner.intake.slices import Reading, Slice, rows_at_once, text_slice
+from almoner.intake.trailers import Recogniser
 from almoner.policy.model.feeds import Feed, Property
 
 EXACT_BELOW = 10**15  # a spreadsheet keeps 15 digits of a number
@@ -33,6 +34,7 @@ class _Sheet:
     rows: _Rows
     merged: workbooks.MergedRows
     first_line: int
+    totals: Recogniser | None
 
 
 def read(path: Path, stream: IO[bytes], feed: Feed, advance: Callable[[int], None]) -> Reading:
@@ -91,7 +93,13 @@ def _opened(sheet: Any, stream: IO[bytes], feed: Feed, place: int, reading: Read
     ranges = workbooks.merged(stream, sheet._worksheet_path)
     merged = workbooks.MergedRows(ranges, [position for position, _ in found.header.columns])
     below = itertools.chain(first[found.place + 1 :], rows)
-    return _Sheet(found.header, below, merged, (place + 1) * SHEET_LINES if place else 0)
+    return _Sheet(
+        found.header,
+        below,
+        merged,
+        (place + 1) * SHEET_LINES if place else 0,
+        Recogniser.of(feed, found.header),
+    )
 
 
 def _note_sheets(book: Any, sheets: list[_Sheet], reading: Reading) -> None:
@@ -146,6 +154,10 @@ def _take(
     if not any(_filled(c) for c in cells):
         return 0
     line, size = sheet.first_line + number, 0
+    total = sheet.totals.broken(line, [_text(c.value) for c in cells], _raw(cells)) if sheet.totals else None
+    if total:
+        broken.append(total)
+        return len(total.raw)
     rule = "merged_cell" if sheet.merged.touch(number) else None
     fault = Broken(line, rule, _raw(cells)) if rule else _fault(line, cells, sheet.header)
     if fault:

@@ -29,12 +29,25 @@ class Slice:
 
 
 @dataclass
+class Totals:
+    """What rows of totals below the tables of a file say, once all its slices are read.
+
+    `at_end`: the last table ends with one. `rows` is the number of rows that they state together; None where
+    one of them has no number.
+    """
+
+    at_end: bool = False
+    rows: int | None = 0
+
+
+@dataclass
 class Reading:
     """An opened delivery.
 
     `unknown_columns` are in the file but not in the contract, and are not read. `unread` names parts of the
     file that were not read, such as a sheet without a header: then the delivery may not count as complete.
-    `notes` are sentences about how the file was understood. All are known before the first slice.
+    `notes` are sentences about how the file was understood. All are known before the first slice. `totals` is
+    known after the last one, where the contract describes a last row that is no record.
     """
 
     file: Path
@@ -42,6 +55,7 @@ class Reading:
     unknown_columns: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    totals: Totals | None = field(default=None, init=False)
 
 
 def rows_at_once(width: int) -> int:

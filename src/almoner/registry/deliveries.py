@@ -6,7 +6,7 @@ A file and a slice of a stream take the same way.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.errors import DeliveryRefused
-from almoner.intake import absent
 from almoner.intake.readers import open_delivery
 from almoner.intake.slices import Slice
 from almoner.intake.source import fingerprint
@@ -29,6 +28,7 @@ from almoner.registry.quarantine import Sink
 from almoner.registry.remarks import remarks
 from almoner.registry.staging import StagedDelivery, Staging
 from almoner.registry.vault import IdentityStore, Vault
+from almoner.registry.withdrawing import MarkedRows, Withdrawing, noting_left_out
 from almoner.registry.writing import Work, WritingOutcome, clean_up
 
 
@@ -71,6 +71,7 @@ class DeliveryReceipt:
     rows_withdrawn: int = 0  # facts that it took back; not among the rows read
     rules: Mapping[str, int] = field(default_factory=dict)  # faults by rule
     unknown_columns: tuple[str, ...] = ()  # in the file but not in the contract; not read
+    withdrawals_without_row: int = 0  # rows that withdraw what does not stand; nothing came of them
     withdrawals_waiting: int = 0  # facts that a whole list does not name and a person has to look at first
     not_named: int = 0  # rows of deliveries that it repeats, which it does not name; they hold
     unread: tuple[str, ...] = ()  # parts of the file, such as sheets; then it vouches for nothing
@@ -85,6 +86,7 @@ class DeliveryReceipt:
 Noted = Callable[
     [WritingOutcome | None, DeliveryReceipt], None
 ]  # called in the transaction; None: it brought a watermark only
+NO_LIST = "Rows withdraw others, so the file was not taken for a whole list."
 RETRIED = "quarantine"  # in place of a file's name, for rows that went in after a retry
 _STORED = tuple(list(DeliveryReceipt.__dataclass_fields__)[:14])
 _COUNTS = _STORED[6:]
@@ -180,10 +182,11 @@ def take_in(
     sealing.discard_orphans(engine, store)
     with engine.transaction(), open_delivery(delivery.file, feed, advance or (lambda _: None)) as reading:
         log = DeliveryLog(engine)
+        head = replace(head, totals=reading.totals)
         if reading.unread:
             head = replace(head, unread=tuple(reading.unread), lists=False)
         missing: dict[str, None] = {}
-        slices = _seen(reading.slices, feed, missing)
+        slices = noting_left_out(reading.slices, feed, missing)
         receipt = take_rows(engine, vault, store, log, head, slices, note)
         log.write()
         odd = remarks(engine, pack_feeds, feed, receipt.delivery_id)
@@ -193,15 +196,8 @@ def take_in(
             unknown_columns=tuple(reading.unknown_columns),
             columns_left_out=tuple(missing),
             unread=tuple(reading.unread),
-            notes=(*reading.notes, *odd),
+            notes=(*reading.notes, *odd, *receipt.notes),
         )
-
-
-def _seen(slices: Iterable[Slice], feed: Feed, missing: dict[str, None]) -> Iterator[Slice]:
-    """The slices; the names of kept columns that they do not have go to `missing`."""
-    for part in slices:
-        missing.update(dict.fromkeys(absent.left_out(feed, part.table.column_names)))
-        yield part
 
 
 def take_rows(
@@ -229,18 +225,6 @@ def take_rows(
         received_at=head.received_at,
     )
     naming = full_lists.Naming(feed, sink)
-    if staged:
-        sink.add(staged.bad)
-    else:
-        staged = Staging(
-            engine=engine,
-            vault=vault,
-            feed=feed,
-            received_at=head.received_at,
-            refused=naming if head.lists else sink,
-            ordered=head.ordered,
-            expected=head.expected,
-        ).run(slices)
     work = Work(
         engine=engine,
         vault=vault,
@@ -249,14 +233,31 @@ def take_rows(
         received_at=head.received_at,
         delivery_id=delivery_id,
     )
-    outcome = work.withdraw(staged) if head.withdraws else work.write(staged)
-    if head.lists:
+    refused = MarkedRows(sink) if head.withdraws else naming if head.lists else sink
+    withdrawing = Withdrawing(work=work, refused=refused, marked=MarkedRows(sink))
+    if staged:
+        refused.add(staged.bad)
+    else:
+        staged = Staging(
+            engine=engine,
+            vault=vault,
+            feed=feed,
+            received_at=head.received_at,
+            refused=refused,
+            ordered=head.ordered,
+            expected=head.expected,
+            withdraws=head.withdraws,
+            contradicted=withdrawing.settle,
+        ).run(withdrawing.others(slices))
+    outcome = work.withdraw(staged) if head.withdraws else withdrawing.added_to(work.write(staged))
+    if head.lists and not withdrawing.rows:
         outcome = full_lists.take_back(work, head, outcome, naming)
     sink.flush()
     receipt = DeliveryReceipt(
-        **_head(engine, delivery_id, head, staged.matched, staged.read, sink.rows),
+        **_head(engine, delivery_id, head, staged.matched, outcome.staged.read, sink.rows),
         **_counts(outcome, sink),
         new_persons=outcome.new_persons,
+        notes=(NO_LIST,) if head.lists and withdrawing.rows else (),
     )
     log.enter(receipt)
     if note:
@@ -310,6 +311,7 @@ def _counts(outcome: WritingOutcome, sink: Sink) -> dict[str, Any]:
         "rows_withdrawn": outcome.withdrawn,
         "withdrawals_waiting": outcome.waiting,
         "not_named": outcome.not_named,
+        "withdrawals_without_row": outcome.withdrawals_without_row,
         "rules": dict(sink.rules),
     }
 

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-Rule = Literal["held_back", "volume", "row_count", "unread"]
+Rule = Literal["held_back", "volume", "row_count", "unread", "trailer"]
 
 
 @dataclass(frozen=True)
@@ -36,3 +36,5 @@ class Doubt:
                 return f"{self.found:,} rows came, where {self.expected:,} were stated"
             case "unread":
                 return "a part of the file was not read"
+            case "trailer":
+                return "the last row, which counts the others, is missing or has no number"

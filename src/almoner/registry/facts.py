@@ -23,6 +23,7 @@ from almoner.registry.schema import NUMBER, fact_columns, fact_table
 FEW = 5_000  # rows; more are compared only if any fact can have one of their keys
 
 
+CONTRADICTED = "contradicted"  # keys that a delivery both withdraws and delivers
 KEPT = (
     "staged",
     "identified",
@@ -30,6 +31,7 @@ KEPT = (
     "matched",
     "closed",
     "negative",
+    CONTRADICTED,
 )  # tables of a delivery (`name_of`)
 
 
@@ -254,6 +256,7 @@ def keys_only(feed: Feed) -> Feed:
 
 def merge_left_out(engine: Engine, feed: Feed) -> None:
     """Let the last of several ordered rows with one key have what it left out from the rows before it."""
+    _merge_identities(engine, feed)
     optional = {p.fact_column: p.name for p in absent.kept(feed) if p.fact_column}
     if not optional:
         return
@@ -272,6 +275,30 @@ def merge_left_out(engine: Engine, feed: Feed) -> None:
         f"""
         SELECT {LINE}, {_list(others)}, {", ".join(taken)}, ',' || {" || ".join(missing)} AS {ABSENT}
         FROM (SELECT {LINE}, {_list(others)}, {", ".join(values)} FROM {quote(identified)})
+        """,
+    )
+
+
+def _merge_identities(engine: Engine, feed: Feed) -> None:
+    """As `merge_left_out`, for names, phones and addresses, which only the stage has."""
+    names = [p.name for p in absent.kept(feed) if p.role in VAULT_ROLES]
+    if not names:
+        return
+    said = f"OVER (PARTITION BY {_list(_key(feed), 'i')} ORDER BY s.{LINE} ROWS UNBOUNDED PRECEDING)"
+    given = [f"CASE WHEN NOT {absent.is_absent(name, 's')} THEN row(s.{quote(name)}) END" for name in names]
+    values = ", ".join(
+        f"last_value({value} IGNORE NULLS) {said} AS {quote(name)}"
+        for name, value in zip(names, given, strict=True)
+    )
+    taken = ", ".join(f"coalesce(s.{quote(n)}, v.{quote(n)}[1]) AS {quote(n)}" for n in names)
+    staged, identified = quote(stage_of(feed)), quote(name_of("identified", feed))
+    kept = f"SELECT s.{LINE}, {values} FROM {staged} s JOIN {identified} i USING ({LINE})"
+    engine.materialize(
+        stage_of(feed),
+        f"""
+        SELECT s.* REPLACE ({taken})
+        FROM {staged} s
+        LEFT JOIN ({kept}) v USING ({LINE})
         """,
     )
 

@@ -20,7 +20,7 @@ from almoner.intake.faults import BadRow
 from almoner.intake.slices import text_slice
 from almoner.intake.validate import name_of
 from almoner.policy.model.feeds import Feed, FullList
-from almoner.registry import closing, periods, withdrawals
+from almoner.registry import closing, periods, wholeness, withdrawals
 from almoner.registry.facts import keys_only
 from almoner.registry.heads import DeliveryHead
 from almoner.registry.schema import fact_columns, fact_table
@@ -86,7 +86,8 @@ def take_back(work: Work, head: DeliveryHead, outcome: WritingOutcome, naming: N
     scopes = _find_gone(engine, feed, terms, head)
     withdrawals.forget(engine, feed, [s.scope for s in scopes])
     gone = [s for s in scopes if s.gone]
-    fitting = [s for s in gone if not unreadable and s.fits(terms)]
+    doubtful = unreadable or wholeness.is_miscounted(head, outcome.staged.read)
+    fitting = [s for s in gone if not doubtful and s.fits(terms)]
     waiting = [s for s in gone if s not in fitting]
     table = quote(name_of(GONE, feed))
     if waiting:

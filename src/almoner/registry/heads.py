@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from almoner.intake.slices import Totals
 from almoner.policy.model.feeds import Feed
 from almoner.registry.facts import keys_only
 
@@ -35,6 +36,7 @@ class DeliveryHead:
     complete_through: dt.date | None = None
     complete_since: dt.date | None = None
     rows_stated: int | None = None  # how many rows there should be, as a manifest or a marker says
+    totals: Totals | None = None  # what the file's last row says, known once its rows are read
     unread: tuple[str, ...] = ()  # parts of the file that were not read: then it vouches for nothing
     moves_watermark: bool = True  # by its rows, where `complete_through` is None
     ordered: bool = False

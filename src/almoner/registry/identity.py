@@ -290,7 +290,7 @@ def insert_new(engine: Engine, feed: Feed) -> int:
     prop = feed.with_role(Role.RESIDENT_ID)
     engine.execute(
         f"""
-        INSERT INTO registry.person
+        INSERT INTO registry.person (person_id, number_index, checked_as, identity_hash)
         SELECT person_id, number_index, $checked_as, NULL::BLOB
         FROM {_table("person_kept", feed)}
         ORDER BY person_id

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from almoner.engines.base import Engine
-from almoner.registry import completeness, trail, vouching
+from almoner.registry import completeness, remarks, trail, vouching
 from almoner.registry.completeness import CompleteDays
 from almoner.registry.trail import TrailStep
 from almoner.registry.vouching import WaitingClaim
@@ -29,11 +29,13 @@ class FeedOverview:
     holes: tuple[CompleteDays, ...] = ()
     waiting: tuple[WaitingClaim, ...] = ()
     trail: tuple[TrailStep, ...] = ()
+    remarks: tuple[str, ...] = ()  # on people in its last delivery
 
 
 def of_feeds(engine: Engine) -> list[FeedOverview]:
     """All feeds that ever had a delivery, in order, with their parts."""
     runs, waits, steps = completeness.runs(engine), vouching.waiting(engine), trail.steps(engine)
+    odd = remarks.of_feeds(engine)
     reached = {(feed, part): found for feed, part, *found in engine.rows(_REACHED)}
     names = [feed for (feed,) in engine.rows("SELECT DISTINCT feed FROM registry.delivery ORDER BY feed")]
     found: list[FeedOverview] = []
@@ -55,6 +57,7 @@ def of_feeds(engine: Engine) -> list[FeedOverview]:
                     holes=completeness.holes(days),
                     waiting=tuple(c for c in waits if (c.feed, c.part) == (feed, part)),
                     trail=tuple(step for step in steps if step.feed == feed),
+                    remarks=odd.get(feed, ()),
                 )
             )
     return found

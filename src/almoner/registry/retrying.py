@@ -15,6 +15,7 @@ import pyarrow as pa
 from almoner.engines.base import Engine
 from almoner.intake import absent
 from almoner.intake.faults import BadRow
+from almoner.intake.row_actions import ACTION
 from almoner.intake.slices import TEXT_ROWS, Slice, text_slice
 from almoner.intake.validate import AS_IT_WAS
 from almoner.policy.model.feeds import Feed
@@ -23,6 +24,7 @@ from almoner.registry.deliveries import DeliveryLog, DeliveryReceipt, Noted
 from almoner.registry.quarantine import SEALED_FIELD, insert_faults
 from almoner.registry.staging import Staging
 from almoner.registry.vault import IdentityStore, Vault
+from almoner.registry.withdrawing import MarkedRows, Withdrawing
 from almoner.registry.writing import Work, clean_up
 
 
@@ -96,12 +98,20 @@ def _write(
 ) -> DeliveryReceipt:
     log, again = DeliveryLog(engine), _Again()
     delivery_id = log.number()
-    staged = Staging(
-        engine=engine, vault=vault, feed=feed, received_at=received_at, refused=again, from_quarantine=True
-    ).run(_slices(feed, rows))
-    outcome = Work(
+    work = Work(
         engine=engine, vault=vault, store=store, feed=feed, received_at=received_at, delivery_id=delivery_id
-    ).write(staged)
+    )
+    withdrawing = Withdrawing(work=work, refused=again, marked=MarkedRows(again), from_quarantine=True)
+    staged = Staging(
+        engine=engine,
+        vault=vault,
+        feed=feed,
+        received_at=received_at,
+        refused=again,
+        from_quarantine=True,
+        contradicted=withdrawing.settle,
+    ).run(withdrawing.others(_slices(feed, rows)))
+    outcome = withdrawing.added_to(work.write(staged))
     passed = [id_ for id_ in rows if id_ not in again.rows]
     if not passed:
         raise _NothingPassed
@@ -119,12 +129,14 @@ def _write(
         file=deliveries.RETRIED,
         received_at=received_at,
         complete_through=None,
-        rows_read=staged.read,
+        rows_read=outcome.staged.read,
         rows_new=written.new,
         rows_corrected=written.corrected,
         rows_unchanged=written.unchanged,
-        rows_duplicate=staged.duplicates,
+        rows_duplicate=outcome.staged.duplicates,
         rows_quarantined=len(again.rows),
+        rows_withdrawn=outcome.withdrawn,
+        withdrawals_without_row=outcome.withdrawals_without_row,
         faults=rules.total(),
         rules=dict(rules),
         new_persons=outcome.new_persons,
@@ -168,11 +180,11 @@ def _slices(feed: Feed, rows: dict[int, dict[str, Any]]) -> Iterator[Slice]:
     kept = [p.name for p in absent.kept(feed)]
     for start in range(0, len(ids), TEXT_ROWS):
         part = ids[start : start + TEXT_ROWS]
-        columns = [[rows[id_].get(name) for id_ in part] for name in names]
+        columns = [[rows[id_].get(name) for id_ in part] for name in [*names, ACTION.name]]
         left_out: list[str | None] = [
             absent.text(name for name in kept if name not in rows[id_]) for id_ in part
         ]
-        yield text_slice([*names, absent.ABSENT], part, [*columns, left_out], [])
+        yield text_slice([*names, ACTION.name, absent.ABSENT], part, [*columns, left_out], [])
 
 
 def _mark(engine: Engine, passed: list[int], delivery_id: int, at: dt.datetime) -> None:

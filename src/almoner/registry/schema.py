@@ -12,7 +12,13 @@ from almoner.registry import code_lengths, completeness
 NUMBER = "DECIMAL(18, 4)"  # exact, so that a sum is the same in every order and a replay bit for bit
 CLOCKS = {"known_from": "TIMESTAMP", "known_to": "TIMESTAMP", "delivery_id": "INTEGER"}
 _TABLES = {
-    "person": "person_id BIGINT, number_index BLOB, checked_as VARCHAR, identity_hash BLOB",
+    "person": (  # a person whose number was corrected has several rows
+        "person_id BIGINT, number_index BLOB, checked_as VARCHAR, identity_hash BLOB, name_hash BLOB"
+    ),
+    "number_change": (  # whom a corrected number was given, and which number they had before
+        "delivery_id INTEGER, person_id BIGINT, number_index BLOB, before BLOB, state VARCHAR, "
+        "changed_at TIMESTAMP"
+    ),
     "household": "household_id BIGINT, key_index BLOB",  # without a key: it has no number any more
     "household_change": "delivery_id INTEGER, key_index BLOB, before BIGINT, after BIGINT",
     "collective": "household_id BIGINT, delivery_id INTEGER",  # people under its number are no family
@@ -30,6 +36,7 @@ _TABLES = {
         "feed VARCHAR, delivery_id INTEGER, reversal VARCHAR, amounts VARCHAR, original VARCHAR, "
         "before VARCHAR, after VARCHAR, known_from TIMESTAMP"
     ),
+    "remark": "delivery_id INTEGER, feed VARCHAR, sentence VARCHAR",  # what is odd about people in it
     "quarantine": (
         "quarantine_id BIGINT, delivery_id INTEGER, feed VARCHAR, file VARCHAR, line BIGINT, "
         "row_sealed BLOB, "

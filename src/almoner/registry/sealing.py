@@ -15,6 +15,8 @@ PERSONS_AT_ONCE = 200_000  # a transaction of the vault; the console waits that 
 KEPT = "to_seal"
 _ROLES = (Role.NAME, Role.PHONE, Role.ADDRESS)
 _IDENTITY_PREFIX = "identity\x1f"
+_NAME_PREFIX = "name\x1f"
+_SEVERAL = "SELECT person_id FROM registry.number_change WHERE state <> 'superseded' GROUP BY person_id"
 
 
 def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None:
@@ -27,7 +29,7 @@ def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None
     if feed.membership:
         engine.execute(f"""
             UPDATE registry.person
-            SET identity_hash = s.identity_hash
+            SET identity_hash = s.identity_hash, name_hash = coalesce(s.name_hash, person.name_hash)
             FROM {KEPT} s
             WHERE s.person_id = person.person_id
             """)
@@ -49,7 +51,10 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
         else "r.identity_hash IS NULL AND NOT i.blank"
     )
     has_names = holds_names(feed)
-    wanted = f"(is_new OR (i.person_id IS NOT NULL AND {is_new_to_vault}))" if has_names else "true"
+    renumbered = "several.person_id IS NOT NULL OR " if feed.membership else ""
+    wanted = (
+        f"(is_new OR {renumbered}(i.person_id IS NOT NULL AND {is_new_to_vault}))" if has_names else "true"
+    )
     return engine.materialize(
         KEPT,
         f"""
@@ -64,15 +69,27 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
         SELECT
           person_id,
           s.number_index,
-          CASE WHEN is_new THEN canonical END AS number,
+          CASE WHEN is_new OR several.person_id IS NOT NULL THEN canonical END AS number,
           i.name,
           i.phone,
           i.address,
-          i.identity_hash
+          i.identity_hash,
+          i.name_hash
         FROM seen s
-        JOIN registry.person r USING (person_id)
+        JOIN (
+          SELECT person_id, any_value(identity_hash) AS identity_hash FROM registry.person GROUP BY person_id
+        ) r USING (person_id)
+        LEFT JOIN ({_SEVERAL}) several USING (person_id)
         LEFT JOIN identity i USING (person_id)
         WHERE {wanted}
+        UNION ALL
+        SELECT DISTINCT ON (n.person_id) n.person_id, n.before, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM registry.number_change n
+        JOIN seen s USING (number_index)
+        WHERE n.state IN ('apart', 'undone')
+          AND s.is_new
+          AND s.person_id <> n.person_id
+          AND n.person_id NOT IN (SELECT person_id FROM seen)
         """,
         pads(vault) if has_names else None,
     )
@@ -87,25 +104,41 @@ def _identities(feed: Feed) -> str:
               NULL::VARCHAR AS phone,
               NULL::VARCHAR AS address,
               NULL::BLOB AS identity_hash,
+              NULL::BLOB AS name_hash,
               true AS blank
             LIMIT 0
             """
     fields = [_field(feed, role) for role in _ROLES]
-    text = (
-        f"'{_IDENTITY_PREFIX}' || concat_ws(chr(31), {', '.join(f'coalesce({f}, chr(30))' for f in fields)})"
-    )
     shown = ", ".join(f"{f} AS {role.value}" for f, role in zip(fields, _ROLES, strict=True))
     return f"""
         SELECT
           person_id,
           {shown},
-          {hmac_sql(text)} AS identity_hash,
+          {identity_hash_sql(feed)} AS identity_hash,
+          {name_hash_sql(feed) if feed.membership else "NULL::BLOB"} AS name_hash,
           coalesce({", ".join(fields)}) IS NULL AS blank
         FROM {quote(stage_of(feed))} s
         JOIN (
           SELECT person_id, max({LINE}) AS {LINE} FROM {quote(name_of("identified", feed))} GROUP BY person_id
         ) USING ({LINE})
         """
+
+
+def identity_hash_sql(feed: Feed) -> str:
+    """SQL of the blind index of name, telephone and address of staged rows `s`; needs `pads`."""
+    fields = ", ".join(f"coalesce({_field(feed, role)}, chr(30))" for role in _ROLES)
+    return hmac_sql(f"'{_IDENTITY_PREFIX}' || concat_ws(chr(31), {fields})")
+
+
+def name_hash_sql(feed: Feed) -> str:
+    """SQL of the blind index of the name of staged rows `s`, however it is spaced; NULL without one."""
+    name = f"lower(regexp_replace({_field(feed, Role.NAME)}, '\\s', '', 'g'))"
+    return hmac_sql(f"'{_NAME_PREFIX}' || {name}")
+
+
+def contact_known(feed: Feed) -> str:
+    """SQL for whether staged rows `s` have a telephone or an address."""
+    return f"coalesce({_field(feed, Role.PHONE)}, {_field(feed, Role.ADDRESS)}) IS NOT NULL"
 
 
 def holds_names(feed: Feed) -> bool:

@@ -6,7 +6,7 @@ They are validated, identified, freed of duplicates, and compared with what is k
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,11 +16,12 @@ from almoner.intake.faults import BadRow, masked
 from almoner.intake.slices import LINE, Slice
 from almoner.intake.validate import add_absent, empty_stage, name_of, raw_row, stage, stage_of
 from almoner.policy.model.feeds import Feed, Role
-from almoner.registry import code_lengths, continuity, facts, identity, reversing, zeros
+from almoner.registry import code_lengths, continuity, facts, identity, lookalikes, reversing, zeros
 from almoner.registry.code_lengths import Lengths
 from almoner.registry.continuity import Homes
 from almoner.registry.holders import Holders
 from almoner.registry.identity import Numbers
+from almoner.registry.lookalikes import Corrections
 from almoner.registry.reversing import Reversed
 from almoner.registry.vault import Vault
 
@@ -38,7 +39,8 @@ class StagedDelivery:
     `read` counts its rows and `duplicates` those that were dropped; `anybody` says whether somebody may be
     new. `rows` is the span of the good ones. `matched` is the table of these with what is known of them,
     until `clean_up`. `bad` are refused rows that were not handed on yet. `reversed` is what reversals do,
-    `homes` are households whose people came under other numbers, `lengths` those of codes, by column.
+    `homes` are households whose people came under other numbers, `corrections` numbers of people,
+    `lengths` those of codes, by column.
     """
 
     read: int
@@ -48,6 +50,7 @@ class StagedDelivery:
     matched: str
     bad: tuple[BadRow, ...] = ()
     homes: Homes | None = None
+    corrections: Corrections | None = None
     reversed: Reversed = field(default_factory=Reversed)
     lengths: Mapping[str, Lengths] = field(default_factory=dict)
 
@@ -59,6 +62,8 @@ class Staging:
     `from_quarantine`: rows are retried, and do not replace what came later. `ordered`: rows came one after
     the other, so the last of several rows with one key is kept. `expected`: the persons of its numbers were
     looked up before (`identity.expect`). `holders` may be given while nothing is written in the transaction.
+    `withdraws`: the rows withdraw facts. `contradicted` is called once the rows are identified, and gives a
+    SELECT of the `_line` and rule of those that other rows of the delivery contradict; empty for none.
     """
 
     engine: Engine
@@ -70,6 +75,8 @@ class Staging:
     ordered: bool = False
     expected: bool = False
     holders: Holders | None = None
+    withdraws: bool = False
+    contradicted: Callable[[], str] | None = None
 
     def run(self, slices: Iterable[Slice]) -> StagedDelivery:
         """Run all checks."""
@@ -103,6 +110,10 @@ class Staging:
         lengths = self._refuse_lost_zeros(leaves_out)
         anybody = self._identify(numbers, leaves_out)
         facts.identify_rows(self.engine, self.feed, leaves_out=leaves_out)
+        if self.contradicted and (lines := self.contradicted()):
+            self._refuse(lines, None, leaves_out)
+            facts.drop_lines(self.engine, self.feed, f"SELECT {LINE} FROM ({lines})")
+        corrections = lookalikes.settle(self.engine, self.vault, self.feed, self.received_at)
         taken_back = reversing.take_back(
             self.engine,
             self.feed,
@@ -110,6 +121,7 @@ class Staging:
             ordered=self.ordered,
         )
         duplicates = self._resolve_duplicates(leaves_out) + taken_back.duplicates
+        duplicates += corrections.dropped if corrections else 0
         homes = continuity.settle(self.engine, self.feed, self.received_at)
         rows, matched = self._match(leaves_out)
         if self.from_quarantine and self._refuse_superseded(matched, leaves_out):
@@ -122,6 +134,7 @@ class Staging:
             matched=matched,
             reversed=taken_back,
             homes=homes,
+            corrections=corrections,
             lengths=lengths,
         )
 
@@ -191,7 +204,9 @@ class Staging:
             SELECT {LINE}, 'superseded' AS rule
             FROM {matched} j
             JOIN registry.quarantine q ON q.quarantine_id = j.{LINE}
-            WHERE j.old IS NOT NULL AND NOT j.same AND j.old_delivery_id > q.delivery_id
+            WHERE j.old IS NOT NULL
+              AND {"true" if self.withdraws else "NOT j.same"}
+              AND j.old_delivery_id > q.delivery_id
             """
         if not self.engine.rows(f"SELECT 1 FROM ({lines}) LIMIT 1"):
             return False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from almoner.engines.base import Engine, quote
 from almoner.errors import AlmonerError
 from almoner.policy.model.feeds import Feed
-from almoner.registry import dirty, releasing, trail, vouching
+from almoner.registry import dirty, household_numbers, lookalikes, releasing, trail, vouching
 from almoner.registry.schema import fact_columns, fact_table
 from almoner.registry.trail import TrailStep
 
@@ -54,6 +54,10 @@ def undo(engine: Engine, feed: Feed, *, who: str, reason: str, at: dt.datetime) 
         )
     with engine.transaction():
         closed = _close(engine, feed, delivery_id, at)
+        household_numbers.undo_numbers(engine, delivery_id)
+        lookalikes.undo(engine, delivery_id, at)
+        for table in ("reversal", "withdrawal"):
+            engine.execute(f"DELETE FROM registry.{table} WHERE delivery_id = $id", {"id": delivery_id})
         reopened = _reopen(engine, feed, delivery_id, received_at, at)
         releasing.close_periods(engine, "delivery_id = $id AND feed = $feed", _about(feed, delivery_id), at)
         vouching.close(engine, delivery_id, vouching.SETTLED, at)

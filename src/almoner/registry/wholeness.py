@@ -53,11 +53,30 @@ def of_delivery(engine: Engine, head: DeliveryHead, read: int, held_back: int) -
         read, held_back = _since_last(engine, head.feed, read, held_back)
     if held_back > head.feed.held_back_share * read:
         found.append(Doubt("held_back", held_back, read))
-    if head.rows_stated is not None and head.rows_stated != read:
-        found.append(Doubt("row_count", read, head.rows_stated))
-    elif not head.ordered:
-        found += _by_contract(head.feed, read)
+    found += _counted(head, read)
     return found
+
+
+def is_miscounted(head: DeliveryHead, read: int) -> bool:
+    """Whether the file has another number of rows than it should have."""
+    return any(_counted(head, read))
+
+
+def _counted(head: DeliveryHead, read: int) -> Iterator[Doubt]:
+    if head.rows_stated is not None and head.rows_stated != read:
+        yield Doubt("row_count", read, head.rows_stated)
+    elif head.totals is not None and (
+        not head.totals.at_end or (_says_rows(head) and head.totals.rows is None)
+    ):
+        yield Doubt("trailer")
+    elif head.totals is not None and head.totals.rows not in (None, read):
+        yield Doubt("row_count", read, head.totals.rows or 0)
+    elif not head.ordered:
+        yield from _by_contract(head.feed, read)
+
+
+def _says_rows(head: DeliveryHead) -> bool:
+    return head.feed.trailer is not None and head.feed.trailer.rows is not None
 
 
 def _by_contract(feed: Feed, read: int) -> Iterator[Doubt]:

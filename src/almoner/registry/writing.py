@@ -17,6 +17,7 @@ from almoner.registry import (
     facts,
     household_numbers,
     identity,
+    lookalikes,
     reversing,
     sealing,
     zeros,
@@ -34,6 +35,7 @@ class WritingOutcome:
     empty without any. `withdrawn` counts them, and
     `waiting` those that a person has to look at first.
     `not_named`: facts of deliveries that this one repeats, which it does not name.
+    `withdrawals_without_row`: rows that withdraw what no fact says.
     """
 
     staged: StagedDelivery
@@ -43,6 +45,7 @@ class WritingOutcome:
     withdrawn: int = 0
     waiting: int = 0
     not_named: int = 0
+    withdrawals_without_row: int = 0
 
 
 def clean_up(engine: Engine, feed: Feed) -> None:
@@ -68,6 +71,9 @@ class Work:
 
     def write(self, staged: StagedDelivery) -> WritingOutcome:
         """Add new facts, and close those that they correct."""
+        found = staged.corrections
+        if found:
+            lookalikes.write(self.engine, found, self.received_at, self.delivery_id)
         if staged.homes:
             household_numbers.write(self.engine, self.feed, staged.homes, self.received_at, self.delivery_id)
         new_persons = (
@@ -80,7 +86,8 @@ class Work:
         if self.feed.with_role(Role.RESIDENT_ID) and (staged.anybody or sealing.holds_names(self.feed)):
             sealing.seal(self.engine, self.vault, self.store, self.feed)
         done = staged.reversed
-        taken_back = reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)
+        taken_back = [*reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)]
+        taken_back += lookalikes.superseded_rows(self.engine, self.feed, found) if found else []
         return WritingOutcome(
             staged=staged,
             written=replace(
@@ -103,5 +110,11 @@ class Work:
 
     def withdraw(self, staged: StagedDelivery) -> WritingOutcome:
         """Close the facts whose keys the rows name. `feed` is one of `keys_only`."""
-        written = facts.close(self.engine, self.feed, staged.matched, self.received_at)
-        return WritingOutcome(staged=staged, written=written, withdrawn=written.corrected)
+        matched = lookalikes.without_replaced(self.engine, self.feed, staged.matched)
+        written = facts.close(self.engine, self.feed, matched, self.received_at)
+        return WritingOutcome(
+            staged=staged,
+            written=written,
+            withdrawn=written.corrected,
+            withdrawals_without_row=written.unchanged,
+        )

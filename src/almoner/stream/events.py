@@ -1,8 +1,9 @@
 """CloudEvents 1.0 (https://github.com/cloudevents/spec) as the records of a feed.
 
 `type` names the feed, `data` is one row of its contract; a row of a known key is a correction. The type
-``<feed>.withdrawn`` takes a row back: `data` names its key. The extension ``completethrough`` (a date)
-says that the sender has sent all that happened up to that day; such an event may come without data.
+``<feed>.withdrawn`` takes a row back: `data` names its key. So does `_action: withdraw` in `data`. The
+extension ``completethrough`` (a date) says that the sender has sent all that happened up to that day; such an
+event may come without data.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from almoner.errors import AlmonerError
+from almoner.intake.faults import ADVICE
+from almoner.intake.row_actions import ACTION, RULE, WITHDRAW, Action, action_of, take_out
 
 WITHDRAWN = ".withdrawn"
 LONGEST_ATTRIBUTE = 512  # characters
@@ -53,7 +56,11 @@ def read(attributes: Mapping[str, Any], today: dt.date) -> Event:
         raise EventRefused("data_base64", "Send `data` as a JSON object, not as `data_base64`.")
     named = _required(attributes, "type")
     withdrawn = named.endswith(WITHDRAWN)
-    through, data = _through(attributes, today), _data(attributes)
+    through = _through(attributes, today)
+    data, action = _data(attributes)
+    if withdrawn and action == "add":
+        raise EventRefused("data", f"`type` withdraws the row, but `{ACTION.name}` in `data` adds it.")
+    withdrawn = withdrawn or action == WITHDRAW
     if data is None and (withdrawn or through is None):
         raise EventRefused("data", "Send `data`: one row of the contract as a JSON object.")
     return Event(
@@ -74,18 +81,24 @@ def _required(attributes: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _data(attributes: Mapping[str, Any]) -> str | None:
+def _data(attributes: Mapping[str, Any]) -> tuple[str | None, Action | None]:
+    """The row without its action, and the action where it says one."""
     data = attributes.get("data")
     if data is None:
-        return None
+        return None, None
     if not isinstance(data, dict):
         raise EventRefused("data", "`data` must be one JSON object: a row of the contract.")
+    data = dict(data)
+    said = take_out(data)
+    action = action_of(said)
+    if action is None:
+        raise EventRefused("data", ADVICE[RULE]["en"])
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     if len(text) > LARGEST_DATA_BYTES:
         raise EventRefused(
             "data", f"`data` is larger than {LARGEST_DATA_BYTES:,} bytes. Send one row an event."
         )
-    return text
+    return text, action if said else None
 
 
 def _through(attributes: Mapping[str, Any], today: dt.date) -> dt.date | None:

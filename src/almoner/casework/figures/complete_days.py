@@ -141,6 +141,8 @@ def _reason(doubt: Mapping[str, Any]) -> str:
             return _("Rows that came: %(found)s, where %(expected)s were stated.") % values
         case "unread":
             return _("A part of the file was not read.")
+        case "trailer":
+            return _("The last row, which counts the others, is missing or has no number.")
         case other:
             return str(other)
 

@@ -104,6 +104,18 @@ class FullList:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trailer:
+    """The last row of a feed's tables, which is no record but a total.
+
+    Its first cell that is not empty begins with one of the `words`. The number of rows stands behind the
+    word, or in the column `rows`.
+    """
+
+    words: tuple[str, ...]
+    rows: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Feed:
     """One contract: what a department delivers, under which terms."""
 
@@ -130,6 +142,7 @@ class Feed:
     volume_share: float = 0.6  # of a period's usual rows; with fewer a delivery does not vouch for it; 0: any
     volume_rows: int = 50  # usual rows of a period; with fewer nothing is said about its volume
     row_count: tuple[int | None, int | None] = (None, None)  # the least and most rows of a delivery
+    trailer: Trailer | None = None  # None: every row is a record
     absent: Absent = "keep"  # what columns do that a correction leaves out
 
     def property_named(self, name: str) -> Property | None:
