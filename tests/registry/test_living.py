@@ -137,7 +137,7 @@ def test_everybody_else_and_nobody_dead_is_in_view(
 
     whole = scope_views(WITH_DEATHS, at, None, day=day)
     assert persons(whole["register"]) == persons(everywhere(WITH_DEATHS, at, day)) == expected
-    assert persons(up_to(whole, WITH_DEATHS, day)["register"]) == expected
+    assert persons(up_to(whole, WITH_DEATHS, day, at)["register"]) == expected
     assert persons(whole["member"]) == list(range(6))
     with engine.register(SCOPE_TABLE, pa.table({"household_id": pa.array([0, 2], pa.int64())})):
         some = [n for n in expected if n // 2 in (0, 2)]
