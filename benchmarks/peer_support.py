@@ -31,6 +31,12 @@ def _homes(frames: Frames) -> pd.Index:
     return homes
 
 
+def _living(frames: Frames) -> pd.DataFrame:
+    """The register without those who died."""
+    register = frames["population_register"]
+    return register[~register["person_id"].isin(frames["deaths"]["person_id"])]
+
+
 def _since(days: pd.Series, as_of: dt.date) -> pd.Series:
     """Whole months up to `as_of`."""
     months: pd.Series = (as_of.year - days.dt.year) * 12 + as_of.month - days.dt.month
@@ -64,7 +70,7 @@ def support_received(frames: Frames, through: Through, as_of: dt.date) -> pd.Dat
 def support_allowances(
     frames: Frames, through: Through, as_of: dt.date, old_age_allowance_age: int
 ) -> pd.DataFrame:
-    people = frames["population_register"].set_index("person_id")
+    people = _living(frames).set_index("person_id")
     age, there = ages(people["birth_date"], as_of), people["status"].isin(["resident", "away"])
     listed = in_force(frames["low_income_register"], "recognised_on", as_of)
     cards = frames["disability_register"]
@@ -145,6 +151,7 @@ def support_insurance(frames: Frames, through: Through, as_of: dt.date) -> pd.Da
         .reset_index()
         .merge(members(frames), on="person_id")
     )
+    last = last[last["person_id"].isin(_living(frames)["person_id"])]
     aided = last["premium_aided"].astype(bool)
     last = last.assign(none=last["scheme"] == "none", unaided=(last["scheme"] != "employee") & ~aided)
     by_home = last.groupby("household_id")[["none", "unaided"]].sum()

@@ -12,11 +12,12 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from almoner.errors import AlmonerError
-from almoner.intake.faults import ADVICE
-from almoner.intake.row_actions import ACTION, RULE, WITHDRAW, Action, action_of, take_out
+
+if TYPE_CHECKING:
+    from almoner.intake.row_actions import Action
 
 WITHDRAWN = ".withdrawn"
 LONGEST_ATTRIBUTE = 512  # characters
@@ -50,6 +51,8 @@ class Event:
 
 def read(attributes: Mapping[str, Any], today: dt.date) -> Event:
     """An event of its attributes (structured mode). Raises EventRefused."""
+    from almoner.intake.row_actions import ACTION, WITHDRAW  # `almoner status` reads no contracts
+
     if attributes.get("specversion") != "1.0":
         raise EventRefused("specversion", 'Write `specversion` as "1.0".')
     if attributes.get("data_base64") is not None:
@@ -83,6 +86,9 @@ def _required(attributes: Mapping[str, Any], name: str) -> str:
 
 def _data(attributes: Mapping[str, Any]) -> tuple[str | None, Action | None]:
     """The row without its action, and the action where it says one."""
+    from almoner.intake.faults import ADVICE
+    from almoner.intake.row_actions import RULE, action_of, take_out
+
     data = attributes.get("data")
     if data is None:
         return None, None
