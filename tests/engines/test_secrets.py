@@ -13,11 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from almoner.engines import Engine, duck
+from almoner.engines import Engine
 from almoner.engines.duck import DuckEngine
 from almoner.errors import EngineError
 from almoner.registry.identity import hmac_sql, pads
 from almoner.registry.vault import Vault
+from query_log import allow_query_log
 from spellings import shown_in
 
 TIMES = 4  # planned, prepared, and run by the plan
@@ -28,22 +29,11 @@ NUMBER = "710000198406010011"
 NUMBERS = pa.table({"number": [NUMBER, "Mei Fictional"]})
 
 
-LOGGING = (
-    "enable_logging",
-    "logging_level",
-    "logging_mode",
-    "logging_sink",
-    "logging_storage",
-    "enabled_log_types",
-    "disabled_log_types",
-)
-
-
 @pytest.fixture(params=[False, True], ids=["in memory", "in a file"])
 def engine(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Engine]:
-    monkeypatch.setattr(duck, "CHANGEABLE", (*duck.CHANGEABLE, *LOGGING))
+    allow_query_log(monkeypatch)
     with DuckEngine(tmp_path / "facts.duckdb" if request.param else None, passes_as_tables=1) as opened:
         opened.execute("CALL enable_logging('QueryLog')")
         yield opened

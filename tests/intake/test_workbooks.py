@@ -72,7 +72,7 @@ def test_a_sheet_that_is_not_read_is_named_and_nothing_counts_as_complete(
     receipt = place.take(file, "wages", through=through)
     assert (receipt.rows_new, receipt.unread, receipt.complete_through) == (1, ("sheet 'Heping'",), None)
     again = place.take(file, "wages", through="2026-10-31")
-    assert (again.already_taken_in, again.complete_through) == (True, None)
+    assert (again.already_taken_in, again.unread, again.complete_through) == (True, ("sheet 'Heping'",), None)
 
 
 @pytest.mark.parametrize("empty", [[], [[None, None]], [[" "], ["", None]]])

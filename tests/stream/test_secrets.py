@@ -12,11 +12,17 @@ from almoner.registry.identity import pads
 from almoner.registry.vault import Secret
 from almoner.stream.slice_failures import SliceFailed
 from county import KEY, draw
+from query_log import allow_query_log
 from spellings import shown_in
 from stream.installation import events_of
 from stream.taking import Clock, Stream, working
 
 ROUNDS = 2
+
+
+@pytest.fixture(autouse=True)
+def query_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    allow_query_log(monkeypatch)
 
 
 def test_no_statement_log_or_error_of_a_worker_shows_a_key_or_a_record(

@@ -156,7 +156,8 @@ def take_in(
     schema.ensure(engine, pack_feeds)
     taken = _taken(engine, feed, digest, delivery.received_at)
     if taken and not _completes_later_days(engine, delivery, taken):
-        return taken
+        partly = any(doubt.rule == "unread" for doubt in taken.doubts)
+        return replace(taken, unread=_unread(delivery.file, feed)) if partly else taken
     delivery = _in_order(engine, delivery)
     head = DeliveryHead(
         feed=feed,
