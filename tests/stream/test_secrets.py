@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from dataclasses import replace
 
 import pytest
 
@@ -47,7 +48,8 @@ def test_no_statement_log_or_error_of_a_worker_shows_a_key_or_a_record(
         queries = "\n".join(q for (q,) in stream.engine.rows("SELECT message FROM duckdb_logs"))
         assert "PREPARE" in queries
         stream.engine.execute("ALTER TABLE registry.person DROP COLUMN checked_as")
-        stream.put(*events_of(draw(6, households=3), [0]))
+        others = events_of(draw(6, households=3), [0])
+        stream.put(*(replace(event, id=f"others-{event.id}") for event in others))
         with pytest.raises(SliceFailed) as error:
             worker.drain()
         assert isinstance(error.value.__cause__, EngineError)
