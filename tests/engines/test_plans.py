@@ -15,6 +15,7 @@ import pytest
 from almoner.engines import Engine, Join, join_select, with_columns
 from almoner.engines.duck import DuckEngine
 from almoner.engines.plans import MOST_VIEW_SETS, as_arrow
+from almoner.engines.statements import names_read, parse_select
 from almoner.errors import EngineError
 
 TIMES = 4  # planned, prepared, and run by the plan
@@ -368,3 +369,11 @@ def test_rows_are_the_same_whichever_way_duckdb_is_asked_for_them(sql: str) -> N
         for directly in (True, False):
             with pytest.raises(duckdb.Error):
                 as_arrow(connection, "EXECUTE none", directly=directly)
+
+
+def test_statements_are_still_read_after_one_was_refused() -> None:
+    """A SELECT that DuckDB cannot name the tables of says nothing about the next one."""
+    assert parse_select("SELECT n FROM numbers").tables == {"numbers"}
+    with pytest.raises(duckdb.Error):
+        names_read("WITH own AS (SELECT 1 AS m) SELECT * FROM own JOIN numbers USING (n)")
+    assert names_read("SELECT n FROM numbers") == {"numbers"}

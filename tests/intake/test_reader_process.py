@@ -248,6 +248,8 @@ def test_a_reader_that_says_nothing_is_ended(
 
 
 def test_one_reader_reads_many_files_and_ends_with_its_process(place: Place, tmp_path: Path) -> None:
+    reader_process.end_all()
+    held = b"1" * (limits.READER_KEPT_BYTES + 1)  # what its parent holds is not the reader's
     file = parquet(tmp_path / "d.parquet", table())
     readers = set()
     for n in range(5):
@@ -256,6 +258,7 @@ def test_one_reader_reads_many_files_and_ends_with_its_process(place: Place, tmp
         parquet(file, table())
         readers.add(reader_process._idle[0]._process.pid)
     assert len(readers) == 1
+    del held
     reader_process.end_all()
     with pytest.raises(ProcessLookupError):
         os.kill(readers.pop(), 0)

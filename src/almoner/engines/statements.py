@@ -40,8 +40,9 @@ class ParsedSelect:
 
 def parse_select(sql: str) -> ParsedSelect:
     """What a SELECT calls and reads, for DuckDB's parser. Raises EngineError when it does not parse."""
-    found = _parser().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()
-    tree = json.loads(found[0]) if found else {"error": True}
+    # All rows are fetched: one left over keeps a transaction open, which the next error would end for good.
+    found = _parser().execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()
+    tree = json.loads(found[0][0])
     if tree["error"]:
         raise EngineError(str(tree.get("error_message", "the statement does not parse")), sql)
     functions, tables, own = set[str](), set[str](), set[str]()

@@ -23,7 +23,7 @@ MOST_SHEETS = 200
 MOST_MERGED = 100_000  # merged ranges of a sheet
 HEADER_ROWS = 20  # at the top of a table, among which the header is looked for
 READER_MEMORY_BYTES = 3 * 1024 * MIB  # of the process that reads workbooks and Parquet
-READER_KEPT_BYTES = 512 * MIB  # a reader that needed more is not used again, so that its memory is free
+READER_KEPT_BYTES = 512 * MIB  # a reader that holds more after a file is not used again
 READER_SILENT_SECONDS = 300  # until a reader that says nothing is ended
 
 

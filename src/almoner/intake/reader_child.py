@@ -60,7 +60,7 @@ def _answered(answers: IO[bytes], path: Path, kind: str, feed: Feed) -> bool:
     try:
         _read(answers, path, kind, feed)
     except DeliveryRefused as refused:
-        _say(answers, reader_process.REFUSED, message=str(refused), peak_bytes=_peak_bytes())
+        _say(answers, reader_process.REFUSED, message=str(refused), memory_bytes=_memory_bytes())
     except MemoryError:
         reader_process.frame(answers, reader_process.NO_MEMORY)
         return False
@@ -74,7 +74,7 @@ def _answered(answers: IO[bytes], path: Path, kind: str, feed: Feed) -> bool:
             reader_process.FAILED,
             error=type(error).__name__,
             where=where,
-            peak_bytes=_peak_bytes(),
+            memory_bytes=_memory_bytes(),
         )
     return True
 
@@ -92,7 +92,7 @@ def _read(answers: IO[bytes], path: Path, kind: str, feed: Feed) -> None:
         )
         for part in reading.slices:
             _send(answers, part)
-    _say(answers, reader_process.END, peak_bytes=_peak_bytes())
+    _say(answers, reader_process.END, memory_bytes=_memory_bytes())
 
 
 def _send(answers: IO[bytes], part: Slice) -> None:
@@ -109,13 +109,16 @@ def _say(answers: IO[bytes], what: bytes, **values: Any) -> None:
     reader_process.frame(answers, what, json.dumps(values).encode())
 
 
-def _peak_bytes() -> int:
+def _memory_bytes() -> int:
+    """What this process holds now; 0 where the system does not say.
+
+    Linux only: its peak (`ru_maxrss`) begins with what the parent held when it started this process.
+    """
     try:
-        import resource
-    except ImportError:
+        resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
         return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resident * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

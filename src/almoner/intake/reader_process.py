@@ -138,9 +138,9 @@ def read_apart(path: Path, kind: str, feed: Feed, advance: Callable[[int], None]
         reading = messages.open()
         reading.slices = messages.slices(advance)
         yield reading
-        reusable = messages.finished and messages.peak_bytes <= limits.READER_KEPT_BYTES
+        reusable = messages.finished and messages.memory_bytes <= limits.READER_KEPT_BYTES
     except DeliveryRefused:
-        reusable = messages.finished and messages.peak_bytes <= limits.READER_KEPT_BYTES
+        reusable = messages.finished and messages.memory_bytes <= limits.READER_KEPT_BYTES
         raise
     finally:
         if reusable:
@@ -163,7 +163,7 @@ class _Messages:
 
     def __init__(self, path: Path, reader: _Reader) -> None:
         self._path, self._reader = path, reader
-        self.finished, self.peak_bytes = False, 0
+        self.finished, self.memory_bytes = False, 0
 
     def open(self) -> Reading:
         what, data = self._next()
@@ -196,7 +196,7 @@ class _Messages:
             raise _ended(self._path) from None
         if what in (END, REFUSED, FAILED):
             said: dict[str, Any] = json.loads(bytes(data))
-            self.finished, self.peak_bytes = True, int(said["peak_bytes"])
+            self.finished, self.memory_bytes = True, int(said["memory_bytes"])
             if what == REFUSED:
                 raise DeliveryRefused(said["message"])
             if what == FAILED:
