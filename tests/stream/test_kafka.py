@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from uuid import uuid4
 import pytest
 
 from almoner.registry.vault import Vault
-from almoner.stream.events import Event
+from almoner.stream.events import Event, read
 from almoner.stream.inbox import Inbox
 from almoner.stream.kafka import GROUP, Topics, settings_in
 from command import Process
@@ -36,7 +36,7 @@ from stream.installation import Workers, almoner, inbox_of, log_lines, stop, wai
 
 kafka = pytest.importorskip("confluent_kafka")
 admin = pytest.importorskip("confluent_kafka.admin")
-FEEDS = ("insured_wages", "elderly_meters")
+FEEDS = {"insured_wages": "employment", "elderly_meters": "water"}  # by feed, its department
 ADDRESS = os.environ.get("ALMONER_KAFKA")
 MOCK = {"bootstrap.servers": "mock", "test.mock.num.brokers": "1"}
 
@@ -49,7 +49,7 @@ class Cluster:
         self._admin = admin.AdminClient({"bootstrap.servers": self.address})
         self._made: list[str] = []
 
-    def topics(self, feeds: tuple[str, ...] = FEEDS, partitions: int = 1) -> str:
+    def topics(self, feeds: Iterable[str] = tuple(FEEDS), partitions: int = 1) -> str:
         """Makes the feeds' topics; what their names begin with, which is the name of their readers' group
         too."""
         prefix = f"almoner-test-{uuid4().hex[:12]}."
@@ -178,6 +178,17 @@ def test_what_is_no_event_is_logged_and_skipped(
     assert taken(inbox, "insured_wages") == [2]
     assert caplog.text.count("kafka_refused") == 4
     assert "secret" not in caplog.text
+
+
+def test_the_name_of_another_departments_event_hides_nothing(cluster: Cluster, inbox: Inbox) -> None:
+    prefix = cluster.topics()
+    cluster.send(f"{prefix}insured_wages", an_event(1))
+    reading(cluster, inbox, prefix, 1)
+    cluster.send(f"{prefix}elderly_meters", an_event(1, "elderly_meters") | {"data": {"wage": 8}})
+    reading(cluster, inbox, prefix, 2)
+    assert [(e.data, e.fault) for e in inbox.take("elderly_meters", 0, 99, 10**6)] == [('{"wage":8}', None)]
+    sent = read(an_event(1), dt.date.today(), FEEDS["insured_wages"])  # the same by API
+    assert inbox.put([sent], dt.datetime.now()).repeated == 1
 
 
 def test_an_event_with_a_known_id_and_one_of_tomorrow_are_set_aside(cluster: Cluster, inbox: Inbox) -> None:

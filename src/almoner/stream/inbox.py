@@ -2,8 +2,8 @@
 it.
 
 Records hold identities, so they are sealed with the vault's key before they are written, and deleted once
-they were taken in. The names of events (source and id) are stored only as blind indexes, because a sender
-may have made them of a resident's number. A receipt is given when the event is on the disk
+they were taken in. The names of events (department, feed, source and id) are stored only as blind indexes,
+because a sender may have made them of a resident's number. A receipt is given when the event is on the disk
 (`synchronous=FULL`).
 """
 
@@ -54,6 +54,8 @@ CREATE TABLE IF NOT EXISTS known (
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _ADDED = {"waiting": "fault TEXT", "known": "digest BLOB"}  # to inboxes of older versions
+_VERSION = 1  # from this one on, names have department and feed; older names are in a table of their own
+_OLDER = "known_older"
 
 
 class InboxFull(AlmonerError):  # noqa: N818 - a state, no fault of ours
@@ -116,6 +118,8 @@ class Inbox:
                     row[1] for row in database.execute(f"PRAGMA table_info({table})")
                 }:
                     database.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+            if database.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+                _set_older_names_apart(database)
 
     def put(
         self,
@@ -135,7 +139,8 @@ class Inbox:
         rules, day = dict(faults or {}), at.date().toordinal()
         with self._writing() as database:
             self._refuse_when_full(database)
-            found = sameness.sort(names, digests, _known(database, names))
+            known = _known(database, names) | self._known_of_old(database, events, names, digests)
+            found = sameness.sort(names, digests, known)
             if found.differ and not set_aside:
                 raise EventsDiffer(found.differ)
             if found.differ:  # such an event has a name with its content, so that it too comes once
@@ -154,6 +159,28 @@ class Inbox:
             _count(database, "repeated", len(events) - len(fresh))
             position = _position(database)
         return Accepted(len(fresh), len(events) - len(fresh), position, at)
+
+    def _known_of_old(
+        self,
+        database: sqlite3.Connection,
+        events: Sequence[Event],
+        names: Sequence[bytes],
+        digests: Sequence[bytes],
+    ) -> dict[bytes, bytes]:
+        """The events that an older version knew, by the names that they have now.
+
+        It knew them by source and id only, so another department may have used both. With other content an
+        event is therefore not taken for one of these.
+        """
+        if not _has_older_names(database):
+            return {}
+        older = sameness.older_names_of(self._vault, events)
+        known = _known(database, older, _OLDER)
+        return {
+            name: digest
+            for name, older_name, digest in zip(names, older, digests, strict=True)
+            if older_name in known and known[older_name] in (None, digest)
+        }
 
     def _store(
         self,
@@ -226,8 +253,13 @@ class Inbox:
 
     def forget_names(self, today: dt.date) -> None:
         """Delete the names of events that came more than `NAMES_KEPT_DAYS` ago."""
+        since = (today.toordinal() - NAMES_KEPT_DAYS,)
         with self._writing() as database:
-            database.execute("DELETE FROM known WHERE day < ?", (today.toordinal() - NAMES_KEPT_DAYS,))
+            database.execute("DELETE FROM known WHERE day < ?", since)
+            if _has_older_names(database):
+                database.execute(f"DELETE FROM {_OLDER} WHERE day < ?", since)
+                if not database.execute(f"SELECT 1 FROM {_OLDER} LIMIT 1").fetchone():
+                    database.execute(f"DROP TABLE {_OLDER}")
 
     def backlog(self) -> dict[str, Backlog]:
         """What waits, by feed. It counts every waiting event, so it is slow for many."""
@@ -316,13 +348,27 @@ def _data(event: Event, fault: str | None) -> str | None:
     return event.data
 
 
-def _known(database: sqlite3.Connection, names: Sequence[bytes]) -> dict[bytes, bytes | None]:
+def _set_older_names_apart(database: sqlite3.Connection) -> None:
+    if database.execute("SELECT 1 FROM known LIMIT 1").fetchone():
+        database.execute(f"ALTER TABLE known RENAME TO {_OLDER}")
+        for statement in _SCHEMA.split(";"):
+            database.execute(statement)
+    database.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _has_older_names(database: sqlite3.Connection) -> bool:
+    return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (_OLDER,)).fetchone())
+
+
+def _known(
+    database: sqlite3.Connection, names: Sequence[bytes], table: str = "known"
+) -> dict[bytes, bytes | None]:
     """Those of `names` that came before, with the digest of their content; None where it was not kept."""
     known: dict[bytes, bytes | None] = {}
     for start in range(0, len(names), NAMES_AT_ONCE):
         batch = names[start : start + NAMES_AT_ONCE]
         marks = ", ".join("?" * len(batch))
-        known |= dict(database.execute(f"SELECT name, digest FROM known WHERE name IN ({marks})", batch))
+        known |= dict(database.execute(f"SELECT name, digest FROM {table} WHERE name IN ({marks})", batch))
     return known
 
 
