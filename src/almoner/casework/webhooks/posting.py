@@ -73,7 +73,7 @@ class _Lines(io.BufferedReader):
 class _WholeAnswer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
         super().__init__(sock, *arguments, **named)
-        self.fp = _Lines(self.fp.detach())  # type: ignore[arg-type]
+        self.fp = _Lines(self.fp.detach())
 
 
 def _read_whole(answer: http.client.HTTPResponse) -> None:
