@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -23,7 +20,6 @@ from almoner.casework.cases.outgoing import KINDS
 from almoner.casework.models import Case, Department, OutgoingEvent, Referral, ReferralState
 from almoner.casework.webhooks import endpoints, posting, sending
 from almoner.casework.webhooks.addresses import AddressRefused, parts_of
-from almoner.casework.webhooks.posting import NotAnswered, post
 from casework.conftest import NAME, NUMBER, PHONE
 from casework.makers import Outbox
 from casework.moves import confirmed, go
@@ -242,82 +238,6 @@ def test_what_fails_is_tried_again_later_and_then_arrives(
     assert [got.path for got in receiver.got] == ["/hook", "/hook"], "a redirect is not followed"
 
 
-def test_a_receiver_that_drips_is_cut_off_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting, "WHOLE_SECONDS", 1.0)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def drip() -> None:
-            connection, _address = server.accept()
-            with connection:
-                try:
-                    for _ in range(200):
-                        connection.sendall(b"H")
-                        time.sleep(0.05)
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        started = time.monotonic()
-        with pytest.raises(NotAnswered):
-            post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, True)
-        assert time.monotonic() - started < 5
-        thread.join()
-
-
-@contextmanager
-def answering(answer: bytes) -> Iterator[str]:
-    """A server that reads one request, sends these bytes and closes the connection. Gives its address."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _address = server.accept()
-            with connection:
-                received = b""
-                while not received.endswith(b"\r\n\r\n{}"):
-                    received += connection.recv(1 << 16)
-                connection.sendall(answer)
-                connection.shutdown(socket.SHUT_WR)
-                connection.recv(1)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
-        thread.join()
-
-
-WHOLE = b"HTTP/1.1 200 OK\r\n"
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.1 204",
-        b"HTTP/1.1 204 No Content\r\n",
-        WHOLE + b"Content-Type: text/plain",
-        WHOLE + b"Content-Type: text/plain\r\n",
-        WHOLE + b"Content-Length: 10\r\n\r\n",
-        WHOLE + b"Content-Length: 10\r\n\r\nreceived",
-        WHOLE + b"Transfer-Encoding: chunked\r\n\r\n8\r\nrec",
-        WHOLE + b"Transfer-Encoding: chunked\r\n\r\n8\r\nreceived\r\n",
-        WHOLE + b"Transfer-Encoding: chunked\r\n\r\n8\r\nreceived\r\n0\r\n",
-    ],
-)
-def test_an_answer_that_was_cut_off_is_none(answer: bytes) -> None:
-    with answering(answer) as url, pytest.raises(NotAnswered, match="answer cut off"):
-        post(url, b"{}", {}, True)
-
-
-def test_an_answer_is_read_to_its_end_and_not_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    chunked = WHOLE + b"Transfer-Encoding: chunked\r\n\r\n8\r\nreceived\r\n0\r\n\r\n"
-    for answer in (chunked, WHOLE + b"Content-Length: 8\r\n\r\nreceived", WHOLE + b"\r\nreceived"):
-        with answering(answer) as url:
-            assert post(url, b"{}", {}, True) == (200, None)
-    monkeypatch.setattr(posting, "MOST_BYTES", 1000)
-    with answering(WHOLE + b"\r\n" + b"x" * 1001) as url, pytest.raises(NotAnswered, match="too long"):
-        post(url, b"{}", {}, True)
-
-
 def test_after_twelve_tries_it_is_given_up_with_its_reason_and_can_be_queued_again(
     case: Case, worker: User, secret: str, receiver: Receiver
 ) -> None:
@@ -405,9 +325,6 @@ def test_what_was_delivered_is_forgotten_after_thirty_days(case: Case, worker: U
     assert OutgoingEvent.objects.exists()
     sending.deliver(now() + dt.timedelta(days=31))
     assert not OutgoingEvent.objects.exists()
-
-
-# Secrets
 
 
 # Addresses
