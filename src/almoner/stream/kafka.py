@@ -1,10 +1,10 @@
 """Reads CloudEvents from Kafka into the inbox: a topic for each feed, one event in structured JSON a message.
 
 The group's position is committed once the inbox has stored the events. If a process dies in between, events
-are read twice, and the inbox recognises them. An event counts as sent by the department that owns its feed. Nobody can be told about an event whose id an
-earlier one had with other content, or whose time lies ahead: it goes to quarantine. A message that is no
-event is logged with its position and skipped; it stays in the topic. When a broker refuses or goes away, the
-group is joined again.
+are read twice, and the inbox recognises them. An event counts as sent by the department that owns its feed.
+Nobody can be told about an event whose id an earlier one had with other content, or whose time lies ahead: it
+goes to quarantine. A message that is no event is logged with its position and skipped; it stays in the topic.
+When a broker refuses or goes away, the group is joined again.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Tells whether two events with one name are the same event: by their content. The name is made of department,
-feed, source and id, so no department can take the name of another's event.
+"""Tells whether two events with one name are the same event: by their content.
+
+The name is made of department, feed, source and id, so no department can take that of another's event.
 
 A sender may count from 1 again after a restart. Taking its new events for repetitions would lose them.
 """
