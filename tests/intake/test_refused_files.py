@@ -130,7 +130,7 @@ def test_a_small_file_cannot_fill_the_disk_with_bad_rows(
     monkeypatch.setattr(limits, "MOST_BAD_CHARACTERS", 4 * limits.MIB)
     file, before = OF_NOTHING[name](tmp_path), place.counts()
     assert file.stat().st_size < 100_000
-    with pytest.raises(DeliveryRefused, match="of bad rows|bad rows, so none of it was taken in"):
+    with pytest.raises(DeliveryRefused, match=r"of bad rows|bad rows, so none of it was taken in"):
         place.take(file, "wages")
     assert place.counts() == before
 
