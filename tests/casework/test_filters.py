@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from almoner import casework
-from almoner.casework.models import Case, CaseEvent, CaseState, Label
+from almoner.casework.models import Case, CaseState, Label
 from casework.conftest import PASSWORD
 from casework.makers import Outbox, words
 
