@@ -23,7 +23,7 @@ def loads(body: bytes, parse_float: Callable[[str], Any] | None = None) -> Any:
     surrogate), NaN and Infinity, and objects nested deeper than `DEEPEST`.
     """
     try:
-        text = body.decode("utf-8")
+        text = body.decode("utf-8-sig")  # a byte order mark is allowed
     except UnicodeDecodeError:
         raise NotStrictJson("The body is not text in UTF-8.") from None
     try:

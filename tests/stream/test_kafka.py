@@ -168,8 +168,7 @@ def test_what_is_no_event_is_logged_and_skipped(
         cluster.send(
             f"{prefix}insured_wages",
             b"secret{",
-            b"7",
-            b'{"id": "secret", "id": "x"}',
+            *(b"7", b'{"id": "secret", "id": "x"}'),
             an_event(1, "elderly_meters"),
             {"id": "secret"},
             an_event(2),
