@@ -48,8 +48,8 @@ def receive(request: HttpRequest, department: str) -> Accepted:
 def _differing(differ: EventsDiffer, sent: int, *, single: bool) -> Problem:
     detail = (
         f"{len(differ.places):,} of {sent:,} events have the feed, source and id of an earlier event, but"
-        " other content. Nothing was kept. Give each event an id that its source never used, also after a restart,"
-        " and send all again."
+        " other content. Nothing was kept. Give each event an id that its source never used, also after a"
+        " restart, and send all again."
     )
     advice = "An earlier event of this feed has this source and id, but other content. Use another id."
     errors = [("#/id" if single else f"#/{place}/id", advice) for place in differ.places[:MOST_DIFFERING]]
