@@ -130,25 +130,6 @@ def test_another_event_with_a_known_id_is_refused_with_409_and_nothing_is_lost(
     assert send(an_event("fresh", data=other["data"])).json()["accepted"] == 1
 
 
-def test_no_department_can_hide_the_event_of_another_by_sending_its_name_first(
-    send: Send, place: Path, base: Pack, owner: str
-) -> None:
-    feed, stranger = next((f.id, f.owner) for f in base.feeds.values() if f.owner != owner)
-    early = an_event(type=feed, data={"wage": 0})
-    assert send(early, token=tokens.issue(stranger, "test")).json()["accepted"] == 1
-    assert send(an_event()).json()["accepted"] == 1
-    assert [json.loads(data)["wage"] for data in waiting(place)] == [100]
-    assert send(an_event(data={"wage": 1})).status_code == 409
-
-
-@pytest.mark.parametrize("name", ["source", "id", "type"])
-def test_an_event_whose_name_has_control_characters_is_refused(send: Send, place: Path, name: str) -> None:
-    answer = send(an_event() | {name: "a\x1fb"})
-    assert answer.status_code == 422
-    assert [each["pointer"] for each in answer.json()["errors"]] == [f"#/{name}"]
-    assert waiting(place) == []
-
-
 @pytest.mark.parametrize("days", [1, 30, 400, 20_000])
 def test_an_event_dated_ahead_is_refused_at_once_with_the_reason(send: Send, place: Path, days: int) -> None:
     later = dt.datetime.now().astimezone() + dt.timedelta(days=days)

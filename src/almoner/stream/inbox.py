@@ -17,12 +17,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from almoner.errors import AlmonerError
 from almoner.registry.vault import Vault
-from almoner.stream import sameness
+from almoner.stream import known_names, sameness
 from almoner.stream.events import Event
 from almoner.stream.sameness import EventsDiffer
 
@@ -32,7 +33,6 @@ DIFFERS = "event_id"  # the rule of an event whose name an earlier one had with 
 NAMES_KEPT_DAYS = 30  # a repeated event is recognised for so long; later its row is still compared by key
 LARGEST_BYTES = 4 * 1024**3  # of what waits; more is refused until the worker has caught up
 _WAIT_SECONDS = 30.0
-NAMES_AT_ONCE = 500  # in one statement
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS waiting (
@@ -46,16 +46,8 @@ CREATE TABLE IF NOT EXISTS waiting (
   fault TEXT
 );
 CREATE INDEX IF NOT EXISTS waiting_by_feed ON waiting (feed, seq);
-CREATE TABLE IF NOT EXISTS known (
-  name BLOB PRIMARY KEY,
-  day INTEGER NOT NULL,
-  digest BLOB
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
-_ADDED = {"waiting": "fault TEXT", "known": "digest BLOB"}  # to inboxes of older versions
-_VERSION = 1  # from this one on, names have department and feed; older names are in a table of their own
-_OLDER = "known_older"
 
 
 class InboxFull(AlmonerError):  # noqa: N818 - a state, no fault of ours
@@ -113,13 +105,9 @@ class Inbox:
         with self._writing() as database:
             for statement in _SCHEMA.split(";"):
                 database.execute(statement)
-            for table, column in _ADDED.items():
-                if column.split()[0] not in {
-                    row[1] for row in database.execute(f"PRAGMA table_info({table})")
-                }:
-                    database.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-            if database.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-                _set_older_names_apart(database)
+            if not any(row[1] == "fault" for row in database.execute("PRAGMA table_info(waiting)")):
+                database.execute("ALTER TABLE waiting ADD COLUMN fault TEXT")  # an inbox of an older version
+            known_names.ensure(database)
 
     def put(
         self,
@@ -139,14 +127,16 @@ class Inbox:
         rules, day = dict(faults or {}), at.date().toordinal()
         with self._writing() as database:
             self._refuse_when_full(database)
-            known = _known(database, names) | self._known_of_old(database, events, names, digests)
+            known = known_names.known(database, names) | known_names.known_of_old(
+                database, partial(sameness.older_names_of, self._vault, events), names, digests
+            )
             found = sameness.sort(names, digests, known)
             if found.differ and not set_aside:
                 raise EventsDiffer(found.differ)
             if found.differ:  # such an event has a name with its content, so that it too comes once
                 for n in found.differ:
                     names[n] = self._vault.index(f"{names[n].hex()}{digests[n].hex()}")[: len(names[n])]
-                others = sameness.sort(names, digests, _known(database, names))
+                others = sameness.sort(names, digests, known_names.known(database, names))
                 rules |= dict.fromkeys(found.differ, DIFFERS)
                 found.fresh += [n for n in others.fresh if n in rules and n not in found.fresh]
             fresh = sorted(found.fresh)
@@ -159,28 +149,6 @@ class Inbox:
             _count(database, "repeated", len(events) - len(fresh))
             position = _position(database)
         return Accepted(len(fresh), len(events) - len(fresh), position, at)
-
-    def _known_of_old(
-        self,
-        database: sqlite3.Connection,
-        events: Sequence[Event],
-        names: Sequence[bytes],
-        digests: Sequence[bytes],
-    ) -> dict[bytes, bytes]:
-        """The events that an older version knew, by the names that they have now.
-
-        It knew them by source and id only, so another department may have used both. With other content an
-        event is therefore not taken for one of these.
-        """
-        if not _has_older_names(database):
-            return {}
-        older = sameness.older_names_of(self._vault, events)
-        known = _known(database, older, _OLDER)
-        return {
-            name: digest
-            for name, older_name, digest in zip(names, older, digests, strict=True)
-            if older_name in known and known[older_name] in (None, digest)
-        }
 
     def _store(
         self,
@@ -253,13 +221,8 @@ class Inbox:
 
     def forget_names(self, today: dt.date) -> None:
         """Delete the names of events that came more than `NAMES_KEPT_DAYS` ago."""
-        since = (today.toordinal() - NAMES_KEPT_DAYS,)
         with self._writing() as database:
-            database.execute("DELETE FROM known WHERE day < ?", since)
-            if _has_older_names(database):
-                database.execute(f"DELETE FROM {_OLDER} WHERE day < ?", since)
-                if not database.execute(f"SELECT 1 FROM {_OLDER} LIMIT 1").fetchone():
-                    database.execute(f"DROP TABLE {_OLDER}")
+            known_names.forget(database, today.toordinal() - NAMES_KEPT_DAYS)
 
     def backlog(self) -> dict[str, Backlog]:
         """What waits, by feed. It counts every waiting event, so it is slow for many."""
@@ -346,30 +309,6 @@ def _data(event: Event, fault: str | None) -> str | None:
         through = event.complete_through.isoformat() if event.complete_through else None
         return json.dumps({"completethrough": through})
     return event.data
-
-
-def _set_older_names_apart(database: sqlite3.Connection) -> None:
-    if database.execute("SELECT 1 FROM known LIMIT 1").fetchone():
-        database.execute(f"ALTER TABLE known RENAME TO {_OLDER}")
-        for statement in _SCHEMA.split(";"):
-            database.execute(statement)
-    database.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def _has_older_names(database: sqlite3.Connection) -> bool:
-    return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (_OLDER,)).fetchone())
-
-
-def _known(
-    database: sqlite3.Connection, names: Sequence[bytes], table: str = "known"
-) -> dict[bytes, bytes | None]:
-    """Those of `names` that came before, with the digest of their content; None where it was not kept."""
-    known: dict[bytes, bytes | None] = {}
-    for start in range(0, len(names), NAMES_AT_ONCE):
-        batch = names[start : start + NAMES_AT_ONCE]
-        marks = ", ".join("?" * len(batch))
-        known |= dict(database.execute(f"SELECT name, digest FROM {table} WHERE name IN ({marks})", batch))
-    return known
 
 
 def _feeds(database: sqlite3.Connection) -> list[str]:
