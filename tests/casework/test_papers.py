@@ -1,4 +1,4 @@
-"""Which PDFs are kept, what is left of them, and that none costs much: read by qpdf in a process with limits."""
+"""Which PDFs are kept, what is left of them, and that none costs much."""
 
 from __future__ import annotations
 

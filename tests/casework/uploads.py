@@ -54,7 +54,7 @@ SPACES = 2**24
 
 
 def _zipped(data: bytes, spaces: int) -> bytes:
-    """Data and `spaces` blanks behind it, compressed; the same packed block again and again, as it is quick."""
+    """Data and `spaces` blanks behind it, compressed: the same packed block again and again."""
     pack = zlib.compressobj(9)
     start = pack.compress(data) + pack.flush(zlib.Z_FULL_FLUSH)
     block = pack.compress(b" " * SPACES) + pack.flush(zlib.Z_FULL_FLUSH) if spaces else b""

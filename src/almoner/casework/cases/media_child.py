@@ -1,7 +1,7 @@
 """The process that reads one file for `media_process`, under limits, and ends.
 
-It has no secrets in its environment, may write no file and use only so much time and memory. Its answer is one
-line, the media type or `!` and a fault, and the content.
+It has no secrets in its environment, may write no file and use only so much time and memory. Its answer is
+one line, the media type or `!` and a fault, and the content.
 """
 
 from __future__ import annotations

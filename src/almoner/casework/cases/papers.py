@@ -5,8 +5,8 @@ objects than qpdf find nothing else in it: no older versions, no gaps between ob
 A file whose table of objects is wrong is refused and never searched for objects, which takes long and is a
 guess. Runs in the process of `media_child`.
 
-Every object is looked at, also those that no page refers to. Links and jumps to a page are taken out; any other
-action refuses the file. Actions are those of ISO 32000-2, table 201.
+Every object is looked at, also those that no page refers to. Links and jumps to a page are taken out; any
+other action refuses the file. Actions are those of ISO 32000-2, table 201.
 """
 
 from __future__ import annotations
