@@ -65,7 +65,7 @@ def test_what_a_list_no_longer_names_may_hold(home: Path) -> None:
 
 
 def test_a_row_is_withdrawn_by_its_action_and_paid_back_by_a_negative_amount(home: Path) -> None:
-    """`minimum_living_recipients` says `negative: reverses`: a negative amount is taken off, not held back."""
+    """The contract says `negative: reverses`: a negative amount is taken off, not held back."""
     back = take(home, "back", [*HEADER, "_action"], [[number(0), "2026-10", "", "withdraw"]])
     assert (back["rows_withdrawn"], back["rows_quarantined"]) == (1, 0)
     odd = take(home, "odd", [*HEADER, "_action"], [[number(1), "2026-10", 600, "destroy"]])
