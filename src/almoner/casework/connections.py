@@ -1,9 +1,9 @@
 """Connections of the console's web server that are slow, idle or many.
 
-Waitress reads all connections in one thread, so a slow one costs no thread before its request is whole. But
-it keeps one for ever whose client sends or takes a byte now and then, and takes no new one when it has as many
-as it may. Here a request must come, and its answer be taken, at a least speed. How many connections one client
-may have is for the proxy to say, because all clients come through it.
+Waitress reads all connections in one thread, so a slow one costs no thread before its request is whole.
+But it keeps one for ever whose client sends or takes a byte now and then, and takes no new one when it
+has as many as it may. Here a request must come, and its answer be taken, at a least speed. How many
+connections one client may have is for the proxy to say, because all clients come through it.
 """
 
 from __future__ import annotations
