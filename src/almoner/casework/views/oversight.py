@@ -25,7 +25,6 @@ from almoner.casework.templatetags.words import person
 from almoner.policy.model.terms import Words
 
 PAGE = 50
-WHOLE = {"trail": ("looks",)}
 NAMES = {
     EVENTS.name: gettext_lazy("Audit trail"),
     LOOKS.name: gettext_lazy("Who looked"),
@@ -50,7 +49,7 @@ def oversight(request: HttpRequest) -> HttpResponse:
             "seconds": round(perf_counter() - started, 1),
         }
     form = TrailForm(request.GET)
-    filters = report_filters(request, form, WHOLE)
+    filters = report_filters(request, form)
     chosen = filters.chosen
     kept = {name: value for name, value in chosen.items() if value and name != "before"}
     found = _looks if chosen.get("trail") == "looks" else _events
