@@ -23,7 +23,8 @@ at = connection.ops.adapt_datetimefield_value(dt.datetime(2026, 11, 6, 16, 0, 0,
 with connection.cursor() as cursor:
     for n in (1, 2, 4, 9):  # with gaps, as a database leaves them
         cursor.execute(
-            "INSERT INTO casework_accesslog (id, at, user_id, household_id, page) VALUES (%s, %s, %s, 7, 'case')",
+            "INSERT INTO casework_accesslog (id, at, user_id, household_id, page)"
+            " VALUES (%s, %s, %s, 7, 'case')",
             (n, at, made.pk),
         )
 print(json.dumps(list(CaseEvent.objects.values_list("hash", flat=True))))

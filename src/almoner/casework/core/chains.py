@@ -1,7 +1,7 @@
 """The chains of records that are only ever added to: the trail, who looked, consents, verifications.
 
-A record's hash is SHA-256 over the hash of the record before it and the canonical JSON of its columns. The head
-of a chain holds the number and hash of its last record.
+A record's hash is SHA-256 over the hash of the record before it and the canonical JSON of its columns. The
+head of a chain holds the number and hash of its last record.
 """
 
 from __future__ import annotations
