@@ -144,7 +144,7 @@ def test_who_asks_too_often_is_told_when_to_come_again(
     referral: Referral, relief: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setitem(limits.BY_SCOPE, tokens.READ, rates.Limit(3, clock=lambda: now[0]))
+    monkeypatch.setitem(limits.BY_SCOPE, tokens.READ, rates.Limit(most=3, clock=lambda: now[0]))
     assert [relief.get("referrals").status_code for _ in range(4)] == [200, 200, 200, 429]
     answer = relief.get("referrals")
     assert problem(answer) == (429, "too-often")
@@ -168,7 +168,7 @@ def test_who_tries_tokens_is_slowed_down(departments: None, monkeypatch: pytest.
 
 def test_a_limit_forgets_whom_it_need_not_know() -> None:
     now = [0.0]
-    limit = rates.Limit(60, clock=lambda: now[0])
+    limit = rates.Limit(most=60, clock=lambda: now[0])
     for who in range(rates.MOST_KNOWN + 1):
         limit.wait(who)
     now[0] = 120.0

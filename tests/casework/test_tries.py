@@ -89,7 +89,7 @@ def test_the_present_password_cannot_be_guessed_on_the_page_that_changes_it(
 
 
 def test_tries_at_the_same_time_are_never_more_than_the_limit() -> None:
-    limit, together = Limit(50, clock=lambda: 0.0, seconds=900), Barrier(8)
+    limit, together = Limit(most=50, clock=lambda: 0.0, seconds=900), Barrier(8)
 
     def ask(_: int) -> int:
         together.wait()

@@ -28,8 +28,8 @@ class SessionLimits:
     """Middleware that ends sessions and enforces the second factor.
 
     A session ends when it has been idle too long, when it is too old, or when the person's rights have
-    changed. It ends, too, where the person has a second factor that this session has not used. People who need
-    one and have none are sent to the page where they set it up.
+    changed. It ends, too, where the person has a second factor that this session has not used. People who
+    need one and have none are sent to the page where they set it up.
     """
 
     def __init__(self, respond: Callable[[HttpRequest], HttpResponse]) -> None:

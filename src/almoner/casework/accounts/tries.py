@@ -13,9 +13,9 @@ from almoner.casework.core.rates import Limit
 
 QUARTER_HOUR = 15 * 60  # seconds
 LONGEST_NAME = 150  # characters of a user name that exist
-BY_BOTH = Limit(5, seconds=QUARTER_HOUR)  # of one name from one network
-BY_NAME = Limit(50, seconds=QUARTER_HOUR)  # of one name from anywhere
-BY_NETWORK = Limit(100, seconds=QUARTER_HOUR)  # of any names from one network
+BY_BOTH = Limit(most=5, seconds=QUARTER_HOUR)  # of one name from one network
+BY_NAME = Limit(most=50, seconds=QUARTER_HOUR)  # of one name from anywhere
+BY_NETWORK = Limit(most=100, seconds=QUARTER_HOUR)  # of any names from one network
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,12 @@ from collections.abc import Hashable
 from almoner.casework.api.problems import Problem
 from almoner.casework.core.rates import Limit
 
-BY_SCOPE = {"events:write": Limit(6_000), "referrals:read": Limit(600), "referrals:answer": Limit(300)}
-WRONG_TOKENS = Limit(60)  # requests with an invalid token, by network
+BY_SCOPE = {
+    "events:write": Limit(most=6_000),
+    "referrals:read": Limit(most=600),
+    "referrals:answer": Limit(most=300),
+}
+WRONG_TOKENS = Limit(most=60)  # requests with an invalid token, by network
 
 
 def count(limit: Limit, asker: Hashable) -> None:

@@ -89,8 +89,8 @@ def second_factor_of(home: Home | None, variables: Mapping[str, str] | None = No
 
 
 def cookie_name(name: str, https: bool) -> str:
-    """The name of a cookie. Behind TLS its prefix makes browsers refuse one that another host of the domain, or
-    a page without TLS, has set."""
+    """The name of a cookie. Behind TLS its prefix makes browsers refuse one that another host of the domain,
+    or a page without TLS, has set."""
     return f"__Host-{name}" if https else name
 
 

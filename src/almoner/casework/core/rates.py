@@ -11,7 +11,7 @@ from threading import Lock
 MOST_KNOWN = 10_000  # callers that are remembered before idle ones are dropped
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Limit:
     """A limit of `most` requests in `seconds` for each caller, all of which may come at once.
 
