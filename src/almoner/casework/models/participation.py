@@ -84,8 +84,8 @@ class How(models.TextChoices):
 
 
 class Consent(models.Model):
-    """One person's answer to an authorisation. Rows are only added, by `core.chains`; a person's latest answer
-    counts.
+    """One person's answer to an authorisation. Rows are only added, by `core.chains`; the latest one of a
+    person counts.
 
     `text_hash` is the SHA-256 of the text in `language` that the person read.
     """
