@@ -13,13 +13,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import waitress.server
 from django.contrib.auth.models import User
 from django.test import Client
 
+from almoner.casework import connections
 from almoner.casework.api import receiving, tokens
 from almoner.casework.core import request_bodies
-from almoner.casework.core.request_bodies import SMALL_BYTES, BodyLimit, limit_bodies
+from almoner.casework.core.request_bodies import SMALL_BYTES, BodyLimit, limited_parser
 from almoner.casework.models import Department
 from almoner.casework.server import TIMES_TOO_LARGE, body_limit, options
 
@@ -55,17 +55,13 @@ def temporary_files() -> list[str]:
 
 @contextmanager
 def serving(limit_of: request_bodies.LimitOf) -> Iterator[int]:
-    listening: dict[int, object] = {}
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        server = waitress.server.create_server(app, map=listening, sockets=[bound], **options())
-        limit_bodies(listening, limit_of)
-        thread = Thread(target=server.run, daemon=True)
-        thread.start()
-        yield bound.getsockname()[1]
-        server.task_dispatcher.shutdown()
-        server.trigger.pull_trigger(server.close)
-        thread.join(10)
+    server = connections.create(app, "127.0.0.1", 0, limited_parser(limit_of), **options())
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    yield server.effective_port
+    server.task_dispatcher.shutdown()
+    server.trigger.pull_trigger(server.close)
+    thread.join(10)
 
 
 def sent(port: int, path: str, body: Any, **headers: str) -> tuple[int, dict[str, str], bytes]:

@@ -9,18 +9,19 @@ from importlib import import_module
 from threading import Thread
 from typing import Any
 
-import waitress.server
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.db import Error, close_old_connections, connections
+from django.db import Error, close_old_connections
+from django.db import connections as databases
 from django.http import parse_cookie
 
+from almoner.casework import connections
 from almoner.casework.accounts.signing_in import roles_with_second_factor
 from almoner.casework.api import receiving, tokens
 from almoner.casework.conf.environment import unsafe
-from almoner.casework.core.request_bodies import NO_FILE_BYTES, SMALL_BYTES, BodyLimit, limit_bodies
+from almoner.casework.core.request_bodies import NO_FILE_BYTES, SMALL_BYTES, BodyLimit, limited_parser
 from almoner.casework.figures import charts
 from almoner.errors import HomeError
 from almoner.home import Home
@@ -50,17 +51,10 @@ def serve(host: str, port: int) -> None:
     call_command("clearsessions")
     Thread(target=charts.warm_up, daemon=True).start()  # so that the first page with charts is fast
     logging.basicConfig()
-    server = listen(host=host, port=port)
+    parser = limited_parser(body_limit)
+    server = connections.create(get_wsgi_application(), host, port, parser, **options())
     server.print_listen("Serving on http://{}:{}")
     server.run()
-
-
-def listen(**where: Any) -> Any:
-    """Waitress with the console, listening; `run` serves. `where` has `host` and `port`, or `sockets`."""
-    listening: dict[int, object] = {}
-    server = waitress.server.create_server(get_wsgi_application(), map=listening, **where, **options())
-    limit_bodies(listening, body_limit)
-    return server
 
 
 def options() -> dict[str, Any]:
@@ -109,5 +103,5 @@ def _known(asked: Callable[[], bool]) -> bool:
     try:
         return asked()
     except Error:
-        connections.close_all()
+        databases.close_all()
         return False

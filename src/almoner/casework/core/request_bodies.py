@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.server import BaseWSGIServer
 from waitress.utilities import RequestEntityTooLarge
 
 NO_FILE_BYTES = 2**40  # so much would have to be held before waitress writes a temporary file
@@ -58,8 +56,8 @@ class BodyRefused(RequestEntityTooLarge):  # type: ignore[misc]
         return f"{self.code} {self.reason}", headers, text.encode()
 
 
-def limit_bodies(listening: Mapping[int, object], limit_of: LimitOf) -> None:
-    """Let the servers of a waitress map refuse bodies beyond their limit before they are read."""
+def limited_parser(limit_of: LimitOf) -> type[HTTPRequestParser]:
+    """A parser for waitress's channels that refuses bodies beyond their limit before they are read."""
     reserved: WeakKeyDictionary[HTTPRequestParser, int] = WeakKeyDictionary()
 
     class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
@@ -91,9 +89,4 @@ def limit_bodies(listening: Mapping[int, object], limit_of: LimitOf) -> None:
             self.completed, self.expect_continue = True, False
             self.content_length, self.body_rcv = 0, None
 
-    class LimitedChannel(HTTPChannel):  # type: ignore[misc]
-        parser_class = LimitedParser
-
-    for server in listening.values():
-        if isinstance(server, BaseWSGIServer):
-            server.channel_class = LimitedChannel
+    return LimitedParser
