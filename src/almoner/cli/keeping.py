@@ -11,6 +11,7 @@ from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.installation import backup as backups
 from almoner.installation import opening
+from almoner.private_home import keep_all_private, write_privately
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
@@ -35,6 +36,7 @@ def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
 def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
     """Create an installation from a backup, in a new or empty folder."""
     with errors_as_text():
+        write_privately()
         manifest = backups.restore(file, folder)
     if as_json:
         emit_json(manifest)
@@ -51,4 +53,5 @@ def upgrade(folder: Folder) -> None:
     """Upgrade an installation to this version of Almoner. Make a backup first."""
     with errors_as_text():
         steps = opening.upgrade(folder)
+        keep_all_private(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)
