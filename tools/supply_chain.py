@@ -235,7 +235,8 @@ def _texts(component: Component) -> list[str]:
         folder = ROOT / "node_modules" / component.name
         files = [file for file in sorted(folder.iterdir()) if _TEXTS.search(file.name)]
         if not files:
-            return (folder / "README.md").read_text(encoding="utf-8").split("\n## Licence\n")[1:]
+            readme = (folder / "README.md").read_text(encoding="utf-8")
+            return [part.partition("\n## ")[0].strip() for part in readme.split("\n## Licence\n")[1:]]
     else:
         package = installed().get(component.name)
         listed = (package.files or []) if package else []
