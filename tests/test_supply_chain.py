@@ -116,8 +116,8 @@ def test_notice_has_the_licence_text_of_all_that_is_shipped_and_of_nothing_else(
         c.name for c in components() if c.shipped
     }
     for name in ("django", "duckdb", "govuk-frontend", "cryptography", "python-stdnum"):
-        assert re.search("copyright.*|license", parts[name], re.IGNORECASE), name
-        assert len(parts[name]) > 300, name
+        assert re.search("copyright|license", parts[name], re.IGNORECASE), name
+        assert len(parts[name]) > 200, name
 
 
 def test_the_sbom_is_valid_cyclonedx_and_names_every_package_once() -> None:
