@@ -1,4 +1,4 @@
-"""Texts that are kept readable hold no identity numbers: nothing is saved, and the person is told what to do."""
+"""Texts that are kept readable hold no identity numbers, and who writes one is told what to do."""
 
 from __future__ import annotations
 

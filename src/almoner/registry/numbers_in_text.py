@@ -45,7 +45,7 @@ def refuse_numbers(feeds: Iterable[Feed], reason: str) -> None:
 
 
 def hide_numbers(name: str, index: Callable[[str], bytes]) -> str:
-    """A file's name in which each long number, but for dates and times, stands as its blind index: `#1f2e3d4c`."""
+    """A file's name in which each long number, but for dates and times, is its blind index: `#1f2e3d4c`."""
     return _LONG_NUMBER.sub(lambda found: _hidden(found[0], index), unicodedata.normalize("NFKC", name))
 
 

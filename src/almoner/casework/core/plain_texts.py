@@ -1,4 +1,4 @@
-"""Texts that are kept in clear: notes and reasons. They may not hold identity numbers, which the vault seals."""
+"""Texts that are kept in clear: notes and reasons. They may hold no identity numbers, which are sealed."""
 
 from __future__ import annotations
 
