@@ -47,8 +47,17 @@ def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
     )
 
 
-def upgrade(folder: Folder) -> None:
+def upgrade(
+    folder: Folder,
+    discard_unfinished: Annotated[
+        bool,
+        typer.Option(
+            "--discard-unfinished",
+            help="Delete people of the vault whom the facts of an older version's installation do not know.",
+        ),
+    ] = False,
+) -> None:
     """Upgrade an installation to this version of Almoner. Make a backup first."""
     with errors_as_text():
-        steps = opening.upgrade(folder)
+        steps = opening.upgrade(folder, discard_unfinished=discard_unfinished)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

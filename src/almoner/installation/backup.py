@@ -19,9 +19,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from almoner import __version__, casework, home
-from almoner.engines import open_engine
 from almoner.errors import AlmonerError
 from almoner.home import SETTINGS, Home
+from almoner.installation.epochs import open_facts
 from almoner.stream.inbox import FILE as INBOX
 from almoner.stream.lock import sole_worker
 
@@ -44,7 +44,7 @@ def backup(folder: Path, file: Path) -> dict[str, Any]:
     casework.refuse_other_version(place)
     from almoner.casework.conf import copying
 
-    with sole_worker(folder), open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
+    with sole_worker(folder), open_facts(place) as engine:
         engine.execute("CHECKPOINT")
         with _scratch(file) as scratch, _writing(file) as tar:
             copying.copy_to(scratch / copying.file_name())
