@@ -168,15 +168,15 @@ def test_what_is_no_event_is_logged_and_skipped(
         cluster.send(
             f"{prefix}insured_wages",
             b"secret{",
-            b"7",
+            *(b"7", b'{"id": "secret", "id": "x"}'),
             an_event(1, "elderly_meters"),
             {"id": "secret"},
             an_event(2),
         )
         topics = reading(cluster, inbox, prefix, 1)
-    assert topics.refused == 4
+    assert topics.refused == 5
     assert taken(inbox, "insured_wages") == [2]
-    assert caplog.text.count("kafka_refused") == 4
+    assert caplog.text.count("kafka_refused") == 5
     assert "secret" not in caplog.text
 
 

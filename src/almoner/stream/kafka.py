@@ -10,7 +10,6 @@ group is joined again.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -19,11 +18,13 @@ from threading import Event as Flag
 from time import monotonic
 from typing import Any, Protocol
 
+from almoner import strict_json
 from almoner.errors import AlmonerError
 from almoner.stream.ahead import Dating, DatingLimit
 from almoner.stream.events import Event, EventRefused, read
 from almoner.stream.inbox import Inbox, InboxAway, InboxFull
 from almoner.stream.log import log_line
+from almoner.strict_json import NotStrictJson
 
 PACKAGE = "confluent_kafka"
 GROUP = "almoner"
@@ -178,7 +179,7 @@ class Topics:
         for message in messages:
             try:
                 events.append(self._event(message, today))
-            except (EventRefused, ValueError, RecursionError) as error:
+            except (EventRefused, NotStrictJson) as error:
                 self.refused += 1
                 about = error.attribute if isinstance(error, EventRefused) else "json"
                 log_line(
@@ -191,7 +192,7 @@ class Topics:
         return events
 
     def _event(self, message: Message, today: dt.date) -> Event:
-        attributes = json.loads(message.value() or b"", parse_float=str)  # codes stay as written
+        attributes = strict_json.loads(message.value() or b"", parse_float=str)  # codes stay as written
         if not isinstance(attributes, dict):
             raise EventRefused("", "An event is one JSON object.")
         event = read(attributes, today)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
 
+from almoner.casework.api import payloads
 from almoner.casework.api.models import AcceptedFeed
 from almoner.casework.api.problems import Problem
 from almoner.casework.core.inbox import inbox
@@ -72,10 +72,7 @@ def _attributes(request: HttpRequest) -> list[Any]:
             "Too large",
             f"A request may have {LARGEST_BODY_BYTES:,} bytes. Send the batch in parts.",
         )
-    try:
-        found = json.loads(request.body, parse_float=str)  # codes are kept as written
-    except (ValueError, RecursionError):
-        raise Problem(422, "not-json", "Not JSON", "The body is not valid JSON in UTF-8.") from None
+    found = payloads.parsed(request.body, parse_float=str)  # codes are kept as written
     if not isinstance(found, _SHAPES[kind]):
         raise Problem(
             422, "not-an-event", "Not an event", f"{SINGLE} holds one object, {BATCH} a list of them."
