@@ -86,6 +86,13 @@ def begin_epoch(epoch: str, key_proof: str) -> None:
     epochs.begin(epoch, key_proof)
 
 
+def refuse_unfit(home: Home) -> None:
+    """Raise HomeError when casework, the vault's key and the inbox are not of one installation."""
+    from almoner.casework.core import epochs
+
+    epochs.refuse_unfit(home)
+
+
 def set_epoch_given() -> None:
     """Note that facts and inbox have casework's epoch."""
     from almoner.casework.core import epochs

@@ -67,9 +67,9 @@ class Parts:
         if held is None:
             self._adopt(discard_unfinished)
             return
-        self._refuse_other_key(held.key_proof, held.epoch)
         with self._inbox(make=not held.given) as inbox:
             self._refuse_other_epochs(inbox, {held.epoch} if held.given else {held.epoch, None})
+            self._refuse_other_key(held.key_proof, held.epoch)
             if not held.given:
                 self._give(inbox, held.epoch)
             self._refuse_other_times(inbox, held.facts)

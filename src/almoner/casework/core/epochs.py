@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -10,7 +12,10 @@ from django.db.models import Max, Q
 
 from almoner.casework.models import ChainHead, Identity, InstallationEpoch, OutboxPosition
 from almoner.errors import HomeError
-from almoner.registry.vault import BegunDelivery
+from almoner.home import Home
+from almoner.registry import epochs as registry_epochs
+from almoner.registry.vault import BegunDelivery, open_vault
+from almoner.stream.opened_inbox import open_inbox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +34,25 @@ def held() -> CaseworkEpoch | None:
     if row is None:
         return None
     return CaseworkEpoch(epoch=row.epoch, key_proof=row.key_proof, given=row.given, facts=row.facts)
+
+
+def refuse_unfit(home: Home) -> None:
+    """Raise HomeError when casework, its key and the inbox are not of one installation: what the console can
+    tell without the facts, which a worker holds."""
+    found = held()
+    vault = open_vault(home.vault_key)
+    if found is None or not hmac.compare_digest(found.key_proof, registry_epochs.proof(vault, found.epoch)):
+        raise HomeError(
+            f"Casework's database and {home.vault_key} are not of one installation. Put back the copies that"
+            " belong together, or restore everything from one backup."
+        )
+    with closing(open_inbox(home.folder, vault)) as inbox:
+        if found.given and inbox.epoch() != found.epoch:
+            raise HomeError(
+                f"The inbox of {home.folder} is of another installation, or of before or after a restore."
+                " Nothing was changed. Put back the one of the same time, or restore everything from one"
+                " backup."
+            )
 
 
 def begin(epoch: str, key_proof: str) -> None:
