@@ -76,6 +76,12 @@ counted(BaseDatabaseWrapper, "_commit")
 counted(DuckEngine, "execute")
 counted(Inbox, "give")
 counted(Inbox, "purge")
+from almoner.installation import backup, restoring
+counted(backup._Tar, "add")
+counted(backup._Tar, "finish")
+counted(backup.Hashing, "digest")
+from pathlib import Path
+counted(Path, "rename")
 sys.argv = ["almoner", *sys.argv[2:]]
 from almoner.cli import app
 app()
@@ -245,3 +251,30 @@ def test_killed_after_any_commit_it_opens_again_and_ends_as_if_it_had_never_been
     assert held(killed) == held(calm)
     assert cases(killed) == cases(without_casework(calm, tmp_path / "again"))
     assert people(killed) == people(calm) == 60
+
+
+def test_a_killed_backup_or_restore_leaves_the_installation_as_it_was_and_nothing_that_passes_for_whole(
+    times: Path, tmp_path: Path
+) -> None:
+    home, file, again = copied(times / "late", tmp_path / "home"), tmp_path / "file", tmp_path / "again"
+    before, kills = held(home), 0
+    for made, words in (
+        (file, ("backup", home, file)),
+        (again, ("restore", file, again, "--keys", home / "secrets", "--open", "all")),
+    ):
+        for n in (2, 5, 9, 14, 20, 27, 35, 44, 54, 65, 1000):
+            done = command.run(n, *words, program=KILLED)
+            assert done.returncode in (0, -9), done.stdout + done.stderr
+            kills += done.returncode == -9
+            if made.exists():  # killed after it had its name: it is whole
+                break
+            assert done.returncode == -9
+        assert made.exists()
+    assert kills >= 6
+    assert (held(home), people(home)) == (before, 60)
+    assert (held(again), people(again)) == (before, 60)
+    assert cases(again) == cases(home)
+    assert json.loads(run(OPEN, home, again)) == {"home": "opened", "again": "opened"}
+    assert "accounts" in almoner("restore", file, tmp_path / "third", "--keys", home / "secrets")
+    left = {path.name for path in tmp_path.iterdir()} - {"home", "file", "again", "third"}
+    assert left <= {".file.partial", ".file.scratch", ".again.restoring.lock"}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
+    from almoner.casework.accounts.restoring import AccessEnded
     from almoner.casework.cases.timelines import LineLike, Wanted
     from almoner.casework.core.audit import ChainCheck
     from almoner.casework.core.epochs import CaseworkEpoch
@@ -91,6 +92,20 @@ def refuse_unfit(home: Home) -> None:
     from almoner.casework.core import epochs
 
     epochs.refuse_unfit(home)
+
+
+def end_access(still_open: Sequence[str]) -> AccessEnded:
+    """After a restore: end sessions, accounts other than `still_open` (`all`), and webhooks."""
+    from almoner.casework.accounts import restoring
+
+    return restoring.end_access(still_open)
+
+
+def departments_with_tokens() -> dict[str, int]:
+    """By department, how many tokens of the API are valid."""
+    from almoner.casework.api import tokens
+
+    return tokens.valid_by_department()
 
 
 def set_epoch_given() -> None:
