@@ -29,7 +29,7 @@ from almoner.stream.inbox import FILE, Inbox
 
 _SAME_TIME = (
     "Nothing was changed. Put back the copies of one time, or restore everything from one backup: almoner"
-    " restore FILE NEW-FOLDER."
+    " restore FILE NEW-FOLDER --keys KEYS."
 )
 
 
