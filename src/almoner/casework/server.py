@@ -5,11 +5,11 @@ from __future__ import annotations
 from threading import Thread
 from typing import Any
 
-import waitress
 from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
+from almoner.casework import connections
 from almoner.casework.accounts.signing_in import roles_with_second_factor
 from almoner.casework.conf.environment import unsafe
 from almoner.casework.figures import charts
@@ -37,7 +37,9 @@ def serve(host: str, port: int) -> None:
         settings.ALLOWED_HOSTS.append(host)
     call_command("clearsessions")
     Thread(target=charts.warm_up, daemon=True).start()  # so that the first page with charts is fast
-    waitress.serve(get_wsgi_application(), host=host, port=port, **options())
+    server = connections.create(get_wsgi_application(), host, port, **options())
+    server.print_listen("Serving on http://{}:{}")
+    server.run()
 
 
 def options() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.installation import backup as backups
 from almoner.installation import opening, restoring
+from almoner.private_home import keep_all_private, write_privately
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
@@ -51,6 +52,7 @@ def restore(
     """Create an installation from a backup, in a new or empty folder. What may have been switched off since
     is ended."""
     with errors_as_text():
+        write_privately()
         restored = restoring.restore(file, folder, keys, still_open or ())
     if as_json:
         emit_json(restored)
@@ -95,4 +97,5 @@ def upgrade(
     """Upgrade an installation to this version of Almoner. Make a backup first."""
     with errors_as_text():
         steps = opening.upgrade(folder, discard_unfinished=discard_unfinished)
+        keep_all_private(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

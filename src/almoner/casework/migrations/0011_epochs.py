@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("casework", "0009_complete_days")]
+    dependencies = [("casework", "0010_chained_records")]
 
     operations = [
         migrations.CreateModel(
