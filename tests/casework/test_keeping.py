@@ -82,7 +82,8 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from almoner.casework.api.models import Token
 from almoner.casework.models import CaseEvent, Endpoint, Membership
-people = {m.user.get_username(): (m.user.is_active, m.epoch) for m in Membership.objects.select_related("user")}
+members = Membership.objects.select_related("user")
+people = {m.user.get_username(): (m.user.is_active, m.epoch) for m in members}
 counts = [kind.objects.count() for kind in (Session, Token, Endpoint)]
 print(json.dumps([people, counts, [e.kind for e in CaseEvent.objects.order_by("number")]]))
 """

@@ -66,8 +66,9 @@ def restore(
     rows = [(f.feed, f.received_at, f.complete_through) for f in restored.feeds]
     show_table("Send again what came later", ["feed", "last received", "complete through"], rows)
     out.print(
-        f"Departments send again each file and event since {made_at}; what is here already changes nothing. With"
-        " Kafka, set the group's offsets back to that time. What people entered since is lost: enter it again.",
+        f"Departments send again each file and event since {made_at}; what is here already changes nothing."
+        " With Kafka, set the group's offsets back to that time. What people entered since is lost: enter it"
+        " again.",
         markup=False,
     )
     out.print(

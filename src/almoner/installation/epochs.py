@@ -132,8 +132,8 @@ class Parts:
     def _refuse_other_key(self, key_proof: str, epoch: str) -> None:
         if not hmac.compare_digest(key_proof, epochs.proof(self.vault, epoch)):
             raise HomeError(
-                f"{self.home.vault_key} is not the key of this vault. Nothing was changed. Put back the copy of"
-                " the key that belongs to this installation."
+                f"{self.home.vault_key} is not the key of this vault. Nothing was changed. Put back the copy"
+                " of the key that belongs to this installation."
             )
 
     def _refuse_other_epochs(self, inbox: Inbox, expected: set[str | None]) -> None:

@@ -61,7 +61,8 @@ def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Hom
         casework.migrate()
         if casework.epoch() is not None:
             raise HomeError(
-                "The database that ALMONER_DATABASE_URL names holds an installation already. Name an empty one."
+                "The database that ALMONER_DATABASE_URL names holds an installation already. Name an"
+                " empty one."
             )
         casework.sync_departments(compiled)
         casework.sync_calendar(compiled)

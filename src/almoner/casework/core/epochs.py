@@ -112,8 +112,8 @@ def discard_unfinished(person_id: int, delivery_id: int) -> int:
         others = above.exclude(left).count()
         if others:
             raise HomeError(
-                f"The vault holds {above.count():,} people whom the facts do not know and no interrupted delivery"
-                " left: the facts are older than casework. Nothing was deleted. Put the facts of the same"
+                f"The vault holds {above.count():,} people whom the facts do not know and no interrupted"
+                " delivery left: the facts are older than casework. Nothing was deleted. Put the facts of the same"
                 " time back, or restore facts and casework together from one backup (almoner restore)."
             )
         return above.delete()[0]
