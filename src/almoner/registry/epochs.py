@@ -1,8 +1,8 @@
 """The facts' side of an installation's epoch: whose facts these are, how far they are, and what they know.
 
 Facts, casework and inbox are written in turn, so each may learn how far another one is only after that one
-has committed. Hence none may ever know more of another than that one holds: where it does, copies of different
-times stand side by side (`almoner.installation.epochs`).
+has committed. Hence none may ever know more of another than that one holds. Where it does, copies of
+different times stand side by side (`almoner.installation.epochs`).
 """
 
 from __future__ import annotations
