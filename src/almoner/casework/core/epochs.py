@@ -113,8 +113,8 @@ def discard_unfinished(person_id: int, delivery_id: int) -> int:
         if others:
             raise HomeError(
                 f"The vault holds {above.count():,} people whom the facts do not know and no interrupted"
-                " delivery left: the facts are older than casework. Nothing was deleted. Put back the facts of"
-                " the same time, or restore facts and casework together from one backup (almoner restore)."
+                " delivery left: the facts are older than casework. Nothing was deleted. Put back the facts"
+                " of the same time, or restore facts and casework together from one backup (almoner restore)."
             )
         return above.delete()[0]
 
