@@ -13,8 +13,8 @@ from time import time
 import pytest
 
 import command
-from almoner.stream import claims
 from almoner.stream import landing as landing_module
+from almoner.stream import landing_claims as claims
 from almoner.stream.landing import Landing
 from once import copied
 from stream.installation import Workers, almoner, stop, until
@@ -284,7 +284,7 @@ def test_a_claim_of_a_worker_that_was_killed_is_taken_up_by_the_next(
 ) -> None:
     file = put(landing, FEED, "insured_wages.jsonl", ROW)
     file.with_name(f"{file.name}.done").write_text("2026-10-31")
-    for module, name in ((claims.Claim, "remove_marker"), (landing_module, "take_in")):
+    for module, name in ((claims.ClaimedFile, "remove_marker"), (landing_module, "take_in")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, killed)
             with pytest.raises(KeyboardInterrupt):

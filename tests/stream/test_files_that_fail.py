@@ -12,8 +12,8 @@ import pytest
 
 from almoner.errors import EngineError, VaultError
 from almoner.stream import landing as landing_module
-from almoner.stream.claims import MOST_TRIES
 from almoner.stream.landing import Landing
+from almoner.stream.landing_claims import MOST_TRIES
 from stream.taking import AT, Stream
 from stream.test_landing import PERSON, ROW, put
 

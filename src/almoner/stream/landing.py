@@ -1,7 +1,7 @@
 """Takes in the files that departments put into HOME/landing/<department>/.
 
 A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some seconds,
-and no process of this machine writes to it. It is then claimed (`almoner.stream.claims`), read, and deleted
+and no process of this machine writes to it. It is then claimed (`almoner.stream.landing_claims`), read, and deleted
 if it is still as it was: one that has grown is read again. While a sender writes a file, its name should end
 in ``.part`` or begin with a dot. A marker may hold one day, ``YYYY-MM-DD``: the last day for which the
 department's records are complete. Lines ``rows 1200`` and ``sha256 ...`` say what the whole file has.
@@ -31,10 +31,10 @@ from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, last_received, take_in
 from almoner.registry.vault import IdentityStore, Vault
-from almoner.stream import claims
-from almoner.stream.claims import MARKER, MOST_TRIES, Claim, State, plain_name
+from almoner.stream import landing_claims as claims
+from almoner.stream.landing_claims import MARKER, MOST_TRIES, ClaimedFile, State, plain_name
 from almoner.stream.landing_marker import said_in
-from almoner.stream.landing_shelves import DONE, REASON, RECEIPT, REFUSED, Shelf
+from almoner.stream.landing_outcomes import DONE, REASON, RECEIPT, REFUSED, OutcomeFolder
 from almoner.stream.landing_troubles import Trouble, Troubles
 from almoner.stream.log import log_line
 from almoner.stream.slice_failures import ends_engine, is_of_disk
@@ -78,7 +78,7 @@ class _Found:
     folder: Path
     name: bytes
     state: State
-    claim: Claim | None = None
+    claim: ClaimedFile | None = None
 
     @property
     def path(self) -> Path:
@@ -134,7 +134,7 @@ class Landing:
         gone = 0
         for folder in self._departments():
             with suppress(OSError):  # that department's affair; it is shown when files are looked for
-                gone += Shelf(folder, DONE).forget(
+                gone += OutcomeFolder(folder, DONE).forget(
                     lambda name: RECEIPT_DAYS if name.endswith(RECEIPT) else self.kept_days
                 )
         return gone
@@ -212,7 +212,7 @@ class Landing:
             return None
         return landed
 
-    def _claimed(self, found: _Found) -> Claim | None:
+    def _claimed(self, found: _Found) -> ClaimedFile | None:
         """The claim of a file that is complete and to be tried now, else None. Raises OSError."""
         department, name = found.folder.name, plain_name(found.name)
         if found.claim and not found.claim.is_to_be_tried(time()):
@@ -245,7 +245,7 @@ class Landing:
             return self.settled_seconds <= 0
         return monotonic() - since >= self.settled_seconds
 
-    def _take(self, claim: Claim, at: dt.datetime) -> Landed | None:
+    def _take(self, claim: ClaimedFile, at: dt.datetime) -> Landed | None:
         """Read one file; None when it failed, or changed meanwhile, and is read again."""
         department, name, feed = claim.department, claim.file.name, None
         landed: Landed | None = None
@@ -269,16 +269,16 @@ class Landing:
             return None
         return landed
 
-    def _done(self, folder: Path, claim: Claim, receipt: DeliveryReceipt) -> None:
+    def _done(self, folder: Path, claim: ClaimedFile, receipt: DeliveryReceipt) -> None:
         """Write the receipt to done/, and keep the file there if the installation says so."""
         counted = {k: v for k, v in asdict(receipt).items() if k not in _NOT_IN_RECEIPTS}
         text = json.dumps(counted, default=str, ensure_ascii=False, indent=1)
-        Shelf(folder, DONE).put(claim.file, RECEIPT, text + "\n", keep=self.kept_days > 0)
+        OutcomeFolder(folder, DONE).put(claim.file, RECEIPT, text + "\n", keep=self.kept_days > 0)
         claim.release()
 
-    def _refuse(self, folder: Path, claim: Claim, reason: str) -> None:
+    def _refuse(self, folder: Path, claim: ClaimedFile, reason: str) -> None:
         """Move the file to refused/; its reason is written first, so a file there always has one."""
-        Shelf(folder, REFUSED).put(claim.file, REASON, reason + "\n", keep=True)
+        OutcomeFolder(folder, REFUSED).put(claim.file, REASON, reason + "\n", keep=True)
         claim.release()
 
     def _feed_of(self, department: str, name: str) -> str:
@@ -291,7 +291,7 @@ class Landing:
             )
         return max(fitting, key=len)
 
-    def _take_in(self, feed: str, claim: Claim, at: dt.datetime) -> DeliveryReceipt:
+    def _take_in(self, feed: str, claim: ClaimedFile, at: dt.datetime) -> DeliveryReceipt:
         received = max(at, last_received(self.engine, feed) or at)
         note = dirty.noting(self.engine, self.pack.feeds[feed], self.pack.membership_feed)
         through, stated = said_in(claim.marker or "", claim.file.name + MARKER)
@@ -302,13 +302,13 @@ class Landing:
         if self.troubles.add(department, name, trouble, (error.strerror or "") if error else ""):
             log_line("trouble", about="landing", department=department, error=trouble.name.lower())
 
-    def _put_off(self, claim: Claim) -> None:
+    def _put_off(self, claim: ClaimedFile) -> None:
         """Let others go first; where that cannot be noted, it is tried again at once."""
         with suppress(OSError):
             claim.not_its_fault(self.again_seconds)
 
 
-def _begin(claim: Claim) -> None:
+def _begin(claim: ClaimedFile) -> None:
     """Count the try. Raises DeliveryRefused when there were enough."""
     if claim.begin() >= MOST_TRIES:
         raise DeliveryRefused(f"{claim.file.name} {_FAILED}")

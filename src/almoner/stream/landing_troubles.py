@@ -1,4 +1,4 @@
-"""What is the matter with landed files that wait, and how many were refused: for status, /health and Today."""
+"""What is the matter with landed files that wait, and how many were refused: for status and Today."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from almoner.stream.landing_shelves import REFUSED, Shelf
+from almoner.stream.landing_outcomes import REFUSED, OutcomeFolder
 
 SHOWN_AFTER = dt.timedelta(minutes=1)  # of what is usual for a while
 MOST_SHOWN = 20  # files by name
@@ -76,7 +76,7 @@ class Troubles:
         counted: dict[str, int] = {}
         for folder in folders:
             with suppress(OSError):
-                counted[folder.name] = Shelf(folder, REFUSED).count()
+                counted[folder.name] = OutcomeFolder(folder, REFUSED).count()
         self._refused = counted
 
     def as_json(self) -> dict[str, Any]:

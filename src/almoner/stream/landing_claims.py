@@ -1,10 +1,10 @@
 """Claims landed files: each is renamed into a private folder of its own before it is read.
 
 Nobody but this installation reaches a claimed file by a name, so it cannot be replaced, and what is sent
-under its name is another file. A claim is a folder ``HOME/landing/.claimed/<department>/<claim>/`` with the file, under
-a name that every part of the system can write, and ``claim.json``: the name as it was sent, what the marker
-said, how often the file was begun. Where a department's folder lies on another file system, its claims lie in
-``HOME/landing/<department>/.claimed/``.
+under its name is another file. A claim is a folder ``HOME/landing/.claimed/<department>/<claim>/`` with the
+file, under a name that every part of the system can write, and ``claim.json``: the name as it was sent, what
+the marker said, how often the file was begun. Where a department's folder lies on another file system, its
+claims lie in ``HOME/landing/<department>/.claimed/``.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _UNREADABLE = "?"  # in place of a marker that is no small text
 State = tuple[int, ...]
 
 
-@dataclass
-class Claim:
+@dataclass(kw_only=True)
+class ClaimedFile:
     """One claimed file. `state` is what it was when it counted as complete."""
 
     department: str
@@ -106,8 +106,8 @@ class Claim:
         self.folder.rmdir()
 
 
-def claim(landing: Path, folder: Path, name: bytes, found: State) -> Claim | None:
-    """Claim the file `name` of a department's folder; None when it has gone. Raises OSError.
+def claim(landing: Path, folder: Path, name: bytes, found: State) -> ClaimedFile | None:
+    """ClaimedFile the file `name` of a department's folder; None when it has gone. Raises OSError.
 
     `found`: its state when it counted as complete. The claim has that state; whoever reads the file compares
     it with what was renamed, which is another file where the sender replaced it in between.
@@ -116,7 +116,14 @@ def claim(landing: Path, folder: Path, name: bytes, found: State) -> Claim | Non
     marker, inode = _read_marker(marker_of(source))
     for private in _private_folders(landing, folder):
         there = _new_folder(private)
-        made = Claim(folder.name, there, name, marker, inode, found)
+        made = ClaimedFile(
+            department=folder.name,
+            folder=there,
+            name=name,
+            marker=marker,
+            marker_inode=inode,
+            state=found,
+        )
         try:
             made.save()
             source.rename(made.file)
@@ -132,7 +139,7 @@ def claim(landing: Path, folder: Path, name: bytes, found: State) -> Claim | Non
     return None
 
 
-def claims(landing: Path, folder: Path) -> Iterator[Claim]:
+def claims(landing: Path, folder: Path) -> Iterator[ClaimedFile]:
     """The claims of a department's folder. What a process left that died before it had renamed is removed."""
     for private in _private_folders(landing, folder):
         for there in sorted(private.iterdir()) if private.is_dir() else ():
@@ -216,23 +223,28 @@ def _new_folder(private: Path) -> Path:
     return there
 
 
-def _read(there: Path, department: str) -> Claim | None:
+def _read(there: Path, department: str) -> ClaimedFile | None:
     try:
         note = json.loads((there / _NOTE).read_text(encoding="utf-8"))
-        return Claim(
-            department,
-            there,
-            bytes.fromhex(note["name"]),
-            note["marker"],
-            int(note["marker_inode"]),
-            tuple(map(int, note["state"])),
-            int(note["tries"]),
-            float(note["not_before"]),
-            int(note["put_off"]),
+        return ClaimedFile(
+            department=department,
+            folder=there,
+            name=bytes.fromhex(note["name"]),
+            marker=note["marker"],
+            marker_inode=int(note["marker_inode"]),
+            state=tuple(map(int, note["state"])),
+            tries=int(note["tries"]),
+            not_before=float(note["not_before"]),
+            put_off=int(note["put_off"]),
         )
     except (OSError, ValueError, KeyError, TypeError):  # somebody else was at work here
         names = [each.name for each in there.iterdir() if each.name not in _OURS] if there.is_dir() else []
-        return Claim(department, there, os.fsencode(names[0]), None, 0, ()) if len(names) == 1 else None
+        if len(names) != 1:
+            return None
+        name = os.fsencode(names[0])
+        return ClaimedFile(
+            department=department, folder=there, name=name, marker=None, marker_inode=0, state=()
+        )
 
 
 def _remove_rest(there: Path) -> None:
