@@ -1,10 +1,10 @@
 """Takes in the files that departments put into HOME/landing/<department>/.
 
 A file is complete when a marker ``<name>.done`` lies beside it, or when it has not changed for some seconds,
-and no process of this machine writes to it. It is then claimed (`almoner.stream.landing_claims`), read, and deleted
-if it is still as it was: one that has grown is read again. While a sender writes a file, its name should end
-in ``.part`` or begin with a dot. A marker may hold one day, ``YYYY-MM-DD``: the last day for which the
-department's records are complete. Lines ``rows 1200`` and ``sha256 ...`` say what the whole file has.
+and no process of this machine writes to it. It is then claimed (`almoner.stream.landing_claims`), read, and
+deleted if it is still as it was: one that has grown is read again. While a sender writes a file, its name
+should end in ``.part`` or begin with a dot. A marker may hold one day, ``YYYY-MM-DD``: the last day for which
+the department's records are complete. Lines ``rows 1200`` and ``sha256 ...`` say what the whole file has.
 
 A file that was taken in leaves its receipt in done/; the file itself stays there only for as many days as the
 installation sets. A file that was refused moves to refused/ with the reason, and so does one that failed
