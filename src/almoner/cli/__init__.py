@@ -36,6 +36,8 @@ COMMANDS = {
     "areas": "areas",
     "work": "streaming",
     "status": "status",
+    "check": "checking",
+    "audit": "audit",
     "compact": "compacting",
     "token": "streaming",
     "evaluate": "evaluating",
