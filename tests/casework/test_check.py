@@ -30,8 +30,8 @@ outside.SECONDS = 0.1
 stop, kept = Event(), Path(sys.argv[2])
 thread = Thread(target=outside.run, args=(stop,))
 thread.start()
-until = time.monotonic() + 60
-while not (place := home.load(Path(sys.argv[1])).folder / outside.LATEST).exists() and time.monotonic() < until:
+until, latest = time.monotonic() + 60, Path(sys.argv[1]) / outside.LATEST
+while not latest.exists() and time.monotonic() < until:
     time.sleep(0.05)
 time.sleep(0.5)  # some more looks at the clock
 stop.set()

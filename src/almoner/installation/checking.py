@@ -49,8 +49,8 @@ def _triggers() -> Iterator[str]:
 
     if names := append_only.missing(connection):
         yield (
-            f"Triggers that protect the audit trail are missing or switched off: {', '.join(names)}. Find out who"
-            " did it, and restore the database from a backup that has them."
+            f"Triggers that protect the audit trail are missing or switched off: {', '.join(names)}. Find out"
+            " who did it, and restore the database from a backup that has them."
         )
 
 
@@ -61,8 +61,8 @@ def _role() -> Iterator[str]:
 
     for power in database_role.powers(connection):
         yield (
-            f"The database's role {connection.settings_dict['USER']} {power}. Give the tables to a role of their"
-            " own, as docs/deployment.md says under PostgreSQL."
+            f"The database's role {connection.settings_dict['USER']} {power}. Give the tables to a role of"
+            " their own, as docs/deployment.md says under PostgreSQL."
         )
 
 
@@ -71,8 +71,8 @@ def broken_chains() -> Iterator[str]:
     for checked in casework.verify_chains():
         if not checked.intact:
             yield (
-                f"The chain of {checked.chain} is broken at line {checked.broken_at}: it was changed, or lines are"
-                " missing there. Compare it with the checkpoints: almoner audit verify."
+                f"The chain of {checked.chain} is broken at line {checked.broken_at}: it was changed, or lines"
+                " are missing there. Compare it with the checkpoints: almoner audit verify."
             )
 
 

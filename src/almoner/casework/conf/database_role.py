@@ -14,8 +14,8 @@ from almoner.casework.conf.append_only import FUNCTIONS, HEADS, KEYS
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
-# `pg_has_role` holds for superusers too. Whoever owns a schema, or its database from version 15 on, may drop what
-# is in it.
+# `pg_has_role` holds for superusers too. Whoever owns a schema, or its database from version 15 on, may drop
+# what is in it.
 POWERS = {
     "is a superuser, or may make roles": """
         SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user

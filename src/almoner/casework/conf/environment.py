@@ -13,7 +13,7 @@ Each variable with its default in parentheses:
 - ALMONER_FILE_MIB (8): the largest size of a case's file, in MiB
 - ALMONER_FILE_MEGAPIXELS (40): the largest size of a photo, in megapixels
 - ALMONER_FILES_A_CASE (30): how many files a case may have
-- ALMONER_CHECKPOINT_FOLDER (none): the folder outside that gets a signed checkpoint of the audit trail each day
+- ALMONER_CHECKPOINT_FOLDER (none): the folder outside for a signed checkpoint of the audit trail a day
 - ALMONER_CHECKPOINT_MAIL (none): the mail address that gets one each day
 - ALMONER_SMTP (none): the mail server: smtp://host:25 or smtps://user:password@host:465
 - ALMONER_OIDC_ISSUER (none): the https address of the authority's OpenID Connect provider

@@ -1,8 +1,8 @@
 """Take a signed checkpoint of the audit trail once a day to a place outside: a folder, or a mail address.
 
 The place should be one that whoever administers this machine cannot write over: a share of the auditor's, a
-disk that is written once, a mailbox. The latest checkpoint also stays in HOME, and the trail is compared with it
-before the next one is made.
+disk that is written once, a mailbox. The latest checkpoint also stays in HOME, and the trail is compared with
+it before the next one is made.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def _write(path: Path, note: str, *, replace: bool = False) -> None:
         raise AlmonerError(f"{path} is there already: a checkpoint is never written over.") from None
     except OSError as error:
         raise AlmonerError(
-            f"The checkpoint cannot be written to {path.parent}: {error.strerror}. Mount or mend the folder that"
-            " ALMONER_CHECKPOINT_FOLDER names."
+            f"The checkpoint cannot be written to {path.parent}: {error.strerror}. Mount or mend the folder"
+            " that ALMONER_CHECKPOINT_FOLDER names."
         ) from None
 
 
@@ -173,7 +173,7 @@ def run(stop: Flag) -> None:
 
 
 def verified(notes: Mapping[str, str], key: NoteKey) -> Iterator[tuple[str, str]]:
-    """What is wrong with the trail by each of these checkpoints, given as name and text: name and sentence."""
+    """What is wrong with the trail by each of these checkpoints (text by name): name and sentence."""
     for name, note in notes.items():
         try:
             known = read_heads(open_note(note, key))
