@@ -14,14 +14,14 @@ OVERDUE_HOURS = 36.0  # after the latest checkpoint
 
 
 @dataclass(frozen=True)
-class Checked:
+class HomeCheck:
     """What was checked, and what is wrong with it, each as a sentence that says what to do."""
 
     what: str
     problems: tuple[str, ...]
 
 
-def check(folder: Path) -> list[Checked]:
+def check(folder: Path) -> list[HomeCheck]:
     """All checks of an installation. Raises HomeError when it cannot be opened."""
     place = home.load(folder)
     casework.setup(place)
@@ -33,7 +33,7 @@ def check(folder: Path) -> list[Checked]:
         "chains": broken_chains(),
         "checkpoints": _checkpoints(place),
     }
-    return [Checked(what, tuple(problems)) for what, problems in checks.items()]
+    return [HomeCheck(what, tuple(problems)) for what, problems in checks.items()]
 
 
 def _keys(place: Home) -> Iterator[str]:
@@ -71,8 +71,8 @@ def broken_chains() -> Iterator[str]:
     for checked in casework.verify_chains():
         if not checked.intact:
             yield (
-                f"The chain of {checked.chain} is broken at line {checked.broken_at}: it was changed, or lines"
-                " are missing there. Compare it with the checkpoints: almoner audit verify."
+                f"The chain of {checked.chain} is broken at line {checked.broken_at}: it was changed, or"
+                " lines are missing there. Compare it with the checkpoints: almoner audit verify."
             )
 
 

@@ -1,8 +1,8 @@
 """Checkpoints of the audit trail: the heads of all chains at one moment, signed, to be kept outside.
 
 A chain that was cut at its end, computed anew, or replaced by an older copy is consistent in itself. It does
-not fit a checkpoint that was made before. The text has the shape of a C2SP tlog checkpoint: origin, number and
-hash of the trail, then a line for each of the other chains and one for the time.
+not fit a checkpoint that was made before. The text has the shape of a C2SP tlog checkpoint: origin, number
+and hash of the trail, then a line for each of the other chains and one for the time.
 """
 
 from __future__ import annotations
