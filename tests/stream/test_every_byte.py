@@ -191,12 +191,17 @@ def _is_done(home: Path) -> bool:
     return bool(status.get("idle")) and status.get("to_assess") == 0
 
 
+def _is_refused(file: Path) -> bool:
+    """What was refused lies there as it came, until somebody has looked at it."""
+    return file.parent.name == "refused" and not file.name.endswith(".reason.txt")
+
+
 def _showing(folder: Path) -> list[tuple[str, str]]:
     """Files, with names of files, in which a secret stands in clear, and its beginning."""
     found = []
     for file in folder.rglob("*"):
         try:
-            data = file.read_bytes() if file.is_file() else b""
+            data = file.read_bytes() if file.is_file() and not _is_refused(file) else b""
         except FileNotFoundError:  # it was deleted meanwhile
             continue
         data += os.fsencode(str(file.relative_to(folder)))
