@@ -271,14 +271,14 @@ def test_killed_after_any_commit_it_opens_again_and_ends_as_if_it_had_never_been
     for words in (("intake", file), ("run", "--as-of", "2026-11-09")):
         name, *more = words
         almoner(name, calm, *more)
-        for n in range(1, 100):
+        for n in range(1, 100, 2):
             done = command.run(n, name, killed, *more, program=KILLED)
             assert done.returncode in (0, -9), done.stdout + done.stderr
             kills += done.returncode == -9
             if done.returncode == 0:
                 break
         assert done.returncode == 0, done.stdout + done.stderr
-    assert kills >= 10
+    assert kills >= 6
     assert held(killed) == held(calm)
     assert cases(killed) == cases(without_casework(calm, tmp_path / "again"))
     assert people(killed) == people(calm) == 60
