@@ -1,14 +1,14 @@
 """Seal names, identity numbers, phones and addresses before they are written anywhere.
 
 Each field is sealed by AES-256-GCM or SM4-GCM (`almoner.registry.suites`), with the person's id and the
-field's name as associated data, so that a sealed value cannot be moved to another person or column. Look-up goes
-through a blind index: an HMAC under a key derived from the vault's key. The sealed rows are in the casework
-database (`IdentityStore`), the key is outside it.
+field's name as associated data, so that a sealed value cannot be moved to another person or column. Look-
+up goes through a blind index: an HMAC under a key derived from the vault's key. The sealed rows are in
+the casework database (`IdentityStore`), the key is outside it.
 
-The key's file holds 32 random bytes in base64, for a vault of the first suite that was never changed; else a JSON
-object with the suite, the key, and the index keys of the keys before it. What those sealed cannot be opened with
-it. While the key is changed (`almoner.installation.rotation`), the next one lies beside it, and nobody but that
-change opens the vault.
+The key's file holds 32 random bytes in base64, for a vault of the first suite that was never changed;
+else a JSON object with the suite, the key, and the index keys of the keys before it. What those sealed
+cannot be opened with it. While the key is changed (`almoner.installation.rotation`), the next one lies
+beside it, and nobody but that change opens the vault.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class IndexLayer(NamedTuple):
 class Vault:
     """Seals, opens and indexes with a key of 32 bytes. Raises VaultError for a wrong key.
 
-    `former` are the index layers of the keys before this one, oldest first. An index cannot be opened, so that a
-    new key does not make another index of the text but an index of the index.
+    `former` are the index layers of the keys before this one, oldest first. An index cannot be opened, so a
+    new key makes an index of the index, not another one of the text.
     """
 
     def __init__(self, key: bytes, suite: Suite = AES_SHA256, former: Sequence[IndexLayer] = ()) -> None:
@@ -171,12 +171,12 @@ def next_of(path: Path) -> Path:
 
 
 def open_vault(path: Path) -> Vault:
-    """The vault under the key in `path`. Raises VaultError when the file is missing or malformed, and while the
-    key is being changed."""
+    """The vault under the key in `path`. Raises VaultError when the file is missing or malformed, and while
+    the key is being changed."""
     if next_of(path).exists():
         raise VaultError(
-            f"The change of the vault's key was not finished ({next_of(path)}). Stop console and worker, and finish"
-            " it with: almoner rotate HOME"
+            f"The change of the vault's key was not finished ({next_of(path)}). Stop console and worker, and"
+            " finish it with: almoner rotate HOME"
         )
     return read_vault(path)
 
