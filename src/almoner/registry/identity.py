@@ -43,6 +43,20 @@ def hmac_sql(vault: Vault, text: str) -> str:
     return found
 
 
+def index_again_sql(vault: Vault, column: str) -> str:
+    """The index of a column of whole indexes under the key before (`Vault.index_again`); needs
+    `last_pads`."""
+    place = len(vault.layers) - 1
+    hashed = vault.layers[place].suite.hash_sql
+    return hashed.format(f"$opad{place} || {hashed.format(f'$ipad{place} || {column}')}")
+
+
+def last_pads(vault: Vault) -> dict[str, Secret]:
+    """Those of `pads` that are of the vault's own key."""
+    place = len(vault.layers) - 1
+    return {name: pad for name, pad in pads(vault).items() if name in {f"ipad{place}", f"opad{place}"}}
+
+
 def pads(vault: Vault) -> dict[str, Secret]:
     """The inner and outer key pads (RFC 2104) of each layer of the blind index, 64 bytes each, as parameters
     of `hmac_sql`."""

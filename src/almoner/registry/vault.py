@@ -165,6 +165,24 @@ def create_next(path: Path, suite: str) -> None:
         _write(next_of(path), os.urandom(KEY_BYTES), suite_named(suite), layers)
 
 
+def replace_key(path: Path) -> Path:
+    """Put the next key in the place of the one in `path`, which is kept under a name of its own: it opens
+    backups of before. Gives that name."""
+    number = 1
+    while (former := path.with_name(f"{path.name}.former-{number}")).exists() and not former.samefile(path):
+        number += 1
+    if not former.exists():
+        os.link(path, former)
+    next_of(path).replace(path)
+    _unfinished(next_of(path)).unlink(missing_ok=True)
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return former
+
+
 def next_of(path: Path) -> Path:
     """The file of the next key, while the key in `path` is changed."""
     return path.with_name(f"{path.name}.next")
@@ -199,7 +217,7 @@ def read_vault(path: Path) -> Vault:
 def _write(path: Path, key: bytes, suite: Suite, former: tuple[IndexLayer, ...]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = _encoded(key) if suite is AES_SHA256 and not former else json.dumps(_described(key, suite, former))
-    unfinished = path.with_name(f"{path.name}.partial")
+    unfinished = _unfinished(path)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text + "\n")
         file.flush()
@@ -208,6 +226,10 @@ def _write(path: Path, key: bytes, suite: Suite, former: tuple[IndexLayer, ...])
         os.link(unfinished, path)  # whole or not at all, and never over another key
     finally:
         unfinished.unlink()
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
 
 
 def _described(key: bytes, suite: Suite, former: tuple[IndexLayer, ...]) -> dict[str, Any]:
