@@ -109,8 +109,8 @@ found["tries"] = WrongTry.objects.filter(origin=code_tries.keyed("address:x")).c
 found["files"] = [[files.name_of(f), files.content(f).decode()] for f in CaseFile.objects.all()]
 print(json.dumps(found))
 """
-# Ends the process by SIGKILL after the step of that number: the next key is written, facts, inbox and casework
-# are under it, and the former key has its name.
+# Ends the process by SIGKILL after the step of that number: the next key is written, facts, inbox and
+# casework are under it, and the former key has its name.
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -62,10 +62,7 @@ def columns(old: Vault, new: Vault) -> dict[type[models.Model], _Again]:
             "name_index": keys.indexed,
         },
         WalkIn: {
-            **{
-                name: keys.place(lambda row, name=name: f"request-{name}:{row.reference}")  # type: ignore[misc]
-                for name in ("text", "number", "name")
-            },
+            **{name: keys.place(_of_walk_in(name)) for name in ("text", "number", "name")},
             "number_index": keys.indexed,
         },
         Grievance: {"text": keys.field("concern", lambda row: row.person_id)},
@@ -75,6 +72,10 @@ def columns(old: Vault, new: Vault) -> dict[type[models.Model], _Again]:
         Notice: {"code_index": keys.indexed},
         WrongTry: {"origin": keys.indexed},
     }
+
+
+def _of_walk_in(name: str) -> Callable[[Any], str]:
+    return lambda row: f"request-{name}:{row.reference}"
 
 
 def rekey(old: Vault, new: Vault) -> bool:
