@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
-from almoner.casework.core.account_events import UserChanged, UserEvent, UserMade, WorkHandedBack
+from almoner.casework.core.account_events import (
+    UserChanged,
+    UserChangeDecision,
+    UserEvent,
+    UserMade,
+    WorkHandedBack,
+)
 from almoner.casework.core.event_kinds import EventKind as K
 
 
@@ -395,5 +401,6 @@ TrailEvent = (
     | UserMade
     | UserChanged
     | UserEvent
+    | UserChangeDecision
     | WorkHandedBack
 )

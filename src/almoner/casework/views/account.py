@@ -19,7 +19,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from almoner.casework.accounts import staff
+from almoner.casework.accounts import staff, two_administrators
 from almoner.casework.accounts.access import membership_of
 from almoner.casework.accounts.signing_in import has_second_factor, roles_with_second_factor
 from almoner.casework.accounts.staff_forms import NewPasswordForm, OwnPasswordForm, SignInForm
@@ -137,6 +137,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
         "has_password": user.has_usable_password(),
         "idle_minutes": settings.IDLE_SECONDS // 60,
+        "changes": two_administrators.changes_of(user),
         "hours": settings.SESSION_COOKIE_AGE // 3600,
     }
     return render(request, "registration/account.html", context)
