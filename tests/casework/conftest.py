@@ -36,7 +36,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _asks_a_database(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
-    return bool(item.get_closest_marker("django_db")) or not {"db", "databases"}.isdisjoint(fixtures)
+    return bool(item.get_closest_marker("django_db")) or not {"db", "databases", "installed"}.isdisjoint(
+        fixtures
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from almoner.casework.cases.timelines import LineLike, Wanted
-    from almoner.casework.core.audit import ChainCheck
+    from almoner.casework.core.chains import ChainCheck
     from almoner.casework.core.vault_rows import Person
     from almoner.casework.figures.outlines import Loaded
     from almoner.casework.sync.pack_tables import CompleteDays, GapLike
@@ -287,6 +287,13 @@ def verify_chain() -> ChainCheck:
     from almoner.casework.core import audit
 
     return audit.verify_chain()
+
+
+def verify_chains() -> list[ChainCheck]:
+    """Verify the audit trail, the access log, consents and verifications by recomputing all their hashes."""
+    from almoner.casework.core import chains
+
+    return chains.verify_all()
 
 
 def refuse_unsafe(home: Home, host: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import MultiSocketServer, TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
@@ -111,8 +112,15 @@ class TimedServer(TcpWSGIServer):  # type: ignore[misc]
                 channel.end()
 
 
-def create(application: Any, host: str, port: int, **options: Any) -> TimedServer | MultiSocketServer:
-    """A server of the WSGI application on every address of `host`; `options` are waitress's."""
+def create(
+    application: Any,
+    host: str,
+    port: int,
+    parser: type[HTTPRequestParser] = HTTPRequestParser,
+    **options: Any,
+) -> TimedServer | MultiSocketServer:
+    """A server of the WSGI application on every address of `host`; `options` are waitress's. `parser` reads
+    the requests."""
     own = {
         "connection_limit": CONNECTIONS,
         "channel_timeout": IDLE_SECONDS,
@@ -126,6 +134,12 @@ def create(application: Any, host: str, port: int, **options: Any) -> TimedServe
         TimedServer(application, sockets, dispatcher=dispatcher, adj=settings, sockinfo=address)
         for address in settings.listen
     ]
+
+    class ParsingChannel(TimedChannel):
+        parser_class = parser
+
+    for server in servers:
+        server.channel_class = ParsingChannel
     if len(servers) == 1:
         return servers[0]
     addresses = [(server.effective_host, server.effective_port) for server in servers]

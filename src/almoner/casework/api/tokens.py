@@ -18,6 +18,8 @@ from almoner.errors import AlmonerError
 from almoner.stream.ahead import dating
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from almoner.policy.model.pack import Pack
 
 EVENTS, READ, ANSWER = "events:write", "referrals:read", "referrals:answer"
@@ -70,13 +72,22 @@ def revoke(department: str, name: str | None = None) -> int:
 def caller_of(token: str) -> Caller | None:
     """The caller for a token; None when the token is unknown, ended or expired."""
     now = dt.datetime.now()
-    valid = Token.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
-    found = valid.filter(sha256=_hash(token)).first()
+    found = _valid(token, now).first()
     if found is None:
         return None
     if found.last_used_on != now.date():
         Token.objects.filter(pk=found.pk).update(last_used_on=now.date())
     return Caller(found.pk, found.department, frozenset(found.scopes))
+
+
+def is_valid(token: str) -> bool:
+    """Whether the token is known and has not ended."""
+    return _valid(token, dt.datetime.now()).exists()
+
+
+def _valid(token: str, now: dt.datetime) -> QuerySet[Token]:
+    valid = Token.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+    return valid.filter(sha256=_hash(token))
 
 
 def listed(department: str) -> list[dict[str, Any]]:
