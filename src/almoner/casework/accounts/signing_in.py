@@ -94,12 +94,12 @@ def _session_begins(sender: object, request: HttpRequest, user: User, **more: ob
     asked_there = bool(by_provider and settings.PROVIDER and settings.PROVIDER.asks_second_factor)
     used = any(step["method"] == "mfa" for step in get_authentication_records(request, user))
     request.session[SECOND] = asked_there or used
-    _tell_of_changes(request, user)
+    _show_changes(request, user)
 
 
-def _tell_of_changes(request: HttpRequest, user: User) -> None:
+def _show_changes(request: HttpRequest, user: User) -> None:
     now = dt.datetime.now()
-    for change in two_administrators.told_to(user, now):
+    for change in two_administrators.shown_to(user, now):
         said = {"when": words.moment(change.decided_at or now), "what": change.get_action_display()}
         text = _("An administrator changed your account on %(when)s: %(what)s. Your account page says who.")
         messages.warning(request, str(text % said), fail_silently=True)

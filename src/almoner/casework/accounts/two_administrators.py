@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
-TOLD_FOR = dt.timedelta(days=14)  # at each sign-in, for whoever came in first may not be the person
+SHOWN_FOR = dt.timedelta(days=14)  # at each sign-in, for whoever came in first may not be the person
 LISTED = 20  # changes on the page of one's own account
 
 
@@ -62,7 +62,7 @@ def make(by: User, username: str, wanted: Wanted) -> tuple[User, AccountChange |
 
 
 def change(member: Membership, by: User, wanted: Wanted) -> AccountChange | None:
-    """Change a person's name and rights; gives the change that waits for a second administrator, if it does.
+    """Change a person's name and rights; gives the change that waits for a second administrator, if any.
 
     Raises Refused while another change of this person waits, and for one's own rights.
     """
@@ -81,7 +81,7 @@ def change(member: Membership, by: User, wanted: Wanted) -> AccountChange | None
 def act(member: Membership, by: User, action: AccountAction) -> tuple[AccountChange | None, str]:
     """Switch an account on or off, remove its second factor, or make a link for a new password.
 
-    Gives the change that waits for a second administrator, if it does; else the link (`staff.link_for`), empty
+    Gives the change that waits for a second administrator, if any; else the link (`staff.link_for`), empty
     for other actions. Raises Refused while another change of this person waits.
     """
     staff.refuse_oneself(member.user, by)
@@ -135,9 +135,9 @@ def decide(number: int, by: User, agreed: bool) -> str:
         return staff.link_for(user, by)
 
 
-def told_to(user: User, now: dt.datetime) -> list[AccountChange]:
+def shown_to(user: User, now: dt.datetime) -> list[AccountChange]:
     """The changes of this person's account of which they are told when they sign in, newest first."""
-    return [one for one in changes_of(user) if one.decided_at and one.decided_at > now - TOLD_FOR]
+    return [one for one in changes_of(user) if one.decided_at and one.decided_at > now - SHOWN_FOR]
 
 
 def changes_of(user: User) -> list[AccountChange]:

@@ -40,7 +40,10 @@ class UserEvent(TypedDict):
 
 
 class UserChangeDecision(TypedDict):
-    """A change that needs a second administrator: asked for, agreed to, or declined. `change` is its number."""
+    """A change that needs a second administrator: asked for, agreed to, or declined.
+
+    `change` is its number.
+    """
 
     kind: Literal[K.USER_CHANGE_ASKED, K.USER_CHANGE_AGREED, K.USER_CHANGE_DECLINED]
     user: int
@@ -58,3 +61,6 @@ class WorkHandedBack(TypedDict):
     username: str
     cases: int
     visits: int
+
+
+AccountEvent = UserMade | UserChanged | UserEvent | UserChangeDecision | WorkHandedBack
