@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("casework", "0010_chained_records"),
+        ("casework", "0011_epochs"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
