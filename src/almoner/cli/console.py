@@ -106,6 +106,7 @@ def serve(
         casework.refuse_other_version(place)
         casework.refuse_unsafe(place, host)
         keep_all_private(folder)
+        casework.refuse_unfit(place)
         out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
         with worker_process(folder, worker, options):
             casework.serve(place, host, port)

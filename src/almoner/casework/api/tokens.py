@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from almoner.casework.api.models import AcceptedFeed, Token
 from almoner.casework.models import Department
@@ -85,9 +86,17 @@ def is_valid(token: str) -> bool:
     return _valid(token, dt.datetime.now()).exists()
 
 
+def valid_by_department() -> dict[str, int]:
+    """By department, how many of its tokens are valid now."""
+    return dict(Counter(_not_ended(dt.datetime.now()).values_list("department", flat=True)))
+
+
 def _valid(token: str, now: dt.datetime) -> QuerySet[Token]:
-    valid = Token.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
-    return valid.filter(sha256=_hash(token))
+    return _not_ended(now).filter(sha256=_hash(token))
+
+
+def _not_ended(now: dt.datetime) -> QuerySet[Token]:
+    return Token.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
 
 
 def listed(department: str) -> list[dict[str, Any]]:
