@@ -68,7 +68,7 @@ class NewSignals:
 
 @dataclass(frozen=True, kw_only=True)
 class NeedsFound:
-    """The needs of one kind that began in the time: how many were found, and the median of days until then."""
+    """Needs of one kind that began in the time, how many were found, and the median of days until then."""
 
     began: int
     found: int
@@ -177,7 +177,13 @@ def _judge(engine: Engine) -> None:
             ON n.household_id = r.household_id AND n.started_on <= d.day + $after AND ({there})
           LEFT JOIN signal_need AS s ON s.item = r.item AND s.need = n.need
         ), right_ones AS (
-          SELECT number, item, subject_id, bool_or(own) AS own, bool_or(named) AS own_90, bool_or(need) AS any_90
+          SELECT
+            number,
+            item,
+            subject_id,
+            bool_or(own) AS own,
+            bool_or(named) AS own_90,
+            bool_or(need) AS any_90
           FROM met
           GROUP BY number, item, subject_id
         )

@@ -43,7 +43,8 @@ class PlannedDelivery:
 def deliver(life: Life, folder: Path, form: Form, monthly: int, advance: Advance) -> int:
     """Write every file and `manifest.json` into `folder`, and return the number of rows in all files.
 
-    The last `monthly` months come in files of their own, those before them in one file a feed. `advance` is called with the shares of the work done, which sum up to one.
+    The last `monthly` months come in files of their own, those before them in one file a feed. `advance`
+    is called with the shares of the work done, which sum up to one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     plan = sorted(_plan(life, monthly), key=lambda delivery: delivery.received_at)
