@@ -37,6 +37,8 @@ COMMANDS = {
     "areas": "areas",
     "work": "streaming",
     "status": "status",
+    "check": "checking",
+    "audit": "audit",
     "compact": "compacting",
     "token": "streaming",
     "evaluate": "evaluating",

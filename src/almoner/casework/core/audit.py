@@ -15,6 +15,7 @@ from django.db import connection
 
 from almoner.casework.core import chains
 from almoner.casework.core.chains import EVENTS, ChainCheck, canonical
+from almoner.casework.core.plain_texts import refuse_numbers
 from almoner.casework.models import AccessLog, CaseEvent
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ class NewEvent:
 
 def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
     """Append events in the given order, all at time `at`. Call it in the transaction of the change that they
-    record."""
+    record. Raises HoldsNumber for a note with an identity number: the trail is kept for ever, in clear."""
+    for event in events:
+        if note := event.event.get("note"):
+            refuse_numbers(str(note))
     head = chains.lock_head(EVENTS)
     stored_at = connection.ops.adapt_datetimefield_value(at)
     rows = []
