@@ -60,8 +60,8 @@ def build(
     kinds of files that departments send, or "parquet" for Parquet alone. The last `monthly` months come in
     files of their own, each when the month has ended; those before them in one file a feed. `advance` is told
     shares of the work that sum up to one. `folder` gets `deliveries/` with `manifest.json`, `truth/`,
-    `areas.geojson` and `place.json`. AlmonerError when the county would be too small or too short, or `until` is
-    no month's end.
+    `areas.geojson` and `place.json`. AlmonerError when the county would be too small or too short, or
+    `until` is no month's end.
     """
     _check(residents, months, until, monthly)
     step = advance or _quietly
