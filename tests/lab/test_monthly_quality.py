@@ -15,7 +15,7 @@ from almoner.lab.monthly_quality import (
     RAISED,
     NeedsFound,
     NewSignals,
-    Share,
+    Proportion,
     days_of,
     judge,
 )
@@ -114,10 +114,10 @@ def test_any_signals_and_needs_are_counted_as_by_hand(seed: int) -> None:
 
 def test_intervals_are_wilsons() -> None:
     """Values of Wilson's formula as tables of it give them; at the ends they stay between 0 and 1."""
-    assert Share(10, 100).interval == pytest.approx((0.0552, 0.1744), abs=1e-4)
-    assert Share(0, 20).interval == pytest.approx((0.0, 0.1611), abs=1e-4)
-    assert Share(20, 20).interval == pytest.approx((0.8389, 1.0), abs=1e-4)
-    assert (Share(0, 0).share, Share(0, 0).interval) == (None, None)
+    assert Proportion(10, 100).interval == pytest.approx((0.0552, 0.1744), abs=1e-4)
+    assert Proportion(0, 20).interval == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert Proportion(20, 20).interval == pytest.approx((0.8389, 1.0), abs=1e-4)
+    assert (Proportion(0, 0).share, Proportion(0, 0).interval) == (None, None)
 
 
 def test_days_are_the_same_day_of_each_month() -> None:

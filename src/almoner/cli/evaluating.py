@@ -90,7 +90,7 @@ def _months(inst: opening.Installation, place: Path, days: list[dt.date]) -> dic
             need: {
                 "began": counts.began,
                 "found": counts.found,
-                **_share("recall", monthly_quality.Share(counts.found, counts.began)),
+                **_share("recall", monthly_quality.Proportion(counts.found, counts.began)),
                 "median_days": counts.days,
             }
             for need, counts in found.needs.items()
@@ -102,11 +102,11 @@ def _new(counts: monthly_quality.NewSignals) -> dict[str, Any]:
     shares = {name: getattr(counts, name) for name in ("own", "own_90", "any_90")}
     found: dict[str, Any] = {"raised": counts.raised}
     for name, right in shares.items():
-        found |= _share(name, monthly_quality.Share(right, counts.raised))
+        found |= _share(name, monthly_quality.Proportion(right, counts.raised))
     return found
 
 
-def _share(name: str, share: monthly_quality.Share) -> dict[str, Any]:
+def _share(name: str, share: monthly_quality.Proportion) -> dict[str, Any]:
     interval = share.interval
     return {
         name: _rounded(share.share),

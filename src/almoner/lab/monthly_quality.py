@@ -34,7 +34,7 @@ _SQUARED = 1.959964**2  # of the normal quantile for 95 %
 
 
 @dataclass(frozen=True)
-class Share:
+class Proportion:
     """`part` of `whole`. `share`, `low` and `high` are None of nothing."""
 
     part: int
