@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,7 +19,8 @@ from django.contrib.auth.models import User
 
 from almoner.casework.models import Case
 from almoner.casework.webhooks import endpoints, sending
-from almoner.casework.webhooks.posting import AddressRefused, NotAnswered, addresses_of, parts_of, post
+from almoner.casework.webhooks.addresses import AddressRefused, addresses_of, parts_of
+from almoner.casework.webhooks.posting import NotAnswered, post
 from casework.moves import confirmed
 from casework.receiver import Receiver, receiving
 from casework.sent_messages import now, waits
@@ -67,13 +70,54 @@ INSIDE = [
     "2002:a00:8::1",
     "192.0.2.1",
     "198.18.0.1",
+    "192.0.0.170",
+    "192.88.99.1",
+    "::10.0.0.8",
+    "2001:db8::5efe:a00:8",
+    "2001:db8::1",
+    "3fff::1",
 ]
 
 
-NO_HOST = ["0.0.0.0", "169.254.169.254", "fe80::1", "224.0.0.1", "::", "::ffff:169.254.169.254"]  # noqa: S104
+NO_HOST = [
+    "0.0.0.0",  # noqa: S104
+    "0.1.2.3",
+    "169.254.169.254",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "fe80::1",
+    "fe80::1%1",
+    "fec0::1",
+    "ff0e::1",
+    "100::1",
+    "4000::1",
+    "5f00::1",
+    "64:ff9b:1::a00:8",
+    "2001:0:a00:8::1",
+    "::ffff:169.254.169.254",
+    "::169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "2002:a9fe:a9fe::1",
+    "fd00::5efe:a9fe:a9fe",
+]
+CREDENTIALS = [
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "::ffff:100.100.100.200",
+    "::100.100.100.200",
+    "64:ff9b::a83f:8110",
+    "fd00:ec2::254",
+    "fd00:ec2::23",
+    "fd20:ce::254",
+    "fd00:42::42",
+]
+PUBLIC = ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
 
 
-@pytest.mark.parametrize("address", [*INSIDE, *NO_HOST])
+@pytest.mark.parametrize("address", [*INSIDE, *NO_HOST, *CREDENTIALS])
 def test_an_address_inside_is_refused_even_beside_a_public_one(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
@@ -90,7 +134,19 @@ def test_a_private_network_is_told_where_that_was_allowed(
     assert addresses_of(parts_of("https://hook.example/"), private_network=True)
 
 
-@pytest.mark.parametrize("address", NO_HOST)
+@pytest.mark.parametrize("address", PUBLIC)
+def test_an_address_of_the_internet_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    resolving(monkeypatch, [address])
+    assert addresses_of(parts_of("https://hook.example/"), private_network=False) == [address]
+
+
+@pytest.mark.parametrize("url", ["https://0x7f.1/", "https://2130706433/", "https://127.1/", "https://[::]/"])
+def test_an_odd_spelling_of_this_machine_is_refused(url: str) -> None:
+    with pytest.raises(AddressRefused):
+        addresses_of(parts_of(url), private_network=False)
+
+
+@pytest.mark.parametrize("address", [*NO_HOST, *CREDENTIALS])
 def test_a_machines_own_services_are_never_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     resolving(monkeypatch, [address])
     with pytest.raises(AddressRefused):
@@ -179,6 +235,48 @@ def test_a_name_is_resolved_once_and_what_was_looked_at_is_connected_to(
     assert (len(asked), tls.got[0].path) == (1, "/hook?a=1")
     with pytest.raises(AddressRefused):
         post(f"https://hook.example:{tls.port}/", b"{}", {}, True)
+
+
+def test_no_other_address_is_connected_to_than_the_one_that_was_checked(
+    tls: Receiver, trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the name leads to a moment later: the connection is asked for by address, not by name."""
+    trust()
+    asked = resolving(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+    connected, real = list[tuple[str, int]](), socket.create_connection
+
+    def connect(address: tuple[str, int], *rest: Any, **more: Any) -> socket.socket:
+        made = real(address, *rest, **more)
+        connected.append(made.getpeername())
+        return made
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    assert post(f"https://hook.example:{tls.port}/", b"{}", {}, True) == (204, None)
+    assert (connected, asked) == ([("127.0.0.1", tls.port)], ["hook.example"])
+
+
+def test_an_answer_without_the_end_of_tls_is_cut_off(
+    certificate: tuple[Path, Path], trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            made, _address = server.accept()
+            with context.wrap_socket(made, server_side=True) as connection:
+                received = b""
+                while not received.endswith(b"\r\n\r\n{}"):
+                    received += connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nrec")
+
+        thread = Thread(target=serve)
+        thread.start()
+        resolving(monkeypatch, ["127.0.0.1"])
+        with pytest.raises(NotAnswered, match="answer cut off"):
+            post(f"https://hook.example:{server.getsockname()[1]}/", b"{}", {}, True)
+        thread.join()
 
 
 def test_a_name_that_nobody_has_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +19,7 @@ from almoner.casework.cases import workflow
 from almoner.casework.cases.outgoing import KINDS
 from almoner.casework.models import Case, Department, OutgoingEvent, Referral, ReferralState
 from almoner.casework.webhooks import endpoints, posting, sending
-from almoner.casework.webhooks.posting import AddressRefused, NotAnswered, parts_of, post
+from almoner.casework.webhooks.addresses import AddressRefused, parts_of
 from casework.conftest import NAME, NUMBER, PHONE
 from casework.makers import Outbox
 from casework.moves import confirmed, go
@@ -239,30 +238,6 @@ def test_what_fails_is_tried_again_later_and_then_arrives(
     assert [got.path for got in receiver.got] == ["/hook", "/hook"], "a redirect is not followed"
 
 
-def test_a_receiver_that_drips_is_cut_off_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting, "WHOLE_SECONDS", 1.0)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        import threading
-
-        def drip() -> None:
-            connection, _address = server.accept()
-            with connection:
-                try:
-                    for _ in range(200):
-                        connection.sendall(b"H")
-                        time.sleep(0.05)
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        started = time.monotonic()
-        with pytest.raises(NotAnswered):
-            post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, True)
-        assert time.monotonic() - started < 5
-        thread.join()
-
-
 def test_after_twelve_tries_it_is_given_up_with_its_reason_and_can_be_queued_again(
     case: Case, worker: User, secret: str, receiver: Receiver
 ) -> None:
@@ -350,9 +325,6 @@ def test_what_was_delivered_is_forgotten_after_thirty_days(case: Case, worker: U
     assert OutgoingEvent.objects.exists()
     sending.deliver(now() + dt.timedelta(days=31))
     assert not OutgoingEvent.objects.exists()
-
-
-# Secrets
 
 
 # Addresses

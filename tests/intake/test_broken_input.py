@@ -238,6 +238,9 @@ def test_a_bad_cell_of_a_workbook_costs_its_row(
         ('{"wage": {"a": 1}}', "json"),
         ('{"wage": 1, "wage": 2}', "duplicate_column"),
         ('{"wage": NaN}', "not_finite"),
+        (r'{"employer_code": "x\ud800"}', "json"),
+        (r'{"\udfff": 1}', "required"),
+        ('{"employer_code": ' + "[" * 50_000 + "]" * 50_000 + "}", "json"),
         ('{"wage": null}', "required"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from almoner.errors import DeliveryRefused
+from almoner.intake import limits
 from feeds import GOOD_WAGE, LAST_WAGE, WAGE_HEAD, WAGE_HEADER, Place, number, write_csv, write_workbook
 
 
@@ -43,6 +45,15 @@ def _damaged_workbook(folder: Path) -> Path:
     return file
 
 
+MOST = 30_000  # bad rows, in place of a quarter of a million
+OF_NOTHING = {  # some kilobytes each, and a thousand times that in quarantine
+    "nulls.parquet": _parquet(**{name: pa.nulls(MOST + 1, pa.string()) for name in WAGE_HEADER}),
+    "nulls.jsonl.gz": _bytes(
+        "nulls.jsonl.gz",
+        gzip.compress(json.dumps(dict.fromkeys(WAGE_HEADER, "1")).encode() + b"\nnull" * MOST),
+    ),
+    "long.csv.gz": _bytes("long.csv.gz", gzip.compress(WAGE_HEAD + (b"x" * limits.MIB + b"\n") * 5)),
+}
 PACKED = gzip.compress(WAGE_HEAD + GOOD_WAGE * 5000)
 
 
@@ -109,6 +120,19 @@ def test_a_broken_file_is_refused_whole_and_nothing_changes(
         write_csv(tmp_path / "next.csv", WAGE_HEADER, [[number(2), "2026-10", "E", "1"]]), "wages"
     )
     assert follow_up.rows_new == 1
+
+
+@pytest.mark.parametrize("name", OF_NOTHING)
+def test_a_small_file_cannot_fill_the_disk_with_bad_rows(
+    place: Place, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_BAD_ROWS", MOST)
+    monkeypatch.setattr(limits, "MOST_BAD_CHARACTERS", 4 * limits.MIB)
+    file, before = OF_NOTHING[name](tmp_path), place.counts()
+    assert file.stat().st_size < 100_000
+    with pytest.raises(DeliveryRefused, match=r"of bad rows|bad rows, so none of it was taken in"):
+        place.take(file, "wages")
+    assert place.counts() == before
 
 
 def test_an_unknown_feed_is_refused(place: Place, tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_what_was_known_before_a_move_stays(place: Place) -> None:
 _step = st.dictionaries(st.integers(0, 9), st.sampled_from("ABCDE"), min_size=1)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_step, min_size=1, max_size=5))
 def test_people_of_one_number_are_one_household_and_of_two_are_two(steps: list[dict[int, str]]) -> None:
     with TemporaryDirectory() as folder:

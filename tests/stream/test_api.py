@@ -212,9 +212,15 @@ def test_what_is_no_event_is_refused_whole_with_a_pointer(send: Send, place: Pat
     assert waiting(place) == []
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, "7", "null", '"text"'])
-def test_what_is_no_json_object_is_refused(send: Send, body: Any) -> None:
-    assert send(body).status_code == 422
+NOT_JSON = [b"{", b"\xff\xfe", b"[" * 100_000, '{"id": "1", "id": "2"}', r'{"id": "\ud800"}', '{"a": NaN}']
+
+
+@pytest.mark.parametrize("body", [*NOT_JSON, "7", "null", '"text"'])
+def test_what_is_no_json_object_is_refused(send: Send, place: Path, body: Any) -> None:
+    answer = send(body)
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+    assert answer.json()["type"].endswith("not-json" if body in NOT_JSON else "not-an-event")
+    assert waiting(place) == []
 
 
 def test_too_much_at_once_is_refused(send: Send) -> None:

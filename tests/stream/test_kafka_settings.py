@@ -15,7 +15,7 @@ from county import KEY
 from once import copied
 from stream.installation import almoner
 
-FEEDS = ("insured_wages", "elderly_meters")
+FEEDS = {"insured_wages": "employment", "elderly_meters": "water"}  # by feed, its department
 
 
 @pytest.fixture

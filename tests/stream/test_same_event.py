@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from almoner.registry.quarantine import entries
 from almoner.registry.vault import Vault
-from almoner.stream.events import Event, read
-from almoner.stream.inbox import FILE, Inbox
-from almoner.stream.sameness import EventsDiffer, digests_of
+from almoner.stream.events import Event, EventRefused, read
+from almoner.stream.inbox import FILE, NAMES_KEPT_DAYS, Inbox
+from almoner.stream.sameness import EventsDiffer, digests_of, names_of
 from county import KEY, number
 from stream.taking import AT, Stream, event
 
@@ -52,11 +52,21 @@ OTHER = {
     "one more value": spelled(json.dumps(ROW | {"more": ""})),
     "a space in a value": spelled(json.dumps(ROW | {"month": "2026-09 "})),
     "the same as a list": spelled(json.dumps(ROW | {"note": ["é"]})),
-    "another feed": replace(FIRST, feed="pensions"),
     "its withdrawal": replace(FIRST, withdrawn=True),
     "complete through a day": replace(FIRST, complete_through=dt.date(2026, 10, 31)),
     "only complete through a day": replace(FIRST, data=None, complete_through=dt.date(2026, 10, 31)),
 }
+
+
+NAMED = ("department", "feed", "source", "id")
+NEIGHBOURS = [  # the four parts of two names that a separator alone would not tell apart
+    (("health", "f", "a", "b\x1fc"), ("health", "f", "a\x1fb", "c")),
+    (("health", "f", "1:a", "b"), ("health", "f", "1:a1:b", "")),
+    (("health", "f", "a", "1:b"), ("health", "f", "a1:1", ":b")),
+    (("health", "ff", "a", "b"), ("health", "f", "fa", "b")),
+    (("healthf", "", "a", "b"), ("health", "f", "a", "b")),
+    (("health", "f", "11:a", "b"), ("health", "f1", "1:a", "b")),
+]
 
 
 def inbox(folder: Path) -> Inbox:
@@ -99,6 +109,35 @@ def test_another_event_of_the_name_is_refused_and_nothing_of_the_call_is_kept(
     assert (waiting(box), box.totals(), box.position()) == before
     assert box.put(good, AT).accepted == 3
     box.close()
+
+
+@pytest.mark.parametrize("part", NAMED)
+def test_what_differs_in_any_part_of_the_name_is_another_event(tmp_path: Path, part: str) -> None:
+    """Nobody hides another department's event by sending its source and id first, with whatever content."""
+    box, own = inbox(tmp_path), replace(FIRST, department="health")
+    box.put([replace(own, **{part: "other"}, data='{"wage": 1}')], AT)
+    assert box.put([own], AT).accepted == 1
+    assert box.put([own], AT).repeated == 1
+    assert waiting(box)[-1] == (own.data, None)
+    box.close()
+
+
+@pytest.mark.parametrize(("one", "other"), NEIGHBOURS)
+def test_no_name_can_be_spelled_like_another(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    events = [replace(FIRST, **dict(zip(NAMED, each, strict=True))) for each in (one, other)]
+    assert len(set(names_of(VAULT, events))) == 2
+
+
+@pytest.mark.parametrize("name", ["source", "id", "type"])
+@pytest.mark.parametrize(
+    "sign", ["\x00", "\t", "\n", "\x1f", "\x7f", "\x9f", "\ud800", "\ufdd0", "\U0001ffff"]
+)
+def test_signs_that_cloudevents_forbids_are_refused_in_what_names_an_event(name: str, sign: str) -> None:
+    sent = {"specversion": "1.0", "id": "1", "source": "s", "type": "insured_wages", "data": {"wage": 1}}
+    assert read(sent | {name: "编号 a\u3000é😀-1"}, AT.date())
+    with pytest.raises(EventRefused, match="control characters") as refused:
+        read(sent | {name: f"a{sign}b"}, AT.date())
+    assert refused.value.attribute == name
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -183,7 +222,7 @@ def test_an_inbox_of_an_older_version_goes_on_and_knows_its_names(tmp_path: Path
     database = sqlite3.connect(tmp_path / FILE)
     database.executescript(
         """
-        DROP TABLE waiting; DROP TABLE known;
+        PRAGMA user_version = 0; DROP TABLE waiting; DROP TABLE known;
         CREATE TABLE waiting (
           seq INTEGER PRIMARY KEY AUTOINCREMENT, feed TEXT NOT NULL, handle INTEGER NOT NULL,
           withdrawn INTEGER NOT NULL, complete_through TEXT, received_at TEXT NOT NULL, sealed BLOB);
@@ -207,6 +246,31 @@ def test_an_inbox_of_an_older_version_goes_on_and_knows_its_names(tmp_path: Path
     with pytest.raises(EventsDiffer):
         box.put([replace(OTHER["another wage"], id="2")], AT)
     box.close()
+
+
+def test_names_of_the_version_before_are_known_with_their_content_until_they_are_forgotten(
+    tmp_path: Path,
+) -> None:
+    """They had source and id only, so what has other content may be another department's."""
+    inbox(tmp_path).close()
+    database = sqlite3.connect(tmp_path / FILE)
+    name = VAULT.index(f"event\x1f{FIRST.source}\x1f{FIRST.id}")[:16]
+    database.execute(
+        "INSERT INTO known VALUES (?, ?, ?)", (name, AT.date().toordinal(), digests_of(VAULT, [FIRST])[0])
+    )
+    database.execute("PRAGMA user_version = 0")
+    database.commit()
+    database.close()
+    box, late = inbox(tmp_path), AT.date() + dt.timedelta(days=NAMES_KEPT_DAYS)
+    own, other = replace(FIRST, department="social"), replace(OTHER["another wage"], department="health")
+    box.forget_names(late)
+    assert (box.put([own], AT).repeated, box.put([other], AT).accepted) == (1, 1)
+    box.close()
+    again = inbox(tmp_path)
+    assert again.put([own, other], AT).repeated == 2
+    again.forget_names(late + dt.timedelta(days=1))
+    assert again.put([own], AT).accepted == 1
+    again.close()
 
 
 def test_a_row_that_is_nested_deep_is_compared_too(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def kafka_topics(
     feeds = compile_pack(opening.pack_folder(place), as_of=day).feeds
     datings = {feed.id: dating(feed) for feed in feeds.values()}
     with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
-        topics = Topics(settings, list(feeds), inbox, prefix, datings)
+        owners = {feed.id: feed.owner for feed in feeds.values()}
+        topics = Topics(settings, owners, inbox, prefix, datings)
         topics.refuse_wrong_settings()
         status.kafka = lambda: topics.answers
         with _in_thread(topics.run, stop):

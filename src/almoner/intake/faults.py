@@ -50,8 +50,8 @@ ADVICE: Mapping[str, Words] = {
     "valid_values": {"en": "Use one of the contract's values.", "zh": "请使用约定的取值之一。"},
     "future": {"en": "The date lies after the delivery. Correct it.", "zh": "日期晚于报送时间，请更正。"},
     "event_id": {
-        "en": "An earlier event has this source and id, but other content. Send it with another id.",
-        "zh": "已有来源和编号（id）相同但内容不同的事件，请换用新的编号重新发送。",
+        "en": "An earlier event of this feed has this source and id, but other content. Use another id.",
+        "zh": "该数据源已有来源和编号（id）相同但内容不同的事件，请换用新的编号重新发送。",
     },
     "event_ahead": {
         "en": "The event's time lies ahead of ours. Set the sender's clock and send it with another id.",

@@ -13,6 +13,8 @@ MOST_ROWS = 100_000_000  # lines of text or rows of a table
 MOST_COLUMNS = 16_384  # as many as a spreadsheet has
 MOST_CELLS_AT_ONCE = 4_000_000  # of a slice: Python needs some 60 bytes for each
 MOST_CHARACTERS_AT_ONCE = 64 * MIB  # of a slice
+MOST_BAD_ROWS = 250_000  # of a delivery; a file with more is of another kind, or made to fill the disk
+MOST_BAD_CHARACTERS = 512 * MIB  # of these rows together
 MOST_UNPACKED_BYTES = 16 * 1024 * MIB  # of a text
 MOST_UNPACKED_TIMES = 200  # as large as it is packed; tables shrink to a fifth or a twentieth
 UNPACKED_ANYWAY_BYTES = 256 * MIB  # may shrink by any factor
@@ -41,6 +43,20 @@ def refuse_rows(name: str, rows: int) -> None:
     if rows > MOST_ROWS:
         raise DeliveryRefused(
             f"{name} has more than {MOST_ROWS:,} rows. Deliver it in several files, for instance by month."
+        )
+
+
+def refuse_bad_rows(name: str, rows: int, characters: int) -> None:
+    """Refuse a delivery of which too much would go to quarantine: packed, it may be a thousandth of that."""
+    if rows > MOST_BAD_ROWS or characters > MOST_BAD_CHARACTERS:
+        most = (
+            f"{MOST_BAD_ROWS:,} bad rows"
+            if rows > MOST_BAD_ROWS
+            else f"{MOST_BAD_CHARACTERS // MIB:,} MB of bad rows"
+        )
+        raise DeliveryRefused(
+            f"{name} has more than {most}, so none of it was taken in. Compare its columns with the contract,"
+            " correct the export, and deliver it again."
         )
 
 

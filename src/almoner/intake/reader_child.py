@@ -11,7 +11,6 @@ import os
 import pickle
 import signal
 import struct
-import sys
 import traceback
 from pathlib import Path
 from typing import IO, Any

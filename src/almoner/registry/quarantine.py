@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from almoner.engines.base import Engine
 from almoner.errors import AlmonerError
+from almoner.intake import limits
 from almoner.intake.faults import BadRow, RowFault
 from almoner.registry.vault import Vault
 from almoner.spreadsheet import harmless
@@ -40,7 +41,10 @@ class Entry:
 
 @dataclass(kw_only=True)
 class Sink:
-    """Collects a delivery's bad rows and writes them. `rules` counts faults by rule."""
+    """Collects a delivery's bad rows and writes them. `rules` counts faults by rule.
+
+    Raises DeliveryRefused where they are more than `limits` allow.
+    """
 
     engine: Engine
     vault: Vault
@@ -50,11 +54,14 @@ class Sink:
     received_at: dt.datetime
     rows: int = 0
     rules: Counter[str] = field(default_factory=Counter)
+    _characters: int = 0
     _waiting: list[BadRow] = field(default_factory=list)
 
     def add(self, rows: Iterable[BadRow]) -> None:
         for row in rows:
             self._waiting.append(row)
+            self._characters += len(row.raw)
+            limits.refuse_bad_rows(self.file, self.rows + len(self._waiting), self._characters)
             if len(self._waiting) >= ROWS_AT_ONCE:
                 self.flush()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,13 +35,14 @@ class EventRefused(AlmonerError):  # noqa: N818 - it is a refusal, not a fault o
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One record on its way into the facts. `source` and `id` together identify it; `data` is personal data
-    as JSON."""
+    """One record on its way into the facts. `department`, `feed`, `source` and `id` together identify it;
+    `data` is personal data as JSON. `department` is who sent it; empty for this installation's own desk."""
 
     source: str
     id: str
     feed: str
     data: str | None
+    department: str = ""
     withdrawn: bool = False
     complete_through: dt.date | None = None
     time: dt.datetime | None = None  # when it happened, as the sender says
@@ -49,8 +51,8 @@ class Event:
         return f"Event({self.feed})"  # never the rest: a repr ends up in logs
 
 
-def read(attributes: Mapping[str, Any], today: dt.date) -> Event:
-    """An event of its attributes (structured mode). Raises EventRefused."""
+def read(attributes: Mapping[str, Any], today: dt.date, department: str = "") -> Event:
+    """An event of its attributes (structured mode), sent by `department`. Raises EventRefused."""
     from almoner.intake.row_actions import ACTION, WITHDRAW  # `almoner status` reads no contracts
 
     if attributes.get("specversion") != "1.0":
@@ -71,6 +73,7 @@ def read(attributes: Mapping[str, Any], today: dt.date) -> Event:
         id=_required(attributes, "id"),
         feed=named.removesuffix(WITHDRAWN),
         data=data,
+        department=department,
         withdrawn=withdrawn,
         complete_through=through,
         time=_time(attributes),
@@ -81,7 +84,18 @@ def _required(attributes: Mapping[str, Any], name: str) -> str:
     value = attributes.get(name)
     if not isinstance(value, str) or not value or len(value) > LONGEST_ATTRIBUTE:
         raise EventRefused(name, f"Write `{name}` as text of 1 to {LONGEST_ATTRIBUTE} characters.")
+    if not value.isprintable() and any(map(_is_disallowed, value)):
+        raise EventRefused(
+            name, f"Write `{name}` without control characters, half surrogates and noncharacters."
+        )
     return value
+
+
+def _is_disallowed(character: str) -> bool:
+    """Whether CloudEvents 1.0 forbids the character in an attribute ("String" of its type system)."""
+    code = ord(character)
+    is_noncharacter = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+    return is_noncharacter or unicodedata.category(character) in ("Cc", "Cs")
 
 
 def _data(attributes: Mapping[str, Any]) -> tuple[str | None, Action | None]:

@@ -2,8 +2,8 @@
 it.
 
 Records hold identities, so they are sealed with the vault's key before they are written, and deleted once
-they were taken in. The names of events (source and id) are stored only as blind indexes, because a sender
-may have made them of a resident's number. A receipt is given when the event is on the disk
+they were taken in. The names of events (department, feed, source and id) are stored only as blind indexes,
+because a sender may have made them of a resident's number. A receipt is given when the event is on the disk
 (`synchronous=FULL`).
 """
 
@@ -17,12 +17,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from almoner.errors import AlmonerError
 from almoner.registry.vault import Vault
-from almoner.stream import sameness
+from almoner.stream import known_names, sameness
 from almoner.stream.events import Event
 from almoner.stream.sameness import EventsDiffer
 
@@ -32,7 +33,6 @@ DIFFERS = "event_id"  # the rule of an event whose name an earlier one had with 
 NAMES_KEPT_DAYS = 30  # a repeated event is recognised for so long; later its row is still compared by key
 LARGEST_BYTES = 4 * 1024**3  # of what waits; more is refused until the worker has caught up
 _WAIT_SECONDS = 30.0
-NAMES_AT_ONCE = 500  # in one statement
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS waiting (
@@ -46,14 +46,8 @@ CREATE TABLE IF NOT EXISTS waiting (
   fault TEXT
 );
 CREATE INDEX IF NOT EXISTS waiting_by_feed ON waiting (feed, seq);
-CREATE TABLE IF NOT EXISTS known (
-  name BLOB PRIMARY KEY,
-  day INTEGER NOT NULL,
-  digest BLOB
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
-_ADDED = {"waiting": "fault TEXT", "known": "digest BLOB"}  # to inboxes of older versions
 
 
 class InboxFull(AlmonerError):  # noqa: N818 - a state, no fault of ours
@@ -111,11 +105,9 @@ class Inbox:
         with self._writing() as database:
             for statement in _SCHEMA.split(";"):
                 database.execute(statement)
-            for table, column in _ADDED.items():
-                if column.split()[0] not in {
-                    row[1] for row in database.execute(f"PRAGMA table_info({table})")
-                }:
-                    database.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+            if not any(row[1] == "fault" for row in database.execute("PRAGMA table_info(waiting)")):
+                database.execute("ALTER TABLE waiting ADD COLUMN fault TEXT")  # an inbox of an older version
+            known_names.ensure(database)
 
     def put(
         self,
@@ -135,13 +127,16 @@ class Inbox:
         rules, day = dict(faults or {}), at.date().toordinal()
         with self._writing() as database:
             self._refuse_when_full(database)
-            found = sameness.sort(names, digests, _known(database, names))
+            known = known_names.known(database, names) | known_names.known_of_old(
+                database, partial(sameness.older_names_of, self._vault, events), names, digests
+            )
+            found = sameness.sort(names, digests, known)
             if found.differ and not set_aside:
                 raise EventsDiffer(found.differ)
             if found.differ:  # such an event has a name with its content, so that it too comes once
                 for n in found.differ:
                     names[n] = self._vault.index(f"{names[n].hex()}{digests[n].hex()}")[: len(names[n])]
-                others = sameness.sort(names, digests, _known(database, names))
+                others = sameness.sort(names, digests, known_names.known(database, names))
                 rules |= dict.fromkeys(found.differ, DIFFERS)
                 found.fresh += [n for n in others.fresh if n in rules and n not in found.fresh]
             fresh = sorted(found.fresh)
@@ -227,7 +222,7 @@ class Inbox:
     def forget_names(self, today: dt.date) -> None:
         """Delete the names of events that came more than `NAMES_KEPT_DAYS` ago."""
         with self._writing() as database:
-            database.execute("DELETE FROM known WHERE day < ?", (today.toordinal() - NAMES_KEPT_DAYS,))
+            known_names.forget(database, today.toordinal() - NAMES_KEPT_DAYS)
 
     def backlog(self) -> dict[str, Backlog]:
         """What waits, by feed. It counts every waiting event, so it is slow for many."""
@@ -314,16 +309,6 @@ def _data(event: Event, fault: str | None) -> str | None:
         through = event.complete_through.isoformat() if event.complete_through else None
         return json.dumps({"completethrough": through})
     return event.data
-
-
-def _known(database: sqlite3.Connection, names: Sequence[bytes]) -> dict[bytes, bytes | None]:
-    """Those of `names` that came before, with the digest of their content; None where it was not kept."""
-    known: dict[bytes, bytes | None] = {}
-    for start in range(0, len(names), NAMES_AT_ONCE):
-        batch = names[start : start + NAMES_AT_ONCE]
-        marks = ", ".join("?" * len(batch))
-        known |= dict(database.execute(f"SELECT name, digest FROM known WHERE name IN ({marks})", batch))
-    return known
 
 
 def _feeds(database: sqlite3.Connection) -> list[str]:

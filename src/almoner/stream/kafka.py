@@ -1,29 +1,30 @@
 """Reads CloudEvents from Kafka into the inbox: a topic for each feed, one event in structured JSON a message.
 
 The group's position is committed once the inbox has stored the events. If a process dies in between, events
-are read twice, and the inbox recognises them by source and id. Nobody can be told about an event whose id an
-earlier one had with other content, or whose time lies ahead: it goes to quarantine. A message that is no
-event is logged with its position and skipped; it stays in the topic. When a broker refuses or goes away, the
-group is joined again.
+are read twice, and the inbox recognises them. An event counts as sent by the department that owns its feed.
+Nobody can be told about an event whose id an earlier one had with other content, or whose time lies ahead: it
+goes to quarantine. A message that is no event is logged with its position and skipped; it stays in the topic.
+When a broker refuses or goes away, the group is joined again.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event as Flag
 from time import monotonic
 from typing import Any, Protocol
 
+from almoner import strict_json
 from almoner.errors import AlmonerError
 from almoner.stream.ahead import Dating, DatingLimit
 from almoner.stream.events import Event, EventRefused, read
 from almoner.stream.inbox import Inbox, InboxAway, InboxFull
 from almoner.stream.log import log_line
+from almoner.strict_json import NotStrictJson
 
 PACKAGE = "confluent_kafka"
 GROUP = "almoner"
@@ -90,10 +91,10 @@ class Message(Protocol):
 @dataclass
 class Topics:
     """Reads the topics ``<prefix><feed>`` of a cluster. `configuration` is librdkafka's, with
-    ``bootstrap.servers`` at least."""
+    ``bootstrap.servers`` at least; `feeds` gives the department that owns each feed."""
 
     configuration: Mapping[str, str] = field(repr=False)  # with passwords
-    feeds: Collection[str]
+    feeds: Mapping[str, str]
     inbox: Inbox
     prefix: str = ""
     datings: Mapping[str, Dating] = field(default_factory=dict)  # by feed
@@ -178,7 +179,7 @@ class Topics:
         for message in messages:
             try:
                 events.append(self._event(message, today))
-            except (EventRefused, ValueError, RecursionError) as error:
+            except (EventRefused, NotStrictJson) as error:
                 self.refused += 1
                 about = error.attribute if isinstance(error, EventRefused) else "json"
                 log_line(
@@ -191,13 +192,13 @@ class Topics:
         return events
 
     def _event(self, message: Message, today: dt.date) -> Event:
-        attributes = json.loads(message.value() or b"", parse_float=str)  # codes stay as written
+        attributes = strict_json.loads(message.value() or b"", parse_float=str)  # codes stay as written
         if not isinstance(attributes, dict):
             raise EventRefused("", "An event is one JSON object.")
         event = read(attributes, today)
         if f"{self.prefix}{event.feed}" != message.topic():
             raise EventRefused("type", "`type` must name the feed of the topic.")
-        return event
+        return replace(event, department=self.feeds[event.feed])
 
     def _stored(self, events: list[Event], stop: Flag) -> bool:
         """Store events in the inbox, trying again until `stop` is set. Gives whether they are stored."""

@@ -1,4 +1,6 @@
-"""Tells whether two events with one name (source and id) are the same event: by their content.
+"""Tells whether two events with one name are the same event: by their content.
+
+The name is made of department, feed, source and id, so no department can take that of another's event.
 
 A sender may count from 1 again after a restart. Taking its new events for repetitions would lose them.
 """
@@ -13,7 +15,9 @@ from almoner.errors import AlmonerError
 from almoner.registry.vault import Vault
 from almoner.stream.events import Event
 
-INDEX_PREFIX = "event\x1f"  # no number of a person can begin so: control characters are refused
+# No number of a person can begin like these: control characters are refused.
+INDEX_PREFIX = "event name\x1f"
+OLDER_PREFIX = "event\x1f"  # of names that were made of source and id only
 CONTENT_PREFIX = "event content\x1f"
 INDEX_BYTES = 16
 LARGEST_WHOLE = 2.0**53  # up to here a float is exactly one whole number
@@ -26,7 +30,7 @@ class EventsDiffer(AlmonerError):  # noqa: N818 - a state, no fault of ours
     """
 
     def __init__(self, places: Sequence[int]) -> None:
-        super().__init__("An event has the source and id of an earlier one, but other content.")
+        super().__init__("An event has the feed, source and id of an earlier one, but other content.")
         self.places = tuple(places)
 
 
@@ -40,8 +44,18 @@ class Sorted:
 
 
 def names_of(vault: Vault, events: Sequence[Event]) -> list[bytes]:
-    """The blind index of each event's source and id."""
-    return [vault.index(f"{INDEX_PREFIX}{e.source}\x1f{e.id}")[:INDEX_BYTES] for e in events]
+    """The blind index of each event's department, feed, source and id.
+
+    Each is preceded by its length in characters, so that no other four give the same text.
+    """
+    parts = ((e.department, e.feed, e.source, e.id) for e in events)
+    texts = ("".join(f"{len(part)}:{part}" for part in each) for each in parts)
+    return [vault.index(f"{INDEX_PREFIX}{text}")[:INDEX_BYTES] for text in texts]
+
+
+def older_names_of(vault: Vault, events: Sequence[Event]) -> list[bytes]:
+    """The names as older versions made them: the blind index of source and id."""
+    return [vault.index(f"{OLDER_PREFIX}{e.source}\x1f{e.id}")[:INDEX_BYTES] for e in events]
 
 
 def digests_of(vault: Vault, events: Sequence[Event]) -> list[bytes]:

@@ -3,15 +3,16 @@ values."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import pydantic
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
+from almoner import strict_json
 from almoner.casework.api.problems import Problem
+from almoner.strict_json import NotStrictJson
 
 LARGEST_BYTES = 16 * 1024
 JSON = "application/json"
@@ -29,13 +30,17 @@ def read(request: HttpRequest, schema: type[S]) -> S:
     if body is None or len(body) > LARGEST_BYTES:
         raise Problem(413, "too-large", "Too large", f"This request may have {LARGEST_BYTES:,} bytes.")
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Problem(422, "not-json", "Not JSON", "The body is not valid JSON in UTF-8.") from None
-    try:
-        return schema.model_validate(found)
+        return schema.model_validate(parsed(body))
     except pydantic.ValidationError as error:
         raise refused(error.errors(include_url=False, include_input=False), "#") from None
+
+
+def parsed(body: bytes, parse_float: Callable[[str], Any] | None = None) -> Any:
+    """The JSON value of a body. Raises Problem 422 where it is none, or could be read in two ways."""
+    try:
+        return strict_json.loads(body, parse_float)
+    except NotStrictJson as refused:
+        raise Problem(422, "not-json", "Not JSON", str(refused)) from None
 
 
 def know_all(request: HttpRequest, known: set[str]) -> None:

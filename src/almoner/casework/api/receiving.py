@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
 
+from almoner.casework.api import payloads
 from almoner.casework.api.models import AcceptedFeed
 from almoner.casework.api.problems import Problem
 from almoner.casework.core.inbox import inbox
@@ -47,11 +47,11 @@ def receive(request: HttpRequest, department: str) -> Accepted:
 
 def _differing(differ: EventsDiffer, sent: int, *, single: bool) -> Problem:
     detail = (
-        f"{len(differ.places):,} of {sent:,} events have the source and id of an earlier event, but other"
-        " content. Nothing was kept. Give each event an id that its source never used, also after a restart,"
-        " and send all again."
+        f"{len(differ.places):,} of {sent:,} events have the feed, source and id of an earlier event, but"
+        " other content. Nothing was kept. Give each event an id that its source never used, also after a"
+        " restart, and send all again."
     )
-    advice = "An earlier event has this source and id, but other content. Use another id."
+    advice = "An earlier event of this feed has this source and id, but other content. Use another id."
     errors = [("#/id" if single else f"#/{place}/id", advice) for place in differ.places[:MOST_DIFFERING]]
     return Problem(409, "event-id-reused", "Known id, other content", detail, errors)
 
@@ -72,10 +72,7 @@ def _attributes(request: HttpRequest) -> list[Any]:
             "Too large",
             f"A request may have {LARGEST_BODY_BYTES:,} bytes. Send the batch in parts.",
         )
-    try:
-        found = json.loads(request.body, parse_float=str)  # codes are kept as written
-    except (ValueError, RecursionError):
-        raise Problem(422, "not-json", "Not JSON", "The body is not valid JSON in UTF-8.") from None
+    found = payloads.parsed(request.body, parse_float=str)  # codes are kept as written
     if not isinstance(found, _SHAPES[kind]):
         raise Problem(
             422, "not-an-event", "Not an event", f"{SINGLE} holds one object, {BATCH} a list of them."
@@ -97,7 +94,7 @@ def _events(found: list[Any], department: str, *, single: bool) -> list[Event]:
     events, errors = list[Event](), list[tuple[str, str]]()
     for place, attributes in enumerate(found):
         try:
-            events.append(_event(attributes, own, now))
+            events.append(_event(attributes, department, own, now))
         except EventRefused as refused:
             at = "" if single else f"/{place}"
             errors.append((f"#{at}/{refused.attribute}".rstrip("/"), str(refused)))
@@ -110,10 +107,10 @@ def _events(found: list[Any], department: str, *, single: bool) -> list[Event]:
     return events
 
 
-def _event(attributes: Any, own: Mapping[str, DatingLimit], now: dt.datetime) -> Event:
+def _event(attributes: Any, department: str, own: Mapping[str, DatingLimit], now: dt.datetime) -> Event:
     if not isinstance(attributes, Mapping):
         raise EventRefused("", "An event is one JSON object.")
-    event = read(attributes, now.date())
+    event = read(attributes, now.date(), department)
     if event.feed not in own:
         listed = ", ".join(sorted(own)) or "it has none"
         raise EventRefused("type", f"`type` must name a feed of your department: {listed}.")

@@ -38,12 +38,12 @@ ANSWERED = Order.by(Key("answered_at", dt.datetime, descending=True))
 @require_GET
 def inbox(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.REFERRALS)
-    answered = (
-        report_filters(request, WaitingForm(request.GET), {"list": ("answered",)}).chosen.get("list")
-        == "answered"
-    )
+    filters = report_filters(request, WaitingForm(request.GET))
+    answered = filters.chosen.get("list") == "answered"
     mine = referrals_of(request.user)
     asked = mine.exclude(state__in=RUNNING) if answered else mine.filter(state__in=RUNNING)
+    if filters.shows_nothing:
+        asked = asked.none()
     order = ANSWERED if answered else WAITING
     page = Listing(asked=asked, shown=mine, order=order, size=PAGE).page(
         request, {"list": "answered"} if answered else None

@@ -24,7 +24,6 @@ from almoner.casework.templatetags.words import person
 from almoner.policy.model.terms import Words
 
 PAGE = 50
-WHOLE = {"trail": ("looks",)}
 SYSTEM = "system:"  # prefix of a department in the field for users; user names have no colon
 
 
@@ -37,7 +36,7 @@ def oversight(request: HttpRequest) -> HttpResponse:
         started = perf_counter()
         context |= {"checked": verify_chain(), "seconds": round(perf_counter() - started, 1)}
     form = TrailForm(request.GET)
-    filters = report_filters(request, form, WHOLE)
+    filters = report_filters(request, form)
     chosen = filters.chosen
     kept = {name: value for name, value in chosen.items() if value and name != "before"}
     found = _looks if chosen.get("trail") == "looks" else _events

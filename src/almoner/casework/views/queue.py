@@ -42,7 +42,6 @@ from almoner.policy.model.legal_terms import LevelName
 
 PAGE = 25
 ORDER = Order.by(Key("due_at", dt.datetime), Key("severity", float, descending=True))
-WHOLE = {"list": ("open", "all")}  # lists that are no filter
 AT_ONCE = 2_000  # rows of the CSV file that are read together
 MANY = 10_000  # from so many cases on, reading cases in the queue's order is faster than filtering first
 
@@ -73,7 +72,7 @@ class QueueQuery:
                 "level": {level: str(words.level(level, self.levels)) for level in self.levels},
             },
         )
-        self.filters = read(self.form, WHOLE)
+        self.filters = read(self.form)
         self.chosen: Mapping[str, str] = self.filters.chosen
         self._user = request.user
 
@@ -131,8 +130,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> StreamingHttpResponse | HttpResponse:
     """The filtered queue as CSV without personal data, streamed while it is read.
 
-    It holds what the page shows: a filter that was left out is said in the last line, and without any other
-    filter there is no file.
+    It holds what the page shows: where a filter cannot be used, there is no file.
     """
     query = QueueQuery(request)
     if query.filters.shows_nothing:
@@ -159,8 +157,6 @@ def _cells(query: QueueQuery) -> Iterator[Sequence[str]]:
                 case.get_state_display(),
                 who,
             )
-    if query.filters.complaint:
-        yield query.filters.complaint, *[""] * 6
 
 
 @require_POST

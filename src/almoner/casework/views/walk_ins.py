@@ -32,11 +32,14 @@ ANSWERED = Order.by(Key("answered_at", dt.datetime, descending=True))
 @require_GET
 def requests(request: HttpRequest) -> HttpResponse:
     may_or_404(request.user, Right.CASES)
-    chosen = report_filters(request, AnsweredForm(request.GET), {"list": ("answered",)}).chosen
+    filters = report_filters(request, AnsweredForm(request.GET))
+    chosen = filters.chosen
     answered = chosen.get("list") == "answered"
     mine, now = walk_ins_of(request.user), dt.datetime.now()
     stretch = answered_walk_ins.stretch(chosen.get("before")) if answered else None
     asked = stretch.of(mine) if stretch else mine.filter(answered_at=None)
+    if filters.shows_nothing:
+        asked = asked.none()
     page = _listing(asked, ANSWERED if answered else WAITING).page(request, _kept(stretch))
     context = {
         "page": page,

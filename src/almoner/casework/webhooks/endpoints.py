@@ -13,7 +13,7 @@ from django.db import transaction
 
 from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import Department, Endpoint, OutgoingEvent
-from almoner.casework.webhooks.posting import parts_of
+from almoner.casework.webhooks.addresses import parts_of
 from almoner.casework.webhooks.signing import new_secret
 from almoner.errors import AlmonerError
 from almoner.policy.model.pack import CONSOLE

@@ -1,113 +1,91 @@
 """Send one POST to a configured address: with TLS and a timeout, without redirects.
 
-Private addresses are refused unless they are allowed. The name is resolved once, and the connection goes to
-the address that was checked, so that DNS cannot give another one in between.
+The name is resolved once, and the connection goes to the address that was checked, so that DNS cannot give
+another one in between. An answer counts only when it came whole, to its last byte.
 """
 
 from __future__ import annotations
 
 import http.client
-import ipaddress
+import io
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event, Timer
-from urllib.parse import SplitResult, urlsplit
+from typing import Any
+from urllib.parse import SplitResult
 
+from almoner.casework.webhooks.addresses import PORTS, NameNotFound, addresses_of, parts_of
 from almoner.errors import AlmonerError
 
 CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 20.0
-PORTS = {"https": 443, "http": 80}
-TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # NAT64 (RFC 6052)
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class AddressRefused(AlmonerError):  # noqa: N818 - a refusal is an answer
-    """Nothing is sent to this address; the text says why."""
+MOST_BYTES = 1 << 20  # of an answer, which nobody reads
 
 
 class NotAnswered(AlmonerError):  # noqa: N818 - a state of the other side
     """No answer came; the text names only the kind of failure."""
 
 
-def parts_of(url: str) -> SplitResult:
-    """The parts of a webhook's address. Raises AddressRefused for an invalid one."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise AddressRefused("This is no address. Write it as https://host/path.") from None
-    if parts.scheme not in PORTS or not parts.hostname or port == 0:
-        raise AddressRefused("This is no address. Write it as https://host/path.")
-    if (
-        parts.username is not None
-        or parts.fragment
-        or not url.isascii()
-        or not url.isprintable()
-        or " " in url
-    ):
-        raise AddressRefused("An address has no user name, no fragment and ASCII letters only.")
-    if parts.scheme == "http" and not _names_loopback(parts.hostname):
-        raise AddressRefused("Addresses without TLS are allowed on this machine only. Write https://.")
-    return parts
-
-
-def _names_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def addresses_of(parts: SplitResult, private_network: bool) -> list[str]:
-    """The network addresses of a host. Raises AddressRefused if any of them is private and that is not
-    allowed."""
-    port = parts.port or PORTS[parts.scheme]
-    try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise NotAnswered("name not found") from None
-    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-    seen = [_plain(ipaddress.ip_address(address)) for address in addresses]
-    if parts.scheme == "http" and not all(address.is_loopback for address in seen):
-        raise AddressRefused("Addresses without TLS are allowed on this machine only. Write https://.")
-    if any(address.is_multicast or address.is_unspecified or address.is_link_local for address in seen):
-        raise AddressRefused("This address is no host's.")
-    if not private_network and not all(address.is_global for address in seen):
-        raise AddressRefused(
-            "This address lies in a private network, which this installation does not allow."
-        )
-    return addresses
-
-
-def _plain(address: Address) -> Address:
-    """An IPv4 address that is embedded in an IPv6 address, so that it is judged as IPv4."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address in TRANSLATED:
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        return address.ipv4_mapped or address.sixtofour or address
-    return address
-
-
 def post(url: str, body: bytes, headers: Mapping[str, str], private_network: bool) -> tuple[int, str | None]:
     """Send `body` and return the status and the Retry-After header. Raises AddressRefused or NotAnswered."""
     parts = parts_of(url)
-    address = addresses_of(parts, private_network)[0]
+    try:
+        address = addresses_of(parts, private_network)[0]
+    except NameNotFound as error:
+        raise NotAnswered(str(error)) from None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         with _connected(parts, address) as connection:
             connection.request("POST", target, body, dict(headers))
             answer = connection.getresponse()
+            _read_whole(answer)
             return answer.status, answer.headers.get("Retry-After")
+    except (_CutOff, http.client.IncompleteRead, ssl.SSLEOFError):
+        raise NotAnswered("answer cut off") from None
     except ssl.SSLError:
         raise NotAnswered("TLS failed") from None
     except TimeoutError:
         raise NotAnswered("time-out") from None
     except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
         raise NotAnswered(f"no connection ({type(error).__name__})") from None
+
+
+class _CutOff(http.client.HTTPException):
+    """The connection ended within the answer."""
+
+
+class _Lines(io.BufferedReader):
+    """An answer's status and headers. The standard library takes a connection's end for the end of a line."""
+
+    begun = False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        limited = size is not None and 0 <= size <= len(line)
+        if not line.endswith(b"\n") and not limited and (line or self.begun):
+            raise _CutOff
+        self.begun = True
+        return line
+
+
+class _WholeAnswer(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.fp = _Lines(self.fp.detach())
+
+
+def _read_whole(answer: http.client.HTTPResponse) -> None:
+    """Read the answer to its end. Raises _CutOff and IncompleteRead before, and NotAnswered when it is too
+    long."""
+    read = 0
+    while data := answer.read(1 << 16):
+        read += len(data)
+        if read > MOST_BYTES:
+            raise NotAnswered("answer too long")
+    if answer.length:  # so many bytes were announced and did not come
+        raise _CutOff
 
 
 @contextmanager
@@ -126,11 +104,19 @@ def _connected(parts: SplitResult, address: str) -> Iterator[http.client.HTTPCon
     timer.start()
     try:
         if parts.scheme == "https":
-            made = trusted().wrap_socket(made, server_hostname=parts.hostname, do_handshake_on_connect=False)
-            made.do_handshake()
+            made = trusted().wrap_socket(
+                made,
+                server_hostname=parts.hostname,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,  # without TLS's own end, an answer may have been cut off
+            )
+            try:
+                made.do_handshake()
+            except ssl.SSLEOFError:
+                raise ssl.SSLError("the handshake was broken off") from None
         made.settimeout(WHOLE_SECONDS)
         connection = http.client.HTTPConnection(str(parts.hostname), port)
-        connection.sock = made
+        connection.sock, connection.response_class = made, _WholeAnswer
         if port == PORTS[parts.scheme]:
             connection.port = connection.default_port  # so that the Host header has no port
         yield connection

@@ -19,8 +19,9 @@ from almoner import __version__
 from almoner.casework.cases.outgoing import CONTENT_TYPE
 from almoner.casework.models import Endpoint, OutgoingEvent
 from almoner.casework.webhooks import overdue
+from almoner.casework.webhooks.addresses import AddressRefused
 from almoner.casework.webhooks.endpoints import target_of
-from almoner.casework.webhooks.posting import AddressRefused, NotAnswered, post
+from almoner.casework.webhooks.posting import NotAnswered, post
 from almoner.casework.webhooks.signing import headers
 from almoner.errors import AlmonerError
 from almoner.stream.log import log_line
