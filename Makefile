@@ -13,7 +13,7 @@ CSS := src/almoner/casework/static/casework/console.css
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install styles messages system demo dev format lint types imports quick unit test check-packs unit-postgres release-check bench lock clean
+.PHONY: help install styles messages system demo dev format lint types imports quick unit test check-packs unit-postgres release-check bench lock notice sbom clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -90,6 +90,12 @@ bench: install ## Speed and memory at 1,000,000 residents (some minutes)
 lock: ## Make requirements.lock anew from pyproject.toml
 	$(PYTHON) -m pip install --quiet uv
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras --group dev pyproject.toml -o requirements.lock
+
+notice: install ## Write build/NOTICE: the licences of all that is shipped with Almoner
+	$(BIN)/python tools/supply_chain.py notice
+
+sbom: install ## Write build/almoner.cdx.json: all packages, as CycloneDX
+	$(BIN)/python tools/supply_chain.py sbom
 
 clean: ## Remove what was built here
 	rm -rf .venv node_modules build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis $(CSS) $(LOCALE).mo

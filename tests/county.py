@@ -21,7 +21,7 @@ from almoner.policy.model.pack import Pack
 from almoner.registry.deliveries import Delivery, take_in
 from almoner.registry.heads import Stated
 from almoner.registry.schema import ensure
-from almoner.registry.vault import SealedIdentity, Vault
+from almoner.registry.vault import BegunDelivery, SealedIdentity, Vault
 
 AS_OF = dt.date(2026, 11, 9)
 KNOWN_AT = dt.datetime(2026, 11, 9, 23, 59, 59)
@@ -33,15 +33,16 @@ Rows = list[dict[str, Any]]
 class Forgetful:
     """An identity store for tests that never look anybody up."""
 
-    def expecting(self, persons: int) -> AbstractContextManager[None]:
-        del persons
+    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> AbstractContextManager[None]:
+        del persons, begun
         return nullcontext()
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         del identities
 
-    def discard_above(self, person_id: int) -> None:
-        del person_id
+    def discard_unfinished(self, person_id: int, delivery_id: int) -> int:
+        del person_id, delivery_id
+        return 0
 
 
 def number(n: int, born: dt.date) -> str:

@@ -17,7 +17,7 @@ from almoner.engines.duck import DuckEngine
 from almoner.policy.model.feeds import Feed, Property, Role
 from almoner.policy.model.identifiers import Identifier
 from almoner.registry.deliveries import Delivery, DeliveryReceipt, take_in
-from almoner.registry.vault import SealedIdentity, Vault
+from almoner.registry.vault import BegunDelivery, SealedIdentity, Vault
 
 KEY = bytes(range(32))
 PLACES = ("110101", "310101", "120101", "310104")
@@ -172,9 +172,15 @@ class SqliteIdentities:
             "number BLOB, name BLOB, "
             "name_index BLOB, phone BLOB, address BLOB)"
         )
+        self.connection.execute(
+            "CREATE TABLE IF NOT EXISTS begun (after INTEGER, first INTEGER, last INTEGER)"
+        )
 
-    def expecting(self, persons: int) -> AbstractContextManager[None]:
+    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> AbstractContextManager[None]:
         del persons
+        if begun:
+            with self.connection:
+                self.connection.execute("INSERT INTO begun VALUES (?, ?, ?)", begun)
         return nullcontext()
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
@@ -189,9 +195,17 @@ class SqliteIdentities:
                 rows,
             )
 
-    def discard_above(self, person_id: int) -> None:
+    def discard_unfinished(self, person_id: int, delivery_id: int) -> int:
+        noted = "EXISTS (SELECT 1 FROM begun WHERE after = ? AND person_id BETWEEN first AND last)"
         with self.connection:
-            self.connection.execute("DELETE FROM identity WHERE person_id > ?", (person_id,))
+            gone = self.connection.execute(
+                f"DELETE FROM identity WHERE person_id > ? AND {noted}", (person_id, delivery_id)
+            ).rowcount
+            others = self.connection.execute(
+                "SELECT count(*) FROM identity WHERE person_id > ?", (person_id,)
+            ).fetchone()[0]
+        assert others == 0, "the vault holds people whom the facts do not know"
+        return gone
 
     def opened(self, vault: Vault) -> dict[str, tuple[str | None, ...]]:
         """Number to (name, phone, address)."""

@@ -17,7 +17,7 @@ from django.db.models import Exists, F, OuterRef
 from almoner import casework
 from almoner.casework.cases.participation import ONE
 from almoner.casework.cases.status import NOTIFIED_FIRST, around
-from almoner.casework.core import vault_rows
+from almoner.casework.core import chains, vault_rows
 from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import (
     AccessLog,
@@ -238,8 +238,8 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
         for one in asked
     )
     looked = Case.objects.filter(accesslog__isnull=True).order_by("pk").values_list("pk", "household_id")
-    AccessLog.objects.bulk_create(
-        (
+    chains.add(
+        [
             AccessLog(
                 user=users["colleague"],
                 case_id=case,
@@ -248,8 +248,7 @@ def _asked(users: Mapping[str, User], now: dt.datetime) -> None:
                 at=now - n % 300 * DAY,
             )
             for n, (case, household) in enumerate(looked.iterator(AT_ONCE))
-        ),
-        batch_size=AT_ONCE,
+        ]
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from almoner.errors import HomeError
+from almoner.private_home import keep_private
 
 SETTINGS = "almoner.json"
 VERSION = 1
@@ -62,7 +63,8 @@ def create(folder: Path, pack: str, language: str = "en", demo: bool = False) ->
     """A new installation in `folder`, which must not hold one yet."""
     if (folder / SETTINGS).exists():
         raise HomeError(f"{folder} is an installation already. Choose another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keep_private(folder)
     home = Home(folder, HomeSettings(pack=pack, language=language, demo=demo))
     text = json.dumps(asdict(home.settings), ensure_ascii=False, indent=2)
     (folder / SETTINGS).write_text(text + "\n", encoding="utf-8")
@@ -70,7 +72,10 @@ def create(folder: Path, pack: str, language: str = "en", demo: bool = False) ->
 
 
 def load(folder: Path) -> Home:
-    """The installation in `folder`. Raises HomeError when there is none or it is of another version."""
+    """The installation in `folder`, which only its owner can read from then on.
+
+    Raises HomeError when there is none, it is of another version, or it cannot be kept private.
+    """
     try:
         read = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         settings = HomeSettings(**read)
@@ -87,6 +92,7 @@ def load(folder: Path) -> Home:
         raise HomeError(
             f"{folder} was made by another version of Almoner ({settings.version}, this one reads {VERSION})."
         )
+    keep_private(folder)
     return Home(folder, settings)
 
 

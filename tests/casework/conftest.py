@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import translation
 
 from almoner import casework
+from almoner.casework.accounts import tries
 from almoner.casework.cases.status import NOTHING, around
 from almoner.casework.models import AreaAlert, Case, Department
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
@@ -35,7 +36,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _asks_a_database(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
-    return bool(item.get_closest_marker("django_db")) or not {"db", "databases"}.isdisjoint(fixtures)
+    return bool(item.get_closest_marker("django_db")) or not {"db", "databases", "installed"}.isdisjoint(
+        fixtures
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,6 +52,11 @@ def _catalogue_is_compiled() -> None:
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_tried_passwords() -> None:
+    tries.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from almoner import casework
 from almoner.casework.api import limits, tokens
 from almoner.casework.api.models import Token
 from almoner.casework.cases import workflow
+from almoner.casework.core import rates
 from almoner.casework.models import Case, Referral, Rule
 from almoner.errors import AlmonerError
 from casework.api_systems import ALL, System, more_referrals, problem
@@ -143,7 +144,7 @@ def test_who_asks_too_often_is_told_when_to_come_again(
     referral: Referral, relief: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setitem(limits.BY_SCOPE, tokens.READ, limits.Limit(3, clock=lambda: now[0]))
+    monkeypatch.setitem(limits.BY_SCOPE, tokens.READ, rates.Limit(most=3, clock=lambda: now[0]))
     assert [relief.get("referrals").status_code for _ in range(4)] == [200, 200, 200, 429]
     answer = relief.get("referrals")
     assert problem(answer) == (429, "too-often")
@@ -157,9 +158,9 @@ def test_who_asks_too_often_is_told_when_to_come_again(
 def test_who_tries_tokens_is_slowed_down(departments: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits.WRONG_TOKENS, "clock", lambda: 0.0)
     answers = [
-        call("GET", "referrals", f"almoner_{n}").status_code for n in range(limits.WRONG_TOKENS.a_minute + 2)
+        call("GET", "referrals", f"almoner_{n}").status_code for n in range(limits.WRONG_TOKENS.most + 2)
     ]
-    assert answers[:-2] == [401] * limits.WRONG_TOKENS.a_minute
+    assert answers[:-2] == [401] * limits.WRONG_TOKENS.most
     assert answers[-2:] == [429, 429]
     assert call("GET", "referrals", "almoner_x", REMOTE_ADDR="192.0.2.7").status_code == 401
     assert System("relief").get("referrals").status_code == 200, "a true token still opens"
@@ -167,8 +168,8 @@ def test_who_tries_tokens_is_slowed_down(departments: None, monkeypatch: pytest.
 
 def test_a_limit_forgets_whom_it_need_not_know() -> None:
     now = [0.0]
-    limit = limits.Limit(60, clock=lambda: now[0])
-    for who in range(limits.MOST_KNOWN + 1):
+    limit = rates.Limit(most=60, clock=lambda: now[0])
+    for who in range(rates.MOST_KNOWN + 1):
         limit.wait(who)
     now[0] = 120.0
     limit.wait("another")

@@ -102,6 +102,10 @@ def test_people_and_a_cycle_that_goes_through_the_cases_in_another_order_never_w
     assert (after["versions"] - before, after["intact"]) == (240 + 3 * CASES, True)
 
 
+def test_of_guesses_at_the_same_time_no_more_than_the_limit_is_compared(at_once: Work) -> None:
+    assert at_once("ada guess 16") == [{"allowed": 5, "locked": True, "wrong": 0}]
+
+
 @pytest.mark.django_db
 def test_a_refused_change_leaves_nothing_behind(case: Case, worker: User) -> None:
     before, events = Case.objects.values().get(), CaseEvent.objects.count()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import json
+import os
 import re
 import socket
 import time
@@ -13,12 +15,15 @@ from typing import Any
 import pytest
 import waitress.server
 from django.core.wsgi import get_wsgi_application
+from django.test import Client
 
+import command
 from almoner.casework.conf import environment
 from almoner.casework.conf.environment import read, second_factor_of, unsafe
 from almoner.casework.conf.installation import database, secret_key
 from almoner.home import Home, create
 from almoner.registry.vault import create_key
+from once import copied
 
 DOCS = Path(__file__).parents[2] / "docs"
 BEHIND_TLS = {"ALMONER_HTTPS": "1", "ALMONER_HOSTS": "console.example"}
@@ -99,6 +104,45 @@ def test_tls_to_the_database_is_asked_for_in_its_address(home: Home, monkeypatch
     options = database(home)["OPTIONS"]
     assert "jit=off" in options.pop("options")  # our own
     assert options == {"sslmode": "verify-full"}
+
+
+COOKIES = """
+import json; from pathlib import Path; import sys
+from almoner import casework, home
+casework.setup(home.load(Path(sys.argv[1])))
+from django.test import Client
+browser = Client(headers={"X-Forwarded-Proto": "https", "Host": "console.example"})
+pages = [browser.get("/sign-in/"), browser.post("/language/", {"language": "en"}), browser.get("/queue/")]
+cookies = {name: [c["secure"], c["path"], c["domain"]] for p in pages for name, c in p.cookies.items()}
+browser.post("/household/", {"code": "wrong", "fact": "0000"})
+print(json.dumps([cookies, sorted(browser.cookies)]))
+"""
+
+
+def test_behind_tls_no_cookie_can_be_set_by_another_host_and_none_holds_a_message(
+    base_home: Path, tmp_path: Path
+) -> None:
+    place = copied(base_home, tmp_path / "home")
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("ALMONER_", "DJANGO_"))}
+    done = command.run(place, env=outside | BEHIND_TLS, program=COOKIES)
+    cookies, kept = json.loads(done.stdout)
+    assert cookies["__Host-csrftoken"] == cookies["__Host-django_language"] == [True, "/", ""]
+    assert all(name.startswith("__Host-") for name in kept)
+    assert environment.cookie_name("sessionid", https=True) == "__Host-sessionid"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["/sign-in/", "/api/openapi.json", "/nowhere/", "/static/casework/console.css"]
+)
+def test_no_other_site_embeds_anything_and_no_page_uses_the_device(path: str) -> None:
+    response = Client().get(path)
+    response.close()
+    headers = response.headers
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    forbidden = headers["Permissions-Policy"].split(", ")
+    assert {"camera=()", "microphone=()", "geolocation=()", "usb=()"} <= set(forbidden)
 
 
 @pytest.mark.django_db

@@ -41,6 +41,17 @@ def test_a_line_that_was_changed_is_told(case: Case, auditor: Client) -> None:
     assert "The chain is broken at line 2" in auditor.post(PAGE).content.decode()
 
 
+def test_a_record_of_who_looked_that_was_changed_is_told(case: Case, worker: User, auditor: Client) -> None:
+    looked(worker, case, "case")
+    assert "Who looked: 1" in auditor.post(PAGE).content.decode()
+    on = " ON casework_accesslog" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER casework_accesslog_no_update{on}")
+        cursor.execute("UPDATE casework_accesslog SET page = 'letter'")
+    text = " ".join(auditor.post(PAGE).content.decode().split())
+    assert "Who looked: The chain is broken at line 1" in text
+
+
 def test_the_trail_is_searched_by_case_person_and_day(
     case: Case, worker: User, colleague: User, outbox: Outbox, auditor: Client
 ) -> None:

@@ -8,9 +8,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from almoner import casework
-from almoner.casework.core import vault_rows
+from almoner.casework.core import epochs, vault_rows
 from almoner.casework.models import Case, HouseholdMember, Identity
-from almoner.registry.vault import SealedIdentity
+from almoner.errors import HomeError
+from almoner.registry.vault import BegunDelivery, SealedIdentity
 from casework.conftest import NAME, NUMBER, PHONE
 
 pytestmark = pytest.mark.django_db
@@ -71,11 +72,32 @@ def test_a_first_load_with_a_number_twice_leaves_nothing(monkeypatch: pytest.Mon
     assert indexes() == before
 
 
-def test_what_a_lost_delivery_left_behind_is_discarded() -> None:
+def test_what_a_begun_delivery_left_is_discarded_and_nothing_else() -> None:
+    epochs.begin("epoch", "proof")
+    store = casework.identities()
+    with store.expecting(1, BegunDelivery(6, 1, 1)):
+        store.write([sealed(1)])
+    for first in (2, 4):  # two feeds of one round, in two batches each
+        with store.expecting(2, BegunDelivery(7, first, first + 1)):
+            store.write([sealed(first)])
+            store.write([sealed(first + 1)])
+    with pytest.raises(HomeError, match="holds 5 people whom the facts do not know"):
+        store.discard_unfinished(0, 7)  # the facts know one person less than when the round began
+    for delivery in (0, 6, 8):  # the facts are older, or have taken that round in
+        with pytest.raises(HomeError, match="Nothing was deleted"):
+            store.discard_unfinished(1, delivery)
+    assert Identity.objects.count() == 5
+    assert store.discard_unfinished(1, 7) == 4
+    assert list(Identity.objects.values_list("person_id", flat=True)) == [1]
+    assert store.discard_unfinished(1, 9) == 0
+
+
+def test_without_a_note_nobody_is_discarded() -> None:
     store = casework.identities()
     store.write([sealed(person) for person in (1, 2, 3)])
-    store.discard_above(1)
-    assert list(Identity.objects.values_list("person_id", flat=True)) == [1]
+    with pytest.raises(HomeError):
+        store.discard_unfinished(0, 0)
+    assert Identity.objects.count() == 3
 
 
 def test_people_are_opened_for_those_who_may_see_them(case: Case) -> None:

@@ -26,6 +26,7 @@ from almoner.casework.residents import walk_ins
 from almoner.casework.sync import pack_tables
 from almoner.policy.model.pack import Pack
 from almoner.registry.vault import SealedIdentity, create_key, open_vault
+from almoner.stream.inbox import Inbox
 from casework.conftest import NAME, NUMBER, PASSWORD, PHONE
 from casework.makers import Outbox, install_terms
 from casework.moves import go
@@ -44,6 +45,7 @@ def desk(
     """An installation of the base pack whose registers know Mei, in household 1."""
     made = home.create(tmp_path / "home", "base")
     create_key(made.vault_key)
+    Inbox(made.folder, open_vault(made.vault_key)).close()
     monkeypatch.setenv("ALMONER_HOME", str(made.folder))
     settings.VAULT_KEY = str(made.vault_key)
     casework.sync_departments(base)

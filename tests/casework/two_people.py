@@ -7,7 +7,9 @@ import datetime as dt
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 from almoner import casework, home
@@ -120,6 +122,33 @@ def cycle(folder: Path, _name: str, times: str) -> Any:
     return {"updated": updated}
 
 
+def guess(_folder: Path, name: str, times: str) -> Any:
+    """Guess at one notice's number, all at once and each from a network of its own."""
+    from django.db import connection
+    from django.db.models import Q
+
+    from almoner.casework.models import Notice
+    from almoner.casework.residents.code_tries import code_try, keyed
+
+    now, together = dt.datetime.now(), Barrier(int(times))
+    given = {"code_index": keyed("code"), "made_at": now, "made_by": _user(name), "answer_by": now}
+    notice = Notice.objects.create(case=_case(1), **given)
+
+    def once(number: int) -> bool:
+        together.wait()
+        try:
+            with code_try(f"192.0.2.{number}", Q(pk=notice.pk)) as attempt:
+                time.sleep(0.05)  # while it is compared
+                return attempt.allowed
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(int(times)) as pool:
+        allowed = sum(pool.map(once, range(int(times))))
+    notice.refresh_from_db()
+    return {"allowed": allowed, "locked": notice.locked_until is not None, "wrong": notice.wrong}
+
+
 def state(_folder: Path, _name: str) -> Any:
     """The cases at the end."""
     from almoner.casework.models import Case, CaseEvent
@@ -173,5 +202,6 @@ TASKS: dict[str, Any] = {
     "follow": follow,
     "hand_round": hand_round,
     "cycle": cycle,
+    "guess": guess,
     "state": state,
 }

@@ -87,6 +87,12 @@ def test_a_last_day_is_withdrawn_and_a_delivery_undone(home: Path, tmp_path: Pat
     almoner("feeds", home, "withdraw", FEED, "--through", "2026-09-30", "--reason", "mistyped")
     assert shown(home)["complete_through"] == "2026-09-30"
     assert in_console(home)[0][-1]["through"] == "2026-09-30"
+    why = f"{FEED} of {number(1)}"
+    for act in (
+        ("delivery", "undo", home, FEED),
+        ("feeds", home, "withdraw", FEED, "--through", "2026-09-30"),
+    ):
+        assert "holds an identity number" in " ".join(almoner(*act, "--reason", why, code=1).split())
     said = almoner("delivery", "undo", home, FEED, "--reason", "another county", "--by", "Lin")
     assert "30 rows hold no longer" in " ".join(said.split())
     listed = almoner("feeds", home)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,7 @@ def test_a_restored_installation_decides_the_same(demo: Path, tmp_path: Path) ->
     printed = json.loads((demo / "printed.json").read_text(encoding="utf-8"))
     home, again = copied(demo / "demo" / "home", tmp_path / "home"), tmp_path / "again"
     almoner("backup", home, tmp_path / "file")
-    almoner("restore", tmp_path / "file", again)
-    shutil.copytree(home / "secrets", again / "secrets")
+    almoner("restore", tmp_path / "file", again, "--keys", home / "secrets")
     words = ("--as-of", printed["as_of"], "--known-at", "2099-01-01", "--json")
     replayed = json.loads(almoner("run", again, *words))
     assert replayed["equal"] is True

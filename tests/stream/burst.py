@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import command
 from almoner.engines import open_engine
 from almoner.stream.events import Event
 from county import number
@@ -151,10 +152,28 @@ def _without_own(data: str) -> dict[str, Any]:
     return {k: v for k, v in json.loads(data).items() if k not in OWN and not k.endswith("_at")}
 
 
+NEW_CASEWORK = """
+import sys; from pathlib import Path
+from almoner import casework, home
+casework.setup(home.load(Path(sys.argv[1])))
+casework.migrate()
+"""
+
+
 def without_casework(home: Path, copy: Path) -> Path:
-    """A copy of the installation whose casework has yet to read the outbox."""
+    """A copy of the installation whose casework has its people, and has yet to read the outbox."""
     shutil.copytree(home, copy)
+    before = copy.with_name(f"{copy.name}-before.sqlite3")
     for file in copy.glob("casework.sqlite3*"):
-        file.unlink()
+        file.rename(before.with_name(file.name.replace("casework.sqlite3", before.name)))
+    done = command.run(copy, program=NEW_CASEWORK)
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(copy / "casework.sqlite3")) as database:
+        database.execute("ATTACH ? AS before", (str(before),))
+        for table in ("casework_identity", "casework_installationepoch"):
+            database.execute(f"INSERT INTO {table} SELECT * FROM before.{table}")
+        database.commit()
+    with open_engine(copy / "facts.duckdb") as engine:
+        engine.execute("DELETE FROM registry.known_position")
     almoner("upgrade", copy)
     return copy

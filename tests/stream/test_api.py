@@ -40,6 +40,7 @@ Send = Callable[..., Any]
 def place(db: None, base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     made = home.create(tmp_path / "home", "base")
     create_key(made.vault_key)
+    Inbox(made.folder, open_vault(made.vault_key)).close()
     monkeypatch.setenv("ALMONER_HOME", str(made.folder))
     for department in base.departments:
         Department.objects.create(id=department)
@@ -353,6 +354,7 @@ def test_metrics_that_cannot_be_read_are_503_not_a_part_of_them(place: Path) -> 
     inbox._inbox.cache_clear()
     answer = Client().get("/metrics")
     (place / "inbox.sqlite3").unlink()
+    Inbox(place, open_vault(home.load(place).vault_key)).close()
     inbox._inbox.cache_clear()
     assert (answer.status_code, answer.content) == (503, b"")
 

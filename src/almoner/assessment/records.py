@@ -33,6 +33,14 @@ def next_cycle_id(engine: Engine) -> int:
     return 1 + int(engine.value("SELECT coalesce(max(cycle_id), 0) FROM assessment.cycle"))
 
 
+def position(engine: Engine) -> dict[str, int]:
+    """How far the cycles are: the last cycle, and the last change of the outbox."""
+    return {
+        "cycle": next_cycle_id(engine) - 1,
+        "change": int(engine.value("SELECT coalesce(max(seq), 0) FROM assessment.change")),
+    }
+
+
 def last_sweep(
     engine: Engine, as_of: dt.date | None = None, known_at: dt.datetime | None = None
 ) -> SweepRecord | None:

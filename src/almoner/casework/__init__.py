@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
 
+    from almoner.casework.accounts.restoring import AccessEnded
     from almoner.casework.cases.timelines import LineLike, Wanted
-    from almoner.casework.core.audit import ChainCheck
+    from almoner.casework.core.chains import ChainCheck
+    from almoner.casework.core.epochs import CaseworkEpoch
     from almoner.casework.core.vault_rows import Person
     from almoner.casework.figures.outlines import Loaded
     from almoner.casework.sync.pack_tables import CompleteDays, GapLike
@@ -68,6 +70,71 @@ def identities() -> IdentityStore:
     from almoner.casework.core.vault_rows import DjangoIdentityStore
 
     return DjangoIdentityStore()
+
+
+def epoch() -> CaseworkEpoch | None:
+    """The epoch of casework's database, and what it knows of the facts; None before one was begun."""
+    from almoner.casework.core import epochs
+
+    return epochs.held()
+
+
+def begin_epoch(epoch: str, key_proof: str) -> None:
+    """Begin an epoch that facts and inbox are then given (`set_epoch_given`). `key_proof` proves the vault's
+    key."""
+    from almoner.casework.core import epochs
+
+    epochs.begin(epoch, key_proof)
+
+
+def refuse_unfit(home: Home) -> None:
+    """Raise HomeError when casework, the vault's key and the inbox are not of one installation."""
+    from almoner.casework.core import epochs
+
+    epochs.refuse_unfit(home)
+
+
+def end_access(still_open: Sequence[str]) -> AccessEnded:
+    """After a restore: end sessions, accounts other than `still_open` (`all`), and webhooks."""
+    from almoner.casework.accounts import restoring
+
+    return restoring.end_access(still_open)
+
+
+def departments_with_tokens() -> dict[str, int]:
+    """By department, how many tokens of the API are valid."""
+    from almoner.casework.api import tokens
+
+    return tokens.valid_by_department()
+
+
+def set_epoch_given() -> None:
+    """Note that facts and inbox have casework's epoch."""
+    from almoner.casework.core import epochs
+
+    epochs.set_given()
+
+
+def position() -> dict[str, int]:
+    """How far casework is, by `event` of the audit trail, `change` of the outbox and `person` of the
+    vault."""
+    from almoner.casework.core import epochs
+
+    return epochs.position()
+
+
+def learn_facts(position: Mapping[str, int]) -> None:
+    """Store how far the facts are, so that older ones are found out."""
+    from almoner.casework.core import epochs
+
+    epochs.learn(position)
+
+
+def discard_people_above(person_id: int) -> int:
+    """Delete the vault's people with a larger id, because a person has asked for it. Gives their number."""
+    from almoner.casework.core import epochs
+
+    return epochs.discard_above(person_id)
 
 
 def people(household_id: int) -> list[Person]:
@@ -287,6 +354,13 @@ def verify_chain() -> ChainCheck:
     from almoner.casework.core import audit
 
     return audit.verify_chain()
+
+
+def verify_chains() -> list[ChainCheck]:
+    """Verify the audit trail, the access log, consents and verifications by recomputing all their hashes."""
+    from almoner.casework.core import chains
+
+    return chains.verify_all()
 
 
 def refuse_unsafe(home: Home, host: str) -> None:

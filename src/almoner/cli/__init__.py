@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from almoner import __version__
+from almoner.cli import core_dumps
 from almoner.errors import HomeError
 from almoner.installation.memory import keep_more_at_hand
 from almoner.local_time import use_zone_of_environment
@@ -107,6 +108,7 @@ def _options(
 
 def main() -> None:
     """The entry point of the command `almoner`."""
+    core_dumps.disable()
     try:
         use_zone_of_environment()
     except HomeError as error:

@@ -12,10 +12,11 @@ from typing import Any
 from almoner import home
 from almoner.assessment import records
 from almoner.cli.output import emit_json, err, errors_as_text, out, show_table
-from almoner.engines import Engine, open_engine
+from almoner.engines import Engine
 from almoner.errors import AlmonerError
 from almoner.home import Home, now
 from almoner.installation import opening
+from almoner.installation.epochs import open_facts
 from almoner.policy import archived, compile_archived, compile_pack, find_pack
 from almoner.policy.authoring.changes import PackChange
 from almoner.policy.model.pack import Pack
@@ -61,7 +62,7 @@ def compare(
 def _compared(
     place: Home, old: str, new: str, as_of: dt.date | None, level: str | None
 ) -> Iterator[tuple[Effects, Engine]]:
-    with open_engine(place.facts, read_only=True, memory_limit=place.settings.memory_limit) as engine:
+    with open_facts(place, read_only=True) as engine:
         day = as_of or _last_day(engine)
         first, second = _pack(place, old, day), _pack(place, new, day)
         yield pack_effects.compare(engine, first, second, day, now(), level, place.settings.language), engine

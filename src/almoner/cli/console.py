@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -11,6 +13,9 @@ from almoner.cli.arguments import Folder, KafkaBrokers, KafkaPrefix, KafkaSettin
 from almoner.cli.output import errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.installation.beside import worker_process
+from almoner.private_home import keep_all_private
+
+PASSWORD = "ALMONER_PASSWORD"  # noqa: S105 - the name of the variable
 
 
 def explain(
@@ -36,9 +41,6 @@ def user(
         str, typer.Option(help="The person's area codes or their prefixes, separated by commas; * for all.")
     ] = "*",
     department: Annotated[str | None, typer.Option(help="For the role department: its id.")] = None,
-    password: Annotated[
-        str | None, typer.Option(envvar="ALMONER_PASSWORD", help="Asked for when not given.")
-    ] = None,
     link: Annotated[
         bool,
         typer.Option(
@@ -50,7 +52,10 @@ def user(
         ),
     ] = False,
 ) -> None:
-    """Add a user of the console, or let an existing user set a new password."""
+    """Add a user of the console, or let an existing user set a new password.
+
+    The password is asked for. Without a terminal it is read from standard input, or from ALMONER_PASSWORD.
+    """
     with errors_as_text():
         place = home.load(folder)
         casework.setup(place)
@@ -59,9 +64,23 @@ def user(
         if link:
             out.print(f"On the console: {casework.link_for(name, role, chosen, department)}", markup=False)
             return
-        secret = password or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-        casework.create_user(name, secret, role, chosen, department)
+        casework.create_user(name, _password(), role, chosen, department)
     out.print(f"{name} can sign in.", markup=False)
+
+
+def _password() -> str:
+    """The password from the environment, a terminal, or the first line of standard input. Never an argument:
+    everybody on the machine can read those. Raises AlmonerError without one."""
+    given = os.environ.get(PASSWORD)
+    if not given and sys.stdin is not None and sys.stdin.isatty():
+        given = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    if not given and sys.stdin is not None:
+        given = sys.stdin.readline().rstrip("\r\n")
+    if not given:
+        raise AlmonerError(
+            f"No password was given. Write it to standard input, set {PASSWORD}, or give --link instead."
+        )
+    return given
 
 
 def serve(
@@ -86,6 +105,8 @@ def serve(
         casework.setup(place)
         casework.refuse_other_version(place)
         casework.refuse_unsafe(place, host)
+        keep_all_private(folder)
+        casework.refuse_unfit(place)
         out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
         with worker_process(folder, worker, options):
             casework.serve(place, host, port)

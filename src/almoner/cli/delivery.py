@@ -13,6 +13,7 @@ from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.installation import casework_sync, opening
 from almoner.registry import undoing
+from almoner.registry.numbers_in_text import refuse_numbers
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -36,6 +37,7 @@ def undo(
         found = inst.pack.feeds.get(feed)
         if found is None:
             raise AlmonerError(f"There is no feed {feed}. Feeds are {', '.join(sorted(inst.pack.feeds))}.")
+        refuse_numbers(inst.pack.feeds.values(), reason)
         undone = undoing.undo(inst.engine, found, who=by or getpass.getuser(), reason=reason, at=now())
         casework_sync.show_feeds(inst)
     out.print(

@@ -14,6 +14,7 @@ from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.installation import casework_sync, opening
 from almoner.registry import overview, releasing
+from almoner.registry.numbers_in_text import refuse_numbers
 from almoner.registry.periods import EVER
 
 Reason = Annotated[str, typer.Option(help="Why. It is kept with the day and the name.")]
@@ -37,6 +38,7 @@ def feeds(
     with errors_as_text(), opening.installation(folder) as inst:
         if feed is not None and feed not in inst.pack.feeds:
             raise AlmonerError(f"There is no feed {feed}. Feeds are {', '.join(sorted(inst.pack.feeds))}.")
+        refuse_numbers(inst.pack.feeds.values(), reason)
         match act:
             case None:
                 _show(overview.of_feeds(inst.engine), as_json)

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from almoner.cli.arguments import Folder
-from almoner.cli.output import AsJson, emit_json, errors_as_text, out
+from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.installation import backup as backups
-from almoner.installation import opening
+from almoner.installation import opening, restoring
+from almoner.private_home import keep_all_private, write_privately
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
@@ -32,23 +33,70 @@ def backup(folder: Folder, file: File, as_json: AsJson = False) -> None:
     )
 
 
-def restore(file: File, folder: Folder, as_json: AsJson = False) -> None:
-    """Create an installation from a backup, in a new or empty folder."""
+def restore(
+    file: File,
+    folder: Folder,
+    keys: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Your copy of the installation's folder `secrets`.")
+    ],
+    still_open: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--open",
+            metavar="NAME",
+            help="An account that still may sign in; `all` for all. May be repeated.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create an installation from a backup, in a new or empty folder. What may have been switched off since
+    is ended."""
     with errors_as_text():
-        manifest = backups.restore(file, folder)
+        write_privately()
+        restored = restoring.restore(file, folder, keys, still_open or ())
     if as_json:
-        emit_json(manifest)
+        emit_json(restored)
         return
-    out.print(f"Restored {folder} as it was at {manifest['made_at']}.", markup=False)
+    made_at, ended = restored.manifest["made_at"], restored.ended
+    out.print(f"Restored {folder} as it was at {made_at}.", markup=False)
+    out.print("All sessions and tokens ended, and with them:", markup=False)
+    show_table("Ended", ["what", "whose"], _ended(restored))
+    if ended.unknown:
+        out.print(f"There is no account {', '.join(ended.unknown)}.", markup=False)
+    rows = [(f.feed, f.received_at, f.complete_through) for f in restored.feeds]
+    show_table("Send again what came later", ["feed", "last received", "complete through"], rows)
     out.print(
-        f"Next: put your copy of the keys back as {folder / 'secrets'}, then almoner upgrade {folder}, then"
-        " start the services.",
+        f"Departments send again each file and event since {made_at}; what is here already changes nothing."
+        " With Kafka, set the group's offsets back to that time. What people entered since is lost: enter it"
+        " again.",
+        markup=False,
+    )
+    out.print(
+        f"Next: almoner user {folder} NAME --link for an account that was ended, almoner token and almoner"
+        " webhook for departments, then start the services.",
         markup=False,
     )
 
 
-def upgrade(folder: Folder) -> None:
+def _ended(restored: restoring.Restored) -> list[tuple[str, str]]:
+    ended = restored.ended
+    tokens = [f"{department} ({count})" for department, count in restored.manifest["tokens"].items()]
+    named = (("accounts", ended.accounts), ("tokens", tokens), ("webhooks", ended.unnotified))
+    return [(what, ", ".join(whose) or "none") for what, whose in named]
+
+
+def upgrade(
+    folder: Folder,
+    discard_unfinished: Annotated[
+        bool,
+        typer.Option(
+            "--discard-unfinished",
+            help="Delete people of the vault whom the facts of an older version's installation do not know.",
+        ),
+    ] = False,
+) -> None:
     """Upgrade an installation to this version of Almoner. Make a backup first."""
     with errors_as_text():
-        steps = opening.upgrade(folder)
+        steps = opening.upgrade(folder, discard_unfinished=discard_unfinished)
+        keep_all_private(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

@@ -16,6 +16,7 @@ from almoner.installation import casework_sync, opening
 from almoner.policy.model.terms import say
 from almoner.registry import quarantine as held
 from almoner.registry import retrying
+from almoner.registry.numbers_in_text import refuse_numbers
 
 app = typer.Typer(no_args_is_help=True)
 Feed = Annotated[str | None, typer.Option(help="Only this feed.")]
@@ -81,5 +82,6 @@ def dismiss(
 ) -> None:
     """Dismiss rows that will never go in, giving the reason."""
     with errors_as_text(), opening.installation(folder) as inst:
+        refuse_numbers(inst.pack.feeds.values(), reason)
         count = held.dismiss(inst.engine, ids, reason, now())
     out.print(f"{count:,} rows dismissed.")

@@ -16,7 +16,7 @@ from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_tabl
 from almoner.registry.vault import open_vault
 from almoner.stream import heartbeat, restarts
 from almoner.stream import status as worker_status
-from almoner.stream.inbox import Inbox
+from almoner.stream.opened_inbox import open_inbox
 
 
 def status(
@@ -62,7 +62,7 @@ def status(
 
 def _state(folder: Path) -> dict[str, Any]:
     place = home.load(folder)
-    with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
+    with closing(open_inbox(folder, open_vault(place.vault_key))) as inbox:
         waiting, totals = inbox.backlog(), inbox.totals()
     worker = worker_status.read(folder) or {}
     through, received = worker.get("watermarks", {}), worker.get("received", {})
@@ -125,7 +125,7 @@ def _say_whether_well(folder: Path) -> None:
         if lives is None and restarts.read(folder) is not None:
             problem = "it has not begun to work yet"
         elif lives is None:
-            with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
+            with closing(open_inbox(folder, open_vault(place.vault_key))) as inbox:
                 problem = "events wait, and no worker ever ran" if inbox.backlog() else None
         elif not lives.is_well:
             problem = lives.reason

@@ -19,6 +19,7 @@ from almoner.home import now
 from almoner.installation import opening
 from almoner.installation.worker import casework_upkeep, kafka_topics, open_worker
 from almoner.policy import compile_pack
+from almoner.private_home import keep_all_private
 from almoner.stream import log
 from almoner.stream.heartbeat import beating
 from almoner.stream.kafka import settings_in
@@ -49,6 +50,7 @@ def work(
     log.to_standard_error()
     with errors_as_text():
         home.load(folder)
+        keep_all_private(folder)
         settings = _kafka_settings(kafka, kafka_settings)
         with sole_worker(folder):
             day = as_of.date() if as_of else None

@@ -12,8 +12,8 @@ from almoner.assessment import ledger, months, records
 from almoner.assessment.months import CountedMonths
 from almoner.casework.sync.results import Applied
 from almoner.cycle import CycleOutcome
-from almoner.engines import open_engine
 from almoner.installation.casework_sync import apply_outbox, show_timelines
+from almoner.installation.epochs import open_facts
 from almoner.installation.opening import Installation, pack_folder
 from almoner.policy import archive, archived, compile_archived, compile_pack
 from almoner.progress import progress
@@ -87,7 +87,7 @@ def replay(folder: Path, as_of: dt.date, known_at: dt.datetime) -> Replayed:
     where the pack that decided is missing from the archive, or was changed there.
     """
     place = home.load(folder)
-    with open_engine(place.facts, memory_limit=place.settings.memory_limit) as engine:
+    with open_facts(place) as engine:
         ledger.create(engine)
         sweep = records.last_sweep(engine, as_of, known_at)
         when = sweep.known_at if sweep else known_at

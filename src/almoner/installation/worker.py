@@ -19,12 +19,13 @@ from almoner.casework.sync.results import Applied, Seen
 from almoner.installation import casework_sync, opening
 from almoner.installation.opening import Installation
 from almoner.policy import archive, compile_pack
-from almoner.registry.vault import IdentityStore, SealedIdentity, open_vault
+from almoner.registry.vault import BegunDelivery, IdentityStore, SealedIdentity, open_vault
 from almoner.stream.ahead import dating
 from almoner.stream.following import Following
 from almoner.stream.inbox import Inbox
 from almoner.stream.kafka import Topics, refuse_without_package
 from almoner.stream.landing import Landing
+from almoner.stream.opened_inbox import open_inbox
 from almoner.stream.rounds import Pace
 from almoner.stream.status import Status
 from almoner.stream.supervising import CaseworkAway
@@ -48,7 +49,7 @@ def kafka_topics(
     place = home.load(folder)
     feeds = compile_pack(opening.pack_folder(place), as_of=day).feeds
     datings = {feed.id: dating(feed) for feed in feeds.values()}
-    with closing(Inbox(folder, open_vault(place.vault_key))) as inbox:
+    with closing(open_inbox(folder, open_vault(place.vault_key))) as inbox:
         owners = {feed.id: feed.owner for feed in feeds.values()}
         topics = Topics(settings, owners, inbox, prefix, datings)
         topics.refuse_wrong_settings()
@@ -92,7 +93,10 @@ def open_worker(
         from almoner.casework.api.tokens import sync_feeds
 
         archive(opening.pack_folder(inst.home), inst.home.pack_archive)
-        with closing(Inbox(folder, inst.vault)) as inbox, closing(Following(Cases(inst))) as cases:
+        with (
+            closing(open_inbox(folder, inst.vault)) as inbox,
+            closing(Following(Cases(inst, inbox))) as cases,
+        ):
             store = cases.in_turn(_Reachable(casework.identities()))
             kept_days = inst.home.settings.landing_kept_days
             landing = Landing(
@@ -125,8 +129,8 @@ def open_worker(
 class Cases:
     """Casework for one worker; see `almoner.stream.following.Casework` for its calls."""
 
-    def __init__(self, inst: Installation) -> None:
-        self._inst = inst
+    def __init__(self, inst: Installation, inbox: Inbox) -> None:
+        self._inst, self._inbox = inst, inbox
         self._process = OwnProcess(inst.home.folder)
         self._seq = -1  # how far the outbox was read
         self._shown: list[Any] = []
@@ -178,6 +182,8 @@ class Cases:
             with _reachable():
                 casework_sync.show_feeds(self._inst)
             self._shown = freshness
+        with _reachable():
+            self._inst.parts.learn(self._inbox)
 
 
 class _Reachable:
@@ -186,16 +192,16 @@ class _Reachable:
     def __init__(self, store: IdentityStore) -> None:
         self._store = store
 
-    def expecting(self, persons: int) -> AbstractContextManager[None]:
-        return self._store.expecting(persons)
+    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> AbstractContextManager[None]:
+        return self._store.expecting(persons, begun)
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         with _reachable():
             self._store.write(identities)
 
-    def discard_above(self, person_id: int) -> None:
+    def discard_unfinished(self, person_id: int, delivery_id: int) -> int:
         with _reachable():
-            self._store.discard_above(person_id)
+            return self._store.discard_unfinished(person_id, delivery_id)
 
 
 @contextmanager

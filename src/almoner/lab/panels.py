@@ -30,7 +30,7 @@ from almoner.policy.model.pack import Pack, Panel
 from almoner.progress import progress
 from almoner.registry.deliveries import Delivery, take_in
 from almoner.registry.schema import ensure
-from almoner.registry.vault import SealedIdentity, Vault
+from almoner.registry.vault import BegunDelivery, SealedIdentity, Vault
 
 BUDGET = 0.20  # share of persons that can be helped
 
@@ -64,15 +64,16 @@ class PanelQuality:
 class Unkept:
     """An identity store that stores nothing: a panel has only numbers, and identifies nobody."""
 
-    def expecting(self, persons: int) -> AbstractContextManager[None]:
-        del persons
+    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> AbstractContextManager[None]:
+        del persons, begun
         return nullcontext()
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         del identities
 
-    def discard_above(self, person_id: int) -> None:
-        del person_id
+    def discard_unfinished(self, person_id: int, delivery_id: int) -> int:
+        del person_id, delivery_id
+        return 0
 
 
 def evaluate(pack: Pack) -> PanelQuality:

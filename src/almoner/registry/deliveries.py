@@ -24,6 +24,7 @@ from almoner.progress import Advance
 from almoner.registry import completeness, full_lists, schema, sealing, trail, vouching, wholeness
 from almoner.registry.doubts import Doubt
 from almoner.registry.heads import DeliveryHead, Stated
+from almoner.registry.numbers_in_text import hide_numbers
 from almoner.registry.quarantine import Sink
 from almoner.registry.remarks import remarks
 from almoner.registry.staging import StagedDelivery, Staging
@@ -150,7 +151,7 @@ def take_in(
     """
     feed = feed_to_fill(pack_feeds, delivery.feed)
     digest = fingerprint(delivery.file)
-    name, received = delivery.file.name, delivery.received_at.date()
+    name, received = hide_numbers(delivery.file.name, vault.index), delivery.received_at.date()
     wholeness.refuse_other_file(name, delivery.stated.sha256, digest)
     wholeness.refuse_days_to_come(name, delivery.complete_through, received)
     schema.ensure(engine, pack_feeds)
@@ -161,7 +162,7 @@ def take_in(
     delivery = _in_order(engine, delivery)
     head = DeliveryHead(
         feed=feed,
-        name=delivery.file.name,
+        name=name,
         sha256=digest,
         received_at=delivery.received_at,
         complete_through=delivery.complete_through,
@@ -392,8 +393,7 @@ def _in_order(engine: Engine, delivery: Delivery) -> Delivery:
         if last <= latest(delivery.received_at, dt.timedelta()):
             return replace(delivery, received_at=last)
         raise DeliveryRefused(
-            f"{delivery.file.name} was received at {delivery.received_at}, but {delivery.feed} already "
-            "has a delivery "
-            f"of {last}. Take in a feed's deliveries in the order in which they arrived."
+            f"A file of {delivery.feed} was received at {delivery.received_at}, but {delivery.feed} already"
+            f" has a delivery of {last}. Take in a feed's deliveries in the order in which they arrived."
         )
     return delivery

@@ -8,8 +8,9 @@ from almoner.engines.base import Engine, quote
 from almoner.intake.slices import LINE
 from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model.feeds import Feed, Role
+from almoner.registry import epochs
 from almoner.registry.identity import hmac_sql, pads
-from almoner.registry.vault import FIELDS, IdentityStore, SealedIdentity, Vault
+from almoner.registry.vault import FIELDS, BegunDelivery, IdentityStore, SealedIdentity, Vault
 
 PERSONS_AT_ONCE = 200_000  # a transaction of the vault; the console waits that long to write
 KEPT = "to_seal"
@@ -19,11 +20,13 @@ _NAME_PREFIX = "name\x1f"
 _SEVERAL = "SELECT person_id FROM registry.number_change WHERE state <> 'superseded' GROUP BY person_id"
 
 
-def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None:
-    """Write new and changed identities to the vault. Needs `person_seen` and the new rows of
-    `registry.person`.
+def seal(
+    engine: Engine, vault: Vault, store: IdentityStore, feed: Feed, begun: BegunDelivery | None = None
+) -> None:
+    """Write new and changed identities to the vault, with a note of what has `begun` (see `begun_with`).
+    Needs `person_seen` and the new rows of `registry.person`.
     """
-    with store.expecting(_see_identities(engine, vault, feed)):
+    with store.expecting(_see_identities(engine, vault, feed), begun):
         for batch in engine.batches(f"FROM {KEPT} ORDER BY person_id", rows=PERSONS_AT_ONCE):
             store.write(_sealed(vault, batch))
     if feed.membership:
@@ -35,9 +38,18 @@ def seal(engine: Engine, vault: Vault, store: IdentityStore, feed: Feed) -> None
             """)
 
 
+def begun_with(engine: Engine, feed: Feed) -> BegunDelivery:
+    """The delivery under way, which has new people: the vault has them before the facts are committed."""
+    first, last = engine.rows(
+        f"SELECT min(person_id), max(person_id) FROM {quote(name_of('person_kept', feed))}"
+    )[0]
+    return BegunDelivery(epochs.last_delivery(engine), int(first), int(last))
+
+
 def discard_orphans(engine: Engine, store: IdentityStore) -> None:
-    """Delete identities of a delivery that was never committed."""
-    store.discard_above(int(engine.value("SELECT coalesce(max(person_id), 0) FROM registry.person")))
+    """Delete identities of a begun delivery that was never committed. Raises HomeError for any others that
+    the facts do not know."""
+    store.discard_unfinished(epochs.last_person(engine), epochs.last_delivery(engine))
 
 
 def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:

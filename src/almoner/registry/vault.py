@@ -42,17 +42,31 @@ class SealedIdentity(NamedTuple):
     address: bytes | None = None
 
 
+class BegunDelivery(NamedTuple):
+    """A delivery with new people, `first` to `last` by id, that the facts may never commit. They hold
+    deliveries up to `after_delivery`."""
+
+    after_delivery: int
+    first: int
+    last: int
+
+
 class IdentityStore(Protocol):
     """Where sealed identities are kept."""
 
-    def expecting(self, persons: int) -> AbstractContextManager[None]:
-        """A block around the writes of one delivery, with its number of persons."""
+    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> AbstractContextManager[None]:
+        """A block around the writes of one delivery, with its number of persons. The first write also notes
+        that it has `begun`, if it has new people."""
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         """Insert or update by `person_id`, in one transaction."""
 
-    def discard_above(self, person_id: int) -> None:
-        """Delete persons with a larger id: a delivery left them that was never committed."""
+    def discard_unfinished(self, person_id: int, delivery_id: int) -> int:
+        """Delete persons with a larger id than the facts' last one, `person_id`, which a begun delivery left
+        that was never committed: the facts' last delivery is `delivery_id`. Gives their number.
+
+        Raises HomeError when there are other such persons. Then nothing is deleted.
+        """
 
 
 class Secret(bytes):
@@ -73,6 +87,7 @@ class Vault:
             raise VaultError("The vault's key must have 32 bytes. Restore the key file from its backup.")
         self._cipher = AESGCM(_derive(key, b"almoner vault seal"))
         self.index_key = _derive(key, b"almoner vault index")
+        self._proof_key = _derive(key, b"almoner vault proof")
 
     def seal(self, person_id: int, field: str, text: str | None) -> bytes | None:
         return self.seal_all([person_id], field, [text])[0]
@@ -110,6 +125,10 @@ class Vault:
             return self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], _PLACE + place.encode())
         except InvalidTag:
             raise VaultError(_OTHER_KEY) from None
+
+    def proof(self, purpose: str, data: bytes) -> str:
+        """A keyed hash (64 hex digits): only who has the key can make it. Each purpose has its own."""
+        return hmac.digest(self._proof_key, purpose.encode() + b"\0" + data, "sha256").hex()
 
     def index(self, text: str) -> bytes:
         """The blind index of a normalised number or name (32 bytes)."""

@@ -84,7 +84,8 @@ class Work:
         code_lengths.remember(self.engine, self.feed, staged.lengths)
         written = facts.write(self.engine, self.feed, staged.matched, self.received_at, self.delivery_id)
         if self.feed.with_role(Role.RESIDENT_ID) and (staged.anybody or sealing.holds_names(self.feed)):
-            sealing.seal(self.engine, self.vault, self.store, self.feed)
+            begun = sealing.begun_with(self.engine, self.feed) if new_persons else None
+            sealing.seal(self.engine, self.vault, self.store, self.feed, begun)
         done = staged.reversed
         taken_back = [*reversing.apply(self.engine, self.feed, done, self.received_at, self.delivery_id)]
         taken_back += lookalikes.superseded_rows(self.engine, self.feed, found) if found else []

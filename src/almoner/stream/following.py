@@ -17,7 +17,7 @@ from time import monotonic, perf_counter
 from typing import Protocol
 
 from almoner.errors import AlmonerError
-from almoner.registry.vault import IdentityStore, SealedIdentity
+from almoner.registry.vault import BegunDelivery, IdentityStore, SealedIdentity
 from almoner.stream.timelines_due import TimelineSink
 
 
@@ -165,15 +165,15 @@ class _InTurn:
     store: IdentityStore
     following: Following
 
-    def expecting(self, persons: int) -> AbstractContextManager[None]:
+    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> AbstractContextManager[None]:
         if persons:
             self.following.wait()
-        return self.store.expecting(persons)
+        return self.store.expecting(persons, begun)
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         self.following.wait()
         self.store.write(identities)
 
-    def discard_above(self, person_id: int) -> None:
+    def discard_unfinished(self, person_id: int, delivery_id: int) -> int:
         self.following.wait()
-        self.store.discard_above(person_id)
+        return self.store.discard_unfinished(person_id, delivery_id)

@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS waiting (
 );
 CREATE INDEX IF NOT EXISTS waiting_by_feed ON waiting (feed, seq);
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS epoch (epoch TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS taken (feed TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -213,6 +215,13 @@ class Inbox:
         """Delete, by feed, the events up to the offset, which the facts have. Gives their number."""
         gone = 0
         with self._writing() as database:
+            database.executemany(
+                """
+                INSERT INTO taken VALUES (?, ?)
+                ON CONFLICT (feed) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > seq
+                """,
+                list(offsets.items()),
+            )
             for feed, seq in offsets.items():
                 gone += database.execute(
                     "DELETE FROM waiting WHERE feed = ? AND seq <= ?", (feed, seq)
@@ -240,6 +249,23 @@ class Inbox:
         """Events accepted and repeated since the inbox was made."""
         with self._reading() as database:
             return {"accepted": 0, "repeated": 0} | dict(database.execute("SELECT name, value FROM total"))
+
+    def epoch(self) -> str | None:
+        """The epoch of the installation that this inbox belongs to; None before it was given one."""
+        with self._reading() as database:
+            row = database.execute("SELECT epoch FROM epoch").fetchone()
+        return row and str(row[0])
+
+    def give(self, epoch: str) -> None:
+        """Give the inbox an epoch."""
+        with self._writing() as database:
+            database.execute("DELETE FROM epoch")
+            database.execute("INSERT INTO epoch VALUES (?)", (epoch,))
+
+    def taken(self) -> dict[str, int]:
+        """By feed, the position up to which the facts had taken events when they were last deleted here."""
+        with self._reading() as database:
+            return dict(database.execute("SELECT feed, seq FROM taken"))
 
     def close(self) -> None:
         for connection in self._opened:

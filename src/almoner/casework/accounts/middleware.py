@@ -1,4 +1,5 @@
-"""Middleware for all pages: forbids caching, and looks up the reader once for each page."""
+"""Middleware for all pages: limits what browsers may do with them, forbids caching, and looks up the reader
+once for each page."""
 
 from __future__ import annotations
 
@@ -8,7 +9,26 @@ from django.http import HttpRequest, HttpResponse
 
 from almoner.casework.accounts.access import memberships_read_once
 
+DEVICE = (
+    *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture"),
+    *("encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer"),
+    *("microphone", "midi", "payment", "picture-in-picture", "publickey-credentials-create"),
+    *("publickey-credentials-get", "screen-wake-lock", "serial", "usb", "web-share", "xr-spatial-tracking"),
+)
+NO_DEVICE = ", ".join(f"{feature}=()" for feature in DEVICE)
 Respond = Callable[[HttpRequest], HttpResponse]
+
+
+def browser_limits(respond: Respond) -> Respond:
+    """Forbid other sites to embed anything of ours, and our pages to use the device."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = respond(request)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", NO_DEVICE)
+        return response
+
+    return answer
 
 
 def no_store(respond: Respond) -> Respond:

@@ -9,32 +9,27 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from almoner.casework.accounts.access import membership_of
-from almoner.casework.accounts.signing_in import BEGAN, EPOCH, SEEN, must_enrol, to_enrolment
+from almoner.casework.accounts.signing_in import BEGAN, EPOCH, SEEN, SecondFactor, lacks_second_factor
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 WRITTEN_EVERY = 60  # seconds; so that not every click writes to the database
-WITHOUT_SECOND_FACTOR = frozenset(
-    {
-        "mfa_activate_totp",
-        "account_reauthenticate",
-        "mfa_reauthenticate",
-        "password",
-        "sign-out",
-        "set_language",
-    }
-)
+TO_ENROL = frozenset(
+    {"mfa_activate_totp", "account_reauthenticate", "password", "sign-out", "set_language"}
+)  # the pages for who must set up a second factor
 
 
 class SessionLimits:
     """Middleware that ends sessions and enforces the second factor.
 
     A session ends when it has been idle too long, when it is too old, or when the person's rights have
-    changed. People who need a second factor and have none are sent to the page where they set one up.
+    changed. It ends, too, where the person has a second factor that this session has not used. People who
+    need one and have none are sent to the page where they set it up.
     """
 
     def __init__(self, respond: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -42,20 +37,28 @@ class SessionLimits:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated and _is_over(request):
-            logout(request)
-            messages.warning(request, _("You were signed out. Sign in again to go on."))
+            _end(request)
         return self._respond(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        """Redirect to enrolment when the view needs a second factor that the user does not have yet."""
+        """Redirect where the view needs a second factor that this session has not used."""
         del args, kwargs
         open_to_all = not getattr(view, "login_required", True)
         if open_to_all or not request.user.is_authenticated:
             return None
+        lacking = lacks_second_factor(request)
+        if lacking is SecondFactor.USE:
+            _end(request)
+            return redirect("sign-in")
         name = request.resolver_match.url_name if request.resolver_match else None
-        return to_enrolment() if name not in WITHOUT_SECOND_FACTOR and must_enrol(request) else None
+        return redirect("mfa_activate_totp") if lacking and name not in TO_ENROL else None
+
+
+def _end(request: HttpRequest) -> None:
+    logout(request)
+    messages.warning(request, _("You were signed out. Sign in again to go on."))
 
 
 def _is_over(request: HttpRequest) -> bool:

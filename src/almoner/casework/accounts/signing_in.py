@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import base64
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from allauth.mfa.signals import authenticator_removed
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
+from django.db.models import F
+from django.db.models.signals import ModelSignal, post_delete, post_save
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from almoner.casework.accounts.access import RIGHTS, Right, membership_of
-from almoner.casework.core.origin import address_of
+from almoner.casework.core.origin import network_of
 from almoner.casework.models import Membership, RoleOf
 from almoner.registry.vault import Vault, open_vault
 
@@ -59,18 +61,22 @@ def has_second_factor(user_id: int) -> bool:
     return bool(Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP).exists())
 
 
-def must_enrol(request: HttpRequest) -> bool:
-    """Whether the user must set up a second factor before opening any other page."""
+class SecondFactor(StrEnum):
+    """What a session still lacks before it may open pages."""
+
+    ENROL = "enrol"  # the person must have one and has none
+    USE = "use"  # the person has one, and this session has not used it
+
+
+def lacks_second_factor(request: HttpRequest) -> SecondFactor | None:
+    """What the session lacks; None where the person needs no second factor, or this session has used it."""
     roles = roles_with_second_factor()
     if not roles or request.session.get(SECOND):
-        return False
+        return None
     member = membership_of(request.user)
     if member is None or member.role not in roles:
-        return False
-    if not has_second_factor(member.user_id):
-        return True
-    request.session[SECOND] = True
-    return False
+        return None
+    return SecondFactor.USE if has_second_factor(member.user_id) else SecondFactor.ENROL
 
 
 @receiver(user_logged_in, dispatch_uid="almoner.session_begins")
@@ -81,13 +87,31 @@ def _session_begins(sender: object, request: HttpRequest, user: User, **more: ob
     request.session[EPOCH] = member.epoch if member else 0
     login = more.get("sociallogin")
     by_provider = login is not None or request.session.pop(_PROVIDER_ASKED, False)
-    request.session[SECOND] = bool(by_provider and settings.PROVIDER and settings.PROVIDER.asks_second_factor)
+    asked_there = bool(by_provider and settings.PROVIDER and settings.PROVIDER.asks_second_factor)
+    used = any(step["method"] == "mfa" for step in get_authentication_records(request, user))
+    request.session[SECOND] = asked_there or used
 
 
-@receiver(authenticator_removed, dispatch_uid="almoner.second_factor_ends")
-def _second_factor_ends(sender: object, request: HttpRequest, **more: object) -> None:
-    del sender, more
-    request.session[SECOND] = False
+@receiver((post_save, post_delete), sender=Authenticator, dispatch_uid="almoner.second_factor_changed")
+def _second_factor_changed(
+    instance: Authenticator, signal: ModelSignal, created: bool = True, **more: object
+) -> None:
+    """End the person's sessions when a second factor or recovery codes come or go.
+
+    The session in which it happens goes on: the code that was typed to enrol counts as used there, nowhere
+    else.
+    """
+    del more
+    if not created:  # only used
+        return
+    Membership.objects.filter(user_id=instance.user_id).update(epoch=F("epoch") + 1)
+    request = context.request
+    if request is None or not hasattr(request, "session") or request.user.pk != instance.user_id:
+        return
+    member = Membership.objects.filter(user_id=instance.user_id).first()
+    request.session[EPOCH] = member.epoch if member else 0
+    if instance.type == Authenticator.Type.TOTP:
+        request.session[SECOND] = signal is post_save
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -108,7 +132,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Discard allauth's message: our own pages say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return address_of(request) or "unknown"
+        return network_of(request) or "unknown"
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         del user
@@ -191,8 +215,3 @@ def _named(token: dict[str, Any]) -> Membership | None:
 def refused(request: HttpRequest) -> HttpResponse:
     """The page shown for every refusal. It gives no reason, so that a stranger learns nothing."""
     return render(request, "registration/refused.html", status=403)
-
-
-def to_enrolment() -> HttpResponse:
-    """A redirect to the page where a second factor is set up."""
-    return HttpResponseRedirect(reverse("mfa_activate_totp"))

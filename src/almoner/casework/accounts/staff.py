@@ -126,11 +126,16 @@ def switch(user: User, by: User, active: bool) -> None:
         _held(user)
         if user.is_active == active:
             return
-        user.is_active = active
-        user.save(update_fields=["is_active"])
+        record_switched(user, by, active=active)
         end_sessions(user)
-        _record_event(EventKind.USER_ON if active else EventKind.USER_OFF, user, by)
         rights_changed.send(sender=None, user=user, by=by)
+
+
+def record_switched(user: User, by: User | None, *, active: bool) -> None:
+    """Switch an account on or off, within the caller's transaction. Sessions and work stay as they are."""
+    user.is_active = active
+    user.save(update_fields=["is_active"])
+    _record_event(EventKind.USER_ON if active else EventKind.USER_OFF, user, by)
 
 
 def reset_second_factor(user: User, by: User | None) -> None:
@@ -158,13 +163,16 @@ def link_for(user: User, by: User | None) -> str:
 def begin_anew(username: str, role: str, areas: Sequence[str], department: str | None) -> str:
     """The path for setting a first password, for use on the command line.
 
-    An unknown name gets a new account. An existing account loses its second factor first.
+    An unknown name gets a new account. An existing account is switched on, and loses its second factor first.
     """
     user = User.objects.filter(username=username).first()
     if user is None:
         user = create_user(username, None, role, areas, department, "")
     else:
-        reset_second_factor(user, None)
+        with transaction.atomic():
+            if not user.is_active:
+                record_switched(user, None, active=True)
+            reset_second_factor(user, None)
     return reverse("begin", args=link_for(user, None).split("/"))
 
 

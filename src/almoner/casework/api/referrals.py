@@ -15,6 +15,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import Http404
+from django.utils.crypto import salted_hmac
 
 from almoner.casework.accounts.access import referral_to, referrals_to
 from almoner.casework.api.models import AnswerKept
@@ -22,6 +23,7 @@ from almoner.casework.api.problems import Problem
 from almoner.casework.cases import workflow
 from almoner.casework.cases.status import RUNNING
 from almoner.casework.core.audit import looked_by_system
+from almoner.casework.core.plain_texts import HoldsNumber
 from almoner.casework.models import Department, Referral
 from almoner.casework.models.payloads import read_forms
 from almoner.casework.models.people import needed_to_deliver
@@ -114,7 +116,7 @@ def _once(department: str, key: str | None, fingerprint: str, do: Any) -> dict[s
     if before is not None:
         return before
     row = AnswerKept.objects.create(
-        department=department, key=key, fingerprint=fingerprint, answer={}, at=now
+        department=department, key=_hash(key), fingerprint=fingerprint, answer={}, at=now
     )
     row.answer = do()
     row.save(update_fields=["answer"])
@@ -122,13 +124,18 @@ def _once(department: str, key: str | None, fingerprint: str, do: Any) -> dict[s
 
 
 def _kept(department: str, key: str, fingerprint: str) -> dict[str, Any] | None:
-    row = AnswerKept.objects.filter(department=department, key=key).first()
+    row = AnswerKept.objects.filter(department=department, key=_hash(key)).first()
     if row is None:
         return None
     if row.fingerprint != fingerprint:
         detail = "This Idempotency-Key came with another request before. Use a new one for each answer."
         raise Problem(422, "key-used", "Idempotency-Key was used", detail)
     return dict(row.answer)
+
+
+def _hash(key: str) -> str:
+    """What is kept of an Idempotency-Key: the sender may have made it of a person's number."""
+    return salted_hmac("almoner idempotency key", key, algorithm="sha256").hexdigest()
 
 
 def _gone() -> dict[str, Any]:
@@ -142,6 +149,10 @@ def _answer(department: str, reference: str, name: str, version: int, note: str)
         raise _unknown() from None
     except workflow.Stale as stale:
         raise Problem(409, "stale", "It has changed", str(stale)) from None
+    except HoldsNumber:
+        detail = "The note holds an identity number. Leave it out. Nothing was changed."
+        advice = "No identity numbers: the referral says whom it is about."
+        raise Problem(422, "not-valid", "Not valid", detail, [("#/note", advice)]) from None
     except workflow.Refused as refused:
         raise Problem(409, "not-now", "Cannot be done now", str(refused)) from None
     return {

@@ -8,7 +8,7 @@ from ninja.security import HttpBearer
 from almoner.casework.api import limits, tokens
 from almoner.casework.api.problems import Problem
 from almoner.casework.api.tokens import Caller
-from almoner.casework.core.origin import address_of
+from almoner.casework.core.origin import network_of
 
 
 class DepartmentToken(HttpBearer):
@@ -21,7 +21,7 @@ class DepartmentToken(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> Caller | None:
         caller = tokens.caller_of(token)
         if caller is None:
-            limits.count(limits.WRONG_TOKENS, address_of(request))
+            limits.count(limits.WRONG_TOKENS, network_of(request))
             return None
         if self.scope not in caller.scopes:
             detail = f"This token may not do that: it lacks the scope {self.scope}."

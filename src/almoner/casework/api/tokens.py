@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from almoner.casework.api.models import AcceptedFeed, Token
 from almoner.casework.models import Department
@@ -18,6 +19,8 @@ from almoner.errors import AlmonerError
 from almoner.stream.ahead import dating
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from almoner.policy.model.pack import Pack
 
 EVENTS, READ, ANSWER = "events:write", "referrals:read", "referrals:answer"
@@ -70,13 +73,30 @@ def revoke(department: str, name: str | None = None) -> int:
 def caller_of(token: str) -> Caller | None:
     """The caller for a token; None when the token is unknown, ended or expired."""
     now = dt.datetime.now()
-    valid = Token.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
-    found = valid.filter(sha256=_hash(token)).first()
+    found = _valid(token, now).first()
     if found is None:
         return None
     if found.last_used_on != now.date():
         Token.objects.filter(pk=found.pk).update(last_used_on=now.date())
     return Caller(found.pk, found.department, frozenset(found.scopes))
+
+
+def is_valid(token: str) -> bool:
+    """Whether the token is known and has not ended."""
+    return _valid(token, dt.datetime.now()).exists()
+
+
+def valid_by_department() -> dict[str, int]:
+    """By department, how many of its tokens are valid now."""
+    return dict(Counter(_not_ended(dt.datetime.now()).values_list("department", flat=True)))
+
+
+def _valid(token: str, now: dt.datetime) -> QuerySet[Token]:
+    return _not_ended(now).filter(sha256=_hash(token))
+
+
+def _not_ended(now: dt.datetime) -> QuerySet[Token]:
+    return Token.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
 
 
 def listed(department: str) -> list[dict[str, Any]]:

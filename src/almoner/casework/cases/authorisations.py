@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from almoner.casework.cases.changing import CaseChange, change_case, change_case_of
 from almoner.casework.cases.guards import is_mine_or_i_lead
-from almoner.casework.core import words
+from almoner.casework.core import chains, words
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.events import AuthorisationAsked, ConsentKind, ConsentSaid
@@ -187,16 +187,17 @@ def _said(case: Case, change: CaseChange, found: Authorisation, person: int, sai
         raise Refused(_("This cannot be recorded: only somebody who has authorised can take it back."))
     language = get_language() or "en"
     text = text_of(found, language)
-    consent = Consent.objects.create(
+    consent = Consent(
         authorisation=found,
         person_id=person,
-        said=said,
+        said=Said(said).value,
         at=change.at,
         language=language,
-        how=how,
+        how=how.value,
         recorded_by=change.by,
         text_hash=hashlib.sha256(text.encode()).hexdigest(),
     )
+    chains.add([consent])
     latest = last_words(found)
     settled = all(key in latest and latest[key].said in SETTLED for key in found.asked)
     found.settled_at = change.at if settled else None

@@ -9,15 +9,21 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.db import connection, connections
 
 from almoner.errors import AlmonerError
 
 SQLITE, POSTGRESQL = "casework.sqlite3", "casework.pgdump"
+LIVE = (
+    ("sessions", "Session"),
+    ("casework_api", "Token"),
+)  # models whose rows open the door to whoever has them
 
 
 def file_name() -> str:
@@ -26,11 +32,27 @@ def file_name() -> str:
 
 
 def copy_to(path: Path) -> None:
-    """Copy the database to `path`. Raises AlmonerError when the copy fails."""
+    """Copy the database to `path`, without sessions and tokens. Raises AlmonerError when the copy fails."""
+    live = [apps.get_model(*model)._meta.db_table for model in LIVE]
     if connection.vendor == "postgresql":
-        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={path}")
+        without = [f"--exclude-table-data={table}" for table in live]
+        _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", *without, f"--file={path}")
     else:
-        copy_sqlite(Path(str(connection.settings_dict["NAME"])), path)
+        _copy_without(Path(str(connection.settings_dict["NAME"])), path, live)
+
+
+def _copy_without(source: Path, path: Path, tables: Sequence[str]) -> None:
+    """Copy a SQLite database without the rows of `tables`, and without what was deleted before: the free
+    pages of the file still hold it."""
+    try:
+        with closing(sqlite3.connect(source, isolation_level=None)) as original:
+            original.execute("VACUUM INTO ?", (str(path),))
+        with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            copy.execute("PRAGMA secure_delete = ON")
+            for table in tables:
+                copy.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+    except sqlite3.Error as error:
+        raise AlmonerError(f"{source} cannot be copied: {error}.") from None
 
 
 def copy_sqlite(source: Path, path: Path) -> None:

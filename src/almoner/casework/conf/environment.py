@@ -88,6 +88,12 @@ def second_factor_of(home: Home | None, variables: Mapping[str, str] | None = No
     return setting or ("none" if home is None or home.settings.demo else "personal")
 
 
+def cookie_name(name: str, https: bool) -> str:
+    """The name of a cookie. Behind TLS its prefix makes browsers refuse one that another host of the domain,
+    or a page without TLS, has set."""
+    return f"__Host-{name}" if https else name
+
+
 def unsafe(environment: Environment, home: Home, host: str, debug: bool) -> Iterator[str]:
     """The reasons why it is unsafe to serve the console on `host`, each as a sentence."""
     if debug:

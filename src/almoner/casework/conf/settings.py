@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
 ]
 MIDDLEWARE = [
+    "almoner.casework.accounts.middleware.browser_limits",  # first, so that styles have its headers too
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -91,7 +92,7 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "almoner.casework.core.origin.address_of"
+AXES_CLIENT_IP_CALLABLE = "almoner.casework.core.origin.network_of"
 AXES_VERBOSE = False
 
 SECOND_FACTOR = environment.second_factor_of(HOME)  # `signing_in.roles_with_second_factor` reads it
@@ -122,6 +123,11 @@ TIME_ZONE = local_zone()
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
+SESSION_ENGINE = "almoner.casework.accounts.session_store"
+SESSION_COOKIE_NAME = environment.cookie_name("sessionid", HTTPS)
+CSRF_COOKIE_NAME = environment.cookie_name("csrftoken", HTTPS)
+LANGUAGE_COOKIE_NAME = environment.cookie_name("django_language", HTTPS)
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie holds what was done
 IDLE_SECONDS = SAID.idle_minutes * 60
 SESSION_COOKIE_AGE = SAID.session_hours * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True

@@ -1,21 +1,22 @@
 """The audit trail: append-only and hash-chained, written in the transaction of the change that it records.
 
-An event's hash is SHA-256 over the previous hash and the canonical JSON of the event. Database triggers
-refuse updates and deletions (migration 0002); `verify_chain` detects changes that bypassed them.
+Database triggers refuse updates and deletions (`conf.append_only`); `chains` detects changes that bypassed
+them, and checkpoints kept outside (`signed_heads`) a chain that was cut or computed anew.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import connection
 
-from almoner.casework.models import AccessLog, CaseEvent, ChainHead
+from almoner.casework.core import chains
+from almoner.casework.core.chains import EVENTS, ChainCheck, canonical
+from almoner.casework.core.plain_texts import refuse_numbers
+from almoner.casework.models import AccessLog, CaseEvent
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -24,20 +25,8 @@ if TYPE_CHECKING:
     from almoner.casework.models import Case
 
 
-FIRST = "0" * 64
-CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
 TABLE = CaseEvent._meta.db_table
 COLUMNS = "number, case_id, at, actor_id, system, kind, data, previous_hash, hash"
-LINK = (
-    "number",
-    "case_id",
-    "at",
-    "actor_id",
-    "system",
-    "kind",
-    "data",
-)  # the columns that are hashed, after the previous hash
-READ_AT_ONCE = 5_000
 
 
 class HasId(Protocol):
@@ -60,28 +49,13 @@ class NewEvent:
     system: str | None = None
 
 
-@dataclass(frozen=True)
-class ChainCheck:
-    """The result of checking the chain: how many events were read, and the number of the first event that is
-    wrong (None: the chain is intact)."""
-
-    events: int
-    broken_at: int | None
-
-    @property
-    def intact(self) -> bool:
-        return self.broken_at is None
-
-
-def canonical(value: Mapping[str, Any]) -> str:
-    """The JSON text that is hashed and stored: sorted keys, no spaces, UTF-8."""
-    return CANONICAL.encode(value)
-
-
 def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
     """Append events in the given order, all at time `at`. Call it in the transaction of the change that they
-    record."""
-    head, _ = ChainHead.objects.select_for_update().get_or_create(pk=1)
+    record. Raises HoldsNumber for a note with an identity number: the trail is kept for ever, in clear."""
+    for event in events:
+        if note := event.event.get("note"):
+            refuse_numbers(str(note))
+    head = chains.lock_head(EVENTS)
     stored_at = connection.ops.adapt_datetimefield_value(at)
     rows = []
     for event in events:
@@ -90,7 +64,7 @@ def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
         data, previous = canonical(payload), head.hash
         case = event.case.id if event.case else None
         who = (event.actor_id, event.system)
-        head.hash = _link(previous, head.number, case, at, *who, kind, data)
+        head.hash = chains.link(EVENTS, previous, (head.number, case, at, *who, kind, data))
         rows.append((head.number, case, stored_at, *who, kind, data, previous, head.hash))
     with connection.cursor() as cursor:  # no model objects: they took half the time of a cycle
         cursor.executemany(
@@ -99,30 +73,9 @@ def append(events: Sequence[NewEvent], at: dt.datetime) -> None:
     head.save()
 
 
-def _link(previous: str, *fields: object) -> str:
-    number, case, at, actor, system, kind, data = fields
-    content = {"number": number, "case": case, "at": str(at), "actor": actor, "kind": kind, "data": data}
-    if system is not None:  # older events were hashed without this key
-        content["system"] = system
-    return hashlib.sha256((previous + canonical(content)).encode()).hexdigest()
-
-
 def verify_chain() -> ChainCheck:
-    """Recompute the hash of every event, from the first to the last.
-
-    The last event is compared with the stored head, so that a chain cut off at its end is detected too.
-    """
-    previous, number = FIRST, 0
-    rows = CaseEvent.objects.order_by("number").values_list(*LINK, "previous_hash", "hash")
-    for *fields, before, held in rows.iterator(READ_AT_ONCE):
-        number += 1
-        if fields[0] != number or before != previous or held != _link(previous, *fields):
-            return ChainCheck(number, number)
-        previous = held
-    head = ChainHead.objects.filter(pk=1).first()
-    if (head.number, head.hash) != (number, previous) if head else number:
-        return ChainCheck(number, number + 1)
-    return ChainCheck(number, None)
+    """Recompute the hash of every event of the trail, from the first to the last."""
+    return chains.verify(EVENTS)
 
 
 def looked(user: AbstractBaseUser, case: Case, page: str) -> None:
@@ -142,6 +95,9 @@ def looked_by_system(department: str, case: Case, page: str) -> None:
 
 def _looks(cases: Iterable[Case], page: str, **who: Any) -> None:
     now = dt.datetime.now()
-    AccessLog.objects.bulk_create(
-        AccessLog(at=now, household_id=case.household_id, page=page, case=case, **who) for case in cases
+    chains.add(
+        [
+            AccessLog(at=now, household_id=case.household_id, page=page, case_id=case.pk, **who)
+            for case in cases
+        ]
     )

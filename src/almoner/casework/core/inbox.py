@@ -10,6 +10,7 @@ from almoner.errors import HomeError
 from almoner.home import Home
 from almoner.registry.vault import open_vault
 from almoner.stream.inbox import Inbox
+from almoner.stream.opened_inbox import open_inbox
 
 
 class NoInstallation(HomeError):  # noqa: N818 - a state of the server, no fault of a request
@@ -32,4 +33,4 @@ def inbox() -> Inbox:
 
 @lru_cache(maxsize=4)
 def _inbox(folder: Path, key: Path) -> Inbox:
-    return Inbox(folder, open_vault(key))
+    return open_inbox(folder, open_vault(key))

@@ -12,8 +12,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
+from almoner.casework.core import epochs
 from almoner.casework.models import HouseholdMember, Identity
-from almoner.registry.vault import SealedIdentity, Vault, open_vault
+from almoner.registry.vault import BegunDelivery, SealedIdentity, Vault, open_vault
 
 COLUMNS = SealedIdentity._fields
 CLEAR = ("number", "name", "phone", "address")
@@ -25,13 +26,17 @@ FIRST_LOAD = 100_000  # persons; from this number on, indexes are built after lo
 class DjangoIdentityStore:
     """Implements `almoner.registry.vault.IdentityStore` on the table of `Identity`."""
 
+    def __init__(self) -> None:
+        self._begun: BegunDelivery | None = None  # to be noted with the next write
+
     @contextmanager
-    def expecting(self, persons: int) -> Iterator[None]:
-        """Prepare for writing `persons` identities within this context.
+    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> Iterator[None]:
+        """Prepare for writing `persons` identities within this context, and note a `begun` delivery.
 
         A first load into SQLite runs in one transaction and builds the indexes last, which is four times as
         fast.
         """
+        self._begun = begun
         first = persons >= FIRST_LOAD and connection.vendor == "sqlite" and not Identity.objects.exists()
         if not first:
             yield
@@ -52,11 +57,14 @@ class DjangoIdentityStore:
             if connection.vendor == "sqlite":
                 cursor.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
             with transaction.atomic():
+                if self._begun:
+                    epochs.note_begun(self._begun)
                 cursor.executemany(_upsert(), identities)
+        self._begun = None
 
-    def discard_above(self, person_id: int) -> None:
-        """Delete persons with a larger id, which a delivery left behind that was never committed."""
-        Identity.objects.filter(person_id__gt=person_id).delete()
+    def discard_unfinished(self, person_id: int, delivery_id: int) -> int:
+        """Delete the persons that a delivery left behind that was never committed (see `IdentityStore`)."""
+        return epochs.discard_unfinished(person_id, delivery_id)
 
 
 def _upsert() -> str:

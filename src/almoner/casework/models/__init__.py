@@ -12,6 +12,7 @@ from almoner.casework.models.cases import (
     Referral,
     ReferralState,
 )
+from almoner.casework.models.epochs import InstallationEpoch
 from almoner.casework.models.files import CaseFile, FileAbout, FileContent
 from almoner.casework.models.outgoing import DueNotice, Endpoint, OutgoingEvent
 from almoner.casework.models.packs import Cadence, FeedState, PackInUse, Rule, SharingClass
@@ -60,6 +61,7 @@ __all__ = [
     "HouseholdTimelines",
     "How",
     "Identity",
+    "InstallationEpoch",
     "Judged",
     "JumpCause",
     "Label",

@@ -15,7 +15,7 @@ from almoner.casework.models.cases import Case, Referral, new_reference
 class CommunityVerification(models.Model):
     """A check of one line of a list by people on the spot.
 
-    Rows are only added. The latest one counts, for the `amount` that it names.
+    Rows are only added, by `core.chains`. The latest one counts, for the `amount` that it names.
     """
 
     referral = models.ForeignKey(Referral, models.PROTECT, related_name="verifications")
@@ -24,6 +24,7 @@ class CommunityVerification(models.Model):
     confirmed = models.BooleanField()
     amount = models.CharField(max_length=60)
     note = models.CharField(max_length=400, blank=True)
+    hash = models.CharField(max_length=64)
 
     class Meta:
         db_table = "casework_localcheck"
@@ -83,7 +84,8 @@ class How(models.TextChoices):
 
 
 class Consent(models.Model):
-    """One person's answer to an authorisation. Rows are only added; a person's latest answer counts.
+    """One person's answer to an authorisation. Rows are only added, by `core.chains`; the latest one of a
+    person counts.
 
     `text_hash` is the SHA-256 of the text in `language` that the person read.
     """
@@ -96,6 +98,7 @@ class Consent(models.Model):
     text_hash = models.CharField(max_length=64)
     how = models.CharField(max_length=20, choices=How)
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    hash = models.CharField(max_length=64)
 
     def __str__(self) -> str:
         return f"{self.authorisation_id} {self.said}"

@@ -43,9 +43,9 @@ class CaseEvent(models.Model):
 
 
 class ChainHead(models.Model):
-    """The latest event's number and hash, in one row.
+    """The number and hash of the latest record of a chain (`core.chains`); `id` is the chain's.
 
-    Whoever adds to the chain locks it. It also shows when events were cut off at the end.
+    Whoever adds to the chain locks it. It also shows when records were cut off at the end.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -83,7 +83,7 @@ class Label(models.Model):
 
 class AccessLog(models.Model):
     """An access to a household's personal data: when, on which page, and by which user or department's
-    system."""
+    system. Rows are added by `core.chains`."""
 
     at = models.DateTimeField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
@@ -91,6 +91,7 @@ class AccessLog(models.Model):
     household_id = models.BigIntegerField(db_index=True)
     page = models.CharField(max_length=40)
     case = models.ForeignKey(Case, models.PROTECT, null=True)
+    hash = models.CharField(max_length=64)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["at", "id"], name="look_by_time")]

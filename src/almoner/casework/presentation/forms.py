@@ -13,6 +13,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from almoner.casework.core.filters import KnownChoiceField
+from almoner.casework.core.plain_texts import HoldsNumber, refuse_numbers
 from almoner.casework.core.selects import QuickSelect
 from almoner.casework.models import CaseState, DismissalReason, Ending, FalseAlarm, JumpCause, VisitFinding
 
@@ -161,6 +162,14 @@ class DayForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"class": "govuk-input"}),
     )
+
+    def clean_note(self) -> str:
+        note = str(self.cleaned_data["note"])
+        try:
+            refuse_numbers(note)
+        except HoldsNumber as refusal:
+            raise forms.ValidationError(str(refusal)) from None
+        return note
 
 
 class TrailForm(forms.Form):

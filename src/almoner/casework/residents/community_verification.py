@@ -11,6 +11,7 @@ from almoner.casework.accounts.access import lines_of
 from almoner.casework.cases.changing import change_case, change_case_of, lock, refuse_stale
 from almoner.casework.cases.guards import is_mine_or_i_lead
 from almoner.casework.cases.participation import LIST, amount_of
+from almoner.casework.core import chains
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.events import LineAskedAgain, LineChecked
@@ -37,9 +38,10 @@ def say(by: User, reference: str, version: int, confirmed: bool, note: str) -> N
         if not confirmed and not note:
             raise Refused(_("Say what is not right."))
         amount = amount_of(referral)
-        CommunityVerification.objects.create(
+        said = CommunityVerification(
             referral=referral, at=change.at, by=by, confirmed=confirmed, amount=amount, note=note
         )
+        chains.add([said])
         referral.check_due_at = None
         referral.version += 1
         referral.save(update_fields=["check_due_at", "version"])

@@ -1,7 +1,6 @@
 """Notices to households: made by a person, opened by a code and a second fact, answered without an account.
 
-Wrong attempts are counted by notice and by address. An unknown code, a wrong fact and a locked notice give
-the same answer.
+An unknown code, a wrong fact and a locked notice give the same answer after the same work (`code_tries`).
 """
 
 from __future__ import annotations
@@ -11,25 +10,24 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from django.conf import settings
-from django.db.models import F
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from almoner.casework.cases import authorisations
 from almoner.casework.cases.changing import change_case, change_case_of
 from almoner.casework.cases.guards import is_mine_or_i_lead
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.events import NoticeKind, NoticeMade, NoticeUsed
 from almoner.casework.core.refusals import Refused
-from almoner.casework.core.vault_rows import opened_vault, people
-from almoner.casework.models import Notice, NoticeAnswer, WrongTry
+from almoner.casework.core.vault_rows import people
+from almoner.casework.models import Notice, NoticeAnswer
 from almoner.casework.models.cases import new_reference
+from almoner.casework.residents.code_tries import code_try, keyed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-TRIES_A_NOTICE, LOCKED = 5, dt.timedelta(hours=1)
-TRIES_AN_ADDRESS, REMEMBERED = 20, dt.timedelta(hours=1)
 LAST = 4  # characters of an identity number: the second fact
 ANSWERED: Mapping[NoticeAnswer, NoticeKind] = {
     NoticeAnswer.ACCEPTED: EventKind.HOUSEHOLD_ACCEPTED,
@@ -47,7 +45,7 @@ def make(by: User, reference: str, version: int, signal_ids: Sequence[int]) -> t
         case.notices.filter(ended_at=None).update(ended_at=change.at)
         notice = Notice.objects.create(
             case=case,
-            code_index=_index(code),
+            code_index=keyed(code),
             told=signals,
             made_at=change.at,
             made_by=by,
@@ -62,18 +60,22 @@ def readable(code: str) -> str:
     return f"{code[:5]}-{code[5:]}"
 
 
-def opened(code: str, fact: str, address: str) -> Notice | None:
-    """The notice of this code, if the fact is right for a member of its household; else None."""
-    now = dt.datetime.now()
-    origin = _index(f"address:{address}")
-    if WrongTry.objects.filter(origin=origin, at__gt=now - REMEMBERED).count() >= TRIES_AN_ADDRESS:
-        return None
-    plain = "".join(code.lower().split()).replace("-", "")
-    notice = Notice.objects.select_related("case").filter(code_index=_index(plain), ended_at=None).first()
-    if notice is None or (notice.locked_until and notice.locked_until > now) or not _fits(notice, fact):
-        _wrong(notice, origin, now)
-        return None
-    return _right(notice, now)
+def opened(code: str, fact: str, network: str) -> Notice | None:
+    """The notice of this code, if the fact is right for a member of its household; else None.
+
+    Whatever is wrong, the same is read, written and compared, so that the time taken tells nothing.
+    """
+    index = keyed("".join(code.lower().split()).replace("-", ""))
+    with code_try(network, Q(code_index=index)) as attempt:
+        standing = Notice.objects.select_related("case").filter(ended_at=None)
+        found = standing.filter(code_index=index).first()
+        stand_in = standing.order_by("pk").first()
+        compared = found or stand_in
+        fits = compared is not None and _fits(compared, fact)
+        if found is None or not attempt.allowed or not fits:
+            return None
+        attempt.was_right()
+    return _right(found, dt.datetime.now())
 
 
 def _fits(notice: Notice, fact: str) -> bool:
@@ -85,29 +87,27 @@ def _fits(notice: Notice, fact: str) -> bool:
     return any(compared)
 
 
-def must_be_unlocked(notice: Notice) -> None:
-    """Raise Refused while too many wrong attempts lock the notice."""
-    if notice.locked_until and notice.locked_until > dt.datetime.now():
-        raise Refused(
-            _(
-                "The code or number is not correct. Look at the letter again. After several wrong tries,"
-                " wait for an hour."
+def sign(notice: Notice, about: str, number: str, said: str, network: str) -> None:
+    """Record a member's own answer to an authorisation, identified by the whole identity number.
+
+    Raises Refused for a wrong number, which counts as a wrong try, and while the notice is locked.
+    """
+    with code_try(network, Q(pk=notice.pk)) as attempt:
+        if not attempt.allowed:
+            raise Refused(
+                _(
+                    "The code or number is not correct. Look at the letter again. After several wrong tries,"
+                    " wait for an hour."
+                )
             )
-        )
-
-
-def count_wrong(notice: Notice, address: str) -> None:
-    """Count a wrong attempt by somebody who has opened the notice already."""
-    _wrong(notice, _index(f"address:{address}"), dt.datetime.now())
-
-
-def _wrong(notice: Notice | None, origin: bytes, now: dt.datetime) -> None:
-    WrongTry.objects.filter(at__lte=now - REMEMBERED).delete()
-    WrongTry.objects.create(origin=origin, at=now)
-    if notice is None or (notice.locked_until and notice.locked_until > now):
-        return
-    Notice.objects.filter(pk=notice.pk).update(wrong=F("wrong") + 1)
-    Notice.objects.filter(pk=notice.pk, wrong__gte=TRIES_A_NOTICE).update(wrong=0, locked_until=now + LOCKED)
+        try:
+            authorisations.sign(notice, about, number, said)
+        except authorisations.WrongNumber:
+            raise
+        except Refused:
+            attempt.was_right()
+            raise
+        attempt.was_right()
 
 
 def _right(notice: Notice, now: dt.datetime) -> Notice:
@@ -127,7 +127,3 @@ def answer(notice: Notice, said: str) -> None:
         notice.answer, notice.answered_at = answered, change.at
         notice.save(update_fields=["answer", "answered_at"])
         change.record(case, NoticeUsed(kind=ANSWERED[answered], notice=notice.reference))
-
-
-def _index(text: str) -> bytes:
-    return opened_vault(str(settings.VAULT_KEY)).index(f"notice:{text}")

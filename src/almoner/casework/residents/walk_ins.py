@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from almoner.casework.accounts.access import Right, may_or_404, walk_in_for
+from almoner.casework.core import chains
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.clocks import installed_clocks
 from almoner.casework.core.event_kinds import EventKind
@@ -195,7 +196,7 @@ def saw(by: User, request: WalkIn) -> None:
             AccessLog(at=now, user_id=by.pk, household_id=h, page="request", case=None)
             for h in _households(request)
         ]
-        AccessLog.objects.bulk_create(looks)
+        chains.add(looks)
         if not looks:
             event = RequestCame(kind=EventKind.REQUEST_SEEN, request=request.reference)
             append([NewEvent(None, event, by.pk)], now)

@@ -23,7 +23,9 @@ from almoner.casework.accounts import staff
 from almoner.casework.accounts.access import membership_of
 from almoner.casework.accounts.signing_in import has_second_factor, roles_with_second_factor
 from almoner.casework.accounts.staff_forms import NewPasswordForm, OwnPasswordForm, SignInForm
+from almoner.casework.accounts.tries import password_try
 from almoner.casework.conf.environment import PROVIDER
+from almoner.casework.core.origin import network_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,7 +37,13 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
+    def post(self, request: HttpRequest, *args: str, **kwargs: Any) -> HttpResponse:
+        self._try = password_try(request.POST.get("username", ""), network_of(request))
+        seconds = self._try.wait()
+        return locked(request, seconds) if seconds else super().post(request, *args, **kwargs)
+
     def form_valid(self, form: Any) -> HttpResponse:
+        self._try.was_right()
         response: HttpResponse = perform_login(
             self.request, form.get_user(), email_verification="none", redirect_url=self.get_success_url()
         )
@@ -43,6 +51,13 @@ class SignIn(LoginView):
 
     def get_context_data(self, **more: Any) -> dict[str, Any]:
         return super().get_context_data(**more) | {"provider": settings.PROVIDER, "demo": settings.DEMO}
+
+
+def locked(request: HttpRequest, seconds: int) -> HttpResponse:
+    """The page for too many tries, which may be tried again in `seconds`."""
+    response = render(request, "registration/locked.html", status=429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 class FromAuthority(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no types
@@ -96,7 +111,13 @@ class OwnPassword(PasswordChangeView):
     form_class = OwnPasswordForm
     success_url = reverse_lazy("account")
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self._try = password_try(request.user.get_username(), network_of(request))
+        seconds = self._try.wait()
+        return locked(request, seconds) if seconds else super().post(request, *args, **kwargs)
+
     def form_valid(self, form: Any) -> HttpResponse:
+        self._try.was_right()
         response = super().form_valid(form)
         staff.password_set(form.user, form.user)
         messages.success(self.request, _("Your password is changed. Other sessions of yours have ended."))

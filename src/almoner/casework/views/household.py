@@ -22,7 +22,7 @@ from almoner.casework.cases.history import looks
 from almoner.casework.cases.participation import HIDDEN
 from almoner.casework.cases.workflow import Refused
 from almoner.casework.core import words
-from almoner.casework.core.origin import address_of
+from almoner.casework.core.origin import network_of
 from almoner.casework.core.timing import ClockView, clock_of
 from almoner.casework.models import Case, Notice, NoticeAnswer, ReferralState
 from almoner.casework.models.residents import OF_HOUSEHOLDS
@@ -73,7 +73,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         return render(request, "casework/household_enter.html")
     found = None
     if form.is_valid():
-        found = notices.opened(form.cleaned_data["code"], form.cleaned_data["fact"], address_of(request))
+        found = notices.opened(form.cleaned_data["code"], form.cleaned_data["fact"], network_of(request))
     if found is None:
         messages.error(
             request,
@@ -130,11 +130,8 @@ def authorise(request: HttpRequest, about: str) -> HttpResponse:
     notice, form = _mine(request), SignForm(request.POST)
     data = form.cleaned_data if form.is_valid() else {}
     try:
-        notices.must_be_unlocked(notice)
-        authorisations.sign(notice, about, data.get("number", ""), data.get("said", ""))
+        notices.sign(notice, about, data.get("number", ""), data.get("said", ""), network_of(request))
     except Refused as refusal:
-        if isinstance(refusal, authorisations.WrongNumber):
-            notices.count_wrong(notice, address_of(request))
         messages.error(request, str(refusal))
         return _show(request, notice, status=409)
     messages.success(request, _("Thank you. Your answer has been recorded."))
