@@ -50,8 +50,8 @@ def base() -> Pack:
 
 @pytest.fixture(scope="session")
 def hundred(base: Pack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The facts of a hundred households on the base pack, in which every signal and programme is found. Change
-    a copy only (`county.copy_opened`)."""
+    """The facts of a hundred households on the base pack, in which every signal and programme is found.
+    Change a copy only (`county.copy_opened`)."""
 
     def make(folder: Path) -> None:
         wanted = deliveries(folder / "files", draw(11, households=100))

@@ -259,7 +259,7 @@ def case_now(case: Case) -> Case:
 
 
 def everybody(role: str) -> Iterator[tuple[str, str]]:
-    """A role with each kind of areas; and a department's people of this and of another one, whose areas do not
+    """A role with each kind of areas; and people of this department and of another one, whose areas do not
     matter."""
     if role == RoleOf.DEPARTMENT:
         yield from (

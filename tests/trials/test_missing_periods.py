@@ -1,5 +1,6 @@
-"""A period that never came raises nothing: the scenarios of the packs, with a hole in each of their feeds; of a
-pack that extends another, in the feeds that its own indicators read."""
+"""A period that never came raises nothing: the scenarios of the packs, with a hole in each of their feeds; of
+a pack that extends another, in the feeds that its own indicators read.
+"""
 
 from __future__ import annotations
 

@@ -70,8 +70,8 @@ def county(base_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 class Looker:
-    """Opens each page of the URL map once, as it is linked, and measures it at both widths: what `others` have
-    measured only where it differs from one person to the next."""
+    """Opens each page of the URL map once, as it is linked, and measures it at both widths. What
+    `others` have measured is left out, unless it differs from one person to the next."""
 
     def __init__(self, page: Page, address: str, language: str, who: str, others: set[str]) -> None:
         self.page, self.address, self.language, self.who, self.others = page, address, language, who, others
