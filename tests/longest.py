@@ -13,6 +13,7 @@ LONGEST = (  # the longest first
     "stream/test_surroundings.py",
     "stream/test_killing.py",
     "trials/test_missing_periods.py",
+    "stream/test_epochs.py",
     "casework/browser/test_household_page.py",
     "casework/browser/test_queue.py",
     "casework/browser/test_at_the_desk.py",

@@ -66,9 +66,10 @@ def casework_upkeep(folder: Path, stop: Flag) -> Iterator[None]:
     with _reachable():
         casework.refuse_other_version(place)
     from almoner.casework.conf import checkpoints
+    from almoner.casework.core import outside
     from almoner.casework.webhooks import sending
 
-    with _in_thread(sending.run, stop), _in_thread(checkpoints.run, stop):
+    with _in_thread(sending.run, stop), _in_thread(checkpoints.run, stop), _in_thread(outside.run, stop):
         yield
 
 
@@ -183,7 +184,7 @@ class Cases:
                 casework_sync.show_feeds(self._inst)
             self._shown = freshness
         with _reachable():
-            self._inst.parts.learn(self._inbox)
+            self._inst.parts.still_fit(self._inbox)
 
 
 class _Reachable:

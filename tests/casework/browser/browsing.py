@@ -174,7 +174,7 @@ class Watched:
 
     def end(self) -> None:
         self.page.close()
-        assert self.complaints == []
+        assert not self.complaints, "\n".join(self.complaints)
 
 
 def watched_in(browser: Browser, address: str, width: int, language: str) -> Watched:

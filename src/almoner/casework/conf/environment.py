@@ -13,6 +13,9 @@ Each variable with its default in parentheses:
 - ALMONER_FILE_MIB (8): the largest size of a case's file, in MiB
 - ALMONER_FILE_MEGAPIXELS (40): the largest size of a photo, in megapixels
 - ALMONER_FILES_A_CASE (30): how many files a case may have
+- ALMONER_CHECKPOINT_FOLDER (none): the folder outside for a signed checkpoint of the audit trail a day
+- ALMONER_CHECKPOINT_MAIL (none): the mail address that gets one each day
+- ALMONER_SMTP (none): the mail server: smtp://host:25 or smtps://user:password@host:465
 - ALMONER_OIDC_ISSUER (none): the https address of the authority's OpenID Connect provider
 - ALMONER_OIDC_CLIENT (none): the client id at the provider
 - ALMONER_OIDC_SECRET (none): the client secret at the provider
@@ -65,6 +68,9 @@ class Environment:
     file_mib: int
     file_megapixels: int
     files_a_case: int
+    checkpoint_folder: str
+    checkpoint_mail: str
+    smtp: str = field(repr=False)
 
 
 def read(variables: Mapping[str, str]) -> Environment:
@@ -79,6 +85,9 @@ def read(variables: Mapping[str, str]) -> Environment:
         file_mib=_number(variables, "ALMONER_FILE_MIB", 8, 64),
         file_megapixels=_number(variables, "ALMONER_FILE_MEGAPIXELS", 40, 200),
         files_a_case=_number(variables, "ALMONER_FILES_A_CASE", 30, 1_000),
+        checkpoint_folder=variables.get("ALMONER_CHECKPOINT_FOLDER", "").strip(),
+        checkpoint_mail=variables.get("ALMONER_CHECKPOINT_MAIL", "").strip(),
+        smtp=_mail_server(variables),
     )
 
 
@@ -113,7 +122,13 @@ def unsafe(environment: Environment, home: Home, host: str, debug: bool) -> Iter
             "A demonstration asks for no second factor: it is served on the loopback only. Make an"
             " installation with: almoner init HOME --pack PACK"
         )
-    for key in (home.folder / "secrets" / "django.key", home.vault_key):
+    yield from unsafe_keys(home)
+
+
+def unsafe_keys(home: Home) -> Iterator[str]:
+    """The reasons why the keys of an installation are not as they must be, each as a sentence."""
+    audit_key = home.folder / "secrets" / "audit.key"  # made with the first checkpoint
+    for key in (home.folder / "secrets" / "django.key", home.vault_key, *[audit_key] * audit_key.exists()):
         yield from _key_is_safe(key)
 
 
@@ -159,6 +174,21 @@ def providers_of(provider: Provider | None) -> dict[str, Any]:
         "settings": {"server_url": provider.issuer, "oauth_pkce_enabled": True},
     }
     return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
+
+
+def _mail_server(variables: Mapping[str, str]) -> str:
+    address = variables.get("ALMONER_SMTP", "").strip()
+    if address:
+        try:
+            parts = urlsplit(address)
+            found = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+        except ValueError:
+            found = None
+        if not found:
+            raise HomeError("ALMONER_SMTP reads smtp://host:25 or smtps://user:password@host:465.")
+    elif variables.get("ALMONER_CHECKPOINT_MAIL", "").strip():
+        raise HomeError("ALMONER_CHECKPOINT_MAIL needs the mail server in ALMONER_SMTP as well.")
+    return address
 
 
 def _flag(variables: Mapping[str, str], name: str) -> bool:
