@@ -1,4 +1,4 @@
-"""The locks of an installation: one worker writes and one console serves; a second one learns which that is."""
+"""The locks of an installation: one worker writes and one console serves; a second learns which that is."""
 
 from __future__ import annotations
 
