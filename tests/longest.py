@@ -10,6 +10,7 @@ LONGEST = (  # the longest first
     "casework/browser/test_long_strings.py",
     "cli/test_tutorial.py",
     "stream/test_killing.py",
+    "stream/test_epochs.py",
     "assessment/test_scope.py",
     "casework/browser/test_household_page.py",
     "cycle/test_order.py",

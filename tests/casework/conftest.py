@@ -162,6 +162,11 @@ def administrator(departments: None) -> User:
 
 
 @pytest.fixture
+def second_administrator(departments: None) -> User:
+    return casework.create_user("second", PASSWORD, role="administrator", areas=[])
+
+
+@pytest.fixture
 def strangers(departments: None) -> list[User]:
     """People who can sign in and have nothing to do with area 520101 or the relief office."""
     return [

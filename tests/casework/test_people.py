@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from almoner import casework
-from almoner.casework.models import Area, CaseEvent, Membership
+from almoner.casework.models import AccountChange, Area, CaseEvent, Membership
 from casework.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -31,14 +31,14 @@ def test_an_administrator_adds_somebody_who_begins_by_a_link(administrator: User
     client = signed_in(administrator)
     given = AUDITOR | {
         "username": "anna",
-        "role": "worker",
+        "role": "policy",
         "areas": "5201, 5202",
         "full_name": "Anna Fictional",
     }
     page = client.post(reverse("person-new"), given, follow=True)
     assert "anna was added" in page.content.decode()
     anna = User.objects.get(username="anna")
-    assert (anna.membership.role, anna.membership.areas) == ("worker", ["5201", "5202"])
+    assert (anna.membership.role, anna.membership.areas) == ("policy", ["5201", "5202"])
     assert not anna.has_usable_password()
     shown = client.post(reverse("person-action", args=[anna.pk, "link"])).content.decode()
     assert "http://testserver/begin/" in shown
@@ -97,8 +97,14 @@ def test_other_rights_end_the_sessions_and_are_in_the_trail(
     assert "Name or rights of user worker were changed." in again.get(reverse("oversight")).content.decode()
 
 
+def agreed(client: Client, user: User) -> Any:
+    """A second administrator agrees to what waits for this person."""
+    waits = AccountChange.objects.get(user=user, agreed=None)
+    return client.post(reverse("person-action", args=[user.pk, "agree"]), {"change": waits.pk})
+
+
 def test_who_is_switched_off_is_out_at_once_and_may_come_back(
-    worker: User, administrator: User, signed_in: SignIn
+    worker: User, administrator: User, second_administrator: User, signed_in: SignIn
 ) -> None:
     theirs, mine = signed_in(worker), signed_in(administrator)
     mine.post(reverse("person-action", args=[worker.pk, "off"]))
@@ -106,21 +112,30 @@ def test_who_is_switched_off_is_out_at_once_and_may_come_back(
     sign_in = {"username": "worker", "password": PASSWORD}
     assert Client().post(reverse("sign-in"), sign_in).status_code == 200
     mine.post(reverse("person-action", args=[worker.pk, "on"]))
+    assert Client().post(reverse("sign-in"), sign_in).status_code == 200
+    agreed(signed_in(second_administrator), worker)
     assert theirs.get(reverse("queue")).status_code == 302
     assert Client().post(reverse("sign-in"), sign_in).status_code == 302
-    assert recorded()[-2:] == [("user_off", administrator.pk), ("user_on", administrator.pk)]
+    assert recorded()[-4:] == [
+        ("user_off", administrator.pk),
+        ("user_change_asked", administrator.pk),
+        ("user_change_agreed", second_administrator.pk),
+        ("user_on", second_administrator.pk),
+    ]
 
 
 def test_a_second_factor_is_taken_away_with_its_codes(
-    worker: User, administrator: User, signed_in: SignIn
+    worker: User, administrator: User, second_administrator: User, signed_in: SignIn
 ) -> None:
     for kind in ("totp", "recovery_codes"):
         Authenticator.objects.create(user=worker, type=kind, data={})
     theirs = signed_in(worker)
     signed_in(administrator).post(reverse("person-action", args=[worker.pk, "second-factor"]))
+    assert Authenticator.objects.count() == 2
+    agreed(signed_in(second_administrator), worker)
     assert not Authenticator.objects.exists()
     assert theirs.get(reverse("queue")).status_code == 302
-    assert recorded()[-1] == ("user_second_factor_reset", administrator.pk)
+    assert recorded()[-1] == ("user_second_factor_reset", second_administrator.pk)
 
 
 @pytest.mark.parametrize("role", ["worker", "lead", "auditor"])

@@ -54,7 +54,7 @@ def test_whatever_the_umask_nobody_else_can_read_what_commands_write(base_home: 
     run("run", made, "--as-of", "2026-11-09")
     run("user", made, "ada", "--role", "administrator", "--link")
     run("backup", made, tmp_path / "file")
-    run("restore", tmp_path / "file", tmp_path / "again")
+    run("restore", tmp_path / "file", tmp_path / "again", "--keys", made / "secrets", "--open", "ada")
     assert (open_to_others(made), open_to_others(tmp_path / "again")) == ([], [])
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 

@@ -33,8 +33,15 @@ class Server:
             database.execute("CREATE DATABASE almoner")
 
     def start(self) -> None:
+        self._run("pg_ctl", *self._options(), "start")
+
+    def restart(self, mode: str) -> None:
+        """Stop, breaking off what is under way, and start again at once. `mode`: of `pg_ctl`."""
+        self._run("pg_ctl", "-m", mode, *self._options(), "restart")
+
+    def _options(self) -> list[str]:
         options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder} -c fsync=off"
-        self._run("pg_ctl", "-l", str(self.folder / "log"), "-w", "-o", options, "start")
+        return ["-l", str(self.folder / "log"), "-w", "-o", options]
 
     def stop(self) -> None:
         self._run("pg_ctl", "-m", "immediate", "-w", "stop")

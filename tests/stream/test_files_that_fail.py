@@ -5,6 +5,7 @@ Each is set aside with a reason, and the next goes in.
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -12,9 +13,9 @@ import pytest
 from almoner.errors import EngineError, VaultError
 from almoner.stream import landing as landing_module
 from almoner.stream.landing import Landing
-from almoner.stream.landing_tries import MOST_TRIES
+from almoner.stream.landing_claims import MOST_TRIES
 from stream.taking import AT, Stream
-from stream.test_landing import ROW, put
+from stream.test_landing import PERSON, ROW, put
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def landing(stream: Stream) -> Landing:
         vault=stream.vault,
         store=stream.store,
         settled_seconds=0,
+        again_seconds=0,
     )
     made.make_folders()
     return made
@@ -44,6 +46,7 @@ FAULTS = [
     UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
     EngineError("Conversion Error: Could not convert", "SELECT 1"),
     AssertionError(),
+    OSError(errno.EIO, "the file's blocks cannot be read"),
 ]
 
 
@@ -72,7 +75,7 @@ def test_a_file_that_fails_three_times_is_set_aside_and_the_next_goes_in_at_once
     first = landing.take(AT)
     assert first
     assert first.receipt
-    assert odd.exists()
+    assert claimed(landing) == [odd.name]
     assert [landing.take(AT) for _ in range(MOST_TRIES - 1)] == [None] * (MOST_TRIES - 1)
     last = landing.take(AT)
     assert last
@@ -96,7 +99,8 @@ def test_a_file_that_ends_the_worker_is_set_aside_after_three_ends(
 
 
 @pytest.mark.parametrize(
-    "fault", [OSError(), VaultError("no key"), EngineError("IO Error: No space left", "")]
+    "fault",
+    [OSError(errno.ENOSPC, "full"), VaultError("no key"), EngineError("IO Error: No space left", "")],
 )
 def test_what_is_not_the_files_fault_is_not_counted(
     landing: Landing, stream: Stream, failing: list[BaseException], fault: Exception
@@ -106,7 +110,21 @@ def test_what_is_not_the_files_fault_is_not_counted(
     for _ in range(2 * MOST_TRIES):
         with pytest.raises(type(fault)):
             landing.take(AT)
-    assert odd.exists()
+    assert claimed(landing) == [odd.name]
+
+
+def test_a_file_that_fills_the_disk_is_put_off_and_other_departments_go_on(
+    landing: Landing, stream: Stream, failing: list[BaseException]
+) -> None:
+    failing.append(OSError(errno.ENOSPC, "full"))
+    landing.again_seconds = 3600
+    odd = put(landing, "insured_wages", "insured_wages-odd.jsonl", ROW)
+    put(landing, "insured_wages", "insured_wages-2.jsonl", ROW)
+    put(landing, "population_register", "population_register.jsonl", PERSON)
+    with pytest.raises(OSError, match="full"):
+        landing.take(AT)
+    assert [bool(landing.take(AT)) for _ in range(3)] == [True, True, False]
+    assert [each["file"] for each in landing.troubles.as_json()["files"]] == [odd.name]
 
 
 def test_a_file_that_is_sent_again_begins_anew(landing: Landing, failing: list[BaseException]) -> None:
@@ -115,5 +133,12 @@ def test_a_file_that_is_sent_again_begins_anew(landing: Landing, failing: list[B
     for _ in range(MOST_TRIES - 1):
         assert landing.take(AT) is None
     odd.write_text(json.dumps(ROW | {"wage": 7}) + "\n")
-    assert landing.take(AT) is None
-    assert odd.exists()
+    reasons = [landed.reason for _ in range(2) if (landed := landing.take(AT))]
+    assert len(reasons) == 1  # the first one's
+    assert claimed(landing) == [odd.name]
+    assert '"wage": 7' in next((landing.home / "landing" / ".claimed").rglob(odd.name)).read_text()
+
+
+def claimed(landing: Landing) -> list[str]:
+    found = (landing.home / "landing" / ".claimed").rglob("*")
+    return sorted(each.name for each in found if each.is_file() and each.name != "claim.json")

@@ -32,7 +32,7 @@ def test_no_statement_log_or_error_of_a_worker_shows_a_key_or_a_record(
     caplog.set_level(logging.DEBUG)
     secrets: dict[str, bytes] = {
         "key": Secret(KEY),
-        "index key": stream.vault.index_key,
+        "index key": stream.vault.layers[0].key,
         **pads(stream.vault),
     }
     book, clock = draw(5, households=3), Clock()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from almoner.casework.sync.pack_tables import CompleteDays, GapLike
     from almoner.home import Home
     from almoner.policy.model.pack import Pack
-    from almoner.registry.vault import IdentityStore
+    from almoner.registry.vault import IdentityStore, Vault
     from almoner.support.changes import Change
 
 
@@ -361,6 +361,14 @@ def verify_chains() -> list[ChainCheck]:
     from almoner.casework.core import chains
 
     return chains.verify_all()
+
+
+def rekey(old: Vault, new: Vault) -> bool:
+    """Bring casework from the old key of the vault under the new one, in one transaction. Gives whether it
+    was not under it before."""
+    from almoner.casework.core import rekeying
+
+    return rekeying.rekey(old, new)
 
 
 def refuse_unsafe(home: Home, host: str) -> None:

@@ -34,6 +34,7 @@ COMMANDS = {
     "backup": "keeping",
     "restore": "keeping",
     "upgrade": "keeping",
+    "rotate": "keeping",
     "areas": "areas",
     "work": "streaming",
     "status": "status",

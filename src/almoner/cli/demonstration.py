@@ -56,6 +56,7 @@ def demo(
             err.print(
                 f"The console is on http://127.0.0.1:{port}. Sign in as: worker   password: {password}  "
                 " (stop with Ctrl+C)\nWith the same password: lead (the second person for money), auditor,"
+                " second-administrator (for rights that touch money),"
                 " administrator, and each department by its id.",
                 style="bold",
                 markup=False,
@@ -67,6 +68,7 @@ def _people(home: Home, password: str) -> None:
     """Make a user for each role of the demonstration, and one for each department."""
     for name in ("worker", "lead", "auditor", "administrator"):
         casework.create_user(name, password, role=name)
+    casework.create_user("second-administrator", password, role="administrator")
     for department in compile_pack(opening.pack_folder(home)).departments:
         casework.create_user(department, password, role="department", areas=[], department=department)
 

@@ -10,7 +10,7 @@ import typer
 from almoner.cli.arguments import Folder
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out, show_table
 from almoner.installation import backup as backups
-from almoner.installation import opening, restoring
+from almoner.installation import opening, restoring, rotation
 from almoner.private_home import keep_all_private, write_privately
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
@@ -100,3 +100,23 @@ def upgrade(
         steps = opening.upgrade(folder, discard_unfinished=discard_unfinished)
         keep_all_private(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)
+
+
+def rotate(
+    folder: Folder,
+    suite: Annotated[
+        str | None, typer.Option(help="The vault's algorithms: aes-sha256 or sm4-sm3; as now when not given.")
+    ] = None,
+) -> None:
+    """Give the vault a new key, also one of the other suite. Stop console and worker, and make a backup
+    first.
+
+    If it was interrupted, the same command finishes it.
+    """
+    with errors_as_text():
+        done = rotation.rotate(folder, suite)
+    out.print(
+        f"The vault has a new key ({done.suite}). Keep a copy of it, apart from the databases. The key before"
+        f" is {done.former}: keep it where the backups of before are, and take it away here.",
+        markup=False,
+    )

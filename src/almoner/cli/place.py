@@ -13,6 +13,7 @@ import typer
 
 from almoner.cli.output import AsJson, emit_json, errors_as_text, out
 from almoner.lab.place import build
+from almoner.lab.place.deliveries import MONTHS_AFTER_HISTORY
 from almoner.progress import progress
 
 app = typer.Typer(no_args_is_help=True)
@@ -40,12 +41,15 @@ def place(
     form: Annotated[
         PlaceFormat, typer.Option(help="mixed: files as departments send them; parquet: all Parquet.")
     ] = PlaceFormat.mixed,
+    monthly: Annotated[
+        int, typer.Option(help="How many of the last months come in files of their own, month by month.")
+    ] = MONTHS_AFTER_HISTORY,
     as_json: AsJson = False,
 ) -> None:
     """Write a fictional county: departmental extracts and, apart, the truth."""
     started = perf_counter()
     with errors_as_text(), progress("Place", 1) as advance:
-        summary = build(target, residents, seed, months, until.date(), form.value, advance)
+        summary = build(target, residents, seed, months, until.date(), form.value, advance, monthly)
     seconds = perf_counter() - started
     if as_json:
         emit_json(asdict(summary) | {"seconds": round(seconds, 3)})

@@ -21,10 +21,11 @@ def init(
     folder: Folder,
     pack: Annotated[str, typer.Option(help="A pack that comes with Almoner, or a folder.")] = "base",
     language: Annotated[str, typer.Option(help="The console's first language: en or zh.")] = "en",
+    suite: Annotated[str, typer.Option(help="The vault's algorithms: aes-sha256 or sm4-sm3.")] = "aes-sha256",
 ) -> None:
     """Create a new installation: settings, keys and databases."""
     with errors_as_text():
-        made = opening.make_home(folder, pack, language)
+        made = opening.make_home(folder, pack, language, suite=suite)
     out.print(
         f"Made {made.folder}. The vault's key is {made.vault_key}: keep a copy of it, apart from the"
         " databases.",

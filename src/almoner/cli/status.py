@@ -55,6 +55,7 @@ def status(
         for feed, waits in sorted(state["feeds"].items())
     ]
     show_table("Feeds", ["feed", "events that wait", "complete through", "last received"], rows)
+    _show_landing(state["landing"])
     webhooks = [(d, w["waiting"], w["given_up"], w["oldest"]) for d, w in (state["webhooks"] or {}).items()]
     if webhooks:
         show_table("Webhooks", ["department", "wait", "given up", "oldest"], webhooks)
@@ -75,7 +76,7 @@ def _state(folder: Path) -> dict[str, Any]:
         for feed in sorted({*waiting, *through})
     }
     lives, again = heartbeat.look(folder, place.settings), restarts.read(folder)
-    kept = {k: v for k, v in worker.items() if k not in ("watermarks", "received")}
+    kept = {k: v for k, v in worker.items() if k not in ("watermarks", "received", "landing")}
     return {
         "worker": kept
         | (lives.as_json() | {"process": lives.process, "host": lives.host} if lives else {})
@@ -85,8 +86,23 @@ def _state(folder: Path) -> dict[str, Any]:
         "repeated": totals["repeated"],
         "waiting": sum(b.events for b in waiting.values()),
         "feeds": feeds,
+        "landing": worker.get("landing") or {"departments": {}, "files": []},
         "webhooks": _webhook_backlog(place),
     }
+
+
+def _show_landing(landing: dict[str, Any]) -> None:
+    """What is the matter with landed files, if anything is."""
+    rows = [(d, n["waiting"], n["refused"]) for d, n in landing["departments"].items()]
+    if rows:
+        show_table("Landed files", ["department", "wait", "refused"], rows)
+        out.print("Each refused file lies in HOME/landing/DEPARTMENT/refused/, beside its reason.")
+    for each in landing["files"]:
+        name = each["file"] or "the folder"
+        detail = f" ({each['detail']})" if each["detail"] else ""
+        out.print(
+            f"{each['department']}, {name}, since {each['since']}: {each['trouble']}{detail}", markup=False
+        )
 
 
 def _webhook_backlog(place: home.Home) -> dict[str, Any] | None:

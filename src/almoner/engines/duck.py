@@ -27,6 +27,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from almoner.engines import hashes
 from almoner.engines.base import Engine, Join, Parameters, T, quote, with_columns
 from almoner.engines.faults import RaisedFor
 from almoner.engines.plans import PlanCache, Plans
@@ -86,6 +87,7 @@ class DuckEngine(Engine):
         self._threads: int | None = None  # the number to give back after small-batch mode
         self._attached = path is not None
         self._files_denied = False
+        hashes.register(self._connection)
         if path:
             self._attach(path, read_only)
         self._connection.execute("SET enable_progress_bar = false")

@@ -76,6 +76,17 @@ class Parts:
             sealing.discard_orphans(self.engine, casework.identities())
             self.learn(inbox)
 
+    def still_fit(self, inbox: Inbox) -> None:
+        """Check again while an installation is open, and have each part store how far the others are. The
+        inbox is the open one.
+
+        Raises HomeError when somebody has put another copy of casework in place meanwhile.
+        """
+        held = casework.epoch()
+        self._refuse_other_epochs(inbox, {held.epoch if held else ""})
+        self._refuse_other_times(inbox, held.facts if held else {})
+        self.learn(inbox)
+
     def begin(self) -> None:
         """Begin an epoch for a new or restored installation, whatever its parts had before."""
         epoch = secrets.token_hex(16)

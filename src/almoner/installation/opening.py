@@ -21,6 +21,7 @@ from almoner.policy.model.pack import Pack
 from almoner.registry import dirty
 from almoner.registry.deliveries import Noted
 from almoner.registry.schema import ensure
+from almoner.registry.suites import DEFAULT
 from almoner.registry.vault import Vault, create_key, open_vault
 from almoner.stream import state
 from almoner.stream.lock import sole_worker
@@ -47,7 +48,7 @@ def pack_folder(place: Home) -> Path:
     return own if own.is_dir() else find_pack(place.settings.pack)
 
 
-def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Home:
+def make_home(folder: Path, pack: str, language: str, demo: bool = False, suite: str = DEFAULT) -> Home:
     """Make an installation with its key, databases, departments and calendar.
 
     When that fails, no folder is left behind. Raises PackError, HomeError or VaultError.
@@ -56,7 +57,7 @@ def make_home(folder: Path, pack: str, language: str, demo: bool = False) -> Hom
     named = str(Path(pack).resolve()) if Path(pack).is_dir() else pack
     with _undone_on_failure(folder):
         made = home.create(folder, named, language, demo)
-        create_key(made.vault_key)
+        create_key(made.vault_key, suite)
         casework.setup(made)
         casework.migrate()
         if casework.epoch() is not None:

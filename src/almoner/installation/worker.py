@@ -184,7 +184,7 @@ class Cases:
                 casework_sync.show_feeds(self._inst)
             self._shown = freshness
         with _reachable():
-            self._inst.parts.learn(self._inbox)
+            self._inst.parts.still_fit(self._inbox)
 
 
 class _Reachable:

@@ -50,6 +50,20 @@ class Quality:
         return self.found / self.needs if self.needs else None
 
 
+def whole_truth(engine: Engine, vault: Vault, place: Path) -> None:
+    """Write all needs of the place to the table `whole_truth`.
+
+    It has need, household_id, person_id, started_on and ended_on; ids are those of the registry, or null.
+    """
+    with engine.register("truth_file", _needs(place / "truth")):
+        materialize_with_ids(
+            engine,
+            vault,
+            "whole_truth",
+            "SELECT DISTINCT need, household_no, resident_no, started_on, ended_on FROM truth_file",
+        )
+
+
 def truth_of(engine: Engine, vault: Vault, place: Path, as_of: dt.date) -> None:
     """Write the needs of the place to the table `true_need` (need, household_id, person_id).
 

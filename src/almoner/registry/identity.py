@@ -19,7 +19,8 @@ from almoner.intake.validate import name_of, stage_of
 from almoner.policy.model.feeds import Feed, Property, Role
 from almoner.registry.holders import Holders, held_by
 from almoner.registry.numbers import NumberVerdict, check_numbers
-from almoner.registry.vault import Secret, Vault
+from almoner.registry.suites import Secret
+from almoner.registry.vault import Vault
 
 HOUSEHOLD_PREFIX = "household\x1f"  # no person's number begins so: control characters are refused
 _BLOCK_BYTES = 64
@@ -33,15 +34,38 @@ KEPT = (
 )  # of a delivery, by feed (`name_of`)
 
 
-def hmac_sql(text: str) -> str:
-    """HMAC-SHA256 of an SQL text (RFC 2104), vectorised; needs the parameters of `pads`."""
-    return f"unhex(sha256($opad || unhex(sha256($ipad || encode({text})))))"
+def hmac_sql(vault: Vault, text: str) -> str:
+    """The blind index of an SQL text (`Vault.index`), vectorised; needs the parameters of `pads`."""
+    found = f"encode({text})"
+    for place, layer in enumerate(vault.layers):
+        inner = layer.suite.hash_sql.format(f"$ipad{place} || {found}")
+        found = layer.suite.hash_sql.format(f"$opad{place} || {inner}")
+    return found
+
+
+def index_again_sql(vault: Vault, column: str) -> str:
+    """The index of a column of whole indexes under the key before (`Vault.index_again`); needs
+    `last_pads`."""
+    place = len(vault.layers) - 1
+    hashed = vault.layers[place].suite.hash_sql
+    return hashed.format(f"$opad{place} || {hashed.format(f'$ipad{place} || {column}')}")
+
+
+def last_pads(vault: Vault) -> dict[str, Secret]:
+    """Those of `pads` that are of the vault's own key."""
+    place = len(vault.layers) - 1
+    return {name: pad for name, pad in pads(vault).items() if name in {f"ipad{place}", f"opad{place}"}}
 
 
 def pads(vault: Vault) -> dict[str, Secret]:
-    """The inner and outer key pads of the blind index (64 bytes each), as parameters of `hmac_sql`."""
-    key = Secret(vault.index_key.ljust(_BLOCK_BYTES, b"\0"))
-    return {"ipad": Secret(b ^ 0x36 for b in key), "opad": Secret(b ^ 0x5C for b in key)}
+    """The inner and outer key pads (RFC 2104) of each layer of the blind index, 64 bytes each, as parameters
+    of `hmac_sql`."""
+    found = {}
+    for place, layer in enumerate(vault.layers):
+        key = layer.key.ljust(_BLOCK_BYTES, b"\0")
+        found[f"ipad{place}"] = Secret(b ^ 0x36 for b in key)
+        found[f"opad{place}"] = Secret(b ^ 0x5C for b in key)
+    return found
 
 
 @dataclass(frozen=True)
@@ -65,7 +89,7 @@ def expect(engine: Engine, vault: Vault, numbers: Sequence[pa.ChunkedArray], hol
         engine.materialize(
             _INDEXED,
             f"""
-            SELECT number, {hmac_sql("number")} AS number_index
+            SELECT number, {hmac_sql(vault, "number")} AS number_index
             FROM (SELECT DISTINCT number FROM numbers_expected WHERE number IS NOT NULL)
             """,
             pads(vault),
@@ -137,7 +161,7 @@ def _see(engine: Engine, vault: Vault, feed: Feed, prop: Property) -> list[str]:
         name_of("number_seen", feed),
         f"""
         SELECT number, number AS canonical, number_index, person_id, checked_as
-        FROM (SELECT number, {hmac_sql("number")} AS number_index FROM ({_staged(feed, prop)}))
+        FROM (SELECT number, {hmac_sql(vault, "number")} AS number_index FROM ({_staged(feed, prop)}))
         LEFT JOIN registry.person USING (number_index)
         """,
         pads(vault),
@@ -193,7 +217,7 @@ def see_households(engine: Engine, vault: Vault, feed: Feed) -> None:
         FROM {quote(stage_of(feed))}
         WHERE household_no IS NOT NULL
         """
-    index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || household_no")
+    index = hmac_sql(vault, f"'{HOUSEHOLD_PREFIX}' || household_no")
     engine.materialize(
         name_of("household_seen", feed),
         f"""

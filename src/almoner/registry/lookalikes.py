@@ -193,7 +193,7 @@ def _find(engine: Engine, vault: Vault, feed: Feed, received_at: dt.datetime) ->
         f"""
         SELECT DISTINCT
           i.person_id, p.number_index, p.is_new, i.household_id, i.{birth} AS born,
-          {name_hash_sql(feed)} AS name_hash, {identity_hash_sql(feed)} AS identity_hash,
+          {name_hash_sql(vault, feed)} AS name_hash, {identity_hash_sql(vault, feed)} AS identity_hash,
           {contact_known(feed)} AS reachable
         FROM {_identified(feed)} AS i
         JOIN {quote(stage_of(feed))} AS s USING ({LINE})

@@ -19,7 +19,10 @@ def materialize_with_ids(
         name,
         f"""
         WITH wanted AS (
-          SELECT *, {hmac_sql("$prefix || household_no")} AS home, {hmac_sql("resident_no")} AS number
+          SELECT
+            *,
+            {hmac_sql(vault, "$prefix || household_no")} AS home,
+            {hmac_sql(vault, "resident_no")} AS number
           FROM ({select})
         )
         SELECT w.* EXCLUDE (household_no, resident_no, home, number), h.household_id, p.person_id

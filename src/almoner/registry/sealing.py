@@ -71,7 +71,7 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
         KEPT,
         f"""
         WITH identity AS (
-          {_identities(feed)}
+          {_identities(vault, feed)}
         ),
         seen AS (
           SELECT person_id, is_new, any_value(number_index) AS number_index, min(canonical) AS canonical
@@ -107,7 +107,7 @@ def _see_identities(engine: Engine, vault: Vault, feed: Feed) -> int:
     )
 
 
-def _identities(feed: Feed) -> str:
+def _identities(vault: Vault, feed: Feed) -> str:
     if not holds_names(feed):
         return """
             SELECT
@@ -126,8 +126,8 @@ def _identities(feed: Feed) -> str:
         SELECT
           person_id,
           {shown},
-          {identity_hash_sql(feed)} AS identity_hash,
-          {name_hash_sql(feed) if feed.membership else "NULL::BLOB"} AS name_hash,
+          {identity_hash_sql(vault, feed)} AS identity_hash,
+          {name_hash_sql(vault, feed) if feed.membership else "NULL::BLOB"} AS name_hash,
           coalesce({", ".join(fields)}) IS NULL AS blank
         FROM {quote(stage_of(feed))} s
         JOIN (
@@ -136,16 +136,16 @@ def _identities(feed: Feed) -> str:
         """
 
 
-def identity_hash_sql(feed: Feed) -> str:
+def identity_hash_sql(vault: Vault, feed: Feed) -> str:
     """SQL of the blind index of name, telephone and address of staged rows `s`; needs `pads`."""
     fields = ", ".join(f"coalesce({_field(feed, role)}, chr(30))" for role in _ROLES)
-    return hmac_sql(f"'{_IDENTITY_PREFIX}' || concat_ws(chr(31), {fields})")
+    return hmac_sql(vault, f"'{_IDENTITY_PREFIX}' || concat_ws(chr(31), {fields})")
 
 
-def name_hash_sql(feed: Feed) -> str:
+def name_hash_sql(vault: Vault, feed: Feed) -> str:
     """SQL of the blind index of the name of staged rows `s`, however it is spaced; NULL without one."""
     name = f"lower(regexp_replace({_field(feed, Role.NAME)}, '\\s', '', 'g'))"
-    return hmac_sql(f"'{_NAME_PREFIX}' || {name}")
+    return hmac_sql(vault, f"'{_NAME_PREFIX}' || {name}")
 
 
 def contact_known(feed: Feed) -> str:

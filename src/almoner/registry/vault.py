@@ -1,31 +1,35 @@
 """Seal names, identity numbers, phones and addresses before they are written anywhere.
 
-Each field is sealed by AES-256-GCM, with the person's id and the field's name as associated data, so that a
-sealed value cannot be moved to another person or column. Look-up goes through a blind index: HMAC-SHA256
-under a key derived from the vault's key. The sealed rows are in the casework database (`IdentityStore`), the
-key is outside it.
+Each field is sealed by AES-256-GCM or SM4-GCM (`almoner.registry.suites`), with the person's id and the
+field's name as associated data, so that a sealed value cannot be moved to another person or column. Look-
+up goes through a blind index: an HMAC under a key derived from the vault's key. The sealed rows are in
+the casework database (`IdentityStore`), the key is outside it.
+
+The key's file holds 32 random bytes in base64, for a vault of the first suite that was never changed;
+else a JSON object with the suite, the key, and the index keys of the keys before it. What those sealed
+cannot be opened with it. While the key is changed (`almoner.installation.rotation`), the next one lies
+beside it, and nobody but that change opens the vault.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hmac
+import json
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from almoner.errors import VaultError
+from almoner.registry.suites import AES_SHA256, DEFAULT, TAG_BYTES, Secret, Suite, suite_named
 
 FIELDS = ("number", "name", "phone", "address")
 NONCE_BYTES = 12
+INDEX_BYTES = KEY_BYTES = 32
 _PLACE = b"\x1f"  # begins no field's name
 _OTHER_KEY = "This record was not sealed with the vault's present key. Restore the right key file."
 
@@ -69,25 +73,28 @@ class IdentityStore(Protocol):
         """
 
 
-class Secret(bytes):
-    """Key material: bytes that are never shown, for texts of values end up in logs and tracebacks."""
+class IndexLayer(NamedTuple):
+    """An index is the HMAC of a text under the first layer, then of that under the next, and so on."""
 
-    def __repr__(self) -> str:
-        return f"Secret({len(self)} bytes)"
-
-    __str__ = __repr__
+    suite: Suite
+    key: Secret
 
 
 class Vault:
-    """Seals, opens and indexes with a key of 32 bytes. Raises VaultError for a wrong key."""
+    """Seals, opens and indexes with a key of 32 bytes. Raises VaultError for a wrong key.
 
-    def __init__(self, key: bytes) -> None:
+    `former` are the index layers of the keys before this one, oldest first. An index cannot be opened, so a
+    new key makes an index of the index, not another one of the text.
+    """
+
+    def __init__(self, key: bytes, suite: Suite = AES_SHA256, former: Sequence[IndexLayer] = ()) -> None:
         key = Secret(key)
-        if len(key) != 32:
+        if len(key) != KEY_BYTES:
             raise VaultError("The vault's key must have 32 bytes. Restore the key file from its backup.")
-        self._cipher = AESGCM(_derive(key, b"almoner vault seal"))
-        self.index_key = _derive(key, b"almoner vault index")
-        self._proof_key = _derive(key, b"almoner vault proof")
+        self.suite = suite
+        self._cipher = suite.cipher(suite.derive(key, b"almoner vault seal", suite.cipher_key_bytes))
+        self.layers = (*former, IndexLayer(suite, suite.derive(key, b"almoner vault index")))
+        self._proof_key = suite.derive(key, b"almoner vault proof")
 
     def seal(self, person_id: int, field: str, text: str | None) -> bytes | None:
         return self.seal_all([person_id], field, [text])[0]
@@ -103,16 +110,7 @@ class Vault:
         ]
 
     def open(self, person_id: int, field: str, sealed: bytes | None) -> str | None:
-        if sealed is None:
-            return None
-        data = bytes(sealed)
-        try:
-            plain = self._cipher.decrypt(
-                data[:NONCE_BYTES], data[NONCE_BYTES:], f"{field}:{person_id}".encode()
-            )
-        except InvalidTag:
-            raise VaultError(_OTHER_KEY) from None
-        return plain.decode()
+        return None if sealed is None else self._decrypted(sealed, f"{field}:{person_id}".encode()).decode()
 
     def seal_bytes(self, place: str, data: bytes) -> bytes:
         """Seal data that is no field of a person, such as a file. It opens only under the same `place`."""
@@ -120,19 +118,32 @@ class Vault:
         return nonce + self._cipher.encrypt(nonce, data, _PLACE + place.encode())
 
     def open_bytes(self, place: str, sealed: bytes) -> bytes:
+        return self._decrypted(sealed, _PLACE + place.encode())
+
+    def _decrypted(self, sealed: bytes, bound_to: bytes) -> bytes:
         data = bytes(sealed)
         try:
-            return self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], _PLACE + place.encode())
+            if len(data) >= NONCE_BYTES + TAG_BYTES:
+                return self._cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound_to)
         except InvalidTag:
-            raise VaultError(_OTHER_KEY) from None
+            pass
+        raise VaultError(_OTHER_KEY)
 
     def proof(self, purpose: str, data: bytes) -> str:
         """A keyed hash (64 hex digits): only who has the key can make it. Each purpose has its own."""
-        return hmac.digest(self._proof_key, purpose.encode() + b"\0" + data, "sha256").hex()
+        return self.suite.mac(self._proof_key, purpose.encode() + b"\0" + data).hex()
 
-    def index(self, text: str) -> bytes:
-        """The blind index of a normalised number or name (32 bytes)."""
-        return hmac.digest(self.index_key, text.encode(), "sha256")
+    def index(self, text: str, length: int = INDEX_BYTES) -> bytes:
+        """The blind index of a normalised number or name: 32 bytes, or its first ones."""
+        found = text.encode()
+        for layer in self.layers:
+            found = layer.suite.mac(layer.key, found)[:length]
+        return found
+
+    def index_again(self, index: bytes) -> bytes:
+        """The index under this key of what has this `index` under the key before it; as long as it."""
+        suite, key = self.layers[-1]
+        return suite.mac(key, index)[: len(index)]
 
 
 def _nonces(count: int) -> list[bytes]:
@@ -141,24 +152,94 @@ def _nonces(count: int) -> list[bytes]:
     return [random[start : start + NONCE_BYTES] for start in range(0, len(random), NONCE_BYTES)]
 
 
-def _derive(key: bytes, purpose: bytes) -> Secret:
-    return Secret(HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key))
-
-
-def create_key(path: Path) -> None:
+def create_key(path: Path, suite: str = DEFAULT) -> None:
     """Write a new random key, readable by its owner only. An existing key is never overwritten
-    (FileExistsError)."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(base64.b64encode(os.urandom(32)) + b"\n")
+    (FileExistsError). Raises VaultError for an unknown suite."""
+    _write(path, os.urandom(KEY_BYTES), suite_named(suite), ())
+
+
+def create_next(path: Path, suite: str) -> None:
+    """Write the key that is to follow the one in `path` beside it, if it is not there yet."""
+    layers = read_vault(path).layers
+    if not next_of(path).exists():
+        _write(next_of(path), os.urandom(KEY_BYTES), suite_named(suite), layers)
+
+
+def replace_key(path: Path) -> Path:
+    """Put the next key in the place of the one in `path`, which is kept under a name of its own: it opens
+    backups of before. Gives that name."""
+    number = 1
+    while (former := path.with_name(f"{path.name}.former-{number}")).exists() and not former.samefile(path):
+        number += 1
+    if not former.exists():
+        os.link(path, former)
+    next_of(path).replace(path)
+    _unfinished(next_of(path)).unlink(missing_ok=True)
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return former
+
+
+def next_of(path: Path) -> Path:
+    """The file of the next key, while the key in `path` is changed."""
+    return path.with_name(f"{path.name}.next")
 
 
 def open_vault(path: Path) -> Vault:
-    """The vault under the key in `path`. Raises VaultError when the file is missing or malformed."""
+    """The vault under the key in `path`. Raises VaultError when the file is missing or malformed, and while
+    the key is being changed."""
+    if next_of(path).exists():
+        raise VaultError(
+            f"The change of the vault's key was not finished ({next_of(path)}). Stop console and worker, and"
+            " finish it with: almoner rotate HOME"
+        )
+    return read_vault(path)
+
+
+def read_vault(path: Path) -> Vault:
+    """As `open_vault`, also while the key is being changed."""
     try:
-        return Vault(base64.b64decode(path.read_bytes().strip(), validate=True))
+        text = path.read_bytes().strip()
+        if not text.startswith(b"{"):
+            return Vault(base64.b64decode(text, validate=True))
+        held = json.loads(text)
+        former = [IndexLayer(suite_named(one["suite"]), _decoded(one["index_key"])) for one in held["former"]]
+        return Vault(_decoded(held["key"]), suite_named(held["suite"]), former)
     except FileNotFoundError:
         raise VaultError(f"The vault's key is missing: {path}. Restore it from its backup.") from None
-    except binascii.Error:
+    except (ValueError, KeyError, TypeError, binascii.Error):
         raise VaultError(f"The vault's key is damaged: {path}. Restore it from its backup.") from None
+
+
+def _write(path: Path, key: bytes, suite: Suite, former: tuple[IndexLayer, ...]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    text = _encoded(key) if suite is AES_SHA256 and not former else json.dumps(_described(key, suite, former))
+    unfinished = _unfinished(path)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(unfinished, path)  # whole or not at all, and never over another key
+    finally:
+        unfinished.unlink()
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+def _described(key: bytes, suite: Suite, former: tuple[IndexLayer, ...]) -> dict[str, Any]:
+    layers = [{"suite": layer.suite.name, "index_key": _encoded(layer.key)} for layer in former]
+    return {"suite": suite.name, "key": _encoded(key), "former": layers}
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _decoded(text: str) -> Secret:
+    return Secret(base64.b64decode(text, validate=True))

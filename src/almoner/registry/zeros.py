@@ -30,7 +30,7 @@ def doubtful(
 
     Each is the column, a SELECT of `_line` and the rule, and a condition of these rows on the stage.
     """
-    meeting = dict(_meeting(engine, feed, staged))
+    meeting = dict(_meeting(engine, vault, feed, staged))
     if not meeting:
         return []
     found, secret = name_of("doubtful", feed), any("$ipad" in codes for codes in meeting.values())
@@ -47,7 +47,9 @@ def doubtful(
     return [(name, f"{rows} {condition}", condition) for name, condition in conditions.items()]
 
 
-def _meeting(engine: Engine, feed: Feed, staged: Mapping[str, Lengths]) -> Iterator[tuple[str, str]]:
+def _meeting(
+    engine: Engine, vault: Vault, feed: Feed, staged: Mapping[str, Lengths]
+) -> Iterator[tuple[str, str]]:
     """By column, a SELECT of doubtful codes, where two spellings can meet by their lengths."""
     known = code_lengths.known(engine, feed) if any(s.plain or s.bare for s in staged.values()) else {}
     for prop in code_lengths.columns_of(feed):
@@ -56,9 +58,9 @@ def _meeting(engine: Engine, feed: Feed, staged: Mapping[str, Lengths]) -> Itera
         if of.plain and of.plain.meets(of.bare):
             codes.append(_within_stage(feed, prop))
         if of.plain and of.plain.meets(before.bare):
-            codes.append(_without(feed, prop))
+            codes.append(_without(vault, feed, prop))
         if of.bare and of.bare.meets(before.plain):
-            codes.append(_with(feed, prop))
+            codes.append(_with(vault, feed, prop))
         if codes:
             yield prop.name, " UNION ".join(codes)
 
@@ -79,27 +81,27 @@ def _within_stage(feed: Feed, prop: Property) -> str:
     return f"SELECT code FROM ({_staged(feed, prop, zeros=False)}) WHERE code IN ({bare})"
 
 
-def _without(feed: Feed, prop: Property) -> str:
+def _without(vault: Vault, feed: Feed, prop: Property) -> str:
     """Staged codes without the zeros with which they are known."""
     staged = _staged(feed, prop, zeros=False)
     if prop.role is Role.HOUSEHOLD:
         longer = f"SELECT code, repeat('0', n) || code AS other FROM ({staged}), range(1, {_ZEROS + 1}) r(n)"
-        return _households(longer)
+        return _households(vault, longer)
     code = quote(prop.name)
     bare = f"SELECT ltrim({code}, '0') FROM ({current_facts(feed)}) WHERE starts_with({code}, '0')"
     return f"SELECT code FROM ({staged}) WHERE code IN ({bare})"
 
 
-def _with(feed: Feed, prop: Property) -> str:
+def _with(vault: Vault, feed: Feed, prop: Property) -> str:
     """Staged codes with zeros that are known without them."""
     staged = _staged(feed, prop, zeros=True)
     if prop.role is Role.HOUSEHOLD:
-        return _households(f"SELECT code, ltrim(code, '0') AS other FROM ({staged})")
+        return _households(vault, f"SELECT code, ltrim(code, '0') AS other FROM ({staged})")
     known = f"SELECT {quote(prop.name)} FROM ({current_facts(feed)})"
     return f"SELECT code FROM ({staged}) WHERE ltrim(code, '0') IN ({known})"
 
 
-def _households(spelled: str) -> str:
+def _households(vault: Vault, spelled: str) -> str:
     """The codes of households whose other spelling is known."""
-    index = hmac_sql(f"'{HOUSEHOLD_PREFIX}' || other")
+    index = hmac_sql(vault, f"'{HOUSEHOLD_PREFIX}' || other")
     return f"SELECT code FROM ({spelled}) WHERE {index} IN (SELECT key_index FROM registry.household)"

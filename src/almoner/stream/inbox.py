@@ -137,7 +137,7 @@ class Inbox:
                 raise EventsDiffer(found.differ)
             if found.differ:  # such an event has a name with its content, so that it too comes once
                 for n in found.differ:
-                    names[n] = self._vault.index(f"{names[n].hex()}{digests[n].hex()}")[: len(names[n])]
+                    names[n] = self._vault.index(f"{names[n].hex()}{digests[n].hex()}", len(names[n]))
                 others = sameness.sort(names, digests, known_names.known(database, names))
                 rules |= dict.fromkeys(found.differ, DIFFERS)
                 found.fresh += [n for n in others.fresh if n in rules and n not in found.fresh]

@@ -50,12 +50,12 @@ def names_of(vault: Vault, events: Sequence[Event]) -> list[bytes]:
     """
     parts = ((e.department, e.feed, e.source, e.id) for e in events)
     texts = ("".join(f"{len(part)}:{part}" for part in each) for each in parts)
-    return [vault.index(f"{INDEX_PREFIX}{text}")[:INDEX_BYTES] for text in texts]
+    return [vault.index(f"{INDEX_PREFIX}{text}", INDEX_BYTES) for text in texts]
 
 
 def older_names_of(vault: Vault, events: Sequence[Event]) -> list[bytes]:
     """The names as older versions made them: the blind index of source and id."""
-    return [vault.index(f"{OLDER_PREFIX}{e.source}\x1f{e.id}")[:INDEX_BYTES] for e in events]
+    return [vault.index(f"{OLDER_PREFIX}{e.source}\x1f{e.id}", INDEX_BYTES) for e in events]
 
 
 def digests_of(vault: Vault, events: Sequence[Event]) -> list[bytes]:
@@ -63,7 +63,7 @@ def digests_of(vault: Vault, events: Sequence[Event]) -> list[bytes]:
 
     The order of keys, spaces and the spelling of a number (1, 1.0, 1e0) are no content.
     """
-    return [vault.index(f"{CONTENT_PREFIX}{_content(e)}")[:INDEX_BYTES] for e in events]
+    return [vault.index(f"{CONTENT_PREFIX}{_content(e)}", INDEX_BYTES) for e in events]
 
 
 def sort(names: Sequence[bytes], digests: Sequence[bytes], known: Mapping[bytes, bytes | None]) -> Sorted:

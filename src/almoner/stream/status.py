@@ -37,6 +37,7 @@ class Status:
     waited_seconds: float = 0.0
     trouble: str | None = None
     idle: bool = False  # whether nothing was left to do
+    landing: dict[str, Any] = field(default_factory=dict)  # `landing_troubles.Troubles.as_json`
     kafka: Callable[[], bool] | None = None  # whether brokers answer, where topics are read
     step: StepAtWork = field(default_factory=StepAtWork)  # what is at work: for the heartbeat
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -79,6 +80,7 @@ class Status:
             "waited_seconds": round(self.waited_seconds, 3),
             "trouble": self.trouble,
             "idle": self.idle,
+            "landing": self.landing,
             **({"kafka": self.kafka()} if self.kafka else {}),
         }
 

@@ -216,6 +216,7 @@ class Worker:
         except OSError as error:  # somebody else works in the folder, or we may not write there
             log_line("trouble", error=type(error).__name__, about="landing")
             landed = None
+        self.status.landing = self.landing.troubles.as_json()
         if landed is None:
             self._looked_at_landing = monotonic()
             return False

@@ -66,6 +66,9 @@ RIGHTS: Mapping[str, frozenset[Right]] = {
     RoleOf.ADMINISTRATOR: frozenset({Right.CALENDAR, Right.PEOPLE}),
 }
 
+# Whoever held two accounts with the first could ask for money and agree to it. The second makes accounts.
+FOR_MONEY = frozenset({Right.CASES, Right.PEOPLE})
+
 EVERYWHERE = "*"
 SEEN_BY_DEPARTMENTS = (ReferralState.SENT, ReferralState.ACCEPTED, ReferralState.DONE, ReferralState.RETURNED)
 

@@ -6,6 +6,7 @@ Nobody can sign up. Secrets of second factors are sealed with the vault's key.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.signals import user_logged_in
 from django.db.models import F
 from django.db.models.signals import ModelSignal, post_delete, post_save
@@ -28,7 +30,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from almoner.casework.accounts import two_administrators
 from almoner.casework.accounts.access import RIGHTS, Right, membership_of
+from almoner.casework.core import words
 from almoner.casework.core.origin import network_of
 from almoner.casework.models import Membership, RoleOf
 from almoner.registry.vault import Vault, open_vault
@@ -90,6 +94,15 @@ def _session_begins(sender: object, request: HttpRequest, user: User, **more: ob
     asked_there = bool(by_provider and settings.PROVIDER and settings.PROVIDER.asks_second_factor)
     used = any(step["method"] == "mfa" for step in get_authentication_records(request, user))
     request.session[SECOND] = asked_there or used
+    _show_changes(request, user)
+
+
+def _show_changes(request: HttpRequest, user: User) -> None:
+    now = dt.datetime.now()
+    for change in two_administrators.shown_to(user, now):
+        said = {"when": words.moment(change.decided_at or now), "what": change.get_action_display()}
+        text = _("An administrator changed your account on %(when)s: %(what)s. Your account page says who.")
+        messages.warning(request, str(text % said), fail_silently=True)
 
 
 @receiver((post_save, post_delete), sender=Authenticator, dispatch_uid="almoner.second_factor_changed")

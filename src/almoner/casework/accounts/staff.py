@@ -23,7 +23,7 @@ from django.utils.http import urlsafe_base64_encode
 from almoner.casework.core.account_events import Granted, UserChanged, UserEvent, UserKind, UserMade
 from almoner.casework.core.audit import NewEvent, append
 from almoner.casework.core.event_kinds import EventKind
-from almoner.casework.models import Department, Membership, RoleOf
+from almoner.casework.models import AccountAction, AccountChange, Department, Membership, RoleOf
 from almoner.errors import AlmonerError
 
 # Sent in the transaction that changes what a person may do, with `user` and `by` (None: a command).
@@ -48,8 +48,9 @@ def create_user(
     full_name: str,
     outside_name: str = "",
     by: User | None = None,
+    active: bool = True,
 ) -> User:
-    """Create an account; `by` is None on the command line.
+    """Create an account; `by` is None on the command line. One that is not `active` cannot sign in yet.
 
     Without a password, the person signs in by a link (`link_for`) or through the authority's provider.
     Raises AlmonerError with the reason.
@@ -57,7 +58,7 @@ def create_user(
     problem = _problem(username, role, department, outside_name)
     if problem:
         raise AlmonerError(problem)
-    user = User(username=username, first_name=full_name)
+    user = User(username=username, first_name=full_name, is_active=active)
     if password is None:
         user.set_unusable_password()
     else:
@@ -169,10 +170,14 @@ def begin_anew(username: str, role: str, areas: Sequence[str], department: str |
     if user is None:
         user = create_user(username, None, role, areas, department, "")
     else:
+        now = dt.datetime.now()
         with transaction.atomic():
             if not user.is_active:
                 record_switched(user, None, active=True)
             reset_second_factor(user, None)
+            AccountChange.objects.create(
+                user=user, action=AccountAction.LINK, asked_at=now, decided_at=now, agreed=True
+            )
     return reverse("begin", args=link_for(user, None).split("/"))
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from almoner.casework.accounts.staff import Grant
+from almoner.casework.accounts.two_administrators import Wanted
 from almoner.casework.core import words
 from almoner.casework.models import Area, Department, Membership, RoleOf
 
@@ -122,3 +123,9 @@ class PersonForm(forms.Form):
     def grant(self) -> Grant:
         given = self.cleaned_data
         return Grant(given["role"], tuple(given["areas"]), given["department"] or None)
+
+    def wanted(self, outside_name: str | None = None) -> Wanted:
+        """Name and rights as entered; with `outside_name` in place of the one that was entered, if given."""
+        given = self.cleaned_data
+        named = given["outside_name"] if outside_name is None else outside_name
+        return Wanted(given["full_name"], self.grant(), str(named))

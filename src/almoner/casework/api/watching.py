@@ -136,8 +136,15 @@ def _in_detail(found: dict[str, Any] | None, lives: Liveness | None) -> dict[str
     if found is None and lives is None and again is None:
         return None
     detail = lives.as_json() if lives else {"state": "starting", "reason": "it has not begun to work yet"}
-    detail |= {"trouble": (found or {}).get("trouble")}
+    detail |= {"trouble": (found or {}).get("trouble"), "files": _landed(found)}
     return detail | (asdict(again) if again else {})
+
+
+def _landed(found: dict[str, Any] | None) -> dict[str, int]:
+    """How many landed files wait in trouble, and how many were refused and still lie there. They make
+    nothing ill: all others go in."""
+    by_department = ((found or {}).get("landing") or {}).get("departments", {}).values()
+    return {name: sum(each[name] for each in by_department) for name in ("waiting", "refused")}
 
 
 def _of_inbox() -> Iterator[Metric]:
@@ -190,6 +197,10 @@ def _of_worker(found: dict[str, Any]) -> Iterator[Metric]:
         "Days since the last day that a feed is complete for.",
         ages,
     )
+    files = (found.get("landing") or {}).get("departments", {})
+    for name, words in _FILES.items():
+        of_departments = {department: each[name] for department, each in files.items()}
+        yield _by("department", GaugeMetricFamily, f"landing_{name}", words, of_departments)
     quarantined, to_assess = found.get("quarantine_open") or 0, found.get("to_assess") or 0
     yield _one(GaugeMetricFamily, "quarantine_open", "Rows in quarantine.", quarantined)
     yield _one(
@@ -207,6 +218,10 @@ def _watermark_ages(found: dict[str, Any]) -> dict[str, int]:
     return {feed: (today - dt.date.fromisoformat(day)).days for feed, day in watermarks.items() if day}
 
 
+_FILES = {
+    "waiting": "Landed files that wait because something is the matter with them.",
+    "refused": "Landed files that were refused and still lie there.",
+}
 _COUNTS = {
     "events": "Events that became facts.",
     "quarantined": "Rows that went to quarantine.",

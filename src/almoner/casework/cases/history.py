@@ -15,7 +15,7 @@ from django.db.models.functions import TruncDate
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from almoner.casework.cases.handing_back import Returned, in_words
+from almoner.casework.cases.account_history import ACCOUNT_SENTENCES
 from almoner.casework.core import words
 from almoner.casework.core.event_kinds import EventKind
 from almoner.casework.core.legal_terms import level_names
@@ -382,17 +382,5 @@ SENTENCES: Mapping[EventKind, Callable[[Data], str]] = {
     EventKind.REFERRAL_ACCEPT: lambda data: _("Department accepted: %(name)s.") % data,
     EventKind.REFERRAL_DONE: lambda data: _("Department has delivered: %(name)s.") % data,
     EventKind.REFERRAL_RETURN: lambda data: _("Department returned: %(name)s.") % data,
-    EventKind.USER_MADE: lambda data: _("User %(username)s was made.") % data,
-    EventKind.USER_CHANGED: lambda data: _("Name or rights of user %(username)s were changed.") % data,
-    EventKind.USER_OFF: lambda data: _("User %(username)s was switched off.") % data,
-    EventKind.USER_ON: lambda data: _("User %(username)s was switched on.") % data,
-    EventKind.USER_LINK: lambda data: _("A link for a new password of user %(username)s was made.") % data,
-    EventKind.USER_PASSWORD: lambda data: _("User %(username)s has chosen a new password.") % data,
-    EventKind.USER_SECOND_FACTOR_RESET: lambda data: (
-        _("The second factor of user %(username)s was removed.") % data
-    ),
-    EventKind.WORK_HANDED_BACK: lambda data: (
-        _("Back on the lists from user %(username)s: %(what)s.")
-        % {"username": data["username"], "what": in_words(Returned(data["cases"], data["visits"]))}
-    ),
+    **ACCOUNT_SENTENCES,
 }

@@ -39,6 +39,20 @@ class UserEvent(TypedDict):
     username: str
 
 
+class UserChangeDecision(TypedDict):
+    """A change that needs a second administrator: asked for, agreed to, or declined.
+
+    `change` is its number.
+    """
+
+    kind: Literal[K.USER_CHANGE_ASKED, K.USER_CHANGE_AGREED, K.USER_CHANGE_DECLINED]
+    user: int
+    username: str
+    change: int
+    action: str
+    wanted: Granted | None
+
+
 class WorkHandedBack(TypedDict):
     """The numbers of cases and of planned visits that came back from a person to the lists."""
 
@@ -47,3 +61,6 @@ class WorkHandedBack(TypedDict):
     username: str
     cases: int
     visits: int
+
+
+AccountEvent = UserMade | UserChanged | UserEvent | UserChangeDecision | WorkHandedBack

@@ -91,6 +91,9 @@ class EventKind(StrEnum):
     USER_LINK = "user_link"
     USER_PASSWORD = "user_password"  # noqa: S105 - no password
     USER_SECOND_FACTOR_RESET = "user_second_factor_reset"
+    USER_CHANGE_ASKED = "user_change_asked"
+    USER_CHANGE_AGREED = "user_change_agreed"
+    USER_CHANGE_DECLINED = "user_change_declined"
     WORK_HANDED_BACK = "work_handed_back"
 
     @classmethod

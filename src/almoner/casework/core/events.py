@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
-from almoner.casework.core.account_events import UserChanged, UserEvent, UserMade, WorkHandedBack
+from almoner.casework.core.account_events import AccountEvent
 from almoner.casework.core.event_kinds import EventKind as K
 
 
@@ -385,15 +385,4 @@ ResidentEvent = (
     | RequestAppealed
 )
 DepartmentEvent = LineChecked | LineAskedAgain | ReferralDue | ReferralAnswered | AreaAnswered
-TrailEvent = (
-    CycleEvent
-    | MoveEvent
-    | FileAdded
-    | FileRemoved
-    | ResidentEvent
-    | DepartmentEvent
-    | UserMade
-    | UserChanged
-    | UserEvent
-    | WorkHandedBack
-)
+TrailEvent = CycleEvent | MoveEvent | FileAdded | FileRemoved | ResidentEvent | DepartmentEvent | AccountEvent

@@ -18,7 +18,15 @@ from almoner.casework.models.outgoing import DueNotice, Endpoint, OutgoingEvent
 from almoner.casework.models.packs import Cadence, FeedState, PackInUse, Rule, SharingClass
 from almoner.casework.models.participation import Authorisation, CommunityVerification, Consent, How, Said
 from almoner.casework.models.payloads import BodyForm
-from almoner.casework.models.people import Department, HouseholdMember, Identity, Membership, RoleOf
+from almoner.casework.models.people import (
+    AccountAction,
+    AccountChange,
+    Department,
+    HouseholdMember,
+    Identity,
+    Membership,
+    RoleOf,
+)
 from almoner.casework.models.records import AccessLog, CaseEvent, ChainHead, Label, OutboxPosition
 from almoner.casework.models.residents import Ending, Grievance, GrievanceKind, Notice, NoticeAnswer, WrongTry
 from almoner.casework.models.sweeps import AreaOutline, Judged, Sweep, Tallied, WeekTally
@@ -28,6 +36,8 @@ from almoner.casework.models.work import Check, Checked, FalseAlarm, Visit, Visi
 
 __all__ = [
     "AccessLog",
+    "AccountAction",
+    "AccountChange",
     "Area",
     "AreaAlert",
     "AreaOutline",

@@ -117,3 +117,46 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.role}"
+
+
+class AccountAction(models.TextChoices):
+    """What an administrator can do with somebody's account."""
+
+    BEGIN = "begin", _("Switch on a new account, and make a link for its first password")
+    CHANGE = "change", _("Change name or rights")
+    OFF = "off", _("Switch off")
+    ON = "on", _("Switch on")
+    LINK = "link", _("Make a link for a new password")
+    SECOND_FACTOR = "second-factor", _("Remove the second factor")
+
+
+class AccountChange(models.Model):
+    """A change of somebody's account: done, declined, or waiting for a second administrator.
+
+    `wanted` are the name and rights that an administrator asked for, where those are to change. `asked_by` is
+    None for a command. `decided_by` is None where no second administrator was needed.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="account_changes")
+    action = models.CharField(max_length=20, choices=AccountAction)
+    wanted = models.JSONField(default=dict)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    asked_at = models.DateTimeField()
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    agreed = models.BooleanField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user"], condition=models.Q(agreed=None), name="one_account_change_waits"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(agreed=True) | ~models.Q(decided_by=models.F("asked_by")),
+                name="two_administrators_agree",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["user", "-asked_at"], name="account_changes_of")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.action}"

@@ -19,13 +19,15 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from almoner.casework.accounts import staff
+from almoner.casework.accounts import staff, two_administrators
 from almoner.casework.accounts.access import membership_of
 from almoner.casework.accounts.signing_in import has_second_factor, roles_with_second_factor
 from almoner.casework.accounts.staff_forms import NewPasswordForm, OwnPasswordForm, SignInForm
 from almoner.casework.accounts.tries import password_try
 from almoner.casework.conf.environment import PROVIDER
 from almoner.casework.core.origin import network_of
+from almoner.casework.models import AccountChange
+from almoner.casework.templatetags.words import person
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -137,6 +139,13 @@ def account(request: HttpRequest) -> HttpResponse:
         "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
         "has_password": user.has_usable_password(),
         "idle_minutes": settings.IDLE_SECONDS // 60,
+        "changes": [(change, _who(change)) for change in two_administrators.changes_of(user)],
         "hours": settings.SESSION_COOKIE_AGE // 3600,
     }
     return render(request, "registration/account.html", context)
+
+
+def _who(change: AccountChange) -> str:
+    """Who changed an account: one administrator, or both."""
+    both = [person(user) for user in (change.asked_by, change.decided_by) if user is not None]
+    return _(", ").join(both) or _("by a command on the server")

@@ -12,19 +12,24 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from almoner.casework.accounts import staff
-from almoner.casework.accounts.access import Right, may_or_404
+from almoner.casework.accounts import staff, two_administrators
+from almoner.casework.accounts.access import RIGHTS, Right, may_or_404
 from almoner.casework.accounts.signing_in import has_second_factor
 from almoner.casework.accounts.staff_forms import PersonForm
+from almoner.casework.accounts.two_administrators import Wanted
 from almoner.casework.cases import handing_back
 from almoner.casework.core.paging import Key, Listing, Order
-from almoner.casework.models import Membership
+from almoner.casework.core.refusals import Refused
+from almoner.casework.models import AccountAction, Membership, RoleOf
 
 PAGE = 50
 ORDER = Order.by(Key("user__is_active", bool, descending=True), Key("user__username", str, private=True))
-ACTIONS = ("off", "on", "second-factor", "link")
+ACTIONS = (AccountAction.OFF, AccountAction.ON, AccountAction.SECOND_FACTOR, AccountAction.LINK)
+ASKED = gettext_lazy("Another administrator must agree. It is done then, and the person is told.")
+DECISIONS = {"agree": True, "decline": False}
 
 
 @require_safe
@@ -34,7 +39,11 @@ def people(request: HttpRequest) -> HttpResponse:
     shown = members.select_related("user", "department")
     page = Listing(asked=members, shown=shown, order=ORDER, size=PAGE).page(request)
     factors = Authenticator.objects.filter(type=Authenticator.Type.TOTP, user__in=[m.user_id for m in page])
-    context = {"page": page, "second": set(factors.values_list("user_id", flat=True))}
+    context = {
+        "page": page,
+        "second": set(factors.values_list("user_id", flat=True)),
+        "waiting": two_administrators.waiting(),
+    }
     return render(request, "casework/people_list.html", context)
 
 
@@ -44,19 +53,13 @@ def new(request: HttpRequest) -> HttpResponse:
     form = PersonForm(request.POST or None)
     if not form.is_valid():
         return render(request, "casework/person.html", {"form": form})
-    given, grant = form.cleaned_data, form.grant()
-    made = staff.create_user(
-        given["username"],
-        None,
-        grant.role,
-        grant.areas,
-        grant.department,
-        given["full_name"],
-        given["outside_name"],
-        by,
-    )
+    made, waits = two_administrators.make(by, form.cleaned_data["username"], form.wanted())
     messages.success(
-        request, _("%(name)s was added. A link for a first password is made below.") % {"name": made.username}
+        request,
+        _("%(name)s was added. Another administrator must agree before this person can sign in.")
+        % {"name": made.username}
+        if waits
+        else _("%(name)s was added. A link for a first password is made below.") % {"name": made.username},
     )
     return redirect("person", made.pk)
 
@@ -71,33 +74,56 @@ def person(request: HttpRequest, number: int) -> HttpResponse:
         if own and form.grant() != staff.Grant(member.role, tuple(member.areas), member.department_id):
             form.add_error(None, _("Nobody changes their own rights. Ask another administrator."))
         else:
-            staff.change(
-                member.user, by, form.cleaned_data["full_name"], form.grant(), _outside(form, member, own)
-            )
-            messages.success(request, _saved(member))
-            return redirect("person", number)
+            return _changed(request, member, by, form.wanted(member.outside_name if own else None))
     return _show(request, member, form, own)
+
+
+def _changed(request: HttpRequest, member: Membership, by: User, wanted: Wanted) -> HttpResponse:
+    try:
+        waits = two_administrators.change(member, by, wanted)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, ASKED if waits else _saved(member))
+    return redirect("person", member.user_id)
 
 
 @require_POST
 def act(request: HttpRequest, number: int, action: str) -> HttpResponse:
     by = may_or_404(request.user, Right.PEOPLE).user
     member = _member(number)
-    if action not in ACTIONS:
+    if action not in ACTIONS and action not in DECISIONS:
         raise Http404
     if member.user_id == by.pk:
         messages.error(request, _("Nobody changes their own rights. Ask another administrator."))
         return redirect("person", number)
-    if action == "link":
-        link = request.build_absolute_uri(reverse("begin", args=staff.link_for(member.user, by).split("/")))
-        days = settings.PASSWORD_RESET_TIMEOUT // 86_400
-        return render(request, "casework/person_link.html", {"member": member, "link": link, "days": days})
-    if action == "second-factor":
-        staff.reset_second_factor(member.user, by)
-    else:
-        staff.switch(member.user, by, action == "on")
-    messages.success(request, _saved(member))
+    try:
+        waits, link = _carried_out(request, member, by, action)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("person", number)
+    if link:
+        return _show_link(request, member, link)
+    messages.success(request, ASKED if waits else _saved(member))
     return redirect("person", number)
+
+
+def _carried_out(request: HttpRequest, member: Membership, by: User, action: str) -> tuple[bool, str]:
+    """Whether the action waits for a second administrator, and the link that it made, else an empty text."""
+    if action in DECISIONS:
+        asked = request.POST.get("change", "")
+        found = two_administrators.waiting_of(member.user)
+        if found is None or str(found.pk) != asked:
+            raise Refused(_("This has been decided already."))
+        return False, two_administrators.decide(found.pk, by, DECISIONS[action])
+    waits, link = two_administrators.act(member, by, AccountAction(action))
+    return waits is not None, link
+
+
+def _show_link(request: HttpRequest, member: Membership, parts: str) -> HttpResponse:
+    link = request.build_absolute_uri(reverse("begin", args=parts.split("/")))
+    days = settings.PASSWORD_RESET_TIMEOUT // 86_400
+    return render(request, "casework/person_link.html", {"member": member, "link": link, "days": days})
 
 
 def _saved(member: Membership) -> str:
@@ -117,6 +143,13 @@ def _member(number: int) -> Membership:
     return found
 
 
+def _other_administrators(by: int) -> bool:
+    """Whether anybody else could agree to what this administrator asks for."""
+    roles = [role for role, rights in RIGHTS.items() if Right.PEOPLE in rights]
+    others = Membership.objects.filter(role__in=roles, user__is_active=True).exclude(user_id=by)
+    return others.exists()
+
+
 def _initial(member: Membership) -> dict[str, Any]:
     return {
         "full_name": member.user.first_name,
@@ -127,17 +160,19 @@ def _initial(member: Membership) -> dict[str, Any]:
     }
 
 
-def _outside(form: PersonForm, member: Membership, own: bool) -> str:
-    return member.outside_name if own else str(form.cleaned_data["outside_name"])
-
-
 def _show(request: HttpRequest, member: Membership, form: PersonForm, own: bool) -> HttpResponse:
     user: User = member.user
+    waiting = two_administrators.waiting_of(user)
+    wanted = two_administrators.wanted_of(waiting) if waiting else None
     context = {
         "member": member,
         "form": form,
         "own": own,
         "second": has_second_factor(user.pk),
         "has_password": user.has_usable_password(),
+        "waiting": waiting,
+        "wanted": wanted,
+        "wanted_role": RoleOf(wanted.grant.role).label if wanted else "",
+        "others": _other_administrators(request.user.pk or 0),
     }
     return render(request, "casework/person.html", context)

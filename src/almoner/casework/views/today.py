@@ -29,7 +29,7 @@ from almoner.casework.accounts.access import (
 from almoner.casework.cases import departments, handing_back
 from almoner.casework.cases.lists import GIVEN, condition, given_since, records, start
 from almoner.casework.core import words
-from almoner.casework.figures import area_map, complete_days, figures
+from almoner.casework.figures import area_map, complete_days, figures, landed_files
 from almoner.casework.figures.freshness import late_feeds
 from almoner.casework.figures.gaps import missing_periods
 from almoner.casework.models import Label
@@ -95,6 +95,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "late": late_feeds(now.date()),
         "missing": missing_periods(),
         "waits": complete_days.waiting() if may(request.user, Right.FEEDS) else [],
+        "landed": landed_files.in_trouble() if may(request.user, Right.FEEDS) else [],
         "waiting": figures.waiting(counted),
         "weeks": figures.by_week(request.user, now.date()),
         "map": area_map.shown(membership, by_area),

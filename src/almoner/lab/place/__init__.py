@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from almoner.errors import AlmonerError
 from almoner.lab.place import clusters, names, truth
 from almoner.lab.place.clock import Clock
-from almoner.lab.place.deliveries import Form, deliver
+from almoner.lab.place.deliveries import MONTHS_AFTER_HISTORY, Form, deliver
 from almoner.lab.place.land import write_outlines
 from almoner.lab.place.life import Life, live
 from almoner.lab.place.people import FORMS
@@ -52,20 +52,23 @@ def build(
     until: date = date(2026, 10, 31),
     form: Form = "mixed",
     advance: Advance | None = None,
+    monthly: int = MONTHS_AFTER_HISTORY,
 ) -> PlaceSummary:
     """Write a county into `folder`, byte for byte the same for the same arguments.
 
     `residents` live there for `months` months, of which `until` is the last day. `form` is "mixed" for the
-    kinds of files that departments send, or "parquet" for Parquet alone. `advance` is told shares of the work
-    that sum up to one. `folder` gets `deliveries/` with `manifest.json`, `truth/`, `areas.geojson` and
-    `place.json`. AlmonerError when the county would be too small or too short, or `until` is no month's end.
+    kinds of files that departments send, or "parquet" for Parquet alone. The last `monthly` months come in
+    files of their own, each when the month has ended; those before them in one file a feed. `advance` is told
+    shares of the work that sum up to one. `folder` gets `deliveries/` with `manifest.json`, `truth/`,
+    `areas.geojson` and `place.json`. AlmonerError when the county would be too small or too short, or
+    `until` is no month's end.
     """
-    _check(residents, months, until)
+    _check(residents, months, until, monthly)
     step = advance or _quietly
     clock = Clock(until, months)
     life = live(residents, seed, clock)
     step(0.3)
-    rows = deliver(life, folder / "deliveries", form, lambda steps=1: step(0.6 * steps))
+    rows = deliver(life, folder / "deliveries", form, monthly, lambda steps=1: step(0.6 * steps))
     _write_truth(life, folder / "truth")
     write_outlines(life.land, folder / "areas.geojson")
     summary = PlaceSummary(
@@ -87,11 +90,15 @@ def _quietly(steps: float = 1) -> None:
     """Ignore the progress."""
 
 
-def _check(residents: int, months: int, until: date) -> None:
+def _check(residents: int, months: int, until: date, monthly: int) -> None:
     if residents < FEWEST_RESIDENTS:
         raise AlmonerError(f"A place needs at least {FEWEST_RESIDENTS} residents, not {residents}.")
     if months < FEWEST_MONTHS:
         raise AlmonerError(f"A place needs at least {FEWEST_MONTHS} months, not {months}.")
+    if not 1 <= monthly < months:
+        raise AlmonerError(
+            f"Of {months} months 1 to {months - 1} can come in files of their own, not {monthly}."
+        )
     if (until + timedelta(days=1)).day != 1:
         raise AlmonerError(f"`until` must be the last day of a month, not {until}.")
 

@@ -22,7 +22,7 @@ from almoner.lab.place.office_feeds import office_feeds
 from almoner.progress import Advance
 
 Form = Literal["mixed", "parquet"]
-MONTHS_AFTER_HISTORY = 3
+MONTHS_AFTER_HISTORY = 3  # that come in files of their own, if nothing else is said
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,14 @@ class PlannedDelivery:
         return f"{self.feed.name}_{'_'.join(dict.fromkeys(months))}{SUFFIX[shape]}"
 
 
-def deliver(life: Life, folder: Path, form: Form, advance: Advance) -> int:
+def deliver(life: Life, folder: Path, form: Form, monthly: int, advance: Advance) -> int:
     """Write every file and `manifest.json` into `folder`, and return the number of rows in all files.
 
-    `advance` is called with the shares of the work done, which sum up to one.
+    The last `monthly` months come in files of their own, those before them in one file a feed. `advance`
+    is called with the shares of the work done, which sum up to one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    plan = sorted(_plan(life), key=lambda delivery: delivery.received_at)
+    plan = sorted(_plan(life, monthly), key=lambda delivery: delivery.received_at)
     writer = _Writer(life, folder, form)
     listed = []
     for delivery in plan:
@@ -59,10 +60,10 @@ def deliver(life: Life, folder: Path, form: Form, advance: Advance) -> int:
     return writer.rows
 
 
-def _plan(life: Life) -> Iterator[PlannedDelivery]:
+def _plan(life: Life, monthly: int) -> Iterator[PlannedDelivery]:
     clock = life.clock
     last = clock.months
-    history = last - MONTHS_AFTER_HISTORY
+    history = last - monthly
     yield _delivery(areas(life), 0, history, 0, clock)
     for position, feed in enumerate([*feeds(life), *office_feeds(life)], start=1):
         yield _delivery(feed, 0, history, position, clock)
