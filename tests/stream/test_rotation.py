@@ -15,6 +15,7 @@ import command
 from almoner.errors import VaultError
 from almoner.home import load
 from almoner.registry.vault import read_vault
+from almoner.stream.lock import sole_console
 from once import copied, once
 from stream.burst import registers
 from stream.installation import almoner, inbox_of
@@ -181,6 +182,15 @@ def test_after_a_change_to_the_other_suite_and_back_all_opens_and_everybody_is_k
         vault = read_vault(former)
         with pytest.raises(VaultError):
             read_vault(key).open(1, "name", vault.seal(1, "name", "x"))
+
+
+def test_the_key_is_not_changed_beside_a_console(small_home: Path, tmp_path: Path) -> None:
+    home = copied(small_home, tmp_path / "home")
+    key = home / "secrets" / "vault.key"
+    before = key.read_bytes()
+    with sole_console(home):
+        assert "has a console" in almoner("rotate", home, code=1)
+    assert ([*key.parent.glob("vault*")], key.read_bytes()) == ([key], before)
 
 
 def test_a_change_that_is_killed_after_any_step_is_refused_by_all_else_and_finished(

@@ -17,7 +17,7 @@ from almoner.installation.opening import installation
 from almoner.registry import rekeying as facts_rekeying
 from almoner.registry.vault import create_next, next_of, read_vault, replace_key
 from almoner.stream import rekeying as inbox_rekeying
-from almoner.stream.lock import sole_worker
+from almoner.stream.lock import sole_console, sole_worker
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def rotate(folder: Path, suite: str | None = None) -> Rotation:
     """
     place = home.load(folder)
     key = place.vault_key
-    with sole_worker(folder):
+    with sole_worker(folder), sole_console(folder):
         if not next_of(key).exists():
             with installation(folder) as inst:  # whose parts fit together, or nothing is begun
                 wanted = suite or inst.vault.suite.name
