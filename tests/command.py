@@ -1,12 +1,13 @@
 """The command `almoner` in a process of its own, without the seconds that Python takes to load what it
 imports.
 
-A process that has loaded it, and done nothing else, is forked for each command: what the command does, and
-how it ends, is its own. cli/test_story.py and the tutorial start `python -m almoner` itself.
+A process that has loaded it and the compiled base pack, and done nothing else, is forked for each command:
+what the command does, and how it ends, is its own. cli/test_story.py starts `python -m almoner` itself.
 """
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -14,10 +15,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import IO, Any
 
+import pytest
 from django.conf import settings
 from django.db import connections
 
@@ -28,6 +32,8 @@ LOADED = [
     "almoner.cli.comparing",
     "almoner.trials.scenarios",
     "almoner.policy.compiler",
+    "compiled_base",
+    "altair",
     "openpyxl",
     "pandas",
     "pyarrow.compute",
@@ -40,10 +46,19 @@ LOADED = [
     "django.shortcuts",
     "django.template.loader",
     "PIL.Image",
+    "requests",
+    "vl_convert",
 ]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(LOADED)
+
+
+def _start_server() -> None:
+    """Start the process that is forked, unless it runs. It finds modules of the tests by its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        forkserver.ensure_running()
 
 
 class Process:
@@ -60,6 +75,7 @@ class Process:
     ) -> None:
         files = {number: file.fileno() for number, file in ((1, stdout), (2, stderr)) if file}
         argv = ["almoner", *map(str, words)]
+        _start_server()
         self._process = _context.Process(
             target=_run,
             args=(argv, dict(os.environ if env is None else env), _Files(files), program, limits),
@@ -154,3 +170,14 @@ def _run(
     finally:  # as happens where Python ends, which a forked process leaves undone
         if settings.configured:
             connections.close_all()
+
+
+def read_only(folder: str) -> None:
+    """The folder can only be read, by this process and its children: in a mount namespace of its own."""
+    libc, recursive, bind, again, only_read = ctypes.CDLL(None, use_errno=True), 0x44000, 0x1000, 0x20, 1
+    as_user = 0 if os.getuid() == 0 else 0x10000000
+    assert libc.unshare(0x20000 | as_user) == 0, os.strerror(ctypes.get_errno())
+    place = folder.encode()
+    assert libc.mount(b"none", b"/", None, recursive, None) == 0
+    assert libc.mount(place, place, None, bind, None) == 0
+    assert libc.mount(b"none", place, None, bind | again | only_read, None) == 0

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from almoner.policy import compile_pack
 from almoner.policy.model.pack import Pack
+from county import deliveries, draw, taken_in
 from longest import LONGEST
 from once import once
 from pending import PENDING, pending
@@ -45,6 +46,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def base() -> Pack:
     return compile_pack(PACKS / "base", as_of=dt.date(2026, 11, 9))
+
+
+@pytest.fixture(scope="session")
+def hundred(base: Pack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The facts of a hundred households on the base pack, in which every signal and programme is found.
+    Change a copy only (`county.copy_opened`)."""
+
+    def make(folder: Path) -> None:
+        wanted = deliveries(folder / "files", draw(11, households=100))
+        taken_in(base, wanted, folder / "facts.duckdb").close()
+
+    return once(tmp_path_factory, "hundred", make) / "facts.duckdb"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -344,3 +345,8 @@ def taken_in(pack: Pack, wanted: Iterable[Delivery], path: Path | None = None) -
     for delivery in wanted:
         take_in(engine, vault, Forgetful(), pack.feeds, delivery)
     return engine
+
+
+def copy_opened(facts: Path, folder: Path) -> Engine:
+    """An engine on a copy of `facts` in `folder`, to change."""
+    return open_engine(Path(shutil.copyfile(facts, folder / "facts.duckdb")))

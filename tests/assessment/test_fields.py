@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from almoner.assessment import ledger, signals
+from almoner.assessment import signals
 from almoner.assessment.context import AssessmentContext
 from almoner.assessment.feature_table import feature_table, holds, subject_key
 from almoner.assessment.opening import open_context
 from almoner.assessment.signal_groups import signal_groups
 from almoner.engines import Engine, open_engine, quote
 from almoner.policy.model.pack import Pack, Signal
-from county import AS_OF, KNOWN_AT, deliveries, draw, taken_in
+from county import AS_OF, KNOWN_AT, copy_opened
+
+
+@pytest.fixture
+def engine(hundred: Path, tmp_path: Path) -> Iterator[Engine]:
+    with copy_opened(hundred, tmp_path) as opened:
+        yield opened
 
 
 def holding(context: AssessmentContext, signal: Signal, truth: str = "") -> set[int]:
@@ -38,12 +45,8 @@ def test_every_signal_is_in_one_field_and_no_two_fields_of_persons_share_an_indi
     assert len(own) == len(set(own))
 
 
-@pytest.mark.parametrize("seed", [11, 12])
-def test_what_is_found_is_what_the_wide_tables_say(base: Pack, tmp_path: Path, seed: int) -> None:
-    with (
-        taken_in(base, deliveries(tmp_path, draw(seed, households=60))) as engine,
-        open_context(engine, base, AS_OF, KNOWN_AT) as context,
-    ):
+def test_what_is_found_is_what_the_wide_tables_say(base: Pack, engine: Engine) -> None:
+    with open_context(engine, base, AS_OF, KNOWN_AT) as context:
         watched = {w.signal: w for w in signals.find(context)}
         for signal in base.signals.values():
             assert found(context, signal) == holding(context, signal), signal.id
@@ -51,17 +54,14 @@ def test_what_is_found_is_what_the_wide_tables_say(base: Pack, tmp_path: Path, s
 
 
 def test_a_rule_that_holds_where_nothing_is_said_holds_for_everybody_who_is_spoken_of(
-    base: Pack, tmp_path: Path
+    base: Pack, engine: Engine
 ) -> None:
     signal = base.signals["disability_new"]
     when = replace(
         signal.when, sql="coalesce(disability_days, 0) < 1", columns=("disability_days",), parameters=()
     )
     pack = replace(base, signals={**base.signals, signal.id: replace(signal, when=when)})
-    with (
-        taken_in(pack, deliveries(tmp_path, draw(11, households=60))) as engine,
-        open_context(engine, pack, AS_OF, KNOWN_AT) as context,
-    ):
+    with open_context(engine, pack, AS_OF, KNOWN_AT) as context:
         signals.find(context)
         everybody = engine.value("SELECT count(*) FROM wide_person")
         assert found(context, signal) == holding(context, signal)
@@ -69,18 +69,16 @@ def test_a_rule_that_holds_where_nothing_is_said_holds_for_everybody_who_is_spok
 
 
 def test_a_standing_signal_is_refuted_also_where_its_indicators_say_nothing_any_more(
-    base: Pack, tmp_path: Path
+    base: Pack, engine: Engine
 ) -> None:
     signal = base.signals["work_lost"]
-    with taken_in(base, deliveries(tmp_path, draw(11, households=60))) as engine:
-        ledger.create(engine)
-        with open_context(engine, base, AS_OF, KNOWN_AT) as context:
-            let_stand(engine, signal)
-            silent = holding(context, signal, 'NOT "has:person_work" AND NOT')
-            signals.find(context)
-            disproved = {key for (key,) in engine.rows(f"SELECT key FROM {signals.DISPROVED}")}
-            assert silent
-            assert disproved == {str(p) for p in holding(context, signal, "NOT")}
+    with open_context(engine, base, AS_OF, KNOWN_AT) as context:
+        let_stand(engine, signal)
+        silent = holding(context, signal, 'NOT "has:person_work" AND NOT')
+        signals.find(context)
+        disproved = {key for (key,) in engine.rows(f"SELECT key FROM {signals.DISPROVED}")}
+        assert silent
+        assert disproved == {str(p) for p in holding(context, signal, "NOT")}
 
 
 def let_stand(engine: Engine, signal: Signal) -> None:

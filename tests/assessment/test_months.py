@@ -14,7 +14,7 @@ from almoner.assessment import months, signals
 from almoner.assessment.opening import open_context
 from almoner.engines import Engine
 from almoner.policy.model.pack import Pack
-from county import AREA, AS_OF, KNOWN_AT, deliveries, draw, taken_in
+from county import AREA, AS_OF, KNOWN_AT, copy_opened
 from lesser import with_signals
 
 BACK = 3
@@ -27,8 +27,8 @@ def few(base: Pack) -> Pack:
 
 
 @pytest.fixture
-def engine(base: Pack, tmp_path: Path) -> Iterator[Engine]:
-    with taken_in(base, deliveries(tmp_path, draw(3, households=60))) as opened:
+def engine(hundred: Path, tmp_path: Path) -> Iterator[Engine]:
+    with copy_opened(hundred, tmp_path) as opened:
         yield opened
 
 

@@ -17,7 +17,7 @@ from almoner.policy.model.pack import Pack
 from almoner.policy.model.terms import Condition
 from almoner.policy.model.watch import WatchGroup
 from almoner.support.outbox import changes_after
-from county import AREA, AS_OF, KNOWN_AT, deliveries, draw, taken_in
+from county import AREA, AS_OF, KNOWN_AT, copy_opened
 from lesser import with_signals
 
 SIGNALS = ("income_shock", "illness_cost", "elder_unsupported", "student_disengaging")
@@ -36,8 +36,8 @@ def watched(base: Pack, *groups: WatchGroup) -> Pack:
 
 
 @pytest.fixture
-def engine(base: Pack, tmp_path: Path) -> Iterator[Engine]:
-    with taken_in(base, deliveries(tmp_path, draw(3, households=40))) as opened:
+def engine(hundred: Path, tmp_path: Path) -> Iterator[Engine]:
+    with copy_opened(hundred, tmp_path) as opened:
         yield opened
 
 

@@ -22,20 +22,17 @@ user = User.objects.first() or casework.create_user("ada", "a long password 1", 
 chains.add([AccessLog(at=dt.datetime.now(), user=user, household_id=n, page="case") for n in range(3)])
 """
 DAILY = """
-import sys, time; from pathlib import Path; from threading import Event, Thread
+import sys, time; from pathlib import Path; from threading import Event
 from almoner import casework, home
+from almoner.installation.worker import casework_upkeep
 casework.setup(home.load(Path(sys.argv[1])))
 from almoner.casework.core import outside
 outside.SECONDS = 0.1
-stop, kept = Event(), Path(sys.argv[2])
-thread = Thread(target=outside.run, args=(stop,))
-thread.start()
 until, latest = time.monotonic() + 60, Path(sys.argv[1]) / outside.LATEST
-while not latest.exists() and time.monotonic() < until:
-    time.sleep(0.05)
-time.sleep(0.5)  # some more looks at the clock
-stop.set()
-thread.join()
+with casework_upkeep(Path(sys.argv[1]), Event()):  # what the worker keeps beside its rounds
+    while not latest.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.5)  # some more looks at the clock
 """
 SWITCHED_OFF = """
 import sys; from pathlib import Path
@@ -68,7 +65,7 @@ def test_the_story_of_an_installation_whose_trail_is_kept_outside(installed: Ins
     kept = installed.home.parent / "kept"
     assert any("older than a day" in text for text in problems(installed)["checkpoints"])
 
-    installed.run(installed.home, kept, program=DAILY)
+    installed.run(installed.home, program=DAILY)
     assert len(list(kept.iterdir())) == 1, "one a day"
     clean = problems(installed, code=1 if SERVER else 0)  # the tests' role owns its tables on PostgreSQL
     assert {what for what, texts in clean.items() if texts} == ({"database role"} if SERVER else set())

@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.conf import settings as console
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.core.management import call_command
@@ -96,3 +97,16 @@ def test_a_copy_of_the_database_opens_no_session(worker: User, signed_in: SignIn
     client.post(reverse("sign-out"))
     assert not Session.objects.filter(session_key__in=stored).exists()
     call_command("clearsessions")
+
+
+def test_what_a_session_holds_is_sealed_and_the_secret_of_a_second_factor_is_in_it(worker: User) -> None:
+    client = by_password()
+    secret = str(client.get(reverse("mfa_activate_totp")).context["form"].secret)
+    assert secret in str(dict(client.session))
+    stored = Session.objects.latest("expire_date").session_data
+    assert DatabaseStore().decode(stored) == {}
+    console.SECRET_KEY, kept = "x" * 50, console.SECRET_KEY
+    try:
+        assert client.get(reverse("account")).status_code == 302, "another key opens nothing"
+    finally:
+        console.SECRET_KEY = kept

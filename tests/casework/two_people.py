@@ -45,11 +45,13 @@ def prepare(_folder: Path, _name: str) -> None:
 def count(_folder: Path, name: str, times: str) -> Any:
     """Move one case's hold by a day, as often as `times`, each time as the page showed the case."""
     from almoner.casework.cases.changing import change_case
+    from almoner.casework.core.audit import looked
     from almoner.casework.core.refusals import Stale
 
     done = stale = 0
     while done < int(times):
         seen = _case(1)
+        looked(_user(name), seen, "case")
         try:
             with change_case(_user(name), seen.reference, seen.version) as (case, change):
                 case.held_until = (case.held_until or FIRST_DAY) + dt.timedelta(days=1)
@@ -160,7 +162,7 @@ def state(_folder: Path, _name: str) -> Any:
         "versions": sum(Case.objects.values_list("version", flat=True)),
         "holds": CaseEvent.objects.filter(case=case, kind="hold").count(),
         "notes": CaseEvent.objects.filter(kind="note").count(),
-        "intact": casework.verify_chain().intact,
+        "intact": all(check.intact for check in casework.verify_chains()),
     }
 
 

@@ -31,18 +31,24 @@ def as_json(*words: object) -> Any:
 @pytest.fixture(scope="module")
 def county(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("county")
-    almoner("lab", "place", folder, "--residents", 1000, "--seed", 7)
+    almoner("lab", "place", folder, "--residents", 1000)
     return folder
 
 
 @pytest.fixture(scope="module")
-def home(county: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def taken(county: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """An installation, and what was said of its deliveries."""
     folder = tmp_path_factory.mktemp("installation") / "home"
     almoner("init", folder, "--pack", "base")
-    taken = as_json("intake", folder, county / "deliveries")
-    assert taken["refused"] == []
-    assert taken["rows_read"] == sum(
-        taken[f"rows_{x}"] for x in ("new", "corrected", "unchanged", "duplicate", "quarantined")
+    return folder, as_json("intake", folder, county / "deliveries")
+
+
+@pytest.fixture(scope="module")
+def home(taken: tuple[Path, dict[str, Any]]) -> Path:
+    folder, said = taken
+    assert said["refused"] == []
+    assert said["rows_read"] == sum(
+        said[f"rows_{x}"] for x in ("new", "corrected", "unchanged", "duplicate", "quarantined")
     )
     as_json("run", folder, "--as-of", "2026-11-09")
     return folder
@@ -175,17 +181,27 @@ def test_two_processes_cannot_write_at_once(home: Path) -> None:
         holder.communicate("")
 
 
-def test_demo_prints_the_promised_keys(demo: Path, tmp_path: Path) -> None:
+def test_demo_prints_the_promised_keys_and_what_the_commands_come_to_one_by_one(
+    demo: Path, home: Path, taken: tuple[Path, dict[str, Any]]
+) -> None:
     printed = json.loads((demo / "printed.json").read_text(encoding="utf-8"))
     assert {"residents", "households", "signals", "cases", "proposed_cny_per_month", "seconds"} <= set(
         printed
     )
     assert all({"raised", "precision", "recall"} <= set(s) for s in printed["signals"].values())
+    by_hand, by_demo = (
+        {k: v for k, v in said.items() if "second" not in k} for said in (taken[1], printed["intake"])
+    )
+    assert by_demo == by_hand
+    again = as_json("run", home, "--as-of", printed["as_of"])
+    assert printed["cases"] == len(references(home))
+    assert (printed["households"], printed["proposals"]) == (again["households"], again["proposals"])
+
+
+def test_demo_takes_the_place_of_a_former_demo(demo: Path, tmp_path: Path) -> None:
     folder = copied(demo / "demo", tmp_path / "demo")
-    again = as_json("demo", "--no-serve", "--residents", 1000, "--folder", folder)
-    assert {k: v for k, v in again.items() if "seconds" not in k} == {
-        k: v for k, v in printed.items() if "seconds" not in k
-    }
+    assert "at least" in almoner("demo", "--no-serve", "--residents", 5, "--folder", folder, code=1)
+    assert [file.name for file in folder.rglob("*")] == [".almoner-demo"]
 
 
 def test_demo_does_not_clear_a_folder_that_is_not_its_own(tmp_path: Path) -> None:

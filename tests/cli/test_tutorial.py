@@ -6,18 +6,20 @@ tutorial writes policy files only.
 
 from __future__ import annotations
 
-import os
 import re
+import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+import command
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+MAIN = "from almoner.cli import main; main()"
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 NAMED = re.compile(r"`([a-z_]+/[a-z_/]+\.(?:yaml|sql))`:\s*$")
 
@@ -60,31 +62,29 @@ class Walk:
                 assert " ".join(line.split()) in " ".join(self.printed.split()), self.printed
 
     def run(self, commands: str) -> str:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands],
-            cwd=self.folder,
-            env=os.environ
-            | {
-                "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
-                "PYTHONIOENCODING": "utf-8",
-            },
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-            timeout=600,
-        )
-        assert done.returncode == 0, commands + done.stdout + done.stderr
+        return "".join(map(self._run, commands.splitlines()))
+
+    def _run(self, line: str) -> str:
+        name, *words = shlex.split(line)
+        if name == "almoner":
+            done = command.run(*words, program=f"import os; os.chdir({str(self.folder)!r}); {MAIN}")
+        else:
+            shell = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", line],
+                cwd=self.folder,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                check=False,
+            )
+            done = command.Done(shell.returncode, shell.stdout, shell.stderr)
+        assert done.returncode == 0, line + done.stdout + done.stderr
         return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     folder = tmp_path_factory.mktemp("tutorial")
-    (folder / "bin").mkdir()
-    shim = folder / "bin" / "almoner"
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m almoner "$@"\n', encoding="utf-8")
-    shim.chmod(0o755)
     walk = Walk(folder)
     for step in steps():
         walk.take(step)

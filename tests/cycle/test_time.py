@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from almoner.registry.deliveries import Delivery, take_in
 from almoner.registry.vault import Vault
 from almoner.support.changes import Change
 from almoner.support.outbox import changes_after
-from county import KEY, Book, Forgetful, deliveries, draw, lists, months, number, taken_in
+from county import KEY, Book, Forgetful, copy_opened, deliveries, lists, months, number, taken_in
 
 BORN = dt.date(1984, 6, 1)
 WHO = number(1, BORN)
@@ -84,10 +85,18 @@ def changes(engine: Engine, after: int = 0) -> list[Change]:
     return [c for batch in changes_after(engine, after) for c in batch]
 
 
-@pytest.fixture
-def engine(base: Pack, tmp_path: Path) -> Any:
-    with taken_in(base, earner_without_work(tmp_path / "files")) as opened:
+@pytest.fixture(scope="module")
+def noticed(base: Pack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The facts of a household that lost its income, after the cycle that notices it."""
+    folder = tmp_path_factory.mktemp("noticed")
+    with taken_in(base, earner_without_work(folder / "files"), folder / "facts.duckdb") as opened:
         cycle.run(opened, base, DAY_1, at(DAY_1))
+    return folder / "facts.duckdb"
+
+
+@pytest.fixture
+def engine(noticed: Path, tmp_path: Path) -> Iterator[Engine]:
+    with copy_opened(noticed, tmp_path) as opened:
         yield opened
 
 
@@ -206,9 +215,9 @@ def test_what_stands_keeps_its_first_day_and_tells_its_last(
 
 
 def test_a_failing_cycle_leaves_nothing_behind(
-    base: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: Pack, hundred: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with taken_in(base, deliveries(tmp_path, draw(2))) as engine:
+    with copy_opened(hundred, tmp_path) as engine:
         monkeypatch.setattr(
             "almoner.assessment.ledger.reconcile",
             lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")),

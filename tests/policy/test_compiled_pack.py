@@ -19,6 +19,23 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     return compiled(tmp_path_factory.mktemp("pack"))
 
 
+def test_the_same_files_are_compiled_for_the_same_day_once(tmp_path: Path) -> None:
+    """Whatever folder they lie in; and anew for another day, another byte, and where something is wrong."""
+    one, two = compiled(tmp_path / "one"), compiled(tmp_path / "two")
+    assert two is one
+    later, _ = check_pack(tmp_path / "one", DAY + dt.timedelta(days=1))
+    assert later is not one
+    with (tmp_path / "two" / "pack.yaml").open("a", encoding="utf-8") as file:
+        file.write("# seen\n")
+    assert check_pack(tmp_path / "two", DAY)[0] is not one
+    with (tmp_path / "two" / "pack.yaml").open("a", encoding="utf-8") as file:
+        file.write("surprise: true\n")
+    first, second = (check_pack(tmp_path / "two", DAY) for _ in range(2))
+    assert first == second
+    assert (first[0], len(first[1])) == (None, 1)
+    assert compiled(tmp_path / "one") is one
+
+
 def test_contracts_become_feeds(pack: Pack) -> None:
     feed = pack.feeds["wages"]
     wage = feed.property_named("wage")

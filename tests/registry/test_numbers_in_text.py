@@ -81,6 +81,7 @@ def test_a_number_in_a_files_name_stands_as_its_blind_index() -> None:
     assert hidden != hide_numbers(f"insured_wages_{WHO}_20261109.csv", other.index)
     assert "138" not in hide_numbers("wages 13800000000.csv", one.index)
     assert WHO not in hide_numbers(f"wages{WIDE}.csv", one.index)
+    assert WHO not in hide_numbers(f"wages{WHO}a.csv", one.index)
 
 
 @pytest.mark.parametrize(

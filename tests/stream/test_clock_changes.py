@@ -36,10 +36,11 @@ def _zone_as_before() -> Iterator[None]:
     time.tzset()
 
 
+FEW_ZONES = ["Asia/Shanghai", "Europe/Berlin", "Australia/Lord_Howe", "Antarctica/Troll"]
 MINUTES = (-125, -61, -31, -1, 0, 1, 29, 31, 59, 61, 119, 181)
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", FEW_ZONES)
 def test_events_around_a_change_of_clocks_go_in_in_the_order_in_which_they_came(
     zone: str, stream: Stream
 ) -> None:
@@ -65,7 +66,7 @@ def test_events_around_a_change_of_clocks_go_in_in_the_order_in_which_they_came(
     assert dirty.watermark(stream.engine, "insured_wages") == last
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", FEW_ZONES[1:])
 def test_files_of_a_repeated_hour_are_not_refused_as_out_of_order(
     zone: str, stream: Stream, base: Pack, tmp_path: Path
 ) -> None:
@@ -82,16 +83,15 @@ def test_files_of_a_repeated_hour_are_not_refused_as_out_of_order(
         receipt = take_in(stream.engine, stream.vault, stream.store, base.feeds, delivery)
         assert receipt.rows_quarantined == 0
         assert stream.rows("insured_wages", "wage") == [(n,)]
-    if moments:
-        early = Delivery(
-            tmp_path / "insured_wages-x.csv", "insured_wages", moments[0] - dt.timedelta(days=1), None
-        )
-        early.file.write_text(f"resident_no,month,employer_code,wage\n{WHO},2024-01,E1,9999\n")
-        with pytest.raises(DeliveryRefused, match="order"):
-            take_in(stream.engine, stream.vault, stream.store, base.feeds, early)
+    early = Delivery(
+        tmp_path / "insured_wages-x.csv", "insured_wages", moments[0] - dt.timedelta(days=1), None
+    )
+    early.file.write_text(f"resident_no,month,employer_code,wage\n{WHO},2024-01,E1,9999\n")
+    with pytest.raises(DeliveryRefused, match="order"):
+        take_in(stream.engine, stream.vault, stream.store, base.feeds, early)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     zone=st.sampled_from(ZONES),
     place=st.integers(0, 20),

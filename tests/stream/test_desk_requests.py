@@ -8,11 +8,8 @@ import re
 import socket
 import subprocess
 import sys
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
@@ -21,31 +18,12 @@ from almoner.stream.events import Event
 from command import Process
 from county import number
 from once import copied
+from stream.desk_browser import Browser, answers
 from stream.installation import inbox_of, until
 
 PASSWORD = "a long fictional password"
 WHO = number(1, dt.date(1984, 6, 1))
 WORDS = "My mother cannot be left alone any more."
-
-
-class Browser:
-    """Opens pages and sends forms, as a browser without script."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-
-    def get(self, path: str) -> str:
-        with self._opener.open(self.url + path, timeout=60) as answer:
-            return str(answer.read().decode())
-
-    def send(self, path: str, **fields: str) -> tuple[str, str]:
-        """The address where it ends, and the page there."""
-        token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', self.get(path))
-        assert token is not None
-        body = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
-        with self._opener.open(self.url + path, body, timeout=60) as answer:
-            return urllib.parse.urlsplit(answer.url).path, answer.read().decode()
 
 
 @pytest.fixture
@@ -82,7 +60,7 @@ def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         process = Process("serve", home, "--port", port, stdout=log, stderr=log)
     try:
         browser = Browser(f"http://127.0.0.1:{port}")
-        until(lambda: _answers(port), 120)
+        until(lambda: answers(port), 120)
         browser.send("/sign-in/", username="wang", password=PASSWORD)
         yield browser
     finally:
@@ -90,11 +68,6 @@ def served(base_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         process.wait(timeout=60)
     text = (tmp_path / "log").read_text()
     assert not [secret for secret in (WHO, "Mei", "mother") if secret in text]
-
-
-def _answers(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_request_at_the_desk_opens_a_case_whose_page_shows_it_and_a_second_one_extends_it(

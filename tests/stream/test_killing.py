@@ -84,14 +84,7 @@ def test_killed_anywhere_it_ends_as_if_it_had_never_been(
     assert at_work > KILLS // 4, "the worker was killed when it had nothing to do"
 
 
-def test_it_ends_cleanly_on_a_signal(homes: tuple[Path, Path], worker: Workers) -> None:
-    process = worker(homes[1])
-    wait_until_done(homes[1], process)
-    assert stop(process, signal.SIGTERM) == 0
-    assert log_lines(homes[1])[-1]["event"] == "stopped"
-
-
-def test_a_second_worker_is_refused_and_learns_by_which_process(
+def test_a_second_worker_is_refused_and_the_first_ends_cleanly_on_a_signal(
     homes: tuple[Path, Path], worker: Workers
 ) -> None:
     first = worker(homes[1])
@@ -100,4 +93,5 @@ def test_a_second_worker_is_refused_and_learns_by_which_process(
     assert f"has a worker already (process {first.pid} on {socket.gethostname()}, since" in message
     assert "Only one may write" in message
     assert first.poll() is None
-    stop(first)
+    assert stop(first, signal.SIGTERM) == 0
+    assert log_lines(homes[1])[-1]["event"] == "stopped"

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 
+import command
 from stream.burst import burst
 from stream.installation import Workers, almoner, log_lines, stop, until, wait_until_done
 from stream.postgres import Server
@@ -22,6 +23,31 @@ AT_WORK = """
     FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND datname = 'almoner' AND backend_xid IS NOT NULL
     """
+
+
+_LOSES_ITS_CONNECTION = """
+import os, sys
+from pathlib import Path
+import psycopg
+from almoner import casework, home
+from almoner.errors import AlmonerError
+from almoner.installation.worker import _reachable
+place = home.load(Path(sys.argv[1]))
+casework.setup(place)
+def opens():
+    with _reachable():
+        casework.refuse_other_version(place)
+opens()
+with psycopg.connect(os.environ["ALMONER_DATABASE_URL"], autocommit=True) as other:
+    other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                  " WHERE pid <> pg_backend_pid() AND datname = 'almoner'")
+try:
+    opens()
+except AlmonerError:
+    print("lost")
+opens()
+print("back")
+"""
 
 
 def test_the_worker_comes_back_after_postgresql_was_restarted_at_once(
@@ -50,7 +76,8 @@ def test_the_worker_comes_back_after_postgresql_was_restarted_at_once(
             assert swept["cases_opened"] == 0
             assert noticed == with_case > 5
             troubles = [line["error"] for line in log_lines(made) if line["event"] == "trouble"]
-            assert set(troubles) <= {"CaseworkAway", "OperationalError"}
+            assert set(troubles) <= {"CaseworkAway", "OperationalError", "HomeError"}
             assert troubles
+            assert command.run(made, program=_LOSES_ITS_CONNECTION).stdout.split() == ["lost", "back"]
         finally:
             server.stop()

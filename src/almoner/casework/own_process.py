@@ -7,6 +7,7 @@ process ends when its parent ends, even if that is killed, because the pipe betw
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 import traceback
@@ -18,6 +19,7 @@ from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Any, TypeVar
 
 from almoner.errors import AlmonerError
+from almoner.parent import end_with
 
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ class OwnProcess:
     def __init__(self, folder: Path) -> None:
         here, there = Pipe()
         with there:
-            words = [sys.executable, "-m", __name__, str(folder), str(there.fileno())]
+            words = [sys.executable, "-m", __name__, str(folder), str(there.fileno()), str(os.getpid())]
             self._process = Popen(words, stdin=DEVNULL, pass_fds=[there.fileno()])  # noqa: S603 - our own
         self._connection = here
         self.process = self._process.pid
@@ -63,11 +65,12 @@ class OwnProcess:
             self._process.wait()
 
 
-def main(folder: str, number: str) -> None:
+def main(folder: str, number: str, parent: str) -> None:
     """The process itself: runs the calls that come through the pipe until the pipe is closed."""
     # A terminal or service manager signals both processes; this one ends when its parent closes the pipe.
     for number_of_signal in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number_of_signal, signal.SIG_IGN)
+    end_with(int(parent), lambda: None)  # also in the middle of a call that does not come to an end
     from almoner import casework, home
 
     casework.setup(home.load(Path(folder)))
@@ -81,15 +84,22 @@ def main(folder: str, number: str) -> None:
                 return
 
 
+def is_of_driver(error: BaseException) -> bool:
+    """Whether a database's driver raised the error by itself: Django does not wrap all of them."""
+    return type(error).__module__.partition(".")[0] in ("psycopg", "sqlite3")
+
+
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-    from django.db import Error, connections
+    from django.db import Error, OperationalError, connections
 
     try:
         return True, function(*arguments)
-    except Error as error:
-        connections.close_all()
-        return False, type(error)(*map(str, error.args))
     except Exception as error:  # noqa: BLE001 - it is raised on the other side
+        connections.close_all()  # whatever it was: the next call begins with connections of its own
+        if isinstance(error, Error):
+            return False, type(error)(*map(str, error.args))
+        if is_of_driver(error):
+            return False, OperationalError(type(error).__name__)
         error.add_note("".join(traceback.format_tb(error.__traceback__)))  # source lines only, no values
         return False, error
 

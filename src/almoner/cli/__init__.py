@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from almoner import __version__
-from almoner.cli import core_dumps
+from almoner.cli import core_dumps, surroundings
 from almoner.errors import HomeError
 from almoner.installation.memory import keep_more_at_hand
 from almoner.local_time import use_zone_of_environment
@@ -119,4 +119,11 @@ def main() -> None:
         sys.exit(2)
     if sys.argv[1:2] == ["work"]:
         keep_more_at_hand()
-    app()
+    try:
+        app()
+    except Exception as error:
+        text = surroundings.in_words(error)
+        if text is None:
+            raise
+        typer.echo(text, err=True)
+        sys.exit(1)

@@ -14,6 +14,7 @@ from almoner.cli.output import errors_as_text, out
 from almoner.errors import AlmonerError
 from almoner.installation.beside import worker_process
 from almoner.private_home import keep_all_private
+from almoner.stream.lock import sole_console
 
 PASSWORD = "ALMONER_PASSWORD"  # noqa: S105 - the name of the variable
 
@@ -107,6 +108,7 @@ def serve(
         casework.refuse_unsafe(place, host)
         keep_all_private(folder)
         casework.refuse_unfit(place)
-        out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
-        with worker_process(folder, worker, options):
-            casework.serve(place, host, port)
+        with sole_console(folder):
+            out.print(f"The console is on http://{host}:{port} (stop with Ctrl+C).", markup=False)
+            with worker_process(folder, worker, options):
+                casework.serve(place, host, port)

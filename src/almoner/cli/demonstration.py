@@ -24,6 +24,7 @@ from almoner.lab.place import build
 from almoner.policy import compile_pack
 from almoner.policy.model.terms import say
 from almoner.progress import progress
+from almoner.stream.lock import sole_console
 
 MARK = ".almoner-demo"
 
@@ -61,7 +62,8 @@ def demo(
                 style="bold",
                 markup=False,
             )
-            casework.serve(home, "127.0.0.1", port)
+            with sole_console(home.folder):
+                casework.serve(home, "127.0.0.1", port)
 
 
 def _people(home: Home, password: str) -> None:

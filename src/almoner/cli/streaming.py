@@ -18,6 +18,7 @@ from almoner.errors import AlmonerError
 from almoner.home import now
 from almoner.installation import opening
 from almoner.installation.worker import casework_upkeep, kafka_topics, open_worker
+from almoner.parent import end_with
 from almoner.policy import compile_pack
 from almoner.private_home import keep_all_private
 from almoner.stream import log
@@ -41,12 +42,17 @@ def work(
     kafka: KafkaBrokers = None,
     kafka_prefix: KafkaPrefix = "",
     kafka_settings: KafkaSettings = None,
+    parent: Annotated[
+        int | None, typer.Option(hidden=True, help="The process that started it; it ends with that one.")
+    ] = None,
 ) -> None:
     """Take in events and landed files, assess the households concerned and open cases, until stopped
     (SIGTERM or Ctrl+C)."""
     stop = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if parent:
+        end_with(parent, stop.set)
     log.to_standard_error()
     with errors_as_text():
         home.load(folder)

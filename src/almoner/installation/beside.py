@@ -7,6 +7,7 @@ starts doubles, so that a worker that ends at once neither fills the log nor tak
 from __future__ import annotations
 
 import datetime as dt
+import os
 import signal
 import subprocess
 import sys
@@ -115,7 +116,8 @@ def worker_process(folder: Path, start: bool, options: Sequence[str] = ()) -> It
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the worker ends as well
     log.to_standard_error()
-    kept = KeptWorker(folder=folder, command=[sys.executable, "-m", "almoner", "work", str(folder), *options])
+    words = ["work", str(folder), "--parent", str(os.getpid()), *options]
+    kept = KeptWorker(folder=folder, command=[sys.executable, "-m", "almoner", *words])
     thread = Thread(target=kept.run, name="worker beside the console")
     thread.start()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from almoner import casework, home
-from almoner.casework.own_process import OwnProcess, ProcessEnded
+from almoner.casework.own_process import OwnProcess, ProcessEnded, is_of_driver
 from almoner.casework.sync.results import Applied, Seen
 from almoner.installation import casework_sync, opening
 from almoner.installation.opening import Installation
@@ -193,8 +193,10 @@ class _Reachable:
     def __init__(self, store: IdentityStore) -> None:
         self._store = store
 
-    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> AbstractContextManager[None]:
-        return self._store.expecting(persons, begun)
+    @contextmanager
+    def expecting(self, persons: int, begun: BegunDelivery | None = None) -> Iterator[None]:
+        with _reachable(), self._store.expecting(persons, begun):
+            yield
 
     def write(self, identities: Sequence[SealedIdentity]) -> None:
         with _reachable():
@@ -211,8 +213,10 @@ def _reachable() -> Iterator[None]:
 
     try:
         yield
-    except Error as error:
-        connections.close_all()
+    except Exception as error:
+        connections.close_all()  # whatever it was: a connection may be lost or in the middle of something
+        if not isinstance(error, Error) and not is_of_driver(error):
+            raise
         raise CaseworkAway(
             f"Casework's database does not answer ({type(error).__name__}). What came waits in the inbox."
         ) from error

@@ -13,6 +13,9 @@ from almoner.policy.findings import Finding
 from almoner.policy.model.pack import Pack
 from almoner.policy.reading.sources import archive, archived, find_pack, pack_files
 
+LAST = 4  # packs that a process remembers
+_compiled: dict[tuple[bytes, dt.date], Pack] = {}
+
 __all__ = ["archive", "archived", "check_pack", "compile_archived", "compile_pack", "find_pack", "pack_files"]
 
 
@@ -21,12 +24,29 @@ def check_pack(
 ) -> tuple[Pack | None, tuple[Finding, ...]]:
     """The pack, or None where it has a fault, and all findings.
 
-    Parameters need a value on `as_of` (default: today). Raises PackError where there is no such pack.
+    Parameters need a value on `as_of` (default: today). A process compiles the same files for the same day
+    once. Raises PackError where there is no such pack.
     """
     from almoner.policy.compiler import Compiler  # SQLGlot and Pydantic take a moment to load
 
-    compiler = Compiler(find_pack(folder_or_name), as_of or dt.date.today())
-    return compiler.compile(), compiler.report.findings
+    day = as_of or dt.date.today()
+    compiler = Compiler(find_pack(folder_or_name), day)
+    if compiler.report.findings:
+        return compiler.compile(), compiler.report.findings
+    key = compiler.sources.digest, day
+    if key in _compiled:
+        return _compiled[key], ()
+    pack = compiler.compile()
+    if pack:
+        remember(pack, *key)
+    return pack, compiler.report.findings
+
+
+def remember(pack: Pack, digest: bytes, day: dt.date) -> None:
+    """Give this pack from now on where one of these files (`Sources.digest`) is compiled for this day."""
+    while len(_compiled) >= LAST:
+        del _compiled[next(iter(_compiled))]
+    _compiled[digest, day] = pack
 
 
 def compile_pack(folder_or_name: Path | str, *, as_of: dt.date | None = None) -> Pack:

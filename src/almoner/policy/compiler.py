@@ -74,17 +74,17 @@ class Compiler:
         self.report = Report()
         self._terms_from = terms_from
         self._as_of = as_of
-        self._sources: Sources = sources.read_sources(folder, self.report)
+        self.sources: Sources = sources.read_sources(folder, self.report)
 
     def compile(self) -> Pack | None:
         """The pack; None when `report` has findings."""
-        pack_yaml = read_head(self._sources, self.report)
-        departments = read_departments(self._sources, pack_yaml, self.report)
+        pack_yaml = read_head(self.sources, self.report)
+        departments = read_departments(self.sources, pack_yaml, self.report)
         if pack_yaml is None or departments is None:
-            parse_all(self._sources, self.report)
+            parse_all(self.sources, self.report)
             return None
         self._context = _context(pack_yaml, departments)
-        self._files = PackFiles(self._sources, self._context.languages, self.report)
+        self._files = PackFiles(self.sources, self._context.languages, self.report)
         self._context = replace(self._context, identifiers=self._identifiers())
         data = self._data()
         legal_terms = self._legal_terms()
@@ -171,7 +171,7 @@ class Compiler:
         return rules
 
     def _legal_terms(self) -> LegalTerms | None:
-        pack_sources = self._sources
+        pack_sources = self.sources
         if sources.TERMS not in pack_sources.layers and self._terms_from is not None:
             pack_sources = sources.read_sources(sources.find_pack(self._terms_from), Report())
         if sources.TERMS not in pack_sources.layers:
@@ -186,7 +186,7 @@ class Compiler:
         columns = known_columns(data.indicators.values(), self.report)
         unit_of = {name: self._unit(document) for name, document in self._parameter_documents.items()}
         parameters = {name: unit_of.get(name, units.UNKNOWN) for name in data.parameters}
-        complete = len(data.indicators) == len(self._sources.in_folder("indicators"))
+        complete = len(data.indicators) == len(self.sources.in_folder("indicators"))
         return Ground(
             vocabulary=Vocabulary(columns, parameters, complete),
             feeds=data.feeds,
@@ -287,7 +287,7 @@ class Compiler:
             categories=_sound(rules.categories),
             scenarios=scenarios,
             holidays=_holidays(shape.calendar),
-            hash=sources.pack_hash(sources.contents(self._sources)),
+            hash=sources.pack_hash(sources.contents(self.sources)),
             terms=legal_terms,
             panel=Panel(**shape.panel.model_dump()) if shape.panel else None,
             units=shape.units,

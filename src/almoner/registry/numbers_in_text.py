@@ -15,9 +15,7 @@ LONGEST = 40  # signs of a number
 SHORTEST = 8  # shorter ones are amounts, years and the like, valid by chance
 _RUN = re.compile(r"[A-Za-z0-9]+(?:[ \-._·/]{1,2}[A-Za-z0-9]+)*")
 _BETWEEN = re.compile(r"[^A-Za-z0-9]+")
-_LONG_NUMBER = re.compile(
-    r"(?<![0-9])[0-9]{9,}[Xx]?(?![A-Za-z0-9])|(?<![0-9A-Za-z])[0-9]{8,}[Xx](?![A-Za-z0-9])"
-)
+_LONG_NUMBER = re.compile(r"[0-9]{9,}[Xx]?|[0-9]{8,}[Xx]")
 _TIMESTAMP = re.compile(
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])(?:[0-5]\d){0,2}"
 )

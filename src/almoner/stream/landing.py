@@ -116,7 +116,7 @@ class Landing:
             except OSError as error:
                 self._trouble(department, "", Trouble.FOLDER, error)
         for folder in self._departments():
-            for claim in claims.claims(self._folder, folder):
+            for claim in claims.claims(self._folder, folder, self.vault.index):
                 claim.remove_marker(folder)
 
     def take(self, at: dt.datetime) -> Landed | None:
@@ -163,7 +163,7 @@ class Landing:
     def _of(self, folder: Path) -> Iterator[_Found]:
         """The files of one department: those that were claimed, and those in its folder."""
         try:
-            for claim in claims.claims(self._folder, folder):
+            for claim in claims.claims(self._folder, folder, self.vault.index):
                 state = claims.state_of(claim.file)
                 yield _Found(folder, claim.name, state or (0, 0, 0, 0), claim)
             entries = list(os.scandir(folder))
@@ -181,19 +181,19 @@ class Landing:
             if stat.S_ISREG(found.st_mode):
                 yield _Found(folder, os.fsencode(name), claims.state_in(found))
             elif name not in (DONE, REFUSED):
-                self._trouble(folder.name, plain_name(os.fsencode(name)), Trouble.NO_FILE)
+                self._trouble(folder.name, self._shown_name(os.fsencode(name)), Trouble.NO_FILE)
 
     def _try(self, found: _Found, at: dt.datetime) -> Landed | None:
         """Take in or refuse one file if it is complete; None when it is not, or is tried again."""
         held = self._held.get(found.path)
         if held and monotonic() < held:
-            self.troubles.still(found.folder.name, plain_name(found.name))
+            self.troubles.still(found.folder.name, self._shown_name(found.name))
             return None
         try:
             claim = self._claimed(found)
         except OSError as error:
             self._held[found.path] = monotonic() + self.again_seconds
-            self._trouble(found.folder.name, plain_name(found.name), Trouble.NOT_CLAIMED, error)
+            self._trouble(found.folder.name, self._shown_name(found.name), Trouble.NOT_CLAIMED, error)
             return None
         if claim is None:
             return None
@@ -214,7 +214,7 @@ class Landing:
 
     def _claimed(self, found: _Found) -> ClaimedFile | None:
         """The claim of a file that is complete and to be tried now, else None. Raises OSError."""
-        department, name = found.folder.name, plain_name(found.name)
+        department, name = found.folder.name, self._shown_name(found.name)
         if found.claim and not found.claim.is_to_be_tried(time()):
             if not self.troubles.still(department, name):
                 self._trouble(department, name, Trouble.PUT_OFF)
@@ -232,7 +232,7 @@ class Landing:
             return None
         if found.claim:
             return found.claim
-        claim = claims.claim(self._folder, found.folder, found.name, found.state)
+        claim = claims.claim(self._folder, found.folder, found.name, found.state, self.vault.index)
         if claim is None or not claim.is_as_it_was or claims.is_being_written(claim.file):
             return None  # it has gone, or it was replaced or opened in between: it is looked at again
         return claim
@@ -297,6 +297,9 @@ class Landing:
         through, stated = said_in(claim.marker or "", claim.file.name + MARKER)
         delivery = Delivery(claim.file, feed, received, through, stated)
         return take_in(self.engine, self.vault, self.store, self.pack.feeds, delivery, note=note)
+
+    def _shown_name(self, name: bytes) -> str:
+        return plain_name(name, self.vault.index)
 
     def _trouble(self, department: str, name: str, trouble: Trouble, error: OSError | None = None) -> None:
         if self.troubles.add(department, name, trouble, (error.strerror or "") if error else ""):

@@ -17,10 +17,12 @@ import secrets
 import signal
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from almoner.registry.numbers_in_text import hide_numbers
 
 FOLDER = ".claimed"
 MARKER = ".done"
@@ -32,6 +34,7 @@ _LARGEST_MARKER = 4096  # bytes
 _UNREADABLE = "?"  # in place of a marker that is no small text
 
 State = tuple[int, ...]
+Index = Callable[[str], bytes]  # the vault's blind index
 
 
 @dataclass(kw_only=True)
@@ -47,10 +50,11 @@ class ClaimedFile:
     tries: int = 0
     not_before: float = 0.0  # seconds since 1970: it is not tried earlier
     put_off: int = 0  # how often it was put off, in a row
+    index: Index | None = None  # hides numbers in names
 
     @property
     def file(self) -> Path:
-        return self.folder / plain_name(self.name)
+        return self.folder / plain_name(self.name, self.index)
 
     @property
     def is_as_it_was(self) -> bool:
@@ -106,8 +110,10 @@ class ClaimedFile:
         self.folder.rmdir()
 
 
-def claim(landing: Path, folder: Path, name: bytes, found: State) -> ClaimedFile | None:
-    """ClaimedFile the file `name` of a department's folder; None when it has gone. Raises OSError.
+def claim(
+    landing: Path, folder: Path, name: bytes, found: State, index: Index | None = None
+) -> ClaimedFile | None:
+    """Claim the file `name` of a department's folder; None when it has gone. Raises OSError.
 
     `found`: its state when it counted as complete. The claim has that state; whoever reads the file compares
     it with what was renamed, which is another file where the sender replaced it in between.
@@ -123,6 +129,7 @@ def claim(landing: Path, folder: Path, name: bytes, found: State) -> ClaimedFile
             marker=marker,
             marker_inode=inode,
             state=found,
+            index=index,
         )
         try:
             made.save()
@@ -139,11 +146,11 @@ def claim(landing: Path, folder: Path, name: bytes, found: State) -> ClaimedFile
     return None
 
 
-def claims(landing: Path, folder: Path) -> Iterator[ClaimedFile]:
+def claims(landing: Path, folder: Path, index: Index | None = None) -> Iterator[ClaimedFile]:
     """The claims of a department's folder. What a process left that died before it had renamed is removed."""
     for private in _private_folders(landing, folder):
         for there in sorted(private.iterdir()) if private.is_dir() else ():
-            found = _read(there, folder.name)
+            found = _read(there, folder.name, index)
             if found is None or not os.path.lexists(found.file):
                 _remove_rest(there)
             else:
@@ -197,9 +204,13 @@ def is_being_written(file: Path) -> bool:
     return False
 
 
-def plain_name(name: bytes) -> str:
-    """The name of a file as it can be written everywhere: UTF-8 that prints, and short; its ending stays."""
+def plain_name(name: bytes, index: Index | None = None) -> str:
+    """The name of a file as it can be written everywhere: UTF-8 that prints, and short; its ending stays.
+
+    With `index`, long numbers, which may be a person's, are hidden (`numbers_in_text`).
+    """
     text = "".join(c if c.isprintable() and c != "\ufffd" else "_" for c in name.decode("utf-8", "replace"))
+    text = hide_numbers(text, index) if index else text
     endings = [each for each in Path(text).suffixes[-2:] if len(each.encode()) <= _LONGEST_ENDING // 2]
     ending = "".join(endings) if text.endswith("".join(endings)) else ""
     start = text.removesuffix(ending)
@@ -223,7 +234,7 @@ def _new_folder(private: Path) -> Path:
     return there
 
 
-def _read(there: Path, department: str) -> ClaimedFile | None:
+def _read(there: Path, department: str, index: Index | None) -> ClaimedFile | None:
     try:
         note = json.loads((there / _NOTE).read_text(encoding="utf-8"))
         return ClaimedFile(
@@ -236,6 +247,7 @@ def _read(there: Path, department: str) -> ClaimedFile | None:
             tries=int(note["tries"]),
             not_before=float(note["not_before"]),
             put_off=int(note["put_off"]),
+            index=index,
         )
     except (OSError, ValueError, KeyError, TypeError):  # somebody else was at work here
         names = [each.name for each in there.iterdir() if each.name not in _OURS] if there.is_dir() else []
@@ -243,7 +255,13 @@ def _read(there: Path, department: str) -> ClaimedFile | None:
             return None
         name = os.fsencode(names[0])
         return ClaimedFile(
-            department=department, folder=there, name=name, marker=None, marker_inode=0, state=()
+            department=department,
+            folder=there,
+            name=name,
+            marker=None,
+            marker_inode=0,
+            state=(),
+            index=index,
         )
 
 

@@ -26,3 +26,4 @@ def to_standard_error() -> None:
     LOGGER.handlers = [handler]
     LOGGER.propagate = False
     LOGGER.setLevel(logging.INFO)
+    logging.raiseExceptions = False  # a full disk under the log is no reason for tracebacks

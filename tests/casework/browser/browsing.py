@@ -42,6 +42,10 @@ SCREENS = (  # both languages and both widths; every pair of them where somebody
     if os.environ.get("ALMONER_SCREENS") == "all"
     else list(zip(LANGUAGES, WIDTHS, strict=True))
 )
+PHONE = {  # for pages that hold little beyond their forms: on a phone in one language
+    language: SCREENS if os.environ.get("ALMONER_SCREENS") == "all" else [(language, WIDTHS[1])]
+    for language in LANGUAGES
+}
 PASSWORD = "a long fictional password"
 
 
@@ -170,7 +174,7 @@ class Watched:
 
     def end(self) -> None:
         self.page.close()
-        assert self.complaints == []
+        assert not self.complaints, "\n".join(self.complaints)
 
 
 def watched_in(browser: Browser, address: str, width: int, language: str) -> Watched:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from casework.browser.browsing import SCREENS, SignIn, opened, press, red_case
+from casework.browser.browsing import PHONE, SignIn, opened, press, red_case
 from casework.browser.small_county import NUMBER
 
 
-@pytest.mark.parametrize(("language", "width"), SCREENS)
+@pytest.mark.parametrize(("language", "width"), PHONE["zh-hans"])
 def test_somebody_comes_to_the_desk_is_answered_and_appeals(
     signed_in: SignIn, language: str, width: int
 ) -> None:

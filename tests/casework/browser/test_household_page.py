@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from casework.browser.browsing import SCREENS, SignIn, at_home, opened, press, red_case
+from casework.browser.browsing import PHONE, SignIn, at_home, opened, press, red_case
 from casework.browser.small_county import NUMBER
 
 
-@pytest.mark.parametrize(("language", "width"), SCREENS)
+@pytest.mark.parametrize(("language", "width"), PHONE["en"])
 def test_a_household_reads_asks_and_appeals_and_another_person_decides(
     signed_in: SignIn, browser: Browser, address: str, language: str, width: int
 ) -> None:
@@ -58,7 +58,7 @@ def test_a_household_reads_asks_and_appeals_and_another_person_decides(
     assert not any(code in url for url in resident.addresses)
 
 
-@pytest.mark.parametrize(("language", "width"), SCREENS)
+@pytest.mark.parametrize(("language", "width"), PHONE["zh-hans"])
 def test_an_adult_signs_on_the_households_own_page(
     signed_in: SignIn, browser: Browser, address: str, language: str, width: int
 ) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from casework.browser.browsing import SCREENS, SignIn, opened, press, red_case
+from casework.browser.browsing import PHONE, SignIn, opened, press, red_case
 from casework.uploads import paper, photo
 
 
-@pytest.mark.parametrize(("language", "width"), SCREENS)
+@pytest.mark.parametrize(("language", "width"), PHONE["en"])
 def test_files_the_register_the_adults_and_the_list_of_a_case(
     signed_in: SignIn, browser: Browser, address: str, tmp_path: Path, language: str, width: int
 ) -> None:

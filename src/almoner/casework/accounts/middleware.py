@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 
 from almoner.casework.accounts.access import memberships_read_once
 
-DEVICE = (
-    *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture"),
+DEVICE = (  # what Chromium knows on every system: it complains of any other on each page
+    *("accelerometer", "autoplay", "browsing-topics", "camera", "display-capture"),
     *("encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer"),
     *("microphone", "midi", "payment", "picture-in-picture", "publickey-credentials-create"),
-    *("publickey-credentials-get", "screen-wake-lock", "serial", "usb", "web-share", "xr-spatial-tracking"),
+    *("publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking"),
 )
 NO_DEVICE = ", ".join(f"{feature}=()" for feature in DEVICE)
 Respond = Callable[[HttpRequest], HttpResponse]

@@ -58,6 +58,11 @@ class Sources:
     folder: Path
     layers: Mapping[str, tuple[SourceFile, ...]]
 
+    @property
+    def digest(self) -> bytes:
+        """Differs where any file differs in its name, its place or a byte, scenarios included."""
+        return hashlib.sha256(repr(sorted(self.layers.items())).encode()).digest()
+
     def in_folder(self, folder: str, suffix: str = ".yaml") -> tuple[SourceFile, ...]:
         names = (n for n in self.layers if n.startswith(f"{folder}/") and n.endswith(suffix))
         return tuple(self.layers[n][-1] for n in sorted(names))
