@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 
 from almoner.casework.core import rekeying
+from almoner.casework.core.vault_rows import opened_vault
 from almoner.casework.models import Endpoint, Identity, InstallationEpoch, Notice, WalkIn
 from almoner.errors import AlmonerError, VaultError
 from almoner.registry import epochs
 from almoner.registry.suites import SM4_SM3
-from almoner.registry.vault import Vault
+from almoner.registry.vault import Vault, create_key, create_next, replace_key
 
 pytestmark = pytest.mark.django_db
 OLD = Vault(b"o" * 32)
@@ -75,6 +77,23 @@ def test_a_column_of_bytes_that_nobody_has_thought_of_changes_nothing(
     with pytest.raises(AlmonerError, match=r"Notice\.code_index"):
         rekeying.rekey(OLD, NEW)
     _unchanged()
+
+
+def test_a_console_that_runs_on_takes_the_new_key_and_none_in_between(tmp_path: Path) -> None:
+    key = tmp_path / "vault.key"
+    create_key(key)
+    before = opened_vault(str(key))
+    assert opened_vault(str(key)) is before
+    create_next(key, "sm4-sm3")
+    with pytest.raises(VaultError, match="almoner rotate"):
+        opened_vault(str(key))
+    replace_key(key)
+    after = opened_vault(str(key))
+    assert after.suite is SM4_SM3
+    assert after.index("x") == after.index_again(before.index("x"))
+    key.unlink()
+    with pytest.raises(VaultError, match="is missing"):
+        opened_vault(str(key))
 
 
 def _unchanged() -> None:

@@ -188,15 +188,34 @@ def next_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.next")
 
 
+def key_state(path: Path) -> tuple[int, int]:
+    """Changes when another key comes to lie in `path`, so that nobody goes on with the former one. Raises
+    VaultError as `open_vault` does."""
+    _refuse_unfinished_change(path)
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise _missing(path) from None
+    return found.st_ino, found.st_mtime_ns
+
+
 def open_vault(path: Path) -> Vault:
     """The vault under the key in `path`. Raises VaultError when the file is missing or malformed, and while
     the key is being changed."""
+    _refuse_unfinished_change(path)
+    return read_vault(path)
+
+
+def _refuse_unfinished_change(path: Path) -> None:
     if next_of(path).exists():
         raise VaultError(
             f"The change of the vault's key was not finished ({next_of(path)}). Stop console and worker, and"
             " finish it with: almoner rotate HOME"
         )
-    return read_vault(path)
+
+
+def _missing(path: Path) -> VaultError:
+    return VaultError(f"The vault's key is missing: {path}. Restore it from its backup.")
 
 
 def read_vault(path: Path) -> Vault:
@@ -209,7 +228,7 @@ def read_vault(path: Path) -> Vault:
         former = [IndexLayer(suite_named(one["suite"]), _decoded(one["index_key"])) for one in held["former"]]
         return Vault(_decoded(held["key"]), suite_named(held["suite"]), former)
     except FileNotFoundError:
-        raise VaultError(f"The vault's key is missing: {path}. Restore it from its backup.") from None
+        raise _missing(path) from None
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise VaultError(f"The vault's key is damaged: {path}. Restore it from its backup.") from None
 

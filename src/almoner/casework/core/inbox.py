@@ -8,7 +8,7 @@ from pathlib import Path
 from almoner.casework.conf.installation import home_of_environment
 from almoner.errors import HomeError
 from almoner.home import Home
-from almoner.registry.vault import open_vault
+from almoner.registry.vault import key_state, open_vault
 from almoner.stream.inbox import Inbox
 from almoner.stream.opened_inbox import open_inbox
 
@@ -26,11 +26,12 @@ def home() -> Home:
 
 
 def inbox() -> Inbox:
-    """The installation's inbox, opened once for each process."""
+    """The installation's inbox, opened once for each process and key."""
     place = home()
-    return _inbox(place.folder.resolve(), place.vault_key.resolve())
+    key = place.vault_key.resolve()
+    return _inbox(place.folder.resolve(), key, key_state(key))
 
 
 @lru_cache(maxsize=4)
-def _inbox(folder: Path, key: Path) -> Inbox:
+def _inbox(folder: Path, key: Path, _state: tuple[int, int]) -> Inbox:
     return open_inbox(folder, open_vault(key))

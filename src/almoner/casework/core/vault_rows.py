@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from almoner.casework.core import epochs
 from almoner.casework.models import HouseholdMember, Identity
-from almoner.registry.vault import BegunDelivery, SealedIdentity, Vault, open_vault
+from almoner.registry.vault import BegunDelivery, SealedIdentity, Vault, key_state, open_vault
 
 COLUMNS = SealedIdentity._fields
 CLEAR = ("number", "name", "phone", "address")
@@ -125,9 +125,13 @@ def people_of(households: Iterable[int]) -> dict[int, list[Person]]:
     return living
 
 
-@lru_cache(maxsize=2)
 def opened_vault(path: str) -> Vault:
-    """The vault for the key file at `path`, opened once."""
+    """The vault for the key file at `path`, opened once for each key that lies there."""
+    return _opened(path, key_state(Path(path)))
+
+
+@lru_cache(maxsize=2)
+def _opened(path: str, _state: tuple[int, int]) -> Vault:
     return open_vault(Path(path))
 
 
