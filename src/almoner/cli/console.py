@@ -52,6 +52,7 @@ def user(
             ),
         ),
     ] = False,
+    password: Annotated[str | None, typer.Option("--password", hidden=True)] = None,
 ) -> None:
     """Add a user of the console, or let an existing user set a new password.
 
@@ -65,13 +66,23 @@ def user(
         if link:
             out.print(f"On the console: {casework.link_for(name, role, chosen, department)}", markup=False)
             return
-        casework.create_user(name, _password(), role, chosen, department)
+        casework.create_user(name, _password(password), role, chosen, department)
     out.print(f"{name} can sign in.", markup=False)
 
 
-def _password() -> str:
-    """The password from the environment, a terminal, or the first line of standard input. Never an argument:
-    everybody on the machine can read those. Raises AlmonerError without one."""
+def _password(argument: str | None) -> str:
+    """The password from the environment, a terminal, or the first line of standard input.
+
+    Everybody on the machine can read arguments. One is taken only for tries, where the environment says that
+    nobody needs a second factor. Raises AlmonerError without a password.
+    """
+    if argument is not None:
+        if os.environ.get("ALMONER_SECOND_FACTOR") != "none":
+            raise AlmonerError(
+                "Everybody on this machine can read the arguments of a command, so no password is taken from"
+                f" them. Write it to standard input, set {PASSWORD}, or give --link instead."
+            )
+        return argument
     given = os.environ.get(PASSWORD)
     if not given and sys.stdin is not None and sys.stdin.isatty():
         given = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
