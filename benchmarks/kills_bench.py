@@ -13,6 +13,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Timer
 from time import monotonic, sleep
 
@@ -109,6 +111,7 @@ class Killing:
     def __init__(self, folder: Path, server: Server | None, seed: int) -> None:
         self._stock, self._chance = Stock(folder, server), random.Random(seed)  # noqa: S311 - no secret
         self._commands = _commands(self._stock)
+        self._chance.shuffle(self._commands)
         self._calm: dict[str, tuple[list[View], Attempt]] = {}
         self.tallies = {each.name: Tally() for each in self._commands}
 
@@ -141,7 +144,9 @@ class Killing:
             tally.kills += attempt.killed
             tally.at_commits += attempt.killed and at_commit
             tally.missed += not attempt.killed
-        views = self._to_the_end(each, place)
+        if not each.is_made(place):
+            self._attempt(each, place)
+        views = self._views(each, place)
         left_out = BY_SLICES if each.token else ()
         for found, expected in zip(views, calm, strict=True):
             tally.compare(found, expected, left_out=left_out)
@@ -152,15 +157,12 @@ class Killing:
         if each.name not in self._calm:
             place = self._stock.place(f"calm_{each.name}", each.base)
             attempt = self._attempt(each, place)
-            self._calm[each.name] = self._to_the_end(each, place), attempt
+            self._calm[each.name] = self._views(each, place), attempt
             self._stock.remove(place)
         return self._calm[each.name]
 
-    def _to_the_end(self, each: Command, place: Place) -> list[View]:
-        """Start the command again until it has done all. Gives what is there then, also what a backup
-        holds."""
-        if not each.is_made(place):
-            self._attempt(each, place)
+    def _views(self, each: Command, place: Place) -> list[View]:
+        """What the installation holds, and what its backup does."""
         if each.makes != "file":
             return [place.view()]
         restored = self._stock.place(f"{place.folder.name}_restored")
@@ -177,10 +179,10 @@ class Killing:
         stopped when it has done all. Raises AlmonerError when it fails."""
         if each.base is None:
             self._stock.empty_database(place)
-        port, log = _free_port(), place.folder / "log"
+        port = _free_port()
         words = [*each.words(place), *(["--port", port] if each.token else [])]
         began, whole = monotonic(), self._chance.random() < 0.5
-        with place.reached(), log.open("w+", encoding="utf-8") as out:
+        with place.reached(), TemporaryFile("w+", encoding="utf-8") as out:
             process = command.Process(commits, *words, program=KILLED, stdout=out, stderr=out)
             timer = Timer(min(seconds, LONGEST), _kill, [process.pid, whole])
             timer.start()
@@ -192,11 +194,11 @@ class Killing:
                 process.kill()
             out.seek(0)
             said = out.read()
-        killed = code == -signal.SIGKILL
         took = monotonic() - began
-        if code and not (killed and (commits or seconds < LONGEST)):
+        killed = code == -signal.SIGKILL and took < LONGEST and (commits > 0 or seconds < math.inf)
+        if code and not killed:
             raise AlmonerError(f"{each.name} ended with {code} after {took:.0f} s: {said}")
-        return Attempt(killed, took, 0 if killed else int(said.rsplit("commits", 1)[-1]))
+        return Attempt(killed, took, 0 if killed else int(re.findall(r"^commits (\d+)$", said, re.M)[-1]))
 
     def _attend(self, each: Command, place: Place, process: command.Process, url: str) -> None:
         """Send the events that the command is to receive, and stop it when it has done all."""
