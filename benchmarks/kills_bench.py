@@ -1,8 +1,8 @@
 """Kill Almoner's commands, start them again, and compare what is there in the end with an undisturbed run.
 
-Each round has a copy of a small installation of its own. Its command is killed by SIGKILL once to three times,
-at random within its usual time or right after one of its commits, and then runs to its end. It uses what the
-tests have: the small pack, its events, and the program that counts commits.
+Each round has a copy of a small installation of its own. Its command is killed by SIGKILL once to three
+times, at random within its usual time or right after one of its commits, and then runs to its end. It uses
+what the tests have: the small pack, its events, and the program that counts commits.
 """
 
 from __future__ import annotations
@@ -106,9 +106,10 @@ class Tally:
 
 
 class Killing:
-    """Kills commands on one kind of database, by a seed."""
+    """Kills commands on one kind of database, by a seed, at least `fewest` times in a round where possible."""
 
-    def __init__(self, folder: Path, server: Server | None, seed: int) -> None:
+    def __init__(self, folder: Path, server: Server | None, seed: int, fewest: int = 1) -> None:
+        self._fewest = fewest
         self._stock, self._chance = Stock(folder, server), random.Random(seed)  # noqa: S311 - no secret
         self._commands = _commands(self._stock)
         self._chance.shuffle(self._commands)
@@ -131,7 +132,7 @@ class Killing:
     def _round(self, each: Command, tally: Tally, name: str, most: int) -> None:
         calm, usual = self._undisturbed(each)
         place = self._stock.place(name, each.base)
-        for _ in range(self._chance.randint(1, most)):
+        for _ in range(self._chance.randint(min(self._fewest, most), most)):
             if each.is_made(place):
                 break
             at_commit = self._chance.random() < 0.5

@@ -1,4 +1,4 @@
-"""Places for `python -m benchmarks kills`: installations to copy, with databases of their own on PostgreSQL."""
+"""Places for `python -m benchmarks kills`: installations to copy, each with a database of its own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What an installation on the tests' small pack holds, as rows by which two installations can be compared.
 
-People go by their numbers, which are fictional, and households by the lowest number of theirs: ids differ from
-one installation to another, and blind indexes from one key to the next.
+People go by their numbers, which are fictional, and households by the lowest number of theirs: ids differ
+from one installation to another, and blind indexes from one key to the next.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# Ends the process by SIGKILL after so many commits (0: never), of whichever database or file, of `almoner` with
-# the words given. Where it ends by itself, its last line on standard error says how many there were.
+# Ends the process by SIGKILL after so many commits (0: never), of whichever database or file, of `almoner`
+# with the words given. Where it ends by itself, its last line on standard error says how many there were.
 KILLED = """
 import os, signal, sys
 from django.db.backends.base.base import BaseDatabaseWrapper

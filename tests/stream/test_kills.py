@@ -1,5 +1,5 @@
-"""Every command that writes is killed at random moments and right after commits, started again, and ends as if
-it had not been; on SQLite and on PostgreSQL. `python -m benchmarks kills` does it hundreds of times."""
+"""Every command that writes is killed at random moments and right after commits, is started again, and ends
+as if it had not been; on SQLite and on PostgreSQL. `python -m benchmarks kills` does it hundreds of times."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from benchmarks.kills_places import casework_in
 from benchmarks.kills_view import CHAINS
 
 
-@pytest.mark.parametrize(("database", "kills", "seed"), [("sqlite", 18, 1), ("postgres", 12, 2)])
+ON_SQLITE = {"run", "upgrade", "intake", "compact", "rotate", "serve"}
+ON_POSTGRESQL = {"worker", "restore", "backup", "rotate"}
+
+
+@pytest.mark.parametrize(  # the seeds with which these commands come first
+    ("database", "kills", "seed", "first"),
+    [("sqlite", 18, 262, ON_SQLITE), ("postgres", 12, 27, ON_POSTGRESQL)],
+)
 def test_commands_that_were_killed_end_as_undisturbed_ones(
-    tmp_path: Path, database: str, kills: int, seed: int
+    tmp_path: Path, database: str, kills: int, seed: int, first: set[str]
 ) -> None:
     with casework_in(database) as server:
-        killing = Killing(tmp_path, server, seed)
+        killing = Killing(tmp_path, server, seed, fewest=3)
         killing.kill(kills)
     assert {name: tally for name, tally in killing.tallies.items() if not tally.is_whole()} == {}
     assert sum(tally.kills for tally in killing.tallies.values()) == kills
     assert sum(tally.at_commits for tally in killing.tallies.values()) >= kills // 4
-    assert sum(tally.rounds > 0 for tally in killing.tallies.values()) >= 6
+    assert first <= {name for name, tally in killing.tallies.items() if tally.kills}
 
 
 def test_what_is_lost_doubled_or_changed_is_counted() -> None:
