@@ -11,7 +11,6 @@ from benchmarks.kills_bench import Killing, Tally
 from benchmarks.kills_places import casework_in
 from benchmarks.kills_view import CHAINS
 
-
 ON_SQLITE = {"run", "upgrade", "intake", "compact", "rotate", "serve"}
 ON_POSTGRESQL = {"worker", "restore", "backup", "rotate"}
 
