@@ -74,7 +74,7 @@ class Attempt:
     commits: int
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tally:
     """Of one command: `kills` hit a live process, `missed` ones came after its end. The others are records of
     the end that an undisturbed installation has more often, that it has less often, and that it has not at
