@@ -106,7 +106,7 @@ class Tally:
 
 
 class Killing:
-    """Kills commands on one kind of database, by a seed, at least `fewest` times in a round where possible."""
+    """Kills commands on one kind of database, by a seed, `fewest` times in a round or more if it can."""
 
     def __init__(self, folder: Path, server: Server | None, seed: int, fewest: int = 1) -> None:
         self._fewest = fewest
