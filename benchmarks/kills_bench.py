@@ -132,14 +132,15 @@ class Killing:
     def _round(self, each: Command, tally: Tally, name: str, most: int) -> None:
         calm, usual = self._undisturbed(each)
         place = self._stock.place(name, each.base)
-        for _ in range(self._chance.randint(min(self._fewest, most), most)):
+        for before in range(self._chance.randint(min(self._fewest, most), most)):
             if each.is_made(place):
                 break
             at_commit = self._chance.random() < 0.5
+            last = max(1, usual.commits // (before + 1))  # the one before has done some of them
             attempt = self._attempt(
                 each,
                 place,
-                commits=self._chance.randint(1, max(1, usual.commits)) if at_commit else 0,
+                commits=self._chance.randint(1, last) if at_commit else 0,
                 seconds=math.inf if at_commit else self._chance.uniform(0, usual.seconds),
             )
             tally.kills += attempt.killed
