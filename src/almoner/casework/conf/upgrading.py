@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.core.management import call_command
+from django.core.management.commands import migrate as command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.migration import Migration
 
 from almoner.errors import HomeError
+
+
+class OneTransaction(MigrationExecutor):
+    """Records each migration in its own transaction. Django records one that has statements left for its end
+    in a transaction after it, so a process killed between the two could never upgrade again."""
+
+    def apply_migration(
+        self, state: Any, migration: Migration, fake: bool = False, fake_initial: bool = False
+    ) -> Any:
+        if fake or fake_initial:
+            return super().apply_migration(state, migration, fake, fake_initial)
+        if self.progress_callback:
+            self.progress_callback("apply_start", migration, fake)
+        with self.connection.schema_editor(atomic=migration.atomic) as editor:
+            state = migration.apply(state, editor)
+            for statement in editor.deferred_sql:
+                editor.execute(statement)
+            editor.deferred_sql.clear()
+            self.record_migration(migration)
+        if self.progress_callback:
+            self.progress_callback("apply_success", migration, fake)
+        return state
 
 
 def pending() -> list[str]:
@@ -31,6 +56,7 @@ def unknown() -> list[str]:
 def migrate() -> list[str]:
     """Create or upgrade the tables; returns the names of the migrations that were run."""
     steps = pending()
+    command.MigrationExecutor = OneTransaction  # type: ignore[attr-defined]
     call_command("migrate", verbosity=0, interactive=False)
     return steps
 
