@@ -1,4 +1,7 @@
-"""Run a benchmark from a checkout: `python -m benchmarks sweep|stream|console|entitlements|fuzz|holes`."""
+"""Run a benchmark from a checkout.
+
+`python -m benchmarks sweep|stream|console|entitlements|fuzz|holes|kills`.
+"""
 
 from benchmarks.cli.benchmark import app
 

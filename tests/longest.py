@@ -11,6 +11,7 @@ LONGEST = (  # the longest first
     "casework/browser/test_long_strings.py",
     "cli/test_tutorial.py",
     "stream/test_surroundings.py",
+    "stream/test_kills.py",
     "stream/test_killing.py",
     "trials/test_missing_periods.py",
     "stream/test_epochs.py",

@@ -19,7 +19,13 @@ from almoner.policy import compile_pack, find_pack
 from almoner.progress import progress
 from almoner.registry.deliveries import DeliveryReceipt
 from benchmarks import entitlements_bench, sweep_bench
-from benchmarks.cli import console_benchmark, fuzz_benchmark, holes_benchmark, stream_benchmark
+from benchmarks.cli import (
+    console_benchmark,
+    fuzz_benchmark,
+    holes_benchmark,
+    kills_benchmark,
+    stream_benchmark,
+)
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,6 +39,7 @@ app.command()(stream_benchmark.stream)
 app.command()(console_benchmark.console)
 app.command()(fuzz_benchmark.fuzz)
 app.command()(holes_benchmark.holes)
+app.command()(kills_benchmark.kills)
 
 
 @app.command()

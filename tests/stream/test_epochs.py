@@ -18,6 +18,7 @@ from almoner.engines import open_engine
 from once import copied, once
 from stream.burst import cases, held, without_casework
 from stream.installation import almoner
+from stream.killed import KILLED
 
 STORY = """
 import datetime as dt, shutil, sys; from pathlib import Path
@@ -52,39 +53,6 @@ for home in map(Path, sys.argv[1:]):
         found[home.name] = f"{type(error).__name__}: {error}"
     connections.close_all()
 print(json.dumps(found))
-"""
-# Ends the process by SIGKILL after so many commits, of whichever database, of `almoner` with the words given.
-KILLED = """
-import os, signal, sys
-from django.db.backends.base.base import BaseDatabaseWrapper
-from almoner.engines.duck import DuckEngine
-from almoner.stream.inbox import Inbox
-left = [int(sys.argv[1])]
-def committed():
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-def counted(kind, name):
-    was = getattr(kind, name)
-    def now(self, *words, **more):
-        result = was(self, *words, **more)
-        if name != "execute" or words[0] == "COMMIT":
-            committed()
-        return result
-    setattr(kind, name, now)
-counted(BaseDatabaseWrapper, "_commit")
-counted(DuckEngine, "execute")
-counted(Inbox, "give")
-counted(Inbox, "purge")
-from almoner.installation import backup, restoring
-counted(backup._Tar, "add")
-counted(backup._Tar, "finish")
-counted(backup.Hashing, "digest")
-from pathlib import Path
-counted(Path, "rename")
-sys.argv = ["almoner", *sys.argv[2:]]
-from almoner.cli import app
-app()
 """
 # What a worker does each minute, after another process has put older parts in place.
 STILL = """
