@@ -177,8 +177,8 @@ def test_without_keys_a_backup_waits_for_them(kept: tuple[Path, Path, str | None
         return
     again = tmp_path / "again"
     assert "waits" in run("restore", file, again, "--open", "ada")
-    for command in ("run", "status", "upgrade"):
-        said = run(command, again, code=1).replace("\n", " ")
+    for what in ("run", "status", "upgrade"):
+        said = run(what, again, code=1).replace("\n", " ")
         assert "secrets" in said
         assert "almoner upgrade" in said
     create_key(again / "secrets" / "vault.key")
