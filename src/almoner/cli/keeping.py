@@ -76,8 +76,8 @@ def _say_what_waits(folder: Path, manifest: dict[str, Any], *, as_json: bool) ->
         emit_json({"manifest": manifest, "waits_for_keys": True})
         return
     out.print(
-        f"The backup of {manifest['made_at']} is whole and waits in {folder} for its keys. Put your copy of the"
-        f" folder `secrets` into it, then run: almoner upgrade {folder}",
+        f"The backup of {manifest['made_at']} is whole and waits in {folder} for its keys. Put your copy of"
+        f" the folder `secrets` into it, then run: almoner upgrade {folder}",
         markup=False,
     )
 
