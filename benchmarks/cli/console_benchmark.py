@@ -33,6 +33,10 @@ def console(
     ] = 200_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same cases.")] = 1,
     pack: Annotated[str, typer.Option(help="The pack whose signals and programmes the cases have.")] = "base",
+    browsers: Annotated[
+        int, typer.Option(min=0, help="Then let so many people use the console at once; 0: nobody.")
+    ] = 0,
+    seconds: Annotated[float, typer.Option(help="For so long.")] = 60,
     as_json: AsJson = False,
 ) -> None:
     """Fill an empty console with made-up cases, then time each page that lists, counts or searches them.
@@ -40,7 +44,7 @@ def console(
     On SQLite, or on the PostgreSQL database that ALMONER_DATABASE_URL names; it must be empty.
     """
     with errors_as_text(), TemporaryDirectory() as folder:
-        result = _measure(Path(folder), cases, seed, compile_pack(pack), pack)
+        result = _measure(Path(folder), cases, seed, compile_pack(pack), pack, browsers, seconds)
     if as_json:
         emit_json(result)
         return
@@ -48,6 +52,13 @@ def console(
         (name, 1000 * p["seconds"], 1000 * p["seconds_few"], p["ratio"])
         for name, p in result["pages"].items()
     ]
+    if "browsers" in result:
+        used = result["browsers"]
+        show_table(
+            f"{browsers} browsers for {seconds:.0f} s",
+            ["pages", "errors", "median s", "95 % s", "longest s"],
+            [tuple(used[k] for k in ("pages", "errors", "median_seconds", "p95_seconds", "longest_seconds"))],
+        )
     show_table(
         f"{result['database']}, {result['open_cases']:,} open cases",
         ["page", "ms", f"ms with {FEW} cases", "ratio"],
@@ -91,9 +102,12 @@ class _Console:
         self.households = cases
 
 
-def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> dict[str, Any]:
+def _measure(
+    folder: Path, cases: int, seed: int, compiled: Pack, pack: str, browsers: int, seconds: float
+) -> dict[str, Any]:
     home = opening.make_home(folder / "home", pack, "en", demo=True)
     from almoner.casework.figures import charts
+    from benchmarks.console import browsers as people
     from benchmarks.console import page_filling, page_times
 
     page_filling.refuse_filled()
@@ -111,9 +125,14 @@ def _measure(folder: Path, cases: int, seed: int, compiled: Pack, pack: str) -> 
     made.fill(cases, now)
     filled = perf_counter() - started
     found = page_times.measured(page_times.pages(township, department), made.users, department)
-    del home
+    used: dict[str, Any] = {}
+    if browsers:
+        headers = page_times.headers_of(page_times.signed_in(made.users, department))
+        asked = page_times.pages(township, department)
+        with people.served(home.folder) as port:
+            used = {"browsers": people.browse(port, asked, headers, browsers, seconds, seed).as_json()}
     slow = sorted(name for name, took in found.items() if took.best > LIMIT)
-    return {
+    return used | {
         "database": "postgresql" if os.environ.get("ALMONER_DATABASE_URL") else "sqlite",
         "open_cases": cases,
         "ended_cases": -(-cases // ENDED),

@@ -267,6 +267,12 @@ def busiest_department() -> str:
 
 def measured(asked: Iterable[Page], users: Mapping[str, User], department: str) -> dict[str, Took]:
     """The times of each page by name and user. Raises AlmonerError for a page that does not open."""
+    clients = signed_in(users, department)
+    return {f"{page.name} ({page.by})": _took(clients[page.by], page) for page in asked}
+
+
+def signed_in(users: Mapping[str, User], department: str) -> dict[str, Client]:
+    """A client for each user, for a household and for a department's system, all with a session or token."""
     clients = {name: Client(SERVER_NAME="127.0.0.1") for name in users}
     for name, client in clients.items():
         client.force_login(users[name], backend="django.contrib.auth.backends.ModelBackend")
@@ -275,7 +281,19 @@ def measured(asked: Iterable[Page], users: Mapping[str, User], department: str) 
         HOUSEHOLD: _household(),
         SYSTEM: Client(SERVER_NAME="127.0.0.1", headers={"authorization": f"Bearer {token}"}),
     }
-    return {f"{page.name} ({page.by})": _took(clients[page.by], page) for page in asked}
+    return clients
+
+
+def headers_of(clients: Mapping[str, Client]) -> dict[str, dict[str, str]]:
+    """By user, the headers with which a browser elsewhere has the same session or token."""
+    name = settings.SESSION_COOKIE_NAME
+    found = {}
+    for user, client in clients.items():
+        cookie = client.cookies.get(name)
+        given = {"Cookie": f"{name}={cookie.value}"} if cookie else {}
+        token = client.defaults.get("HTTP_AUTHORIZATION")
+        found[user] = given | ({"Authorization": token} if token else {})
+    return found
 
 
 def _household() -> Client:

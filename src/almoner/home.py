@@ -11,6 +11,7 @@ from almoner.errors import HomeError
 from almoner.private_home import keep_private
 
 SETTINGS = "almoner.json"
+RESTORING = "restoring.almoner"  # a backup that waits here for its keys
 VERSION = 1
 
 
@@ -81,6 +82,11 @@ def load(folder: Path) -> Home:
         settings = HomeSettings(**read)
         _check_seconds(settings)
     except FileNotFoundError:
+        if (folder / RESTORING).exists():
+            raise HomeError(
+                f"{folder} was restored without its keys and waits for them. Put your copy of the folder"
+                f" `secrets` into it, then run: almoner upgrade {folder}"
+            ) from None
         raise HomeError(
             f"{folder} is not an installation. Make one with: almoner init {folder} --pack base"
         ) from None

@@ -27,11 +27,15 @@ NAME, NUMBER, PHONE = "Mei Fictional", "11010119900307803X", "13800000000"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL run what asks a database; what asks none has run beside SQLite already."""
-    if "ALMONER_TEST_DATABASE_URL" not in os.environ:
-        return
-    config.hook.pytest_deselected(items=[item for item in items if not _asks_a_database(item)])
-    items[:] = filter(_asks_a_database, items)
+    """On PostgreSQL run what asks a database; what asks none has run beside SQLite already. What is marked
+    `postgresql` runs there only."""
+    here = _asks_a_database if "ALMONER_TEST_DATABASE_URL" in os.environ else _runs_on_any_database
+    config.hook.pytest_deselected(items=[item for item in items if not here(item)])
+    items[:] = filter(here, items)
+
+
+def _runs_on_any_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("postgresql") is None
 
 
 def _asks_a_database(item: pytest.Item) -> bool:

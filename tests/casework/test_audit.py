@@ -93,9 +93,8 @@ def test_it_refuses_what_removes_records_without_a_deletion(records: None, table
         refused(f"INSERT OR IGNORE INTO casework_{table} {copy}", why)
 
 
+@pytest.mark.postgresql
 def test_a_session_that_claims_to_be_a_replica_is_refused_too(records: None) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("PostgreSQL only")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
     refused("DELETE FROM casework_consent")

@@ -170,6 +170,27 @@ def test_a_part_from_before_a_restore_is_refused_after_it(
         assert "before or after a restore" in run("run", half, code=1).replace("\n", " ")
 
 
+def test_without_keys_a_backup_waits_for_them(kept: tuple[Path, Path, str | None], tmp_path: Path) -> None:
+    """PostgreSQL has one empty database, which a test above uses."""
+    home, file, first = kept
+    if first:
+        return
+    again = tmp_path / "again"
+    assert "waits" in run("restore", file, again, "--open", "ada")
+    for what in ("run", "status", "upgrade"):
+        said = run(what, again, code=1).replace("\n", " ")
+        assert "secrets" in said
+        assert "almoner upgrade" in said
+    create_key(again / "secrets" / "vault.key")
+    assert "was not made with this vault's key" in run("upgrade", again, code=1).replace("\n", " ")
+    (again / "secrets" / "vault.key").unlink()
+    shutil.copytree(home / "secrets", again / "secrets", dirs_exist_ok=True)
+    (again / "inbox.sqlite3").write_bytes(b"of an interrupted try")
+    assert "Restored" in run("upgrade", again)
+    assert sorted(p.name for p in again.iterdir() if "restor" in p.name) == []
+    run("run", again)
+
+
 def test_a_database_that_does_not_answer_is_told_in_one_sentence_and_leaves_no_half_installation(
     tmp_path: Path,
 ) -> None:

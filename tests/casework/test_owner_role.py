@@ -14,6 +14,7 @@ import pytest
 
 from casework.installed import SERVER, Installed
 
+pytestmark = pytest.mark.postgresql
 GUIDE = Path(__file__).parents[2] / "docs" / "deployment.md"
 ATTACKS = [
     "DROP TABLE casework_caseevent CASCADE",
@@ -76,8 +77,6 @@ def guided() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def databases() -> Iterator[tuple[str, str]]:
-    if SERVER is None:
-        pytest.skip("PostgreSQL only")
     with guided() as addresses:
         yield addresses
 

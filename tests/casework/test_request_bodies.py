@@ -16,7 +16,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from almoner.casework import connections
+from almoner.casework import connections, server
 from almoner.casework.api import receiving, tokens
 from almoner.casework.core import request_bodies
 from almoner.casework.core.request_bodies import SMALL_BYTES, BodyLimit, limited_parser
@@ -127,8 +127,9 @@ def test_all_that_is_sent_at_once_has_a_limit(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.django_db
 def test_only_who_is_known_may_send_much_and_only_where_it_is_expected(
-    worker: User, signed_in: Callable[[User], Client], settings: Any
+    worker: User, signed_in: Callable[[User], Client], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(server, "close_old_connections", lambda: None)  # this test's transaction is on one
     Department.objects.create(id="water")
     token = tokens.issue("water", "test")
     cookie = f"a=b; {settings.SESSION_COOKIE_NAME}={signed_in(worker).session.session_key}"

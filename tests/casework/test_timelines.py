@@ -214,6 +214,7 @@ def test_more_lines_are_no_more_queries(
 ) -> None:
     casework.apply([[outbox.signal(1, signal="ill", person_id=11)]])
     client, counted = signed_in(worker), []
+    client.get(f"/cases/{poor.reference}/")  # the first page of a session is stored with it
     for facts in (
         Facts(line("earned", 1, None, [5])),
         Facts(line("earned", 1, None, [5]), line("paid", 1, 11, [6, 7])),

@@ -14,10 +14,7 @@ from benchmarks.holes_bench import Change, Disturbances
 DISTURBED: tuple[tuple[str, Change], ...] = (
     ("insured_wages_2026-08", "left out"),
     ("insured_wages_2026-09", "halved"),
-    ("pensions_2026-08", "left out"),
     ("medical_settlements_2026-09", "doubled"),
-    ("elderly_contacts_2026-09", "left out"),
-    ("school_attendance_2026-09", "left out"),
 )
 
 

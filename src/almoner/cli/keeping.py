@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,8 +37,15 @@ def restore(
     file: File,
     folder: Folder,
     keys: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Your copy of the installation's folder `secrets`.")
-    ],
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help=(
+                "Your copy of the installation's folder `secrets`. Without it the backup waits in HOME: put"
+                " the copy there, then run `almoner upgrade HOME`."
+            ),
+        ),
+    ] = None,
     still_open: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,10 +60,29 @@ def restore(
     is ended."""
     with errors_as_text():
         write_privately()
+        if keys is None:
+            manifest = restoring.place_without_keys(file, folder, still_open or ())
+            _say_what_waits(folder, manifest, as_json=as_json)
+            return
         restored = restoring.restore(file, folder, keys, still_open or ())
     if as_json:
         emit_json(restored)
         return
+    _show_restored(folder, restored)
+
+
+def _say_what_waits(folder: Path, manifest: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        emit_json({"manifest": manifest, "waits_for_keys": True})
+        return
+    out.print(
+        f"The backup of {manifest['made_at']} is whole and waits in {folder} for its keys. Put your copy of"
+        f" the folder `secrets` into it, then run: almoner upgrade {folder}",
+        markup=False,
+    )
+
+
+def _show_restored(folder: Path, restored: restoring.Restored) -> None:
     made_at, ended = restored.manifest["made_at"], restored.ended
     out.print(f"Restored {folder} as it was at {made_at}.", markup=False)
     out.print("All sessions and tokens ended, and with them:", markup=False)
@@ -95,8 +121,15 @@ def upgrade(
         ),
     ] = False,
 ) -> None:
-    """Upgrade an installation to this version of Almoner. Make a backup first."""
+    """Upgrade an installation to this version of Almoner. Make a backup first.
+
+    Where a restored backup waits for its keys, they must be there now; it is restored first.
+    """
     with errors_as_text():
+        write_privately()
+        restored = restoring.finish(folder)
+        if restored:
+            _show_restored(folder, restored)
         steps = opening.upgrade(folder, discard_unfinished=discard_unfinished)
         keep_all_private(folder)
     out.print(f"{folder} is up to date. Steps taken: {len(steps)}.", markup=False)

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from almoner import casework, home
 from almoner.errors import AlmonerError
-from almoner.home import SETTINGS
+from almoner.home import RESTORING, SETTINGS
 from almoner.installation.backup import FACTS, FORMAT, MANIFEST, PROOF, Hashing, sync_folder
 from almoner.installation.epochs import Parts, open_facts
 from almoner.registry import overview
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 READ_AT_ONCE = 1 << 20
 LARGEST_MANIFEST = 64 << 20  # bytes; a pack has some hundred files
+_STILL_OPEN = "restoring.json"  # beside a backup that waits: the accounts that stay open
 KEYS = ("vault.key", "django.key")  # the first one must be there
 
 
@@ -59,8 +60,7 @@ def restore(file: Path, folder: Path, keys: Path, still_open: Sequence[str] = ()
     (`all` of them) are ended: nobody knows which of them were switched off since. Raises AlmonerError when
     the backup is damaged, of another version or not of this vault's key; then nothing is left in `folder`.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise AlmonerError(f"{folder} is not empty. Restore to a new folder.")
+    _refuse_full(folder)
     vault = open_vault(keys / KEYS[0])
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _staging(folder) as staging:
@@ -82,6 +82,69 @@ def restore(file: Path, folder: Path, keys: Path, still_open: Sequence[str] = ()
         staging.rename(folder)
         sync_folder(folder.parent)
     return Restored(manifest=manifest, ended=ended, feeds=feeds)
+
+
+def place_without_keys(file: Path, folder: Path, still_open: Sequence[str] = ()) -> dict[str, Any]:
+    """Copy a backup into `folder`, where it waits for its keys, and give its manifest.
+
+    Only then can it be proved and opened: `finish` does so. Raises AlmonerError when the backup is damaged;
+    then nothing is left in `folder`.
+    """
+    _refuse_full(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _staging(folder) as staging:
+        manifest = _unpack(file, staging / "unpacked", None)
+        shutil.rmtree(staging / "unpacked")
+        shutil.copyfile(file, staging / RESTORING)
+        (staging / _STILL_OPEN).write_text(json.dumps(list(still_open)), encoding="utf-8")
+        if folder.exists():
+            folder.rmdir()
+        staging.rename(folder)
+        sync_folder(folder.parent)
+    return manifest
+
+
+def finish(folder: Path) -> Restored | None:
+    """Restore the backup that waits in `folder` for its keys, which are there now; None where none waits.
+
+    Can be called again after it was interrupted. Raises AlmonerError as `restore` does.
+    """
+    waiting = folder / RESTORING
+    if not waiting.exists():
+        return None
+    if not (folder / "secrets" / KEYS[0]).is_file():
+        raise AlmonerError(
+            f"The keys of {folder} are missing. Put your copy of the folder `secrets` into it, then run:"
+            f" almoner upgrade {folder}"
+        )
+    still_open = json.loads((folder / _STILL_OPEN).read_text(encoding="utf-8"))
+    apart = folder / ".restored"
+    shutil.rmtree(apart, ignore_errors=True)
+    restored = restore(waiting, apart, folder / "secrets", still_open)
+    parts = sorted((part for part in apart.iterdir() if part.name != "secrets"), key=_settings_last)
+    for part in parts:
+        to = folder / part.name
+        if to.is_dir():
+            shutil.rmtree(to)
+        part.replace(to)
+    for key in (apart / "secrets").iterdir():
+        if not (folder / "secrets" / key.name).exists():
+            key.replace(folder / "secrets" / key.name)
+    shutil.rmtree(apart)
+    (folder / _STILL_OPEN).unlink()
+    waiting.unlink()
+    sync_folder(folder)
+    return restored
+
+
+def _settings_last(part: Path) -> tuple[bool, str]:
+    """A folder without settings is no installation yet."""
+    return part.name == SETTINGS, part.name
+
+
+def _refuse_full(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise AlmonerError(f"{folder} is not empty. Restore to a new folder.")
 
 
 @contextmanager
@@ -135,8 +198,9 @@ def _close_casework() -> None:
     connections.close_all()
 
 
-def _unpack(file: Path, staging: Path, vault: Vault) -> dict[str, Any]:
-    """Unpack the backup into `staging`, and check it against its manifest, which is given back."""
+def _unpack(file: Path, staging: Path, vault: Vault | None) -> dict[str, Any]:
+    """Unpack the backup into `staging`, and check it against its manifest, which is given back. Without the
+    vault the manifest itself is not proved."""
     damaged = AlmonerError(f"{file} is damaged or not whole: nothing was restored. Take another backup.")
     unpacked: dict[str, dict[str, Any]] = {}
     text, proof = b"", b""
@@ -168,7 +232,7 @@ def _unpack(file: Path, staging: Path, vault: Vault) -> dict[str, Any]:
             f"{file} was made by another version of Almoner ({manifest.get('almoner')}). Restore it with that"
             " version, then upgrade."
         )
-    if not hmac.compare_digest(vault.proof(PROOF, text).encode(), proof):
+    if vault and not hmac.compare_digest(vault.proof(PROOF, text).encode(), proof):
         raise AlmonerError(
             f"{file} was not made with this vault's key, or was changed since: nothing was restored. Name the"
             " keys that belong to it, or take another backup."
