@@ -30,7 +30,7 @@ class OneTransaction(MigrationExecutor):
             for statement in editor.deferred_sql:
                 editor.execute(statement)
             editor.deferred_sql.clear()
-            self.record_migration(migration)
+            self.record_migration(migration)  # type: ignore[call-arg,arg-type]
         if self.progress_callback:
             self.progress_callback("apply_success", migration, fake)
         return state
