@@ -4,6 +4,7 @@ LONGEST = (  # the longest first
     "stream/test_equal_to_sweep.py",
     "casework/browser/test_whole_story.py",
     "stream/test_kafka.py",
+    "stream/test_kills.py",
     "cli/test_story.py",
     "casework/test_rights.py",
     "stream/test_bench.py",
