@@ -75,18 +75,19 @@ def create(folder: Path, pack: str, language: str = "en", demo: bool = False) ->
 def load(folder: Path) -> Home:
     """The installation in `folder`, which only its owner can read from then on.
 
-    Raises HomeError when there is none, it is of another version, or it cannot be kept private.
+    Raises HomeError when there is none, it is of another version, it cannot be kept private, or a restored
+    backup waits there for its keys.
     """
+    if (folder / RESTORING).exists():
+        raise HomeError(
+            f"{folder} was restored without its keys and waits for them. Put your copy of the folder"
+            f" `secrets` into it, then run: almoner upgrade {folder}"
+        )
     try:
         read = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         settings = HomeSettings(**read)
         _check_seconds(settings)
     except FileNotFoundError:
-        if (folder / RESTORING).exists():
-            raise HomeError(
-                f"{folder} was restored without its keys and waits for them. Put your copy of the folder"
-                f" `secrets` into it, then run: almoner upgrade {folder}"
-            ) from None
         raise HomeError(
             f"{folder} is not an installation. Make one with: almoner init {folder} --pack base"
         ) from None

@@ -77,10 +77,7 @@ def restore(file: Path, folder: Path, keys: Path, still_open: Sequence[str] = ()
             Parts(home=place, vault=vault, engine=engine).begin()
             feeds = tuple(FeedReached(feed, at, day) for feed, day, at, *_ in overview.freshness(engine))
         _close_casework()
-        if folder.exists():
-            folder.rmdir()
-        staging.rename(folder)
-        sync_folder(folder.parent)
+        _give_name(staging, folder)
     return Restored(manifest=manifest, ended=ended, feeds=feeds)
 
 
@@ -97,10 +94,7 @@ def place_without_keys(file: Path, folder: Path, still_open: Sequence[str] = ())
         shutil.rmtree(staging / "unpacked")
         shutil.copyfile(file, staging / RESTORING)
         (staging / _STILL_OPEN).write_text(json.dumps(list(still_open)), encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        staging.rename(folder)
-        sync_folder(folder.parent)
+        _give_name(staging, folder)
     return manifest
 
 
@@ -121,8 +115,7 @@ def finish(folder: Path) -> Restored | None:
     apart = folder / ".restored"
     shutil.rmtree(apart, ignore_errors=True)
     restored = restore(waiting, apart, folder / "secrets", still_open)
-    parts = sorted((part for part in apart.iterdir() if part.name != "secrets"), key=_settings_last)
-    for part in parts:
+    for part in [part for part in apart.iterdir() if part.name != "secrets"]:
         to = folder / part.name
         if to.is_dir():
             shutil.rmtree(to)
@@ -131,20 +124,22 @@ def finish(folder: Path) -> Restored | None:
         if not (folder / "secrets" / key.name).exists():
             key.replace(folder / "secrets" / key.name)
     shutil.rmtree(apart)
-    (folder / _STILL_OPEN).unlink()
-    waiting.unlink()
+    waiting.unlink()  # from here on it is an installation, and nothing restores it again
     sync_folder(folder)
+    (folder / _STILL_OPEN).unlink()
     return restored
-
-
-def _settings_last(part: Path) -> tuple[bool, str]:
-    """A folder without settings is no installation yet."""
-    return part.name == SETTINGS, part.name
 
 
 def _refuse_full(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlmonerError(f"{folder} is not empty. Restore to a new folder.")
+
+
+def _give_name(staging: Path, folder: Path) -> None:
+    if folder.exists():
+        folder.rmdir()
+    staging.rename(folder)
+    sync_folder(folder.parent)
 
 
 @contextmanager

@@ -11,7 +11,9 @@ import os
 import pickle
 import signal
 import struct
+import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -109,15 +111,19 @@ def _say(answers: IO[bytes], what: bytes, **values: Any) -> None:
 
 
 def _memory_bytes() -> int:
-    """What this process holds now; 0 where the system does not say.
+    """What this process holds now, or elsewhere than on Linux at most held; 0 where the system does not say.
 
-    Linux only: its peak (`ru_maxrss`) begins with what the parent held when it started this process.
+    On Linux the peak begins with what the parent held when it started this process.
     """
-    try:
+    with suppress(OSError):
         resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
+        return resident * os.sysconf("SC_PAGE_SIZE")
+    try:
+        import resource
+    except ImportError:
         return 0
-    return resident * os.sysconf("SC_PAGE_SIZE")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ A need is found when a signal that names it holds for the same subject, on a day
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +29,11 @@ from almoner.registry.vault import Vault
 DAYS_AFTER = 90
 RAISED, _NEW, _JUDGED = "monthly_raised", "monthly_new", "monthly_judged"
 _MOST_MONTHS = 36
-_SQUARED = 1.959964**2  # of the normal quantile for 95 %
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """`part` of `whole`. `share`, `low` and `high` are None of nothing."""
+    """`part` of `whole`. `share` and `interval` are None of nothing."""
 
     part: int
     whole: int
@@ -49,11 +47,10 @@ class Proportion:
         """Wilson's interval of the share, at 95 %."""
         if not self.whole:
             return None
-        n, p = self.whole, self.part / self.whole
-        middle, width = p + _SQUARED / (2 * n), math.sqrt(_SQUARED * (p * (1 - p) + _SQUARED / (4 * n)) / n)
-        return max((middle - width) / (1 + _SQUARED / n), 0.0), min(
-            (middle + width) / (1 + _SQUARED / n), 1.0
-        )
+        from statsmodels.stats.proportion import proportion_confint  # takes long to load
+
+        low, high = proportion_confint(self.part, self.whole, alpha=0.05, method="wilson")
+        return float(low), float(high)
 
 
 @dataclass(frozen=True, kw_only=True)
